@@ -1,0 +1,221 @@
+"""What a kind of compute environment must be able to do. Nothing here fits one machine only.
+
+Every method is idempotent: it may be called again after a crash, by another process, with the same names. Names are fixed before
+creation (`SessionName`), so that adoption after a crash is a look-up. What the engine does not answer raises `ComputeUnknown`:
+unknown is not stopped.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from services.errors import DomainError
+
+
+class ComputeUnknown(Exception):
+    """The engine does not answer, or answers nonsense: nothing may be concluded. The text is for the status message."""
+
+
+class ComputeFailed(DomainError):
+    """The engine answered, and the answer is no: the text says what and, if known, what to do. No retry helps by itself."""
+
+    code = "COMPUTE_FAILED"
+
+
+class CheckpointMissing(ComputeFailed):
+    """The saved archive or image is not there, or not what was saved (B30: INVALID)."""
+
+    code = "CHECKPOINT_MISSING"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionName:
+    """Everything a session's resources are named by. `installation` keeps two servers on one engine apart."""
+
+    installation: str
+    studio_id: str
+    public_id: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"sg-{self.installation[:8]}-{self.public_id}-{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSpec:
+    """What a template runs: `tool` is a word of `services.statuses.Tool`; `image` is an image reference, or the process kind's recipe."""
+
+    tool: str
+    image: str
+    tool_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSpec:
+    """All that is needed to create a session. `environment` may hold secrets: it must not reach an inspectable place.
+
+    `base` is the reference of the checkpoint to begin from (None = the image alone). `port` is the template's;
+    `memory_mib` and `gpu` 0 = no limit; `ready_path` is the path whose HTTP answer means ready.
+    """
+
+    name: SessionName
+    image: ImageSpec
+    port: int
+    ready_path: str
+    cpu: float
+    memory_mib: int
+    gpu: int
+    environment: Mapping[str, str] = field(default_factory=dict)
+    base: str | None = None
+    base_digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """Where a session's tool listens, as the proxy dials it: a unix socket, or a host and port.
+
+    `headers` are added to every request upstream (a token only the proxy knows). `path_prefix` is where the tool expects to live.
+    """
+
+    unix: str | None = None
+    host: str | None = None
+    port: int | None = None
+    path_prefix: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "unix": self.unix,
+            "host": self.host,
+            "port": self.port,
+            "path_prefix": self.path_prefix,
+            "headers": dict(self.headers),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Upstream":
+        return cls(**data)
+
+
+class Presence(StrEnum):
+    """What is known of a session's resources."""
+
+    ABSENT = "absent"
+    CREATED = "created"
+    RUNNING = "running"
+    EXITED = "exited"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What the engine positively says. `exit_code` and `out_of_memory` only when EXITED; `at` when it ended, if known."""
+
+    presence: Presence
+    exit_code: int | None = None
+    out_of_memory: bool = False
+    at: datetime | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A finished save. `reference` finds it again; `digest` proves it; `size` is what it adds, in bytes."""
+
+    reference: str
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something happened to a session's resources; look again with `observe`. `name` None = look at all."""
+
+    name: SessionName | None
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Bytes of a session's output. `next_offset` is where to go on; `start` > the asked offset means older output was dropped."""
+
+    start: int
+    data: bytes
+    next_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check of the environment found: what it has (cpu in cores, memory in MiB), and warnings in plain words."""
+
+    cpu: float
+    memory_mib: int
+    gpu: int
+    warnings: tuple[str, ...] = ()
+
+
+class Progress(Protocol):
+    """Told what is going on during a long call, in words for the user."""
+
+    async def __call__(self, message: str) -> None: ...
+
+
+class Compute(Protocol):
+    """One compute environment of one kind."""
+
+    kind: str
+
+    async def check(self) -> Report:
+        """Whether it works, and what it has. Raises ComputeUnknown or ComputeFailed."""
+        ...
+
+    async def ensure_image(self, image: ImageSpec, progress: Progress) -> None:
+        """Have what the template runs at hand. May take minutes; safe to cancel and to call again. Raises ComputeFailed."""
+        ...
+
+    async def ensure_session(self, spec: SessionSpec, progress: Progress) -> None:
+        """Create the session and start it, or adopt the one of this name. Raises ComputeFailed, CheckpointMissing."""
+        ...
+
+    async def probe(self, name: SessionName, port: int, ready_path: str) -> Upstream | None:
+        """Where the tool listens, once it has answered an HTTP request with any status (B3); else None."""
+        ...
+
+    async def observe(self, name: SessionName) -> Observation:
+        """What is positively known. Raises ComputeUnknown."""
+        ...
+
+    async def stop(self, name: SessionName, grace: timedelta) -> None:
+        """End all of its processes: SIGTERM, `grace`, SIGKILL. Its file system stays. Absent or ended = nothing to do."""
+        ...
+
+    async def save(self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = ()) -> Saved:
+        """Save its file system under a reference made from `checkpoint_id` and whether it is interim; the same call again gives
+        the same or an equal save. `interim` = it runs on afterwards. `secrets` must not be found in what the engine shows of the save.
+        Raises ComputeFailed."""
+        ...
+
+    async def remove(self, name: SessionName) -> None:
+        """Remove all its resources (never a checkpoint). Absent = nothing to do. Raises ComputeUnknown when it could not."""
+        ...
+
+    async def remove_checkpoint(self, reference: str) -> None:
+        """Remove a save. Absent = nothing to do."""
+        ...
+
+    async def sessions(self) -> list[tuple[SessionName, Observation]]:
+        """Everything of this installation that is there, found by label."""
+        ...
+
+    def watch(self) -> AsyncIterator[Change]:
+        """Changes as they happen; ends (with ComputeUnknown) when the connection is lost; the caller lists and watches again."""
+        ...
+
+    async def logs(self, name: SessionName, offset: int, limit: int) -> LogPage:
+        """Its output from byte `offset`, at most `limit` bytes. A negative offset counts from the end."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections; sessions run on."""
+        ...

@@ -1,0 +1,91 @@
+"""The errors a user can cause or meet. Each has a stable code; `schema/errors.py` turns them into GraphQL."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+
+class DomainError(Exception):
+    """Base of every error whose message is meant for the user.
+
+    `message` says what is wrong and what to do next; `field` is the path of the input field it is about.
+    """
+
+    code: ClassVar[str] = "ERROR"
+
+    def __init__(self, message: str, *, field: Sequence[str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = list(field) if field else None
+
+
+class NotFound(DomainError):
+    """Absent, or not visible to the viewer: the two must read the same (B92)."""
+
+    code = "NOT_FOUND"
+
+
+class Forbidden(DomainError):
+    """The viewer sees the thing, but the role or the token's scopes do not allow the action."""
+
+    code = "FORBIDDEN"
+
+
+class Unauthenticated(DomainError):
+    """No token, or one that is unknown, expired or revoked (all read the same)."""
+
+    code = "UNAUTHENTICATED"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with an input: where (path of field names), a stable code, and what to do."""
+
+    field: tuple[str, ...]
+    code: str
+    message: str
+
+
+class InvalidInput(DomainError):
+    """All that is wrong with an input at once."""
+
+    code = "INVALID_INPUT"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(p.message for p in problems), field=problems[0].field)
+        self.problems = list(problems)
+
+
+class Conflict(DomainError):
+    """Something else already has this name, or does the opposite at this moment."""
+
+    code = "CONFLICT"
+
+
+class NotAllowedNow(DomainError):
+    """The Studio's status does not allow the action; `until` says when it may (UTC), if that is known (B7)."""
+
+    code = "NOT_ALLOWED_NOW"
+
+    def __init__(self, message: str, *, status: str | None = None, until: datetime | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.until = until
+
+
+class QuotaExceeded(DomainError):
+    """A limit on how many may exist or run at once is reached."""
+
+    code = "QUOTA_EXCEEDED"
+
+
+class StaleRevision(DomainError):
+    """The expected revision is not the current one; `studio_id` names the Studio to read again (B95)."""
+
+    code = "STALE_REVISION"
+
+    def __init__(self, message: str, *, studio_id: str, revision: int) -> None:
+        super().__init__(message, field=("expectedRevision",))
+        self.studio_id = studio_id
+        self.revision = revision

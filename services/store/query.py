@@ -1,0 +1,98 @@
+"""Reads: built once with SQLAlchemy Core, kept as text with array parameters, run on the raw driver (DESIGN 6: 2 to 3 times faster)."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam
+from sqlalchemy.dialects.postgresql import asyncpg
+from sqlalchemy.dialects.sqlite import aiosqlite
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.types import Boolean
+
+from services.store.types import SQLITE_FORMAT
+
+Row = Sequence[Any]
+_DIALECTS: dict[str, Callable[[], Dialect]] = {"postgresql": asyncpg.dialect, "sqlite": aiosqlite.dialect}
+
+
+class IsOneOf(ColumnElement[bool]):
+    """`column` is in an array parameter: one text for any number of values, so that the statement stays prepared."""
+
+    inherit_cache = False
+    type = Boolean()
+
+    def __init__(self, column: Any, name: str) -> None:
+        self.column = column
+        self.array: BindParameter[Any] = bindparam(name)
+
+
+def is_one_of(column: Any, name: str) -> IsOneOf:
+    """The condition that text `column` is among the values of the array parameter `name`."""
+    return IsOneOf(column, name)
+
+
+@compiles(IsOneOf, "postgresql")
+def _any(element: IsOneOf, compiler: Any, **kw: Any) -> str:
+    return f"{compiler.process(element.column, **kw)} = ANY(CAST({compiler.process(element.array, **kw)} AS TEXT[]))"
+
+
+@compiles(IsOneOf, "sqlite")
+def _json_each(element: IsOneOf, compiler: Any, **kw: Any) -> str:
+    return f"{compiler.process(element.column, **kw)} IN (SELECT value FROM json_each({compiler.process(element.array, **kw)}))"  # noqa: S608 - compiled SQL
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """A select whose variable parts are `bindparam`s, given by name at each run. Make it once, at module level."""
+
+    select: Select[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    text: str
+    names: tuple[str, ...]
+    constants: Mapping[str, Any]
+
+
+class Statements:
+    """The compiled texts of one database, and the count of what was run (tests assert it)."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[int, tuple[Query, _Compiled]] = {}
+
+    async def fetch(self, connection: AsyncConnection, query: Query, params: Mapping[str, Any]) -> list[Row]:
+        """All rows, as tuples of raw values."""
+        compiled = self._compile(query, connection.dialect)
+        values = {**compiled.constants, **params}
+        raw = await connection.get_raw_connection()
+        driver: Any = raw.driver_connection
+        if connection.dialect.name == "postgresql":
+            return list(await driver.fetch(compiled.text, *(values[name] for name in compiled.names)))
+        return list(await driver.execute_fetchall(compiled.text, tuple(_sqlite(values[name]) for name in compiled.names)))
+
+    def _compile(self, query: Query, dialect: Dialect) -> _Compiled:
+        known = self._compiled.get(id(query))
+        if known is None:
+            known = self._compiled[id(query)] = (query, _compile(query.select, dialect.name))
+        return known[1]
+
+
+def _compile(select: Select[Any], dialect_name: str) -> _Compiled:
+    dialect = _DIALECTS[dialect_name]()
+    compiled = select.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    constants = {name: value for name, value in compiled.params.items() if value is not None}
+    return _Compiled(str(compiled), tuple(compiled.positiontup or ()), constants)
+
+
+def _sqlite(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime(SQLITE_FORMAT)
+    if isinstance(value, list | tuple):
+        return json.dumps(value)
+    return value

@@ -1,0 +1,40 @@
+"""The tables, one noun a file. Importing this package registers all of them in `metadata`."""
+
+from sqlmodel import SQLModel
+
+from services.store.tables.access import Login, Membership, Token, User
+from services.store.tables.commands import IdempotencyKey, Operation
+from services.store.tables.compute import ComputeEnvironment, Template
+from services.store.tables.connections import ConnectCode, Connection, ProxyInstance
+from services.store.tables.events import Event, Stream
+from services.store.tables.leftovers import Garbage, Leftover
+from services.store.tables.places import Installation, Organisation, Workspace
+from services.store.tables.studios import Checkpoint, Session, Star, Studio
+
+metadata = SQLModel.metadata
+
+__all__ = [
+    "Checkpoint",
+    "ComputeEnvironment",
+    "ConnectCode",
+    "Connection",
+    "Event",
+    "Garbage",
+    "IdempotencyKey",
+    "Installation",
+    "Leftover",
+    "Login",
+    "Membership",
+    "Operation",
+    "Organisation",
+    "ProxyInstance",
+    "Session",
+    "Star",
+    "Stream",
+    "Studio",
+    "Template",
+    "Token",
+    "User",
+    "Workspace",
+    "metadata",
+]

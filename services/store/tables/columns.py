@@ -1,0 +1,47 @@
+"""The columns that many tables share."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Text
+from sqlmodel import Field
+
+from services.store.types import Json, UtcTime
+
+
+def key() -> Any:
+    """A primary key: text of 32 hexadecimal digits, given by `services.ids.new_id`."""
+    return Field(primary_key=True, max_length=32)
+
+
+def reference(target: str, *, nullable: bool = False, index: bool = True) -> Any:
+    """A foreign key to `table.column`. What is referred to cannot go while this row stands."""
+    return Field(foreign_key=target, nullable=nullable, index=index, default=None if nullable else ..., max_length=32)
+
+
+def time(*, nullable: bool = False, index: bool = False) -> Any:
+    """An instant in UTC."""
+    return Field(sa_type=UtcTime, nullable=nullable, index=index, default=None if nullable else ...)
+
+
+def json(*, nullable: bool = False) -> Any:
+    """A structured value that no query looks into."""
+    return Field(sa_type=Json, nullable=nullable, default=None if nullable else ...)
+
+
+def sort_key() -> Any:
+    """The stored form of a name for comparing and sorting: bytewise, the same on both databases."""
+    return Field(sa_type=Text().with_variant(Text(collation="C"), "postgresql"))
+
+
+def text(*, nullable: bool = False, default: Any = ...) -> Any:
+    """Text of any length; services check the length."""
+    return Field(sa_type=Text, nullable=nullable, default=None if nullable else default)
+
+
+def big(*, nullable: bool = False, default: Any = ...) -> Any:
+    """A 64-bit integer."""
+    return Field(sa_type=BigInteger, nullable=nullable, default=None if nullable else default)
+
+
+__all__ = ["BigInteger", "big", "datetime", "json", "key", "reference", "sort_key", "text", "time"]

@@ -1,0 +1,54 @@
+"""What runs and where: templates and compute environments."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from services.store.tables import columns
+
+
+class Template(SQLModel, table=True):
+    """An image of one tool. `tool` and `status` are words of `services.statuses`."""
+
+    __table_args__ = (UniqueConstraint("workspace_id", "name_key"),)
+
+    id: str = columns.key()
+    workspace_id: str = columns.reference("workspace.id")
+    name: str = columns.text()
+    name_key: str = columns.sort_key()
+    tool: str = Field(max_length=32)
+    image: str = columns.text()
+    tool_version: str = Field(max_length=64)
+    connect_version: str = Field(max_length=32)
+    status: str = Field(max_length=16)
+    icon_url: str | None = columns.text(nullable=True)
+    port: int
+    ready_path: str = columns.text(default="/")
+    single_user: bool = False
+    embeddable: bool = True
+    created_at: datetime = columns.time()
+    version: int = 1
+
+
+class ComputeEnvironment(SQLModel, table=True):
+    """A place where sessions run. `kind` is `process` or `docker`; `settings` belong to the kind. Capacity as last checked."""
+
+    __table_args__ = (UniqueConstraint("workspace_id", "name_key"),)
+
+    id: str = columns.key()
+    workspace_id: str = columns.reference("workspace.id")
+    name: str = columns.text()
+    name_key: str = columns.sort_key()
+    kind: str = Field(max_length=16)
+    settings: Any = columns.json()
+    enabled: bool = True
+    reachable: bool = True
+    message: str | None = columns.text(nullable=True)
+    cpu: float = 0
+    memory_mib: int = 0
+    gpu: int = 0
+    environment: Any = columns.json()
+    created_at: datetime = columns.time()
+    version: int = 1

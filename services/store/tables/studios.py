@@ -1,0 +1,128 @@
+"""A Studio, its runs and what they saved."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from services.store.tables import columns
+
+
+class Studio(SQLModel, table=True):
+    """Configuration, intent (`desired`), observation (`status`) and the controller's lease, in one row (DESIGN 2).
+
+    `revision` counts configuration edits only; `version` counts every change that a reader can see. `due_at` is when the controller
+    must next look at it; null = nothing to do. `environment` is a list of {key, value, secret}; values of secret ones are encrypted.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "name_key"),
+        Index("ix_studio_created", "workspace_id", "created_at", "id"),
+        Index("ix_studio_status", "workspace_id", "status"),
+    )
+
+    id: str = columns.key()
+    public_id: str = Field(unique=True, max_length=32)
+    workspace_id: str = columns.reference("workspace.id")
+    owner_id: str = columns.reference("user.id")
+    template_id: str = columns.reference("template.id")
+    compute_environment_id: str | None = columns.reference("computeenvironment.id", nullable=True)
+    name: str = columns.text()
+    name_key: str = columns.sort_key()
+    description: str | None = columns.text(nullable=True)
+    revision: int = 1
+    version: int = 1
+    cpu: float
+    memory_mib: int
+    gpu: int
+    lifespan_hours: int
+    environment: Any = columns.json()
+    conda_environment: str | None = columns.text(nullable=True)
+
+    desired: str = Field(max_length=16)
+    status: str = Field(max_length=16)
+    status_message: str | None = columns.text(nullable=True)
+    status_since: datetime = columns.time()
+    stop_reason: str | None = Field(default=None, max_length=32)
+    session_number: int = 0
+    operation_id: str | None = Field(default=None, max_length=32)
+    parent_checkpoint_id: str | None = Field(default=None, max_length=32)
+
+    deadline: datetime | None = columns.time(nullable=True)
+    due_at: datetime | None = columns.time(nullable=True, index=True)
+    lease_owner: str | None = Field(default=None, max_length=64)
+    lease_until: datetime | None = columns.time(nullable=True)
+    lease_epoch: int = 0
+
+    created_at: datetime = columns.time()
+    last_started_at: datetime | None = columns.time(nullable=True)
+
+
+class Session(SQLModel, table=True):
+    """One run of a Studio, from start to stop, with the configuration it runs with.
+
+    `upstream` is where its tool listens ({"unix": path} or {"host", "port"}, with `path_prefix` and `headers`), known once it runs.
+    `exit_code` and `out_of_memory` are what was observed at its end; `saved` is set once its last checkpoint is recorded.
+    """
+
+    __table_args__ = (UniqueConstraint("studio_id", "number"),)
+
+    id: str = columns.key()
+    studio_id: str = columns.reference("studio.id")
+    number: int
+    compute_environment_id: str = columns.reference("computeenvironment.id")
+    template_id: str = columns.reference("template.id")
+    started_by: str = columns.reference("user.id")
+    configuration: Any = columns.json()
+    checkpoint_id: str = Field(max_length=32)
+    base_checkpoint_id: str | None = Field(default=None, max_length=32)
+    upstream: Any = columns.json(nullable=True)
+    stop_reason: str | None = Field(default=None, max_length=32)
+    exit_code: int | None = None
+    out_of_memory: bool = False
+    saved: bool = False
+    created_at: datetime = columns.time()
+    running_at: datetime | None = columns.time(nullable=True)
+    expires_at: datetime | None = columns.time(nullable=True)
+    idle_stops_at: datetime | None = columns.time(nullable=True)
+    next_save_at: datetime | None = columns.time(nullable=True)
+    last_active_at: datetime | None = columns.time(nullable=True)
+    ended_at: datetime | None = columns.time(nullable=True)
+    version: int = 1
+
+
+class Checkpoint(SQLModel, table=True):
+    """The saved file system of one session. The row stays for lineage when the data is deleted (`deleted_at`).
+
+    `reference` names the archive or image within its compute environment; `studio_id` has no foreign key, so that rows survive the Studio.
+    """
+
+    __table_args__ = (UniqueConstraint("studio_id", "name_key"), Index("ix_checkpoint_saved", "studio_id", "number"))
+
+    id: str = columns.key()
+    studio_id: str = Field(max_length=32, index=True)
+    workspace_id: str = columns.reference("workspace.id")
+    number: int
+    session_number: int
+    compute_environment_id: str | None = Field(default=None, max_length=32)
+    name: str = columns.text()
+    name_key: str = columns.sort_key()
+    status: str = Field(max_length=16)
+    author_id: str = columns.reference("user.id")
+    parent_id: str | None = Field(default=None, max_length=32, index=True)
+    reference: str | None = columns.text(nullable=True)
+    digest: str | None = columns.text(nullable=True)
+    size: int | None = columns.big(nullable=True)
+    created_at: datetime = columns.time()
+    saved_at: datetime | None = columns.time(nullable=True)
+    deleted_at: datetime | None = columns.time(nullable=True)
+    version: int = 1
+
+
+class Star(SQLModel, table=True):
+    """A user's mark on a Studio."""
+
+    user_id: str = Field(primary_key=True, foreign_key="user.id", max_length=32)
+    studio_id: str = Field(primary_key=True, foreign_key="studio.id", max_length=32, index=True)
+    created_at: datetime = columns.time()
