@@ -1,0 +1,66 @@
+"""The one command runner: every mutation's transaction is opened here (DESIGN 2, B95)."""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from services.access import Viewer
+from services.errors import Conflict, InvalidInput, Problem
+from services.store import idempotency, outbox
+from services.store.database import Database, Transaction
+
+MAX_KEY_LENGTH = 128
+
+
+class IdempotencyKeyReused(Conflict):
+    """The key was used for the same mutation with another input."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+
+Body = Callable[[Transaction], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRunner:
+    """Runs commands, each once per idempotency key. Errors are not recorded: a failed command may be tried again."""
+
+    database: Database
+
+    async def run(
+        self, viewer: Viewer, mutation: str, key: str | None, input: Mapping[str, Any], workspace_id: str, body: Body
+    ) -> dict[str, Any]:
+        """Run `body` in a transaction that holds the workspace's stream lock; answer the ids it returns, or those of the first run.
+
+        `input` is what was asked for, in JSON terms; `key` None runs always. Raises IdempotencyKeyReused, and what `body` raises.
+        """
+        check_key(key)
+        async with self.database.write() as transaction:
+            await outbox.lock_stream(transaction, workspace_id)
+            if key is None:
+                return await body(transaction)
+            use = idempotency.Use(viewer.user_id, mutation, key)
+            digest = input_hash(input)
+            recorded = await idempotency.find(transaction, use)
+            if recorded is None:
+                result = await body(transaction)
+                await idempotency.record(transaction, use, digest, result)
+                return result
+        if recorded.input_hash != digest:
+            raise IdempotencyKeyReused("This idempotency key was used with another input. Use a new key.", field=("idempotencyKey",))
+        return recorded.result
+
+
+def check_key(key: str | None) -> None:
+    """Raise InvalidInput for an empty or overlong key."""
+    if key is not None and not 1 <= len(key) <= MAX_KEY_LENGTH:
+        message = f"An idempotency key has 1 to {MAX_KEY_LENGTH} characters."
+        raise InvalidInput([Problem(("idempotencyKey",), "LENGTH", message)])
+
+
+def input_hash(value: Mapping[str, Any]) -> str:
+    """A digest of an input, so that no secret in it is stored."""
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()

@@ -1,0 +1,39 @@
+"""The keys under which mutations were answered."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert, select
+
+from services.store import core
+from services.store.database import Transaction
+
+T = core.idempotency_key.c
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A key is its user's own, and each mutation's own."""
+
+    user_id: str
+    mutation: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    input_hash: str
+    result: dict[str, Any]
+
+
+async def find(transaction: Transaction, use: Use) -> Recorded | None:
+    """What was answered under the key, if anything."""
+    where = (T.user_id == use.user_id) & (T.mutation == use.mutation) & (T.key == use.key)
+    row = (await transaction.execute(select(T.input_hash, T.result).where(where))).one_or_none()
+    return Recorded(*row) if row else None
+
+
+async def record(transaction: Transaction, use: Use, input_hash: str, result: dict[str, Any]) -> None:
+    """Note the answer; kept for a day (`services.store.retention`)."""
+    values = {"user_id": use.user_id, "mutation": use.mutation, "key": use.key, "input_hash": input_hash}
+    await transaction.execute(insert(core.idempotency_key).values(**values, result=result, created_at=transaction.now))

@@ -1,0 +1,104 @@
+"""What a command on a Studio takes. Raw ids; units as in the API: cores, MiB, hours, seconds."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, Literal, TypeAlias, TypeVar
+
+
+class Unset(Enum):
+    """Absent, as opposed to null."""
+
+    UNSET = "unset"
+
+
+UNSET: Final = Unset.UNSET
+T = TypeVar("T")
+Maybe: TypeAlias = T | Literal[Unset.UNSET]
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An environment variable of a session. The value of a `secret` one is sealed at rest and never returned (B16)."""
+
+    key: str
+    value: str
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What may be set of how a session runs; UNSET keeps what is there (or the default)."""
+
+    cpu: Maybe[float] = UNSET
+    memory_mib: Maybe[int] = UNSET
+    gpu: Maybe[int] = UNSET
+    lifespan_hours: Maybe[int] = UNSET
+    environment: Maybe[tuple[Variable, ...]] = UNSET
+
+    @property
+    def is_empty(self) -> bool:
+        return self == Configuration()
+
+
+@dataclass(frozen=True, slots=True)
+class CreateStudio:
+    workspace_id: str
+    name: str
+    template_id: str
+    compute_environment_id: str | None = None
+    description: str | None = None
+    configuration: Configuration = field(default_factory=Configuration)
+    auto_start: bool = True
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartStudio:
+    """`configuration` is for this session only, or kept if `save` (B1)."""
+
+    studio_id: str
+    configuration: Configuration = field(default_factory=Configuration)
+    save: bool = False
+    expected_revision: int | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StopStudio:
+    """`grace_seconds` > 0 warns everybody connected and stops after that time (B57)."""
+
+    studio_id: str
+    grace_seconds: int = 0
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateStudio:
+    studio_id: str
+    name: Maybe[str] = UNSET
+    description: Maybe[str | None] = UNSET
+    configuration: Configuration = field(default_factory=Configuration)
+    expected_revision: int | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StudioAction:
+    studio_id: str
+    expected_revision: int | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RenameCheckpoint:
+    checkpoint_id: str
+    name: str
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StudioOutcome:
+    """What a command answers: ids, to be read afresh. `operation_id` is null where nothing goes on afterwards."""
+
+    studio_id: str
+    operation_id: str | None = None
