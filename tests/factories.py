@@ -1,0 +1,247 @@
+"""Rows for tests: each function writes one thing and returns its id, with what the test does not care about filled in.
+
+`create_world` writes all that a Studio needs; any column can be given by name: `create_studio(database, world, status="RUNNING")`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Table, insert
+
+from services.access import Role, TokenScope, Viewer
+from services.actor import Actor
+from services.events import INSTALLATION_STREAM
+from services.ids import new_id, new_public_id, new_secret, secret_hash
+from services.names import name_key
+from services.statuses import CheckpointStatus, OperationKind, OperationState, StudioStatus, TemplateStatus, Tool
+from services.store import core, outbox
+from services.store.database import Database
+
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+"""When the rows of tests were created, unless a test says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that a Studio needs, and its owner's token."""
+
+    installation_id: str
+    organisation_id: str
+    workspace_id: str
+    template_id: str
+    compute_environment_id: str
+    viewer: Viewer
+    secret: str
+
+    @property
+    def user_id(self) -> str:
+        return self.viewer.user_id
+
+
+async def _insert(database: Database, table: Table, defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    values = {**defaults, **given}
+    async with database.write() as transaction:
+        await transaction.execute(insert(table).values(**values))
+    return values
+
+
+async def _insert_named(database: Database, table: Table, name: str, defaults: dict[str, Any], given: dict[str, Any]) -> str:
+    values = {"id": new_id(), "name": name, "name_key": name_key(name), "created_at": BEGAN, **defaults}
+    return str((await _insert(database, table, values, given))["id"])
+
+
+async def create_installation(database: Database, **given: Any) -> str:
+    """The one row, and the installation's stream."""
+    values = await _insert(database, core.installation, {"id": new_id(), "created_at": BEGAN}, given)
+    async with database.write() as transaction:
+        await outbox.create_stream(transaction, INSTALLATION_STREAM)
+    return str(values["id"])
+
+
+async def create_organisation(database: Database, slug: str | None = None, **given: Any) -> str:
+    slug = slug or f"org-{new_public_id()}"
+    defaults = {"id": new_id(), "slug": slug, "name": slug, "created_at": BEGAN}
+    return str((await _insert(database, core.organisation, defaults, given))["id"])
+
+
+async def create_workspace(database: Database, slug: str | None = None, *, organisation_id: str | None = None, **given: Any) -> str:
+    """A workspace with its stream, in an organisation of its own if none is given."""
+    slug = slug or f"workspace-{new_public_id()}"
+    organisation_id = organisation_id or await create_organisation(database)
+    workspace_id = await _insert_named(database, core.workspace, slug, {"slug": slug, "organisation_id": organisation_id}, given)
+    async with database.write() as transaction:
+        await outbox.create_stream(transaction, workspace_id)
+    return workspace_id
+
+
+async def create_user(database: Database, user_name: str | None = None, **given: Any) -> str:
+    user_name = user_name or f"user-{new_public_id()}"
+    defaults = {"id": new_id(), "user_name": user_name, "display_name": user_name.title(), "created_at": BEGAN}
+    return str((await _insert(database, core.user, defaults, given))["id"])
+
+
+async def create_member(database: Database, workspace_id: str, role: Role = Role.OWNER, *, user_id: str | None = None, **given: Any) -> str:
+    """A membership; returns the user's id (a new user if none is given)."""
+    user_id = user_id or await create_user(database)
+    defaults = {"workspace_id": workspace_id, "user_id": user_id, "role": int(role), "created_at": BEGAN}
+    await _insert(database, core.membership, defaults, given)
+    return user_id
+
+
+async def create_token(
+    database: Database, user_id: str, scopes: Iterable[TokenScope] = tuple(TokenScope), **given: Any
+) -> tuple[Viewer, str]:
+    """A token; returns the viewer who holds it, and the secret to send as bearer."""
+    secret, scopes = new_secret("sgt"), frozenset(scopes)
+    defaults = {
+        "id": new_id(),
+        "user_id": user_id,
+        "name": "test",
+        "scopes": sorted(scopes),
+        "hash": secret_hash(secret),
+        "hint": secret[:12],
+        "created_at": BEGAN,
+    }
+    values = await _insert(database, core.token, defaults, given)
+    async with database.read() as reader:
+        statement = core.user.select().where(core.user.c.id == user_id)
+        user_name = (await reader.execute(statement)).one().user_name
+    return Viewer(user_id, user_name, values["id"], scopes, values.get("expires_at")), secret
+
+
+async def create_viewer(database: Database, workspace_id: str, role: Role = Role.OWNER, user_name: str | None = None) -> tuple[Viewer, str]:
+    """A new user with `role` in the workspace, and a token with every scope."""
+    user_id = await create_user(database, user_name)
+    await create_member(database, workspace_id, role, user_id=user_id)
+    return await create_token(database, user_id)
+
+
+async def create_template(database: Database, workspace_id: str, name: str = "Tiny", **given: Any) -> str:
+    defaults = {
+        "workspace_id": workspace_id,
+        "tool": Tool.CUSTOM,
+        "image": "true",
+        "tool_version": "1.0",
+        "connect_version": "0.1.0",
+        "status": TemplateStatus.RECOMMENDED,
+        "port": 8888,
+        "ready_path": "/",
+        "single_user": False,
+        "embeddable": True,
+        "version": 1,
+    }
+    return await _insert_named(database, core.template, name, defaults, given)
+
+
+async def create_compute_environment(database: Database, workspace_id: str, name: str = "Here", **given: Any) -> str:
+    """Of the process kind, reachable, with 8 cores and 16 GiB."""
+    defaults = {
+        "workspace_id": workspace_id,
+        "kind": "process",
+        "settings": {},
+        "enabled": True,
+        "reachable": True,
+        "cpu": 8.0,
+        "memory_mib": 16384,
+        "gpu": 0,
+        "environment": [],
+        "version": 1,
+    }
+    return await _insert_named(database, core.compute_environment, name, defaults, given)
+
+
+async def create_world(database: Database, *, role: Role = Role.OWNER, user_name: str = "ada") -> World:
+    """An installation with one workspace, one member with a token, one template and one compute environment."""
+    installation_id = await create_installation(database)
+    organisation_id = await create_organisation(database, "acme")
+    workspace_id = await create_workspace(database, "lab", organisation_id=organisation_id)
+    viewer, secret = await create_viewer(database, workspace_id, role, user_name)
+    template_id = await create_template(database, workspace_id)
+    compute_environment_id = await create_compute_environment(database, workspace_id)
+    return World(installation_id, organisation_id, workspace_id, template_id, compute_environment_id, viewer, secret)
+
+
+async def create_studio(
+    database: Database, world: World, name: str | None = None, *, status: str = StudioStatus.STOPPED, session_number: int = 0, **given: Any
+) -> str:
+    """A Studio of the world's owner; its intent is what its status comes from."""
+    running = status in {StudioStatus.STARTING, StudioStatus.RUNNING}
+    defaults = {
+        "public_id": new_public_id(),
+        "workspace_id": world.workspace_id,
+        "owner_id": world.user_id,
+        "template_id": world.template_id,
+        "compute_environment_id": world.compute_environment_id,
+        "revision": 1,
+        "version": 1,
+        "cpu": 2.0,
+        "memory_mib": 8192,
+        "gpu": 0,
+        "lifespan_hours": 8,
+        "environment": [],
+        "desired": StudioStatus.RUNNING if running else StudioStatus.STOPPED,
+        "status": status,
+        "status_since": BEGAN,
+        "session_number": session_number,
+        "lease_epoch": 0,
+    }
+    return await _insert_named(database, core.studio, name or f"Studio {new_public_id()}", defaults, given)
+
+
+async def create_session(database: Database, world: World, studio_id: str, *, number: int = 1, **given: Any) -> str:
+    """A run of the Studio, begun and not ended, with a checkpoint id that names no row unless the test makes one."""
+    defaults = {
+        "id": new_id(),
+        "studio_id": studio_id,
+        "number": number,
+        "compute_environment_id": world.compute_environment_id,
+        "template_id": world.template_id,
+        "started_by": world.user_id,
+        "configuration": {"cpu": 2.0, "memory_mib": 8192, "gpu": 0, "lifespan_hours": 8, "environment": []},
+        "checkpoint_id": new_id(),
+        "out_of_memory": False,
+        "saved": False,
+        "created_at": BEGAN,
+        "version": 1,
+    }
+    return str((await _insert(database, core.session, defaults, given))["id"])
+
+
+async def create_checkpoint(
+    database: Database, world: World, studio_id: str, name: str | None = None, *, number: int = 1, **given: Any
+) -> str:
+    """A FINALIZED checkpoint of the Studio's session `number`."""
+    defaults = {
+        "studio_id": studio_id,
+        "workspace_id": world.workspace_id,
+        "number": number,
+        "session_number": number,
+        "compute_environment_id": world.compute_environment_id,
+        "status": CheckpointStatus.FINALIZED,
+        "author_id": world.user_id,
+        "reference": f"checkpoints/{studio_id}/{number}",
+        "digest": "sha256:0",
+        "size": 1024,
+        "saved_at": BEGAN + timedelta(hours=1),
+        "version": 1,
+    }
+    return await _insert_named(database, core.checkpoint, name or f"studio_{number}", defaults, given)
+
+
+async def create_operation(database: Database, world: World, studio_id: str, **given: Any) -> str:
+    """A running START of the Studio by the world's owner."""
+    defaults = {
+        "id": new_id(),
+        "workspace_id": world.workspace_id,
+        "studio_id": studio_id,
+        "studio_name": "Studio",
+        "kind": OperationKind.START,
+        "state": OperationState.RUNNING,
+        "actor": Actor.user(world.user_id, world.viewer.user_name).to_json(),
+        "steps": [],
+        "created_at": BEGAN,
+        "version": 1,
+    }
+    return str((await _insert(database, core.operation, defaults, given))["id"])
