@@ -1,0 +1,50 @@
+"""Open connections that a revoked token or a lost role ends."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from services.store import core
+from services.store.database import Reader
+
+C = core.connection.c
+S = core.studio.c
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConnection:
+    """That a user has at least one tab open in a session."""
+
+    workspace_id: str
+    studio_id: str
+    studio_name: str
+    session_number: int
+    user_id: str
+
+
+async def of_token(reader: Reader, token_id: str) -> list[OpenConnection]:
+    """What is open by that token, one row a session, in the order of the workspaces' ids."""
+    return await _open(reader, [C.token_id == token_id])
+
+
+async def of_member(reader: Reader, workspace_id: str, user_id: str) -> list[OpenConnection]:
+    """What the user has open in the workspace, one row a session."""
+    return await _open(reader, [S.workspace_id == workspace_id, C.user_id == user_id])
+
+
+async def _open(reader: Reader, conditions: Sequence[Any]) -> list[OpenConnection]:
+    statement = (
+        select(S.workspace_id, S.id, S.name, C.session_number, C.user_id)
+        .select_from(core.connection.join(core.studio, S.id == C.studio_id))
+        .where(C.ended_at.is_(None), *conditions)
+        .distinct()
+        .order_by(S.workspace_id, S.id, C.session_number)
+    )
+    return [OpenConnection(*row) for row in await reader.execute(statement)]
+
+
+def workspaces(connections: Iterable[OpenConnection]) -> list[str]:
+    """The ids of the workspaces concerned, sorted: the order in which their streams are locked."""
+    return sorted({connection.workspace_id for connection in connections})

@@ -1,0 +1,44 @@
+"""Who belongs to a workspace, as it is stored."""
+
+from sqlalchemy import delete, func, insert, select, update
+
+from services.access import Role
+from services.store import core
+from services.store.database import Reader, Transaction
+
+M = core.membership.c
+CE = core.compute_environment.c
+
+
+async def role_in(reader: Reader, workspace_id: str, user_id: str) -> Role | None:
+    """The role as it stands, or None without a membership."""
+    where = (M.workspace_id == workspace_id) & (M.user_id == user_id)
+    role = (await reader.execute(select(M.role).where(where))).scalar_one_or_none()
+    return None if role is None else Role(role)
+
+
+async def insert_member(transaction: Transaction, workspace_id: str, user_id: str, role: Role) -> None:
+    values = {"workspace_id": workspace_id, "user_id": user_id, "role": role.value, "created_at": transaction.now, "version": 1}
+    await transaction.execute(insert(core.membership).values(**values))
+
+
+async def set_role(transaction: Transaction, workspace_id: str, user_id: str, role: Role) -> None:
+    where = (M.workspace_id == workspace_id) & (M.user_id == user_id)
+    await transaction.execute(update(core.membership).where(where).values(role=role.value, version=M.version + 1))
+
+
+async def delete_member(transaction: Transaction, workspace_id: str, user_id: str) -> None:
+    await transaction.execute(delete(core.membership).where(M.workspace_id == workspace_id, M.user_id == user_id))
+
+
+async def count_owners(reader: Reader, workspace_id: str) -> int:
+    """How many OWNERs the workspace has; under its stream lock the answer holds until the commit."""
+    where = (M.workspace_id == workspace_id) & (M.role == Role.OWNER.value)
+    count: int = (await reader.execute(select(func.count()).select_from(core.membership).where(where))).scalar_one()
+    return count
+
+
+async def one_user_only(reader: Reader) -> bool:
+    """Whether a compute environment is enabled whose sessions run as the server's own user (DESIGN 4, the process kind)."""
+    process = select(CE.id).where(CE.kind == "process", CE.enabled.is_(True)).limit(1)
+    return (await reader.execute(process)).one_or_none() is not None

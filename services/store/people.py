@@ -1,0 +1,55 @@
+"""Users, organisations and workspaces as they are stored."""
+
+from typing import Any
+
+from sqlalchemy import exists, func, insert, select
+
+from services.store import core
+from services.store.database import Reader, Transaction
+
+U = core.user.c
+O = core.organisation.c  # noqa: E741 - as in the other modules: one letter a table
+W = core.workspace.c
+
+
+async def user_id_of(reader: Reader, user_name: str) -> str | None:
+    """The id of the user of that name, or None."""
+    return (await reader.execute(select(U.id).where(U.user_name == user_name))).scalar_one_or_none()
+
+
+async def user_name_of(reader: Reader, user_id: str) -> str | None:
+    return (await reader.execute(select(U.user_name).where(U.id == user_id))).scalar_one_or_none()
+
+
+async def count_users(reader: Reader) -> int:
+    count: int = (await reader.execute(select(func.count()).select_from(core.user))).scalar_one()
+    return count
+
+
+async def insert_user(transaction: Transaction, values: dict[str, Any]) -> None:
+    await transaction.execute(insert(core.user).values(**values, created_at=transaction.now, version=1))
+
+
+async def organisation_id_of(reader: Reader, slug: str) -> str | None:
+    return (await reader.execute(select(O.id).where(O.slug == slug))).scalar_one_or_none()
+
+
+async def organisation_exists(reader: Reader, organisation_id: str) -> bool:
+    return bool((await reader.execute(select(exists().where(O.id == organisation_id)))).scalar_one())
+
+
+async def insert_organisation(transaction: Transaction, values: dict[str, Any]) -> None:
+    await transaction.execute(insert(core.organisation).values(**values, created_at=transaction.now, version=1))
+
+
+async def workspace_id_of(reader: Reader, slug: str) -> str | None:
+    return (await reader.execute(select(W.id).where(W.slug == slug))).scalar_one_or_none()
+
+
+async def workspace_name_taken(reader: Reader, organisation_id: str, name_key: str) -> bool:
+    taken = exists().where(W.organisation_id == organisation_id, W.name_key == name_key)
+    return bool((await reader.execute(select(taken))).scalar_one())
+
+
+async def insert_workspace(transaction: Transaction, values: dict[str, Any]) -> None:
+    await transaction.execute(insert(core.workspace).values(**values, created_at=transaction.now, version=1))

@@ -1,0 +1,73 @@
+"""Access tokens as they are stored: hashes, never the secrets themselves."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import and_, bindparam, func, insert, or_, select, update
+
+from services.access import TokenScope, Viewer
+from services.store import core
+from services.store.database import Reader, Transaction
+from services.store.query import Query
+from services.store.types import json_value, utc_time
+
+T = core.token.c
+U = core.user.c
+
+_BY_HASH = Query(
+    select(U.id, U.user_name, T.id, T.scopes, T.expires_at, T.last_used_at)
+    .select_from(core.token.join(core.user, U.id == T.user_id))
+    .where(
+        T.hash == bindparam("hash"),
+        T.revoked_at.is_(None),
+        or_(T.expires_at.is_(None), T.expires_at > bindparam("now")),
+    )
+)
+
+
+async def viewer_of(reader: Reader, token_hash: str, now: datetime) -> tuple[Viewer, datetime | None] | None:
+    """Whom a token that is valid at `now` stands for, and when it was last seen in use; None for any other token."""
+    row = await reader.one(_BY_HASH, hash=token_hash, now=now)
+    if row is None:
+        return None
+    scopes = frozenset(TokenScope(scope) for scope in json_value(row[3]))
+    return Viewer(row[0], row[1], row[2], scopes, utc_time(row[4])), utc_time(row[5])
+
+
+async def insert_token(transaction: Transaction, values: dict[str, object]) -> None:
+    await transaction.execute(insert(core.token).values(**values))
+
+
+async def lock_owner(transaction: Transaction, user_id: str) -> bool:
+    """Take the lock of the user's row, under which tokens are counted; False if there is no such user."""
+    found = await transaction.execute(select(U.id).where(U.id == user_id).with_for_update(key_share=True))
+    return found.one_or_none() is not None
+
+
+async def count_active(transaction: Transaction, user_id: str) -> int:
+    """How many of the user's tokens are neither revoked nor expired."""
+    active = and_(T.user_id == user_id, T.revoked_at.is_(None), or_(T.expires_at.is_(None), T.expires_at > transaction.now))
+    count: int = (await transaction.execute(select(func.count()).select_from(core.token).where(active))).scalar_one()
+    return count
+
+
+async def owner_of(reader: Reader, token_id: str) -> str | None:
+    """The id of the user whose token it is; None if there is no such token."""
+    return (await reader.execute(select(T.user_id).where(T.id == token_id))).scalar_one_or_none()
+
+
+async def revoke(transaction: Transaction, token_id: str) -> bool:
+    """Revoke the token; False if it was revoked already."""
+    statement = update(core.token).where(T.id == token_id, T.revoked_at.is_(None)).values(revoked_at=transaction.now)
+    return (await transaction.execute(statement)).rowcount == 1
+
+
+async def touch(transaction: Transaction, token_id: str, unless_after: datetime) -> None:
+    """Note that the token is in use, unless that was noted after `unless_after`."""
+    stale = or_(T.last_used_at.is_(None), T.last_used_at <= unless_after)
+    await transaction.execute(update(core.token).where(T.id == token_id, stale).values(last_used_at=transaction.now))
+
+
+def scope_words(scopes: Sequence[TokenScope]) -> list[str]:
+    """Scopes as they are stored: in the order of the enum, each once."""
+    return [scope.value for scope in TokenScope if scope in scopes]
