@@ -31,11 +31,11 @@ class CommandRunner:
     database: Database
 
     async def run(
-        self, viewer: Viewer, mutation: str, key: str | None, input: Mapping[str, Any], workspace_id: str, body: Body
+        self, viewer: Viewer, mutation: str, key: str | None, given: Mapping[str, Any], workspace_id: str, body: Body
     ) -> dict[str, Any]:
         """Run `body` in a transaction that holds the workspace's stream lock; answer the ids it returns, or those of the first run.
 
-        `input` is what was asked for, in JSON terms; `key` None runs always. Raises IdempotencyKeyReused, and what `body` raises.
+        `given` is what was asked for, in JSON terms; `key` None runs always. Raises IdempotencyKeyReused, and what `body` raises.
         """
         check_key(key)
         async with self.database.write() as transaction:
@@ -43,7 +43,7 @@ class CommandRunner:
             if key is None:
                 return await body(transaction)
             use = idempotency.Use(viewer.user_id, mutation, key)
-            digest = input_hash(input)
+            digest = input_hash(given)
             recorded = await idempotency.find(transaction, use)
             if recorded is None:
                 result = await body(transaction)

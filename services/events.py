@@ -18,6 +18,7 @@ class Kind(StrEnum):
 
     STUDIO_CREATED = "studio.created"  # status
     STUDIO_STATUS = "studio.status"  # previous_status, status, status_message, stop_reason, session_number
+    STUDIO_MESSAGE = "studio.message"  # status_message: the status stays, what is known of it changed
     STUDIO_EDITED = "studio.edited"  # revision, fields: the names of what changed
     STUDIO_DELETED = "studio.deleted"  # (nothing more)
     CHECKPOINT = "checkpoint"  # checkpoint_id, name, status, change: created | saved | renamed | deleted

@@ -30,7 +30,7 @@ async def find(transaction: Transaction, use: Use) -> Recorded | None:
     """What was answered under the key, if anything."""
     where = (T.user_id == use.user_id) & (T.mutation == use.mutation) & (T.key == use.key)
     row = (await transaction.execute(select(T.input_hash, T.result).where(where))).one_or_none()
-    return Recorded(*row) if row else None
+    return Recorded(row.input_hash, row.result) if row else None
 
 
 async def record(transaction: Transaction, use: Use, input_hash: str, result: dict[str, Any]) -> None:

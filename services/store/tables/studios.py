@@ -63,7 +63,8 @@ class Session(SQLModel, table=True):
     """One run of a Studio, from start to stop, with the configuration it runs with.
 
     `upstream` is where its tool listens ({"unix": path} or {"host", "port"}, with `path_prefix` and `headers`), known once it runs.
-    `exit_code` and `out_of_memory` are what was observed at its end; `saved` is set once its last checkpoint is recorded.
+    `exit_code` and `out_of_memory` are what was observed at its end; `saved` is set once its last checkpoint is recorded, or there is
+    nothing to save. `stop_at` is a stop that was asked for with a grace, by `stop_actor`; `warned_at` when people were told of its end.
     """
 
     __table_args__ = (UniqueConstraint("studio_id", "number"),)
@@ -88,6 +89,9 @@ class Session(SQLModel, table=True):
     idle_stops_at: datetime | None = columns.time(nullable=True)
     next_save_at: datetime | None = columns.time(nullable=True)
     last_active_at: datetime | None = columns.time(nullable=True)
+    stop_at: datetime | None = columns.time(nullable=True)
+    stop_actor: Any = columns.json(nullable=True)
+    warned_at: datetime | None = columns.time(nullable=True)
     ended_at: datetime | None = columns.time(nullable=True)
     version: int = 1
 

@@ -1,0 +1,77 @@
+"""Checkpoints: what sessions saved, and which of it is still needed."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import exists, insert, select, update
+
+from services.statuses import CheckpointStatus
+from services.store import core
+from services.store.database import Reader, Transaction
+
+T = core.checkpoint.c
+SAVED = (CheckpointStatus.INTERIM.value, CheckpointStatus.FINALIZED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointState:
+    """A checkpoint's row, as far as decisions need it."""
+
+    id: str
+    studio_id: str
+    workspace_id: str
+    number: int
+    session_number: int
+    compute_environment_id: str | None
+    name: str
+    status: str
+    parent_id: str | None
+    reference: str | None
+    digest: str | None
+    saved_at: datetime | None
+    deleted_at: datetime | None
+
+
+COLUMNS = [T[field.name] for field in fields(CheckpointState)]
+
+
+async def find(reader: Reader, checkpoint_id: str) -> CheckpointState | None:
+    row = (await reader.execute(select(*COLUMNS).where(T.id == checkpoint_id))).one_or_none()
+    return CheckpointState(**row._mapping) if row else None
+
+
+async def latest_saved(reader: Reader, studio_id: str) -> CheckpointState | None:
+    """The newest INTERIM or FINALIZED one, the base of the next start (B10)."""
+    where = (T.studio_id == studio_id) & T.status.in_(SAVED) & T.deleted_at.is_(None)
+    row = (await reader.execute(select(*COLUMNS).where(where).order_by(T.number.desc()).limit(1))).one_or_none()
+    return CheckpointState(**row._mapping) if row else None
+
+
+async def not_needed_elsewhere(reader: Reader, studio_id: str) -> list[CheckpointState]:
+    """The Studio's checkpoints that still hold data and that no other Studio begins from (B22)."""
+    other = core.studio
+    needed = exists().where(other.c.parent_checkpoint_id == T.id, other.c.id != studio_id)
+    rows = await reader.execute(select(*COLUMNS).where(T.studio_id == studio_id, T.deleted_at.is_(None), ~needed))
+    return [CheckpointState(**row._mapping) for row in rows]
+
+
+async def name_taken(reader: Reader, studio_id: str, key: str, *, but: str | None = None) -> bool:
+    """Whether another checkpoint of the Studio has this name key (B32)."""
+    clash = select(T.id).where(T.studio_id == studio_id, T.name_key == key, T.id != (but or ""))
+    return bool((await reader.execute(select(exists(clash)))).scalar_one())
+
+
+async def last_number(reader: Reader, studio_id: str) -> int:
+    """The number of the newest checkpoint, 0 if there is none."""
+    statement = select(T.number).where(T.studio_id == studio_id).order_by(T.number.desc()).limit(1)
+    return int((await reader.execute(statement)).scalar_one_or_none() or 0)
+
+
+async def add(transaction: Transaction, values: dict[str, Any]) -> None:
+    await transaction.execute(insert(core.checkpoint).values(**values, created_at=transaction.now))
+
+
+async def change(transaction: Transaction, checkpoint_id: str, **values: Any) -> None:
+    """Write columns that a reader can see: bumps `version`."""
+    await transaction.execute(update(core.checkpoint).where(T.id == checkpoint_id).values(**values, version=T.version + 1))

@@ -1,0 +1,70 @@
+"""The runs of Studios."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from services.store import core
+from services.store.database import Reader, Transaction
+
+T = core.session.c
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """A session's row. `configuration` is {cpu, memory_mib, gpu, lifespan_hours, environment}, as it runs with."""
+
+    id: str
+    studio_id: str
+    number: int
+    compute_environment_id: str
+    template_id: str
+    started_by: str
+    configuration: dict[str, Any]
+    checkpoint_id: str
+    base_checkpoint_id: str | None
+    upstream: dict[str, Any] | None
+    stop_reason: str | None
+    exit_code: int | None
+    out_of_memory: bool
+    saved: bool
+    created_at: datetime
+    running_at: datetime | None
+    expires_at: datetime | None
+    idle_stops_at: datetime | None
+    next_save_at: datetime | None
+    stop_at: datetime | None
+    stop_actor: dict[str, Any] | None
+    warned_at: datetime | None
+    ended_at: datetime | None
+
+
+COLUMNS = [T[field.name] for field in fields(SessionState)]
+
+
+async def find(reader: Reader, studio_id: str, number: int) -> SessionState | None:
+    row = (await reader.execute(select(*COLUMNS).where(T.studio_id == studio_id, T.number == number))).one_or_none()
+    return SessionState(**row._mapping) if row else None
+
+
+async def unsaved_before(reader: Reader, studio_id: str, number: int) -> SessionState | None:
+    """The newest former session whose file system is still to be saved (B8: the next start saves it first)."""
+    where = (T.studio_id == studio_id) & (T.number < number) & T.saved.is_(False)
+    row = (await reader.execute(select(*COLUMNS).where(where).order_by(T.number.desc()).limit(1))).one_or_none()
+    return SessionState(**row._mapping) if row else None
+
+
+async def unsaved(reader: Reader, studio_id: str) -> list[SessionState]:
+    rows = await reader.execute(select(*COLUMNS).where(T.studio_id == studio_id, T.saved.is_(False)))
+    return [SessionState(**row._mapping) for row in rows]
+
+
+async def add(transaction: Transaction, values: dict[str, Any]) -> None:
+    await transaction.execute(insert(core.session).values(**values, created_at=transaction.now))
+
+
+async def change(transaction: Transaction, session_id: str, **values: Any) -> None:
+    """Write columns that a reader can see: bumps `version`."""
+    await transaction.execute(update(core.session).where(T.id == session_id).values(**values, version=T.version + 1))

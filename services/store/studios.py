@@ -1,0 +1,99 @@
+"""Studios as commands and the controller see them: one row's intent and observation, and its writes."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, delete, exists, insert, select, update
+
+from services.statuses import StudioStatus
+from services.store import core
+from services.store.database import Reader, Transaction
+from services.store.query import Query
+
+T = core.studio.c
+
+
+@dataclass(frozen=True, slots=True)
+class StudioState:
+    """A Studio's row, as far as decisions need it."""
+
+    id: str
+    public_id: str
+    workspace_id: str
+    owner_id: str
+    template_id: str
+    compute_environment_id: str | None
+    name: str
+    description: str | None
+    revision: int
+    cpu: float
+    memory_mib: int
+    gpu: int
+    lifespan_hours: int
+    environment: list[dict[str, Any]]
+    desired: str
+    status: StudioStatus
+    status_message: str | None
+    status_since: datetime
+    stop_reason: str | None
+    session_number: int
+    operation_id: str | None
+    parent_checkpoint_id: str | None
+    deadline: datetime | None
+    lease_epoch: int
+
+
+COLUMNS = [T[field.name] for field in fields(StudioState)]
+WORKSPACE = Query(select(T.workspace_id).where(T.id == bindparam("id")))
+
+
+def state(row: Any) -> StudioState:
+    """A row of COLUMNS, typed."""
+    values = dict(row._mapping)
+    return StudioState(**{**values, "status": StudioStatus(values["status"])})
+
+
+async def workspace_of(reader: Reader, studio_id: str) -> str | None:
+    """The workspace a Studio is in (it never moves), or None if there is no such Studio."""
+    row = await reader.one(WORKSPACE, id=studio_id)
+    return str(row[0]) if row else None
+
+
+async def find(reader: Reader, studio_id: str) -> StudioState | None:
+    row = (await reader.execute(select(*COLUMNS).where(T.id == studio_id))).one_or_none()
+    return state(row) if row else None
+
+
+async def add(transaction: Transaction, values: dict[str, Any]) -> None:
+    await transaction.execute(insert(core.studio).values(**values, status_since=transaction.now, created_at=transaction.now))
+
+
+async def change(transaction: Transaction, studio_id: str, **values: Any) -> None:
+    """Write columns that a reader can see: bumps `version`."""
+    await transaction.execute(update(core.studio).where(T.id == studio_id).values(**values, version=T.version + 1))
+
+
+async def remove(transaction: Transaction, studio_id: str) -> None:
+    """Delete the row and what belongs to it alone. Checkpoints, events and operations refer by value and stay."""
+    for table in (core.star, core.session):
+        await transaction.execute(delete(table).where(table.c.studio_id == studio_id))
+    await transaction.execute(delete(core.studio).where(T.id == studio_id))
+
+
+async def name_taken(reader: Reader, workspace_id: str, key: str, *, but: str | None = None) -> bool:
+    """Whether another Studio than `but` has this name key in the workspace (B15)."""
+    clash = select(T.id).where(T.workspace_id == workspace_id, T.name_key == key, T.id != (but or ""))
+    return bool((await reader.execute(select(exists(clash)))).scalar_one())
+
+
+async def star(transaction: Transaction, studio_id: str, user_id: str) -> None:
+    """Mark; marking twice changes nothing."""
+    where = (core.star.c.studio_id == studio_id) & (core.star.c.user_id == user_id)
+    if (await transaction.execute(select(core.star.c.user_id).where(where))).one_or_none() is None:
+        await transaction.execute(insert(core.star).values(studio_id=studio_id, user_id=user_id, created_at=transaction.now))
+
+
+async def unstar(transaction: Transaction, studio_id: str, user_id: str) -> None:
+    where = (core.star.c.studio_id == studio_id) & (core.star.c.user_id == user_id)
+    await transaction.execute(delete(core.star).where(where))

@@ -1,0 +1,65 @@
+"""The steps of an operation, as people see them go by (B84)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from services.statuses import OperationKind, StepState
+
+
+class Step(StrEnum):
+    """The names of the steps, in words for the user."""
+
+    CLEAN = "Clear up the former session"
+    TOOL = "Prepare the tool"
+    SESSION = "Create the session"
+    ANSWER = "Wait for the tool to answer"
+    END = "End the session's processes"
+    SAVE = "Save the checkpoint"
+    FREE = "Free the resources"
+
+
+STEPS: dict[OperationKind, tuple[Step, ...]] = {
+    OperationKind.START: (Step.CLEAN, Step.TOOL, Step.SESSION, Step.ANSWER),
+    OperationKind.STOP: (Step.END, Step.SAVE, Step.FREE),
+}
+
+Steps = list[dict[str, Any]]
+
+
+def pending(kind: OperationKind) -> Steps:
+    """All steps of a new operation."""
+    return [{"name": s.value, "state": StepState.PENDING.value, "message": None, "started_at": None, "ended_at": None} for s in STEPS[kind]]
+
+
+def advanced(steps: Sequence[dict[str, Any]], to: Step, message: str | None, now: datetime) -> Steps:
+    """`to` is in progress; all before it succeeded, all after it are pending."""
+    position = [step["name"] for step in steps].index(to.value)
+    done = [_ended(step, StepState.SUCCEEDED, now) for step in steps[:position]]
+    current = steps[position]
+    started = current["started_at"] or now.isoformat()
+    current = {**current, "state": StepState.IN_PROGRESS.value, "message": message, "started_at": started, "ended_at": None}
+    later = [{**step, "state": StepState.PENDING.value, "message": None} for step in steps[position + 1 :]]
+    return [*done, current, *later]
+
+
+def finished(steps: Sequence[dict[str, Any]], now: datetime) -> Steps:
+    """Everything went well."""
+    return [_ended(step, StepState.SUCCEEDED, now) for step in steps]
+
+
+def failed(steps: Sequence[dict[str, Any]], message: str, now: datetime) -> Steps:
+    """The step in progress (or the first that is pending) ended in an error."""
+    open_states = (StepState.IN_PROGRESS.value, StepState.PENDING.value)
+    position = next((i for i, step in enumerate(steps) if step["state"] in open_states), None)
+    if position is None:
+        return list(steps)
+    broken = {**_ended(steps[position], StepState.ERRORED, now), "message": message}
+    return [*steps[:position], broken, *steps[position + 1 :]]
+
+
+def _ended(step: dict[str, Any], to: StepState, now: datetime) -> dict[str, Any]:
+    if step["state"] in (StepState.SUCCEEDED.value, StepState.ERRORED.value):
+        return step
+    return {**step, "state": to.value, "started_at": step["started_at"] or now.isoformat(), "ended_at": now.isoformat()}

@@ -1,0 +1,130 @@
+"""How a status change is written: row, events and operation in the caller's transaction (DESIGN 2)."""
+
+from dataclasses import replace
+from typing import Any
+
+from services import lifecycle
+from services.actor import Actor
+from services.events import Kind, NewEvent
+from services.ids import new_id
+from services.lifecycle import Trigger
+from services.statuses import ConnectionErrorCode, OperationKind, OperationState, StopReason, StudioStatus
+from services.store import operations, outbox, studios
+from services.store.database import Transaction
+from services.store.studios import StudioState
+from services.studios import progress
+
+CODES: dict[StopReason, ConnectionErrorCode] = {
+    StopReason.USER_REQUEST: ConnectionErrorCode.STUDIO_STOPPED,
+    StopReason.FORCED: ConnectionErrorCode.STUDIO_STOPPED,
+    StopReason.LIFESPAN_EXPIRED: ConnectionErrorCode.LIFESPAN_EXPIRED,
+    StopReason.IDLE: ConnectionErrorCode.IDLE_STOPPED,
+    StopReason.COMPUTE_ENV_DELETED: ConnectionErrorCode.COMPUTE_ENV_DELETED,
+    StopReason.COMPUTE_ENV_LOST: ConnectionErrorCode.STUDIO_ERRORED,
+    StopReason.EXITED: ConnectionErrorCode.STUDIO_ERRORED,
+    StopReason.OUT_OF_MEMORY: ConnectionErrorCode.STUDIO_ERRORED,
+}
+"""What people who are connected are told when a session ends for this reason (B57)."""
+
+
+async def move(
+    transaction: Transaction, studio: StudioState, trigger: Trigger, actor: Actor, message: str | None, **values: Any
+) -> StudioState:
+    """Apply `trigger`: status, reason, time, events; and, where a running session ends, a connection error for everybody connected.
+
+    `values` are further columns of the Studio to write. Raises IllegalTransition.
+    """
+    transition = lifecycle.after(studio.status, trigger)
+    begins = studio.status in lifecycle.ENDED and transition.to not in lifecycle.ENDED
+    reason = None if begins else (transition.reason or _reason(studio))
+    await studios.change(
+        transaction,
+        studio.id,
+        status=transition.to.value,
+        status_message=message,
+        status_since=transaction.now,
+        stop_reason=reason.value if reason else None,
+        **values,
+    )
+    events = [_status_event(studio, transition.to, reason, actor, message, values.get("session_number", studio.session_number))]
+    if studio.status is StudioStatus.RUNNING and reason:
+        events.append(_connection_error(studio, reason, actor, message))
+    await outbox.append(transaction, studio.workspace_id, events)
+    transaction.wake("studio", studio.id)
+    known = {key: value for key, value in values.items() if key in StudioState.__dataclass_fields__}
+    new_reason = reason.value if reason else None
+    return replace(
+        studio, **{**known, "status": transition.to, "status_message": message, "status_since": transaction.now, "stop_reason": new_reason}
+    )
+
+
+def _reason(studio: StudioState) -> StopReason | None:
+    return StopReason(studio.stop_reason) if studio.stop_reason else None
+
+
+def _status_event(
+    studio: StudioState, to: StudioStatus, reason: StopReason | None, actor: Actor, message: str | None, session_number: int
+) -> NewEvent:
+    payload = {
+        "previous_status": studio.status.value,
+        "status": to.value,
+        "status_message": message,
+        "stop_reason": reason.value if reason else None,
+        "session_number": session_number,
+    }
+    return NewEvent(Kind.STUDIO_STATUS, actor, payload, studio.id, studio.name)
+
+
+def _connection_error(studio: StudioState, reason: StopReason, actor: Actor, message: str | None) -> NewEvent:
+    payload = {
+        "code": CODES[reason].value,
+        "reason": message or "",
+        "retryable": reason is not StopReason.COMPUTE_ENV_DELETED,
+        "session_number": studio.session_number,
+    }
+    return NewEvent(Kind.CONNECTION_ERROR, actor, payload, studio.id, studio.name)
+
+
+async def say(transaction: Transaction, studio: StudioState, message: str | None) -> None:
+    """Change what is known of a status that stays as it is."""
+    if message == studio.status_message:
+        return
+    await studios.change(transaction, studio.id, status_message=message)
+    event = NewEvent(Kind.STUDIO_MESSAGE, Actor.system("observation"), {"status_message": message}, studio.id, studio.name)
+    await outbox.append(transaction, studio.workspace_id, [event])
+
+
+async def begin_operation(transaction: Transaction, studio: StudioState, kind: OperationKind, actor: Actor, deadline: Any) -> str:
+    """A new operation on the Studio, all steps pending; returns its id, to be written as the Studio's current one."""
+    operation_id = new_id()
+    await operations.add(
+        transaction,
+        {
+            "id": operation_id,
+            "workspace_id": studio.workspace_id,
+            "studio_id": studio.id,
+            "studio_name": studio.name,
+            "kind": kind.value,
+            "state": OperationState.RUNNING.value,
+            "actor": actor.to_json(),
+            "steps": progress.pending(kind),
+            "deadline": deadline,
+        },
+    )
+    return operation_id
+
+
+async def end_operation(transaction: Transaction, studio: StudioState, error: str | None = None) -> None:
+    """The Studio's current operation succeeded, or failed for `error`."""
+    operation = await operations.find(transaction, studio.operation_id) if studio.operation_id else None
+    if operation is None or operation.state != OperationState.RUNNING.value:
+        return
+    steps = progress.failed(operation.steps, error, transaction.now) if error else progress.finished(operation.steps, transaction.now)
+    end_state = OperationState.FAILED if error else OperationState.SUCCEEDED
+    await operations.change(transaction, operation.id, steps=steps, state=end_state.value, error=error, ended_at=transaction.now)
+    await outbox.append(transaction, studio.workspace_id, [operation_event(studio, operation.id)])
+
+
+def operation_event(studio: StudioState, operation_id: str) -> NewEvent:
+    """Tells watchers of the operation to look again."""
+    return NewEvent(Kind.OPERATION, Actor.system("progress"), {"operation_id": operation_id}, studio.id, studio.name)
