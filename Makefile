@@ -1,0 +1,72 @@
+# Every target sets up what it needs; none needs another to be run first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+SOURCES := studiograph schema resolvers connect services
+COMPILE := $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-header --no-emit-options \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --build-deps-for=editable
+.DEFAULT_GOAL := help
+.PHONY: help run test quick lint fmt schema behaviours demo bench image lock clean
+
+help: ## Show what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+run: $(VENV)/.run ## Set up, migrate, make a demo workspace, print address and token, serve
+	@$(BIN)/python -m studiograph serve --demo
+
+test: $(VENV)/.dev ## All tests that this machine can run; STUDIOGRAPH_REQUIRE=postgres,browser,node turns skips into failures
+	$(BIN)/python -m pytest $(ARGS)
+
+quick: $(VENV)/.dev ## The tests that take seconds
+	$(BIN)/python -m pytest -m "not slow and not browser and not node and not postgres" -x -q $(ARGS)
+
+lint: $(VENV)/.dev ## Format, rules, types, direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: $(VENV)/.dev ## Format the code and mend what a rule can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+schema: $(VENV)/.run ## Write schema.graphql from the code
+	$(BIN)/python -m studiograph schema > docs/schema.graphql
+
+behaviours: $(VENV)/.dev ## Which behaviour has which tests, and which has none
+	@$(BIN)/python -m tests.tools.behaviours
+
+demo: $(VENV)/.run ## The main job against a server of its own, each step with its time
+	@$(BIN)/python -m studiograph demo
+
+bench: $(VENV)/.dev ## Measure
+	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; done
+
+image: ## Build the container image of the server
+	docker build --tag studiograph:$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) .
+
+lock: $(VENV)/.dev ## Renew the locked versions of what we depend on (ARGS=--upgrade takes the newest)
+	PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(COMPILE) $(ARGS) --output-file=requirements.txt pyproject.toml
+	PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(COMPILE) $(ARGS) --extra=dev --constraint=requirements.txt --output-file=requirements-dev.txt pyproject.toml
+
+clean: ## Remove the environment and caches; the data in .studiograph stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# A virtual environment from the locks. The stamps make the second time quick; whichever lock changed is installed again.
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) on this machine. On Debian: apt install python3 python3-venv make. Or: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Studiograph needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Use: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "This Python cannot make virtual environments. On Debian: apt install python3-venv"; exit 1; }
+	@rm -rf $(VENV)
+	@echo "Setting up $(VENV) (the first time only) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.txt pyproject.toml | $(BIN)/python
+	@$(PIP) install --quiet --require-hashes --no-deps -r requirements.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+	@$(PIP) install --quiet --require-hashes --no-deps -r requirements-dev.txt
+	@touch $@
