@@ -1,0 +1,29 @@
+"""Secrets at rest: sealed with the installation's key, opened only where they are used."""
+
+from cryptography.fernet import Fernet, InvalidToken
+
+
+class CannotOpen(Exception):
+    """Sealed with another key, or altered: the installation's key was changed or lost."""
+
+
+class SecretBox:
+    """Fernet (AES-128-CBC with HMAC-SHA256) under one key; what it seals is text that fits a database column."""
+
+    def __init__(self, key: str) -> None:
+        """Raises ValueError unless `key` is 32 bytes in url-safe base64."""
+        self._fernet = Fernet(key)
+
+    @staticmethod
+    def new_key() -> str:
+        return Fernet.generate_key().decode()
+
+    def seal(self, secret: str) -> str:
+        return self._fernet.encrypt(secret.encode()).decode()
+
+    def open(self, sealed: str) -> str:
+        """Raises CannotOpen."""
+        try:
+            return self._fernet.decrypt(sealed).decode()
+        except InvalidToken as error:
+            raise CannotOpen("a stored secret does not open with this installation's key") from error

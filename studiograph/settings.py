@@ -1,0 +1,88 @@
+"""Every setting, read from the environment (prefix STUDIOGRAPH_). Nothing else in the project reads the environment."""
+
+import ipaddress
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Seconds = Annotated[int, Field(gt=0)]
+
+
+class Role(StrEnum):
+    """What a process does. Everything but `all` needs PostgreSQL, since SQLite serves one process."""
+
+    ALL = "all"
+    API = "api"
+    CONTROLLER = "controller"
+    PROXY = "proxy"
+
+
+class Settings(BaseSettings):
+    """The descriptions are the documentation: `make docs` writes docs/settings.md from them."""
+
+    model_config = SettingsConfigDict(env_prefix="STUDIOGRAPH_", extra="ignore")
+
+    database_url: str = Field("", description="`postgresql://user@host/name`, or empty for SQLite in the data directory.")
+    data_dir: Path = Field(Path(".studiograph"), description="Where the database, sessions, checkpoints and keys live.")
+    host: str = Field("127.0.0.1", description="The address to listen on. `0.0.0.0` lets other machines in: put TLS in front.")
+    port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
+    public_url: str = Field("", description="The address that browsers use for this server, when it is not `http://HOST:PORT`.")
+    connect_domain: str = Field(
+        "",
+        description="Sessions get the origins `a<id>.<this>`. Empty: `localhost:PORT`. In production a domain of its own, with a wildcard certificate.",
+    )
+    secret_key: str = Field(
+        "", repr=False, description="The key that seals secrets at rest (Fernet). Empty: a file in the data directory, made once."
+    )
+    page: bool = Field(True, description="Serve the page at `/`.")
+    explorer: bool = Field(True, description="Serve GraphiQL at `/explore`.")
+    process_compute: bool = Field(
+        True,
+        description="Allow compute environments of the kind `process`: sessions are processes of the server's user, without isolation, for one user.",
+    )
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
+    log_format: str = Field("text", pattern="^(text|json)$", description="`text` for people, `json` for machines: one object a line.")
+    access_log: bool = Field(False, description="Log each HTTP request.")
+    pool_size: int = Field(10, ge=1, description="Connections to PostgreSQL that each process keeps; twice as many under load.")
+    shutdown_seconds: Seconds = Field(8, description="How long open requests may take to end when the server stops.")
+    start_deadline_seconds: Seconds = Field(900, description="A Studio that has not become RUNNING by then is ERRORED (START_TIMEOUT).")
+    stop_deadline_seconds: Seconds = Field(600, description="After this, a Studio that still stops may be stopped by force.")
+    checkpoint_interval_seconds: Seconds = Field(300, description="Between two saves of a running session; a workspace may say otherwise.")
+    event_retention_days: int = Field(
+        90, ge=1, description="How long events are kept; streams resumed from before then are told to resync."
+    )
+
+    @model_validator(mode="after")
+    def _absolute(self) -> Self:
+        self.data_dir = self.data_dir.expanduser().absolute()
+        return self
+
+    @property
+    def database(self) -> str:
+        """The database's URL, with the default filled in."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'studiograph.db'}"
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.database.startswith("sqlite")
+
+    def public_address(self, port: int) -> str:
+        """The address of the API for browsers, given the port that is really listened on; without a final slash."""
+        return self.public_url.rstrip("/") or f"http://{_browsable(self.host)}:{port}"
+
+    def connect_address(self, port: int) -> str:
+        """The domain (with port, if any) under which sessions have their origins."""
+        return self.connect_domain or f"localhost:{port}"
+
+
+def _browsable(host: str) -> str:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if address.is_unspecified:
+        return "127.0.0.1"
+    return f"[{host}]" if address.version == 6 else host
