@@ -30,11 +30,15 @@ class Connection(SQLModel, table=True):
 
 
 class ConnectCode(SQLModel, table=True):
-    """A one-time code for a session's origin: 60 s, single use, bound to user, Studio, session number and origin (DESIGN 5)."""
+    """A one-time code for a session's origin: 60 s, single use, bound to user, Studio, session number and origin (DESIGN 5).
+
+    `login_id` names the browser's login it came from (none for a program's): what it opens ends with that login.
+    """
 
     hash: str = Field(primary_key=True, max_length=64)
     user_id: str = columns.reference("user.id")
     token_id: str = columns.reference("token.id")
+    login_id: str | None = Field(default=None, max_length=32)
     studio_id: str = Field(max_length=32)
     session_number: int
     origin: str = columns.text()
