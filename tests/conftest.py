@@ -1,18 +1,21 @@
 """Databases for tests, and the rule for what the machine lacks.
 
 `database` runs a test on SQLite and on PostgreSQL, each time on a fresh migrated database; `sqlite_database` is for tests to which
-the dialect does not matter; `database_url`, `sqlite_url` and `postgresql_url` give the URL alone.
+the dialect does not matter; `database_url`, `sqlite_url` and `postgresql_url` give the URL alone. Whatever a test leaves connected
+to PostgreSQL is disconnected at its end.
 """
 
 import asyncio
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from services.store import migrate
 from services.store.database import Database
 from services.store.tables import metadata
 from tests import needs, postgres
@@ -28,35 +31,42 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"{need}: {reason}")
 
 
-async def _migrate(url: str) -> None:
-    database = Database(url)
-    async with database.engine.begin() as connection:
-        await connection.run_sync(metadata.create_all)
-    await database.close()
-
-
-def _migrated(url: str) -> None:
-    """In a thread, since a session's fixture may be made while a loop runs."""
+def _finish(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` in a thread, since a session's fixture may be made while a loop runs."""
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, _migrate(url)).result()
+        thread.submit(asyncio.run, work).result()
 
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated, empty SQLite file to copy."""
     path = tmp_path_factory.mktemp("sqlite") / "template.db"
-    _migrated(f"sqlite:///{path}")
+    _finish(migrate.upgrade(f"sqlite:///{path}"))
     return path
 
 
 @pytest.fixture(scope="session")
 def postgres_cluster() -> Iterator[Cluster]:
-    """A PostgreSQL server with a migrated, empty database to copy."""
+    """A PostgreSQL server of this run's own."""
     with postgres.cluster() as cluster:
-        with ThreadPoolExecutor(1) as thread:
-            thread.submit(asyncio.run, cluster.create(postgres.TEMPLATE)).result()
-        _migrated(cluster.url(postgres.TEMPLATE))
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgres_cluster: Cluster) -> str:
+    """The name of a migrated, empty PostgreSQL database."""
+    _finish(postgres_cluster.create("studiograph"))
+    _finish(migrate.upgrade(postgres_cluster.url("studiograph")))
+    return "studiograph"
+
+
+@pytest.fixture
+async def empty_postgresql_url(postgres_cluster: Cluster) -> AsyncIterator[str]:
+    """A database of the test's own, never migrated; for tests that change the schema (0.2 s)."""
+    name = f"test_{uuid.uuid4().hex}"
+    await postgres_cluster.create(name)
+    yield postgres_cluster.url(name)
+    await postgres_cluster.drop(name)
 
 
 @pytest.fixture
@@ -67,11 +77,10 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def postgresql_url(postgres_cluster: Cluster) -> AsyncIterator[str]:
-    name = f"test_{uuid.uuid4().hex}"
-    await postgres_cluster.create(name, postgres.TEMPLATE)
-    yield postgres_cluster.url(name)
-    await postgres_cluster.drop(name)
+async def postgresql_url(postgres_cluster: Cluster, postgres_database: str) -> AsyncIterator[str]:
+    """Emptied after each test: 50 times quicker than a new database."""
+    yield postgres_cluster.url(postgres_database)
+    await postgres_cluster.empty(postgres_database, [table.name for table in reversed(metadata.sorted_tables)])
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

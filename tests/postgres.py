@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,9 @@ import asyncpg
 from tests.needs import postgres_programs
 
 START_LIMIT_SECONDS = 60
-TEMPLATE = "studiograph_template"
 FAST = ("listen_addresses=", "fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300", "autovacuum=off")
+END_OTHERS = """SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,17 @@ class Cluster:
         finally:
             await connection.close()
 
-    async def create(self, name: str, template: str = "template0") -> None:
-        await self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+    async def create(self, name: str) -> None:
+        await self.run(f"CREATE DATABASE {name} TEMPLATE template0")
+
+    async def empty(self, name: str, tables: Sequence[str]) -> None:
+        """Disconnect everybody else and delete all rows; `tables` in an order that their references allow."""
+        connection = await self.connect(name)
+        try:
+            await connection.execute(END_OTHERS)
+            await connection.execute(";".join(f'DELETE FROM "{table}"' for table in tables))
+        finally:
+            await connection.close()
 
     async def drop(self, name: str) -> None:
         await self.run(f"DROP DATABASE {name} WITH (FORCE)")

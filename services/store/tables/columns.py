@@ -4,9 +4,17 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, Text
-from sqlmodel import Field
+from sqlmodel import Field, SQLModel
 
 from services.store.types import Json, UtcTime
+
+SQLModel.metadata.naming_convention = {  # a constraint without a name cannot be dropped by a later migration
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+}
 
 
 def key() -> Any:

@@ -1,0 +1,130 @@
+"""Brings a database to the schema that this code needs, or says why it cannot.
+
+A database that is up to date costs one small read. Alembic is imported only when there is something to do.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.store.database import Database
+from services.store.migrations import HEAD
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+LOCATION = Path(__file__).parent / "migrations"
+LOCK = 7_305_164_001
+"""PostgreSQL's advisory lock while migrating: of several processes that start together one migrates, the others wait."""
+
+
+class SchemaError(Exception):
+    """The database does not fit this code; the text says what to do."""
+
+
+class NewerDatabase(SchemaError):
+    """A newer Studiograph has migrated it: this one must not touch it."""
+
+
+class OutdatedDatabase(SchemaError):
+    """It lacks migrations."""
+
+
+async def current(url: str) -> str | None:
+    """The database's revision; None if it was never migrated."""
+    async with _opened(url) as connection:
+        return await connection.run_sync(_revision)
+
+
+async def check_current(url: str) -> None:
+    """Raise NewerDatabase or OutdatedDatabase unless the database is what this code needs."""
+    found = await current(url)
+    _refuse_newer(found)
+    if found != HEAD:
+        raise OutdatedDatabase(f"The database is at revision {found or 'none'}; this version needs {HEAD}. Run `studiograph migrate`.")
+
+
+async def upgrade(url: str) -> None:
+    """Migrate to what this code needs; nothing to do is quick. Raises NewerDatabase."""
+    if await current(url) != HEAD:
+        await _change(url, _upgrade)
+
+
+async def downgrade(url: str, revision: str) -> None:
+    """Go back to `revision` (`base` = nothing left). Deletes what only newer revisions hold. Raises NewerDatabase."""
+
+    def go(connection: Connection, config: "Config") -> None:
+        from alembic import command
+
+        command.downgrade(config, revision)
+
+    await _change(url, go)
+
+
+def _upgrade(connection: Connection, config: "Config") -> None:
+    from alembic import command
+
+    command.upgrade(config, "head")
+
+
+async def _change(url: str, change: Callable[[Connection, "Config"], None]) -> None:
+    """All of it in one transaction: an interrupted migration leaves the database as it was."""
+
+    def run(connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        _refuse_newer(_revision(connection))
+        change(connection, _config(connection))
+
+    async with _opened(url, writes=True) as connection:
+        await connection.run_sync(run)
+
+
+def _config(connection: Connection) -> "Config":
+    from alembic.config import Config
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(LOCATION).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
+
+
+def _refuse_newer(revision: str | None) -> None:
+    if revision is None or any(LOCATION.glob(f"versions/{revision}_*.py")):
+        return
+    raise NewerDatabase(
+        f"The database is at revision {revision}, which this version does not know: a newer Studiograph has migrated it. "
+        "Run that version, or restore a backup from before."
+    )
+
+
+@asynccontextmanager
+async def _opened(url: str, *, writes: bool = False) -> AsyncIterator[AsyncConnection]:
+    database = Database(url)
+    try:
+        async with database.engine.connect() as plain:
+            if database.dialect == "sqlite" and writes:
+                await _without_foreign_keys(plain)
+            connection = await plain.execution_options(**({"begin": "IMMEDIATE"} if writes else {}))
+            async with connection.begin():
+                yield connection
+    finally:
+        await database.close()
+
+
+async def _without_foreign_keys(connection: AsyncConnection) -> None:
+    """SQLite alters a table by making a new one and dropping the old, which its foreign keys would turn into deletions."""
+    raw: Any = await connection.get_raw_connection()
+    cursor = await raw.driver_connection.execute("PRAGMA foreign_keys=OFF")
+    await cursor.close()

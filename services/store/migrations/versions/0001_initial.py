@@ -1,0 +1,430 @@
+"""All tables, as of the first release. Written by `python -m services.store.migrations`."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from services.store.types import Json, UtcTime
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "event",
+        sa.Column("stream_id", sa.String(32), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("at", UtcTime(), nullable=False),
+        sa.Column("kind", sa.String(32), nullable=False),
+        sa.Column("studio_id", sa.String(32), nullable=True),
+        sa.Column("studio_name", sa.Text(), nullable=True),
+        sa.Column("user_id", sa.String(32), nullable=True),
+        sa.Column("actor", Json, nullable=False),
+        sa.Column("payload", Json, nullable=False),
+        sa.PrimaryKeyConstraint("stream_id", "seq", name=op.f("pk_event")),
+    )
+    op.create_index("ix_event_at", "event", ["at"], unique=False)
+    op.create_index("ix_event_studio", "event", ["stream_id", "studio_id", "seq"], unique=False)
+    op.create_table(
+        "idempotencykey",
+        sa.Column("user_id", sa.String(32), nullable=False),
+        sa.Column("mutation", sa.String(64), nullable=False),
+        sa.Column("key", sa.String(128), nullable=False),
+        sa.Column("input_hash", sa.String(64), nullable=False),
+        sa.Column("result", Json, nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("user_id", "mutation", "key", name=op.f("pk_idempotencykey")),
+    )
+    op.create_index(op.f("ix_idempotencykey_created_at"), "idempotencykey", ["created_at"], unique=False)
+    op.create_table(
+        "installation",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_installation")),
+    )
+    op.create_table(
+        "organisation",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("slug", sa.String(64), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_organisation")),
+        sa.UniqueConstraint("slug", name=op.f("uq_organisation_slug")),
+    )
+    op.create_table(
+        "proxyinstance",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("started_at", UtcTime(), nullable=False),
+        sa.Column("heartbeat_at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_proxyinstance")),
+    )
+    op.create_index(op.f("ix_proxyinstance_heartbeat_at"), "proxyinstance", ["heartbeat_at"], unique=False)
+    op.create_table(
+        "stream",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("epoch", sa.String(16), nullable=False),
+        sa.Column("head", sa.BigInteger(), nullable=False),
+        sa.Column("horizon", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_stream")),
+    )
+    op.create_table(
+        "user",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("user_name", sa.String(64), nullable=False),
+        sa.Column("display_name", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("avatar_url", sa.Text(), nullable=True),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_user")),
+        sa.UniqueConstraint("user_name", name=op.f("uq_user_user_name")),
+    )
+    op.create_table(
+        "connection",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("proxy_id", sa.String(32), nullable=False),
+        sa.Column("studio_id", sa.String(32), nullable=False),
+        sa.Column("session_number", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.String(32), nullable=False),
+        sa.Column("token_id", sa.String(32), nullable=True),
+        sa.Column("connected_at", UtcTime(), nullable=False),
+        sa.Column("last_active_at", UtcTime(), nullable=False),
+        sa.Column("ended_at", UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(["proxy_id"], ["proxyinstance.id"], name=op.f("fk_connection_proxy_id")),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_connection_user_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_connection")),
+    )
+    op.create_index(op.f("ix_connection_ended_at"), "connection", ["ended_at"], unique=False)
+    op.create_index(op.f("ix_connection_proxy_id"), "connection", ["proxy_id"], unique=False)
+    op.create_index(op.f("ix_connection_studio_id"), "connection", ["studio_id"], unique=False)
+    op.create_index(op.f("ix_connection_user_id"), "connection", ["user_id"], unique=False)
+    op.create_table(
+        "token",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("user_id", sa.String(32), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("scopes", Json, nullable=False),
+        sa.Column("hash", sa.String(64), nullable=False),
+        sa.Column("hint", sa.String(16), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("expires_at", UtcTime(), nullable=True),
+        sa.Column("revoked_at", UtcTime(), nullable=True),
+        sa.Column("last_used_at", UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_token_user_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_token")),
+        sa.UniqueConstraint("hash", name=op.f("uq_token_hash")),
+    )
+    op.create_index(op.f("ix_token_user_id"), "token", ["user_id"], unique=False)
+    op.create_table(
+        "workspace",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("organisation_id", sa.String(32), nullable=False),
+        sa.Column("slug", sa.String(64), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("lifespan_hours", sa.Integer(), nullable=True),
+        sa.Column("idle_minutes", sa.Integer(), nullable=True),
+        sa.Column("checkpoint_interval_seconds", sa.Integer(), nullable=True),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name=op.f("fk_workspace_organisation_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_workspace")),
+        sa.UniqueConstraint("organisation_id", "name_key", name=op.f("uq_workspace_organisation_id_name_key")),
+        sa.UniqueConstraint("slug", name=op.f("uq_workspace_slug")),
+    )
+    op.create_index(op.f("ix_workspace_organisation_id"), "workspace", ["organisation_id"], unique=False)
+    op.create_table(
+        "checkpoint",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("studio_id", sa.String(32), nullable=False),
+        sa.Column("workspace_id", sa.String(32), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("session_number", sa.Integer(), nullable=False),
+        sa.Column("compute_environment_id", sa.String(32), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("status", sa.String(16), nullable=False),
+        sa.Column("author_id", sa.String(32), nullable=False),
+        sa.Column("parent_id", sa.String(32), nullable=True),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.Column("digest", sa.Text(), nullable=True),
+        sa.Column("size", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("saved_at", UtcTime(), nullable=True),
+        sa.Column("deleted_at", UtcTime(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["author_id"], ["user.id"], name=op.f("fk_checkpoint_author_id")),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_checkpoint_workspace_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_checkpoint")),
+        sa.UniqueConstraint("studio_id", "name_key", name=op.f("uq_checkpoint_studio_id_name_key")),
+    )
+    op.create_index(op.f("ix_checkpoint_author_id"), "checkpoint", ["author_id"], unique=False)
+    op.create_index(op.f("ix_checkpoint_parent_id"), "checkpoint", ["parent_id"], unique=False)
+    op.create_index("ix_checkpoint_saved", "checkpoint", ["studio_id", "number"], unique=False)
+    op.create_index(op.f("ix_checkpoint_studio_id"), "checkpoint", ["studio_id"], unique=False)
+    op.create_index(op.f("ix_checkpoint_workspace_id"), "checkpoint", ["workspace_id"], unique=False)
+    op.create_table(
+        "computeenvironment",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("workspace_id", sa.String(32), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("settings", Json, nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("reachable", sa.Boolean(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=True),
+        sa.Column("cpu", sa.Float(), nullable=False),
+        sa.Column("memory_mib", sa.Integer(), nullable=False),
+        sa.Column("gpu", sa.Integer(), nullable=False),
+        sa.Column("environment", Json, nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_computeenvironment_workspace_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_computeenvironment")),
+        sa.UniqueConstraint("workspace_id", "name_key", name=op.f("uq_computeenvironment_workspace_id_name_key")),
+    )
+    op.create_index(op.f("ix_computeenvironment_workspace_id"), "computeenvironment", ["workspace_id"], unique=False)
+    op.create_table(
+        "connectcode",
+        sa.Column("hash", sa.String(64), nullable=False),
+        sa.Column("user_id", sa.String(32), nullable=False),
+        sa.Column("token_id", sa.String(32), nullable=False),
+        sa.Column("login_id", sa.String(32), nullable=True),
+        sa.Column("studio_id", sa.String(32), nullable=False),
+        sa.Column("session_number", sa.Integer(), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("expires_at", UtcTime(), nullable=False),
+        sa.Column("used_at", UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(["token_id"], ["token.id"], name=op.f("fk_connectcode_token_id")),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_connectcode_user_id")),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_connectcode")),
+    )
+    op.create_index(op.f("ix_connectcode_expires_at"), "connectcode", ["expires_at"], unique=False)
+    op.create_index(op.f("ix_connectcode_token_id"), "connectcode", ["token_id"], unique=False)
+    op.create_index(op.f("ix_connectcode_user_id"), "connectcode", ["user_id"], unique=False)
+    op.create_table(
+        "login",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("hash", sa.String(64), nullable=False),
+        sa.Column("token_id", sa.String(32), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("expires_at", UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(["token_id"], ["token.id"], name=op.f("fk_login_token_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_login")),
+        sa.UniqueConstraint("hash", name=op.f("uq_login_hash")),
+    )
+    op.create_index(op.f("ix_login_expires_at"), "login", ["expires_at"], unique=False)
+    op.create_index(op.f("ix_login_token_id"), "login", ["token_id"], unique=False)
+    op.create_table(
+        "membership",
+        sa.Column("workspace_id", sa.String(32), nullable=False),
+        sa.Column("user_id", sa.String(32), nullable=False),
+        sa.Column("role", sa.Integer(), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_membership_user_id")),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_membership_workspace_id")),
+        sa.PrimaryKeyConstraint("workspace_id", "user_id", name=op.f("pk_membership")),
+    )
+    op.create_index(op.f("ix_membership_user_id"), "membership", ["user_id"], unique=False)
+    op.create_table(
+        "operation",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("workspace_id", sa.String(32), nullable=False),
+        sa.Column("studio_id", sa.String(32), nullable=False),
+        sa.Column("studio_name", sa.Text(), nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("actor", Json, nullable=False),
+        sa.Column("steps", Json, nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("deadline", UtcTime(), nullable=True),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("ended_at", UtcTime(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_operation_workspace_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_operation")),
+    )
+    op.create_index(op.f("ix_operation_studio_id"), "operation", ["studio_id"], unique=False)
+    op.create_index(op.f("ix_operation_workspace_id"), "operation", ["workspace_id"], unique=False)
+    op.create_table(
+        "template",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("workspace_id", sa.String(32), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("tool", sa.String(32), nullable=False),
+        sa.Column("image", sa.Text(), nullable=False),
+        sa.Column("tool_version", sa.String(64), nullable=False),
+        sa.Column("connect_version", sa.String(32), nullable=False),
+        sa.Column("status", sa.String(16), nullable=False),
+        sa.Column("icon_url", sa.Text(), nullable=True),
+        sa.Column("port", sa.Integer(), nullable=False),
+        sa.Column("ready_path", sa.Text(), nullable=False),
+        sa.Column("single_user", sa.Boolean(), nullable=False),
+        sa.Column("embeddable", sa.Boolean(), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_template_workspace_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_template")),
+        sa.UniqueConstraint("workspace_id", "name_key", name=op.f("uq_template_workspace_id_name_key")),
+    )
+    op.create_index(op.f("ix_template_workspace_id"), "template", ["workspace_id"], unique=False)
+    op.create_table(
+        "garbage",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("compute_environment_id", sa.String(32), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=True),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("due_at", UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(["compute_environment_id"], ["computeenvironment.id"], name=op.f("fk_garbage_compute_environment_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_garbage")),
+    )
+    op.create_index(op.f("ix_garbage_compute_environment_id"), "garbage", ["compute_environment_id"], unique=False)
+    op.create_index(op.f("ix_garbage_due_at"), "garbage", ["due_at"], unique=False)
+    op.create_table(
+        "leftover",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("compute_environment_id", sa.String(32), nullable=False),
+        sa.Column("studio_id", sa.String(32), nullable=False),
+        sa.Column("public_id", sa.String(32), nullable=False),
+        sa.Column("session_number", sa.Integer(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=True),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("due_at", UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(["compute_environment_id"], ["computeenvironment.id"], name=op.f("fk_leftover_compute_environment_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_leftover")),
+    )
+    op.create_index(op.f("ix_leftover_compute_environment_id"), "leftover", ["compute_environment_id"], unique=False)
+    op.create_index(op.f("ix_leftover_due_at"), "leftover", ["due_at"], unique=False)
+    op.create_index(op.f("ix_leftover_studio_id"), "leftover", ["studio_id"], unique=False)
+    op.create_table(
+        "studio",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("public_id", sa.String(32), nullable=False),
+        sa.Column("workspace_id", sa.String(32), nullable=False),
+        sa.Column("owner_id", sa.String(32), nullable=False),
+        sa.Column("template_id", sa.String(32), nullable=False),
+        sa.Column("compute_environment_id", sa.String(32), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("cpu", sa.Float(), nullable=False),
+        sa.Column("memory_mib", sa.Integer(), nullable=False),
+        sa.Column("gpu", sa.Integer(), nullable=False),
+        sa.Column("lifespan_hours", sa.Integer(), nullable=False),
+        sa.Column("environment", Json, nullable=False),
+        sa.Column("conda_environment", sa.Text(), nullable=True),
+        sa.Column("desired", sa.String(16), nullable=False),
+        sa.Column("status", sa.String(16), nullable=False),
+        sa.Column("status_message", sa.Text(), nullable=True),
+        sa.Column("status_since", UtcTime(), nullable=False),
+        sa.Column("stop_reason", sa.String(32), nullable=True),
+        sa.Column("session_number", sa.Integer(), nullable=False),
+        sa.Column("operation_id", sa.String(32), nullable=True),
+        sa.Column("parent_checkpoint_id", sa.String(32), nullable=True),
+        sa.Column("deadline", UtcTime(), nullable=True),
+        sa.Column("due_at", UtcTime(), nullable=True),
+        sa.Column("lease_owner", sa.String(64), nullable=True),
+        sa.Column("lease_until", UtcTime(), nullable=True),
+        sa.Column("lease_epoch", sa.Integer(), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("last_started_at", UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(["compute_environment_id"], ["computeenvironment.id"], name=op.f("fk_studio_compute_environment_id")),
+        sa.ForeignKeyConstraint(["owner_id"], ["user.id"], name=op.f("fk_studio_owner_id")),
+        sa.ForeignKeyConstraint(["template_id"], ["template.id"], name=op.f("fk_studio_template_id")),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_studio_workspace_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_studio")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_studio_public_id")),
+        sa.UniqueConstraint("workspace_id", "name_key", name=op.f("uq_studio_workspace_id_name_key")),
+    )
+    op.create_index(op.f("ix_studio_compute_environment_id"), "studio", ["compute_environment_id"], unique=False)
+    op.create_index("ix_studio_created", "studio", ["workspace_id", "created_at", "id"], unique=False)
+    op.create_index(op.f("ix_studio_due_at"), "studio", ["due_at"], unique=False)
+    op.create_index(op.f("ix_studio_owner_id"), "studio", ["owner_id"], unique=False)
+    op.create_index("ix_studio_status", "studio", ["workspace_id", "status"], unique=False)
+    op.create_index(op.f("ix_studio_template_id"), "studio", ["template_id"], unique=False)
+    op.create_index(op.f("ix_studio_workspace_id"), "studio", ["workspace_id"], unique=False)
+    op.create_table(
+        "session",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("studio_id", sa.String(32), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("compute_environment_id", sa.String(32), nullable=False),
+        sa.Column("template_id", sa.String(32), nullable=False),
+        sa.Column("started_by", sa.String(32), nullable=False),
+        sa.Column("configuration", Json, nullable=False),
+        sa.Column("checkpoint_id", sa.String(32), nullable=False),
+        sa.Column("base_checkpoint_id", sa.String(32), nullable=True),
+        sa.Column("upstream", Json, nullable=True),
+        sa.Column("stop_reason", sa.String(32), nullable=True),
+        sa.Column("exit_code", sa.Integer(), nullable=True),
+        sa.Column("out_of_memory", sa.Boolean(), nullable=False),
+        sa.Column("saved", sa.Boolean(), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("running_at", UtcTime(), nullable=True),
+        sa.Column("expires_at", UtcTime(), nullable=True),
+        sa.Column("idle_stops_at", UtcTime(), nullable=True),
+        sa.Column("next_save_at", UtcTime(), nullable=True),
+        sa.Column("last_active_at", UtcTime(), nullable=True),
+        sa.Column("stop_at", UtcTime(), nullable=True),
+        sa.Column("stop_actor", Json, nullable=True),
+        sa.Column("warned_at", UtcTime(), nullable=True),
+        sa.Column("ended_at", UtcTime(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["compute_environment_id"], ["computeenvironment.id"], name=op.f("fk_session_compute_environment_id")),
+        sa.ForeignKeyConstraint(["started_by"], ["user.id"], name=op.f("fk_session_started_by")),
+        sa.ForeignKeyConstraint(["studio_id"], ["studio.id"], name=op.f("fk_session_studio_id")),
+        sa.ForeignKeyConstraint(["template_id"], ["template.id"], name=op.f("fk_session_template_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_session")),
+        sa.UniqueConstraint("studio_id", "number", name=op.f("uq_session_studio_id_number")),
+    )
+    op.create_index(op.f("ix_session_compute_environment_id"), "session", ["compute_environment_id"], unique=False)
+    op.create_index(op.f("ix_session_started_by"), "session", ["started_by"], unique=False)
+    op.create_index(op.f("ix_session_studio_id"), "session", ["studio_id"], unique=False)
+    op.create_index(op.f("ix_session_template_id"), "session", ["template_id"], unique=False)
+    op.create_table(
+        "star",
+        sa.Column("user_id", sa.String(32), nullable=False),
+        sa.Column("studio_id", sa.String(32), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(["studio_id"], ["studio.id"], name=op.f("fk_star_studio_id")),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_star_user_id")),
+        sa.PrimaryKeyConstraint("user_id", "studio_id", name=op.f("pk_star")),
+    )
+    op.create_index(op.f("ix_star_studio_id"), "star", ["studio_id"], unique=False)
+
+
+def downgrade() -> None:
+    op.drop_table("star")
+    op.drop_table("session")
+    op.drop_table("studio")
+    op.drop_table("leftover")
+    op.drop_table("garbage")
+    op.drop_table("template")
+    op.drop_table("operation")
+    op.drop_table("membership")
+    op.drop_table("login")
+    op.drop_table("connectcode")
+    op.drop_table("computeenvironment")
+    op.drop_table("checkpoint")
+    op.drop_table("workspace")
+    op.drop_table("token")
+    op.drop_table("connection")
+    op.drop_table("user")
+    op.drop_table("stream")
+    op.drop_table("proxyinstance")
+    op.drop_table("organisation")
+    op.drop_table("installation")
+    op.drop_table("idempotencykey")
+    op.drop_table("event")
