@@ -1,5 +1,6 @@
 """Who may do what: the role matrix and the token scopes, as data (B20, B91, B94)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -85,9 +86,12 @@ def refusal(permission: Permission, role: Role, scopes: frozenset[TokenScope]) -
     needs = MATRIX[permission]
     if role < needs.role:
         return f"This needs the role {needs.role.name} or above; yours is {role.name}. Ask an owner of the workspace."
-    if needs.scope not in scopes:
-        return f"This access token lacks the scope {needs.scope.value}. Use a token that has it."
-    return None
+    return scope_refusal(needs.scope, scopes)
+
+
+def scope_refusal(scope: TokenScope, scopes: frozenset[TokenScope]) -> str | None:
+    """Why a token with `scopes` may not do what needs `scope`; None if it may."""
+    return None if scope in scopes else f"This access token lacks the scope {scope.value}. Use a token that has it."
 
 
 def require(permission: Permission, role: Role, scopes: frozenset[TokenScope]) -> None:
@@ -95,3 +99,17 @@ def require(permission: Permission, role: Role, scopes: frozenset[TokenScope]) -
     reason = refusal(permission, role, scopes)
     if reason:
         raise Forbidden(reason)
+
+
+def require_scope(scope: TokenScope, scopes: frozenset[TokenScope]) -> None:
+    """Raise Forbidden unless `scopes` hold `scope`: for what belongs to no workspace, such as one's own tokens."""
+    reason = scope_refusal(scope, scopes)
+    if reason:
+        raise Forbidden(reason)
+
+
+def require_grantable(wanted: Iterable[TokenScope], scopes: frozenset[TokenScope]) -> None:
+    """Raise Forbidden if a token with `scopes` would make one that can do more than itself."""
+    excess = sorted(scope.value for scope in set(wanted) - scopes)
+    if excess:
+        raise Forbidden(f"A token can only make tokens of its own scopes; this one lacks {', '.join(excess)}.", field=("scopes",))

@@ -42,7 +42,8 @@ async def _open(reader: Reader, conditions: Sequence[Any]) -> list[OpenConnectio
         .distinct()
         .order_by(S.workspace_id, S.id, C.session_number)
     )
-    return [OpenConnection(*row) for row in await reader.execute(statement)]
+    rows = (await reader.execute(statement)).all()
+    return [OpenConnection(workspace, studio, name, number, user) for workspace, studio, name, number, user in rows]
 
 
 def workspaces(connections: Iterable[OpenConnection]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import exists, func, insert, select
+from sqlalchemy import exists, insert, select
 
 from services.store import core
 from services.store.database import Reader, Transaction
@@ -21,9 +21,8 @@ async def user_name_of(reader: Reader, user_id: str) -> str | None:
     return (await reader.execute(select(U.user_name).where(U.id == user_id))).scalar_one_or_none()
 
 
-async def count_users(reader: Reader) -> int:
-    count: int = (await reader.execute(select(func.count()).select_from(core.user))).scalar_one()
-    return count
+async def any_user(reader: Reader) -> bool:
+    return (await reader.execute(select(U.id).limit(1))).one_or_none() is not None
 
 
 async def insert_user(transaction: Transaction, values: dict[str, Any]) -> None:

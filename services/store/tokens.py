@@ -1,6 +1,7 @@
 """Access tokens as they are stored: hashes, never the secrets themselves."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import and_, bindparam, func, insert, or_, select, update
@@ -34,8 +35,22 @@ async def viewer_of(reader: Reader, token_hash: str, now: datetime) -> tuple[Vie
     return Viewer(row[0], row[1], row[2], scopes, utc_time(row[4])), utc_time(row[5])
 
 
-async def insert_token(transaction: Transaction, values: dict[str, object]) -> None:
-    await transaction.execute(insert(core.token).values(**values))
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """A token to be stored; `scopes` in any order."""
+
+    id: str
+    user_id: str
+    name: str
+    scopes: Collection[TokenScope]
+    hash: str
+    hint: str
+    expires_at: datetime | None
+
+
+async def insert_token(transaction: Transaction, row: NewRow) -> None:
+    scopes = [scope.value for scope in TokenScope if scope in row.scopes]
+    await transaction.execute(insert(core.token).values(**{**asdict(row), "scopes": scopes}, created_at=transaction.now))
 
 
 async def lock_owner(transaction: Transaction, user_id: str) -> bool:
@@ -66,8 +81,3 @@ async def touch(transaction: Transaction, token_id: str, unless_after: datetime)
     """Note that the token is in use, unless that was noted after `unless_after`."""
     stale = or_(T.last_used_at.is_(None), T.last_used_at <= unless_after)
     await transaction.execute(update(core.token).where(T.id == token_id, stale).values(last_used_at=transaction.now))
-
-
-def scope_words(scopes: Sequence[TokenScope]) -> list[str]:
-    """Scopes as they are stored: in the order of the enum, each once."""
-    return [scope.value for scope in TokenScope if scope in scopes]
