@@ -36,14 +36,13 @@ async def of_member(reader: Reader, workspace_id: str, user_id: str) -> list[Ope
 
 async def _open(reader: Reader, conditions: Sequence[Any]) -> list[OpenConnection]:
     statement = (
-        select(S.workspace_id, S.id, S.name, C.session_number, C.user_id)
+        select(S.workspace_id, S.id.label("studio_id"), S.name.label("studio_name"), C.session_number, C.user_id)
         .select_from(core.connection.join(core.studio, S.id == C.studio_id))
         .where(C.ended_at.is_(None), *conditions)
         .distinct()
         .order_by(S.workspace_id, S.id, C.session_number)
     )
-    rows = (await reader.execute(statement)).all()
-    return [OpenConnection(workspace, studio, name, number, user) for workspace, studio, name, number, user in rows]
+    return [OpenConnection(**row) for row in (await reader.execute(statement)).mappings()]
 
 
 def workspaces(connections: Iterable[OpenConnection]) -> list[str]:
