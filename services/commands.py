@@ -49,9 +49,21 @@ class CommandRunner:
                 result = await body(transaction)
                 await idempotency.record(transaction, use, digest, result)
                 return result
-        if recorded.input_hash != digest:
-            raise IdempotencyKeyReused("This idempotency key was used with another input. Use a new key.", field=("idempotencyKey",))
-        return recorded.result
+        return _checked(recorded, digest)
+
+    async def recorded(self, viewer: Viewer, mutation: str, key: str | None, given: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What a first run answered, where what it acted on is gone (a deleted Studio). Raises IdempotencyKeyReused."""
+        if key is None:
+            return None
+        async with self.database.read() as reader:
+            recorded = await idempotency.find(reader, idempotency.Use(viewer.user_id, mutation, key))
+        return _checked(recorded, input_hash(given)) if recorded else None
+
+
+def _checked(recorded: idempotency.Recorded, digest: str) -> dict[str, Any]:
+    if recorded.input_hash != digest:
+        raise IdempotencyKeyReused("This idempotency key was used with another input. Use a new key.", field=("idempotencyKey",))
+    return recorded.result
 
 
 def check_key(key: str | None) -> None:

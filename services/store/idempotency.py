@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from services.store import core
-from services.store.database import Transaction
+from services.store.database import Reader, Transaction
 
 T = core.idempotency_key.c
 
@@ -26,10 +26,10 @@ class Recorded:
     result: dict[str, Any]
 
 
-async def find(transaction: Transaction, use: Use) -> Recorded | None:
+async def find(reader: Reader, use: Use) -> Recorded | None:
     """What was answered under the key, if anything."""
     where = (T.user_id == use.user_id) & (T.mutation == use.mutation) & (T.key == use.key)
-    row = (await transaction.execute(select(T.input_hash, T.result).where(where))).one_or_none()
+    row = (await reader.execute(select(T.input_hash, T.result).where(where))).one_or_none()
     return Recorded(row.input_hash, row.result) if row else None
 
 

@@ -28,11 +28,18 @@ CODES: dict[StopReason, ConnectionErrorCode] = {
 
 
 async def move(
-    transaction: Transaction, studio: StudioState, trigger: Trigger, actor: Actor, message: str | None, **values: Any
+    transaction: Transaction,
+    studio: StudioState,
+    trigger: Trigger,
+    actor: Actor,
+    message: str | None,
+    *,
+    code: ConnectionErrorCode | None = None,
+    **values: Any,
 ) -> StudioState:
     """Apply `trigger`: status, reason, time, events; and, where a running session ends, a connection error for everybody connected.
 
-    `values` are further columns of the Studio to write. Raises IllegalTransition.
+    `code` overrides what CODES says of the reason; `values` are further columns of the Studio to write. Raises IllegalTransition.
     """
     transition = lifecycle.after(studio.status, trigger)
     begins = studio.status in lifecycle.ENDED and transition.to not in lifecycle.ENDED
@@ -48,7 +55,7 @@ async def move(
     )
     events = [_status_event(studio, transition.to, reason, actor, message, values.get("session_number", studio.session_number))]
     if studio.status is StudioStatus.RUNNING and reason:
-        events.append(_connection_error(studio, reason, actor, message))
+        events.append(_connection_error(studio, reason, code or CODES[reason], actor, message))
     await outbox.append(transaction, studio.workspace_id, events)
     transaction.wake("studio", studio.id)
     known = {key: value for key, value in values.items() if key in StudioState.__dataclass_fields__}
@@ -75,9 +82,9 @@ def _status_event(
     return NewEvent(Kind.STUDIO_STATUS, actor, payload, studio.id, studio.name)
 
 
-def _connection_error(studio: StudioState, reason: StopReason, actor: Actor, message: str | None) -> NewEvent:
+def _connection_error(studio: StudioState, reason: StopReason, code: ConnectionErrorCode, actor: Actor, message: str | None) -> NewEvent:
     payload = {
-        "code": CODES[reason].value,
+        "code": code.value,
         "reason": message or "",
         "retryable": reason is not StopReason.COMPUTE_ENV_DELETED,
         "session_number": studio.session_number,

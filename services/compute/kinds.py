@@ -1,0 +1,16 @@
+"""The kinds of compute environment, and which tools each can run."""
+
+from services.statuses import Tool
+
+PROCESS = "process"
+DOCKER = "docker"
+
+TOOLS: dict[str, frozenset[Tool]] = {
+    PROCESS: frozenset({Tool.JUPYTERLAB, Tool.CUSTOM}),
+    DOCKER: frozenset(Tool),
+}
+
+
+def runs(kind: str, tool: str) -> bool:
+    """Whether an environment of `kind` can run `tool` at all."""
+    return Tool(tool) in TOOLS.get(kind, frozenset())

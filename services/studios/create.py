@@ -1,0 +1,122 @@
+"""Adding a Studio (B11)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services import access
+from services.access import Permission, Viewer
+from services.compute import kinds
+from services.errors import Conflict, InvalidInput, NotFound, Problem
+from services.events import Kind, NewEvent
+from services.ids import new_id, new_public_id
+from services.names import name_key
+from services.policy import Policy
+from services.statuses import StudioStatus, TemplateStatus
+from services.store import environments, outbox, studios
+from services.store.database import Transaction
+from services.store.environments import EnvironmentState, TemplateState
+from services.store.studios import StudioState
+from services.studios import configuration, rights, validation
+from services.studios.configuration import Seal
+from services.studios.inputs import CreateStudio, StudioOutcome
+from services.studios.start import Starter
+
+
+class NameTaken(Conflict):
+    """Another Studio of the workspace has this name (B15)."""
+
+    code = "NAME_TAKEN"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is already a Studio called {name!r} in this workspace. Choose another name.", field=("name",))
+
+
+@dataclass(frozen=True, slots=True)
+class Creator:
+    """Adds Studios, and starts them where that is asked for."""
+
+    policy: Policy
+    seal: Seal
+    starter: Starter
+
+    async def __call__(self, transaction: Transaction, viewer: Viewer, given: CreateStudio) -> StudioOutcome:
+        """Raises NotFound, Forbidden, InvalidInput, NameTaken."""
+        role = await rights.role_in(transaction, viewer, given.workspace_id)
+        access.require(Permission.STUDIO_CREATE, role, viewer.scopes)
+        template = await _template(transaction, given)
+        environment = await _environment(transaction, given, template)
+        problems = [*validation.name(given.name), *validation.description(given.description)]
+        validation.raise_all([*problems, *validation.configuration(given.configuration, environment)])
+        key = name_key(given.name)
+        if await studios.name_taken(transaction, given.workspace_id, key):
+            raise NameTaken(given.name.strip())
+        studio = await self._add(transaction, viewer, given, environment)
+        if not given.auto_start:
+            return StudioOutcome(studio.id)
+        started = await self.starter.begin(transaction, viewer, studio, {})
+        return StudioOutcome(studio.id, started.operation_id)
+
+    async def _add(self, transaction: Transaction, viewer: Viewer, given: CreateStudio, environment: EnvironmentState) -> StudioState:
+        settings = await environments.settings(transaction, given.workspace_id)
+        base = configuration.defaults(environment, settings, self.policy.lifespan_hours)
+        values: dict[str, Any] = configuration.merged(base, given.configuration, self.seal)
+        name = given.name.strip()
+        studio_id = new_id()
+        values |= {
+            "id": studio_id,
+            "public_id": new_public_id(),
+            "workspace_id": given.workspace_id,
+            "owner_id": viewer.user_id,
+            "template_id": given.template_id,
+            "compute_environment_id": environment.id,
+            "name": name,
+            "name_key": name_key(name),
+            "description": given.description,
+            "desired": StudioStatus.STOPPED.value,
+            "status": StudioStatus.STOPPED.value,
+        }
+        await studios.add(transaction, values)
+        created = NewEvent(Kind.STUDIO_CREATED, viewer.actor, {"status": StudioStatus.STOPPED.value}, studio_id, name)
+        await outbox.append(transaction, given.workspace_id, [created])
+        studio = await studios.find(transaction, studio_id)
+        assert studio is not None
+        return studio
+
+
+async def _template(transaction: Transaction, given: CreateStudio) -> TemplateState:
+    template = await environments.template(transaction, given.template_id)
+    if template is None or template.workspace_id != given.workspace_id:
+        raise NotFound("There is no such template in this workspace.", field=("templateId",))
+    if template.status == TemplateStatus.UNSUPPORTED.value:
+        message = f"{template.name} is no longer supported. Choose a recommended template."
+        raise InvalidInput([Problem(("templateId",), "UNSUPPORTED", message)])
+    return template
+
+
+async def _environment(transaction: Transaction, given: CreateStudio, template: TemplateState) -> EnvironmentState:
+    """The one named, else the only one of the workspace that can run the template."""
+    there = await environments.of_workspace(transaction, given.workspace_id)
+    if given.compute_environment_id is None:
+        return _only([e for e in there if e.enabled and kinds.runs(e.kind, template.tool)], template)
+    found = next((e for e in there if e.id == given.compute_environment_id), None)
+    if found is None:
+        raise NotFound("There is no such compute environment in this workspace.", field=("computeEnvironmentId",))
+    if not found.enabled:
+        raise _unusable("DISABLED", f"{found.name} is switched off. Choose another compute environment.")
+    if not kinds.runs(found.kind, template.tool):
+        raise _unusable("TOOL", f"{found.name} cannot run {template.name}. Choose another compute environment or template.")
+    return found
+
+
+def _only(usable: Sequence[EnvironmentState], template: TemplateState) -> EnvironmentState:
+    if len(usable) == 1:
+        return usable[0]
+    if usable:
+        names = ", ".join(e.name for e in usable)
+        raise _unusable("REQUIRED", f"Several compute environments can run {template.name}: say which ({names}).")
+    raise _unusable("NONE", f"No compute environment of this workspace can run {template.name}. Ask an administrator to add one.")
+
+
+def _unusable(code: str, message: str) -> InvalidInput:
+    return InvalidInput([Problem(("computeEnvironmentId",), code, message)])

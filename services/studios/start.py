@@ -1,0 +1,164 @@
+"""Starting a Studio (B1, B10, B12)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.access import Permission, Viewer, require
+from services.errors import Conflict, InvalidInput, NotAllowedNow, Problem
+from services.events import Kind, NewEvent
+from services.ids import new_id
+from services.lifecycle import ENDED, Trigger
+from services.names import name_key
+from services.policy import Policy
+from services.statuses import CheckpointStatus, OperationKind, StudioStatus
+from services.store import checkpoints, environments, outbox, sessions, studios
+from services.store.database import Transaction
+from services.store.environments import EnvironmentState
+from services.store.studios import StudioState
+from services.studios import configuration, rights, validation
+from services.studios.configuration import Seal
+from services.studios.inputs import UNSET, StartStudio, StudioOutcome
+from services.studios.transitions import begin_operation, move
+
+CONFIGURATION = ("cpu", "memory_mib", "gpu", "lifespan_hours", "environment")
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """Starts Studios: writes the intent, the new session and its checkpoint; the controller makes it true."""
+
+    policy: Policy
+    seal: Seal
+
+    async def __call__(self, transaction: Transaction, viewer: Viewer, given: StartStudio) -> StudioOutcome:
+        """Raises NotFound, Forbidden, StaleRevision, Conflict (stopping), NotAllowedNow (overrides while it runs), InvalidInput."""
+        studio = await rights.studio_for(transaction, viewer, given.studio_id, Permission.STUDIO_START)
+        await self._check_override_rights(transaction, viewer, studio, given)
+        rights.check_revision(studio, given.expected_revision)
+        if studio.status is StudioStatus.STOPPING:
+            raise Conflict("It is stopping. Start it again once it has stopped.")
+        if studio.status not in ENDED:
+            return _goes_on(studio, given)
+        overrides = await self._overrides(transaction, studio, given)
+        if given.save and not given.configuration.is_empty:
+            studio = await _keep(transaction, viewer, studio, overrides)
+        started = await self.begin(transaction, viewer, studio, overrides)
+        return StudioOutcome(studio.id, started.operation_id)
+
+    async def _check_override_rights(self, transaction: Transaction, viewer: Viewer, studio: StudioState, given: StartStudio) -> None:
+        """Overrides for one session need LAUNCH; environment and `save` need MAINTAIN (B1)."""
+        if given.save or given.configuration.environment is not UNSET:
+            role = await rights.role_in(transaction, viewer, studio.workspace_id)
+            require(Permission.STUDIO_EDIT, role, viewer.scopes)
+
+    async def _overrides(self, transaction: Transaction, studio: StudioState, given: StartStudio) -> dict[str, Any]:
+        if given.configuration.is_empty:
+            return {}
+        environment = await _usable_environment(transaction, studio)
+        validation.raise_all(validation.configuration(given.configuration, environment))
+        return configuration.merged({}, given.configuration, self.seal)
+
+    async def begin(self, transaction: Transaction, viewer: Viewer, studio: StudioState, overrides: Mapping[str, Any]) -> StudioState:
+        """A new session of an ended Studio, with `overrides` over its configuration. Raises InvalidInput if it has nowhere to run."""
+        environment = await _usable_environment(transaction, studio)
+        number = studio.session_number + 1
+        base = await checkpoints.latest_saved(transaction, studio.id)
+        base_id = base.id if base else studio.parent_checkpoint_id
+        checkpoint_id = await _add_checkpoint(transaction, viewer, studio, environment, number, base_id)
+        runs_with = {name: getattr(studio, name) for name in CONFIGURATION} | dict(overrides)
+        await sessions.add(
+            transaction,
+            {
+                "id": new_id(),
+                "studio_id": studio.id,
+                "number": number,
+                "compute_environment_id": environment.id,
+                "template_id": studio.template_id,
+                "started_by": viewer.user_id,
+                "configuration": runs_with,
+                "checkpoint_id": checkpoint_id,
+                "base_checkpoint_id": base_id,
+            },
+        )
+        deadline = transaction.now + self.policy.start_deadline
+        operation_id = await begin_operation(transaction, studio, OperationKind.START, viewer.actor, deadline)
+        return await move(
+            transaction,
+            studio,
+            Trigger.START,
+            viewer.actor,
+            "Starting.",
+            desired=StudioStatus.RUNNING.value,
+            session_number=number,
+            operation_id=operation_id,
+            deadline=deadline,
+            due_at=transaction.now,
+            last_started_at=transaction.now,
+        )
+
+
+def _goes_on(studio: StudioState, given: StartStudio) -> StudioOutcome:
+    """It runs, or is on its way: a repeated start is a success that changes nothing (B12); overrides would be lost (B1)."""
+    if not given.configuration.is_empty:
+        raise NotAllowedNow("It runs already, so its configuration cannot change now. Stop it first.", status=studio.status.value)
+    return StudioOutcome(studio.id, studio.operation_id)
+
+
+async def _usable_environment(transaction: Transaction, studio: StudioState) -> EnvironmentState:
+    environment_id = studio.compute_environment_id
+    environment = await environments.find(transaction, environment_id) if environment_id else None
+    if environment is None:
+        message = "The compute environment of this Studio was deleted. Add a new Studio from its checkpoint elsewhere."
+        raise InvalidInput([Problem(("computeEnvironmentId",), "DELETED", message)])
+    if not environment.enabled:
+        message = f"The compute environment {environment.name} is switched off. Ask an administrator to switch it on."
+        raise InvalidInput([Problem(("computeEnvironmentId",), "DISABLED", message)])
+    return environment
+
+
+async def _keep(transaction: Transaction, viewer: Viewer, studio: StudioState, values: Mapping[str, Any]) -> StudioState:
+    await studios.change(transaction, studio.id, **values, revision=studio.revision + 1)
+    payload = {"revision": studio.revision + 1, "fields": sorted(values)}
+    await outbox.append(transaction, studio.workspace_id, [NewEvent(Kind.STUDIO_EDITED, viewer.actor, payload, studio.id, studio.name)])
+    kept = await studios.find(transaction, studio.id)
+    assert kept is not None
+    return kept
+
+
+async def _add_checkpoint(
+    transaction: Transaction, viewer: Viewer, studio: StudioState, environment: EnvironmentState, session: int, base_id: str | None
+) -> str:
+    """The session's own checkpoint, EMPTY until its first save (B30)."""
+    number = await checkpoints.last_number(transaction, studio.id) + 1
+    name = await _free_name(transaction, studio, number)
+    checkpoint_id = new_id()
+    await checkpoints.add(
+        transaction,
+        {
+            "id": checkpoint_id,
+            "studio_id": studio.id,
+            "workspace_id": studio.workspace_id,
+            "number": number,
+            "session_number": session,
+            "compute_environment_id": environment.id,
+            "name": name,
+            "name_key": name_key(name),
+            "status": CheckpointStatus.EMPTY.value,
+            "author_id": viewer.user_id,
+            "parent_id": base_id,
+        },
+    )
+    payload = {"checkpoint_id": checkpoint_id, "name": name, "status": CheckpointStatus.EMPTY.value, "change": "created"}
+    await outbox.append(transaction, studio.workspace_id, [NewEvent(Kind.CHECKPOINT, viewer.actor, payload, studio.id, studio.name)])
+    return checkpoint_id
+
+
+async def _free_name(transaction: Transaction, studio: StudioState, number: int) -> str:
+    """`<studio>_<n>` (B32), or with a further number where somebody gave another checkpoint that name."""
+    default = f"{'_'.join(studio.name.split())}_{number}"
+    name, attempt = default, 1
+    while await checkpoints.name_taken(transaction, studio.id, name_key(name)):
+        attempt += 1
+        name = f"{default}_{attempt}"
+    return name

@@ -1,0 +1,101 @@
+"""The commands on Studios, as resolvers call them: each in one transaction, once per idempotency key (B95)."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Any, Protocol, TypeVar
+
+from services.access import Permission, Viewer
+from services.commands import CommandRunner
+from services.errors import NotFound
+from services.policy import Policy
+from services.store import studios
+from services.store.database import Transaction
+from services.studios import rights
+from services.studios.configuration import Seal
+from services.studios.create import Creator
+from services.studios.delete import delete
+from services.studios.inputs import CreateStudio, StartStudio, StopStudio, StudioAction, StudioOutcome, UpdateStudio
+from services.studios.start import Starter
+from services.studios.stop import Stopper
+from services.studios.update import Editor
+
+
+class OnStudio(Protocol):
+    """An input that names the Studio it acts on."""
+
+    @property
+    def studio_id(self) -> str: ...
+
+    @property
+    def idempotency_key(self) -> str | None: ...
+
+
+G = TypeVar("G")
+Body = Callable[[Transaction, Viewer, G], Awaitable[StudioOutcome]]
+
+
+class Studios:
+    """What people do to Studios. Every method raises the errors of its command, besides IdempotencyKeyReused."""
+
+    def __init__(self, runner: CommandRunner, policy: Policy, seal: Seal) -> None:
+        self._runner = runner
+        self._starter = Starter(policy, seal)
+        self._stopper = Stopper(policy)
+        self._creator = Creator(policy, seal, self._starter)
+        self._editor = Editor(seal)
+
+    async def create(self, viewer: Viewer, given: CreateStudio) -> StudioOutcome:
+        return await self._run(viewer, "createStudio", given, given.idempotency_key, given.workspace_id, self._creator)
+
+    async def start(self, viewer: Viewer, given: StartStudio) -> StudioOutcome:
+        return await self._on_studio(viewer, "startStudio", given, self._starter)
+
+    async def stop(self, viewer: Viewer, given: StopStudio) -> StudioOutcome:
+        return await self._on_studio(viewer, "stopStudio", given, self._stopper)
+
+    async def update(self, viewer: Viewer, given: UpdateStudio) -> StudioOutcome:
+        return await self._on_studio(viewer, "updateStudio", given, self._editor)
+
+    async def delete(self, viewer: Viewer, given: StudioAction) -> StudioOutcome:
+        return await self._on_studio(viewer, "deleteStudio", given, delete)
+
+    async def star(self, viewer: Viewer, given: StudioAction) -> StudioOutcome:
+        return await self._on_studio(viewer, "starStudio", given, _star)
+
+    async def unstar(self, viewer: Viewer, given: StudioAction) -> StudioOutcome:
+        return await self._on_studio(viewer, "unstarStudio", given, _unstar)
+
+    async def _on_studio(self, viewer: Viewer, mutation: str, given: Any, body: Body[Any]) -> StudioOutcome:
+        try:
+            workspace_id = await self._workspace(given)
+        except NotFound:
+            recorded = await self._runner.recorded(viewer, mutation, given.idempotency_key, _asked(given))
+            if recorded is None:
+                raise
+            return StudioOutcome(**recorded)
+        return await self._run(viewer, mutation, given, given.idempotency_key, workspace_id, body)
+
+    async def _workspace(self, given: OnStudio) -> str:
+        return await rights.workspace_of(self._runner.database, given.studio_id)
+
+    async def _run(self, viewer: Viewer, mutation: str, given: Any, key: str | None, workspace_id: str, body: Body[Any]) -> StudioOutcome:
+        async def run(transaction: Transaction) -> dict[str, Any]:
+            return asdict(await body(transaction, viewer, given))
+
+        return StudioOutcome(**await self._runner.run(viewer, mutation, key, _asked(given), workspace_id, run))
+
+
+def _asked(given: Any) -> dict[str, Any]:
+    return {name: value for name, value in asdict(given).items() if name != "idempotency_key"}
+
+
+async def _star(transaction: Transaction, viewer: Viewer, given: StudioAction) -> StudioOutcome:
+    studio = await rights.studio_for(transaction, viewer, given.studio_id, Permission.STUDIO_STAR)
+    await studios.star(transaction, studio.id, viewer.user_id)
+    return StudioOutcome(studio.id)
+
+
+async def _unstar(transaction: Transaction, viewer: Viewer, given: StudioAction) -> StudioOutcome:
+    studio = await rights.studio_for(transaction, viewer, given.studio_id, Permission.STUDIO_STAR)
+    await studios.unstar(transaction, studio.id, viewer.user_id)
+    return StudioOutcome(studio.id)

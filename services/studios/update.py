@@ -1,0 +1,62 @@
+"""Editing a Studio that has ended (B14, B15, B95)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from services.access import Permission, Viewer
+from services.errors import NotAllowedNow
+from services.events import Kind, NewEvent
+from services.lifecycle import Action, status_refusal
+from services.names import name_key
+from services.store import environments, outbox, studios
+from services.store.database import Transaction
+from services.store.studios import StudioState
+from services.studios import configuration, rights, validation
+from services.studios.configuration import Seal
+from services.studios.create import NameTaken
+from services.studios.inputs import UNSET, StudioOutcome, UpdateStudio
+
+
+@dataclass(frozen=True, slots=True)
+class Editor:
+    """Edits the configuration; each edit that changes something is a new revision."""
+
+    seal: Seal
+
+    async def __call__(self, transaction: Transaction, viewer: Viewer, given: UpdateStudio) -> StudioOutcome:
+        """Raises NotFound, Forbidden, StaleRevision, NotAllowedNow, InvalidInput, NameTaken."""
+        studio = await rights.studio_for(transaction, viewer, given.studio_id, Permission.STUDIO_EDIT)
+        refusal = status_refusal(studio.status, Action.EDIT)
+        if refusal:
+            raise NotAllowedNow(refusal, status=studio.status.value)
+        rights.check_revision(studio, given.expected_revision)
+        await _validate(transaction, studio, given)
+        values = self._values(studio, given)
+        if values:
+            await studios.change(transaction, studio.id, **values, revision=studio.revision + 1)
+            payload = {"revision": studio.revision + 1, "fields": sorted(set(values) - {"name_key"})}
+            event = NewEvent(Kind.STUDIO_EDITED, viewer.actor, payload, studio.id, values.get("name", studio.name))
+            await outbox.append(transaction, studio.workspace_id, [event])
+        return StudioOutcome(studio.id)
+
+    def _values(self, studio: StudioState, given: UpdateStudio) -> dict[str, Any]:
+        """Only what differs from what is there. Sealed values always differ."""
+        values = configuration.merged({}, given.configuration, self.seal)
+        if given.name is not UNSET:
+            values |= {"name": given.name.strip()}
+        if given.description is not UNSET:
+            values["description"] = given.description
+        values = {name: value for name, value in values.items() if value != getattr(studio, name)}
+        return values | ({"name_key": name_key(values["name"])} if "name" in values else {})
+
+
+async def _validate(transaction: Transaction, studio: StudioState, given: UpdateStudio) -> None:
+    problems = [] if given.name is UNSET else validation.name(given.name)
+    if given.description is not UNSET:
+        problems += validation.description(given.description)
+    environment = await environments.find(transaction, studio.compute_environment_id or "")
+    if environment is not None:
+        problems += validation.configuration(given.configuration, environment)
+    validation.raise_all(problems)
+    if given.name is not UNSET and await studios.name_taken(transaction, studio.workspace_id, name_key(given.name), but=studio.id):
+        raise NameTaken(given.name.strip())
