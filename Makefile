@@ -35,7 +35,7 @@ schema: $(VENV)/.run ## Write schema.graphql from the code
 	$(BIN)/python -m studiograph schema > docs/schema.graphql
 
 behaviours: $(VENV)/.dev ## Which behaviour has which tests, and which has none
-	@$(BIN)/python -m tests.tools.behaviours
+	@$(BIN)/python -m tests.behaviours
 
 demo: $(VENV)/.run ## The main job against a server of its own, each step with its time
 	@$(BIN)/python -m studiograph demo
