@@ -1,5 +1,6 @@
 """The files that only the server's user may read: the installation's key, and the demo user's token."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -37,8 +38,6 @@ def read_private(path: Path) -> str | None:
 
 def _kept_key(path: Path) -> str:
     private_directory(path.parent)
-    try:
+    with contextlib.suppress(FileExistsError):
         write_private(path, SecretBox.new_key())
-    except FileExistsError:
-        pass
     return path.read_text().strip()

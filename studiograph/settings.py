@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     public_url: str = Field("", description="The address that browsers use for this server, when it is not `http://HOST:PORT`.")
     connect_domain: str = Field(
         "",
-        description="Sessions get the origins `a<id>.<this>`. Empty: `localhost:PORT`. In production a domain of its own, with a wildcard certificate.",
+        description="Sessions get the origins `a<id>.<this>`. Empty: `localhost:PORT`. In production a domain of its own.",
     )
     secret_key: str = Field(
         "", repr=False, description="The key that seals secrets at rest (Fernet). Empty: a file in the data directory, made once."
@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     explorer: bool = Field(True, description="Serve GraphiQL at `/explore`.")
     process_compute: bool = Field(
         True,
-        description="Allow compute environments of the kind `process`: sessions are processes of the server's user, without isolation, for one user.",
+        description="Allow compute environments of the kind `process`: sessions are processes of the server's user, without isolation.",
     )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
     log_format: str = Field("text", pattern="^(text|json)$", description="`text` for people, `json` for machines: one object a line.")

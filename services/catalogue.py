@@ -1,0 +1,59 @@
+"""What a workspace can run and where: templates and compute environments, as the operator adds them (command line, demo)."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from services.compute.protocol import Report
+from services.statuses import TemplateStatus, Tool
+from services.store import catalogue as store
+from services.store import outbox
+from services.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class NewTemplate:
+    """`image` is an image reference, or the process kind's recipe: a word it knows, or for CUSTOM a shell-quoted command line."""
+
+    name: str
+    tool: Tool
+    image: str
+    tool_version: str
+    connect_version: str = "0.1.0"
+    status: TemplateStatus = TemplateStatus.RECOMMENDED
+    icon_url: str | None = None
+    port: int = 8888
+    ready_path: str = "/"
+    single_user: bool = False
+    embeddable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Adds what is not there yet; what is there under the same name stays as it is."""
+
+    database: Database
+
+    async def ensure_template(self, workspace_id: str, new: NewTemplate) -> str:
+        """The id of the workspace's template of that name."""
+        async with self.database.write() as transaction:
+            await outbox.lock_stream(transaction, workspace_id)
+            known = await store.template_id_of(transaction, workspace_id, new.name)
+            values = asdict(new)
+            return known or await store.insert_template(transaction, workspace_id, values.pop("name"), values)
+
+    async def ensure_environment(self, workspace_id: str, name: str, kind: str, report: Report, settings: dict[str, Any]) -> str:
+        """The id of the workspace's compute environment of that name; `report` is what a check of it found."""
+        async with self.database.write() as transaction:
+            await outbox.lock_stream(transaction, workspace_id)
+            known = await store.environment_id_of(transaction, workspace_id, name)
+            values = {
+                "kind": kind,
+                "settings": settings,
+                "enabled": True,
+                "reachable": True,
+                "cpu": report.cpu,
+                "memory_mib": report.memory_mib,
+                "gpu": report.gpu,
+                "environment": [],
+            }
+            return known or await store.insert_environment(transaction, workspace_id, name, values)

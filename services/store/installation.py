@@ -1,0 +1,26 @@
+"""The installation's one row."""
+
+from sqlalchemy import insert, select, text
+
+from services.ids import new_id
+from services.store import core
+from services.store.database import Reader, Transaction
+
+LOCK = 7_305_164_002
+"""PostgreSQL's advisory lock while the row is made: of several processes that start together one makes it."""
+
+
+async def find(reader: Reader) -> str | None:
+    return (await reader.execute(select(core.installation.c.id))).scalar_one_or_none()
+
+
+async def create(transaction: Transaction) -> str:
+    installation_id = new_id()
+    await transaction.execute(insert(core.installation).values(id=installation_id, created_at=transaction.now))
+    return installation_id
+
+
+async def lock(transaction: Transaction) -> None:
+    """Until the end of the transaction; SQLite's writers are alone anyway."""
+    if transaction.connection.dialect.name == "postgresql":
+        await transaction.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
