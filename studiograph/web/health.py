@@ -1,0 +1,37 @@
+"""Health for those who restart and route: `/livez` (the process answers) and `/readyz` (it can do its work)."""
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from services.store import migrate
+
+LIMIT_SECONDS = 3.0
+
+
+def routes(database_url: str) -> list[BaseRoute]:
+    """`/readyz` answers 503, with the reason, while the database is away or lacks migrations."""
+
+    async def ready(_request: Request) -> Response:
+        problem = await _database_problem(database_url)
+        return JSONResponse({"ready": not problem, "database": problem or "ok"}, status_code=503 if problem else 200)
+
+    return [Route("/livez", _live, methods=["GET"]), Route("/readyz", ready, methods=["GET"])]
+
+
+async def _live(_request: Request) -> Response:
+    return PlainTextResponse("ok")
+
+
+async def _database_problem(url: str) -> str | None:
+    """In words without addresses or passwords: anybody may ask."""
+    try:
+        async with asyncio.timeout(LIMIT_SECONDS):
+            await migrate.check_current(url)
+    except migrate.SchemaError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - whatever a driver raises means the same here
+        return f"does not answer ({type(error).__name__})"
+    return None
