@@ -72,8 +72,16 @@ class People:
             }
             await store.insert_workspace(transaction, values)
             await outbox.create_stream(transaction, workspace_id)
-            await _join(transaction, workspace_id, owner_id)
+            await _join(transaction, workspace_id, owner_id, Role.OWNER)
             return workspace_id
+
+    async def join(self, workspace_id: str, user_id: str, role: Role) -> None:
+        """The operator's way: give a user a role, or another one than before."""
+        async with self.database.write() as transaction:
+            await outbox.lock_stream(transaction, workspace_id)
+            if await members.role_in(transaction, workspace_id, user_id) is not None:
+                await members.delete_member(transaction, workspace_id, user_id)
+            await _join(transaction, workspace_id, user_id, role)
 
     async def find_user(self, user_name: str) -> str | None:
         """The id of the user of that name."""
@@ -113,9 +121,9 @@ async def _require_place(transaction: Transaction, organisation_id: str, slug: s
         raise Conflict(f"The organisation has a workspace named {name.strip()} already.", field=("name",))
 
 
-async def _join(transaction: Transaction, workspace_id: str, owner_id: str) -> None:
-    await members.insert_member(transaction, workspace_id, owner_id, Role.OWNER)
-    payload = {"workspace_id": workspace_id, "user_id": owner_id, "role": Role.OWNER.name}
-    event = NewEvent(Kind.MEMBER_CHANGED, OPERATOR, payload, user_id=owner_id)
+async def _join(transaction: Transaction, workspace_id: str, user_id: str, role: Role) -> None:
+    await members.insert_member(transaction, workspace_id, user_id, role)
+    payload = {"workspace_id": workspace_id, "user_id": user_id, "role": role.name}
+    event = NewEvent(Kind.MEMBER_CHANGED, OPERATOR, payload, user_id=user_id)
     await outbox.append(transaction, workspace_id, [event])
     await outbox.append(transaction, INSTALLATION_STREAM, [event])

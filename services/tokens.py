@@ -98,6 +98,11 @@ class Tokens:
                 raise NotFound("There is no such access token.")
             await _end(transaction, token_id, user_id, Actor.system("operator"), streams)
 
+    async def of_user(self, user_id: str) -> list[store.ListedToken]:
+        """The operator's way: anybody's tokens, without their secrets."""
+        async with self._database.read() as reader:
+            return await store.of_user(reader, user_id)
+
     async def close(self) -> None:
         """Wait until what is being noted is noted."""
         await asyncio.gather(*self._noting.values())

@@ -1,7 +1,7 @@
 """Access tokens as they are stored: hashes, never the secrets themselves."""
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 
 from sqlalchemy import and_, bindparam, func, insert, or_, select, update
@@ -81,3 +81,23 @@ async def touch(transaction: Transaction, token_id: str, unless_after: datetime)
     """Note that the token is in use, unless that was noted after `unless_after`."""
     stale = or_(T.last_used_at.is_(None), T.last_used_at <= unless_after)
     await transaction.execute(update(core.token).where(T.id == token_id, stale).values(last_used_at=transaction.now))
+
+
+@dataclass(frozen=True, slots=True)
+class ListedToken:
+    """A token as its list shows it."""
+
+    id: str
+    name: str
+    hint: str
+    scopes: list[str]
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+async def of_user(reader: Reader, user_id: str) -> list[ListedToken]:
+    """The user's tokens, revoked and expired ones too, oldest first."""
+    columns = [T[field.name] for field in fields(ListedToken)]
+    rows = await reader.execute(select(*columns).where(T.user_id == user_id).order_by(T.created_at, T.id))
+    return [ListedToken(**row._mapping) for row in rows]
