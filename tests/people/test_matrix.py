@@ -1,0 +1,61 @@
+"""The whole table of rights: every permission, for every role and every set of scopes (B91)."""
+
+from itertools import combinations
+
+import pytest
+
+from services.access import MATRIX, Permission, Role, TokenScope, refusal, require
+from services.errors import Forbidden
+
+LEAST_ROLE = {
+    Permission.WORKSPACE_READ: Role.VIEW,
+    Permission.STUDIO_STAR: Role.VIEW,
+    Permission.STUDIO_CONNECT: Role.CONNECT,
+    Permission.STUDIO_DELETE: Role.CONNECT,
+    Permission.STUDIO_START: Role.LAUNCH,
+    Permission.STUDIO_STOP: Role.LAUNCH,
+    Permission.STUDIO_CREATE: Role.MAINTAIN,
+    Permission.STUDIO_EDIT: Role.MAINTAIN,
+    Permission.CHECKPOINT_EDIT: Role.MAINTAIN,
+    Permission.MEMBER_MANAGE: Role.OWNER,
+}
+"""B20 and B91 in a second hand, so that a slip in the first shows."""
+
+SCOPES = {
+    TokenScope.READ: {Permission.WORKSPACE_READ, Permission.STUDIO_STAR},
+    TokenScope.CONNECT: {Permission.STUDIO_CONNECT},
+    TokenScope.OPERATE: {
+        Permission.STUDIO_DELETE,
+        Permission.STUDIO_START,
+        Permission.STUDIO_STOP,
+        Permission.STUDIO_CREATE,
+        Permission.STUDIO_EDIT,
+        Permission.CHECKPOINT_EDIT,
+    },
+    TokenScope.MANAGE: {Permission.MEMBER_MANAGE},
+}
+
+EVERY_SET_OF_SCOPES = [frozenset(some) for size in range(5) for some in combinations(TokenScope, size)]
+
+
+def test_every_permission_has_its_row() -> None:
+    assert set(MATRIX) == set(LEAST_ROLE) == set(Permission) == set().union(*SCOPES.values())
+
+
+@pytest.mark.behaviour("B91")
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("permission", Permission)
+def test_a_permission_needs_its_role_and_its_scope(permission: Permission, role: Role) -> None:
+    for scopes in EVERY_SET_OF_SCOPES:
+        allowed = role >= LEAST_ROLE[permission] and any(permission in SCOPES[scope] for scope in scopes)
+        assert (refusal(permission, role, scopes) is None) == allowed
+
+
+@pytest.mark.behaviour("B91")
+@pytest.mark.parametrize("permission", Permission)
+def test_a_refusal_says_what_is_missing(permission: Permission) -> None:
+    if LEAST_ROLE[permission] is not Role.VIEW:
+        with pytest.raises(Forbidden, match=LEAST_ROLE[permission].name):
+            require(permission, Role.VIEW, frozenset(TokenScope))
+    with pytest.raises(Forbidden, match=MATRIX[permission].scope.value):
+        require(permission, Role.OWNER, frozenset())

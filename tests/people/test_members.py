@@ -1,0 +1,197 @@
+"""Members: owners decide, one owner always stays, and whoever loses the right to connect is told."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from services.access import Role, TokenScope, Viewer
+from services.commands import IdempotencyKeyReused
+from services.errors import Conflict, DomainError, Forbidden, NotFound
+from services.events import INSTALLATION_STREAM, Kind
+from services.members import Members, Membership
+from services.store import core
+from services.store import members as store
+from services.store.database import Database
+from tests import factories
+from tests.factories import World
+from tests.people.conftest import connect, logged
+
+Change = Callable[[Members, Viewer, Membership], Coroutine[Any, Any, object]]
+
+CHANGES: dict[str, Change] = {
+    "add": lambda members, viewer, member: members.add(viewer, member.workspace_id, "grace", Role.VIEW),
+    "update": lambda members, viewer, member: members.update(viewer, member, Role.VIEW),
+    "remove": lambda members, viewer, member: members.remove(viewer, member),
+}
+every_change = pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+
+
+async def role_of(database: Database, member: Membership) -> Role | None:
+    async with database.read() as reader:
+        return await store.role_in(reader, member.workspace_id, member.user_id)
+
+
+async def new_member(database: Database, world: World, role: Role) -> Membership:
+    return Membership(world.workspace_id, await factories.create_member(database, world.workspace_id, role))
+
+
+@pytest.mark.behaviour("B90")
+@pytest.mark.parametrize("role", Role)
+async def test_an_owner_gives_a_user_any_role(members: Members, world: World, database: Database, role: Role) -> None:
+    user_id = await factories.create_user(database, "grace")
+    added = await members.add(world.viewer, world.workspace_id, "grace", role)
+    assert added == Membership(world.workspace_id, user_id)
+    assert await role_of(database, added) is role
+    for stream_id in (world.workspace_id, INSTALLATION_STREAM):
+        [changed] = await logged(database, stream_id, Kind.MEMBER_CHANGED)
+        assert (changed["for"], changed["user_id"], changed["role"], changed["workspace_id"]) == (
+            user_id,
+            user_id,
+            role.name,
+            world.workspace_id,
+        )
+
+
+@pytest.mark.behaviour("B91")
+@every_change
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.OWNER])
+async def test_only_an_owner_changes_members(members: Members, world: World, database: Database, change: Change, role: Role) -> None:
+    await factories.create_user(database, "grace")
+    viewer, _ = await factories.create_viewer(database, world.workspace_id, role)
+    with pytest.raises(Forbidden, match="OWNER"):
+        await change(members, viewer, await new_member(database, world, Role.CONNECT))
+
+
+@pytest.mark.behaviour("B91")
+@every_change
+async def test_an_owners_token_without_manage_changes_no_member(members: Members, world: World, database: Database, change: Change) -> None:
+    await factories.create_user(database, "grace")
+    viewer, _ = await factories.create_token(database, world.user_id, set(TokenScope) - {TokenScope.MANAGE})
+    with pytest.raises(Forbidden, match="MANAGE"):
+        await change(members, viewer, await new_member(database, world, Role.CONNECT))
+
+
+@pytest.mark.behaviour("B92")
+@every_change
+async def test_to_a_stranger_a_workspace_reads_as_absent(members: Members, world: World, database: Database, change: Change) -> None:
+    await factories.create_user(database, "grace")
+    stranger, _ = await factories.create_token(database, await factories.create_user(database))
+    answers = set()
+    for workspace_id in (world.workspace_id, "0" * 32):
+        with pytest.raises(NotFound) as refusal:
+            await change(members, stranger, Membership(workspace_id, world.user_id))
+        answers.add((refusal.value.message, refusal.value.code, *(refusal.value.field or ())))
+    assert len(answers) == 1
+
+
+@pytest.mark.behaviour("B90")
+@pytest.mark.parametrize("act", ["demote", "remove"])
+async def test_the_last_owner_stays(members: Members, world: World, database: Database, act: str) -> None:
+    await new_member(database, world, Role.ADMIN)
+    owner = Membership(world.workspace_id, world.user_id)
+    with pytest.raises(Conflict, match="last OWNER"):
+        await (members.remove(world.viewer, owner) if act == "remove" else members.update(world.viewer, owner, Role.ADMIN))
+    assert await role_of(database, owner) is Role.OWNER
+
+
+async def test_of_two_owners_one_may_go(members: Members, world: World, database: Database) -> None:
+    await new_member(database, world, Role.OWNER)
+    owner = Membership(world.workspace_id, world.user_id)
+    await members.update(world.viewer, owner, Role.VIEW)
+    assert await role_of(database, owner) is Role.VIEW
+
+
+@pytest.mark.behaviour("B90")
+async def test_of_two_owners_who_remove_each_other_one_fails(members: Members, world: World, database: Database) -> None:
+    other, _ = await factories.create_viewer(database, world.workspace_id, Role.OWNER)
+    ada, bob = (Membership(world.workspace_id, user_id) for user_id in (world.user_id, other.user_id))
+    outcomes = await asyncio.gather(members.remove(world.viewer, bob), members.remove(other, ada), return_exceptions=True)
+    assert sorted(isinstance(outcome, DomainError) for outcome in outcomes) == [False, True]
+    assert [await role_of(database, ada), await role_of(database, bob)].count(Role.OWNER) == 1
+
+
+async def test_of_two_owners_who_demote_themselves_at_once_one_stays(members: Members, world: World, database: Database) -> None:
+    other, _ = await factories.create_viewer(database, world.workspace_id, Role.OWNER)
+    ada, bob = (Membership(world.workspace_id, user_id) for user_id in (world.user_id, other.user_id))
+    demotions = [members.update(world.viewer, ada, Role.VIEW), members.update(other, bob, Role.VIEW)]
+    outcomes = await asyncio.gather(*demotions, return_exceptions=True)
+    assert sorted(isinstance(outcome, Conflict) for outcome in outcomes) == [False, True]
+
+
+async def test_a_member_is_not_added_twice(members: Members, world: World) -> None:
+    with pytest.raises(Conflict, match="updateMember") as refusal:
+        await members.add(world.viewer, world.workspace_id, "ada", Role.VIEW)
+    assert refusal.value.field == ["userName"]
+
+
+async def test_an_unknown_user_is_not_found(members: Members, world: World) -> None:
+    with pytest.raises(NotFound) as refusal:
+        await members.add(world.viewer, world.workspace_id, "nobody", Role.VIEW)
+    assert refusal.value.field == ["userName"]
+
+
+async def test_a_member_who_is_none_is_not_found(members: Members, world: World, database: Database) -> None:
+    with pytest.raises(NotFound) as refusal:
+        await members.remove(world.viewer, Membership(world.workspace_id, await factories.create_user(database)))
+    assert refusal.value.field == ["userId"]
+
+
+async def test_the_same_role_again_changes_nothing(members: Members, world: World, database: Database) -> None:
+    await members.update(world.viewer, await new_member(database, world, Role.LAUNCH), Role.LAUNCH)
+    assert await logged(database, world.workspace_id, Kind.MEMBER_CHANGED) == []
+
+
+@pytest.mark.behaviour("B57")
+@pytest.mark.parametrize("role", [None, Role.VIEW])
+async def test_whoever_loses_the_right_to_connect_is_told_so(members: Members, world: World, database: Database, role: Role | None) -> None:
+    member = await new_member(database, world, Role.LAUNCH)
+    studio_id = await factories.create_studio(database, world, "Analysis", status="RUNNING", session_number=3)
+    await connect(database, studio_id, member.user_id, session_number=3)
+    await connect(database, studio_id, world.user_id, session_number=3)
+    await (members.update(world.viewer, member, role) if role else members.remove(world.viewer, member))
+    [error] = await logged(database, world.workspace_id, Kind.CONNECTION_ERROR)
+    assert (error["code"], error["for"], error["studio"], error["session_number"]) == ("ACCESS_REVOKED", member.user_id, studio_id, 3)
+
+
+async def test_whoever_may_still_connect_is_not_disturbed(members: Members, world: World, database: Database) -> None:
+    member = await new_member(database, world, Role.LAUNCH)
+    studio_id = await factories.create_studio(database, world, "Analysis", status="RUNNING", session_number=1)
+    await connect(database, studio_id, member.user_id)
+    await members.update(world.viewer, member, Role.CONNECT)
+    assert await logged(database, world.workspace_id, Kind.CONNECTION_ERROR) == []
+
+
+async def test_while_sessions_run_as_the_servers_user_nobody_is_added(members: Members, world: World, database: Database) -> None:
+    await factories.create_user(database, "grace")
+    async with database.write() as transaction:
+        await transaction.execute(update(core.compute_environment).values(enabled=True))
+    with pytest.raises(Conflict, match="Disable that compute environment"):
+        await members.add(world.viewer, world.workspace_id, "grace", Role.VIEW)
+
+
+@pytest.mark.behaviour("B95")
+async def test_a_repeated_key_answers_the_first_result_and_changes_nothing(members: Members, world: World, database: Database) -> None:
+    await factories.create_user(database, "grace")
+    first = await members.add(world.viewer, world.workspace_id, "grace", Role.VIEW, key="k")
+    again = await members.add(world.viewer, world.workspace_id, "grace", Role.VIEW, key="k")
+    assert again == first
+    assert len(await logged(database, world.workspace_id, Kind.MEMBER_CHANGED)) == 1
+
+
+@pytest.mark.behaviour("B95")
+async def test_a_key_with_another_input_is_a_conflict(members: Members, world: World, database: Database) -> None:
+    await factories.create_user(database, "grace")
+    await members.add(world.viewer, world.workspace_id, "grace", Role.VIEW, key="k")
+    with pytest.raises(IdempotencyKeyReused):
+        await members.add(world.viewer, world.workspace_id, "grace", Role.ADMIN, key="k")
+
+
+async def test_crossing_revocations_do_not_lock_each_other_out(members: Members, world: World, database: Database) -> None:
+    """Every writer locks workspaces first and the installation last."""
+    changes = [members.update(world.viewer, await new_member(database, world, Role.ADMIN), Role.VIEW) for _ in range(8)]
+    async with asyncio.timeout(20):
+        await asyncio.gather(*changes)
+    assert len(await logged(database, INSTALLATION_STREAM, Kind.MEMBER_CHANGED)) == 8

@@ -1,0 +1,74 @@
+"""What the operator makes: users, organisations, workspaces with their first OWNER."""
+
+import pytest
+from sqlalchemy import update
+
+from services.access import Role
+from services.errors import Conflict, InvalidInput, NotFound
+from services.events import Kind
+from services.people import People
+from services.store import core
+from services.store import members as member_store
+from services.store.database import Database
+from tests import factories
+from tests.factories import World
+from tests.people.conftest import logged
+
+
+@pytest.mark.behaviour("B90")
+async def test_a_new_workspace_has_its_creator_as_owner_and_a_log(people: People, database: Database) -> None:
+    await factories.create_installation(database)
+    user_id = await people.create_user("ada", "Ada Lovelace")
+    organisation_id = await people.create_organisation("acme", "Acme")
+    workspace_id = await people.create_workspace(organisation_id, "lab", "The Lab", user_id)
+    async with database.read() as reader:
+        assert await member_store.role_in(reader, workspace_id, user_id) is Role.OWNER
+    [joined] = await logged(database, workspace_id, Kind.MEMBER_CHANGED)
+    assert (joined["user_id"], joined["role"]) == (user_id, "OWNER")
+
+
+async def test_what_was_made_is_found_by_its_name(people: People, world: World) -> None:
+    assert await people.find_user("ada") == world.user_id
+    assert await people.find_organisation("acme") == world.organisation_id
+    assert await people.find_workspace("lab") == world.workspace_id
+    assert await people.find_user("nobody") is None
+
+
+async def test_names_are_taken_once(people: People, world: World) -> None:
+    with pytest.raises(Conflict):
+        await people.create_user("ada")
+    with pytest.raises(Conflict):
+        await people.create_organisation("acme", "Acme")
+    with pytest.raises(Conflict) as slug:
+        await people.create_workspace(world.organisation_id, "lab", "Other", world.user_id)
+    with pytest.raises(Conflict) as name:
+        await people.create_workspace(world.organisation_id, "other", "LAB", world.user_id)
+    assert (slug.value.field, name.value.field) == (["slug"], ["name"])
+
+
+async def test_a_workspace_needs_its_organisation_and_its_owner(people: People, world: World) -> None:
+    with pytest.raises(NotFound):
+        await people.create_workspace("0" * 32, "new", "New", world.user_id)
+    with pytest.raises(NotFound):
+        await people.create_workspace(world.organisation_id, "new", "New", "0" * 32)
+
+
+@pytest.mark.parametrize("slug", ["", "Lab", "a b", "-lab", "lab-", "a/b", "x" * 65])
+async def test_a_slug_fits_an_address(people: People, world: World, slug: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        await people.create_organisation(slug, "")
+    assert [problem.field for problem in refusal.value.problems] == [("slug",), ("name",)]
+
+
+@pytest.mark.parametrize("user_name", ["", "Ada", "a b", ".ada", "ada@home", "x" * 65])
+async def test_a_user_name_is_plain(people: People, world: World, user_name: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        await people.create_user(user_name, "Ada")
+    assert refusal.value.field == ["userName"]
+
+
+async def test_a_second_user_is_refused_while_sessions_run_as_the_servers_user(people: People, world: World, database: Database) -> None:
+    async with database.write() as transaction:
+        await transaction.execute(update(core.compute_environment).values(enabled=True))
+    with pytest.raises(Conflict, match="Disable that compute environment"):
+        await people.create_user("grace")

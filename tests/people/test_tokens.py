@@ -1,0 +1,231 @@
+"""Tokens: made with no more than their maker's scopes, shown once, stored hashed, dead at once when revoked."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from services.access import TokenScope, Viewer
+from services.commands import CommandRunner
+from services.errors import Forbidden, InvalidInput, NotFound, QuotaExceeded, Unauthenticated
+from services.events import INSTALLATION_STREAM, Kind
+from services.store import core
+from services.store.database import Database
+from services.token_rules import NewToken, TokenLimits
+from services.tokens import Tokens
+from tests import factories
+from tests.factories import World
+from tests.people.conftest import connect, logged
+
+READ = frozenset({TokenScope.READ})
+ALL = frozenset(TokenScope)
+
+
+def codes(error: InvalidInput) -> list[tuple[str, str]]:
+    return [(".".join(problem.field), problem.code) for problem in error.problems]
+
+
+@pytest.mark.behaviour("B94")
+async def test_a_new_token_lets_its_user_in_with_its_scopes(tokens: Tokens, world: World) -> None:
+    token_id, secret = await tokens.create(world.viewer, NewToken(" CI ", READ))
+    viewer = await tokens.authenticate(secret)
+    assert (viewer.user_id, viewer.user_name, viewer.token_id, viewer.scopes) == (world.user_id, "ada", token_id, READ)
+
+
+@pytest.mark.behaviour("B94")
+async def test_only_a_hash_of_the_secret_is_stored(tokens: Tokens, world: World, database: Database) -> None:
+    token_id, secret = await tokens.create(world.viewer, NewToken("CI", READ))
+    async with database.read() as reader:
+        row = (await reader.execute(select(core.token).where(core.token.c.id == token_id))).mappings().one()
+    assert secret.startswith("sgt_")
+    assert row["name"] == "CI"
+    assert secret.startswith(row["hint"])
+    assert not any(secret in str(value) for value in row.values())
+
+
+async def test_a_token_without_an_expiry_gets_the_default_one(tokens: Tokens, world: World) -> None:
+    _, secret = await tokens.create(world.viewer, NewToken("CI", READ))
+    expires_at = (await tokens.authenticate(secret)).expires_at
+    assert expires_at is not None
+    assert timedelta(days=89) < expires_at - datetime.now(UTC) <= timedelta(days=90)
+
+
+@pytest.mark.behaviour("B94")
+@pytest.mark.parametrize("bearer", ["", "sgt_unknown", "no token", "sgt_ü", "\ud800", "x" * 10_000])
+async def test_what_is_no_token_is_refused(tokens: Tokens, world: World, bearer: str) -> None:
+    with pytest.raises(Unauthenticated):
+        await tokens.authenticate(bearer)
+
+
+@pytest.mark.behaviour("B94")
+async def test_unknown_expired_and_revoked_tokens_are_refused_in_the_same_words(tokens: Tokens, world: World, database: Database) -> None:
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    _, expired = await factories.create_token(database, world.user_id, expires_at=past)
+    _, revoked = await factories.create_token(database, world.user_id, revoked_at=past)
+    answers = set()
+    for secret in ("sgt_unknown", expired, revoked):
+        with pytest.raises(Unauthenticated) as refusal:
+            await tokens.authenticate(secret)
+        answers.add((refusal.value.message, refusal.value.code))
+    assert len(answers) == 1
+
+
+async def test_authentication_is_one_statement(tokens: Tokens, world: World, database: Database) -> None:
+    fetched: list[object] = []
+    fetch = database.statements.fetch
+
+    async def counting(*args: object) -> object:
+        fetched.append(args)
+        return await fetch(*args)  # type: ignore[arg-type]
+
+    database.statements.fetch = counting  # type: ignore[method-assign, assignment]
+    await tokens.authenticate(world.secret)
+    assert len(fetched) == 1
+
+
+@pytest.mark.behaviour("B94")
+@pytest.mark.parametrize("scope", [scope for scope in TokenScope if scope is not TokenScope.MANAGE])
+async def test_a_token_cannot_make_one_with_more_scopes(tokens: Tokens, world: World, database: Database, scope: TokenScope) -> None:
+    maker, _ = await factories.create_token(database, world.user_id, ALL - {scope})
+    with pytest.raises(Forbidden, match=scope.value) as refusal:
+        await tokens.create(maker, NewToken("more", ALL))
+    assert refusal.value.field == ["scopes"]
+
+
+@pytest.mark.behaviour("B94")
+async def test_a_token_without_manage_makes_no_token(tokens: Tokens, world: World, database: Database) -> None:
+    maker, _ = await factories.create_token(database, world.user_id, ALL - {TokenScope.MANAGE})
+    with pytest.raises(Forbidden, match="MANAGE"):
+        await tokens.create(maker, NewToken("same", READ))
+
+
+async def test_everything_wrong_with_a_new_token_is_said_at_once(tokens: Tokens, world: World) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        await tokens.create(world.viewer, NewToken(" \n ", frozenset(), datetime(2020, 1, 1, tzinfo=UTC)))
+    assert codes(refusal.value) == [("name", "LENGTH"), ("scopes", "REQUIRED"), ("expiresAt", "PAST")]
+
+
+async def test_a_name_of_80_characters_is_taken_and_one_of_81_is_not(tokens: Tokens, world: World) -> None:
+    await tokens.create(world.viewer, NewToken("ä" * 80, READ))
+    with pytest.raises(InvalidInput) as refusal:
+        await tokens.create(world.viewer, NewToken("ä" * 81, READ))
+    assert codes(refusal.value) == [("name", "LENGTH")]
+
+
+async def test_an_expiry_beyond_a_year_is_refused(tokens: Tokens, world: World) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        await tokens.create(world.viewer, NewToken("CI", READ, datetime.now(UTC) + timedelta(days=367)))
+    assert codes(refusal.value) == [("expiresAt", "TOO_LATE")]
+
+
+async def test_a_user_holds_a_limited_number_of_tokens_that_are_alive(database: Database, runner: CommandRunner, world: World) -> None:
+    tokens = Tokens(database, runner, TokenLimits(per_user=2))
+    await factories.create_token(database, world.user_id, revoked_at=factories.BEGAN)
+    token_id, _ = await tokens.create(world.viewer, NewToken("second", READ))
+    with pytest.raises(QuotaExceeded):
+        await tokens.create(world.viewer, NewToken("third", READ))
+    await tokens.revoke(world.viewer, token_id)
+    await tokens.create(world.viewer, NewToken("third", READ))
+
+
+async def test_the_operator_issues_tokens_without_expiry(tokens: Tokens, world: World) -> None:
+    _, secret = await tokens.issue(world.user_id, NewToken("demo", ALL))
+    assert (await tokens.authenticate(secret)).expires_at is None
+    with pytest.raises(NotFound):
+        await tokens.issue("0" * 32, NewToken("nobody", ALL))
+
+
+@pytest.mark.behaviour("B94")
+async def test_a_revoked_token_is_refused_and_the_installation_hears_of_it(tokens: Tokens, world: World, database: Database) -> None:
+    token_id, secret = await tokens.create(world.viewer, NewToken("CI", READ))
+    await tokens.revoke(world.viewer, token_id)
+    await tokens.revoke(world.viewer, token_id)
+    with pytest.raises(Unauthenticated):
+        await tokens.authenticate(secret)
+    revoked = await logged(database, INSTALLATION_STREAM, Kind.TOKEN_REVOKED)
+    assert revoked == [{"token_id": token_id, "for": world.user_id, "studio": None}]
+
+
+@pytest.mark.behaviour("B94")
+async def test_a_revocation_tells_whoever_is_connected_by_that_token(tokens: Tokens, world: World, database: Database) -> None:
+    viewer, _ = await factories.create_token(database, world.user_id)
+    studio_id = await factories.create_studio(database, world, "Analysis", status="RUNNING", session_number=1)
+    other_id = await factories.create_studio(database, world, "Other", status="RUNNING", session_number=1)
+    for _ in range(2):
+        await connect(database, studio_id, world.user_id, viewer.token_id)
+    await connect(database, other_id, world.user_id, world.viewer.token_id)
+    await tokens.revoke(world.viewer, viewer.token_id)
+    [error] = await logged(database, world.workspace_id, Kind.CONNECTION_ERROR)
+    assert (error["code"], error["for"], error["studio"], error["token_id"]) == (
+        "ACCESS_REVOKED",
+        world.user_id,
+        studio_id,
+        viewer.token_id,
+    )
+    assert error["retryable"] is False
+
+
+@pytest.mark.behaviour("B92")
+async def test_somebody_elses_token_reads_as_absent(tokens: Tokens, world: World, database: Database) -> None:
+    stranger, _ = await factories.create_token(database, await factories.create_user(database))
+    answers = set()
+    for token_id in (world.viewer.token_id, "0" * 32):
+        with pytest.raises(NotFound) as refusal:
+            await tokens.revoke(stranger, token_id)
+        answers.add((refusal.value.message, refusal.value.code))
+    assert len(answers) == 1
+    await tokens.authenticate(world.secret)
+
+
+async def test_a_token_without_manage_revokes_itself_and_no_other(tokens: Tokens, world: World, database: Database) -> None:
+    reader, secret = await factories.create_token(database, world.user_id, READ)
+    with pytest.raises(Forbidden, match="MANAGE"):
+        await tokens.revoke(reader, world.viewer.token_id)
+    await tokens.revoke(reader, reader.token_id)
+    with pytest.raises(Unauthenticated):
+        await tokens.authenticate(secret)
+
+
+async def test_the_operator_withdraws_anybodys_token(tokens: Tokens, world: World) -> None:
+    await tokens.withdraw(world.viewer.token_id)
+    with pytest.raises(Unauthenticated):
+        await tokens.authenticate(world.secret)
+    with pytest.raises(NotFound):
+        await tokens.withdraw("0" * 32)
+
+
+async def last_use(database: Database, viewer: Viewer) -> datetime | None:
+    async with database.read() as reader:
+        found: datetime | None = (
+            await reader.execute(select(core.token.c.last_used_at).where(core.token.c.id == viewer.token_id))
+        ).scalar_one()
+    return found
+
+
+async def test_the_use_of_a_token_is_noted_once_a_minute(tokens: Tokens, world: World, database: Database) -> None:
+    await tokens.authenticate(world.secret)
+    await tokens.close()
+    first = await last_use(database, world.viewer)
+    await tokens.authenticate(world.secret)
+    await tokens.close()
+    assert first is not None
+    assert await last_use(database, world.viewer) == first
+    async with database.write() as transaction:
+        await transaction.execute(update(core.token).values(last_used_at=first - timedelta(minutes=2)))
+    await tokens.authenticate(world.secret)
+    await tokens.close()
+    noted = await last_use(database, world.viewer)
+    assert noted is not None
+    assert noted >= first
+
+
+async def test_a_use_that_cannot_be_noted_does_not_disturb_the_request(
+    tokens: Tokens, world: World, database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("services.store.tokens.touch", broken)
+    assert (await tokens.authenticate(world.secret)).user_id == world.user_id
+    await tokens.close()
+    assert "could not note the use of a token" in caplog.text
