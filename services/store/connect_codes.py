@@ -1,0 +1,74 @@
+"""One-time codes as they are stored: hashes, bound to user, Studio, session and origin."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, insert, select, update
+
+from services.statuses import StudioStatus
+from services.store import core
+from services.store.database import Reader, Transaction
+from services.store.query import Query
+from services.store.types import json_value
+
+C = core.connect_code.c
+S = core.studio.c
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A Studio as somebody asks to be let in; `reachable` once its session's address is known."""
+
+    id: str
+    public_id: str
+    workspace_id: str
+    status: StudioStatus
+    session_number: int
+    reachable: bool
+
+
+_TARGET = Query(
+    select(S.id, S.public_id, S.workspace_id, S.status, S.session_number, core.session.c.upstream)
+    .select_from(core.studio.outerjoin(core.session, (core.session.c.studio_id == S.id) & (core.session.c.number == S.session_number)))
+    .where(S.id == bindparam("studio_id"))
+)
+
+
+async def target(reader: Reader, studio_id: str) -> Target | None:
+    row = await reader.one(_TARGET, studio_id=studio_id)
+    if row is None:
+        return None
+    return Target(row[0], row[1], row[2], StudioStatus(row[3]), row[4], bool(json_value(row[5])))
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRow:
+    """What a code is bound to. `login_id` None: issued to a program."""
+
+    user_id: str
+    token_id: str
+    login_id: str | None
+    studio_id: str
+    session_number: int
+    origin: str
+    path: str
+
+
+async def add(transaction: Transaction, code_hash: str, row: CodeRow, lives: timedelta) -> datetime:
+    """Store a code; returns when it expires."""
+    expires_at = transaction.now + lives
+    await transaction.execute(insert(core.connect_code).values(hash=code_hash, **asdict(row), expires_at=expires_at))
+    return expires_at
+
+
+async def use(transaction: Transaction, code_hash: str, origin: str) -> CodeRow | None:
+    """Use a code up, once: None if there is none such for `origin`, or it was used, or its time is over."""
+    columns = (C.user_id, C.token_id, C.login_id, C.studio_id, C.session_number, C.origin, C.path)
+    statement = (
+        update(core.connect_code)
+        .where(C.hash == code_hash, C.origin == origin, C.used_at.is_(None), C.expires_at > transaction.now)
+        .values(used_at=transaction.now)
+        .returning(*columns)
+    )
+    row = (await transaction.execute(statement)).one_or_none()
+    return CodeRow(**row._mapping) if row else None

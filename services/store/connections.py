@@ -1,0 +1,140 @@
+"""Proxies, their heartbeats, and the tabs that are connected through them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, bindparam, func, insert, select, update
+
+from services.statuses import StudioStatus
+from services.store import core
+from services.store.database import Reader, Transaction
+from services.store.query import Query
+
+C = core.connection.c
+P = core.proxy_instance.c
+S = core.studio.c
+U = core.user.c
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTab:
+    """A connection that has not ended, and what its end must tell."""
+
+    id: str
+    studio_id: str
+    studio_name: str
+    workspace_id: str
+    session_number: int
+    user_id: str
+    user_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user who is connected to a session, by so many tabs."""
+
+    user_id: str
+    user_name: str
+    display_name: str
+    avatar_url: str | None
+    tabs: int
+
+
+async def add_proxy(transaction: Transaction, proxy_id: str) -> None:
+    values = {"id": proxy_id, "started_at": transaction.now, "heartbeat_at": transaction.now}
+    await transaction.execute(insert(core.proxy_instance).values(**values))
+
+
+async def beat(transaction: Transaction, proxy_id: str) -> bool:
+    """Note that the proxy lives; False if it has no row (any more)."""
+    statement = update(core.proxy_instance).where(P.id == proxy_id).values(heartbeat_at=transaction.now)
+    return (await transaction.execute(statement)).rowcount == 1
+
+
+async def running_session(reader: Reader, studio_id: str) -> int | None:
+    """The number of the session that runs at this moment, if one does."""
+    where = (S.id == studio_id) & (S.status == StudioStatus.RUNNING.value)
+    return (await reader.execute(select(S.session_number).where(where))).scalar_one_or_none()
+
+
+async def is_open(reader: Reader, studio_id: str, user_id: str) -> bool:
+    """Whether the user has a tab open anywhere."""
+    statement = select(C.id).where(C.studio_id == studio_id, C.user_id == user_id, C.ended_at.is_(None)).limit(1)
+    return (await reader.execute(statement)).one_or_none() is not None
+
+
+async def add(transaction: Transaction, connection_id: str, proxy_id: str, tab: Mapping[str, object]) -> None:
+    """`tab` gives studio_id, session_number, user_id and token_id."""
+    times = {"connected_at": transaction.now, "last_active_at": transaction.now}
+    await transaction.execute(insert(core.connection).values(id=connection_id, proxy_id=proxy_id, **tab, **times))
+
+
+async def end(transaction: Transaction, connection_ids: Iterable[str]) -> list[str]:
+    """End those that have not ended yet; returns their ids."""
+    open_ones = (C.id.in_(list(connection_ids))) & C.ended_at.is_(None)
+    ended = await transaction.execute(update(core.connection).where(open_ones).values(ended_at=transaction.now).returning(C.id))
+    return list(ended.scalars())
+
+
+async def seen(transaction: Transaction, studio_id: str) -> None:
+    """What a reader sees of the Studio's connected users has changed."""
+    await transaction.execute(update(core.studio).where(S.id == studio_id).values(version=S.version + 1))
+
+
+async def reopen(transaction: Transaction, connection_id: str) -> bool:
+    """Take back that a connection ended; False if it had not."""
+    ended = (C.id == connection_id) & C.ended_at.is_not(None)
+    return (await transaction.execute(update(core.connection).where(ended).values(ended_at=None))).rowcount == 1
+
+
+def _open_tabs() -> Select[Any]:
+    columns = (C.id, C.studio_id, S.name.label("studio_name"), S.workspace_id, C.session_number, C.user_id, U.user_name)
+    joined = core.connection.join(core.studio, S.id == C.studio_id).join(core.user, U.id == C.user_id)
+    return select(*columns).select_from(joined.join(core.proxy_instance, P.id == C.proxy_id)).where(C.ended_at.is_(None))
+
+
+async def tabs_of(reader: Reader, proxy_id: str) -> list[OpenTab]:
+    """All that is open through this proxy."""
+    rows = await reader.execute(_open_tabs().where(C.proxy_id == proxy_id))
+    return [OpenTab(**row._mapping) for row in rows]
+
+
+async def tabs_of_silent(reader: Reader, proxy_id: str, silent_since: datetime | None) -> list[OpenTab]:
+    """What is open through other proxies that were not heard of since then (None: through any other)."""
+    statement = _open_tabs().where(C.proxy_id != proxy_id)
+    if silent_since is not None:
+        statement = statement.where(P.heartbeat_at < silent_since)
+    return [OpenTab(**row._mapping) for row in await reader.execute(statement)]
+
+
+_PEOPLE = Query(
+    select(U.id, U.user_name, U.display_name, U.avatar_url, func.count())
+    .select_from(core.connection.join(core.user, U.id == C.user_id))
+    .where(C.studio_id == bindparam("studio_id"), C.ended_at.is_(None))
+    .group_by(U.id, U.user_name, U.display_name, U.avatar_url)
+    .order_by(func.min(C.connected_at), U.id)
+)
+
+
+async def people(reader: Reader, studio_id: str) -> list[Person]:
+    """Who is connected, in the order of their coming."""
+    return [Person(*row) for row in await reader.all(_PEOPLE, studio_id=studio_id)]
+
+
+async def note_activity(transaction: Transaction, connection_ids: Sequence[str]) -> None:
+    await transaction.execute(update(core.connection).where(C.id.in_(connection_ids)).values(last_active_at=transaction.now))
+
+
+async def note_session_activity(transaction: Transaction, studio_id: str, number: int) -> None:
+    """The session is in use: its idle limit, where the workspace sets one, begins anew."""
+    session = core.session.c
+    idle_minutes = select(core.workspace.c.idle_minutes).join(core.studio, S.workspace_id == core.workspace.c.id).where(S.id == studio_id)
+    minutes: int | None = (await transaction.execute(idle_minutes)).scalar_one_or_none()
+    stops_at = transaction.now + timedelta(minutes=minutes) if minutes else None
+    await transaction.execute(
+        update(core.session)
+        .where(session.studio_id == studio_id, session.number == number, session.ended_at.is_(None))
+        .values(last_active_at=transaction.now, idle_stops_at=stops_at, version=session.version + 1)
+    )
