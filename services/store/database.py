@@ -119,6 +119,10 @@ class Database:
             async with connection.begin():
                 yield Reader(connection, self.statements)
 
+    async def now(self, reader: Reader) -> datetime:
+        """The database's clock: the one that every decision about time uses."""
+        return await self._now(reader.connection)
+
     async def _now(self, connection: AsyncConnection) -> datetime:
         if self.dialect == "sqlite":
             return datetime.now(UTC)  # in-process: its clock is ours

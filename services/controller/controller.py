@@ -1,0 +1,149 @@
+"""The loop: claim what is due, work on it in parallel, be woken by commits and by the compute environments (DESIGN 2)."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Protocol
+
+from services.controller import running, starting, stopping
+from services.controller.work import Overtaken, Tools, Work
+from services.ids import new_id
+from services.statuses import StudioStatus
+from services.store import leases, sessions
+from services.store.database import Wake
+from services.store.leases import Lease
+
+log = logging.getLogger(__name__)
+
+PARALLEL = 64
+POLL_SECONDS = 5.0
+"""A slow look in any case: a lost wake-up must not matter."""
+AFTER_A_BUG_SECONDS = 5.0
+
+STEPS: dict[StudioStatus, Callable[[Work], Awaitable[datetime | None]]] = {
+    StudioStatus.STARTING: starting.advance,
+    StudioStatus.RUNNING: running.advance,
+    StudioStatus.STOPPING: stopping.advance,
+}
+
+
+class WakeSource(Protocol):
+    """Tells of commits, here and in other processes (`services.store.wakeups`)."""
+
+    def subscribe(self, callback: Callable[[Wake], None]) -> Callable[[], None]: ...
+
+
+class Controller:
+    """Works on every Studio that is due, until closed. Its work survives it: another one goes on after a crash."""
+
+    def __init__(self, tools: Tools, wakes: WakeSource) -> None:
+        self._tools = tools
+        self._wakes = wakes
+        self._owner = new_id()
+        self._look = asyncio.Event()
+        self._at_work: dict[str, tuple[asyncio.Task[None], StudioStatus]] = {}
+        self._loop: asyncio.Task[None] | None = None
+        self._unsubscribe: Callable[[], None] = lambda: None
+
+    async def start(self) -> None:
+        """Begin. On SQLite there is one process, so whoever held a lease is dead."""
+        if self._tools.database.dialect == "sqlite":
+            async with self._tools.database.write() as transaction:
+                await leases.release_all(transaction)
+        self._unsubscribe = self._wakes.subscribe(self._woken)
+        self._loop = asyncio.create_task(self._run(), name="controller")
+
+    async def close(self) -> None:
+        """Stop claiming, leave what is at work to whoever comes next."""
+        self._unsubscribe()
+        tasks = [task for task, _ in self._at_work.values()]
+        for task in [self._loop, *tasks]:
+            if task is not None:
+                task.cancel()
+        await asyncio.gather(*[t for t in [self._loop, *tasks] if t is not None], return_exceptions=True)
+
+    def _woken(self, wake: Wake) -> None:
+        """A command or an observation asks for a look. Work on a running session (a save) gives way to it."""
+        if wake.topic not in ("studio", "lost"):
+            return
+        task, status = self._at_work.get(wake.key, (None, None))
+        if task is not None and status is StudioStatus.RUNNING:
+            task.cancel()
+        self._look.set()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                self._look.clear()
+                for lease in await self._claim():
+                    task = asyncio.create_task(self._work(lease), name=f"studio {lease.studio.public_id}")
+                    self._at_work[lease.studio.id] = (task, lease.studio.status)
+                await self._wait()
+            except Exception:
+                log.exception("The controller could not look for work; it tries again")
+                await asyncio.sleep(1)
+
+    async def _claim(self) -> list[Lease]:
+        free = PARALLEL - len(self._at_work)
+        if free <= 0:
+            return []
+        async with self._tools.database.write() as transaction:
+            return await leases.claim(transaction, self._owner, self._tools.policy.lease, free)
+
+    async def _wait(self) -> None:
+        """Until somebody asks for a look, or the next Studio is due."""
+        async with self._tools.database.read() as reader:
+            due = await leases.next_due(reader)
+        seconds = POLL_SECONDS
+        if due is not None and len(self._at_work) < PARALLEL:
+            seconds = min(max((due - datetime.now(due.tzinfo)).total_seconds(), 0.02), POLL_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._look.wait()
+
+    async def _work(self, lease: Lease) -> None:
+        """One step under the lease; whatever happens, the Studio is looked at again."""
+        next_look: datetime | None = lease.at
+        try:
+            next_look = await self._step(lease)
+        except (Overtaken, asyncio.CancelledError):
+            pass  # it moved on, or asks for a look: at once
+        except Exception:
+            log.exception("A step on Studio %s failed", lease.studio.id)
+            await asyncio.sleep(AFTER_A_BUG_SECONDS)
+        finally:
+            self._at_work.pop(lease.studio.id, None)
+            await asyncio.shield(self._release(lease, next_look))
+
+    async def _step(self, lease: Lease) -> datetime | None:
+        step = STEPS.get(lease.studio.status)
+        async with self._tools.database.read() as reader:
+            session = await sessions.find(reader, lease.studio.id, lease.studio.session_number)
+        if step is None or session is None:
+            return None
+        renewing = asyncio.create_task(self._renew(lease, asyncio.current_task()))
+        try:
+            return await step(Work(self._tools, lease, session))
+        finally:
+            renewing.cancel()
+
+    async def _renew(self, lease: Lease, worker: asyncio.Task[None] | None) -> None:
+        """Hold the lease while the step goes on; end the step if somebody else took over."""
+        every = self._tools.policy.lease.total_seconds() / 3
+        while True:
+            await asyncio.sleep(every)
+            async with self._tools.database.write() as transaction:
+                mine = await leases.renew(transaction, lease, self._tools.policy.lease)
+            if not mine and worker is not None:
+                worker.cancel()
+                return
+
+    async def _release(self, lease: Lease, next_look: datetime | None) -> None:
+        try:
+            async with self._tools.database.write() as transaction:
+                await leases.release(transaction, lease, next_look)
+        except Exception:
+            log.exception("A lease could not be given back; it ends by itself")
+        self._look.set()

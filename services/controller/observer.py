@@ -1,0 +1,102 @@
+"""Listens to the compute environments, and checks them now and then."""
+
+import asyncio
+import logging
+from contextlib import aclosing
+from typing import Any, cast
+
+from services.compute.protocol import Change, Compute, ComputeFailed, ComputeUnknown, Report
+from services.controller.work import Tools
+from services.store import environments, leases
+from services.store.environments import EnvironmentState
+
+log = logging.getLogger(__name__)
+
+CHECK_SECONDS = 60.0
+RETRY_SECONDS = 2.0
+
+
+class Observer:
+    """One listener and one checker for each enabled environment; what they find only says where to look."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._task: asyncio.Task[None] | None = None
+        self._watched: dict[str, asyncio.Task[None]] = {}
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="observer")
+
+    async def close(self) -> None:
+        tasks = [task for task in [self._task, *self._watched.values()] if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._look()
+            except Exception:
+                log.exception("The compute environments could not be checked; it is tried again")
+            await asyncio.sleep(CHECK_SECONDS)
+
+    async def _look(self) -> None:
+        async with self._tools.database.read() as reader:
+            there = await environments.enabled(reader)
+        for environment in there:
+            if environment.id not in self._watched:
+                watcher = asyncio.create_task(self._watch(environment), name=f"watch {environment.name}")
+                self._watched[environment.id] = watcher
+        for gone in self._watched.keys() - {environment.id for environment in there}:
+            self._watched.pop(gone).cancel()
+        await asyncio.gather(*(self._check(environment) for environment in there))
+
+    async def _check(self, environment: EnvironmentState) -> None:
+        report, message = await _checked(self._tools, environment)
+        found: dict[str, Any] = {"reachable": report is not None, "message": message}
+        if report is not None:
+            found |= {"cpu": report.cpu, "memory_mib": report.memory_mib, "gpu": report.gpu}
+        if all(getattr(environment, name) == value for name, value in found.items()):
+            return
+        async with self._tools.database.write() as transaction:
+            await environments.change(transaction, environment.id, **found)
+
+    async def _watch(self, environment: EnvironmentState) -> None:
+        """Listen; look at everything whenever something may have been missed."""
+        while True:
+            try:
+                compute = self._tools.computes.of(environment)
+                await self._all(environment)
+                await self._listen(environment, compute)
+            except (ComputeUnknown, ComputeFailed):
+                pass  # told by the check, and by each Studio's own look
+            except Exception:
+                log.exception("Listening to %s failed; it is tried again", environment.name)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _listen(self, environment: EnvironmentState, compute: Compute) -> None:
+        async with aclosing(cast("Any", compute.watch())) as changes:
+            async for change in changes:
+                await self._changed(environment, change)
+
+    async def _changed(self, environment: EnvironmentState, change: Change) -> None:
+        if change.name is None:
+            await self._all(environment)
+            return
+        async with self._tools.database.write() as transaction:
+            await leases.look_again(transaction, change.name.studio_id, change.name.number)
+            transaction.wake("studio", change.name.studio_id)
+
+    async def _all(self, environment: EnvironmentState) -> None:
+        async with self._tools.database.write() as transaction:
+            await leases.look_at_all(transaction, environment.id)
+            transaction.wake("studio", "")
+
+
+async def _checked(tools: Tools, environment: EnvironmentState) -> tuple[Report | None, str | None]:
+    try:
+        report = await tools.computes.of(environment).check()
+    except (ComputeUnknown, ComputeFailed) as error:
+        return None, str(error)
+    return report, " ".join(report.warnings) or None

@@ -1,0 +1,55 @@
+"""Recording a save in the transaction that makes it the Studio's newest checkpoint (B30, B31)."""
+
+from typing import Any
+
+from services.actor import Actor
+from services.compute.protocol import Saved
+from services.controller.work import Work
+from services.events import Kind, NewEvent
+from services.statuses import CheckpointStatus
+from services.store import checkpoints, environments, leftovers, outbox, sessions
+from services.store.database import Transaction
+from services.store.sessions import SessionState
+from services.store.studios import StudioState
+from services.studios import configuration
+
+
+async def save(work: Work, session: SessionState, *, interim: bool) -> Saved:
+    """Have the compute environment save this session. Raises ComputeFailed, ComputeUnknown."""
+    compute = await work.tools.computes.get(session.compute_environment_id)
+    secrets = await _secrets(work, session)
+    return await compute.save(work.name_of(session.number), session.checkpoint_id, interim=interim, secrets=secrets)
+
+
+async def _secrets(work: Work, session: SessionState) -> tuple[str, ...]:
+    async with work.tools.database.read() as reader:
+        environment = await environments.find(reader, session.compute_environment_id)
+    shared = environment.environment if environment else []
+    return configuration.secrets(shared, session.configuration["environment"], seal=work.tools.seal)
+
+
+async def record(transaction: Transaction, studio: StudioState, session: SessionState, saved: Saved, *, interim: bool) -> None:
+    """The checkpoint of `session` now stands for `saved`; what it stood for before is garbage, unless it is the same."""
+    checkpoint = await checkpoints.find(transaction, session.checkpoint_id)
+    assert checkpoint is not None
+    if checkpoint.reference and checkpoint.reference != saved.reference and checkpoint.compute_environment_id:
+        await leftovers.discard(transaction, checkpoint.compute_environment_id, checkpoint.reference)
+    status = CheckpointStatus.INTERIM if interim else CheckpointStatus.FINALIZED
+    values: dict[str, Any] = {"reference": saved.reference, "digest": saved.digest, "size": saved.size}
+    await checkpoints.change(transaction, checkpoint.id, **values, status=status.value, saved_at=transaction.now)
+    if not interim:
+        await sessions.change(transaction, session.id, saved=True)
+    payload = {"checkpoint_id": checkpoint.id, "name": checkpoint.name, "status": status.value, "change": "saved"}
+    event = NewEvent(Kind.CHECKPOINT, Actor.system("save"), payload, studio.id, studio.name)
+    await outbox.append(transaction, studio.workspace_id, [event])
+
+
+async def invalidate(transaction: Transaction, studio: StudioState, checkpoint_id: str) -> None:
+    """Its data was found missing or damaged (B30: INVALID); the next start begins from the one before."""
+    checkpoint = await checkpoints.find(transaction, checkpoint_id)
+    if checkpoint is None:
+        return
+    await checkpoints.change(transaction, checkpoint.id, status=CheckpointStatus.INVALID.value)
+    payload = {"checkpoint_id": checkpoint.id, "name": checkpoint.name, "status": CheckpointStatus.INVALID.value, "change": "invalid"}
+    event = NewEvent(Kind.CHECKPOINT, Actor.system("checkpoint-missing"), payload, studio.id, studio.name)
+    await outbox.append(transaction, studio.workspace_id, [event])

@@ -1,0 +1,227 @@
+"""From STARTING to RUNNING, or to ERRORED with a reason (B3, B7, B8, B10)."""
+
+import asyncio
+from datetime import datetime, timedelta
+from itertools import chain, repeat
+
+from services.actor import Actor
+from services.compute.protocol import (
+    CheckpointMissing,
+    Compute,
+    ComputeFailed,
+    ComputeUnknown,
+    ImageSpec,
+    Presence,
+    SessionSpec,
+    Upstream,
+)
+from services.controller import saving
+from services.controller.work import Work, words
+from services.lifecycle import Trigger
+from services.statuses import StudioStatus
+from services.store import checkpoints, environments, leftovers, sessions
+from services.store.environments import EnvironmentState, TemplateState, WorkspaceSettings
+from services.studios import configuration
+from services.studios.progress import Step
+from services.studios.transitions import end_operation, move, say
+
+RETRY = timedelta(seconds=2)
+LAST_WORDS = 2000
+
+
+class SaveFailedFirst(Exception):
+    """The former session's file system could not be saved, so this start must not go on (B8)."""
+
+
+async def advance(work: Work) -> datetime | None:
+    """Do what is missing; every part may have been done before a crash. Returns when to look again."""
+    try:
+        async with asyncio.timeout(_left(work)):
+            await _start(work)
+    except TimeoutError:
+        return await _deadline(work)
+    except ComputeUnknown as unknown:
+        return await _unknown(work, str(unknown))
+    except CheckpointMissing as missing:
+        await _fail(work, Trigger.CHECKPOINT_MISSING, words(missing))
+    except SaveFailedFirst as failed:
+        await _fail(work, Trigger.SAVE_FAILED, str(failed))
+    except ComputeFailed as failed:
+        await _fail(work, Trigger.START_FAILED, words(failed))
+    return None
+
+
+def _left(work: Work) -> float:
+    """Seconds until the deadline; a little even after it, so that a start that is nearly there is not lost to a restart of ours."""
+    return max(((work.studio.deadline or work.now) - work.now).total_seconds(), 0.05)
+
+
+async def _start(work: Work) -> None:
+    compute = await work.compute()
+    await _clean(work, compute)
+    async with work.tools.database.read() as reader:
+        template = await environments.template(reader, work.session.template_id)
+        environment = await environments.find(reader, work.session.compute_environment_id)
+    assert template is not None
+    assert environment is not None
+    image = ImageSpec(template.tool, template.image, template.tool_version)
+    await work.step(Step.TOOL)
+    await compute.ensure_image(image, lambda message: work.step(Step.TOOL, message))
+    await work.step(Step.SESSION)
+    spec = await _spec(work, image, template, environment)
+    await compute.ensure_session(spec, lambda message: work.step(Step.SESSION, message))
+    await work.step(Step.ANSWER)
+    await _ready(work, await _answer(work, compute, spec))
+
+
+async def _clean(work: Work, compute: Compute) -> None:
+    """Save what a former session left unsaved, and see its resources gone."""
+    async with work.tools.database.read() as reader:
+        unsaved = await sessions.unsaved_before(reader, work.studio.id, work.session.number)
+        left = await leftovers.of_studio(reader, work.studio.id)
+    if unsaved or left:
+        await work.step(Step.CLEAN)
+    if unsaved:
+        await _save_former(work, unsaved)
+        await compute.remove(work.name_of(unsaved.number))
+    for leftover in left:
+        former = await work.tools.computes.get(leftover.compute_environment_id)
+        await former.remove(work.name_of(leftover.session_number))
+        async with work.result(StudioStatus.STARTING) as (transaction, _):
+            await leftovers.gone(transaction, leftover)
+
+
+async def _save_former(work: Work, former: sessions.SessionState) -> None:
+    compute = await work.tools.computes.get(former.compute_environment_id)
+    observation = await compute.observe(work.name_of(former.number))
+    saved = None
+    if observation.presence is not Presence.ABSENT:
+        try:
+            saved = await saving.save(work, former, interim=False)
+        except ComputeFailed as failed:
+            raise SaveFailedFirst(f"The former session still cannot be saved: {words(failed)}") from failed
+    async with work.result(StudioStatus.STARTING) as (transaction, studio):
+        if saved is None:
+            await sessions.change(transaction, former.id, saved=True)
+        else:
+            await saving.record(transaction, studio, former, saved, interim=False)
+            await sessions.change(transaction, work.session.id, base_checkpoint_id=former.checkpoint_id)
+            await checkpoints.change(transaction, work.session.checkpoint_id, parent_id=former.checkpoint_id)
+    await work.reload_session()
+
+
+async def _spec(work: Work, image: ImageSpec, template: TemplateState, environment: EnvironmentState) -> SessionSpec:
+    base = None
+    if work.session.base_checkpoint_id:
+        async with work.tools.database.read() as reader:
+            base = await checkpoints.find(reader, work.session.base_checkpoint_id)
+        if base is None or base.deleted_at is not None or base.reference is None:
+            raise CheckpointMissing("The checkpoint it starts from was deleted.")
+    runs_with = work.session.configuration
+    return SessionSpec(
+        name=work.name,
+        image=image,
+        port=template.port,
+        ready_path=template.ready_path,
+        cpu=runs_with["cpu"],
+        memory_mib=runs_with["memory_mib"],
+        gpu=runs_with["gpu"],
+        environment=configuration.opened(environment.environment, runs_with["environment"], seal=work.tools.seal),
+        base=base.reference if base else None,
+        base_digest=base.digest if base else None,
+    )
+
+
+async def _answer(work: Work, compute: Compute, spec: SessionSpec) -> Upstream:
+    """Wait until the tool answers an HTTP request (B3). Raises ComputeFailed if it ends before."""
+    for pause in chain(repeat(0.05, 100), repeat(0.2)):
+        upstream = await compute.probe(spec.name, spec.port, spec.ready_path)
+        if upstream is not None:
+            return upstream
+        observation = await compute.observe(spec.name)
+        if observation.presence in (Presence.EXITED, Presence.ABSENT):
+            code = "" if observation.exit_code is None else f" (exit code {observation.exit_code})"
+            memory = " It ran out of memory." if observation.out_of_memory else ""
+            raise ComputeFailed(f"The tool ended before it answered{code}.{memory}{await _last_words(work, compute)}")
+        await asyncio.sleep(pause)
+    raise AssertionError("the pauses never end")
+
+
+async def _last_words(work: Work, compute: Compute) -> str:
+    """The end of what the session printed, as a help; secrets it may have printed are taken out."""
+    try:
+        page = await compute.logs(work.name, -LAST_WORDS, LAST_WORDS)
+    except (ComputeUnknown, ComputeFailed):
+        return ""
+    text = page.data.decode(errors="replace")
+    for secret in configuration.secrets(work.session.configuration["environment"], seal=work.tools.seal):
+        text = text.replace(secret, "…") if secret else text
+    lines = [line for line in text.splitlines() if line.strip()][-5:]
+    return f" Its last output:\n{chr(10).join(lines)}" if lines else ""
+
+
+async def _ready(work: Work, upstream: Upstream) -> None:
+    async with work.result(StudioStatus.STARTING) as (transaction, studio):
+        settings = await environments.settings(transaction, studio.workspace_id)
+        await sessions.change(
+            transaction, work.session.id, upstream=upstream.to_json(), running_at=transaction.now, **_times(work, transaction.now, settings)
+        )
+        await end_operation(transaction, studio)
+        actor = await work.actor(transaction, studio)
+        await move(transaction, studio, Trigger.READY, actor, None, deadline=None, due_at=transaction.now)
+
+
+def _times(work: Work, now: datetime, settings: WorkspaceSettings) -> dict[str, datetime | None]:
+    """When the session ends by itself, and when it is saved next. A lifespan of 0 is unlimited (B13)."""
+    hours = work.session.configuration["lifespan_hours"]
+    idle = settings.idle_minutes
+    every = settings.checkpoint_interval_seconds
+    interval = work.policy.checkpoint_interval if every is None else timedelta(seconds=every)
+    return {
+        "expires_at": now + timedelta(hours=hours) if hours else None,
+        "idle_stops_at": now + timedelta(minutes=idle) if idle else None,
+        "next_save_at": now + interval if interval else None,
+    }
+
+
+async def _unknown(work: Work, why: str) -> datetime | None:
+    """Unknown is not failed: report, and try again; a deadline that passes meanwhile is reported, not acted on."""
+    late = ""
+    if work.studio.deadline and work.studio.deadline <= work.now:
+        late = f" The start's deadline ({work.studio.deadline:%H:%M:%S} UTC) has passed; it is decided once the environment answers."
+    async with work.result(StudioStatus.STARTING) as (transaction, studio):
+        await say(transaction, studio, f"Waiting: the compute environment does not answer ({why}).{late}")
+        return transaction.now + RETRY
+
+
+async def _deadline(work: Work) -> datetime | None:
+    """The deadline has passed: if the environment answers at all, the start has failed."""
+    try:
+        await (await work.compute()).observe(work.name)
+    except ComputeUnknown as unknown:
+        return await _unknown(work, str(unknown))
+    minutes = work.policy.start_deadline.total_seconds() / 60
+    await _fail(work, Trigger.START_TIMEOUT, f"The tool did not answer within {minutes:g} min.")
+    return None
+
+
+async def _fail(work: Work, trigger: Trigger, message: str) -> None:
+    """The start has failed: nothing of the user's is in this session, so its resources go; what was saved before stays."""
+    async with work.result(StudioStatus.STARTING) as (transaction, studio):
+        if trigger is Trigger.CHECKPOINT_MISSING and work.session.base_checkpoint_id:
+            await saving.invalidate(transaction, studio, work.session.base_checkpoint_id)
+        await end_operation(transaction, studio, message)
+        moved = await move(
+            transaction,
+            studio,
+            trigger,
+            Actor.system(trigger.value),
+            message,
+            desired=StudioStatus.STOPPED.value,
+            deadline=None,
+            due_at=None,
+        )
+        ended = {"saved": True, "ended_at": transaction.now, "stop_reason": moved.stop_reason}
+        await sessions.change(transaction, work.session.id, **ended)
+        environment_id = work.session.compute_environment_id
+        await leftovers.leave(transaction, environment_id, studio.id, studio.public_id, work.session.number, message[:200])

@@ -1,0 +1,102 @@
+"""From STOPPING to STOPPED, or ERRORED: end, save, record, free; nothing is freed before its save is recorded (B8, B12, B31)."""
+
+from datetime import datetime, timedelta
+
+from services.actor import Actor
+from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown, Observation, Presence
+from services.controller import saving
+from services.controller.work import Work, words
+from services.lifecycle import Trigger
+from services.statuses import StopReason, StudioStatus
+from services.store import leftovers, sessions
+from services.store.database import Transaction
+from services.store.studios import StudioState
+from services.studios.progress import Step
+from services.studios.transitions import end_operation, move, say
+
+RETRY = timedelta(seconds=2)
+
+
+async def advance(work: Work) -> datetime | None:
+    """Do what is missing; every part may have been done before a crash. Returns when to look again."""
+    try:
+        await _stop(work, await work.compute())
+    except ComputeUnknown as unknown:
+        async with work.result(StudioStatus.STOPPING) as (transaction, studio):
+            await say(transaction, studio, f"Waiting: the compute environment does not answer ({unknown}). Nothing is lost meanwhile.")
+            return transaction.now + RETRY
+    except ComputeFailed as failed:
+        await _save_failed(work, words(failed))
+    return None
+
+
+async def _stop(work: Work, compute: Compute) -> None:
+    if not work.session.saved:
+        await work.step(Step.END)
+        await compute.stop(work.name, work.policy.stop_grace)
+        observation = await compute.observe(work.name)
+        if observation.presence is Presence.ABSENT:
+            await _lost(work)
+            return
+        await _save(work, observation)
+    await work.step(Step.FREE)
+    await _finish(work, await _removed(work, compute))
+
+
+async def _save(work: Work, observation: Observation) -> None:
+    await work.step(Step.SAVE)
+    saved = await saving.save(work, work.session, interim=False)
+    async with work.result(StudioStatus.STOPPING) as (transaction, studio):
+        if work.session.exit_code is None:
+            await sessions.change(transaction, work.session.id, exit_code=observation.exit_code)
+        await saving.record(transaction, studio, work.session, saved, interim=False)
+    await work.reload_session()
+
+
+async def _removed(work: Work, compute: Compute) -> str | None:
+    """None once its resources are gone; else why they are not, which becomes a leftover."""
+    try:
+        await compute.remove(work.name)
+    except (ComputeUnknown, ComputeFailed) as error:
+        return str(error)
+    return None
+
+
+async def _finish(work: Work, left: str | None) -> None:
+    async with work.result(StudioStatus.STOPPING) as (transaction, studio):
+        if left is not None:
+            environment_id = work.session.compute_environment_id
+            await leftovers.leave(transaction, environment_id, studio.id, studio.public_id, work.session.number, left)
+        trigger = Trigger.SAVED if _clean(work, studio) else Trigger.SAVED_AFTER_FAULT
+        actor = await work.actor(transaction, studio)
+        await end_operation(transaction, studio)
+        await _end(transaction, work, studio, trigger, actor, studio.status_message)
+
+
+def _clean(work: Work, studio: StudioState) -> bool:
+    """Whether it ended as asked, or by itself without an error (B12)."""
+    if studio.stop_reason == StopReason.OUT_OF_MEMORY.value:
+        return False
+    return studio.stop_reason != StopReason.EXITED.value or work.session.exit_code == 0
+
+
+async def _lost(work: Work) -> None:
+    """Positively not there, and not saved: removed from outside. The newest interim checkpoint stays (B31)."""
+    message = "Its session was removed from the compute environment from outside before it could be saved."
+    async with work.result(StudioStatus.STOPPING) as (transaction, studio):
+        await end_operation(transaction, studio, message)
+        await sessions.change(transaction, work.session.id, saved=True)
+        await _end(transaction, work, studio, Trigger.COMPUTE_ENV_LOST, Actor.system("removed-outside"), message)
+
+
+async def _save_failed(work: Work, why: str) -> None:
+    """What it wrote is kept where it is; the next start saves it first (B8)."""
+    message = f"It could not be saved: {why} Nothing is lost: its files are kept, and the next start saves them first."
+    async with work.result(StudioStatus.STOPPING) as (transaction, studio):
+        await end_operation(transaction, studio, message)
+        await _end(transaction, work, studio, Trigger.SAVE_FAILED, Actor.system("save"), message)
+
+
+async def _end(transaction: Transaction, work: Work, studio: StudioState, trigger: Trigger, actor: Actor, message: str | None) -> None:
+    moved = await move(transaction, studio, trigger, actor, message, deadline=None, due_at=None)
+    await sessions.change(transaction, work.session.id, ended_at=transaction.now, stop_reason=moved.stop_reason)
