@@ -1,0 +1,6 @@
+"""`python -m studiograph`."""
+
+from studiograph.cli import main
+
+if __name__ == "__main__":
+    main()

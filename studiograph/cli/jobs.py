@@ -1,0 +1,22 @@
+"""`studiograph demo`."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the data directory, and say where it is.")] = False,
+) -> None:
+    """Do the main job against a server of its own, each step with its time.
+
+    Create, subscribe, start, connect, run a cell that writes a file and installs a package, stop, see the checkpoint, start again,
+    find both there, delete.
+
+    Example: studiograph demo
+    """
+    from studiograph.walkthrough import walk
+
+    if not asyncio.run(walk(keep=keep)):
+        raise typer.Exit(1)

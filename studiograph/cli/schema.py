@@ -1,0 +1,11 @@
+"""`studiograph schema`."""
+
+
+def schema() -> None:
+    """Print the GraphQL schema (SDL). Needs no database and no running server.
+
+    Example: studiograph schema > schema.graphql
+    """
+    from schema.build import build_schema
+
+    print(build_schema().as_str())

@@ -1,0 +1,35 @@
+"""`studiograph serve`."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from studiograph import logs
+from studiograph.cli.options import settings
+from studiograph.settings import Role
+
+
+def serve(
+    role: Annotated[Role, typer.Option(help="What this process does. All but `all` need PostgreSQL.")] = Role.ALL,
+    host: Annotated[str | None, typer.Option(help="The address to listen on (STUDIOGRAPH_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on, 0 = any free one (STUDIOGRAPH_PORT).")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where the data lives (STUDIOGRAPH_DATA_DIR).")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Migrate, and make a demo workspace, user and token if there are none.")] = False,
+) -> None:
+    """Serve the API, the pages and the sessions, until SIGINT or SIGTERM.
+
+    Sessions run on when the server stops, and are found again when it starts.
+
+    Examples: studiograph serve --demo
+              studiograph serve --role proxy --port 8001
+    """
+    chosen = settings(host=host, port=port, data_dir=data_dir)
+    logs.configure(chosen.log_level, chosen.log_format)
+    import uvloop
+
+    from studiograph.roles import serve as run
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(chosen, role, demo=demo))

@@ -1,0 +1,75 @@
+"""`studiograph user` and `studiograph workspace`."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from services.access import Role
+from services.errors import NotFound
+from studiograph.cli.options import settings
+from studiograph.operator import Desk, desk
+
+app = typer.Typer(help="The people of this installation.", no_args_is_help=True)
+workspaces = typer.Typer(help="Where Studios, members and compute environments belong.", no_args_is_help=True)
+
+UserName = Annotated[str, typer.Argument(help="The user's name: lower-case letters, digits, `.`, `_`, `-`.")]
+
+
+@app.command("add")
+def add_user(
+    user_name: UserName,
+    name: Annotated[str, typer.Option(help="The name that people see.", show_default=False)] = "",
+    email: Annotated[str, typer.Option(help="An e-mail address.", show_default=False)] = "",
+    workspace: Annotated[str, typer.Option(help="The slug of a workspace to join.", show_default=False)] = "",
+    role: Annotated[Role, typer.Option(help="The role there.", parser=lambda text: Role[str(text).upper()], metavar="ROLE")] = Role.LAUNCH,
+) -> None:
+    """Add a user, who can sign in once `studiograph token create` made a token.
+
+    Roles: VIEW, CONNECT, LAUNCH, MAINTAIN, ADMIN, OWNER.
+
+    Example: studiograph user add ada --name "Ada Lovelace" --workspace lab --role MAINTAIN
+    """
+
+    async def work() -> None:
+        async with desk(settings()) as at:
+            workspace_id = await _workspace(at, workspace) if workspace else None
+            user_id = await at.people.create_user(user_name, name or None, email or None)
+            if workspace_id:
+                await at.people.join(workspace_id, user_id, role)
+            print(f"Added {user_name}. Next: studiograph token create {user_name}")
+
+    asyncio.run(work())
+
+
+@workspaces.command("add")
+def add_workspace(
+    slug: Annotated[str, typer.Argument(help="Its short name in addresses: lower-case letters, digits, `-`.")],
+    owner: Annotated[str, typer.Option(help="The user who owns it.")],
+    name: Annotated[str, typer.Option(help="The name that people see.", show_default=False)] = "",
+    organisation: Annotated[str, typer.Option(help="The slug of its organisation, which is made if it is not there.")] = "main",
+) -> None:
+    """Add a workspace.
+
+    Example: studiograph workspace add lab --owner ada --organisation acme
+    """
+
+    async def work() -> None:
+        async with desk(settings()) as at:
+            owner_id = await at.people.find_user(owner)
+            if owner_id is None:
+                raise NotFound(f"There is no user {owner}. Add one: studiograph user add {owner}")
+            organisation_id = await at.people.find_organisation(organisation) or await at.people.create_organisation(
+                organisation, organisation
+            )
+            await at.people.create_workspace(organisation_id, slug, name or slug, owner_id)
+            print(f"Added the workspace {slug}, owned by {owner}.")
+
+    asyncio.run(work())
+
+
+async def _workspace(at: Desk, slug: str) -> str:
+    found = await at.people.find_workspace(slug)
+    if found is None:
+        raise NotFound(f"There is no workspace {slug}. Add one: studiograph workspace add {slug} --owner USER")
+    return found

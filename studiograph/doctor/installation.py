@@ -1,0 +1,70 @@
+"""The installation: the database, what it holds, and the key that opens its secrets."""
+
+import asyncio
+
+from services.store import doctor as store
+from services.store import migrate
+from services.store.database import Database
+from studiograph.doctor.findings import Finding, bad, note, ok
+from studiograph.secrets import KEY_FILE, secret_box
+from studiograph.settings import Settings
+
+LIMIT_SECONDS = 5.0
+
+
+async def check_installation(settings: Settings) -> list[Finding]:
+    """The database first; without it nothing else can be said."""
+    if settings.is_sqlite and not (settings.data_dir / "studiograph.db").exists() and not settings.database_url:
+        return [note("Database", "not made yet", "`make run` makes one with a demo workspace; `studiograph migrate` makes an empty one.")]
+    problem = await _database(settings)
+    if problem:
+        return [problem]
+    database = Database(settings.database)
+    try:
+        async with database.read() as reader:
+            counts = await store.counts(reader)
+    finally:
+        await database.close()
+    return [ok("Database", f"{database.dialect}, up to date"), _key(settings), *_contents(counts)]
+
+
+async def _database(settings: Settings) -> Finding | None:
+    try:
+        async with asyncio.timeout(LIMIT_SECONDS):
+            await migrate.check_current(settings.database)
+    except migrate.SchemaError as error:
+        return bad("Database", str(error), "")
+    except Exception as error:  # noqa: BLE001 - whatever a driver raises, the operator reads it
+        return bad(
+            "Database",
+            f"does not answer: {error or type(error).__name__}",
+            "Check STUDIOGRAPH_DATABASE_URL, and that the database server runs.",
+        )
+    return None
+
+
+def _key(settings: Settings) -> Finding:
+    if not settings.secret_key and not (settings.data_dir / KEY_FILE).exists():
+        return note(
+            "Secret key", "not made yet", "The first start makes it. Back it up with the database: sealed values open with nothing else."
+        )
+    try:
+        secret_box(settings.data_dir, settings.secret_key)
+    except ValueError:
+        return bad(
+            "Secret key", "is not a key (32 bytes in url-safe base64)", "Put the right one back: sealed values open with nothing else."
+        )
+    return ok("Secret key", "found")
+
+
+def _contents(counts: store.Counts) -> list[Finding]:
+    people = f"{counts.users} users, {counts.workspaces} workspaces, {counts.studios} Studios ({counts.running} running)"
+    return [
+        ok("Content", people) if counts.users else note("Content", "no user yet", "`studiograph user add NAME`, or `make run` for a demo."),
+        _at_least_one("Templates", counts.templates, "Without one no Studio can be added. `make run` adds JupyterLab to a demo workspace."),
+        _at_least_one("Compute environments", counts.environments, "Without one no Studio can start. `make run` adds this machine."),
+    ]
+
+
+def _at_least_one(subject: str, count: int, advice: str) -> Finding:
+    return ok(subject, str(count)) if count else note(subject, "none", advice)

@@ -1,0 +1,75 @@
+"""The socket and the HTTP server under the application."""
+
+import errno
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from studiograph.refusals import Refused
+from studiograph.settings import Settings
+
+MAX_FRAME = 64 * 1024 * 1024
+"""Bytes of one WebSocket frame on the listener; a session's tool may send such. GraphQL's own limit is 64 KiB (DESIGN 5)."""
+PING_SECONDS = 10.0
+BACKLOG = 1024
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket, so that the port is known before the application is built. Raises Refused when it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise Refused(_advice(host, port, error)) from error
+    listener.listen(BACKLOG)
+    listener.set_inheritable(False)
+    return listener
+
+
+def _advice(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} is taken by another program. Choose another one: STUDIOGRAPH_PORT={port + 1}, or 0 for any free one."
+    if error.errno == errno.EACCES:
+        return f"this user may not listen on port {port}. Choose one above 1023: STUDIOGRAPH_PORT=8000."
+    return f"cannot listen on {host}:{port}: {error.strerror or error}. Check STUDIOGRAPH_HOST."
+
+
+class HttpServer(uvicorn.Server):
+    """Tells when it really answers."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+
+def http_server(app: ASGIApp, settings: Settings, on_ready: Callable[[], None]) -> HttpServer:
+    """uvicorn with our limits; the listening socket is given to `serve`."""
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        loop="uvloop",
+        ws="websockets-sansio",
+        ws_max_size=MAX_FRAME,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
+        ws_per_message_deflate=False,
+        lifespan="on",
+        log_config=None,
+        access_log=settings.access_log,
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+    )
+    return HttpServer(config, on_ready)

@@ -1,0 +1,36 @@
+"""What the command line works with: the services that need no running server."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from services.catalogue import Catalogue
+from services.commands import CommandRunner
+from services.installation import ensure_installation
+from services.people import People
+from services.store import migrate
+from services.store.database import Database
+from services.tokens import Tokens
+from studiograph.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Works beside a running server: what it changes, the server sees."""
+
+    database: Database
+    people: People
+    tokens: Tokens
+    catalogue: Catalogue
+
+
+@asynccontextmanager
+async def desk(settings: Settings) -> AsyncIterator[Desk]:
+    """The services over the database of `settings`. Raises NewerDatabase or OutdatedDatabase."""
+    await migrate.check_current(settings.database)
+    database = Database(settings.database)
+    try:
+        await ensure_installation(database)
+        yield Desk(database, People(database), Tokens(database, CommandRunner(database)), Catalogue(database))
+    finally:
+        await database.close()
