@@ -1,0 +1,71 @@
+// One Studio on the page: made once, then changed in place, so that the keyboard's focus stays where it is.
+
+import { clock, element, setChildren, setText } from "./dom.js";
+
+const TONES = { RUNNING: "good", STARTING: "busy", BUILDING: "busy", STOPPING: "busy", ERRORED: "bad", BUILD_FAILED: "bad", STOPPED: "idle" };
+const ACTIONS = [
+  { action: "START", label: "Start", first: true },
+  { action: "CONNECT", label: "Connect", first: true },
+  { action: "STOP", label: "Stop" },
+  { action: "DELETE", label: "Delete" },
+];
+
+export const statusWord = (status) => status.toLowerCase().replaceAll("_", " ");
+
+export class Card {
+  constructor(studio, act) {
+    this.name = element("h3");
+    this.badge = element("span", { class: "badge" });
+    this.about = element("span", { class: "soft small" });
+    this.message = element("div", { class: "soft small" });
+    this.people = element("ul", { class: "people", "aria-label": "Connected" });
+    this.buttons = new Map(ACTIONS.map((kind) => [kind.action, this.#button(kind, act)]));
+    this.node = element(
+      "article",
+      { class: "card", "data-studio": studio.id },
+      element("div", { class: "head" }, this.name, this.badge, this.about),
+      this.message,
+      this.people,
+      element("div", { class: "acts" }, ...this.buttons.values()),
+    );
+    this.update(studio);
+  }
+
+  update(studio) {
+    this.studio = studio;
+    setText(this.name, studio.name);
+    setText(this.badge, statusWord(studio.status));
+    this.badge.dataset.tone = TONES[studio.status];
+    setText(this.about, `${studio.template.name} · ${studio.workspace.name} · since ${clock(studio.statusSince)}`);
+    setText(this.message, studio.statusMessage ?? "");
+    this.#showPeople(studio.connectedUsers);
+    for (const { action, allowed, reason } of studio.availableActions) this.#allow(action, allowed, reason);
+  }
+
+  #showPeople(users) {
+    this.people.hidden = users.length === 0;
+    setChildren(
+      this.people,
+      users.map(({ user, tabs }) => element("li", {}, tabs > 1 ? `${user.displayName} (${tabs} tabs)` : user.displayName)),
+    );
+  }
+
+  #button({ action, label, first }, act) {
+    // A button that is not allowed stays reachable and says why; `disabled` would hide the reason from the keyboard.
+    const press = () => {
+      if (made.getAttribute("aria-disabled") !== "true") act(action, this.studio);
+    };
+    const made = element("button", { type: "button", class: first ? "first" : "", onclick: press }, label);
+    return made;
+  }
+
+  #allow(action, allowed, reason) {
+    const button = this.buttons.get(action);
+    if (!button) return;
+    button.setAttribute("aria-disabled", String(!allowed));
+    button.setAttribute("aria-label", `${button.textContent} ${this.studio.name}`);
+    button.title = allowed ? "" : (reason ?? "");
+    if (action === "CONNECT") button.hidden = !allowed && this.studio.status !== "STARTING";
+    if (action === "START") button.hidden = this.studio.status === "RUNNING";
+  }
+}

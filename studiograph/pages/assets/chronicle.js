@@ -1,0 +1,35 @@
+// The latest events, newest first, each with who or what caused it.
+
+import { statusWord } from "./card.js";
+import { byId, clock, element } from "./dom.js";
+
+const SHOWN = 30;
+const WORDS = {
+  StudioStatusEvent: (event) => `is ${statusWord(event.status)}${event.statusMessage ? `: ${event.statusMessage}` : ""}`,
+  CheckpointEvent: (event) => `checkpoint ${event.checkpoint?.name ?? ""} ${event.change.toLowerCase()}`,
+  ConnectedUsersEvent: (event) => `${event.user?.userName ?? "somebody"} ${event.change.toLowerCase()}`,
+  ConnectionErrorEvent: (event) => event.reason,
+  DisruptionWarningEvent: (event) => event.reason,
+  StudioEditedEvent: () => "was edited",
+  StudioDeletedEvent: () => "was deleted",
+};
+
+function by(actor) {
+  return actor.userName ?? `the system (${actor.cause ?? "unknown cause"})`;
+}
+
+export function chronicle(event) {
+  const words = WORDS[event.__typename];
+  if (!words) return;
+  const line = element(
+    "li",
+    {},
+    element("strong", {}, event.studioName),
+    ` ${words(event)} `,
+    element("div", { class: "soft small" }, element("time", { datetime: event.at }, clock(event.at)), ` · by ${by(event.actor)}`),
+  );
+  const list = byId("events");
+  list.prepend(line);
+  while (list.children.length > SHOWN) list.lastElementChild.remove();
+  byId("no-events").hidden = true;
+}

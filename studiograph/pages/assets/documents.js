@@ -1,0 +1,47 @@
+// Everything this page asks of the API.
+
+const CARD = `fragment Card on Studio {
+  id name status statusMessage statusSince url
+  template { name }
+  owner { userName }
+  workspace { id name }
+  availableActions { action allowed reason }
+  connectedUsers { user { userName displayName } tabs }
+}`;
+
+const OUTCOME = "... on Error { code message field }";
+
+export const VIEWER = `query Viewer {
+  viewer { userName displayName memberships { role workspace { id name eventCursor templates { id name status } } } }
+}`;
+
+export const STUDIOS = `subscription Studios($workspaceId: ID!) {
+  studios(workspaceId: $workspaceId) {
+    __typename
+    ... on StudioListSnapshot { studios { ...Card } }
+    ... on StudioEntered { studio { ...Card } }
+    ... on StudioChanged { studio { ...Card } }
+    ... on StudioLeft { studioId }
+  }
+}
+${CARD}`;
+
+export const EVENTS = `subscription Events($workspaceId: ID!, $after: Cursor) {
+  studioEvents(scope: { workspaceId: $workspaceId }, after: $after) {
+    __typename
+    ... on StudioEvent { cursor at studioName actor { __typename ... on User { userName } ... on System { cause } } }
+    ... on StudioStatusEvent { status statusMessage stopReason }
+    ... on CheckpointEvent { change checkpoint { name } }
+    ... on ConnectedUsersEvent { change user { userName } }
+    ... on ConnectionErrorEvent { reason }
+    ... on DisruptionWarningEvent { reason }
+    ... on Heartbeat { cursor }
+    ... on Resync { cursor }
+  }
+}`;
+
+export const CREATE = `mutation Create($input: CreateStudioInput!) { createStudio(input: $input) { __typename ... on StudioPayload { studio { id } } ${OUTCOME} } }`;
+export const START = `mutation Start($input: StartStudioInput!) { startStudio(input: $input) { __typename ${OUTCOME} } }`;
+export const STOP = `mutation Stop($input: StopStudioInput!) { stopStudio(input: $input) { __typename ${OUTCOME} } }`;
+export const DELETE = `mutation Delete($input: StudioActionInput!) { deleteStudio(input: $input) { __typename ${OUTCOME} } }`;
+export const CONNECT = `mutation Connect($input: StudioActionInput!) { connectStudio(input: $input) { __typename ... on ConnectStudioPayload { url } ${OUTCOME} } }`;

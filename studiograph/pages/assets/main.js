@@ -1,0 +1,173 @@
+// The page: sign in, watch, act. Everything shown comes from the API's streams; nothing is guessed.
+
+import { Board } from "./board.js";
+import { chronicle } from "./chronicle.js";
+import { Live, ask } from "./client.js";
+import { CONNECT, CREATE, DELETE, EVENTS, START, STOP, STUDIOS, VIEWER } from "./documents.js";
+import { byId, element, say, setChildren, setText } from "./dom.js";
+import { token } from "./token.js";
+
+const board = new Board(act);
+const LINK = { live: ["live", "good"], reconnecting: ["reconnecting", "busy"], refused: ["not connected", "bad"] };
+let live = null;
+let memberships = [];
+
+async function enter() {
+  const { viewer } = await ask(token.get(), VIEWER);
+  memberships = viewer.memberships;
+  setText(byId("who"), viewer.displayName);
+  showSignedIn(true);
+  fillForm();
+  live = new Live(token.get(), showLink);
+  for (const { workspace } of memberships) watch(workspace);
+}
+
+function watch(workspace) {
+  let after = workspace.eventCursor;
+  const scope = { workspaceId: workspace.id };
+  live.stream(STUDIOS, () => scope, (frame) => board.take(workspace.id, frame), showProblem);
+  live.stream(EVENTS, () => ({ ...scope, after }), (frame) => {
+    after = frame.cursor ?? after;
+    chronicle(frame);
+  }, showProblem);
+}
+
+function showLink(state, reason, code) {
+  const badge = byId("link");
+  const [words, tone] = LINK[state];
+  badge.hidden = false;
+  badge.dataset.tone = tone;
+  setText(badge, words);
+  if (state === "refused" && reason) showProblem({ message: reason });
+  if (code === 4403) recheck();
+}
+
+async function recheck() {
+  // The server ended the connection for the token's sake: it is either still good, or this is the end of the session.
+  try {
+    await ask(token.get(), VIEWER);
+  } catch (error) {
+    if (error.code === "UNAUTHENTICATED") leave("Your access token has expired or was revoked. Sign in with another one.");
+  }
+}
+
+function showSignedIn(yes) {
+  byId("sign-in").hidden = yes;
+  byId("board").hidden = !yes;
+  byId("sign-out").hidden = !yes;
+}
+
+function fillForm() {
+  const canCreate = memberships.filter(({ role }) => ["OWNER", "ADMIN", "MAINTAIN"].includes(role));
+  byId("add").hidden = canCreate.length === 0;
+  setChildren(byId("workspace"), canCreate.map(({ workspace }) => element("option", { value: workspace.id }, workspace.name)));
+  fillTemplates();
+}
+
+function fillTemplates() {
+  const chosen = memberships.find(({ workspace }) => workspace.id === byId("workspace").value);
+  const templates = chosen?.workspace.templates ?? [];
+  setChildren(byId("template"), templates.map(({ id, name }) => element("option", { value: id }, name)));
+}
+
+async function act(action, studio) {
+  if (action === "CONNECT") return connect(studio);
+  if (action === "DELETE" && !(await confirmed(`Delete ${studio.name}, with its checkpoints? This cannot be undone.`))) return undefined;
+  return send({ START, STOP, DELETE }[action], { studioId: studio.id, idempotencyKey: crypto.randomUUID?.() });
+}
+
+async function connect(studio) {
+  // The tab is opened at once, while the click still counts as one; the address is filled in when it is known.
+  const tab = window.open("", "_blank");
+  const payload = await send(CONNECT, { studioId: studio.id });
+  if (!payload?.url) tab?.close();
+  else if (tab) {
+    tab.opener = null;
+    tab.location.replace(payload.url);
+  } else location.assign(payload.url);
+}
+
+async function send(mutation, input) {
+  try {
+    const [result] = Object.values(await ask(token.get(), mutation, { input }));
+    if (result.message) throw result;
+    hideProblem();
+    return result;
+  } catch (error) {
+    showProblem(error);
+    return null;
+  }
+}
+
+function confirmed(question) {
+  const dialog = byId("confirm");
+  setText(byId("confirm-text"), question);
+  dialog.returnValue = "no";
+  dialog.showModal();
+  return new Promise((answer) => dialog.addEventListener("close", () => answer(dialog.returnValue === "yes"), { once: true }));
+}
+
+function showProblem(error) {
+  if (!error) return;
+  if (error.code === "UNAUTHENTICATED") return leave("This access token is not valid (any more). Sign in with another one.");
+  setText(byId("problem").firstElementChild, error.message);
+  byId("problem").hidden = false;
+}
+
+function hideProblem() {
+  byId("problem").hidden = true;
+}
+
+function leave(message) {
+  live?.close();
+  token.forget();
+  if (message) sessionStorage.setItem("studiograph.farewell", message);
+  location.reload();
+}
+
+async function signIn(event) {
+  event.preventDefault();
+  token.set(byId("token").value.trim());
+  try {
+    await enter();
+    hideProblem();
+  } catch (error) {
+    token.forget();
+    showSignedIn(false);
+    setText(byId("problem").firstElementChild, error.message);
+    byId("problem").hidden = false;
+    byId("token").focus();
+  }
+}
+
+async function create(event) {
+  event.preventDefault();
+  const form = event.target;
+  const input = {
+    workspaceId: form.workspace.value,
+    templateId: form.template.value,
+    name: form.elements.name.value,
+    autoStart: event.submitter?.value !== "add",
+    idempotencyKey: crypto.randomUUID?.(),
+  };
+  if (await send(CREATE, input)) {
+    say(`${input.name} is added`);
+    form.reset();
+    fillTemplates();
+  }
+}
+
+async function begin() {
+  const farewell = sessionStorage.getItem("studiograph.farewell");
+  sessionStorage.removeItem("studiograph.farewell");
+  byId("sign-in").addEventListener("submit", signIn);
+  byId("create").addEventListener("submit", create);
+  byId("workspace").addEventListener("change", fillTemplates);
+  byId("sign-out").addEventListener("click", () => leave());
+  byId("problem").lastElementChild.addEventListener("click", hideProblem);
+  showSignedIn(false);
+  if (farewell) showProblem({ message: farewell });
+  if (token.get()) await enter().catch(showProblem);
+}
+
+begin();
