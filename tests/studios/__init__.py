@@ -1,0 +1,1 @@
+"""Commands on Studios, and the controller that makes them true."""

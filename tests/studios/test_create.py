@@ -1,0 +1,166 @@
+"""Adding Studios."""
+
+import asyncio
+import json
+
+import pytest
+
+from services.access import Role
+from services.errors import Conflict, Forbidden, InvalidInput, NotFound
+from services.ids import new_id
+from services.secret_box import SecretBox
+from services.store import core
+from services.store.database import Database
+from services.studios.create import NameTaken
+from services.studios.inputs import Configuration, CreateStudio, Variable
+from services.studios.studios import Studios
+from tests import factories
+from tests.factories import World
+from tests.studios.conftest import kinds, studio_row
+
+
+def asked(world: World, name: str = "Cells", **given: object) -> CreateStudio:
+    return CreateStudio(world.workspace_id, name, world.template_id, **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.behaviour("B11")
+async def test_a_studio_can_be_added_only(database: Database, studios: Studios, world: World) -> None:
+    outcome = await studios.create(world.viewer, asked(world, auto_start=False))
+    row = await studio_row(database, outcome.studio_id)
+    assert (row["status"], row["session_number"], outcome.operation_id) == ("STOPPED", 0, None)
+
+
+@pytest.mark.behaviour("B11")
+async def test_a_studio_can_be_added_and_started(database: Database, studios: Studios, world: World) -> None:
+    outcome = await studios.create(world.viewer, asked(world))
+    row = await studio_row(database, outcome.studio_id)
+    assert (row["status"], row["desired"], row["session_number"]) == ("STARTING", "RUNNING", 1)
+    assert row["operation_id"] == outcome.operation_id is not None
+    assert await kinds(database, outcome.studio_id) == ["studio.created", "checkpoint", "studio.status"]
+
+
+@pytest.mark.behaviour("B15")
+async def test_a_name_is_taken_whatever_its_case_and_blanks(studios: Studios, world: World) -> None:
+    await studios.create(world.viewer, asked(world, "Straße", auto_start=False))
+    with pytest.raises(NameTaken):
+        await studios.create(world.viewer, asked(world, " STRASSE ", auto_start=False))
+
+
+@pytest.mark.behaviour("B15")
+async def test_of_twenty_who_want_a_name_at_once_one_gets_it(database: Database, studios: Studios, world: World) -> None:
+    attempts = [studios.create(world.viewer, asked(world, auto_start=False)) for _ in range(20)]
+    outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+    assert sum(not isinstance(outcome, BaseException) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, NameTaken) for outcome in outcomes) == 19
+
+
+@pytest.mark.behaviour("B15")
+@pytest.mark.behaviour("B16")
+@pytest.mark.behaviour("B17")
+async def test_all_that_is_wrong_is_said_at_once(studios: Studios, world: World) -> None:
+    configuration = Configuration(
+        cpu=9, memory_mib=1, gpu=1, lifespan_hours=121, environment=(Variable("1A", "x"), Variable("A", "x"), Variable("A", "y"))
+    )
+    with pytest.raises(InvalidInput) as caught:
+        await studios.create(world.viewer, asked(world, "", description="x" * 2049, configuration=configuration))
+    fields = {".".join(problem.field) for problem in caught.value.problems}
+    assert fields == {"name", "description", "cpu", "memoryMiB", "gpu", "lifespanHours", "environment.0.key", "environment"}
+
+
+@pytest.mark.parametrize("name", ["a", "x" * 80, "Ünïcode 🧬", "  padded  "])
+@pytest.mark.behaviour("B15")
+async def test_a_name_may_be(studios: Studios, world: World, name: str) -> None:
+    assert await studios.create(world.viewer, asked(world, name, auto_start=False))
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 81, "a\nb", "a\0b", "\u202eabc"])
+@pytest.mark.behaviour("B15")
+async def test_a_name_may_not_be(studios: Studios, world: World, name: str) -> None:
+    with pytest.raises(InvalidInput):
+        await studios.create(world.viewer, asked(world, name, auto_start=False))
+
+
+@pytest.mark.behaviour("B17")
+async def test_defaults_are_cut_to_what_the_compute_environment_has(database: Database, studios: Studios, world: World) -> None:
+    small = await factories.create_compute_environment(database, world.workspace_id, "Small", cpu=1.0, memory_mib=512)
+    outcome = await studios.create(world.viewer, asked(world, compute_environment_id=small, auto_start=False))
+    row = await studio_row(database, outcome.studio_id)
+    assert (row["cpu"], row["memory_mib"], row["gpu"], row["lifespan_hours"]) == (1.0, 512, 0, 8)
+
+
+@pytest.mark.behaviour("B16")
+async def test_a_secret_is_sealed_at_rest(database: Database, studios: Studios, world: World, box: SecretBox) -> None:
+    configuration = Configuration(environment=(Variable("TOKEN", "hunter22", secret=True), Variable("PLAIN", "seen")))
+    outcome = await studios.create(world.viewer, asked(world, configuration=configuration, idempotency_key="k"))
+    row = await studio_row(database, outcome.studio_id)
+    token, plain = row["environment"]  # type: ignore[misc]
+    assert box.open(token["value"]) == "hunter22"
+    assert plain == {"key": "PLAIN", "value": "seen", "secret": False}
+    async with database.read() as reader:
+        for table in (core.studio, core.session, core.event, core.operation, core.idempotency_key):
+            rows = [dict(found) for found in (await reader.execute(table.select())).mappings()]
+            assert "hunter22" not in json.dumps(rows, default=str)
+
+
+async def test_the_compute_environment_is_asked_for_where_several_fit(database: Database, studios: Studios, world: World) -> None:
+    await factories.create_compute_environment(database, world.workspace_id, "There")
+    with pytest.raises(InvalidInput, match=r"say which \(Here, There\)"):
+        await studios.create(world.viewer, asked(world))
+
+
+async def test_a_switched_off_compute_environment_is_refused(database: Database, studios: Studios, world: World) -> None:
+    off = await factories.create_compute_environment(database, world.workspace_id, "Off", enabled=False)
+    with pytest.raises(InvalidInput, match="Off is switched off"):
+        await studios.create(world.viewer, asked(world, compute_environment_id=off))
+
+
+async def test_a_tool_that_the_environment_cannot_run_is_refused(database: Database, studios: Studios, world: World) -> None:
+    xpra = await factories.create_template(database, world.workspace_id, "Desktop", tool="XPRA")
+    given = CreateStudio(world.workspace_id, "Cells", xpra, compute_environment_id=world.compute_environment_id)
+    with pytest.raises(InvalidInput, match="Here cannot run Desktop"):
+        await studios.create(world.viewer, given)
+
+
+@pytest.mark.behaviour("B92")
+async def test_things_of_other_workspaces_do_not_exist_here(database: Database, studios: Studios, world: World) -> None:
+    other = await factories.create_workspace(database)
+    template = await factories.create_template(database, other)
+    environment = await factories.create_compute_environment(database, other)
+    for given in (
+        CreateStudio(world.workspace_id, "A", template),
+        asked(world, compute_environment_id=environment),
+        CreateStudio(other, "A", template),
+        CreateStudio(new_id(), "A", template),
+    ):
+        with pytest.raises(NotFound):
+            await studios.create(world.viewer, given)
+
+
+@pytest.mark.behaviour("B91")
+async def test_creating_needs_maintain(database: Database, studios: Studios, world: World) -> None:
+    launcher, _ = await factories.create_viewer(database, world.workspace_id, Role.LAUNCH)
+    maintainer, _ = await factories.create_viewer(database, world.workspace_id, Role.MAINTAIN)
+    with pytest.raises(Forbidden, match="MAINTAIN"):
+        await studios.create(launcher, asked(world))
+    assert await studios.create(maintainer, asked(world))
+
+
+@pytest.mark.behaviour("B95")
+async def test_a_replay_answers_the_first_result(database: Database, studios: Studios, world: World) -> None:
+    first = await studios.create(world.viewer, asked(world, idempotency_key="k"))
+    assert await studios.create(world.viewer, asked(world, idempotency_key="k")) == first
+    with pytest.raises(Conflict, match="another input"):
+        await studios.create(world.viewer, asked(world, "Other", idempotency_key="k"))
+
+
+@pytest.mark.behaviour("B95")
+async def test_of_twenty_replays_at_once_one_creates(database: Database, studios: Studios, world: World) -> None:
+    outcomes = await asyncio.gather(*(studios.create(world.viewer, asked(world, idempotency_key="k")) for _ in range(20)))
+    assert len({outcome.studio_id for outcome in outcomes}) == 1
+
+
+@pytest.mark.behaviour("B95")
+async def test_an_error_is_not_recorded(studios: Studios, world: World) -> None:
+    with pytest.raises(InvalidInput):
+        await studios.create(world.viewer, asked(world, "", idempotency_key="k"))
+    assert await studios.create(world.viewer, asked(world, "Good", idempotency_key="k"))
