@@ -1,25 +1,33 @@
 """The database: transactions that write, consistent reads, and what happens on commit."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import Executable, event, text
-from sqlalchemy.engine import CursorResult, make_url
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import Executable, event
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction
 
+from services.store import engine, failures
+from services.store.counting import Counted, Counters
+from services.store.failures import DatabaseUnavailable
 from services.store.query import Query, Row, Statements
-from services.store.types import utc_time
 
-BUSY_TIMEOUT_MS = 10_000
-DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+CHANNEL = "studiograph"
+NOTIFY = "SELECT pg_notify($1, message) FROM unnest($2::text[]) AS message"
+
+__all__ = ["CHANNEL", "Database", "DatabaseUnavailable", "Reader", "Transaction", "Wake"]
 
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """A hint to look: `topic` is `stream` (key = stream id, seq = its head) or `studio` (key = Studio id: work for the controller)."""
+    """A hint to look: `topic` is `stream` (key = stream id, seq = its head) or `studio` (key = Studio id: work for the controller).
+
+    `lost` (no key): hints may have been missed, look at everything.
+    """
 
     topic: str
     key: str
@@ -45,13 +53,22 @@ class Reader:
         """A SQLAlchemy Core statement; for writes and rare reads."""
         return cast("CursorResult[Any]", await self.connection.execute(statement, params))
 
+    async def driver(self) -> Any:
+        """The raw driver's connection (asyncpg, aiosqlite), inside this transaction."""
+        return (await self.connection.get_raw_connection()).driver_connection
+
 
 @dataclass(slots=True)
 class Transaction(Reader):
-    """A write: all of it or nothing. `now` is the database's clock at its start, one instant for everything written."""
+    """A write: all of it or nothing.
+
+    `now` is the database's clock, one instant for everything written. It moves on only when a stream's lock is taken
+    (`outbox.lock_stream`), so that the times in a stream rise with its order.
+    """
 
     now: datetime
     wakes: list[Wake] = field(default_factory=list)
+    locked: set[str] = field(default_factory=set)
 
     def wake(self, topic: str, key: str, seq: int = 0) -> None:
         """Tell whoever watches, here and in other processes, once this is committed."""
@@ -59,83 +76,131 @@ class Transaction(Reader):
 
 
 class Database:
-    """SQLite (one process) or PostgreSQL (many), by URL."""
+    """SQLite (one process) or PostgreSQL (many), by URL.
+
+    `read` and `write` raise DatabaseUnavailable where the database does not answer. Both may be cancelled at any moment.
+    """
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        parsed = make_url(url)
-        parsed = parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
-        self.dialect = parsed.get_backend_name()
-        self.url = parsed
-        self.statements = Statements()
+        self.url = engine.driver_url(url)
+        self.dialect = self.url.get_backend_name()
+        self.engine = (engine.sqlite if self.dialect == "sqlite" else engine.postgresql)(self.url, pool_size)
+        self.counters = Counters()
+        self.statements = Statements(self.counters)
         self._on_commit: list[Callable[[list[Wake]], None]] = []
-        self.engine = self._sqlite(parsed) if self.dialect == "sqlite" else self._postgresql(parsed, pool_size)
+        self._writing = asyncio.Lock() if self.dialect == "sqlite" else nullcontext()
 
-    @staticmethod
-    def _sqlite(url: Any) -> AsyncEngine:
-        engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    def on_commit(self, callback: Callable[[list[Wake]], None]) -> Callable[[], None]:
+        """Call `callback` with the wakes of each committed transaction of this process; it must neither block nor raise.
 
-        @event.listens_for(engine.sync_engine, "connect")
-        def configure(connection: Any, _record: Any) -> None:
-            connection.isolation_level = None  # we say BEGIN ourselves: the driver would begin late, and deferred
-            cursor = connection.cursor()
-            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
-                cursor.execute(f"PRAGMA {pragma}")
-            cursor.close()
-
-        @event.listens_for(engine.sync_engine, "begin")
-        def begin(connection: Any) -> None:
-            mode = connection.get_execution_options().get("begin", "DEFERRED")
-            connection.exec_driver_sql(f"BEGIN {mode}")
-
-        return engine
-
-    @staticmethod
-    def _postgresql(url: Any, pool_size: int) -> AsyncEngine:
-        return create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
-
-    def on_commit(self, callback: Callable[[list[Wake]], None]) -> None:
-        """Call `callback` with the wakes of each committed transaction of this process. It must not block."""
+        Returns what takes the callback off again.
+        """
         self._on_commit.append(callback)
+        return lambda: self._on_commit.remove(callback)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
-        """A transaction. SQLite takes the write lock at once: a read that turns into a write late fails despite the busy timeout."""
-        async with self.engine.connect() as plain:
-            connection = await plain.execution_options(begin="IMMEDIATE")
-            async with connection.begin():
-                transaction = Transaction(connection, self.statements, now=await self._now(connection))
-                yield transaction
-                await self._notify(transaction)
-        for callback in self._on_commit:
-            if transaction.wakes:
-                callback(transaction.wakes)
+        """A transaction. SQLite takes the write lock at once: a read that turns into a write late fails despite the busy timeout.
+
+        On SQLite the writers of this process queue here, in order, rather than poll for the file's lock.
+        """
+        async with self._turn(), self._connected(begin="IMMEDIATE") as connection, connection.begin() as begun:
+            self.counters.begin()
+            transaction = Transaction(connection, self.statements, now=await clock(connection))
+            yield transaction
+            await _uninterrupted(self._commit(begun, transaction))
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Reader]:
         """A consistent view; nothing that is committed meanwhile shows in it."""
-        async with self.engine.connect() as plain:
-            options = {"isolation_level": "REPEATABLE READ"} if self.dialect == "postgresql" else {}
-            connection = await plain.execution_options(**options)
-            async with connection.begin():
-                yield Reader(connection, self.statements)
+        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if self.dialect == "postgresql" else {}
+        async with self._connected(**options) as connection, connection.begin():
+            self.counters.begin()
+            await _begin_now(connection)
+            yield Reader(connection, self.statements)
 
-    async def now(self, reader: Reader) -> datetime:
-        """The database's clock: the one that every decision about time uses."""
-        return await self._now(reader.connection)
+    @contextmanager
+    def count_statements(self) -> Iterator[Counted]:
+        """What runs on this database meanwhile, by either way; for tests."""
+        counted = Counted()
 
-    async def _now(self, connection: AsyncConnection) -> datetime:
-        if self.dialect == "sqlite":
-            return datetime.now(UTC)  # in-process: its clock is ours
-        moment = utc_time((await connection.execute(text("SELECT clock_timestamp()"))).scalar_one())
-        assert moment is not None
-        return moment
+        def count(_connection: Any, _cursor: Any, text: str, *_: Any) -> None:
+            counted.statements.append(text)
 
-    async def _notify(self, transaction: Transaction) -> None:
-        if self.dialect != "postgresql":
-            return
-        for wake in dict.fromkeys(transaction.wakes):
-            message = f"{wake.topic} {wake.key} {wake.seq}"
-            await transaction.execute(text("SELECT pg_notify('studiograph', :message)"), {"message": message})
+        event.listen(self.engine.sync_engine, "before_cursor_execute", count)
+        self.counters.running.append(counted)
+        try:
+            yield counted
+        finally:
+            self.counters.running.remove(counted)
+            event.remove(self.engine.sync_engine, "before_cursor_execute", count)
+
+    async def dedicated_connection(self) -> Any:
+        """An asyncpg connection outside the pool, for LISTEN; the caller closes it."""
+        return await engine.connect_postgresql(self.url)
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(engine.BUSY_TIMEOUT_SECONDS) as limit, self._writing:
+                limit.reschedule(None)
+                yield
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise DatabaseUnavailable("Another write takes too long.") from error
+
+    @asynccontextmanager
+    async def _connected(self, **options: Any) -> AsyncIterator[AsyncConnection]:
+        with failures.while_connecting():
+            plain = await self.engine.connect()
+        try:
+            with failures.while_working():
+                yield await plain.execution_options(**options)
+        finally:
+            await _uninterrupted(plain.close())
+
+    async def _commit(self, begun: AsyncTransaction, transaction: Transaction) -> None:
+        wakes = list(dict.fromkeys(transaction.wakes))
+        if wakes and self.dialect == "postgresql":
+            await (await transaction.driver()).execute(NOTIFY, CHANNEL, [f"{wake.topic} {wake.key} {wake.seq}" for wake in wakes])
+        await begun.commit()
+        if wakes:
+            for callback in self._on_commit:
+                callback(wakes)
+
+
+async def clock(connection: AsyncConnection) -> datetime:
+    """The database's own clock: SQLite's is this machine's."""
+    if connection.dialect.name == "sqlite":
+        return datetime.now(UTC)
+    await _begin_now(connection)
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    moment: datetime = await driver.fetchval("SELECT clock_timestamp()")
+    return moment.astimezone(UTC)
+
+
+async def _begin_now(connection: AsyncConnection) -> None:
+    """SQLAlchemy begins on PostgreSQL with its first statement; ours may go to the raw driver, past it."""
+    if connection.dialect.name == "postgresql":
+        adapted: Any = (await connection.get_raw_connection()).dbapi_connection
+        await adapted._start_transaction()
+
+
+async def _uninterrupted(work: Coroutine[Any, Any, None]) -> None:
+    """Finish `work` even if we are cancelled meanwhile, and only then let the cancellation through."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            if task.cancelled():
+                raise
+            cancelled = error
+    task.result()
+    if cancelled:
+        raise cancelled

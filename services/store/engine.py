@@ -1,0 +1,75 @@
+"""How we speak to SQLite and to PostgreSQL."""
+
+from typing import Any
+
+from sqlalchemy import URL, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+BUSY_TIMEOUT_SECONDS = 15
+"""How long a writer waits for another one's lock."""
+CONNECT_TIMEOUT_SECONDS = 10
+COMMAND_TIMEOUT_SECONDS = 60
+FORGOTTEN_TRANSACTION_SECONDS = 120
+"""PostgreSQL ends a transaction that does nothing for so long: its locks stop everybody."""
+
+DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+PRAGMAS = (f"busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
+
+POSTGRESQL_LIMITS = {
+    "timeout": CONNECT_TIMEOUT_SECONDS,
+    "server_settings": {
+        "application_name": "studiograph",
+        "lock_timeout": f"{BUSY_TIMEOUT_SECONDS}s",
+        "idle_in_transaction_session_timeout": f"{FORGOTTEN_TRANSACTION_SECONDS}s",
+    },
+}
+
+
+def driver_url(url: str) -> URL:
+    """`url` with the asynchronous driver that we use."""
+    parsed = make_url(url)
+    return parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
+
+
+def sqlite(url: URL, pool_size: int) -> AsyncEngine:
+    """Each connection has a thread: `pool_size` readers at once, and as many more in a rush."""
+    engine = create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves: the driver would begin late, and deferred
+        cursor = connection.cursor()
+        for pragma in PRAGMAS:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Any) -> None:
+        mode = connection.get_execution_options().get("begin", "DEFERRED")
+        connection.connection.dbapi_connection.run_async(lambda driver: driver.execute_fetchall(f"BEGIN {mode}"))
+
+    return engine
+
+
+def postgresql(url: URL, pool_size: int) -> AsyncEngine:
+    """A connection that was lost while nobody used it is noticed without asking the server."""
+    connect_args = {**POSTGRESQL_LIMITS, "command_timeout": COMMAND_TIMEOUT_SECONDS}
+    engine = create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, connect_args=connect_args)
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def still_open(connection: Any, _record: Any, _proxy: Any) -> None:
+        if connection.driver_connection.is_closed():
+            raise DisconnectionError
+
+    return engine
+
+
+async def connect_postgresql(url: URL) -> Any:
+    """A connection of its own, to the same place."""
+    import asyncpg  # only with PostgreSQL: it costs memory and start-up time
+
+    dialect: Any = url.get_dialect()()
+    _, connect_args = dialect.create_connect_args(url)
+    return await asyncpg.connect(**connect_args, **POSTGRESQL_LIMITS)
