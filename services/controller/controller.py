@@ -44,6 +44,7 @@ class Controller:
         self._owner = new_id()
         self._look = asyncio.Event()
         self._at_work: dict[str, tuple[asyncio.Task[None], StudioStatus]] = {}
+        self._releases: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
 
@@ -63,6 +64,7 @@ class Controller:
             if task is not None:
                 task.cancel()
         await asyncio.gather(*[t for t in [self._loop, *tasks] if t is not None], return_exceptions=True)
+        await asyncio.gather(*self._releases)
 
     def _woken(self, wake: Wake) -> None:
         """A command or an observation asks for a look. Work on a running session (a save) gives way to it."""
@@ -115,7 +117,9 @@ class Controller:
             await asyncio.sleep(AFTER_A_BUG_SECONDS)
         finally:
             self._at_work.pop(lease.studio.id, None)
-            await asyncio.shield(self._release(lease, next_look))
+            release = asyncio.create_task(self._release(lease, next_look))  # of its own: our cancellation must not take it along
+            self._releases.add(release)
+            release.add_done_callback(self._releases.discard)
 
     async def _step(self, lease: Lease) -> datetime | None:
         step = STEPS.get(lease.studio.status)

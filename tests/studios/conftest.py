@@ -1,5 +1,7 @@
 """The commands on Studios, on a fresh world of each database."""
 
+from typing import Any
+
 import pytest
 
 from services.commands import CommandRunner
@@ -33,7 +35,7 @@ def checkpoints(database: Database) -> Checkpoints:
     return Checkpoints(CommandRunner(database))
 
 
-async def studio_row(database: Database, studio_id: str) -> dict[str, object]:
+async def studio_row(database: Database, studio_id: str) -> dict[str, Any]:
     async with database.read() as reader:
         row = (await reader.execute(core.studio.select().where(core.studio.c.id == studio_id))).mappings().one()
         return dict(row)

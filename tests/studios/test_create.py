@@ -93,7 +93,7 @@ async def test_a_secret_is_sealed_at_rest(database: Database, studios: Studios, 
     configuration = Configuration(environment=(Variable("TOKEN", "hunter22", secret=True), Variable("PLAIN", "seen")))
     outcome = await studios.create(world.viewer, asked(world, configuration=configuration, idempotency_key="k"))
     row = await studio_row(database, outcome.studio_id)
-    token, plain = row["environment"]  # type: ignore[misc]
+    token, plain = row["environment"]
     assert box.open(token["value"]) == "hunter22"
     assert plain == {"key": "PLAIN", "value": "seen", "secret": False}
     async with database.read() as reader:
