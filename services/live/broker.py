@@ -1,0 +1,132 @@
+"""Who wants to know what: hands out subscriptions, and keeps one feed for each stream that somebody listens to (DESIGN 3)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.events import Cursor, LoggedEvent
+from services.live.feed import Feed
+from services.live.items import EventMatch, Timing
+from services.live.reading import EventLog, StoredLog, persistently
+from services.live.subscription import Subscription
+from services.store.database import Database, Wake
+
+
+class WakeSource(Protocol):
+    """Tells when to look: `services.store.wakeups.Wakeups`."""
+
+    def subscribe(self, callback: Callable[[Wake], None]) -> Callable[[], None]: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tap:
+    """A listener that acts at once, before any subscription of this process gives out what comes after the event.
+
+    `on_cut` tells that events may have been missed. Both are called in the feed: they must not block or raise.
+    """
+
+    match: EventMatch
+    on_event: Callable[[LoggedEvent], None]
+    on_cut: Callable[[], None]
+
+    def offer(self, event: LoggedEvent) -> bool:
+        self.on_event(event)
+        return True
+
+    def cut(self) -> None:
+        self.on_cut()
+
+
+class Broker:
+    """The live part's centre; one in each process. Wake-ups only say "look": order and content are the log's."""
+
+    def __init__(self, database: Database, wakeups: WakeSource, *, timing: Timing | None = None, log: EventLog | None = None) -> None:
+        self.log = log or StoredLog(database)
+        self._wakeups = wakeups
+        self.timing = timing or Timing()
+        self._feeds: dict[str, Feed] = {}
+        self._subscriptions: set[Subscription] = set()
+        self._unsubscribe: Callable[[], None] | None = None
+        self._poll: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._unsubscribe = self._wakeups.subscribe(self._on_wake)
+        self._poll = asyncio.create_task(self._poll_slowly(), name="broker poll")
+
+    async def close(self) -> None:
+        """End all subscriptions: their iterations stop."""
+        if self._unsubscribe:
+            self._unsubscribe()
+        if self._poll:
+            self._poll.cancel()
+        for subscription in list(self._subscriptions):
+            subscription.end()
+        for feed in list(self._feeds.values()):
+            feed.stop()
+
+    @property
+    def streams(self) -> frozenset[str]:
+        """The streams that are followed at this moment."""
+        return frozenset(self._feeds)
+
+    def subscribe(self, stream_id: str, match: EventMatch | None = None, after: Cursor | None = None) -> Subscription:
+        """What matches in the stream, after the cursor, or from when it is entered. Nothing is held until then."""
+        return Subscription(self, stream_id, match or EventMatch(), after)
+
+    @asynccontextmanager
+    async def tap(self, tap: Tap, stream_id: str) -> AsyncIterator[None]:
+        """Have `tap` called for what matches; from when this is entered nothing is missed without `on_cut`."""
+        feed = self._hold(stream_id)
+        try:
+            await feed.ready()
+            feed.attach(tap)
+            yield
+        finally:
+            feed.detach(tap)
+            self._release(feed)
+
+    def enter(self, subscription: Subscription) -> Feed:
+        """For subscriptions: the feed of its stream, which runs until `leave`."""
+        self._subscriptions.add(subscription)
+        return self._hold(subscription.stream_id)
+
+    def leave(self, subscription: Subscription, feed: Feed) -> None:
+        self._subscriptions.discard(subscription)
+        self._release(feed)
+
+    def _hold(self, stream_id: str) -> Feed:
+        feed = self._feeds.get(stream_id)
+        if feed is None:
+            feed = self._feeds[stream_id] = Feed(stream_id, self.log, self.timing)
+            feed.start()
+        feed.users += 1
+        return feed
+
+    def _release(self, feed: Feed) -> None:
+        feed.users -= 1
+        if feed.users == 0:
+            feed.stop()
+            del self._feeds[feed.stream_id]
+
+    def _on_wake(self, wake: Wake) -> None:
+        if wake.topic == "lost":
+            for feed in self._feeds.values():
+                feed.look()
+        elif wake.topic == "stream":
+            followed = self._feeds.get(wake.key)
+            if followed and (wake.seq > followed.seq or not wake.seq):
+                followed.look()
+
+    async def _poll_slowly(self) -> None:
+        """A wake-up that was lost, or that nobody sent (a restored backup), is made good: one statement for all feeds."""
+        while True:
+            await asyncio.sleep(self.timing.poll_seconds)
+            if not self._feeds:
+                continue
+            states = await persistently(lambda: self.log.states(sorted(self._feeds)), self.timing)
+            for stream_id, state in states.items():
+                followed = self._feeds.get(stream_id)
+                if followed and followed.is_behind(state):
+                    followed.look()

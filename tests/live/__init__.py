@@ -1,0 +1,1 @@
+"""The live part: broker, subscriptions and sentinel."""

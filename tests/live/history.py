@@ -1,0 +1,58 @@
+"""What one client has seen, joined over its reconnects, and whether that is the whole truth."""
+
+from services.events import Cursor, LoggedEvent
+from services.live.items import EventMatch, Heartbeat, Item, Resync, ResyncReason
+from tests.live.memory import MemoryLog
+
+
+class History:
+    """Checks each item against the log as it comes: the next matching event, a heartbeat that skips none, a Resync that is needed."""
+
+    def __init__(self, log: MemoryLog, match: EventMatch) -> None:
+        self.log = log
+        self.match = match
+        self.place: Cursor | None = None
+        self.events: list[LoggedEvent] = []
+        self.resyncs = 0
+
+    def begin(self, start: Cursor) -> None:
+        if self.place is None:
+            self.place = start
+
+    def take(self, item: Item) -> None:
+        if isinstance(item, Resync):
+            self._take_resync(item)
+        elif isinstance(item, Heartbeat):
+            self._reach(item.cursor)
+        else:
+            assert self.match.takes(item)
+            assert self._missing(item.cursor) == [item], "not the next event that matches"
+            self._reach(item.cursor, given=item)
+            self.events.append(item)
+
+    def assert_complete(self) -> None:
+        """At the end, with everything delivered: nothing that matches is missing after the last item."""
+        assert self.place is not None
+        assert self.place.epoch == self.log.epoch
+        assert self._missing(self.log.state.cursor) == []
+
+    def _take_resync(self, resync: Resync) -> None:
+        assert self.place is not None
+        if resync.reason is ResyncReason.RETENTION:
+            assert self.place.seq < self.log.horizon, "the log still reached back"
+        else:
+            assert self.place.epoch != resync.cursor.epoch, "the cursor was good"
+        self.place = resync.cursor
+        self.resyncs += 1
+
+    def _reach(self, cursor: Cursor, given: LoggedEvent | None = None) -> None:
+        assert self.place is not None
+        assert cursor.epoch == self.place.epoch
+        assert cursor.seq >= self.place.seq, "time went backwards"
+        assert self._missing(cursor) == ([given] if given else []), "an event was left out"
+        self.place = cursor
+
+    def _missing(self, until: Cursor) -> list[LoggedEvent]:
+        assert self.place is not None
+        events = self.log.archive[self.place.epoch]
+        return [event for event in events if self.place.seq < event.seq <= until.seq and self.match.takes(event)]
