@@ -1,0 +1,65 @@
+"""The configuration of sessions, as it is given."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import strawberry
+
+from services.errors import InvalidInput, Problem
+from services.studios.inputs import UNSET, Configuration, Maybe, Variable
+
+T = TypeVar("T")
+
+CPU = "CPU cores; 0 = the compute environment's default."
+MEMORY = "Memory in MiB; 0 = the compute environment's default."
+GPU = "GPUs; 0 = none."
+LIFESPAN = "After how many hours a session is stopped: 1 to 120; 0 = never."
+ENVIRONMENT = (
+    "Environment variables; they win over those of the compute environment. All of them: the list takes the place of the former one."
+)
+DEFAULT = " The default if it is absent."
+UNCHANGED = " Unchanged if it is absent."
+
+
+@strawberry.input(description="An environment variable.")
+class EnvironmentVariableInput:
+    """B16."""
+
+    key: str = strawberry.field(description="Its name: letters, digits and underscores, beginning with no digit.")
+    value: str = strawberry.field(description="Its value.")
+    secret: bool = strawberry.field(default=False, description="Whether the value is kept encrypted and never shown again.")
+
+
+def given(value: T | None) -> Maybe[T]:
+    """Where null means the same as absent."""
+    return UNSET if value is None else value
+
+
+def variables(environment: list[EnvironmentVariableInput] | None) -> Maybe[tuple[Variable, ...]]:
+    """The command's form of a list of variables."""
+    return UNSET if environment is None else tuple(Variable(v.key, v.value, v.secret) for v in environment)
+
+
+def configuration(source: Any) -> Configuration:
+    """From an input that has all fields of a configuration, where null means the same as absent."""
+    return Configuration(
+        given(source.cpu), given(source.memory_mib), given(source.gpu), given(source.lifespan_hours), variables(source.environment)
+    )
+
+
+def some(maybe: strawberry.Some[T] | None) -> Maybe[T]:
+    """Absent or a value, null among them."""
+    return UNSET if maybe is None else maybe.value
+
+
+def not_null(maybe: strawberry.Some[T | None] | None) -> Maybe[T]:
+    """Absent or a value; `refuse_nulls` comes first."""
+    return UNSET if maybe is None or maybe.value is None else maybe.value
+
+
+def refuse_nulls(fields: Mapping[str, strawberry.Some[Any] | None]) -> None:
+    """Raise InvalidInput for every field, by its name in the API, that was given as null and cannot be."""
+    message = "It cannot be null. Leave it out to keep what is there, or give a value."
+    problems = [Problem((name,), "NULL", message) for name, maybe in fields.items() if maybe is not None and maybe.value is None]
+    if problems:
+        raise InvalidInput(problems)
