@@ -1,0 +1,138 @@
+"""The one place that runs operations: a request and its viewer in, encoded bytes or a stream of them out.
+
+HTTP, WebSockets and tests call it; a further transport needs nothing else. Payloads carry no id of a subscriber, so that later
+one execution can serve all subscribers of the same document, variables and rights: the place for that is `Executor.stream`,
+where an `Operation` (its document's key, its name, its variables) meets the events.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import ExecutionResult, GraphQLSchema, OperationDefinitionNode, OperationType
+from graphql.execution import Executor as CoreExecutor
+from graphql.execution import create_source_event_stream, execute_root_selection_set, execute_subscription_event
+
+from schema.answers import Answer, encoded, failed_stream, refused_answer, within
+from schema.documents import Document, Documents
+from schema.limits import Limits
+from schema.masking import masked_refusal, public_error
+from schema.refusals import Code, Refused, refusal
+from schema.requests import OperationRequest
+from services.access import Viewer
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation about to run: what to execute, and for whom."""
+
+    document: Document
+    node: OperationDefinitionNode
+    variables: Mapping[str, Any]
+    viewer: Viewer
+
+    @property
+    def kind(self) -> OperationType:
+        return self.node.operation
+
+    @property
+    def name(self) -> str | None:
+        return self.node.name.value if self.node.name else None
+
+
+class Executor:
+    """Runs operations of one schema.
+
+    `make_context` is called for each operation, and for each event of a subscription, so that nothing loaded for one is seen by
+    another. `suggestions` lets GraphQL say "did you mean": helpful to developers, and a map for others.
+    """
+
+    def __init__(
+        self, schema: GraphQLSchema, make_context: Callable[[Viewer], object], limits: Limits | None = None, *, suggestions: bool = False
+    ) -> None:
+        self.limits = limits or Limits()
+        self._schema = schema
+        self._make_context = make_context
+        self._suggestions = suggestions
+        self._documents = Documents(schema, self.limits, suggestions=suggestions)
+        self._mutations: set[asyncio.Task[ExecutionResult]] = set()
+
+    def prepare(self, request: OperationRequest, viewer: Viewer | None) -> Operation:
+        """Everything that can be known before execution. Raises Refused."""
+        if viewer is None:
+            raise refusal(Code.UNAUTHENTICATED, "This needs an access token: send `Authorization: Bearer <token>`.")
+        document = self._documents.get(request.query)
+        node = document.operation(request.operation_name)
+        self._documents.check_cost(document, node, request.variables)
+        return Operation(document, node, request.variables or {}, viewer)
+
+    async def run(self, request: OperationRequest, viewer: Viewer | None) -> Answer:
+        """Answer a query or a mutation. Cancelling stops a query; a mutation that began runs to its end."""
+        try:
+            operation = self.prepare(request, viewer)
+            if operation.kind is OperationType.SUBSCRIPTION:
+                raise refusal(Code.WRONG_TRANSPORT, "A subscription needs a stream: open a WebSocket (graphql-transport-ws) on this URL.")
+            return await self._answer(operation)
+        except Refused as refused:
+            return refused_answer(refused)
+        except Exception as error:  # noqa: BLE001 - whatever fails, the client gets an answer and an id
+            return refused_answer(masked_refusal(error))
+
+    async def stream(self, request: OperationRequest, viewer: Viewer | None) -> AsyncGenerator[bytes, None]:
+        """The payloads of any operation: one for a query or mutation, one an event for a subscription.
+
+        Raises Refused before the first. Closing the iterator ends the subscription and runs its clean-up.
+        """
+        operation = self.prepare(request, viewer)
+        if operation.kind is not OperationType.SUBSCRIPTION:
+            yield (await self._answer(operation)).body
+            return
+        core = self._core(operation)
+        source: AsyncIterable[Any] | ExecutionResult = await within(self.limits.query_seconds, lambda: create_source_event_stream(core))
+        if isinstance(source, ExecutionResult):
+            raise Refused(Code.DENIED, [public_error(error) for error in source.errors or ()])
+        async with AsyncExitStack() as stack:
+            if hasattr(source, "aclose"):
+                stack.push_async_callback(source.aclose)
+            try:
+                async for event in source:
+                    yield await self._event(operation, core, event)
+                    await asyncio.sleep(0)  # a source that never waits must not starve the others
+            except Exception as error:  # noqa: BLE001 - whatever ends a stream, its reader is told
+                yield failed_stream(core.operation, error)
+
+    async def close(self) -> None:
+        """Wait for the mutations that are still running; each ends within its time limit."""
+        await asyncio.gather(*self._mutations, return_exceptions=True)
+
+    async def _answer(self, operation: Operation) -> Answer:
+        core = self._core(operation)
+        if operation.kind is OperationType.QUERY:
+            return encoded(await within(self.limits.query_seconds, lambda: execute_root_selection_set(core)))
+        task = asyncio.create_task(within(self.limits.mutation_seconds, lambda: execute_root_selection_set(core)))
+        self._mutations.add(task)
+        task.add_done_callback(self._mutations.discard)
+        return encoded(await asyncio.shield(task))
+
+    async def _event(self, operation: Operation, core: CoreExecutor[Any], event: object) -> bytes:
+        one = core.build_per_event_executor(event)
+        one.context_value = self._make_context(operation.viewer)
+        try:
+            return encoded(await within(self.limits.query_seconds, lambda: execute_subscription_event(one))).body
+        except Refused as refused:  # too slow: this event is lost, and says so
+            return refused_answer(refused).body
+
+    def _core(self, operation: Operation) -> CoreExecutor[Any]:
+        core = CoreExecutor.build(
+            self._schema,
+            operation.document.ast,
+            context_value=self._make_context(operation.viewer),
+            raw_variable_values=dict(operation.variables),
+            operation_name=operation.name,
+            hide_suggestions=not self._suggestions,
+        )
+        if isinstance(core, list):
+            raise Refused(Code.INVALID_VARIABLES, [public_error(error, Code.INVALID_VARIABLES) for error in core])
+        return core

@@ -1,0 +1,204 @@
+"""How much one operation may ask for, measured before it is validated or executed.
+
+Each fragment is measured once and its measure reused, so that fragments which spread each other cost what they are long, not
+what they expand to (limiters that walk every spread take seconds for n = 20). Unknown names are left to validation.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    OperationDefinitionNode,
+    SelectionNode,
+    SelectionSetNode,
+    VariableNode,
+    get_named_type,
+    get_nullable_type,
+    is_list_type,
+)
+
+PAGE_ARGUMENTS = ("first", "last")
+INTROSPECTION = ("__schema", "__type")
+MAX_NESTING = 100
+"""Of selections and fragments together, so that measuring needs no more stack than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one operation; a document with several is measured for each. Times are in seconds, lengths in code points."""
+
+    depth: int = 12  # a connection takes two levels
+    introspection_depth: int = 20  # tools ask for nine levels of ofType
+    fields: int = 600
+    aliases: int = 30
+    root_fields: int = 10
+    directives: int = 20
+    cost: int = 20_000  # objects, about
+    default_page: int = 20  # what a list with `first` gives when it is not stated
+    assumed_list: int = 10  # items in a list that has no `first`
+    introspection_cost: int = 1_000
+    source_length: int = 50_000
+    tokens: int = 4_000
+    comments: int = 200
+    query_seconds: float = 10.0
+    mutation_seconds: float = 30.0
+
+
+class Measure(NamedTuple):
+    """Of a selection set, everything spread into it included. `width` counts its own fields, without what is below them."""
+
+    depth: int = 0
+    introspection_depth: int = 0
+    fields: int = 0
+    width: int = 0
+    aliases: int = 0
+    directives: int = 0
+    cost: int = 0
+
+    def beside(self, other: "Measure") -> "Measure":
+        return Measure(max(self[0], other[0]), max(self[1], other[1]), *(a + b for a, b in zip(self[2:], other[2:], strict=True)))
+
+
+class TooDeep(Exception):
+    """Selections and fragments nest beyond MAX_NESTING."""
+
+
+class Measurer:
+    """Measures one operation of a document.
+
+    `variables` are the values of a request where they are known; `cost_variables` collects the names of those that the cost
+    depends on.
+    """
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        limits: Limits,
+        variables: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.schema = schema
+        self.operation = operation
+        self.limits = limits
+        self.variables = _defaults(operation) | dict(variables or {})
+        self.cost_variables: set[str] = set()
+        self._fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+        self._measured: dict[tuple[str, bool], Measure] = {}
+
+    def measure(self) -> Measure:
+        """Raises TooDeep."""
+        root = self.schema.get_root_type(self.operation.operation)
+        return self._selections(self.operation.selection_set, root, False, 0).beside(_directives(self.operation))
+
+    def _selections(self, node: SelectionSetNode, parent: GraphQLNamedType | None, paged: bool, nesting: int) -> Measure:
+        if nesting > MAX_NESTING:
+            raise TooDeep
+        total = Measure()
+        for selection in node.selections:
+            total = total.beside(_directives(selection))
+            if isinstance(selection, FieldNode):
+                total = total.beside(self._field(selection, parent, paged, nesting + 1))
+            elif isinstance(selection, InlineFragmentNode):
+                condition = selection.type_condition
+                of = self.schema.get_type(condition.name.value) if condition else parent
+                total = total.beside(self._selections(selection.selection_set, of, paged, nesting + 1))
+            elif isinstance(selection, FragmentSpreadNode):
+                total = total.beside(self._spread(selection.name.value, paged, nesting + 1))
+        return total
+
+    def _spread(self, name: str, paged: bool, nesting: int) -> Measure:
+        fragment = self._fragments.get(name)
+        if fragment is None:
+            return Measure()
+        key = name, paged
+        if key not in self._measured:
+            self._measured[key] = Measure()  # what a cycle counts for; validation refuses it
+            of = self.schema.get_type(fragment.type_condition.name.value)
+            self._measured[key] = self._selections(fragment.selection_set, of, paged, nesting)
+        return self._measured[key]
+
+    def _field(self, node: FieldNode, parent: GraphQLNamedType | None, paged: bool, nesting: int) -> Measure:
+        own = Measure(fields=1, width=1, depth=1, aliases=1 if node.alias else 0)
+        if node.selection_set is None:
+            return own
+        definition = self._definition(node, parent)
+        multiplier, pages = self._items(node, definition, paged)
+        of = get_named_type(definition.type) if definition else None
+        below = self._selections(node.selection_set, of, pages, nesting)
+        inside = below._replace(width=0, depth=below.depth + 1, cost=1 + multiplier * below.cost)
+        if node.name.value in INTROSPECTION:
+            inside = inside._replace(depth=0, introspection_depth=inside.depth, cost=self.limits.introspection_cost)
+        return own.beside(inside)
+
+    def _definition(self, node: FieldNode, parent: GraphQLNamedType | None) -> GraphQLField | None:
+        return parent.fields.get(node.name.value) if isinstance(parent, GraphQLObjectType | GraphQLInterfaceType) else None
+
+    def _items(self, node: FieldNode, definition: GraphQLField | None, paged: bool) -> tuple[int, bool]:
+        """How many children a field stands for, and whether a list right below it is those same children (a connection's edges)."""
+        if definition is None:
+            return 1, False
+        for name in PAGE_ARGUMENTS:
+            if name in definition.args:
+                return self._page(node, definition, name), True
+        return (1 if paged or not is_list_type(get_nullable_type(definition.type)) else self.limits.assumed_list), False
+
+    def _page(self, node: FieldNode, definition: GraphQLField, name: str) -> int:
+        given = next((argument.value for argument in node.arguments or () if argument.name.value == name), None)
+        if isinstance(given, IntValueNode):
+            return max(0, int(given.value))
+        if isinstance(given, VariableNode):
+            variable = given.name.value
+            self.cost_variables.add(variable)
+            value = self.variables.get(variable)
+            if isinstance(value, int):
+                return max(0, value)
+        default = definition.args[name].default_value
+        return default if isinstance(default, int) else self.limits.default_page
+
+
+def _directives(node: OperationDefinitionNode | SelectionNode) -> Measure:
+    return Measure(directives=len(node.directives or ()))
+
+
+def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
+    return {
+        definition.variable.name.value: int(definition.default_value.value)
+        for definition in operation.variable_definitions or ()
+        if isinstance(definition.default_value, IntValueNode)
+    }
+
+
+def excess(measure: Measure, limits: Limits) -> list[str]:
+    """What goes beyond the limits, in words for the client; the cost apart, since it may depend on variables."""
+    found = [
+        ("levels deep", measure.depth, limits.depth),
+        ("levels of introspection deep", measure.introspection_depth, limits.introspection_depth),
+        ("fields, fragments expanded", measure.fields, limits.fields),
+        ("fields at the root", measure.width, limits.root_fields),
+        ("aliases", measure.aliases, limits.aliases),
+        ("directives", measure.directives, limits.directives),
+    ]
+    return [_too_much(what, got, limit) for what, got, limit in found if got > limit]
+
+
+def excess_cost(measure: Measure, limits: Limits) -> list[str]:
+    """The same for the cost."""
+    return [_too_much("objects, by its page sizes", measure.cost, limits.cost)] if measure.cost > limits.cost else []
+
+
+def _too_much(what: str, got: int, limit: int) -> str:
+    shown = str(got) if got < 1_000_000 else "more than a million"
+    return f"The operation asks for too much: {shown} {what}; the limit is {limit}."

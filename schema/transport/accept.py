@@ -1,0 +1,46 @@
+"""Which media type answers a request, by RFC 9110."""
+
+GRAPHQL_JSON = "application/graphql-response+json"
+LEGACY_JSON = "application/json"
+SUPPORTED = (GRAPHQL_JSON, LEGACY_JSON)
+
+
+def accepted(header: str | None) -> str | None:
+    """The best of the supported types for an `Accept` header; None if it takes none of them.
+
+    Of equal ones a type named in full goes before one that a range such as `*/*` covers, then the newer type before the older.
+    """
+    if not header or not header.strip():
+        return GRAPHQL_JSON
+    weights = dict(_ranges(header))
+    best = max(SUPPORTED, key=lambda media: (_weight(media, weights), media in weights))
+    return best if _weight(best, weights) > 0 else None
+
+
+def is_json(header: str | None) -> bool:
+    """Whether a `Content-Type` is JSON in UTF-8."""
+    media, *parameters = [part.strip().lower() for part in (header or "").split(";")]
+    charsets = [value.strip('" ') for name, _, value in (part.partition("=") for part in parameters) if name.strip() == "charset"]
+    return media == LEGACY_JSON and all(charset in ("utf-8", "utf8") for charset in charsets)
+
+
+def _weight(media: str, weights: dict[str, float]) -> float:
+    """The most specific range that matches decides."""
+    return next((weights[name] for name in (media, "application/*", "*/*") if name in weights), 0.0)
+
+
+def _ranges(header: str) -> list[tuple[str, float]]:
+    ranges = []
+    for item in header.split(","):
+        media, *parameters = [part.strip().lower() for part in item.split(";")]
+        values = {name.strip(): value.strip() for name, _, value in (part.partition("=") for part in parameters)}
+        if values.get("charset", "utf-8").strip('"') in ("utf-8", "utf8"):
+            ranges.append((media, _quality(values.get("q", "1"))))
+    return ranges
+
+
+def _quality(text: str) -> float:
+    try:
+        return min(1.0, max(0.0, float(text)))
+    except ValueError:
+        return 0.0

@@ -1,0 +1,81 @@
+"""GraphQL over WebSocket, subprotocol graphql-transport-ws and no other: the way in, before the protocol begins."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from typing import Any
+
+from schema.execution import Executor
+from schema.transport.connection import Connection
+from schema.transport.gate import Gate, SocketLimits
+from schema.transport.headers import Scope, header, origin, own_origin
+from schema.transport.messages import SUBPROTOCOL, Close, Closing
+from services.access import Viewer
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class GraphQLWebSocket:
+    """An ASGI application for one path.
+
+    `authenticate` turns a bearer token into its viewer or raises Unauthenticated; `token_ended(viewer)` returns once the token is
+    revoked or expired. `origins` are those whose pages may connect besides the server's own; requests without Origin come from
+    programs and pass, since nothing here authenticates by itself.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        authenticate: Callable[[str], Awaitable[Viewer]],
+        token_ended: Callable[[Viewer], Awaitable[None]],
+        *,
+        origins: Collection[str] = (),
+        limits: SocketLimits | None = None,
+    ) -> None:
+        self._executor = executor
+        self._gate = Gate(authenticate, token_ended, limits or SocketLimits())
+        self._origins = {origin(text) for text in origins} - {None}
+        self._connections: set[Connection] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # websocket.connect
+        if not self._same_or_listed(scope):
+            await send({"type": "websocket.close", "code": 1008})  # before accept: HTTP 403
+            return
+        known = SUBPROTOCOL in scope["subprotocols"]
+        try:
+            await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if known else None})
+            if not known:
+                await _close(send, Close.BAD_SUBPROTOCOL, f"Subprotocol not acceptable: use {SUBPROTOCOL}.")
+            elif len(self._connections) >= self._gate.limits.sockets:
+                await _close(send, Close.TRY_LATER, "Too many connections. Try again later.")
+            else:
+                await self._serve(scope, receive, send)
+        except OSError:  # gone before it began
+            return
+
+    async def close(self) -> None:
+        """Close every socket with 1012 (clients come back) and wait until their operations are cleaned up."""
+        connections = list(self._connections)
+        for connection in connections:
+            connection.close(Closing(Close.RESTART, "The server is restarting."))
+        await asyncio.gather(*(connection.ended.wait() for connection in connections))
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection = Connection(self._executor, self._gate, receive, send, header(scope, "authorization"))
+        self._connections.add(connection)
+        try:
+            await connection.run()
+        finally:
+            self._connections.discard(connection)
+
+    def _same_or_listed(self, scope: Scope) -> bool:
+        asked = header(scope, "origin")
+        if asked is None:
+            return True
+        parsed = origin(asked)
+        return parsed is not None and (parsed == own_origin(scope) or parsed in self._origins)
+
+
+async def _close(send: Send, code: Close, reason: str) -> None:
+    await send({"type": "websocket.close", "code": int(code), "reason": reason})
