@@ -49,7 +49,7 @@ class MemoryLog:
 
     async def states(self, stream_ids: Sequence[str]) -> dict[str, StreamState]:
         await self._travel()
-        states = {stream_id: self.state for stream_id in stream_ids}
+        states = dict.fromkeys(stream_ids, self.state)
         await self._travel()
         return states
 
