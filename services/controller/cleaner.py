@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 from services.compute.protocol import ComputeFailed, ComputeUnknown, SessionName
 from services.controller.work import Tools
 from services.store import leftovers
+from services.store.database import clock
 from services.store.leftovers import Garbage, Leftover
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class Cleaner:
     async def clean(self) -> bool:
         """Work on what is due; True if there may be more."""
         async with self._tools.database.read() as reader:
-            now = await self._tools.database.now(reader)
+            now = await clock(reader.connection)
             left = await leftovers.due_leftovers(reader, now, AT_ONCE)
             garbage = await leftovers.due_garbage(reader, now, AT_ONCE)
         await asyncio.gather(*map(self._remove_session, left), *map(self._remove_save, garbage))
