@@ -20,6 +20,9 @@ from services.store.database import Database
 from services.store.tables import metadata
 from tests import needs, postgres
 from tests.postgres import Cluster
+from tests.server import server
+
+__all__ = ["server"]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
