@@ -106,6 +106,7 @@ class Database:
         """
         async with self._turn(), self._connected(begin="IMMEDIATE") as connection, connection.begin() as begun:
             self.counters.begin()
+            await _begin_now(connection)
             transaction = Transaction(connection, self.statements, now=await clock(connection))
             yield transaction
             await _uninterrupted(self._commit(begun, transaction))
@@ -160,6 +161,9 @@ class Database:
         try:
             with failures.while_working():
                 yield await plain.execution_options(**options)
+        except (asyncio.CancelledError, GeneratorExit):
+            await _uninterrupted(plain.invalidate())  # a BEGIN that was cut off halfway would meet the connection's next user
+            raise
         finally:
             await _uninterrupted(plain.close())
 
@@ -174,10 +178,9 @@ class Database:
 
 
 async def clock(connection: AsyncConnection) -> datetime:
-    """The database's own clock: SQLite's is this machine's."""
+    """The database's own clock, by which every decision about time is made: SQLite's is this machine's."""
     if connection.dialect.name == "sqlite":
         return datetime.now(UTC)
-    await _begin_now(connection)
     driver: Any = (await connection.get_raw_connection()).driver_connection
     moment: datetime = await driver.fetchval("SELECT clock_timestamp()")
     return moment.astimezone(UTC)

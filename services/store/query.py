@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, Select, bindparam
@@ -15,7 +15,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import Boolean
 
 from services.store.counting import Counters
-from services.store.types import SQLITE_FORMAT
+from services.store.types import stored_time
 
 Row = Sequence[Any]
 _DIALECTS: dict[str, Callable[[], Dialect]] = {"postgresql": asyncpg.dialect, "sqlite": aiosqlite.dialect}
@@ -77,11 +77,12 @@ class Statements:
         compiled = self._compile(query, connection.dialect)
         self._counters.statement(compiled.text)
         values = {**compiled.constants, **params}
+        given = [_given(values[name], connection.dialect.name) for name in compiled.names]
         raw = await connection.get_raw_connection()
         driver: Any = raw.driver_connection
         if connection.dialect.name == "postgresql":
-            return list(await driver.fetch(compiled.text, *(values[name] for name in compiled.names)))
-        return list(await driver.execute_fetchall(compiled.text, tuple(_sqlite(values[name]) for name in compiled.names)))
+            return list(await driver.fetch(compiled.text, *given))
+        return list(await driver.execute_fetchall(compiled.text, given))
 
     def _compile(self, query: Query, dialect: Dialect) -> _Compiled:
         known = self._compiled.get(id(query))
@@ -91,15 +92,17 @@ class Statements:
 
 
 def _compile(select: Select[Any], dialect_name: str) -> _Compiled:
-    dialect = _DIALECTS[dialect_name]()
-    compiled = select.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-    constants = {name: value for name, value in compiled.params.items() if value is not None}
-    return _Compiled(str(compiled), tuple(compiled.positiontup or ()), constants)
+    compiled = select.compile(dialect=_DIALECTS[dialect_name]())
+    required = {bind.key for bind in compiled.binds.values() if bind.required}
+    written_out = compiled.construct_expanded_state(dict.fromkeys(required))  # lists of constants become parameters
+    constants = {name: value for name, value in written_out.parameters.items() if name not in required}
+    return _Compiled(written_out.statement, tuple(written_out.positiontup or ()), constants)
 
 
-def _sqlite(value: Any) -> Any:
+def _given(value: Any, dialect_name: str) -> Any:
+    """A parameter as the raw driver takes it."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime(SQLITE_FORMAT)
-    if isinstance(value, list | tuple):
+        return stored_time(value, dialect_name)
+    if isinstance(value, list | tuple) and dialect_name == "sqlite":
         return json.dumps(value)
     return value

@@ -1,9 +1,9 @@
 """Column types that mean the same on SQLite and PostgreSQL."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import JSON, DateTime, Dialect, String, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
@@ -26,15 +26,18 @@ class UtcTime(TypeDecorator[datetime]):
         return dialect.type_descriptor(String(27))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a time without a zone")
-        value = value.astimezone(UTC)
-        return value if dialect.name == "postgresql" else value.strftime(SQLITE_FORMAT)
+        return value if value is None else stored_time(value, dialect.name)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         return utc_time(value)
+
+
+def stored_time(value: datetime, dialect_name: str) -> Any:
+    """What a raw driver takes for an instant. Raises ValueError for a naive one."""
+    if value.tzinfo is None:
+        raise ValueError("a time without a zone")
+    utc = value.astimezone(UTC)
+    return utc if dialect_name == "postgresql" else utc.strftime(SQLITE_FORMAT)
 
 
 def utc_time(value: Any) -> datetime | None:
@@ -46,10 +49,17 @@ def utc_time(value: Any) -> datetime | None:
     return value.astimezone(UTC)  # type: ignore[no-any-return]  # asyncpg gives an aware datetime
 
 
+def instant(value: Any) -> datetime:
+    """The same for a column that is never null."""
+    moment = utc_time(value)
+    assert moment is not None
+    return moment
+
+
 def json_value(value: Any) -> Any:
-    """The value of a `Json` column as a raw driver gives it (text on both)."""
-    return json.loads(value) if isinstance(value, str) else value
+    """The value of a `Json` column (a list or an object) as a raw driver gives it: text on SQLite, itself on PostgreSQL."""
+    return orjson.loads(value) if isinstance(value, str) else value
 
 
-Json = JSON().with_variant(JSONB(), "postgresql")
-"""Structured values that no query looks into."""
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+"""Structured values that no query looks into. None is SQL's null, not JSON's."""
