@@ -19,7 +19,7 @@ from schema.fields import attribute, exactly, node_id
 from schema.policies import Mark
 from schema.types.checkpoint import Checkpoint
 from schema.types.operation import Operation
-from schema.types.people import AccessToken, Member
+from schema.types.people import Member, Token
 from schema.types.studio import Studio
 from schema.types.workspace import Workspace
 
@@ -66,7 +66,7 @@ class CheckpointPayload:
 class CreateTokenPayload:
     """B94."""
 
-    token: AccessToken = strawberry.field(description="What is known of it.")
+    token: Token = strawberry.field(description="What is known of it.")
     secret: str = strawberry.field(description="What to send as bearer. It is shown here, this once, and kept nowhere.")
 
     is_type_of = exactly(payloads.CreateTokenPayloadRow)
@@ -76,7 +76,7 @@ class CreateTokenPayload:
 class RevokeTokenPayload:
     """B94."""
 
-    token: AccessToken = strawberry.field(description="What is known of it.")
+    token: Token = strawberry.field(description="What is known of it.")
 
     is_type_of = exactly(payloads.RevokeTokenPayloadRow)
 

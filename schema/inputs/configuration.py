@@ -1,7 +1,7 @@
 """The configuration of sessions, as it is given."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import strawberry
 
@@ -9,6 +9,15 @@ from services.errors import InvalidInput, Problem
 from services.studios.inputs import UNSET, Configuration, Maybe, Variable
 
 T = TypeVar("T")
+C = TypeVar("C", covariant=True)
+
+
+class Some(Protocol[C]):
+    """What stands in a field of an input that is not absent: `strawberry.Some`, read only."""
+
+    @property
+    def value(self) -> C: ...
+
 
 CPU = "CPU cores; 0 = the compute environment's default."
 MEMORY = "Memory in MiB; 0 = the compute environment's default."
@@ -47,17 +56,17 @@ def configuration(source: Any) -> Configuration:
     )
 
 
-def some(maybe: strawberry.Some[T] | None) -> Maybe[T]:
+def some(maybe: Some[T] | None) -> Maybe[T]:
     """Absent or a value, null among them."""
     return UNSET if maybe is None else maybe.value
 
 
-def not_null(maybe: strawberry.Some[T | None] | None) -> Maybe[T]:
+def not_null(maybe: Some[T | None] | None) -> Maybe[T]:
     """Absent or a value; `refuse_nulls` comes first."""
     return UNSET if maybe is None or maybe.value is None else maybe.value
 
 
-def refuse_nulls(fields: Mapping[str, strawberry.Some[Any] | None]) -> None:
+def refuse_nulls(fields: Mapping[str, Some[Any] | None]) -> None:
     """Raise InvalidInput for every field, by its name in the API, that was given as null and cannot be."""
     message = "It cannot be null. Leave it out to keep what is there, or give a value."
     problems = [Problem((name,), "NULL", message) for name, maybe in fields.items() if maybe is not None and maybe.value is None]

@@ -32,7 +32,7 @@ class RevokeTokenInput:
     idempotency_key: str | None = idempotency_key()
 
     def target(self) -> str:
-        return decode(self.token_id, "AccessToken", "tokenId")
+        return decode(self.token_id, "Token", "tokenId")
 
 
 @strawberry.input(description="A user to make a member of a workspace.")

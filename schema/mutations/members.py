@@ -2,10 +2,9 @@
 
 import strawberry
 
-from resolvers import mutations, payloads
-from schema.fields import Info, field
+from resolvers import payloads
 from schema.inputs.people import AddMemberInput, RemoveMemberInput, UpdateMemberInput
-from schema.mutations.argument import Given
+from schema.mutations.command import mutation
 from schema.results import MemberResult, RemoveMemberResult
 from services.access import Permission
 
@@ -14,29 +13,24 @@ from services.access import Permission
 class MemberMutations:
     """Each is one command of `services.members`."""
 
-    @field("Make a user of this installation a member of a workspace.", Permission.MEMBER_MANAGE)
-    async def add_member(self, info: Info, given: Given[AddMemberInput]) -> MemberResult:
-        context = info.context
-        return await mutations.answer(
-            context,
-            lambda: context.services.members.add(context.viewer, given.target(), given.user_name, given.role, given.idempotency_key),
-            payloads.member,
-        )
-
-    @field("Give a member another role. The last OWNER keeps theirs.", Permission.MEMBER_MANAGE)
-    async def update_member(self, info: Info, given: Given[UpdateMemberInput]) -> MemberResult:
-        context = info.context
-        return await mutations.answer(
-            context,
-            lambda: context.services.members.update(context.viewer, given.target(), given.role, given.idempotency_key),
-            payloads.member,
-        )
-
-    @field("End a membership; what the user has open in the workspace ends at once. The last OWNER stays.", Permission.MEMBER_MANAGE)
-    async def remove_member(self, info: Info, given: Given[RemoveMemberInput]) -> RemoveMemberResult:
-        context = info.context
-        return await mutations.answer(
-            context,
-            lambda: context.services.members.remove(context.viewer, given.target(), given.idempotency_key),
-            payloads.removed_member,
-        )
+    add_member: MemberResult = mutation(
+        "Make a user of this installation a member of a workspace.",
+        Permission.MEMBER_MANAGE,
+        AddMemberInput,
+        lambda services, viewer, given: services.members.add(viewer, given.target(), given.user_name, given.role, given.idempotency_key),
+        payloads.member,
+    )
+    update_member: MemberResult = mutation(
+        "Give a member another role. The last OWNER keeps theirs.",
+        Permission.MEMBER_MANAGE,
+        UpdateMemberInput,
+        lambda services, viewer, given: services.members.update(viewer, given.target(), given.role, given.idempotency_key),
+        payloads.member,
+    )
+    remove_member: RemoveMemberResult = mutation(
+        "End a membership; what the user has open in the workspace ends at once. The last OWNER stays.",
+        Permission.MEMBER_MANAGE,
+        RemoveMemberInput,
+        lambda services, viewer, given: services.members.remove(viewer, given.target(), given.idempotency_key),
+        payloads.removed_member,
+    )

@@ -2,8 +2,8 @@
 
 import strawberry
 
-from resolvers import mutations, payloads
-from schema.fields import Info, field
+from resolvers import payloads
+from resolvers.mutations import within
 from schema.inputs.studios import (
     CreateStudioInput,
     RenameCheckpointInput,
@@ -12,68 +12,75 @@ from schema.inputs.studios import (
     StudioActionInput,
     UpdateStudioInput,
 )
-from schema.mutations.argument import Given
+from schema.mutations.command import mutation
 from schema.results import CheckpointResult, ConnectStudioResult, DeleteStudioResult, StudioResult
 from services.access import Permission
 
 
 @strawberry.type
 class StudioMutations:
-    """Each is one command of `services.studios`."""
+    """Each is one command of `services.studios`, or of `services.connect_codes`."""
 
-    @field("Add a Studio, and start it unless `autoStart` is false.", Permission.STUDIO_CREATE)
-    async def create_studio(self, info: Info, given: Given[CreateStudioInput]) -> StudioResult:
-        context = info.context
-        return await mutations.answer(context, lambda: context.services.studios.create(context.viewer, given.command()), payloads.studio)
-
-    @field("Start a session of a Studio that has ended. If it runs already, or is on its way, nothing changes.", Permission.STUDIO_START)
-    async def start_studio(self, info: Info, given: Given[StartStudioInput]) -> StudioResult:
-        context = info.context
-        return await mutations.answer(
-            context,
-            lambda: mutations.within("overrides", context.services.studios.start(context.viewer, given.command())),
-            payloads.studio,
-        )
-
-    @field(
-        "Stop a running Studio: its session is saved as a checkpoint, and nothing stays in use. Cancels a build.", Permission.STUDIO_STOP
+    create_studio: StudioResult = mutation(
+        "Add a Studio, and start it unless `autoStart` is false.",
+        Permission.STUDIO_CREATE,
+        CreateStudioInput,
+        lambda services, viewer, given: services.studios.create(viewer, given.command()),
+        payloads.studio,
     )
-    async def stop_studio(self, info: Info, given: Given[StopStudioInput]) -> StudioResult:
-        context = info.context
-        return await mutations.answer(context, lambda: context.services.studios.stop(context.viewer, given.command()), payloads.studio)
-
-    @field("Edit a Studio that has ended.", Permission.STUDIO_EDIT)
-    async def update_studio(self, info: Info, given: Given[UpdateStudioInput]) -> StudioResult:
-        context = info.context
-        return await mutations.answer(context, lambda: context.services.studios.update(context.viewer, given.command()), payloads.studio)
-
-    @field("Delete a Studio that has ended, at once and for ever. Checkpoints that others need stay.", Permission.STUDIO_DELETE)
-    async def delete_studio(self, info: Info, given: Given[StudioActionInput]) -> DeleteStudioResult:
-        context = info.context
-        return await mutations.answer(
-            context, lambda: context.services.studios.delete(context.viewer, given.command()), payloads.deleted_studio
-        )
-
-    @field("An address that lets the viewer into the running session, once, within 60 seconds.", Permission.STUDIO_CONNECT)
-    async def connect_studio(self, info: Info, given: Given[StudioActionInput]) -> ConnectStudioResult:
-        context = info.context
-        return await mutations.answer(
-            context, lambda: context.services.connect_codes.issue(context.viewer, given.command().studio_id), payloads.connection
-        )
-
-    @field("Mark a Studio with the viewer's star.", Permission.STUDIO_STAR)
-    async def star_studio(self, info: Info, given: Given[StudioActionInput]) -> StudioResult:
-        context = info.context
-        return await mutations.answer(context, lambda: context.services.studios.star(context.viewer, given.command()), payloads.studio)
-
-    @field("Take the viewer's star from a Studio.", Permission.STUDIO_STAR)
-    async def unstar_studio(self, info: Info, given: Given[StudioActionInput]) -> StudioResult:
-        context = info.context
-        return await mutations.answer(context, lambda: context.services.studios.unstar(context.viewer, given.command()), payloads.studio)
-
-    @field("Give a checkpoint another name.", Permission.CHECKPOINT_EDIT)
-    async def rename_checkpoint(self, info: Info, given: Given[RenameCheckpointInput]) -> CheckpointResult:
-        context = info.context
-        return await mutations.answer(
-            context, lambda: context.services.checkpoints.rename(context.viewer, given.command()), payloads.checkpoint
-        )
+    start_studio: StudioResult = mutation(
+        "Start a session of a Studio that has ended. If it runs already, or is on its way, nothing changes.",
+        Permission.STUDIO_START,
+        StartStudioInput,
+        lambda services, viewer, given: within("overrides", services.studios.start(viewer, given.command())),
+        payloads.studio,
+    )
+    stop_studio: StudioResult = mutation(
+        "Stop a running Studio: its session is saved as a checkpoint, and nothing stays in use. Cancels a build.",
+        Permission.STUDIO_STOP,
+        StopStudioInput,
+        lambda services, viewer, given: services.studios.stop(viewer, given.command()),
+        payloads.studio,
+    )
+    update_studio: StudioResult = mutation(
+        "Edit a Studio that has ended.",
+        Permission.STUDIO_EDIT,
+        UpdateStudioInput,
+        lambda services, viewer, given: services.studios.update(viewer, given.command()),
+        payloads.studio,
+    )
+    delete_studio: DeleteStudioResult = mutation(
+        "Delete a Studio that has ended, at once and for ever. Checkpoints that others need stay.",
+        Permission.STUDIO_DELETE,
+        StudioActionInput,
+        lambda services, viewer, given: services.studios.delete(viewer, given.command()),
+        payloads.deleted_studio,
+    )
+    connect_studio: ConnectStudioResult = mutation(
+        "An address that lets the viewer into the running session, once, within 60 seconds.",
+        Permission.STUDIO_CONNECT,
+        StudioActionInput,
+        lambda services, viewer, given: services.connect_codes.issue(viewer, given.command().studio_id),
+        payloads.connection,
+    )
+    star_studio: StudioResult = mutation(
+        "Mark a Studio with the viewer's star.",
+        Permission.STUDIO_STAR,
+        StudioActionInput,
+        lambda services, viewer, given: services.studios.star(viewer, given.command()),
+        payloads.studio,
+    )
+    unstar_studio: StudioResult = mutation(
+        "Take the viewer's star from a Studio.",
+        Permission.STUDIO_STAR,
+        StudioActionInput,
+        lambda services, viewer, given: services.studios.unstar(viewer, given.command()),
+        payloads.studio,
+    )
+    rename_checkpoint: CheckpointResult = mutation(
+        "Give a checkpoint another name.",
+        Permission.CHECKPOINT_EDIT,
+        RenameCheckpointInput,
+        lambda services, viewer, given: services.checkpoints.rename(viewer, given.command()),
+        payloads.checkpoint,
+    )
