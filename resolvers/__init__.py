@@ -1,1 +1,1 @@
-"""The work of one request: context, permissions, pagination. Takes a Context, returns domain objects; knows no GraphQL."""
+"""The work of one request: context, batched loads, pages. Takes a Context, returns rows; knows neither GraphQL nor SQL."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class DomainError(Exception):
@@ -18,6 +18,28 @@ class DomainError(Exception):
         super().__init__(message)
         self.message = message
         self.field = list(field) if field else None
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """What goes with the message where it becomes a GraphQL error (queries; mutations have typed errors)."""
+        return {"code": self.code}
+
+
+class BadArgument(DomainError):
+    """An argument of a query that cannot be used. `column` is the place in its text, from 1; `suggestions` are what may be meant.
+
+    Each has its own code: BAD_CURSOR, OUT_OF_RANGE, ...
+    """
+
+    def __init__(
+        self, argument: str, code: str, message: str, *, column: int | None = None, suggestions: Sequence[str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self._extensions = {"code": code, "argument": argument, "column": column, "suggestions": suggestions}
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        return {key: value for key, value in self._extensions.items() if value is not None}
 
 
 class NotFound(DomainError):

@@ -102,3 +102,10 @@ class ConnectionErrorCode(StrEnum):
     TOOL_UNREACHABLE = "TOOL_UNREACHABLE"
     REPLACED_BY_OTHER_USER = "REPLACED_BY_OTHER_USER"
     PROXY_RESTARTED = "PROXY_RESTARTED"
+
+
+class ComputeKind(StrEnum):
+    """How a compute environment runs sessions; the values are those of `computeenvironment.kind`."""
+
+    PROCESS = "process"
+    DOCKER = "docker"

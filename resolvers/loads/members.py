@@ -1,0 +1,17 @@
+"""Who belongs to which workspace."""
+
+from collections.abc import Sequence
+
+from resolvers.batches import Reading
+from resolvers.loads.loading import list_each, page_each, total_each
+from services.rows.places import MemberRow
+from services.store.reads import people as reads
+
+of_users = list_each(reads.memberships)
+pages = page_each(reads.member_pages, "members", str, lambda row: row.user_name, lambda row: row.user_id)
+total = total_each(reads.member_count)
+
+
+async def by_id(reading: Reading, keys: Sequence[tuple[str, str]], _arguments: None) -> list[MemberRow | None]:
+    """The members with these (workspace id, user id); None where there is none, or the viewer is no member."""
+    return [await reads.member(reading.reader, reading.viewer.user_id, *key) for key in keys]

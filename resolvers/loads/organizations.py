@@ -1,0 +1,7 @@
+"""Organisations."""
+
+from resolvers.loads.loading import one_each
+from services.store.reads import places as reads
+
+by_id = one_each(reads.organizations)
+by_slug = one_each(reads.organizations_by_slug)

@@ -1,0 +1,97 @@
+"""Keyset pages: how many, after which place, and what comes back. A cursor holds the sort value and the id of its row."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self, TypeVar
+
+from services.errors import BadArgument
+from services.rows.page import Edge, Page, PageInfo
+
+DEFAULT_FIRST = 20
+MAX_FIRST = 100
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PageArguments:
+    """How many, and after what; hashable, so that the same page of many parents is one batch."""
+
+    first: int
+    after: str | None
+
+
+def page_arguments(first: int | None, after: str | None) -> PageArguments:
+    """Raises BadArgument for a `first` beyond 1 to 100. Whatever is false as `after` means the start."""
+    if first is None:
+        first = DEFAULT_FIRST
+    if not 1 <= first <= MAX_FIRST:
+        raise BadArgument("first", "OUT_OF_RANGE", f"`first` is 1 to {MAX_FIRST}; use `after` to read on.")
+    return PageArguments(first, after or None)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A row's place: the order it was read in, its sort value, its id. Values are text, whole numbers and times."""
+
+    order: str
+    value: Any
+    id: str
+
+    def encode(self) -> str:
+        value = {"t": self.value.isoformat()} if isinstance(self.value, datetime) else self.value
+        text = json.dumps(["k1", self.order, value, self.id], separators=(",", ":"))
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str, order: str, kind: type) -> Self:
+        """Raises BadArgument unless `text` is a cursor of this order, whose value is of `kind`."""
+        try:
+            raw = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            tag, found, value, row_id = raw
+            if kind is datetime:
+                value = _aware(value["t"])
+            if tag != "k1" or found != order or type(value) is not kind or not isinstance(row_id, str):
+                raise ValueError(tag)
+        except (ValueError, TypeError, KeyError, RecursionError, binascii.Error) as error:
+            raise bad_cursor() from error
+        if "\0" in f"{value}{row_id}" or (not f"{value}{row_id}".isascii() and not _encodable(f"{value}{row_id}")):
+            raise bad_cursor()
+        return cls(order, value, row_id)
+
+
+def _aware(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def bad_cursor() -> BadArgument:
+    """The one error for every text that is no cursor of the list it is given to."""
+    message = "This is not a cursor of this list. Use a cursor as it was given, with the same order, or none to begin at the start."
+    return BadArgument("after", "BAD_CURSOR", message)
+
+
+def make_page(rows: Sequence[T], key: Callable[[T], Any], arguments: PageArguments, scope: Any) -> Page[T]:
+    """A page from up to `first` + 1 rows: the one more only tells that there is more."""
+    nodes = list(rows[: arguments.first])
+    edges = [Edge(node, key(node)) for node in nodes]
+    info = PageInfo(
+        has_next_page=len(rows) > arguments.first,
+        has_previous_page=arguments.after is not None,
+        start_cursor=edges[0].cursor if edges else None,
+        end_cursor=edges[-1].cursor if edges else None,
+    )
+    return Page(nodes, edges, info, scope)

@@ -1,0 +1,45 @@
+"""Studios outside of fields: after a mutation, for an event, and what the viewer may do with one."""
+
+from collections.abc import Sequence
+
+from resolvers.context import Context
+from services import access
+from services.access import Permission
+from services.lifecycle import ACTIONS, Action, status_refusal
+from services.rows.selection import StudioFilter
+from services.rows.studio import AvailableActionRow, StudioRow
+from services.statuses import StudioStatus
+from services.store.reads import studio_lists, studios
+
+
+async def studios_by_ids(context: Context, ids: Sequence[str]) -> list[StudioRow | None]:
+    """The Studios as they are now, in the order of `ids`; None for what is absent or not visible to the viewer (B92)."""
+    async with context.services.database.read() as reader:
+        found = await studios.by_ids(reader, context.viewer.user_id, list(ids))
+    return [found.get(studio_id) for studio_id in ids]
+
+
+async def matching_studios(context: Context, workspace_id: str, ids: Sequence[str], wanted: StudioFilter) -> dict[str, StudioRow]:
+    """Those of `ids` in the workspace that match the filter and that the viewer may see, by id."""
+    async with context.services.database.read() as reader:
+        return await studio_lists.matching(reader, context.viewer.user_id, workspace_id, ids, wanted)
+
+
+def available_actions(studio: StudioRow, context: Context) -> list[AvailableActionRow]:
+    """Every action, with why the viewer may not take it now, if so (B6)."""
+    return [_available(action, studio, context) for action in ACTIONS]
+
+
+def _available(action: Action, studio: StudioRow, context: Context) -> AvailableActionRow:
+    missing = access.refusal(ACTIONS[action].permission, studio.viewer_role, context.viewer.scopes)
+    reason = missing or status_refusal(studio.status, action)
+    return AvailableActionRow(action, reason is None, reason)
+
+
+def url(studio: StudioRow, context: Context) -> str | None:
+    """The address of the running session, for a viewer who may open it."""
+    if studio.status is not StudioStatus.RUNNING:
+        return None
+    if access.refusal(Permission.STUDIO_CONNECT, studio.viewer_role, context.viewer.scopes):
+        return None
+    return context.services.addresses.session_url(studio.public_id)

@@ -1,0 +1,151 @@
+"""The kinds of fields there are (DESIGN 6). Everything below a root field is one of these:
+
+- a plain attribute of the row (`strawberry.field(description=...)`), or one worked out of the row alone (`derived`, `node_id`);
+- one worked out of the row and the context without waiting (`computed`);
+- one that is loaded for all objects of a level at once (`batched`, `paged`).
+"""
+
+from collections.abc import Callable, Hashable
+from typing import Annotated, Any, TypeAlias
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from resolvers.batches import Load
+from resolvers.context import Context
+from resolvers.pagination import DEFAULT_FIRST, MAX_FIRST, page_arguments
+from resolvers.rights import missing_scope
+from schema.ids import encode
+from schema.policies import Mark, Policy, described, metadata
+from schema.scalars import Cursor
+from services.access import Permission
+
+Info: TypeAlias = strawberry.Info[Context, None]
+First = Annotated[int | None, strawberry.argument(description=f"How many at most: 1 to {MAX_FIRST}; {DEFAULT_FIRST} if it is not given.")]
+After = Annotated[Cursor | None, strawberry.argument(description="Go on after the edge that has this cursor.")]
+
+
+class Derived(StrawberryField):
+    """A field worked out of its row by a pure function; as cheap as an attribute, since it needs no `info`."""
+
+    derive: Callable[[Any], Any]
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
+        return self.derive(source)
+
+    def __copy__(self) -> "Derived":
+        copied: Derived = super().__copy__()
+        copied.derive = self.derive
+        return copied
+
+
+def derived(derive: Callable[[Any], Any], description: str, *, name: str | None = None, marks: tuple[Mark, ...] = ()) -> Any:
+    """A field that is a pure function of its row."""
+    field = Derived(graphql_name=name, description=described(description, marks), metadata=metadata(None, marks))
+    field.derive = derive
+    return field
+
+
+def node_id(type_name: str, description: str = "Its id, the same everywhere and for ever.", *, attribute: str = "id") -> Any:
+    """The global id of the `type_name` whose row id is in the row's `attribute`."""
+    return derived(lambda row: encode(type_name, getattr(row, attribute)), description)
+
+
+def optional_id(type_name: str, attribute: str, description: str) -> Any:
+    """The same where the attribute may be null."""
+
+    def derive(row: Any) -> str | None:
+        row_id = getattr(row, attribute)
+        return None if row_id is None else encode(type_name, row_id)
+
+    return derived(derive, description)
+
+
+def computed(compute: Callable[[Any, Context], Any], description: str, *, marks: tuple[Mark, ...]) -> Any:
+    """A field that is a function of its row and the context; no waiting, no reading."""
+
+    def resolve(root: Any, info: Info) -> Any:
+        return compute(root, info.context)
+
+    return _field(resolve, description, None, marks)
+
+
+def attribute(description: str, *, name: str | None = None, marks: tuple[Mark, ...] = ()) -> Any:
+    """A plain attribute of the row."""
+    return strawberry.field(name=name, description=described(description, marks), metadata=metadata(None, marks))
+
+
+def batched(
+    load: Load,
+    description: str,
+    *,
+    of: str | None = None,
+    pick: Callable[[Any], Any] | None = None,
+    absent: Callable[[], Any] | None = None,
+    requires: Policy = Permission.WORKSPACE_READ,
+    marks: tuple[Mark, ...] = (),
+) -> Any:
+    """A field that `load` gives for all objects of a level at once.
+
+    `of` names the row's attribute that is handed to `load` (null there = what `absent` makes, or null); without it, the row is. All
+    fields with the same `load` share a batch, and `pick` takes a field's part of what was loaded.
+    """
+
+    def resolve(root: Any, info: Info) -> Any:
+        check(info.context, requires)
+        key = root if of is None else getattr(root, of)
+        if key is None:
+            return absent() if absent else None
+        return info.context.batches.load(load, key, None, pick)
+
+    return _field(resolve, description, requires, marks)
+
+
+def paged(
+    load: Load,
+    description: str,
+    *,
+    of: str = "id",
+    requires: Policy = Permission.WORKSPACE_READ,
+    marks: tuple[Mark, ...] = (),
+) -> Any:
+    """A connection without arguments of its own; `load` gets the row's attribute `of`, and `PageArguments`."""
+
+    def resolve(root: Any, info: Info, first: First = DEFAULT_FIRST, after: After = strawberry.UNSET) -> Any:
+        check(info.context, requires)
+        return info.context.batches.load(load, getattr(root, of), page_arguments(first, after))
+
+    return _field(resolve, description, requires, marks)
+
+
+def load_for(info: Info, requires: Policy, load: Load, parent: Any, arguments: Hashable = None) -> Any:
+    """The body of a field with arguments of its own: checks the right, then joins the batch."""
+    check(info.context, requires)
+    return info.context.batches.load(load, parent, arguments)
+
+
+def field(description: str, requires: Policy, *, marks: tuple[Mark, ...] = ()) -> Callable[[Callable[..., Any]], Any]:
+    """The decorator of a field with arguments of its own."""
+    decorator: Callable[[Callable[..., Any]], Any] = strawberry.field(
+        description=described(description, marks), metadata=metadata(requires, marks)
+    )
+    return decorator
+
+
+def check(context: Context, requires: Policy) -> None:
+    """Raise Forbidden if the token's scopes exclude what the field requires."""
+    if isinstance(requires, Permission) and requires not in context.rights:
+        raise missing_scope(requires)
+
+
+def _field(resolve: Callable[..., Any], description: str, requires: Policy | None, marks: tuple[Mark, ...]) -> Any:
+    return strawberry.field(resolver=resolve, description=described(description, marks), metadata=metadata(requires, marks))
+
+
+def exactly(row: type) -> Any:
+    """`is_type_of` for a type that is shown from rows of this very class."""
+
+    def is_type_of(value: Any, _info: Any = None) -> bool:
+        return type(value) is row
+
+    return is_type_of

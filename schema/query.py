@@ -1,0 +1,159 @@
+"""What can be asked. Every field says by `requires` what a token needs; what a viewer may not see is null, like what is absent (B92)."""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from types import MappingProxyType
+from typing import Annotated
+
+import strawberry
+
+from resolvers.batches import Load
+from resolvers.loads import (
+    checkpoints,
+    compute_environments,
+    operations,
+    organizations,
+    sessions,
+    studios,
+    templates,
+    users,
+    workspaces,
+)
+from schema.fields import Info, field, load_for
+from schema.ids import BadId, GlobalId, decode, parse
+from schema.policies import AUTHENTICATED, Mark
+from schema.types.compute import ComputeEnvironment, Template
+from schema.types.node import Node
+from schema.types.operation import Operation
+from schema.types.people import User
+from schema.types.server import AS_ITS_USER, ServerInfo, ServerInfoRow
+from schema.types.session import Session
+from schema.types.studio import Studio
+from schema.types.workspace import Organization, Workspace
+from services.access import Permission
+from services.errors import BadArgument
+from services.names import name_key
+from services.statuses import ComputeKind
+from services.studios import validation
+
+READ = Permission.WORKSPACE_READ
+MAX_NODES = 100
+
+NODES: Mapping[str, Load] = MappingProxyType(
+    {
+        "User": users.visible,
+        "Organization": organizations.by_id,
+        "Workspace": workspaces.by_id,
+        "Studio": studios.by_id,
+        "Session": sessions.by_id,
+        "Checkpoint": checkpoints.by_id,
+        "Template": templates.by_id,
+        "ComputeEnvironment": compute_environments.by_id,
+        "Operation": operations.by_id,
+    }
+)
+"""How each type is found by its id."""
+
+
+@strawberry.input(one_of=True, description="Which organisation: by id or by slug.")
+class OrganizationBy:
+    """One of the two."""
+
+    id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="Its id.")
+    slug: str | None = strawberry.field(default=strawberry.UNSET, description="Its short name.")
+
+
+@strawberry.input(one_of=True, description="Which workspace: by id or by slug.")
+class WorkspaceBy:
+    """One of the two."""
+
+    id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="Its id.")
+    slug: str | None = strawberry.field(default=strawberry.UNSET, description="Its short name.")
+
+
+NodeId = Annotated[strawberry.ID, strawberry.argument(description="The id of anything.")]
+NodeIds = Annotated[list[strawberry.ID], strawberry.argument(description=f"The ids of anything, at most {MAX_NODES}.")]
+WhichOrganization = Annotated[OrganizationBy, strawberry.argument(description="Which organisation.")]
+WhichWorkspace = Annotated[WorkspaceBy, strawberry.argument(description="Which workspace.")]
+StudioId = Annotated[strawberry.ID, strawberry.argument(description="The id of a Studio.")]
+WorkspaceId = Annotated[strawberry.ID, strawberry.argument(description="The id of a workspace.")]
+OperationId = Annotated[strawberry.ID, strawberry.argument(description="The id of an operation.")]
+StudioName = Annotated[str, strawberry.argument(description="The name to look for; compared without regard to case.")]
+
+
+@strawberry.type(description="What can be asked.")
+class Query:
+    """The roots of all reading."""
+
+    @field("Who the access token belongs to.", AUTHENTICATED, marks=(Mark.VIEWER,))
+    def viewer(self, info: Info) -> User:
+        return load_for(info, AUTHENTICATED, users.by_id, info.context.viewer.user_id)
+
+    @field("Anything that has an id; null if the viewer sees no such thing.", READ)
+    def node(self, info: Info, id: NodeId) -> Node | None:  # noqa: A002
+        return load_for(info, READ, *_node(id, "id"))
+
+    @field("Several of them, in the order of the ids; null for what the viewer does not see.", READ)
+    def nodes(self, info: Info, ids: NodeIds) -> list[Node | None]:
+        if len(ids) > MAX_NODES:
+            raise BadArgument("ids", "OUT_OF_RANGE", f"`ids` takes at most {MAX_NODES}.")
+        return [load_for(info, READ, *_node(text, "ids")) for text in ids]
+
+    @field("An organisation; null if the viewer sees no such one.", READ)
+    def organization(self, info: Info, by: WhichOrganization) -> Organization | None:
+        if by.slug:
+            return load_for(info, READ, organizations.by_slug, by.slug)
+        return load_for(info, READ, organizations.by_id, _row_id(by.id, "Organization", "by"))
+
+    @field("A workspace; null if the viewer sees no such one.", READ)
+    def workspace(self, info: Info, by: WhichWorkspace) -> Workspace | None:
+        if by.slug:
+            return load_for(info, READ, workspaces.by_slug, by.slug)
+        return load_for(info, READ, workspaces.by_id, _row_id(by.id, "Workspace", "by"))
+
+    @field("A Studio; null if the viewer sees no such one.", READ)
+    def studio(self, info: Info, id: StudioId) -> Studio | None:  # noqa: A002
+        return load_for(info, READ, studios.by_id, _row_id(id, "Studio", "id"))
+
+    @field("Whether a Studio of this name could be created; null if the viewer sees no such workspace.", READ)
+    def studio_name_available(self, info: Info, workspace_id: WorkspaceId, name: StudioName) -> bool | None:
+        for problem in validation.name(name):
+            raise BadArgument("name", problem.code, problem.message)
+        return load_for(info, READ, workspaces.name_available, (_row_id(workspace_id, "Workspace", "workspaceId"), name_key(name)))
+
+    @field("The record of one action; null if the viewer sees no such one.", READ)
+    def operation(self, info: Info, id: OperationId) -> Operation | None:  # noqa: A002
+        return load_for(info, READ, operations.by_id, _row_id(id, "Operation", "id"))
+
+    @field("What a client should know of this server before it begins.", AUTHENTICATED)
+    async def server_info(self, info: Info) -> ServerInfo:
+        kinds = await load_for(info, AUTHENTICATED, compute_environments.kinds, None)
+        warnings = [AS_ITS_USER] if ComputeKind.PROCESS in kinds else []
+        return ServerInfoRow(version("studiograph"), kinds, info.context.services.addresses.dial_address, warnings)  # type: ignore[return-value]  # the type is shown from the row
+
+
+def _node(text: str, argument: str) -> tuple[Load, str]:
+    found = _told(argument, text)
+    load = NODES.get(found.type_name)
+    if load is None:
+        raise BadArgument(argument, "BAD_ID", "This is not an id of this server. Use ids as they were given.")
+    return load, found.row_id
+
+
+def _told(argument: str, text: str) -> GlobalId:
+    try:
+        return parse(text)
+    except BadId as error:
+        raise BadArgument(argument, error.code, error.message) from error
+
+
+def _row_id(text: str | None, type_name: str, argument: str) -> str:
+    """The row id. Raises BadArgument that says which argument is wrong."""
+    try:
+        return decode(text or "", type_name)
+    except BadId as error:
+        raise BadArgument(argument, error.code, error.message) from error
+
+
+ALL_NODES = (Template, ComputeEnvironment, Session)
+"""Nodes that no root field names by their own type."""

@@ -1,0 +1,1 @@
+"""The object types of the contract: each shows rows of one class."""

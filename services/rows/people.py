@@ -1,0 +1,64 @@
+"""Users, their tokens, and what they did."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.access import TokenScope
+from services.actor import Actor
+from services.statuses import OperationKind, OperationState, StepState
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """Somebody the viewer shares a workspace with, or the viewer."""
+
+    id: str
+    user_name: str
+    display_name: str
+    email: str | None
+    avatar_url: str | None
+    created_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """An access token of the viewer; `hint` is how its secret begins."""
+
+    id: str
+    name: str
+    scopes: list[TokenScope]
+    hint: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One step of an operation."""
+
+    name: str
+    state: StepState
+    message: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRow:
+    """The record of one action; its steps are read on demand."""
+
+    id: str
+    workspace_id: str
+    studio_id: str
+    studio_name: str
+    kind: OperationKind
+    state: OperationState
+    actor: Actor
+    error: str | None
+    deadline: datetime | None
+    created_at: datetime
+    ended_at: datetime | None
+    version: int
