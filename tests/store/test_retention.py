@@ -1,0 +1,111 @@
+"""What has served its time goes; what is still needed stays."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Table, func, insert, select, update
+
+from services.actor import Actor
+from services.events import Kind, NewEvent
+from services.ids import new_id
+from services.store import core, outbox, retention
+from services.store.database import Database
+from tests import factories
+
+DAY = timedelta(days=1)
+KEEP = timedelta(days=30)
+
+
+async def _log(database: Database, stream_id: str, ages: list[timedelta]) -> None:
+    """One event for each age, oldest first."""
+    for age in ages:
+        async with database.write() as transaction:
+            transaction.now -= age
+            event = NewEvent(Kind.STUDIO_DELETED, Actor.system("test"))
+            transaction.locked.add(stream_id)  # its lock would bring back the true time
+            await outbox.append(transaction, stream_id, [event])
+
+
+async def _stream(database: Database, stream_id: str) -> tuple[int, int, list[int]]:
+    """Horizon, head, and the seqs that are there."""
+    async with database.read() as reader:
+        row = (await reader.execute(select(core.stream.c.horizon, core.stream.c.head).where(core.stream.c.id == stream_id))).one()
+        seqs = select(core.event.c.seq).where(core.event.c.stream_id == stream_id).order_by(core.event.c.seq)
+        return row.horizon, row.head, list((await reader.execute(seqs)).scalars())
+
+
+@pytest.mark.behaviour("B83")
+async def test_old_events_go_and_the_horizon_says_so(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    old, young = await factories.create_workspace(database), await factories.create_workspace(database)
+    await _log(database, old, [40 * DAY, 39 * DAY, 38 * DAY, 31 * DAY, 31 * DAY, 29 * DAY, DAY])
+    await _log(database, young, [29 * DAY, DAY])
+    await retention.trim(database, KEEP)
+    assert await _stream(database, old) == (5, 7, [6, 7])
+    assert await _stream(database, young) == (0, 2, [1, 2])
+    await retention.trim(database, KEEP)
+    assert await _stream(database, old) == (5, 7, [6, 7])
+
+
+async def test_a_stream_may_be_trimmed_to_nothing_and_goes_on(database: Database) -> None:
+    stream_id = await factories.create_workspace(database)
+    await _log(database, stream_id, [40 * DAY, 39 * DAY])
+    await retention.trim(database, KEEP)
+    assert await _stream(database, stream_id) == (2, 2, [])
+    await _log(database, stream_id, [DAY])
+    assert await _stream(database, stream_id) == (2, 3, [3])
+
+
+async def _count(database: Database, table: Table) -> int:
+    async with database.read() as reader:
+        count: int = (await reader.execute(select(func.count()).select_from(table))).scalar_one()
+    return count
+
+
+async def _add(database: Database, table: Table, **values: Any) -> None:
+    async with database.write() as transaction:
+        await transaction.execute(insert(table).values(**values))
+
+
+async def test_answered_keys_are_kept_for_a_day(database: Database) -> None:
+    now = datetime.now(UTC)
+    for key, age in (("new", timedelta(hours=23)), ("old", timedelta(hours=25))):
+        values = {"user_id": "u", "mutation": "startStudio", "key": key, "input_hash": "h", "result": {}}
+        await _add(database, core.idempotency_key, **values, created_at=now - age)
+    await retention.trim(database, KEEP)
+    assert await _count(database, core.idempotency_key) == 1
+
+
+async def test_codes_and_logins_go_when_they_expire(database: Database) -> None:
+    world, now = await factories.create_world(database), datetime.now(UTC)
+    token = {"token_id": world.viewer.token_id}
+    for expires_at in (now - timedelta(minutes=1), now + timedelta(minutes=1)):
+        code = {"hash": new_id(), "user_id": world.user_id, "studio_id": "s", "session_number": 1, "origin": "http://x", "path": "/"}
+        await _add(database, core.connect_code, **code, **token, expires_at=expires_at)
+        await _add(database, core.login, id=new_id(), hash=new_id(), **token, created_at=now, expires_at=expires_at)
+    await retention.trim(database, KEEP)
+    assert await _count(database, core.connect_code) == 1
+    assert await _count(database, core.login) == 1
+
+
+async def test_ended_connections_go_after_a_week_and_their_silent_proxy_with_them(database: Database) -> None:
+    world, now = await factories.create_world(database), datetime.now(UTC)
+    for proxy_id, ended_at in (("silent", now - 8 * DAY), ("needed", now - 6 * DAY), ("open", None)):
+        await _add(database, core.proxy_instance, id=proxy_id, started_at=now - 9 * DAY, heartbeat_at=now - 8 * DAY)
+        connection = {"id": new_id(), "proxy_id": proxy_id, "studio_id": "s", "session_number": 1, "user_id": world.user_id}
+        await _add(database, core.connection, **connection, connected_at=now - 9 * DAY, last_active_at=now - 8 * DAY, ended_at=ended_at)
+    await retention.trim(database, KEEP)
+    async with database.read() as reader:
+        left = (await reader.execute(select(core.proxy_instance.c.id).order_by(core.proxy_instance.c.id))).scalars().all()
+    assert left == ["needed", "open"]
+    assert await _count(database, core.connection) == 2
+
+
+async def test_a_living_proxy_without_connections_stays(database: Database) -> None:
+    now = datetime.now(UTC)
+    await _add(database, core.proxy_instance, id="p", started_at=now - 9 * DAY, heartbeat_at=now - 8 * DAY)
+    async with database.write() as transaction:
+        await transaction.execute(update(core.proxy_instance).values(heartbeat_at=transaction.now))
+    await retention.trim(database, KEEP)
+    assert await _count(database, core.proxy_instance) == 1
