@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, insert
+from sqlalchemy import Table, insert, update
 
 from services.access import Role, TokenScope, Viewer
 from services.actor import Actor
@@ -245,3 +245,9 @@ async def create_operation(database: Database, world: World, studio_id: str, **g
         "version": 1,
     }
     return str((await _insert(database, core.operation, defaults, given))["id"])
+
+
+async def allow_many_users(database: Database) -> None:
+    """Switch every compute environment off: an enabled one of the process kind takes one user only."""
+    async with database.write() as transaction:
+        await transaction.execute(update(core.compute_environment).values(enabled=False))

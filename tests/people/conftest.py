@@ -3,14 +3,10 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import insert, select, update
 
 from services.commands import CommandRunner
-from services.events import Kind
-from services.ids import new_id
 from services.members import Members
 from services.people import People
-from services.store import core
 from services.store.database import Database
 from services.tokens import Tokens
 from tests import factories
@@ -20,7 +16,7 @@ from tests.factories import World
 @pytest.fixture
 async def world(database: Database) -> World:
     world = await factories.create_world(database)
-    await allow_many_users(database)
+    await factories.allow_many_users(database)
     return world
 
 
@@ -44,37 +40,3 @@ def members(database: Database, runner: CommandRunner) -> Members:
 @pytest.fixture
 def people(database: Database) -> People:
     return People(database)
-
-
-async def allow_many_users(database: Database) -> None:
-    """Disable every process compute environment."""
-    async with database.write() as transaction:
-        await transaction.execute(update(core.compute_environment).values(enabled=False))
-
-
-async def connect(database: Database, studio_id: str, user_id: str, token_id: str | None = None, session_number: int = 1) -> None:
-    """A tab of the user with the session open."""
-    proxy_id, now = new_id(), factories.BEGAN
-    async with database.write() as transaction:
-        await transaction.execute(insert(core.proxy_instance).values(id=proxy_id, started_at=now, heartbeat_at=now))
-        await transaction.execute(
-            insert(core.connection).values(
-                id=new_id(),
-                proxy_id=proxy_id,
-                studio_id=studio_id,
-                session_number=session_number,
-                user_id=user_id,
-                token_id=token_id,
-                connected_at=now,
-                last_active_at=now,
-            )
-        )
-
-
-async def logged(database: Database, stream_id: str, kind: Kind) -> list[dict[str, object]]:
-    """The payloads of one kind on a stream, in order, each with the event's user and Studio."""
-    event = core.event.c
-    statement = select(event.payload, event.user_id, event.studio_id).where(event.stream_id == stream_id, event.kind == kind.value)
-    async with database.read() as reader:
-        rows = (await reader.execute(statement.order_by(event.seq))).mappings()
-        return [{**row["payload"], "for": row["user_id"], "studio": row["studio_id"]} for row in rows]

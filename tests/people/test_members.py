@@ -17,7 +17,7 @@ from services.store import members as store
 from services.store.database import Database
 from tests import factories
 from tests.factories import World
-from tests.people.conftest import connect, logged
+from tests.people.log import connect, logged
 
 Change = Callable[[Members, Viewer, Membership], Coroutine[Any, Any, object]]
 

@@ -12,7 +12,7 @@ from services.store import members as member_store
 from services.store.database import Database
 from tests import factories
 from tests.factories import World
-from tests.people.conftest import logged
+from tests.people.log import logged
 
 
 @pytest.mark.behaviour("B90")

@@ -15,7 +15,7 @@ from services.token_rules import NewToken, TokenLimits
 from services.tokens import Tokens
 from tests import factories
 from tests.factories import World
-from tests.people.conftest import connect, logged
+from tests.people.log import connect, logged
 
 READ = frozenset({TokenScope.READ})
 ALL = frozenset(TokenScope)
