@@ -40,11 +40,11 @@ def encoded(result: ExecutionResult) -> Answer:
         return refused_answer(masked_refusal(error))
 
 
-def failed_stream(operation: OperationDefinitionNode, error: Exception) -> bytes:
-    """The last payload of a subscription that broke: the error at its root field, as GraphQL reports a failed field."""
+def stream_error(operation: OperationDefinitionNode, error: Exception) -> dict[str, Any]:
+    """What ended a subscription, at its root field: as GraphQL reports a field that failed."""
     nodes = [node for node in operation.selection_set.selections if isinstance(node, FieldNode)][:1]
     path = [(node.alias or node.name).value for node in nodes]
-    return encode({"data": None, "errors": [public_error(located_error(error, nodes, path))]})
+    return public_error(located_error(error, nodes, path))
 
 
 async def within(seconds: float, call: Callable[[], Awaitable[T] | T]) -> T:

@@ -15,8 +15,9 @@ from graphql import ExecutionResult, GraphQLSchema, OperationDefinitionNode, Ope
 from graphql.execution import Executor as CoreExecutor
 from graphql.execution import create_source_event_stream, execute_root_selection_set, execute_subscription_event
 
-from schema.answers import Answer, encoded, failed_stream, refused_answer, within
+from schema.answers import Answer, encoded, refused_answer, stream_error, within
 from schema.documents import Document, Documents
+from schema.encoding import encode
 from schema.limits import Limits
 from schema.masking import masked_refusal, public_error
 from schema.refusals import Code, Refused, refusal
@@ -93,15 +94,20 @@ class Executor:
         source: AsyncIterable[Any] | ExecutionResult = await within(self.limits.query_seconds, lambda: create_source_event_stream(core))
         if isinstance(source, ExecutionResult):
             raise Refused(Code.DENIED, [public_error(error) for error in source.errors or ()])
+        started = False
         async with AsyncExitStack() as stack:
             if hasattr(source, "aclose"):
                 stack.push_async_callback(source.aclose)
             try:
                 async for event in source:
+                    started = True
                     yield await self._event(operation, core, event)
                     await asyncio.sleep(0)  # a source that never waits must not starve the others
             except Exception as error:  # noqa: BLE001 - whatever ends a stream, its reader is told
-                yield failed_stream(core.operation, error)
+                errors = [stream_error(core.operation, error)]
+                if not started:  # a generator refuses its viewer only when it is first asked
+                    raise Refused(Code.DENIED, errors) from None
+                yield encode({"data": None, "errors": errors})
 
     async def close(self) -> None:
         """Wait for the mutations that are still running; each ends within its time limit."""

@@ -135,10 +135,11 @@ class Measurer:
         if node.selection_set is None:
             return own
         definition = self._definition(node, parent)
-        multiplier, pages = self._items(node, definition, paged)
         of = get_named_type(definition.type) if definition else None
-        below = self._selections(node.selection_set, of, pages, nesting)
-        inside = below._replace(width=0, depth=below.depth + 1, cost=1 + multiplier * below.cost)
+        items, connection = self._items(node, definition, paged)
+        below = self._selections(node.selection_set, of, connection, nesting)
+        cost = 1 + items * below.cost if connection else items * (1 + below.cost)
+        inside = below._replace(width=0, depth=below.depth + 1, cost=cost)
         if node.name.value in INTROSPECTION:
             inside = inside._replace(depth=0, introspection_depth=inside.depth, cost=self.limits.introspection_cost)
         return own.beside(inside)
@@ -147,13 +148,14 @@ class Measurer:
         return parent.fields.get(node.name.value) if isinstance(parent, GraphQLObjectType | GraphQLInterfaceType) else None
 
     def _items(self, node: FieldNode, definition: GraphQLField | None, paged: bool) -> tuple[int, bool]:
-        """How many children a field stands for, and whether a list right below it is those same children (a connection's edges)."""
+        """How many objects a field stands for, and whether they come inside it (a connection) and not as it (a list)."""
         if definition is None:
             return 1, False
+        is_list = is_list_type(get_nullable_type(definition.type))
         for name in PAGE_ARGUMENTS:
             if name in definition.args:
-                return self._page(node, definition, name), True
-        return (1 if paged or not is_list_type(get_nullable_type(definition.type)) else self.limits.assumed_list), False
+                return self._page(node, definition, name), not is_list
+        return (self.limits.assumed_list if is_list and not paged else 1), False
 
     def _page(self, node: FieldNode, definition: GraphQLField, name: str) -> int:
         given = next((argument.value for argument in node.arguments or () if argument.name.value == name), None)
