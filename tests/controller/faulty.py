@@ -1,0 +1,124 @@
+"""A compute environment for faults: it hangs, falls silent, refuses, loses things, at the test's word. What it runs is only noted down."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from services.compute.protocol import (
+    Change,
+    CheckpointMissing,
+    ComputeFailed,
+    ComputeUnknown,
+    ImageSpec,
+    LogPage,
+    Observation,
+    Presence,
+    Progress,
+    Report,
+    Saved,
+    SessionName,
+    SessionSpec,
+    Upstream,
+)
+
+
+@dataclass
+class Faulty:
+    """Each attribute is a fault that can be switched on; `calls` is what was asked of it, in order."""
+
+    kind: str = "process"
+    silent: bool = False
+    answers: bool = True
+    refuse_start: str | None = None
+    refuse_save: str | None = None
+    refuse_removal: bool = False
+    no_checkpoint: bool = False
+    hold: dict[str, asyncio.Event] = field(default_factory=dict)
+    there: dict[str, Observation] = field(default_factory=dict)
+    saves: dict[str, bool] = field(default_factory=dict)
+    specs: list[SessionSpec] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    called: asyncio.Event = field(default_factory=asyncio.Event)
+    changes: asyncio.Queue[Change] = field(default_factory=asyncio.Queue)
+
+    async def _called(self, what: str) -> None:
+        self.calls.append(what)
+        self.called.set()
+        if what in self.hold:
+            await self.hold[what].wait()
+        if self.silent:
+            raise ComputeUnknown("no answer")
+
+    def end(self, name: SessionName, code: int | None = 0, *, out_of_memory: bool = False) -> None:
+        """The session's main process ends by itself."""
+        self.there[str(name)] = Observation(Presence.EXITED, code, out_of_memory)
+        self.changes.put_nowait(Change(name, "exited"))
+
+    def lose(self, name: SessionName) -> None:
+        """Somebody removes the session's resources from outside."""
+        del self.there[str(name)]
+        self.changes.put_nowait(Change(name, "removed"))
+
+    async def check(self) -> Report:
+        await self._called("check")
+        return Report(8, 16384, 0)
+
+    async def ensure_image(self, image: ImageSpec, progress: Progress) -> None:
+        await self._called("image")
+
+    async def ensure_session(self, spec: SessionSpec, progress: Progress) -> None:
+        await self._called("session")
+        if self.refuse_start:
+            raise ComputeFailed(self.refuse_start)
+        if self.no_checkpoint and spec.base:
+            raise CheckpointMissing("The archive is not there.")
+        if str(spec.name) not in self.there:
+            self.specs.append(spec)
+            self.there[str(spec.name)] = Observation(Presence.RUNNING)
+
+    async def probe(self, name: SessionName, port: int, ready_path: str) -> Upstream | None:
+        await self._called("probe")
+        return Upstream(unix="/nowhere") if self.answers else None
+
+    async def observe(self, name: SessionName) -> Observation:
+        await self._called("observe")
+        return self.there.get(str(name), Observation(Presence.ABSENT))
+
+    async def stop(self, name: SessionName, grace: timedelta) -> None:
+        await self._called("stop")
+        if str(name) in self.there and self.there[str(name)].presence is Presence.RUNNING:
+            self.there[str(name)] = Observation(Presence.EXITED, 0)
+
+    async def save(self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = ()) -> Saved:
+        await self._called("interim" if interim else "save")
+        if self.refuse_save:
+            raise ComputeFailed(self.refuse_save)
+        reference = f"{checkpoint_id}-{'interim' if interim else 'final'}"
+        self.saves[reference] = True
+        return Saved(reference, "sha256:0", 10)
+
+    async def remove(self, name: SessionName) -> None:
+        await self._called("remove")
+        if self.refuse_removal:
+            raise ComputeUnknown("it cannot be removed")
+        self.there.pop(str(name), None)
+
+    async def remove_checkpoint(self, reference: str) -> None:
+        await self._called("remove_checkpoint")
+        self.saves.pop(reference, None)
+
+    async def sessions(self) -> list[tuple[SessionName, Observation]]:
+        await self._called("sessions")
+        return []
+
+    async def watch(self) -> AsyncIterator[Change]:
+        yield Change(None, "attached")
+        while True:
+            yield await self.changes.get()
+
+    async def logs(self, name: SessionName, offset: int, limit: int) -> LogPage:
+        return LogPage(0, b"bad\nworse\n", 10)
+
+    async def close(self) -> None:
+        self.calls.append("close")
