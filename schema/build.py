@@ -3,6 +3,7 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from schema.mutation import Mutation
 from schema.query import Query
 from schema.scalars import SCALARS
 
@@ -10,4 +11,4 @@ from schema.scalars import SCALARS
 def build_schema(*, for_export: bool = False) -> strawberry.Schema:
     """The schema that runs. `for_export` = sorted, to be printed: such a one cannot run (its unions do not resolve)."""
     config = StrawberryConfig(scalar_map=SCALARS, sort_schema=for_export)
-    return strawberry.Schema(query=Query, config=config)
+    return strawberry.Schema(query=Query, mutation=Mutation, config=config)
