@@ -1,12 +1,11 @@
 """What a workspace can run and where: templates and compute environments, as the operator adds them (command line, demo)."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from services.compute.protocol import Report
 from services.statuses import TemplateStatus, Tool
 from services.store import catalogue as store
-from services.store import outbox
+from services.store import environments, outbox
 from services.store.database import Database
 
 
@@ -41,19 +40,24 @@ class Catalogue:
             values = asdict(new)
             return known or await store.insert_template(transaction, workspace_id, values.pop("name"), values)
 
-    async def ensure_environment(self, workspace_id: str, name: str, kind: str, report: Report, settings: dict[str, Any]) -> str:
-        """The id of the workspace's compute environment of that name; `report` is what a check of it found."""
+    async def ensure_environment(self, workspace_id: str, name: str, kind: str) -> str:
+        """The id of the workspace's compute environment of that name. A new one has no capacity until one is noted."""
         async with self.database.write() as transaction:
             await outbox.lock_stream(transaction, workspace_id)
             known = await store.environment_id_of(transaction, workspace_id, name)
             values = {
                 "kind": kind,
-                "settings": settings,
+                "settings": {},
                 "enabled": True,
                 "reachable": True,
-                "cpu": report.cpu,
-                "memory_mib": report.memory_mib,
-                "gpu": report.gpu,
+                "cpu": 0,
+                "memory_mib": 0,
+                "gpu": 0,
                 "environment": [],
             }
             return known or await store.insert_environment(transaction, workspace_id, name, values)
+
+    async def note_capacity(self, environment_id: str, report: Report) -> None:
+        """What a check of the environment found."""
+        async with self.database.write() as transaction:
+            await environments.change(transaction, environment_id, cpu=report.cpu, memory_mib=report.memory_mib, gpu=report.gpu)

@@ -1,8 +1,11 @@
 """The socket and the HTTP server under the application."""
 
+import asyncio
 import errno
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -40,19 +43,37 @@ def _advice(host: str, port: int, error: OSError) -> str:
 
 
 class HttpServer(uvicorn.Server):
-    """Tells when it really answers."""
+    """Tells when it really answers, and leaves what comes after it, the closing of our services, to us."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], Awaitable[None]]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._on_stop = on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._on_ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Streams are ended with words of ours before uvicorn closes what is left."""
+        await self._on_stop()
+        await super().shutdown(sockets)
 
-def http_server(app: ASGIApp, settings: Settings, on_ready: Callable[[], None]) -> HttpServer:
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM end `serve`, and do nothing more: uvicorn would raise them again, and so end the process at once."""
+        loop = asyncio.get_running_loop()
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(signal_number, self.handle_exit, signal_number, None)
+        try:
+            yield
+        finally:
+            for signal_number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(signal_number)
+
+
+def http_server(app: ASGIApp, settings: Settings, on_ready: Callable[[], None], on_stop: Callable[[], Awaitable[None]]) -> HttpServer:
     """uvicorn with our limits; the listening socket is given to `serve`."""
     config = uvicorn.Config(
         app,
@@ -63,7 +84,7 @@ def http_server(app: ASGIApp, settings: Settings, on_ready: Callable[[], None]) 
         ws_ping_interval=PING_SECONDS,
         ws_ping_timeout=PING_SECONDS,
         ws_per_message_deflate=False,
-        lifespan="on",
+        lifespan="off",  # roles.py starts and closes the services
         log_config=None,
         access_log=settings.access_log,
         server_header=False,
@@ -72,4 +93,4 @@ def http_server(app: ASGIApp, settings: Settings, on_ready: Callable[[], None]) 
         backlog=BACKLOG,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
-    return HttpServer(config, on_ready)
+    return HttpServer(config, on_ready, on_stop)

@@ -4,6 +4,7 @@ import socket
 from contextlib import AsyncExitStack
 
 from services.store import migrate
+from studiograph.core import open_core
 from studiograph.listening import http_server, listen
 from studiograph.refusals import Refused
 from studiograph.secrets import private_directory
@@ -35,14 +36,14 @@ def _check(settings: Settings, role: Role) -> None:
 async def _serve_http(settings: Settings, role: Role, listener: socket.socket, *, demo: bool) -> None:
     port = listener.getsockname()[1]
     async with AsyncExitStack() as stack:
+        core = await open_core(settings, port, stack)
         if role is Role.PROXY:
             from studiograph.proxying import build_proxy
 
-            app = await build_proxy(settings, port, stack)
-            announce = [f"Studiograph's proxy listens on {settings.host}:{port} for the sessions of *.{settings.connect_address(port)}"]
+            served = await build_proxy(core, stack)
         else:
-            from studiograph.app import build
+            from studiograph.serving import build
 
-            app, announce = await build(settings, port, stack, with_controller=role is Role.ALL, demo=demo)
-        server = http_server(app, settings, lambda: print("\n".join(announce), flush=True))  # noqa: T201 - what the operator waits for
+            served = await build(core, settings, stack, with_controller=role is Role.ALL, demo=demo)
+        server = http_server(served.asgi, settings, lambda: print("\n".join(served.announcement), flush=True), served.stop)  # noqa: T201
         await server.serve(sockets=[listener])

@@ -36,6 +36,12 @@ def read_private(path: Path) -> str | None:
         return None
 
 
+def replace_private(path: Path, text: str) -> None:
+    """The same, whether there is such a file or not."""
+    path.unlink(missing_ok=True)
+    write_private(path, text)
+
+
 def _kept_key(path: Path) -> str:
     private_directory(path.parent)
     with contextlib.suppress(FileExistsError):

@@ -25,34 +25,40 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="STUDIOGRAPH_", extra="ignore")
 
-    database_url: str = Field("", description="`postgresql://user@host/name`, or empty for SQLite in the data directory.")
-    data_dir: Path = Field(Path(".studiograph"), description="Where the database, sessions, checkpoints and keys live.")
-    host: str = Field("127.0.0.1", description="The address to listen on. `0.0.0.0` lets other machines in: put TLS in front.")
-    port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
-    public_url: str = Field("", description="The address that browsers use for this server, when it is not `http://HOST:PORT`.")
+    database_url: str = Field(default="", description="`postgresql://user@host/name`, or empty for SQLite in the data directory.")
+    data_dir: Path = Field(default=Path(".studiograph"), description="Where the database, sessions, checkpoints and keys live.")
+    host: str = Field(default="127.0.0.1", description="The address to listen on. `0.0.0.0` lets other machines in: put TLS in front.")
+    port: int = Field(default=8000, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
+    public_url: str = Field(default="", description="The address that browsers use for this server, when it is not `http://HOST:PORT`.")
     connect_domain: str = Field(
-        "",
+        default="",
         description="Sessions get the origins `a<id>.<this>`. Empty: `localhost:PORT`. In production a domain of its own.",
     )
     secret_key: str = Field(
-        "", repr=False, description="The key that seals secrets at rest (Fernet). Empty: a file in the data directory, made once."
+        default="", repr=False, description="The key that seals secrets at rest (Fernet). Empty: a file in the data directory, made once."
     )
-    page: bool = Field(True, description="Serve the page at `/`.")
-    explorer: bool = Field(True, description="Serve GraphiQL at `/explore`.")
+    page: bool = Field(default=True, description="Serve the page at `/`.")
+    explorer: bool = Field(default=True, description="Serve GraphiQL at `/explore`.")
     process_compute: bool = Field(
-        True,
+        default=True,
         description="Allow compute environments of the kind `process`: sessions are processes of the server's user, without isolation.",
     )
-    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
-    log_format: str = Field("text", pattern="^(text|json)$", description="`text` for people, `json` for machines: one object a line.")
-    access_log: bool = Field(False, description="Log each HTTP request.")
-    pool_size: int = Field(10, ge=1, description="Connections to PostgreSQL that each process keeps; twice as many under load.")
-    shutdown_seconds: Seconds = Field(8, description="How long open requests may take to end when the server stops.")
-    start_deadline_seconds: Seconds = Field(900, description="A Studio that has not become RUNNING by then is ERRORED (START_TIMEOUT).")
-    stop_deadline_seconds: Seconds = Field(600, description="After this, a Studio that still stops may be stopped by force.")
-    checkpoint_interval_seconds: Seconds = Field(300, description="Between two saves of a running session; a workspace may say otherwise.")
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
+    log_format: str = Field(
+        default="text", pattern="^(text|json)$", description="`text` for people, `json` for machines: one object a line."
+    )
+    access_log: bool = Field(default=False, description="Log each HTTP request.")
+    pool_size: int = Field(default=10, ge=1, description="Connections to PostgreSQL that each process keeps; twice as many under load.")
+    shutdown_seconds: Seconds = Field(default=8, description="How long open requests may take to end when the server stops.")
+    start_deadline_seconds: Seconds = Field(
+        default=900, description="A Studio that has not become RUNNING by then is ERRORED (START_TIMEOUT)."
+    )
+    stop_deadline_seconds: Seconds = Field(default=600, description="After this, a Studio that still stops may be stopped by force.")
+    checkpoint_interval_seconds: Seconds = Field(
+        default=300, description="Between two saves of a running session; a workspace may say otherwise."
+    )
     event_retention_days: int = Field(
-        90, ge=1, description="How long events are kept; streams resumed from before then are told to resync."
+        default=90, ge=1, description="How long events are kept; streams resumed from before then are told to resync."
     )
 
     @model_validator(mode="after")

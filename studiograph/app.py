@@ -1,0 +1,74 @@
+"""The composition root: settings -> core -> services -> context -> schema -> Starlette. Every part is built here, once, in order."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp
+
+from resolvers.context import make_context
+from schema.build import build_schema
+from schema.execution import Executor
+from schema.transport.http import GraphQLHTTP
+from schema.transport.websocket import GraphQLWebSocket
+from services.commands import CommandRunner
+from services.connect_codes import ConnectCodes
+from services.members import Members
+from services.people import People
+from services.services import Services
+from services.studios.checkpoints import Checkpoints
+from services.studios.studios import Studios
+from services.tokens import Tokens
+from studiograph import pages
+from studiograph.core import Core
+from studiograph.settings import Settings
+from studiograph.web import health
+from studiograph.web.headers import SecurityHeaders
+
+
+def build_services(core: Core, settings: Settings, stack: AsyncExitStack) -> Services:
+    """What resolvers and the data plane call."""
+    runner = CommandRunner(core.database)
+    tokens = Tokens(core.database, runner)
+    stack.push_async_callback(tokens.close)
+    return Services(
+        database=core.database,
+        wakeups=core.wakeups,
+        runner=runner,
+        tokens=tokens,
+        members=Members(core.database, runner, one_user=settings.process_compute),
+        people=People(core.database),
+        studios=Studios(runner, core.policy, core.box),
+        checkpoints=Checkpoints(runner),
+        broker=core.broker,
+        sentinel=core.sentinel,
+        connect_codes=ConnectCodes(core.database, core.addresses),
+        presence=core.presence,
+        addresses=core.addresses,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What the HTTP server serves; `stop` ends open streams in good order before it closes."""
+
+    asgi: ASGIApp
+    stop: Callable[[], Awaitable[None]]
+
+
+def build_api(core: Core, services: Services, settings: Settings, stack: AsyncExitStack) -> Application:
+    """GraphQL, pages, health: everything on the API's own origin but what `connect` serves there."""
+    executor = Executor(build_schema()._schema, partial(make_context, services), suggestions=True)
+    stack.push_async_callback(executor.close)
+    http = GraphQLHTTP(executor, services.tokens.authenticate)
+    socket = GraphQLWebSocket(executor, services.tokens.authenticate, core.sentinel.token_ended)
+    routes: list[BaseRoute] = [
+        Route("/graphql", http, methods=None),
+        WebSocketRoute("/graphql", socket),
+        *health.routes(settings.database),
+        *pages.routes(page=settings.page, explorer=settings.explorer),
+    ]
+    return Application(SecurityHeaders(Starlette(routes=routes), https=core.addresses.secure), socket.close)

@@ -1,0 +1,58 @@
+"""The controller's part of a server, alone or beside the API: what makes true what commands intend."""
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+
+from services.compute.kinds import PROCESS
+from services.compute.process import ProcessCompute
+from services.compute.protocol import Compute
+from services.compute.registry import Computes, Factory
+from services.controller.cleaner import Cleaner
+from services.controller.controller import Controller
+from services.controller.observer import Observer
+from services.controller.work import Tools
+from services.store.environments import EnvironmentState
+from studiograph.core import Core, open_core
+from studiograph.settings import Settings
+
+
+def build_computes(core: Core, settings: Settings, stack: AsyncExitStack) -> Computes:
+    """A `Compute` for each environment, of the kinds that this server may use."""
+    computes = Computes(core.database, _factories(core, settings))
+    stack.push_async_callback(computes.close)
+    return computes
+
+
+async def start_controller(core: Core, computes: Computes, stack: AsyncExitStack) -> None:
+    """Begin to work, and stop with the stack; sessions run on."""
+    tools = Tools(core.database, computes, core.policy, core.box, core.installation)
+    for part in (Cleaner(tools), Observer(tools), Controller(tools, core.wakeups)):
+        await part.start()
+        stack.push_async_callback(part.close)
+
+
+async def control(settings: Settings) -> None:
+    """A process that only controls, until SIGINT or SIGTERM."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with AsyncExitStack() as stack:
+        core = await open_core(settings, settings.port, stack)
+        await start_controller(core, build_computes(core, settings, stack), stack)
+        print("Studiograph's controller works.", flush=True)  # noqa: T201 - what the operator waits for
+        await stopped.wait()
+
+
+def _factories(core: Core, settings: Settings) -> dict[str, Factory]:
+    if not settings.process_compute:
+        return {}
+
+    def process(_environment: EnvironmentState) -> Compute:
+        return process_compute(core, settings)
+
+    return {PROCESS: process}
+
+
+def process_compute(core: Core, settings: Settings) -> ProcessCompute:
+    raise NotImplementedError

@@ -1,0 +1,74 @@
+"""What every role stands on: the database, the log's fan-out, and who may do what. Released in reverse order."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.addresses import Addresses
+from services.installation import ensure_installation
+from services.live.broker import Broker
+from services.live.sentinel import Sentinel
+from services.policy import Policy
+from services.presence import Presence
+from services.secret_box import SecretBox
+from services.store.database import Database
+from services.store.wakeups import Wakeups
+from studiograph.refusals import Refused
+from studiograph.secrets import secret_box
+from studiograph.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """Started, and closed with the stack it was opened on."""
+
+    database: Database
+    installation: str
+    box: SecretBox
+    policy: Policy
+    wakeups: Wakeups
+    broker: Broker
+    sentinel: Sentinel
+    presence: Presence
+    addresses: Addresses
+
+
+async def open_core(settings: Settings, port: int, stack: AsyncExitStack) -> Core:
+    """Connect and start. `port` is the one really listened on. Raises Refused for settings that cannot work."""
+    box, addresses = _box(settings), _addresses(settings, port)
+    database = Database(settings.database, pool_size=settings.pool_size)
+    stack.push_async_callback(database.close)
+    wakeups = Wakeups(database)
+    await wakeups.start()
+    stack.push_async_callback(wakeups.close)
+    broker = Broker(database, wakeups)
+    await broker.start()
+    stack.push_async_callback(broker.close)
+    installation = await ensure_installation(database)
+    sentinel, presence = Sentinel(broker, database), Presence(database)
+    return Core(database, installation, box, policy(settings), wakeups, broker, sentinel, presence, addresses)
+
+
+def policy(settings: Settings) -> Policy:
+    """The operator's limits; what has no setting keeps its default."""
+    return Policy(
+        start_deadline=timedelta(seconds=settings.start_deadline_seconds),
+        stop_deadline=timedelta(seconds=settings.stop_deadline_seconds),
+        checkpoint_interval=timedelta(seconds=settings.checkpoint_interval_seconds),
+        event_retention=timedelta(days=settings.event_retention_days),
+    )
+
+
+def _box(settings: Settings) -> SecretBox:
+    try:
+        return secret_box(settings.data_dir, settings.secret_key)
+    except ValueError as error:
+        advice = "Put the right one back; `studiograph doctor` says where it is looked for."
+        raise Refused(f"the secret key is not a key: {error}. {advice}") from error
+
+
+def _addresses(settings: Settings, port: int) -> Addresses:
+    try:
+        return Addresses(settings.public_address(port), settings.connect_address(port))
+    except ValueError as error:
+        raise Refused(f"{error}. Check STUDIOGRAPH_PUBLIC_URL and STUDIOGRAPH_CONNECT_DOMAIN.") from error

@@ -1,0 +1,42 @@
+"""The roles `all` and `api`: what they are made of, and what they say when they are up."""
+
+from contextlib import AsyncExitStack
+
+from services.catalogue import Catalogue
+from services.compute.registry import Computes
+from services.services import Services
+from studiograph.app import build_api, build_services
+from studiograph.controlling import build_computes, start_controller
+from studiograph.core import Core
+from studiograph.first_run import NAME, TOKEN_FILE, WARNING, FirstRun
+from studiograph.preparing import prepare_in_background
+from studiograph.proxying import build_data_plane
+from studiograph.served import Served
+from studiograph.settings import Settings
+
+
+async def build(core: Core, settings: Settings, stack: AsyncExitStack, *, with_controller: bool, demo: bool) -> Served:
+    """Started; closed with the stack."""
+    services = build_services(core, settings, stack)
+    computes = build_computes(core, settings, stack)
+    announcement = [f"Studiograph serves at {core.addresses.api_origin}"]
+    if demo:
+        announcement += await _demo(services, computes, settings, stack)
+    if with_controller:
+        await start_controller(core, computes, stack)
+    api = build_api(core, services, settings, stack)
+    plane = await build_data_plane(core, services, api.asgi, stack)
+    return Served(plane, api.stop, announcement)
+
+
+async def _demo(services: Services, computes: Computes, settings: Settings, stack: AsyncExitStack) -> list[str]:
+    first = FirstRun(services.people, services.tokens, Catalogue(services.database), services.studios)
+    token_file = settings.data_dir / TOKEN_FILE
+    made = await first.prepare(token_file, computes)
+    prepare_in_background(made.compute, stack)
+    return [
+        f"Sign in with the token   {made.token}",
+        f"It is the user {NAME}'s, and kept in {token_file}; `studiograph token create {NAME}` makes another.",
+        WARNING,
+        "Ctrl+C stops the server; sessions run on, and are found again.",
+    ]

@@ -1,0 +1,81 @@
+"""Working in a JupyterLab session through the proxy, as a program does: the one-time code, then the kernel's WebSocket."""
+
+import uuid
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from studiograph.walkthrough.api import Refusal
+
+
+class Notebook:
+    """One kernel of a connected session."""
+
+    def __init__(self, http: aiohttp.ClientSession, dial: str, headers: dict[str, str]) -> None:
+        self._http = http
+        self._dial = dial
+        self._headers = headers
+        self._session = uuid.uuid4().hex
+        self._kernel = ""
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+
+    @classmethod
+    async def open(cls, http: aiohttp.ClientSession, dial: str, address: str) -> Self:
+        """Exchange the code in `address` for the session's cookie; `dial` is `host:port`, reached with the session's Host header.
+
+        Raises Refusal.
+        """
+        url = urlsplit(address)
+        headers = {"Host": url.netloc, "Origin": f"{url.scheme}://{url.netloc}"}
+        target = f"http://{dial}{url.path}" + (f"?{url.query}" if url.query else "")
+        async with http.get(target, headers=headers, allow_redirects=False) as response:
+            if not response.cookies:
+                raise Refusal(f"the code was answered with {response.status} and no cookie")
+            headers["Cookie"] = "; ".join(f"{name}={cookie.value}" for name, cookie in response.cookies.items())
+        return cls(http, dial, headers)
+
+    async def start_kernel(self) -> None:
+        """Raises Refusal."""
+        async with self._http.post(f"http://{self._dial}/api/kernels", json={"name": "python3"}, headers=self._headers) as response:
+            if response.status != 201:
+                raise Refusal(f"starting a kernel was answered with {response.status}: {(await response.text())[:200]}")
+            self._kernel = (await response.json())["id"]
+        url = f"ws://{self._dial}/api/kernels/{self._kernel}/channels?session_id={self._session}"
+        self._socket = await self._http.ws_connect(url, headers=self._headers, max_msg_size=0)
+
+    async def run(self, code: str) -> str:
+        """Run a cell and return what it printed. Raises Refusal for an exception in it."""
+        assert self._socket is not None
+        header = {"msg_id": uuid.uuid4().hex, "session": self._session, "username": "", "version": "5.3", "msg_type": "execute_request"}
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": True,
+        }
+        await self._socket.send_json(
+            {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell", "buffers": []}
+        )
+        printed: list[str] = []
+        while not _is_idle(message := await self._socket.receive_json(), header["msg_id"]):
+            if message["parent_header"].get("msg_id") == header["msg_id"]:
+                printed.append(_output(message))
+        return "".join(printed).strip()
+
+    async def close(self) -> None:
+        if self._socket is not None:
+            await self._socket.close()
+
+
+def _is_idle(message: dict[str, Any], asked: str) -> bool:
+    about_us = message["parent_header"].get("msg_id") == asked
+    return bool(about_us and message["msg_type"] == "status" and message["content"]["execution_state"] == "idle")
+
+
+def _output(message: dict[str, Any]) -> str:
+    if message["msg_type"] == "error":
+        raise Refusal(f"the cell failed: {message['content']['ename']}: {message['content']['evalue']}")
+    return str(message["content"]["text"]) if message["msg_type"] == "stream" else ""
