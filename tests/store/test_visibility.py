@@ -1,5 +1,6 @@
 """Every read on behalf of a viewer carries the one condition that says which rows they see (B92)."""
 
+import functools
 import importlib
 import pkgutil
 import re
@@ -60,7 +61,7 @@ def _queries(name: str, made: Any) -> Iterator[tuple[str, Query]]:
     elif isinstance(made, dict):
         for key, value in made.items():
             yield from _queries(f"{name}[{key}]", value)
-    elif hasattr(made, "cache_info"):
+    elif isinstance(made, functools._lru_cache_wrapper):
         maker = f"{made.__module__}.{made.__name__}"
         assert maker in SAMPLES, f"give arguments for {maker} in SAMPLES"
         yield from _queries(maker, made(*SAMPLES[maker]))
