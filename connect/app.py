@@ -1,0 +1,107 @@
+"""The data plane as one thing to build, start and serve."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from connect.admission import Admission
+from connect.board import Board
+from connect.cookies import CookieNames
+from connect.entrance import Entrance
+from connect.grants import Grants
+from connect.refusals import BAD_REQUEST, NOT_FOUND, Refusal
+from connect.requests import Receive, Request, Scope, Send
+from connect.responses import Response, for_program
+from connect.session_origin import SessionOrigin
+from connect.shell import Shell
+from connect.upstreams import Upstreams
+from services.addresses import Addresses
+from services.connect_codes import ConnectCodes
+from services.live.broker import Broker
+from services.logins import Authenticate, Logins
+from services.presence import Presence
+from services.store.database import Database
+from services.tool_faults import ToolFaults
+
+
+class ASGIApp(Protocol):
+    """Any ASGI 3 application."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
+class ConnectApp:
+    """Serves sessions' origins, and the API origin's `/connect/*`, `/login` and `/logout`.
+
+    `keys` seal the session cookies (the first seals, any opens); `authenticate` is `Tokens.authenticate`. The broker and the presence
+    are started and closed by whoever built them.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        broker: Broker,
+        presence: Presence,
+        addresses: Addresses,
+        codes: ConnectCodes,
+        authenticate: Authenticate,
+        installation_id: str,
+        keys: Sequence[str],
+        admission: Admission | None = None,
+    ) -> None:
+        names = CookieNames.of(addresses, installation_id)
+        grants = Grants(keys)
+        shell = Shell(addresses, codes, grants, names)
+        self.addresses = addresses
+        self._admission = admission or Admission(database, broker)
+        self._upstreams = Upstreams()
+        self._faults = ToolFaults(database)
+        self.entrance = Entrance(addresses, self._admission, codes, Logins(database, authenticate), names)
+        self._origin = SessionOrigin(
+            addresses, names, grants, self._admission, presence, Board(presence), broker, shell, self._upstreams, self._faults
+        )
+
+    async def start(self) -> None:
+        await self._admission.start()
+
+    async def close(self) -> None:
+        await self._admission.close()
+        await self._upstreams.close()
+        await self._faults.close()
+
+    async def session(self, public_id: str, request: Request, receive: Receive, send: Send) -> None:
+        """A request or WebSocket whose Host is exactly this session's."""
+        await self._origin(public_id, request, receive, send)
+
+
+class Dispatcher:
+    """The one ASGI application that is listened for: sessions' origins by the raw Host header, matched whole; the rest is the API's."""
+
+    def __init__(self, connect: ConnectApp, api: ASGIApp) -> None:
+        self._connect = connect
+        self._api = api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._api(scope, receive, send)
+            return
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        host = hosts[0].decode("latin-1") if hosts else ""
+        public_id = self._connect.addresses.public_id_of(host)
+        if len(hosts) > 1:
+            await _answer(scope, send, for_program(Refusal(BAD_REQUEST, "There is more than one Host header.")))
+        elif public_id:
+            await self._connect.session(public_id, Request(scope), receive, send)
+        elif self._connect.addresses.is_session_like(host):
+            await _answer(scope, send, for_program(Refusal(NOT_FOUND, "No session has this address.")))
+        elif scope["type"] == "http" and Entrance.handles(scope.get("raw_path") or b""):
+            await self._connect.entrance(Request(scope), receive, send)
+        else:
+            await self._api(scope, receive, send)
+
+
+async def _answer(scope: Scope, send: Send, response: Response) -> None:
+    if scope["type"] == "websocket":
+        await response.deny(send)
+    else:
+        await response.send(send, head=scope["method"] == "HEAD")

@@ -1,0 +1,63 @@
+"""How the one port is listened on: the limits are the proxy's; the GraphQL handlers keep their own, smaller ones (DESIGN 5)."""
+
+from typing import Any, TypedDict
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEAD = 65536
+PING_SECONDS = 10.0
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """uvicorn's HTTP protocol, which by itself reads headers without end: 64 KiB without their end is an answer of 431."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head = 0
+        self._in_head = True
+
+    def on_message_begin(self) -> None:
+        self._head = 0
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._in_head:
+            self._head += len(data)
+            if self._head > MAX_HEAD and not self.transport.is_closing():
+                self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                self.transport.close()
+
+
+class ListenerOptions(TypedDict):
+    """What `uvicorn.Config` is given for any server that carries sessions."""
+
+    http: type[BoundedHttp]
+    ws: str
+    ws_max_size: int
+    ws_ping_interval: float
+    ws_ping_timeout: float
+    ws_per_message_deflate: bool
+    server_header: bool
+    date_header: bool
+    proxy_headers: bool
+    timeout_keep_alive: int
+
+
+LISTENER = ListenerOptions(
+    http=BoundedHttp,
+    ws="websockets-sansio",
+    ws_max_size=64 * 1024 * 1024,
+    ws_ping_interval=PING_SECONDS,
+    ws_ping_timeout=PING_SECONDS,
+    ws_per_message_deflate=False,  # a proxy would unpack and pack every message again
+    server_header=False,
+    date_header=True,
+    proxy_headers=False,  # decisions are made from raw values, never from what a header claims
+    timeout_keep_alive=75,
+)

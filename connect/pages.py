@@ -1,0 +1,98 @@
+"""Our pages: plain HTML, readable without scripts, that say what happened and what to do (B51, B58).
+
+None of them asks for a credential but the login page, which only the API's origin serves.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+from string import Template
+
+from connect.refusals import WORDS, Refusal
+from connect.responses import CODE_HEADER, COMMON, Response
+
+ASSETS = Path(__file__).parent / "assets"
+PAGE = Template((ASSETS / "page.html").read_text("utf-8"))
+LOGIN = Template((ASSETS / "login.html").read_text("utf-8"))
+STYLE = (ASSETS / "page.css").read_text("utf-8")
+STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+RETRY_SECONDS = 4
+
+
+def page(
+    status: int,
+    title: str,
+    content: str,
+    headers: Iterable[tuple[bytes, bytes]] = (),
+    *,
+    form_to: str = "'none'",
+    framed: bool = False,
+    referrer: str = "no-referrer",
+) -> Response:
+    """`content` is HTML, escaped by the caller; `form_to` lists where forms may lead; `framed`: shown where a tool would be."""
+    html = PAGE.substitute(title=escape(title), style=STYLE, content=content)
+    ancestors = "'self'" if framed else "'none'"
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; img-src data:; form-action {form_to}; "
+        f"base-uri 'none'; frame-ancestors {ancestors}"
+    )
+    own = [(b"content-security-policy", policy.encode()), (b"referrer-policy", referrer.encode())]
+    common = [(name, b"SAMEORIGIN" if framed and name == b"x-frame-options" else value) for name, value in COMMON]
+    return Response(status, html.encode(), [*own, *common, *headers], b"text/html")
+
+
+def refusal_page(
+    refusal: Refusal, links: Iterable[tuple[str, str]], headers: Iterable[tuple[bytes, bytes]] = (), *, retry: bool, framed: bool = False
+) -> Response:
+    """What happened, who did it and what to do. `links` are (address, words); `retry`: the page looks again by itself."""
+    words = refusal.words
+    who = ", ".join(filter(None, [f"By {refusal.who}" if refusal.who else "", f"{refusal.at:%H:%M} UTC" if refusal.at else ""]))
+    lines = [refusal.reason, who, words.advice]
+    content = "".join(
+        [
+            f"<h1>{escape(words.title)}</h1>",
+            *(f"<p>{escape(line)}</p>" for line in lines if line),
+            f'<p class="soft small">Code: <code>{escape(str(refusal.code))}</code></p>',
+            _links(links),
+        ]
+    )
+    refresh = [(b"refresh", str(RETRY_SECONDS).encode()), (b"retry-after", b"5")] if retry else []
+    code = (CODE_HEADER, str(refusal.code).encode())
+    return page(words.status, words.title, content, [code, *refresh, *headers], framed=framed)
+
+
+def login_page(public_id: str, path: str, form_to: str, error: str = "") -> Response:
+    """Asks for an access token. `public_id` empty: signs in to no Studio in particular."""
+    content = LOGIN.substitute(
+        heading=WORDS["UNAUTHENTICATED"].title if public_id else "Sign in",
+        error=f'<p id="error" class="error" role="alert">{escape(error)}</p>' if error else "",
+        describedby=" error" if error else "",
+        studio=escape(public_id),
+        to=escape(path),
+    )
+    return page(401 if error else 200, "Sign in · Studiograph", content, form_to=form_to, referrer="same-origin")
+
+
+def signed_in_page(user_name: str) -> Response:
+    content = (
+        f"<h1>You are signed in</h1><p>As <b>{escape(user_name)}</b>. Open a Studio by its address.</p>"
+        '<form method="post" action="/logout"><div class="acts"><button>Sign out</button></div></form>'
+    )
+    return page(200, "Signed in · Studiograph", content, form_to="'self'", referrer="same-origin")
+
+
+def signed_out_page(headers: Iterable[tuple[bytes, bytes]]) -> Response:
+    content = "<h1>You are signed out</h1><p>Sessions that this browser had open end too.</p>" + _links([("/login", "Sign in")])
+    return page(200, "Signed out · Studiograph", content, headers)
+
+
+def bad_code_page(message: str, again: str) -> Response:
+    content = f"<h1>This link does not work any more</h1><p>{escape(message)}</p>" + _links([(again, "Open the Studio")])
+    return page(403, "Link used · Studiograph", content, [(CODE_HEADER, b"BAD_CODE")])
+
+
+def _links(links: Iterable[tuple[str, str]]) -> str:
+    shown = "".join(f'<a class="button" target="_top" href="{escape(address)}">{escape(words)}</a>' for address, words in links)
+    return f'<div class="acts">{shown}</div>' if shown else ""

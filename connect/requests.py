@@ -1,0 +1,109 @@
+"""One request as the data plane sees it: raw values from the ASGI scope, nothing reconstructed (DESIGN 5)."""
+
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qs, unquote_to_bytes
+
+from connect.refusals import BAD_REQUEST, CROSS_ORIGIN, Refusal
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+MAX_PATH = 8192
+MAX_QUERY = 32768
+MAX_HEADERS = 65536
+MAX_HEADER_COUNT = 128
+
+_BAD_PATH = re.compile(rb"^(?!/)|^//|[\\\x00-\x20\x7f-\xff]|%(?:[01][0-9a-fA-F]|7[fF])|/(?:\.|%2[eE]){1,2}(?:/|$)")
+_BAD_QUERY = re.compile(rb"[\x00-\x20\x7f-\xff]")
+
+
+class Request:
+    """A request or a WebSocket's opening. Repeated headers are joined, so that no second value can hide behind a first."""
+
+    __slots__ = ("_joined", "headers", "is_websocket", "method", "query", "raw_path", "scope")
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.is_websocket = scope["type"] == "websocket"
+        self.method: str = "GET" if self.is_websocket else scope["method"]
+        self.raw_path: bytes = scope.get("raw_path") or b""
+        self.query: bytes = scope["query_string"]
+        self.headers: Headers = scope["headers"]
+        joined: dict[bytes, bytes] = {}
+        for name, value in self.headers:
+            joined[name] = joined[name] + (b"; " if name == b"cookie" else b", ") + value if name in joined else value
+        self._joined = joined
+
+    def header(self, name: bytes) -> bytes | None:
+        """By its lower-case name."""
+        return self._joined.get(name)
+
+    @property
+    def host(self) -> str:
+        """The raw Host header; empty if there is none."""
+        return (self.header(b"host") or b"").decode("latin-1")
+
+    @property
+    def client(self) -> str:
+        return str((self.scope.get("client") or ("",))[0])
+
+    def parameter(self, name: str) -> str | None:
+        """A query parameter, decoded; None unless there is exactly one."""
+        found = parse_qs(self.query.decode("latin-1"), keep_blank_values=True, max_num_fields=50).get(name, [])
+        return found[0] if len(found) == 1 else None
+
+    @property
+    def is_page_load(self) -> bool:
+        """Whether a browser wants to show the answer, in a tab or in a frame."""
+        if self.is_websocket or self.method not in {"GET", "HEAD", "POST"}:
+            return False
+        destination = self.header(b"sec-fetch-dest")
+        if destination is not None:
+            return destination in {b"document", b"iframe", b"frame"}
+        return b"text/html" in (self.header(b"accept") or b"")
+
+    @property
+    def is_navigation(self) -> bool:
+        """Whether a browser wants to show the answer in a whole tab."""
+        return self.method in {"GET", "HEAD"} and self.is_page_load and self.header(b"sec-fetch-dest") in {None, b"document"}
+
+    def is_from(self, origin: str) -> bool:
+        """Whether the page at `origin` itself asked for this page (a frame's or link's Referer, where browsers send no Sec-Fetch)."""
+        return (self.header(b"referer") or b"").startswith(f"{origin}/".encode())
+
+    def asks_for_ours(self) -> bool:
+        """Whether the path lies under `/_sg`, in any spelling: such paths never go to a tool."""
+        path = self.raw_path if b"%" not in self.raw_path[:16] else unquote_to_bytes(self.raw_path)
+        return path == b"/_sg" or path.startswith(b"/_sg/")
+
+    def problem(self) -> Refusal | None:
+        """What is wrong with path or headers, whoever asks."""
+        if len(self.raw_path) > MAX_PATH or len(self.query) > MAX_QUERY:
+            return Refusal(BAD_REQUEST, "The address is too long.")
+        if _BAD_PATH.search(self.raw_path) or _BAD_QUERY.search(self.query):
+            return Refusal(BAD_REQUEST, "The path is not one that a browser would send.")
+        if len(self.headers) > MAX_HEADER_COUNT or sum(len(name) + len(value) for name, value in self.headers) > MAX_HEADERS:
+            return Refusal(BAD_REQUEST, "The headers are too long.")
+        return None
+
+    def cross_origin(self, own: str) -> Refusal | None:
+        """What other sites may make a browser ask of this origin: a plain visit by a link, and nothing else.
+
+        Other sessions' pages are such sites too: browsers count them as the same site and would send cookies along.
+        """
+        origin = self.header(b"origin")
+        if self.is_websocket:
+            return None if origin == own.encode() else Refusal(CROSS_ORIGIN, f"A WebSocket here needs the header Origin: {own}.")
+        if origin is not None and origin != own.encode():
+            return Refusal(CROSS_ORIGIN, "Its Origin is another one.")
+        if self.header(b"sec-fetch-site") in {b"cross-site", b"same-site"} and not self._is_plain_visit():
+            return Refusal(CROSS_ORIGIN, "A page of another origin asked for it.")
+        return None
+
+    def _is_plain_visit(self) -> bool:
+        return self.is_navigation and self.header(b"sec-fetch-mode") in {None, b"navigate"}

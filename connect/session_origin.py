@@ -1,0 +1,187 @@
+"""What answers on a session's own origin: our prefix `/_sg/`, and the tool for everything else (DESIGN 5)."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+
+from connect import cookies, http_proxy, pages, refusals, websocket_proxy
+from connect.admission import Admission
+from connect.board import Board
+from connect.cookies import CookieNames
+from connect.grants import Grants, Sealed
+from connect.http_proxy import Exchange, ToolDoesNotListen
+from connect.judgement import NO_STUDIO
+from connect.live import Live
+from connect.refusals import Refusal, Refused
+from connect.requests import Headers, Receive, Request, Send
+from connect.responses import Response, for_program, redirect
+from connect.shell import Shell
+from connect.stay import Stay, stay
+from connect.upstreams import Upstreams
+from services.addresses import Addresses
+from services.live.broker import Broker
+from services.presence import Presence, Tab
+from services.statuses import ConnectionErrorCode
+from services.store.admission import Facts
+from services.tool_faults import ToolFaults
+
+ASKING_ONLY = frozenset({"GET", "HEAD", "OPTIONS"})
+ENTER_AGAIN = frozenset({refusals.UNAUTHENTICATED, refusals.SESSION_CHANGED, ConnectionErrorCode.ACCESS_REVOKED})
+RETRIED = frozenset({ConnectionErrorCode.TOOL_UNREACHABLE, refusals.TOO_MANY})
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOrigin:
+    """Guards and serves one request or WebSocket; the check is the same for both, and comes before anything is dialled."""
+
+    addresses: Addresses
+    names: CookieNames
+    grants: Grants
+    admission: Admission
+    presence: Presence
+    board: Board
+    broker: Broker
+    shell: Shell
+    upstreams: Upstreams
+    faults: ToolFaults
+
+    async def __call__(self, public_id: str, request: Request, receive: Receive, send: Send) -> None:
+        origin = self.addresses.session_origin(public_id)
+        try:
+            problem = request.problem() or request.cross_origin(origin)
+            if problem:
+                raise Refused(problem)
+            if not request.asks_for_ours():
+                await self._tool(public_id, request, receive, send)
+            elif request.is_websocket:
+                await self._live(public_id, request, receive, send)
+            else:
+                await (await self._ours(public_id, request)).send(send, head=request.method == "HEAD")
+        except Refused as error:
+            await self._refuse(public_id, request, receive, send, error.refusal)
+
+    async def _tool(self, public_id: str, request: Request, receive: Receive, send: Send) -> None:
+        sealed = self._sealed(request, public_id)
+        async with stay(self.admission, self.presence, sealed.grant) as here:
+            if self._wants_shell(request, here.facts):
+                query = f"?{request.query.decode()}" if request.query else ""
+                await redirect(self.shell.address(f"/{query}")).send(send)
+                return
+            tool = await self.upstreams.tool(here.facts.upstream or {})
+            with tool.in_use():
+                try:
+                    if request.is_websocket:
+                        async with self._counted(here.facts):
+                            await websocket_proxy.run(request, receive, send, here, tool, self.addresses.scheme)
+                    else:
+                        if request.method not in ASKING_ONLY:
+                            here.touch()
+                        await Exchange(request, receive, send, here).run(tool, self.addresses.scheme, self._renewal(sealed))
+                except (ToolDoesNotListen, aiohttp.ClientConnectorError) as error:
+                    raise Refused(await self._unreachable(here)) from error
+
+    async def _unreachable(self, here: Stay) -> Refusal:
+        """Nobody listens at the tool's address: its session is ending, or the tool is broken (B57)."""
+        ending = await here.ended_within(http_proxy.LAST_WORD_SECONDS)
+        if ending is None:
+            self.faults.tell(here.facts)
+        return ending or http_proxy.UNREACHABLE
+
+    async def _ours(self, public_id: str, request: Request) -> Response:
+        if request.method not in {"GET", "HEAD"}:
+            raise Refused(Refusal(refusals.BAD_REQUEST, "Only GET and HEAD here."))
+        asset = self.shell.asset(request)
+        if asset:
+            return asset
+        if request.raw_path == b"/_sg/enter":
+            return await self.shell.enter(request, public_id, bool(self._valid(request, public_id)))
+        if request.raw_path == b"/_sg/again":
+            return self.shell.again(request, public_id)
+        if request.raw_path not in {b"/_sg", b"/_sg/", b"/_sg/state"}:
+            raise Refused(Refusal(refusals.NOT_FOUND, "There is no such page."))
+        return await self._page(public_id, request)
+
+    async def _page(self, public_id: str, request: Request) -> Response:
+        sealed = self._sealed(request, public_id)
+        verdict = await self.admission.verdict(sealed.grant)
+        if request.raw_path == b"/_sg/state":
+            return self.shell.state(verdict, self._renewal(sealed))
+        if verdict.refusal or verdict.facts is None:
+            raise Refused(verdict.refusal or NO_STUDIO)
+        return self.shell.page(request, verdict.facts, self._renewal(sealed))
+
+    async def _live(self, public_id: str, request: Request, receive: Receive, send: Send) -> None:
+        if request.raw_path != b"/_sg/live":
+            raise Refused(Refusal(refusals.NOT_FOUND, "There is no such socket."))
+        sealed = self._sealed(request, public_id)
+        verdict = await self.admission.verdict(sealed.grant)
+        refusal = verdict.refusal
+        if verdict.facts is None or (refusal and not refusal.waits and refusal.code != refusals.SESSION_CHANGED):
+            raise Refused(refusal or NO_STUDIO)
+        await receive()
+        await send({"type": "websocket.accept"})
+        await Live(self.admission, self.presence, self.board, self.broker, sealed.grant).run(receive, send, verdict.facts)
+
+    @asynccontextmanager
+    async def _counted(self, facts: Facts) -> AsyncIterator[None]:
+        """A tool that may not be framed has no shell to be its tab: there its own WebSockets count (B53)."""
+        if facts.embeddable:
+            yield
+            return
+        tab = Tab(
+            facts.workspace_id, facts.studio_id, facts.studio_name, facts.session_number, facts.user_id, facts.user_name, facts.token_id
+        )
+        connection_id = await self.presence.join(tab)
+        try:
+            yield
+        finally:
+            await self.presence.leave(connection_id)
+
+    def _wants_shell(self, request: Request, facts: Facts) -> bool:
+        """A visit of `/` in a whole tab ends at the shell; the shell's own frame gets the tool. Where browsers send no Sec-Fetch
+        (plain http on a domain of one's own), the frame is known by its Referer."""
+        if not facts.embeddable or request.raw_path != b"/" or not request.is_navigation:
+            return False
+        origin = self.addresses.session_origin(facts.public_id)
+        return request.header(b"sec-fetch-dest") is not None or not request.is_from(origin)
+
+    def _valid(self, request: Request, public_id: str) -> list[Sealed]:
+        values = cookies.values(request.header(b"cookie"), self.names.session)
+        return [sealed for value in values if (sealed := self.grants.open(value, public_id))]
+
+    def _sealed(self, request: Request, public_id: str) -> Sealed:
+        """The request's one valid cookie. Raises Refused when there is none, or when somebody planted a second."""
+        valid = self._valid(request, public_id)
+        if not valid:
+            raise Refused(Refusal(refusals.UNAUTHENTICATED, ""))
+        if len({sealed.grant for sealed in valid}) > 1:
+            raise Refused(
+                Refusal(refusals.BAD_REQUEST, "There are two sign-ins for this Studio. Clear this site's cookies and open it again.")
+            )
+        return max(valid, key=lambda sealed: sealed.sealed_at)
+
+    def _renewal(self, sealed: Sealed) -> Headers:
+        return [self.shell.cookie(sealed.grant)] if sealed.is_due else []
+
+    async def _refuse(self, public_id: str, request: Request, receive: Receive, send: Send, refusal: Refusal) -> None:
+        if request.is_websocket:
+            if refusal.code in {refusals.CROSS_ORIGIN, refusals.BAD_REQUEST}:
+                await for_program(refusal).deny(send)
+            else:
+                await websocket_proxy.refuse(request, receive, send, refusal)
+            return
+        await self._refused(public_id, request, refusal).send(send, head=request.method == "HEAD")
+
+    def _refused(self, public_id: str, request: Request, refusal: Refusal) -> Response:
+        path = request.raw_path.decode("latin-1") + (f"?{request.query.decode('latin-1')}" if request.query else "")
+        if refusal.code in ENTER_AGAIN and request.is_navigation:
+            wanted = request.parameter("to") if request.asks_for_ours() else path
+            return redirect(self.shell.way_in(public_id, wanted or "/"))
+        if not request.is_page_load:
+            return for_program(refusal)
+        retry = request.method == "GET" and (refusal.waits or refusal.code in RETRIED)
+        framed = request.header(b"sec-fetch-dest") in {b"iframe", b"frame"}
+        links = [(f"{self.addresses.api_origin}/", "All Studios")]
+        return pages.refusal_page(refusal, links, retry=retry, framed=framed)

@@ -1,0 +1,106 @@
+"""The prefix `/_sg/` of a session's origin, which never goes to a tool: the exchange of codes, the page around the tool, its socket."""
+
+import hashlib
+import secrets
+from html import escape
+from string import Template
+from urllib.parse import quote
+
+import orjson
+
+from connect.cookies import CookieNames
+from connect.grants import Grant, Grants
+from connect.judgement import Verdict
+from connect.pages import ASSETS, bad_code_page
+from connect.requests import Headers, Request
+from connect.responses import CODE_HEADER, COMMON, HARDENED, Response, for_program, redirect
+from services.addresses import Addresses
+from services.connect_codes import BadCode, ConnectCodes
+from services.paths import relative_path
+from services.store.admission import Facts
+
+SHELL = Template((ASSETS / "shell.html").read_text("utf-8"))
+SCRIPT = (ASSETS / "shell.js").read_bytes()
+STYLE = (ASSETS / "shell.css").read_bytes()
+VERSION = hashlib.sha256(SCRIPT + STYLE).hexdigest()[:12]
+FOREVER = (b"cache-control", b"private, max-age=31536000, immutable")
+
+
+class Shell:
+    """Answers what is asked for under `/_sg/`."""
+
+    def __init__(self, addresses: Addresses, codes: ConnectCodes, grants: Grants, names: CookieNames) -> None:
+        self._addresses = addresses
+        self._codes = codes
+        self._grants = grants
+        self._names = names
+
+    def way_in(self, public_id: str, path: str) -> str:
+        """Where somebody without a valid cookie goes: the API's origin, which alone asks who they are."""
+        to = relative_path(path)
+        query = f"?to={quote(to, safe='/')}" if to != "/" else ""
+        return f"{self._addresses.api_origin}/connect/{public_id}{query}"
+
+    def asset(self, request: Request) -> Response | None:
+        """Script and style, which hold nothing of anybody's."""
+        known = {b"/_sg/shell.js": (SCRIPT, b"text/javascript"), b"/_sg/shell.css": (STYLE, b"text/css")}
+        found = known.get(request.raw_path)
+        if found is None:
+            return None
+        return Response(200, found[0], [FOREVER, *HARDENED], found[1])
+
+    async def enter(self, request: Request, public_id: str, has_cookie: bool) -> Response:
+        """Exchange a one-time code for the session's cookie (DESIGN 5), and go on to the shell."""
+        try:
+            entry = await self._codes.redeem(request.parameter("code") or "", self._addresses.session_origin(public_id))
+        except BadCode as error:
+            return redirect("/_sg/") if has_cookie else bad_code_page(error.message, self.way_in(public_id, "/"))
+        grant = Grant(entry.user_id, entry.token_id, entry.login_id, public_id, entry.session_number)
+        return redirect(self.address(entry.path), [self.cookie(grant)])
+
+    def cookie(self, grant: Grant) -> tuple[bytes, bytes]:
+        return self._names.set(self._names.session, self._grants.seal(grant), self._grants.lives)
+
+    def again(self, request: Request, public_id: str) -> Response:
+        return redirect(self.way_in(public_id, request.parameter("to") or "/"))
+
+    @staticmethod
+    def address(path: str) -> str:
+        """The shell's own address, showing `path` of the tool."""
+        to = relative_path(path)
+        return "/_sg/" if to == "/" else f"/_sg/?to={quote(to, safe='/')}"
+
+    def state(self, verdict: Verdict, headers: Headers) -> Response:
+        """For the shell's script: whether the tab is let in; renews its cookie on the way."""
+        if verdict.refusal and not verdict.refusal.waits:
+            return for_program(verdict.refusal)
+        body = {"in": verdict.refusal is None, "refusal": verdict.refusal.as_json() if verdict.refusal else None}
+        code = [(CODE_HEADER, str(verdict.refusal.code).encode())] if verdict.refusal else []
+        return Response(200, orjson.dumps(body), [*code, *COMMON, *headers], b"application/json")
+
+    def page(self, request: Request, facts: Facts, headers: Headers) -> Response:
+        """The page around the tool; for a tool that may not be framed, the tool itself."""
+        prefix = str((facts.upstream or {}).get("path_prefix") or "").rstrip("/")
+        path = relative_path(request.parameter("to") or f"{prefix}/")
+        if not facts.embeddable:
+            return redirect(path, headers)
+        nonce = secrets.token_urlsafe(16)
+        values = {
+            "name": facts.studio_name,
+            "owner": facts.owner_name,
+            "you": facts.display_name,
+            "api": self._addresses.api_origin,
+            "src": path,
+            "version": VERSION,
+            "nonce": nonce,
+        }
+        html = SHELL.substitute({name: escape(value) for name, value in values.items()})
+        return Response(200, html.encode(), [*self._policy(nonce, facts.public_id), *COMMON, *headers], b"text/html")
+
+    def _policy(self, nonce: str, public_id: str) -> Headers:
+        socket = self._addresses.session_origin(public_id).replace("http", "ws", 1)
+        policy = (
+            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src data:; connect-src 'self' {socket}; "
+            "frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        )
+        return [(b"content-security-policy", policy.encode()), (b"referrer-policy", b"same-origin")]

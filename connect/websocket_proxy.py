@@ -1,0 +1,152 @@
+"""One WebSocket between a browser and a tool: messages as they are, close codes passed on, neither side read ahead of the other."""
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp import ClientWebSocketResponse, ClientWSTimeout, WSMsgType
+
+from connect import headers
+from connect.refusals import Refusal
+from connect.requests import Headers, Receive, Request, Send
+from connect.responses import CODE_HEADER, COMMON, Response
+from connect.stay import Stay
+from connect.upstreams import Tool
+from services.statuses import ConnectionErrorCode
+
+logger = logging.getLogger(__name__)
+
+MAX_MESSAGE = 64 * 1024 * 1024
+CLOSE_SECONDS = 1.0
+LAST_WORD_SECONDS = 1.0
+SENDABLE = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
+NO_FRAME = 1006
+BROKEN = Refusal(ConnectionErrorCode.TOOL_UNREACHABLE, "The tool broke off the connection.")
+PASSED_BACK = frozenset({b"set-cookie"})
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """How it ended, and by whom."""
+
+    code: int
+    reason: str = ""
+    by_client: bool = False
+
+    @property
+    def sendable(self) -> int:
+        """The code as it may stand in a close frame; those that only tell of a missing frame become 1000."""
+        return self.code if self.code in SENDABLE or 3000 <= self.code < 5000 else 1000
+
+
+async def run(request: Request, receive: Receive, send: Send, stay: Stay, tool: Tool, scheme: str) -> None:
+    """Dial the tool, then accept, then pass messages. Raises aiohttp.ClientConnectorError before anything was answered."""
+    try:
+        upstream = await _dial(request, tool, scheme)
+    except aiohttp.WSServerHandshakeError as error:
+        await _declined(error, send)
+        return
+    async with upstream:
+        passed = headers.downstream(upstream._response.raw_headers, 101)
+        accepted = [(name, value) for name, value in passed if name in PASSED_BACK]
+        await send({"type": "websocket.accept", "subprotocol": upstream.protocol, "headers": accepted})
+        close = await _converse(receive, send, upstream, stay)
+        await _hang_up(send, upstream, close, stay)
+
+
+async def refuse(request: Request, receive: Receive, send: Send, refusal: Refusal) -> None:
+    """Browsers hide the answer to a refused opening, so accept and close with the code; programs find it in the header too (B58)."""
+    await receive()
+    protocol = (request.scope.get("subprotocols") or [None])[0]
+    code: Headers = [(CODE_HEADER, str(refusal.code).encode())]
+    await send({"type": "websocket.accept", "subprotocol": protocol, "headers": code})
+    await send({"type": "websocket.close", "code": refusal.words.close_code, "reason": refusal.close_reason})
+
+
+async def _dial(request: Request, tool: Tool, scheme: str) -> ClientWebSocketResponse[bool]:
+    return await tool.client.ws_connect(
+        tool.url(request),
+        headers=headers.upstream(request, scheme, tool.address.headers),
+        protocols=request.scope.get("subprotocols") or (),
+        max_msg_size=MAX_MESSAGE,
+        timeout=ClientWSTimeout(ws_close=CLOSE_SECONDS),
+        autoclose=False,
+    )
+
+
+async def _declined(error: aiohttp.WSServerHandshakeError, send: Send) -> None:
+    """The tool's own refusal, passed on by its status."""
+    status = error.status if 400 <= error.status < 600 else 502
+    await Response(status, b"The tool declined the WebSocket.", COMMON).deny(send)
+
+
+async def _converse(receive: Receive, send: Send, upstream: ClientWebSocketResponse[bool], stay: Stay) -> Close | None:
+    """Until one side ends it, or the right is gone (None)."""
+    to_tool = asyncio.create_task(_to_tool(receive, upstream, stay), name="websocket to tool")
+    to_client = asyncio.create_task(_to_client(upstream, send), name="websocket to client")
+    ended = asyncio.create_task(stay.ended(), name="websocket stay")
+    try:
+        await asyncio.wait([to_tool, to_client, ended], return_when=asyncio.FIRST_COMPLETED)
+        if stay.refusal:
+            return None
+        return _outcome(to_client, by_client=True) if to_client.done() else _outcome(to_tool, by_client=False)
+    finally:
+        for task in (to_tool, to_client, ended):
+            task.cancel()
+        await asyncio.gather(to_tool, to_client, ended, return_exceptions=True)
+
+
+def _outcome(task: "asyncio.Task[Close]", *, by_client: bool) -> Close:
+    """What the task found; where it failed, the side it wrote to is gone."""
+    error = task.exception()
+    if error is None:
+        return task.result()
+    logger.info("websocket broke: %s: %s", type(error).__name__, error)
+    return Close(NO_FRAME, by_client=by_client)
+
+
+async def _to_tool(receive: Receive, upstream: ClientWebSocketResponse[bool], stay: Stay) -> Close:
+    while True:
+        message = await receive()
+        if message["type"] == "websocket.disconnect":
+            return Close(message.get("code") or 1005, message.get("reason") or "", by_client=True)
+        if message["type"] == "websocket.receive":
+            stay.touch()
+            if message.get("text") is not None:
+                await upstream.send_str(message["text"])
+            else:
+                await upstream.send_bytes(message["bytes"])
+
+
+async def _to_client(upstream: ClientWebSocketResponse[bool], send: Send) -> Close:
+    while True:
+        message = await upstream.receive()
+        if message.type is WSMsgType.TEXT:
+            await send({"type": "websocket.send", "text": message.data})
+        elif message.type is WSMsgType.BINARY:
+            await send({"type": "websocket.send", "bytes": message.data})
+        elif message.type is WSMsgType.CLOSE:
+            return Close(message.data or 1005, message.extra or "")
+        elif message.type in {WSMsgType.ERROR, WSMsgType.CLOSED, WSMsgType.CLOSING}:
+            return Close(NO_FRAME)
+
+
+async def _hang_up(send: Send, upstream: ClientWebSocketResponse[bool], close: Close | None, stay: Stay) -> None:
+    """Tell the side that does not know yet. A tool's death is often the first sign of a session's end: then the code tells that."""
+    refusal = stay.refusal
+    if close and close.code == NO_FRAME and not close.by_client:
+        refusal = await stay.ended_within(LAST_WORD_SECONDS) or BROKEN
+    if refusal:
+        await _close_client(send, refusal.words.close_code, refusal.close_reason)
+    elif close and not close.by_client:
+        await _close_client(send, close.sendable, close.reason)
+    await upstream.close(code=close.sendable if close else 1001, message=close.reason.encode() if close else b"")
+
+
+async def _close_client(send: Send, code: int, reason: str) -> None:
+    """A client that reads nothing cannot hold us: its connection is dropped then."""
+    with suppress(OSError, TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await send({"type": "websocket.close", "code": code, "reason": reason})
