@@ -7,7 +7,7 @@ SOURCES := studiograph schema resolvers connect services
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-header --no-emit-options \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --build-deps-for=editable
 .DEFAULT_GOAL := help
-.PHONY: help run test quick lint fmt schema behaviours demo bench image lock clean
+.PHONY: help run test quick lint fmt schema docs behaviours demo bench image lock clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -26,13 +26,18 @@ lint: $(VENV)/.dev ## Format, rules, types, direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m schema.export --check
+	$(BIN)/python -m studiograph.reference --check
 
 fmt: $(VENV)/.dev ## Format the code and mend what a rule can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 schema: $(VENV)/.run ## Write schema.graphql from the code
-	$(BIN)/python -m studiograph schema > docs/schema.graphql
+	$(BIN)/python -m schema.export
+
+docs: $(VENV)/.run ## Write the pages of docs/ that are made from the code
+	$(BIN)/python -m studiograph.reference
 
 behaviours: $(VENV)/.dev ## Which behaviour has which tests, and which has none
 	@$(BIN)/python -m tests.behaviours

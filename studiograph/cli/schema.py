@@ -6,6 +6,6 @@ def schema() -> None:
 
     Example: studiograph schema > schema.graphql
     """
-    from schema.build import build_schema
+    from schema.export import printed
 
-    print(build_schema().as_str())
+    print(printed(), end="")

@@ -1,8 +1,6 @@
-// What the explorer opens with: a list, and the same list live.
+// What the explorer opens with: a list, and the same Studios live.
 
-export const EXAMPLES = [
-  {
-    query: `# Which workspaces am I in, and what is in them?
+const LIST = `# Which workspaces am I in, and what is in them?
 # Press the play button. The next tab watches the same Studios live.
 query Studios {
   viewer {
@@ -13,25 +11,40 @@ query Studios {
         id
         slug
         studios(first: 20) {
-          nodes { id name status statusMessage template { name } }
+          nodes {
+            id
+            name
+            status
+            statusMessage
+            template { name }
+          }
         }
       }
     }
   }
 }
-`,
-  },
-  {
-    query: `# Each status change, once and in order. Put the id of a workspace from the first tab into the variables
-# below, press play, then start or stop a Studio on the page.
+`;
+
+const WATCH = `# Each status change, once and in order. Press play, then start or stop a Studio on the page.
 subscription Watch($workspaceId: ID!) {
   studioStatusChanged(scope: { workspaceId: $workspaceId }) {
     __typename
-    ... on StudioStatusEvent { at studioName previousStatus status statusMessage stopReason cursor }
+    ... on StudioStatusEvent {
+      at
+      studioName
+      previousStatus
+      status
+      statusMessage
+      stopReason
+      cursor
+    }
     ... on Heartbeat { at cursor }
   }
 }
-`,
-    variables: `{ "workspaceId": "" }`,
-  },
-];
+`;
+
+export const FIRST_WORKSPACE = "query FirstWorkspace { viewer { memberships { workspace { id } } } }";
+
+export function examples(workspaceId) {
+  return [{ query: LIST }, { query: WATCH, variables: JSON.stringify({ workspaceId }, null, 2) }];
+}

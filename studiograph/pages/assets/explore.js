@@ -1,6 +1,7 @@
 // GraphiQL with our examples: queries over HTTP, subscriptions over graphql-transport-ws, both with the tab's token.
 
-import { EXAMPLES } from "./examples.js";
+import { ask } from "./client.js";
+import { FIRST_WORKSPACE, examples } from "./examples.js";
 import { token } from "./token.js";
 
 const place = document.getElementById("graphiql");
@@ -18,10 +19,28 @@ function fetcher() {
   return window.GraphiQL.createFetcher({ url: "/graphql", fetch: withToken, wsClient });
 }
 
-function show() {
+async function show() {
+  let defaultTabs;
+  try {
+    const { viewer } = await ask(token.get(), FIRST_WORKSPACE);
+    defaultTabs = examples(viewer.memberships[0]?.workspace.id ?? "");
+  } catch (error) {
+    token.forget();
+    return refuse(error.message);
+  }
   root?.unmount();
   root = window.ReactDOM.createRoot(place);
-  root.render(window.React.createElement(window.GraphiQL, { fetcher: fetcher(), defaultTabs: EXAMPLES, shouldPersistHeaders: false }));
+  return root.render(window.React.createElement(window.GraphiQL, { fetcher: fetcher(), defaultTabs, shouldPersistHeaders: false }));
+}
+
+function refuse(message) {
+  root?.unmount();
+  root = null;
+  const words = document.createElement("p");
+  words.className = "card sign-in problem";
+  words.setAttribute("role", "alert");
+  words.textContent = message;
+  place.replaceChildren(words);
 }
 
 form.addEventListener("submit", (event) => {

@@ -1,0 +1,79 @@
+"""`python -m studiograph.reference [--check]`: the pages of docs/ that are made from the code, so that they cannot be wrong."""
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from services.access import MATRIX, Role
+from services.lifecycle import ACTIONS, TRANSITIONS
+from services.statuses import StopReason
+from studiograph.settings import Settings
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+MADE = "Made from the code by `make docs`.\n"
+
+
+def settings() -> str:
+    """Every setting with its default and meaning."""
+    prefix = Settings.model_config["env_prefix"]
+    rows = [
+        (f"`{prefix}{name.upper()}`", f"`{field.default}`" if field.default not in ("", None) else "", str(field.description))
+        for name, field in Settings.model_fields.items()
+    ]
+    return f"# Settings\n\n{MADE}All are environment variables.\n\n{_table(('variable', 'default', 'meaning'), rows)}"
+
+
+def lifecycle() -> str:
+    """The table of transitions, and what people may do in which status."""
+    rows = [
+        (source.value, trigger.value, target.to.value, target.reason.value if target.reason else "")
+        for (source, trigger), target in TRANSITIONS.items()
+    ]
+    actions = [
+        (action.value, ", ".join(sorted(rule.allowed_in)), MATRIX[rule.permission].role.name, MATRIX[rule.permission].scope.value)
+        for action, rule in ACTIONS.items()
+    ]
+    reasons = ", ".join(f"`{reason.value}`" for reason in StopReason)
+    return (
+        f"# The life of a Studio\n\n{MADE}\n{_table(('in', 'when', 'goes to', 'with the stop reason'), rows)}\n"
+        f"Stop reasons: {reasons}.\n\n## Actions\n\n{_table(('action', 'in the statuses', 'least role', 'token scope'), actions)}"
+    )
+
+
+def rights() -> str:
+    """The matrix of roles."""
+    header = ("right", *(role.name for role in Role), "token scope")
+    rows = [
+        (permission.value, *("yes" if role >= needs.role else "" for role in Role), needs.scope.value)
+        for permission, needs in MATRIX.items()
+    ]
+    return f"# Roles and rights\n\n{MADE}\n{_table(header, rows)}"
+
+
+PAGES: dict[str, Callable[[], str]] = {"settings.md": settings, "lifecycle.md": lifecycle, "rights.md": rights}
+
+
+def stale() -> list[str]:
+    """The names of pages that are not what the code says."""
+    return [name for name, page in PAGES.items() if not (DOCS / name).exists() or (DOCS / name).read_text() != page()]
+
+
+def main(arguments: list[str]) -> int:
+    """0 = written, or current; 1 = stale."""
+    if "--check" in arguments:
+        for name in stale():
+            sys.stderr.write(f"docs/{name} is stale: run `make docs` and commit it.\n")
+        return 1 if stale() else 0
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page())
+    return 0
+
+
+def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = tuple(header)
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
