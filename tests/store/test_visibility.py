@@ -67,6 +67,7 @@ def _queries(name: str, made: Any) -> Iterator[tuple[str, Query]]:
         yield from _queries(maker, made(*SAMPLES[maker]))
 
 
+@functools.cache
 def _all_queries() -> dict[str, Query]:
     return {
         name: query
