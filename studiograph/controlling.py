@@ -49,10 +49,6 @@ def _factories(core: Core, settings: Settings) -> dict[str, Factory]:
         return {}
 
     def process(_environment: EnvironmentState) -> Compute:
-        return process_compute(core, settings)
+        return ProcessCompute(settings.data_dir, core.installation)
 
     return {PROCESS: process}
-
-
-def process_compute(core: Core, settings: Settings) -> ProcessCompute:
-    raise NotImplementedError

@@ -14,16 +14,17 @@ from services.secret_box import SecretBox
 from services.store.database import Database
 from services.store.wakeups import Wakeups
 from studiograph.refusals import Refused
-from studiograph.secrets import secret_box
+from studiograph.secrets import installation_key
 from studiograph.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """Started, and closed with the stack it was opened on."""
+    """`key` is the installation's secret. Started, and closed with the stack it was opened on."""
 
     database: Database
     installation: str
+    key: str
     box: SecretBox
     policy: Policy
     wakeups: Wakeups
@@ -35,7 +36,7 @@ class Core:
 
 async def open_core(settings: Settings, port: int, stack: AsyncExitStack) -> Core:
     """Connect and start. `port` is the one really listened on. Raises Refused for settings that cannot work."""
-    box, addresses = _box(settings), _addresses(settings, port)
+    key, addresses = _key(settings), _addresses(settings, port)
     database = Database(settings.database, pool_size=settings.pool_size)
     stack.push_async_callback(database.close)
     wakeups = Wakeups(database)
@@ -45,8 +46,10 @@ async def open_core(settings: Settings, port: int, stack: AsyncExitStack) -> Cor
     await broker.start()
     stack.push_async_callback(broker.close)
     installation = await ensure_installation(database)
-    sentinel, presence = Sentinel(broker, database), Presence(database)
-    return Core(database, installation, box, policy(settings), wakeups, broker, sentinel, presence, addresses)
+    sentinel = Sentinel(broker, database)
+    await sentinel.start()
+    stack.push_async_callback(sentinel.close)
+    return Core(database, installation, key, SecretBox(key), policy(settings), wakeups, broker, sentinel, Presence(database), addresses)
 
 
 def policy(settings: Settings) -> Policy:
@@ -59,9 +62,9 @@ def policy(settings: Settings) -> Policy:
     )
 
 
-def _box(settings: Settings) -> SecretBox:
+def _key(settings: Settings) -> str:
     try:
-        return secret_box(settings.data_dir, settings.secret_key)
+        return installation_key(settings.data_dir, settings.secret_key)
     except ValueError as error:
         advice = "Put the right one back; `studiograph doctor` says where it is looked for."
         raise Refused(f"the secret key is not a key: {error}. {advice}") from error

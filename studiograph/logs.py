@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-LIBRARIES = ("asyncio", "aiosqlite", "aiohttp", "uvicorn", "websockets", "sqlalchemy")
+LIBRARIES = ("alembic", "asyncio", "aiosqlite", "aiohttp", "uvicorn", "websockets", "sqlalchemy")
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
 

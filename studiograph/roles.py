@@ -40,7 +40,7 @@ async def _serve_http(settings: Settings, role: Role, listener: socket.socket, *
         if role is Role.PROXY:
             from studiograph.proxying import build_proxy
 
-            served = await build_proxy(core, stack)
+            served = await build_proxy(core, settings, stack)
         else:
             from studiograph.serving import build
 

@@ -9,11 +9,13 @@ from services.secret_box import SecretBox
 KEY_FILE = "secret.key"
 
 
-def secret_box(data_dir: Path, key: str) -> SecretBox:
-    """The box under `key`; if that is empty, under the key file of `data_dir`, which is made when absent.
+def installation_key(data_dir: Path, given: str) -> str:
+    """The key `given`; if that is empty, that of the key file of `data_dir`, which is made when absent.
 
-    Raises ValueError when the key is not one."""
-    return SecretBox(key or _kept_key(data_dir / KEY_FILE))
+    Raises ValueError when it is not a key."""
+    key = given or _kept_key(data_dir / KEY_FILE)
+    SecretBox(key)
+    return key
 
 
 def private_directory(path: Path) -> Path:

@@ -25,7 +25,7 @@ async def build(core: Core, settings: Settings, stack: AsyncExitStack, *, with_c
     if with_controller:
         await start_controller(core, computes, stack)
     api = build_api(core, services, settings, stack)
-    plane = await build_data_plane(core, services, api.asgi, stack)
+    plane = await build_data_plane(core, services.tokens, services.connect_codes, api.asgi, stack)
     return Served(plane, api.stop, announcement)
 
 

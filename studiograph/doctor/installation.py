@@ -6,7 +6,7 @@ from services.store import doctor as store
 from services.store import migrate
 from services.store.database import Database
 from studiograph.doctor.findings import Finding, bad, note, ok
-from studiograph.secrets import KEY_FILE, secret_box
+from studiograph.secrets import KEY_FILE, installation_key
 from studiograph.settings import Settings
 
 LIMIT_SECONDS = 5.0
@@ -49,7 +49,7 @@ def _key(settings: Settings) -> Finding:
             "Secret key", "not made yet", "The first start makes it. Back it up with the database: sealed values open with nothing else."
         )
     try:
-        secret_box(settings.data_dir, settings.secret_key)
+        installation_key(settings.data_dir, settings.secret_key)
     except ValueError:
         return bad(
             "Secret key", "is not a key (32 bytes in url-safe base64)", "Put the right one back: sealed values open with nothing else."

@@ -63,10 +63,9 @@ async def _on_each_kind(api: Api, http: aiohttp.ClientSession, directory: Path, 
 
 def _share_tools(directory: Path) -> None:
     """JupyterLab takes half a minute to install: use what `make run` installed, and leave it to the next one."""
-    shared = Settings().data_dir / "tools"
-    private_directory(shared.parent)
-    private_directory(shared)
-    (directory / "tools").symlink_to(shared)
+    shared = private_directory(Settings().data_dir)
+    for name in ("tools", "locks"):
+        (directory / name).symlink_to(private_directory(shared / name))
 
 
 @dataclass(slots=True)
