@@ -1,0 +1,58 @@
+"""The API on a fresh world of each database. Nothing starts sessions here: commands write intent, and that is what is looked at."""
+
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from resolvers.context import make_context
+from schema.build import build_schema
+from schema.execution import Executor
+from services.addresses import Addresses
+from services.commands import CommandRunner
+from services.connect_codes import ConnectCodes
+from services.members import Members
+from services.policy import Policy
+from services.secret_box import SecretBox
+from services.services import Services
+from services.store.database import Database
+from services.studios.checkpoints import Checkpoints
+from services.studios.studios import Studios
+from services.tokens import Tokens
+from tests import factories
+from tests.factories import World
+from tests.mutations.api import Api
+
+SCHEMA = build_schema()
+
+
+@pytest.fixture
+async def world(database: Database) -> World:
+    return await factories.create_world(database)
+
+
+@pytest.fixture
+def services(database: Database) -> Services:
+    """Those that mutations call."""
+    runner = CommandRunner(database)
+    addresses = Addresses("http://localhost:8000", "localhost:8000")
+    some: Any = SimpleNamespace(
+        database=database,
+        runner=runner,
+        tokens=Tokens(database, runner),
+        members=Members(database, runner),
+        studios=Studios(runner, Policy(), SecretBox(SecretBox.new_key())),
+        checkpoints=Checkpoints(runner),
+        addresses=addresses,
+        connect_codes=ConnectCodes(database, addresses),
+    )
+    return cast("Services", some)
+
+
+@pytest.fixture
+async def api(services: Services) -> AsyncIterator[Api]:
+    core = SCHEMA._schema
+    executor = Executor(core, lambda viewer: make_context(services, viewer))
+    yield Api(executor, core)
+    await executor.close()

@@ -1,0 +1,83 @@
+"""For each mutation on something in a workspace: an input that succeeds for its owner, and what it needs to be there."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from services.access import Role
+from services.store.database import Database
+from tests import factories
+from tests.factories import World
+from tests.mutations.api import gid
+
+Prepare = Callable[[Database, World], Awaitable[dict[str, Any]]]
+NOWHERE = "0" * 32
+IDS = {"workspaceId": "Workspace", "studioId": "Studio", "checkpointId": "Checkpoint"}
+"""The fields that say where a mutation acts."""
+
+
+async def a_new_studio(_database: Database, world: World) -> dict[str, Any]:
+    return {
+        "workspaceId": gid("Workspace", world.workspace_id),
+        "name": "Analysis",
+        "templateId": gid("Template", world.template_id),
+        "autoStart": False,
+    }
+
+
+async def a_studio(database: Database, world: World) -> dict[str, Any]:
+    return {"studioId": gid("Studio", await factories.create_studio(database, world))}
+
+
+async def a_running_studio(database: Database, world: World) -> dict[str, Any]:
+    studio_id = await factories.create_studio(database, world, status="RUNNING", session_number=1)
+    await factories.create_session(database, world, studio_id, upstream={"unix": "/run/tool.sock"})
+    return {"studioId": gid("Studio", studio_id)}
+
+
+async def a_checkpoint(database: Database, world: World) -> dict[str, Any]:
+    studio_id = await factories.create_studio(database, world)
+    return {"checkpointId": gid("Checkpoint", await factories.create_checkpoint(database, world, studio_id)), "name": "new"}
+
+
+async def a_user(database: Database, world: World) -> dict[str, Any]:
+    await factories.allow_many_users(database)
+    await factories.create_user(database, "grace")
+    return {"workspaceId": gid("Workspace", world.workspace_id), "userName": "grace", "role": "VIEW"}
+
+
+async def a_member(database: Database, world: World) -> dict[str, Any]:
+    user_id = await factories.create_member(database, world.workspace_id, Role.LAUNCH)
+    return {"workspaceId": gid("Workspace", world.workspace_id), "userId": gid("User", user_id)}
+
+
+async def a_member_with_another_role(database: Database, world: World) -> dict[str, Any]:
+    return {**await a_member(database, world), "role": "VIEW"}
+
+
+async def a_studio_to_edit(database: Database, world: World) -> dict[str, Any]:
+    return {**await a_studio(database, world), "name": "new"}
+
+
+INPUTS: dict[str, Prepare] = {
+    "createStudio": a_new_studio,
+    "startStudio": a_studio,
+    "stopStudio": a_running_studio,
+    "updateStudio": a_studio_to_edit,
+    "deleteStudio": a_studio,
+    "connectStudio": a_running_studio,
+    "starStudio": a_studio,
+    "unstarStudio": a_studio,
+    "renameCheckpoint": a_checkpoint,
+    "addMember": a_user,
+    "updateMember": a_member_with_another_role,
+    "removeMember": a_member,
+}
+
+each = pytest.mark.parametrize("mutation", INPUTS)
+
+
+def place_of(given: dict[str, Any]) -> str:
+    """The field that says where it acts."""
+    return next(name for name in given if name in IDS)

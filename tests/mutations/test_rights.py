@@ -1,0 +1,62 @@
+"""Who may do what, through the API: every mutation, for every role and with each scope taken away."""
+
+import pytest
+
+from schema.policies import policy_of
+from services.access import Permission, Role, TokenScope, refusal
+from services.store.database import Database
+from tests import factories
+from tests.factories import World
+from tests.mutations.api import Api, gid
+from tests.mutations.inputs import INPUTS, NOWHERE, each, place_of
+from tests.mutations.test_contract import MUTATIONS
+
+OF_NO_WORKSPACE = {"createToken", "revokeToken"}
+
+
+@pytest.fixture
+def database(sqlite_database: Database) -> Database:
+    """One kind will do: what is asked here is not asked of the database."""
+    return sqlite_database
+
+
+def permission_of(mutation: str) -> Permission:
+    policy = policy_of(MUTATIONS[mutation])
+    assert isinstance(policy, Permission)
+    return policy
+
+
+def test_every_mutation_is_here() -> None:
+    assert set(INPUTS) | OF_NO_WORKSPACE == set(MUTATIONS)
+
+
+@pytest.mark.behaviour("B91")
+@pytest.mark.parametrize("role", Role)
+@each
+async def test_a_mutation_needs_its_role(api: Api, world: World, database: Database, mutation: str, role: Role) -> None:
+    given = await INPUTS[mutation](database, world)
+    viewer, _ = await factories.create_viewer(database, world.workspace_id, role)
+    kind, message = await api.outcome(viewer, mutation, **given)
+    refused = refusal(permission_of(mutation), role, viewer.scopes)
+    assert (kind, message) == ("ForbiddenError", refused) if refused else kind.endswith("Payload")
+
+
+@pytest.mark.behaviour("B94")
+@pytest.mark.parametrize("without", TokenScope)
+@each
+async def test_a_mutation_needs_its_scope(api: Api, world: World, database: Database, mutation: str, without: TokenScope) -> None:
+    given = await INPUTS[mutation](database, world)
+    viewer, _ = await factories.create_token(database, world.user_id, set(TokenScope) - {without})
+    kind, message = await api.outcome(viewer, mutation, **given)
+    refused = refusal(permission_of(mutation), Role.OWNER, viewer.scopes)
+    assert (kind, message) == ("ForbiddenError", refused) if refused else kind.endswith("Payload")
+
+
+@pytest.mark.behaviour("B92")
+@pytest.mark.parametrize("bad", ["", "nonsense", "Studio:1", gid("User", NOWHERE), "ü", "U3R1ZGlvOg=="])
+@each
+async def test_what_is_no_id_is_not_found_at_its_field(api: Api, world: World, database: Database, mutation: str, bad: str) -> None:
+    given = await INPUTS[mutation](database, world)
+    field = place_of(given)
+    result = await api.mutate(world.viewer, mutation, **{**given, field: bad})
+    assert (result["__typename"], result["field"]) == ("NotFoundError", [field])
