@@ -70,7 +70,7 @@ class StaleRevisionRow(FailureRow):
     """Somebody edited the Studio meanwhile; here it is as it is now."""
 
     current_revision: int
-    studio: StudioRow | None
+    studio: StudioRow
 
 
 PLAIN: dict[type[DomainError], Callable[[str, str, list[str] | None], FailureRow]] = {
@@ -89,13 +89,16 @@ async def failure_row(context: Context, error: DomainError) -> FailureRow:
     if isinstance(error, NotAllowedNow):
         return NotAllowedNowRow(code, message, field, StudioStatus(error.status) if error.status else None, error.until)
     if isinstance(error, StaleRevision):
-        return StaleRevisionRow(code, message, field, error.revision, await _studio(context, error.studio_id))
+        return await _stale(context, error)
     for kind, row in PLAIN.items():
         if isinstance(error, kind):
             return row(code, message, field)
     raise error
 
 
-async def _studio(context: Context, studio_id: str) -> StudioRow | None:
+async def _stale(context: Context, error: StaleRevision) -> FailureRow:
     async with context.services.database.read() as reader:
-        return (await studios.by_ids(reader, context.viewer.user_id, [studio_id])).get(studio_id)
+        found = await studios.by_ids(reader, context.viewer.user_id, [error.studio_id])
+    if error.studio_id not in found:  # deleted since
+        return NotFoundRow(NotFound.code, "The Studio is gone.", ["studioId"])
+    return StaleRevisionRow(error.code, error.message, error.field, error.revision, found[error.studio_id])

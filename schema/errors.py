@@ -85,6 +85,6 @@ class StaleRevisionError(Error):
     """B95."""
 
     current_revision: int = strawberry.field(description="What `expectedRevision` would have to be.")
-    studio: Studio | None = strawberry.field(description="The Studio as it is now; null if it was deleted in this moment.")
+    studio: Studio = strawberry.field(description="The Studio as it is now.")
 
     is_type_of = exactly(failures.StaleRevisionRow)
