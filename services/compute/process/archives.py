@@ -1,0 +1,95 @@
+"""Checkpoints of the process kind: one `tar.zst` each, published by a rename, proven by its sha256."""
+
+import fcntl
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+from services.compute.process.layout import Layout
+from services.compute.process.running import in_thread, run_program
+from services.compute.protocol import CheckpointMissing, ComputeFailed, Saved
+
+PACK, EXTRACT = Path(__file__).with_name("pack.py"), Path(__file__).with_name("extract.py")
+MAX_BYTES = 1 << 40
+MAX_MEMBERS = 10_000_000
+REFUSED = 3
+DIGEST_LETTERS = 16
+PART = ".part-"
+
+
+class Archives:
+    """The directory of archives."""
+
+    def __init__(self, layout: Layout, max_bytes: int = MAX_BYTES, max_members: int = MAX_MEMBERS) -> None:
+        self._layout, self._max_bytes, self._max_members = layout, max_bytes, max_members
+
+    async def final(self, checkpoint_id: str) -> Saved | None:
+        """The save of an ended session, if it was made before: its files have not changed since."""
+        reference = f"{checkpoint_id}.tar.zst"
+        path = self._layout.checkpoint(reference)
+        if not path.exists():
+            return None
+        return Saved(reference, await in_thread(_digest, path), path.stat().st_size)
+
+    async def save(self, files: Path, checkpoint_id: str, *, interim: bool) -> Saved:
+        """An interim save is named by its content too, so that the recorded one stays until the new one is recorded (B30)."""
+        part = self._layout.checkpoints / f"{PART}{uuid4().hex}"
+        try:
+            code, output = await run_program([sys.executable, "-I", str(PACK), str(files), str(part)])
+            last = output.strip().splitlines()[-1:]
+            if code:
+                raise ComputeFailed(f"The session's files could not be saved: {' '.join(last) or code}.")
+            done = json.loads(last[0])
+            letters = f".{done['digest'].removeprefix('sha256:')[:DIGEST_LETTERS]}" if interim else ""
+            reference = f"{checkpoint_id}{letters}.tar.zst"
+            await in_thread(_publish, part, self._layout.checkpoint(reference))
+            return Saved(reference, done["digest"], done["size"])
+        finally:
+            part.unlink(missing_ok=True)
+
+    async def restore(self, reference: str, digest: str | None, target: Path) -> None:
+        """Put the archive's files into the empty directory `target`. Raises CheckpointMissing, ComputeFailed."""
+        path = self._layout.checkpoint(reference)
+        try:
+            found = await in_thread(_digest, path)
+        except OSError as error:
+            raise CheckpointMissing(f"The checkpoint's archive {reference} cannot be read: {error.strerror}.") from error
+        if digest is not None and found != digest:
+            raise CheckpointMissing(f"The checkpoint's archive {reference} is not what was saved.")
+        limits = (str(self._max_bytes), str(self._max_members))
+        code, output = await run_program([sys.executable, "-I", str(EXTRACT), str(path), str(target), *limits])
+        reason = " ".join(output.strip().splitlines()[-1:]) or str(code)
+        if code == REFUSED:
+            raise CheckpointMissing(f"The checkpoint's archive {reference} cannot be restored: {reason}.")
+        if code:
+            raise ComputeFailed(f"The checkpoint's archive {reference} could not be restored: {reason}.")
+
+    def remove(self, reference: str) -> None:
+        self._layout.checkpoint(reference).unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove what interrupted saves left: the files that no archiver holds locked."""
+        for path in self._layout.checkpoints.glob(f"{PART}*"):
+            with path.open("rb") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                path.unlink(missing_ok=True)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def _publish(part: Path, path: Path) -> None:
+    part.rename(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

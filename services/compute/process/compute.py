@@ -1,0 +1,181 @@
+"""The `process` kind behind the protocol: each method is a few steps over the modules beside it."""
+
+import os
+import sys
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+from services.compute.process import jupyterlab, keeping, preparing, probing, tools, trees, watching
+from services.compute.process.archives import MAX_BYTES, MAX_MEMBERS, Archives
+from services.compute.process.capacity import report
+from services.compute.process.layout import Card, Layout, SessionPlace
+from services.compute.process.locks import locked, try_lock
+from services.compute.process.logs import read_page
+from services.compute.process.running import in_thread
+from services.compute.process.state import end_orphans, observe
+from services.compute.protocol import (
+    Change,
+    ComputeFailed,
+    ComputeUnknown,
+    ImageSpec,
+    LogPage,
+    Observation,
+    Presence,
+    Progress,
+    Report,
+    Saved,
+    SessionName,
+    SessionSpec,
+    Upstream,
+)
+from services.statuses import Tool
+
+
+class ProcessCompute:
+    """Sessions as directories below `root` and child processes of this machine.
+
+    `installation` is the installation's id; `max_bytes` and `max_members` bound what a checkpoint may unpack to.
+    """
+
+    kind = "process"
+
+    def __init__(self, root: Path, installation: str, *, max_bytes: int = MAX_BYTES, max_members: int = MAX_MEMBERS) -> None:
+        self._layout = Layout(root.absolute(), installation)
+        self._archives = Archives(self._layout, max_bytes, max_members)
+
+    async def check(self) -> Report:
+        """Also clears away what interrupted work left."""
+        self._require_linux()
+        await in_thread(self._layout.make)
+        await in_thread(self._sweep)
+        return report()
+
+    async def ensure_image(self, image: ImageSpec, progress: Progress) -> None:
+        self._require_linux()
+        await in_thread(self._layout.make)
+        if image.tool == Tool.JUPYTERLAB:
+            await jupyterlab.install(self._layout, image, progress)
+        elif image.tool == Tool.CUSTOM:
+            tools.command_line(image)
+        else:
+            raise tools.unsupported(image)
+
+    async def ensure_session(self, spec: SessionSpec, progress: Progress) -> None:
+        await self.ensure_image(spec.image, progress)
+        async with locked(self._lock(spec.name)):
+            place = self._layout.session(spec.name)
+            if place.card() is None:
+                place = await self._make(spec, progress)
+            card = self._card(spec.name)
+            if (await in_thread(observe, place)).presence is Presence.CREATED:
+                await in_thread(end_orphans, card.marker)
+                tool = jupyterlab.place(self._layout, spec.image) if spec.image.tool == Tool.JUPYTERLAB else None
+                await in_thread(preparing.furnish, spec, place, card, tool)
+                await keeping.start(place, card, tools.command(self._layout, spec, card, place.files))
+
+    async def _make(self, spec: SessionSpec, progress: Progress) -> SessionPlace:
+        unfinished = await in_thread(preparing.begin, self._layout, spec)
+        if spec.base is not None:
+            await progress("Restoring the files")
+            await self._archives.restore(spec.base, spec.base_digest, unfinished / "files")
+        return await in_thread(preparing.finish, self._layout, spec, unfinished)
+
+    async def probe(self, name: SessionName, port: int, ready_path: str) -> Upstream | None:
+        """`port` means nothing here: tools listen on the session's unix socket."""
+        card = self._layout.session(name).card()
+        if card is None or not await probing.answers(card.tool_socket, ready_path):
+            return None
+        return Upstream(unix=str(card.tool_socket))
+
+    async def observe(self, name: SessionName) -> Observation:
+        return await in_thread(observe, self._layout.session(name))
+
+    async def stop(self, name: SessionName, grace: timedelta) -> None:
+        place = self._layout.session(name)
+        if (await in_thread(observe, place)).presence is Presence.RUNNING:
+            await keeping.stop(place, self._card(name), grace)
+            await in_thread(observe, place)
+
+    async def save(self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = ()) -> Saved:
+        """`secrets` are nowhere in an archive but where the session itself wrote them: the environment is never on disk."""
+        place = self._layout.session(name)
+        presence = (await self.observe(name)).presence
+        if presence is Presence.ABSENT:
+            raise ComputeFailed("The session's files are gone: there is nothing to save.")
+        if presence is Presence.RUNNING:
+            async with keeping.frozen(self._card(name)):
+                return await self._archives.save(place.files, checkpoint_id, interim=True)
+        if not interim and (saved := await self._archives.final(checkpoint_id)):
+            return saved
+        return await self._archives.save(place.files, checkpoint_id, interim=interim)
+
+    async def remove(self, name: SessionName) -> None:
+        place = self._layout.session(name)
+        lock = self._lock(name)
+        async with locked(lock):
+            if card := place.card():
+                await self.stop(name, timedelta(0))
+            await in_thread(self._discard, name, card)
+            lock.unlink(missing_ok=True)
+
+    def _discard(self, name: SessionName, card: Card | None) -> None:
+        """The directory loses its name before it is deleted, so that no half of it looks like a session."""
+        discarded = self._layout.discarded(name)
+        try:
+            trees.remove_tree(discarded)
+            trees.remove_tree(self._layout.unfinished(name))
+            if card:
+                trees.remove_tree(Path(card.run_directory))
+                self._layout.session(name).path.rename(discarded)
+                trees.remove_tree(discarded)
+        except OSError as error:
+            raise ComputeUnknown(f"The session's directory could not be removed: {error}.") from error
+
+    async def remove_checkpoint(self, reference: str) -> None:
+        await in_thread(self._archives.remove, reference)
+
+    async def sessions(self) -> list[tuple[SessionName, Observation]]:
+        return await in_thread(self._sessions)
+
+    def _sessions(self) -> list[tuple[SessionName, Observation]]:
+        found = []
+        for path in self._layout.sessions.glob(f"sg-{self._layout.installation[:8]}-*"):
+            place = SessionPlace(path)
+            card = place.card()
+            if card and card.name.installation == self._layout.installation:
+                found.append((card.name, observe(place)))
+        return found
+
+    def watch(self) -> AsyncIterator[Change]:
+        return watching.watch(self._layout)
+
+    async def logs(self, name: SessionName, offset: int, limit: int) -> LogPage:
+        return await in_thread(read_page, self._layout.session(name).path, offset, limit)
+
+    async def close(self) -> None:
+        """Nothing is held open: sessions belong to their keepers."""
+
+    def _lock(self, name: SessionName) -> Path:
+        return self._layout.locks / f"{name}.lock"
+
+    def _card(self, name: SessionName) -> Card:
+        card = self._layout.session(name).card()
+        if card is None:
+            raise ComputeUnknown("The session was removed at this moment.")
+        return card
+
+    def _sweep(self) -> None:
+        """Half-made and half-removed sessions that nobody is at work on, and parts of archives."""
+        self._archives.sweep()
+        for beginning in (".new-", ".gone-"):
+            for path in self._layout.sessions.glob(f"{beginning}*"):
+                lock = try_lock(self._layout.locks / f"{path.name.removeprefix(beginning)}.lock")
+                if lock is not None:
+                    trees.remove_tree(path)
+                    os.close(lock)
+
+    @staticmethod
+    def _require_linux() -> None:
+        if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
+            raise ComputeFailed("The process kind of compute environment needs Linux: use a Docker one on this machine.")

@@ -1,0 +1,104 @@
+"""JupyterLab on this machine: installed once per version into a virtual environment, from a list with hashes."""
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from services.compute.process import overlay
+from services.compute.process.layout import Card, Layout
+from services.compute.process.locks import locked
+from services.compute.process.running import in_thread, run_program
+from services.compute.protocol import ComputeFailed, ImageSpec, Progress
+
+REQUIREMENTS = Path(__file__).with_name("requirements")
+COMPLETE = "complete"
+QUIET = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+"""JupyterLab asks its makers for news unless told otherwise."""
+
+
+def place(layout: Layout, image: ImageSpec) -> Path:
+    return layout.tools / f"jupyterlab-{image.tool_version}"
+
+
+def requirements(image: ImageSpec) -> Path:
+    """The list of what is installed. Raises ComputeFailed for a version that there is none of."""
+    known = {path.stem.removeprefix("jupyterlab-"): path for path in REQUIREMENTS.glob("jupyterlab-*.txt")}
+    if image.tool_version not in known:
+        raise ComputeFailed(f"JupyterLab {image.tool_version} is not provided here; there is {', '.join(sorted(known))}.")
+    return known[image.tool_version]
+
+
+async def install(layout: Layout, image: ImageSpec, progress: Progress) -> None:
+    """Have it installed; a marker file says that it is complete. One at a time, also between servers. Raises ComputeFailed."""
+    wanted, target = requirements(image), place(layout, image)
+    if (target / COMPLETE).exists():
+        return
+    async with locked(layout.locks / f"{target.name}.lock") as lock:
+        if not (target / COMPLETE).exists():
+            await progress(f"Installing JupyterLab {image.tool_version}")
+            await in_thread(shutil.rmtree, target, ignore_errors=True)
+            await _run([sys.executable, "-m", "venv", str(target)], progress, lock)
+            await _run([*_pip(target), "install", "--require-hashes", "-r", str(wanted)], progress, lock)
+            await in_thread(_finish, target)
+
+
+def _pip(target: Path) -> list[str]:
+    return [str(target / "bin" / "python"), "-I", "-m", "pip", "--no-input", "--disable-pip-version-check", "--no-color"]
+
+
+async def _run(argv: list[str], progress: Progress, lock: int) -> None:
+    """The lock goes to the program as well: should we be killed, nobody else begins while it still writes."""
+
+    async def tell(line: str) -> None:
+        if line.startswith(("Collecting ", "Installing ")):
+            await progress(" ".join(line.split()[:2]) if line.startswith("Collecting") else "Installing the packages")
+
+    code, output = await run_program(argv, on_line=tell, keep=(lock,))
+    if code:
+        last = next((line for line in reversed(output.splitlines()) if line.startswith("ERROR")), output.strip().rpartition("\n")[2])
+        raise ComputeFailed(f"JupyterLab could not be installed: {last}")
+
+
+def _finish(target: Path) -> None:
+    configuration = target / "etc" / "jupyter" / "labconfig"
+    configuration.mkdir(parents=True, exist_ok=True)
+    (configuration / "page_config.json").write_text(json.dumps(QUIET))
+    (target / COMPLETE).touch()
+
+
+def environment(tool: Path, card: Card, files: Path, path: str) -> dict[str, str]:
+    """Its directories: what the user changes lies in the session's files, what only runs in its run directory."""
+    home = files / "home"
+    return {
+        "PATH": os.pathsep.join([str(files / overlay.ENVIRONMENT / "bin"), str(tool / "bin"), path]),
+        "VIRTUAL_ENV": str(files / overlay.ENVIRONMENT),
+        "JUPYTER_CONFIG_DIR": str(home / ".jupyter"),
+        "JUPYTER_DATA_DIR": str(home / ".local/share/jupyter"),
+        "JUPYTER_RUNTIME_DIR": f"{card.run_directory}/jupyter",
+        "JUPYTER_PATH": str(tool / "share/jupyter"),
+        "JUPYTER_CONFIG_PATH": str(tool / "etc/jupyter"),
+        "JUPYTERLAB_DIR": str(tool / "share/jupyter/lab"),
+        "IPYTHONDIR": str(home / ".ipython"),
+    }
+
+
+def arguments(card: Card, files: Path) -> list[str]:
+    """No token and no password: only its owner can reach the socket, and the proxy is what lets others in."""
+    return [
+        str(files / overlay.ENVIRONMENT / "bin" / "python"),
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        f"--ServerApp.sock={card.tool_socket}",
+        "--ServerApp.sock_mode=0600",
+        f"--ServerApp.root_dir={files / 'workspace'}",
+        "--ServerApp.base_url=/",
+        "--ServerApp.allow_remote_access=True",
+        "--IdentityProvider.token=",
+        "--PasswordIdentityProvider.hashed_password=",
+        "--KernelManager.transport=ipc",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]

@@ -1,0 +1,140 @@
+"""Where everything of the process kind lies on disk, and by which names.
+
+<root>/sessions/<SessionName>/   files/ (what a checkpoint holds: workspace, home, env), run/, log.*, session.json, state.json
+<root>/checkpoints/              one archive per save
+<root>/tools/                    one directory per installed tool version
+<root>/locks/, <root>/cache/
+"""
+
+import json
+import os
+import re
+import stat
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from services.compute.protocol import ComputeFailed, SessionName
+
+SOCKET_PATH_BYTES = 100
+"""sockaddr_un holds 108 bytes; some are left for those who append to the name."""
+
+LONGEST_SOCKET_NAME = len("jupyter/kernel-00000000-0000-0000-0000-000000000000-ipc-5")
+
+NAME = re.compile(r"sg-[0-9A-Za-z_]+-[0-9A-Za-z_]+-[0-9]+")
+REFERENCE = re.compile(r"[0-9A-Za-z_-]+(\.[0-9a-f]+)?\.tar\.zst")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The directories of one installation on this machine."""
+
+    root: Path
+    installation: str
+
+    @property
+    def sessions(self) -> Path:
+        return self.root / "sessions"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    @property
+    def tools(self) -> Path:
+        return self.root / "tools"
+
+    @property
+    def locks(self) -> Path:
+        return self.root / "locks"
+
+    def make(self) -> None:
+        """Make the directories, readable by their owner only. Raises ComputeFailed."""
+        try:
+            for path in (self.sessions, self.checkpoints, self.tools, self.locks, self.root / "cache"):
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ComputeFailed(f"The data directory {self.root} cannot be used: {error.strerror}.") from error
+
+    def session(self, name: SessionName) -> "SessionPlace":
+        self._check(str(name))
+        return SessionPlace(self.sessions / str(name))
+
+    def unfinished(self, name: SessionName) -> Path:
+        """Where a session is prepared before it gets its name."""
+        self._check(str(name))
+        return self.sessions / f".new-{name}"
+
+    def discarded(self, name: SessionName) -> Path:
+        """Where a session's directory goes before it is deleted."""
+        return self.sessions / f".gone-{name}"
+
+    def checkpoint(self, reference: str) -> Path:
+        """Raises ComputeFailed for what is no reference of ours."""
+        if not REFERENCE.fullmatch(reference):
+            raise ComputeFailed(f"{reference!r} is not a checkpoint of a process compute environment.")
+        return self.checkpoints / reference
+
+    def choose_run_directory(self, name: SessionName) -> Path:
+        """Where the session's sockets go: its own directory, or a short one for temporary files where that path would be too long."""
+        inside = self.sessions / str(name) / "run"
+        if len(os.fsencode(inside)) + 1 + LONGEST_SOCKET_NAME <= SOCKET_PATH_BYTES:
+            return inside
+        return private_directory(Path(tempfile.gettempdir()) / f"sg-{self.installation[:8]}") / f"{name.public_id}-{name.number}"
+
+    @staticmethod
+    def _check(name: str) -> None:
+        if not NAME.fullmatch(name):
+            raise ComputeFailed(f"{name!r} cannot be the name of a session.")
+
+
+def private_directory(path: Path) -> Path:
+    """Make a directory of our own in a place that others can write to. Raises ComputeFailed when somebody else was there first."""
+    path.mkdir(mode=0o700, exist_ok=True)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise ComputeFailed(f"{path} is not a private directory of this user: remove it, or set TMPDIR, or use a shorter data directory.")
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPlace:
+    """The directory of one session."""
+
+    path: Path
+
+    @property
+    def files(self) -> Path:
+        return self.path / "files"
+
+    @property
+    def state(self) -> Path:
+        return self.path / "state.json"
+
+    def write_card(self, card: "Card") -> None:
+        (self.path / "session.json").write_text(json.dumps(asdict(card)))
+
+    def card(self) -> "Card | None":
+        """None when there is no such session."""
+        try:
+            data = json.loads((self.path / "session.json").read_text())
+        except FileNotFoundError:
+            return None
+        return Card(SessionName(**data.pop("name")), **data)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What is fixed when a session is made. No environment: that may hold secrets."""
+
+    name: SessionName
+    marker: str
+    run_directory: str
+
+    @property
+    def tool_socket(self) -> Path:
+        return Path(self.run_directory) / "tool.sock"
+
+    @property
+    def keeper_socket(self) -> Path:
+        return Path(self.run_directory) / "keeper.sock"

@@ -1,0 +1,71 @@
+"""A Python environment of the session's own, on top of the installed tool's: what is installed in the session lies under its directory.
+
+`files/env` is a virtual environment whose packages come before the tool's. It has no packages of its own at first, so it costs nothing, and
+pip, run by its Python, installs into it and never touches the tool's. Python finds it by the place of its executable, so it can be
+restored under another directory; what pip wrote with a full path (first lines of scripts, editable installs) is put right at each start.
+"""
+
+import os
+import sysconfig
+from collections.abc import Callable
+from pathlib import Path
+
+from services.compute.process import trees
+
+ENVIRONMENT = "env"
+PACKAGES = ("lib", f"python{sysconfig.get_python_version()}", "site-packages")
+LARGEST_SCRIPT = 1 << 20
+PTH = "_studiograph.pth"
+PIP = b'#!/bin/sh\nexec "$(dirname "$0")/python" -m pip "$@"\n'
+ORIGIN = b"studiograph-origin = "
+
+
+def tool_packages(tool: Path) -> Path:
+    return tool.joinpath(*PACKAGES)
+
+
+def prepare(files: Path, tool: Path) -> None:
+    """Make or mend the environment for a session whose files are here now. Raises OSError."""
+    with trees.directory(files, ENVIRONMENT) as environment:
+        former = _origin(environment)
+    with trees.directory(files, ENVIRONMENT, "bin") as scripts:
+        _link_python(scripts, tool)
+        if trees.read_file(scripts, "pip", LARGEST_SCRIPT) is None:
+            trees.put_file(scripts, "pip", PIP, 0o755)
+        _relocate(scripts, former, files, lambda name: True)
+    with trees.directory(files, ENVIRONMENT, *PACKAGES) as packages:
+        _relocate(packages, former, files, lambda name: name.endswith(".pth") or name.startswith("__editable__"))
+        trees.put_file(packages, PTH, f"import site; site.addsitedir({str(tool_packages(tool))!r})\n".encode(), 0o644)
+    with trees.directory(files, ENVIRONMENT) as environment:
+        trees.put_file(environment, "pyvenv.cfg", _configuration(tool) + ORIGIN + os.fsencode(files) + b"\n", 0o644)
+
+
+def _link_python(scripts: int, tool: Path) -> None:
+    trees.put_link(scripts, "python", str((tool / "bin" / "python").resolve()))
+    for name in ("python3", PACKAGES[1]):
+        trees.put_link(scripts, name, "python")
+
+
+def _configuration(tool: Path) -> bytes:
+    """The lines by which Python finds its standard library."""
+    lines = (tool / "pyvenv.cfg").read_text().splitlines()
+    kept = [line for line in lines if line.partition("=")[0].strip() in ("home", "version")]
+    return "\n".join([*kept, "include-system-site-packages = false", ""]).encode()
+
+
+def _origin(environment: int) -> bytes | None:
+    """Where these files were when they were last run."""
+    found = trees.read_file(environment, "pyvenv.cfg", LARGEST_SCRIPT)
+    lines = found[0].splitlines() if found else []
+    return next((line.removeprefix(ORIGIN) for line in lines if line.startswith(ORIGIN)), None)
+
+
+def _relocate(parent: int, former: bytes | None, files: Path, concerned: Callable[[str], bool]) -> None:
+    """Replace the former place by the present one in small files."""
+    present = os.fsencode(files)
+    if not former or former == present:
+        return
+    for name in filter(concerned, os.listdir(parent)):
+        found = trees.read_file(parent, name, LARGEST_SCRIPT)
+        if found and former + b"/" in found[0]:
+            trees.put_file(parent, name, found[0].replace(former + b"/", present + b"/"), found[1])

@@ -1,0 +1,37 @@
+"""Is the tool ready? One HTTP request over its unix socket."""
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+
+SECONDS = 2.0
+REFUSED_PAUSE = 0.02
+"""Between bind and listen a socket refuses: worth a second look at once."""
+
+
+async def answers(socket: Path, path: str) -> bool:
+    """Whether an HTTP response of any status comes back within two seconds (B3)."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            return (await _first_line(socket, path)).startswith(b"HTTP/")
+    except (OSError, TimeoutError, ValueError):
+        return False
+
+
+async def _first_line(socket: Path, path: str) -> bytes:
+    reader, writer = await _connect(socket)
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        return await reader.readline()
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+async def _connect(socket: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    try:
+        return await asyncio.open_unix_connection(str(socket))
+    except ConnectionRefusedError:
+        await asyncio.sleep(REFUSED_PAUSE)
+        return await asyncio.open_unix_connection(str(socket))

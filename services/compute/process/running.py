@@ -1,0 +1,57 @@
+"""Running work outside the event loop so that a cancellation leaves nothing half done behind."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+LONGEST_LINE = 1 << 20
+Line = Callable[[str], Awaitable[None]]
+
+
+async def in_thread(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Short blocking work in a thread. A cancellation waits until the thread is done, since a thread cannot be stopped."""
+    task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+async def run_program(argv: Sequence[str], *, on_line: Line | None = None, keep: tuple[int, ...] = ()) -> tuple[int, str]:
+    """Run a program to its end; gives its exit code and all it printed. A cancellation kills it and its children, and waits for that.
+
+    `keep` are descriptors the program inherits, so that it holds a lock beyond our death.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *argv,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+        pass_fds=keep,
+        limit=LONGEST_LINE,
+    )
+    assert process.stdout is not None
+    lines = []
+    try:
+        async for raw in process.stdout:
+            lines.append(raw.decode(errors="replace"))
+            if on_line:
+                await on_line(lines[-1].rstrip())
+        return await process.wait(), "".join(lines)
+    finally:
+        if process.returncode is None:
+            await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await asyncio.shield(asyncio.ensure_future(process.communicate()))

@@ -1,0 +1,78 @@
+"""What is known of a session from its directory: the keeper's record, checked against the processes that are really there."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from services.compute.process.layout import SessionPlace
+from services.compute.process.procfs import Identity, boot_id, kill, marked
+from services.compute.protocol import ComputeUnknown, Observation, Presence
+
+LOST = "The process that kept the session was killed or the machine was restarted; how the tool ended is not known."
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The content of `state.json`."""
+
+    boot: str
+    keeper: Identity
+    tool: Identity
+    exited: dict[str, Any] | None
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        """None when the session was never started. Raises ComputeUnknown for what cannot be read."""
+        try:
+            data = json.loads(path.read_text())
+            return cls(data["boot"], Identity(*data["keeper"]), Identity(*data["tool"]), data["exited"])
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ComputeUnknown(f"The session's record {path} cannot be read: {error}") from error
+
+    @property
+    def kept(self) -> bool:
+        """Whether its keeper is at work."""
+        return self.exited is None and self.boot == boot_id() and self.keeper.alive()
+
+    def observation(self) -> Observation:
+        if self.kept:
+            return Observation(Presence.RUNNING)
+        if self.exited is None:
+            return Observation(Presence.EXITED, message=LOST)
+        end = self.exited
+        return Observation(
+            Presence.EXITED, end["code"], end["out_of_memory"], datetime.fromtimestamp(end["at"], UTC), message=end["message"]
+        )
+
+
+def observe(place: SessionPlace) -> Observation:
+    """What is positively known; a session without its keeper counts as exited, once nothing of it runs any more."""
+    card = place.card()
+    if card is None:
+        return Observation(Presence.ABSENT)
+    state = State.read(place.state)
+    if state is None:
+        return Observation(Presence.CREATED)
+    found = state.observation()
+    if found.message == LOST:
+        state = State.read(place.state)  # the keeper may have written its last word just before it ended
+        assert state is not None
+        found = state.observation()
+    if found.message == LOST and not end_orphans(card.marker):
+        raise ComputeUnknown("Processes of the session are left over and do not end.")
+    return found
+
+
+def end_orphans(marker: str, rounds: int = 50) -> bool:
+    """Kill what a killed keeper left behind, found by its environment; False when something is still there."""
+    for _ in range(rounds):
+        left = marked(marker)
+        if not left:
+            return True
+        for identity in left:
+            kill(identity)
+    return False

@@ -1,0 +1,69 @@
+"""What the process kind can run, and how: JupyterLab, and any command that listens on the unix socket it is told."""
+
+import os
+import pwd
+import shlex
+import shutil
+from pathlib import Path
+
+from services.compute.process import jupyterlab
+from services.compute.process.keeping import Command
+from services.compute.process.layout import Card, Layout
+from services.compute.process.procfs import MARKER
+from services.compute.protocol import ComputeFailed, ImageSpec, SessionSpec
+from services.statuses import Tool
+
+PASSED_ON = ("LANG", "LANGUAGE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+PASSED_ON_BEGINNINGS = ("LC_", "PIP_")
+PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
+PIP_CONFIGURATIONS = (".config/pip/pip.conf", ".pip/pip.conf")
+DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+def command_line(image: ImageSpec) -> list[str]:
+    """The words of a CUSTOM template's command. Raises ComputeFailed when it cannot be run here."""
+    try:
+        words = shlex.split(image.image)
+    except ValueError as error:
+        raise ComputeFailed(f"The template's command cannot be read: {error}.") from error
+    if not words:
+        raise ComputeFailed("The template's command is empty.")
+    if shutil.which(words[0]) is None:
+        raise ComputeFailed(f"The template's command needs the program {words[0]!r}, which is not on this machine.")
+    return words
+
+
+def command(layout: Layout, spec: SessionSpec, card: Card, files: Path) -> Command:
+    """What the keeper starts. Raises ComputeFailed."""
+    environment = base_environment(card, files, layout.root / "cache" / "pip")
+    if spec.image.tool == Tool.JUPYTERLAB:
+        place = jupyterlab.place(layout, spec.image)
+        environment |= jupyterlab.environment(place, card, files, environment["PATH"]) | dict(spec.environment)
+        argv = jupyterlab.arguments(card, files)
+    elif spec.image.tool == Tool.CUSTOM:
+        environment |= dict(spec.environment)
+        argv = command_line(spec.image)
+    else:
+        raise unsupported(spec.image)
+    environment |= {"CONNECT_TOOL_SOCKET": str(card.tool_socket), MARKER: card.marker}
+    return Command(argv, environment, files / "workspace")
+
+
+def unsupported(image: ImageSpec) -> ComputeFailed:
+    return ComputeFailed(f"A process compute environment runs JUPYTERLAB and CUSTOM templates, not {image.tool}: use a Docker one.")
+
+
+def base_environment(card: Card, files: Path, pip_cache: Path) -> dict[str, str]:
+    """Never our own environment, which holds our secrets: only what a program needs to find its way on this machine."""
+    user = pwd.getpwuid(os.geteuid())
+    found = {name: value for name, value in os.environ.items() if _passed_on(name)}
+    found |= {"PATH": os.environ.get("PATH", DEFAULT_PATH), "HOME": str(files / "home"), "USER": user.pw_name, "LOGNAME": user.pw_name}
+    found |= {"SHELL": shutil.which("bash") or "/bin/sh", "TMPDIR": str(Path(card.run_directory, "tmp")), "PIP_CACHE_DIR": str(pip_cache)}
+    configuration = next((path for name in PIP_CONFIGURATIONS if (path := Path(user.pw_dir) / name).is_file()), None)
+    if configuration:
+        found.setdefault("PIP_CONFIG_FILE", str(configuration))
+    return found
+
+
+def _passed_on(name: str) -> bool:
+    return name in PASSED_ON or name.startswith(PASSED_ON_BEGINNINGS) or name.lower() in PROXIES

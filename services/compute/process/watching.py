@@ -1,0 +1,149 @@
+"""Changes of sessions as they happen: the kernel tells of every new record and socket (inotify), and of every keeper's death (pidfd)."""
+
+import asyncio
+import ctypes
+import os
+import struct
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+from services.compute.process.layout import Card, Layout, SessionPlace
+from services.compute.process.state import State
+from services.compute.protocol import Change, ComputeUnknown, SessionName
+
+IN_CREATE, IN_MOVED_FROM, IN_MOVED_TO, IN_Q_OVERFLOW, IN_IGNORED = 0x100, 0x40, 0x80, 0x4000, 0x8000
+EVENT = struct.Struct("iIII")
+READ_BYTES = 65536
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+async def watch(layout: Layout) -> AsyncIterator[Change]:
+    """Begins with a Change of no name once it is attached: whoever lists then has missed nothing. Raises ComputeUnknown."""
+    layout.make()
+    watcher = Watcher(layout)
+    try:
+        watcher.attach()
+        while True:
+            yield await watcher.next()
+    finally:
+        watcher.close()
+
+
+class Watcher:
+    """One attachment to the directory of sessions, bound to the running loop."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._loop = asyncio.get_running_loop()
+        self._changes: asyncio.Queue[Change | ComputeUnknown] = asyncio.Queue()
+        self._inotify = LIBC.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._places: dict[int, tuple[Card, Path]] = {}
+        self._keepers: dict[int, SessionName] = {}
+        self._top = -1
+
+    def attach(self) -> None:
+        if self._inotify < 0:
+            raise ComputeUnknown(f"Sessions cannot be watched: {os.strerror(ctypes.get_errno())} (inotify).")
+        self._loop.add_reader(self._inotify, self._read)
+        self._top = self._add(self._layout.sessions, IN_MOVED_TO | IN_MOVED_FROM)
+        self._changes.put_nowait(Change(None, "watching"))
+        for path in self._layout.sessions.glob(f"sg-{self._layout.installation[:8]}-*"):
+            self._found(path)
+
+    async def next(self) -> Change:
+        item = await self._changes.get()
+        if isinstance(item, ComputeUnknown):
+            raise item
+        return item
+
+    def close(self) -> None:
+        for descriptor in [*self._keepers, self._inotify]:
+            if descriptor >= 0:
+                self._loop.remove_reader(descriptor)
+                os.close(descriptor)
+        self._keepers.clear()
+        self._inotify = -1
+
+    def _add(self, path: Path, mask: int) -> int:
+        number: int = LIBC.inotify_add_watch(self._inotify, os.fsencode(path), mask)
+        if number < 0:
+            raise ComputeUnknown(f"{path} cannot be watched: {os.strerror(ctypes.get_errno())} (inotify).")
+        return number
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._inotify, READ_BYTES)
+        except BlockingIOError:
+            return
+        at = 0
+        while at < len(data):
+            number, mask, _, size = EVENT.unpack_from(data, at)
+            name = os.fsdecode(data[at + EVENT.size : at + EVENT.size + size].rstrip(b"\0"))
+            at += EVENT.size + size
+            self._happened(number, mask, name)
+
+    def _happened(self, number: int, mask: int, name: str) -> None:
+        if mask & IN_Q_OVERFLOW:
+            self._changes.put_nowait(Change(None, "overflow"))
+        elif number == self._top:
+            self._top_changed(mask, name)
+        elif mask & IN_IGNORED:
+            self._places.pop(number, None)
+        elif number in self._places:
+            self._session_changed(*self._places[number], name)
+
+    def _top_changed(self, mask: int, name: str) -> None:
+        if mask & IN_IGNORED:
+            self._changes.put_nowait(ComputeUnknown("The directory of sessions is gone."))
+        elif mask & IN_MOVED_TO and name.startswith(f"sg-{self._layout.installation[:8]}-"):
+            self._found(self._layout.sessions / name)
+        elif mask & IN_MOVED_FROM and name.startswith("sg-"):
+            self._changes.put_nowait(Change(None, "removed"))
+
+    def _found(self, path: Path) -> None:
+        """A session's directory is there: look at it, and from now on at what happens in it."""
+        with suppress(ComputeUnknown, OSError):  # it may be gone already
+            card = SessionPlace(path).card()
+            if card is not None and card.name.installation == self._layout.installation:
+                self._places[self._add(path, IN_MOVED_TO)] = (card, path)
+                self._recorded(card, path)
+
+    def _session_changed(self, card: Card, path: Path, name: str) -> None:
+        if name == "state.json":
+            self._recorded(card, path)
+        elif name == card.tool_socket.name:
+            self._changes.put_nowait(Change(card.name, "listening"))
+
+    def _recorded(self, card: Card, path: Path) -> None:
+        """The keeper wrote its record."""
+        with suppress(ComputeUnknown, OSError):
+            state = State.read(path / "state.json")
+            if state is None:
+                return
+            self._changes.put_nowait(Change(card.name, "started" if state.exited is None else "exited"))
+            if state.exited is None:
+                self._watch_keeper(card, state)
+
+    def _watch_keeper(self, card: Card, state: State) -> None:
+        run = Path(card.run_directory)
+        if run.is_dir():
+            self._places[self._add(run, IN_CREATE | IN_MOVED_TO)] = (card, self._layout.sessions / str(card.name))
+        if card.name in self._keepers.values():
+            return
+        try:
+            descriptor = os.pidfd_open(state.keeper.pid)
+        except ProcessLookupError:
+            self._changes.put_nowait(Change(card.name, "ended"))
+            return
+        self._keepers[descriptor] = card.name
+        if state.keeper.alive():
+            self._loop.add_reader(descriptor, self._keeper_ended, descriptor)
+        else:  # it has ended, or the number is another's now
+            self._keeper_ended(descriptor)
+
+    def _keeper_ended(self, descriptor: int) -> None:
+        """After its last record, or without one when it was killed."""
+        self._loop.remove_reader(descriptor)
+        os.close(descriptor)
+        self._changes.put_nowait(Change(self._keepers.pop(descriptor), "ended"))
