@@ -1,7 +1,6 @@
 """The data plane as one thing to build, start and serve."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
 
 from connect.admission import Admission
 from connect.board import Board
@@ -22,11 +21,8 @@ from services.presence import Presence
 from services.store.database import Database
 from services.tool_faults import ToolFaults
 
-
-class ASGIApp(Protocol):
-    """Any ASGI 3 application."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+"""Any ASGI 3 application."""
 
 
 class ConnectApp:
