@@ -6,7 +6,12 @@ import typer
 
 from services.errors import DomainError
 from services.store.migrate import SchemaError
-from studiograph.cli import database, doctor, jobs, schema, serving, tokens, users
+from studiograph.cli import tokens, users
+from studiograph.cli.database import migrate
+from studiograph.cli.doctor import doctor
+from studiograph.cli.jobs import demo
+from studiograph.cli.schema import schema
+from studiograph.cli.serving import serve
 from studiograph.refusals import Refused
 
 app = typer.Typer(
@@ -17,11 +22,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.command("serve")(serving.serve)
-app.command("migrate")(database.migrate)
-app.command("schema")(schema.schema)
-app.command("doctor")(doctor.doctor)
-app.command("demo")(jobs.demo)
+app.command("serve")(serve)
+app.command("migrate")(migrate)
+app.command("schema")(schema)
+app.command("doctor")(doctor)
+app.command("demo")(demo)
 app.add_typer(users.app, name="user")
 app.add_typer(users.workspaces, name="workspace")
 app.add_typer(tokens.app, name="token")
