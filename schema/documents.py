@@ -43,14 +43,16 @@ class Document:
         self.key = key
         self.size = size
         self.ast = ast
-        self.operations = {_name(node): node for node in ast.definitions if isinstance(node, OperationDefinitionNode)}
+        self.operations = {
+            node.name.value if node.name else None: node for node in ast.definitions if isinstance(node, OperationDefinitionNode)
+        }
         self.cost_variables = cost_variables
         self.affordable: set[tuple[str, tuple[Any, ...]]] = set()
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The one to execute. Raises Refused with UNKNOWN_OPERATION."""
         if name is None and len(self.operations) > 1:
-            names = ", ".join(self.operations)
+            names = ", ".join(filter(None, self.operations))
             raise refusal(Code.UNKNOWN_OPERATION, f"The document has several operations ({names}): say which one by `operationName`.")
         node = next(iter(self.operations.values()), None) if name is None else self.operations.get(name)
         if node is None:

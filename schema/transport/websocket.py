@@ -54,6 +54,13 @@ class GraphQLWebSocket:
         except OSError:  # gone before it began
             return
 
+    def __len__(self) -> int:
+        """How many sockets are open."""
+        return len(self._connections)
+
+    def __bool__(self) -> bool:
+        return True  # without sockets it is still an application
+
     async def close(self) -> None:
         """Close every socket with 1012 (clients come back) and wait until their operations are cleaned up."""
         connections = list(self._connections)

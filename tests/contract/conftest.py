@@ -13,10 +13,11 @@ import uvicorn
 
 from schema.execution import Executor
 from schema.limits import Limits
+from schema.transport.gate import SocketLimits
 from schema.transport.http import GraphQLHTTP
-from schema.transport.websocket import GraphQLWebSocket, SocketLimits
-from tests.contract.ws import Socket, dial
+from schema.transport.websocket import GraphQLWebSocket
 from tests.contract.world import SCHEMA, TOKEN, World
+from tests.contract.ws import Socket, dial
 
 LISTED = "https://app.example.org"
 
@@ -88,7 +89,7 @@ async def serve() -> AsyncIterator[Serve]:
         server = uvicorn.Server(config)
         listener = socket.create_server(("127.0.0.1", 0))
         task = asyncio.create_task(server.serve([listener]))
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - uvicorn has only this flag
             await asyncio.sleep(0)
 
         async def stop() -> None:

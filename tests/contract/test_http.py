@@ -1,6 +1,8 @@
 """GraphQL over HTTP, rule by rule (draft of August 2026)."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import orjson
@@ -197,24 +199,34 @@ async def test_a_body_beyond_the_limit_is_413(api: Running) -> None:
     assert (response.status_code, code(response)) == (413, "LIMIT_EXCEEDED")
 
 
-async def test_a_large_body_is_refused_by_its_announced_length_before_it_is_sent(api: Running) -> None:
+@asynccontextmanager
+async def posting(api: Running, header: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A POST whose body is still to come."""
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
-    head = f"POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\nContent-Length: 10000000\r\n\r\n"
-    writer.write(head.encode())
+    lines = ["POST /graphql HTTP/1.1", "Host: x", f"Authorization: Bearer {TOKEN}", "Content-Type: application/json", header]
+    writer.write("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
     async with asyncio.timeout(5):
-        assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
+        yield reader, writer
     writer.close()
+
+
+async def test_a_large_body_is_refused_by_its_announced_length_before_it_is_sent(api: Running) -> None:
+    async with posting(api, "Content-Length: 10000000") as (reader, _):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
 
 
 async def test_a_chunked_body_is_cut_off_where_it_passes_the_limit(api: Running) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
-    head = f"POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-    writer.write(head.encode())
-    for _ in range(30):
-        writer.write(b"1000\r\n" + b" " * 4096 + b"\r\n")
-    async with asyncio.timeout(5):
+    async with posting(api, "Transfer-Encoding: chunked") as (reader, writer):
+        for _ in range(30):
+            writer.write(b"1000\r\n" + b" " * 4096 + b"\r\n")
         assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
-    writer.close()
+
+
+async def test_a_client_that_leaves_while_sending_is_forgotten_in_silence(api: Running, caplog: pytest.LogCaptureFixture) -> None:
+    async with posting(api, "Content-Length: 1000") as (_, writer):
+        writer.transport.abort()
+    assert await api.ask("{me{name}}") == {"data": {"me": {"name": "Ada"}}}
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 async def test_a_client_that_leaves_takes_its_query_with_it(api: Running) -> None:

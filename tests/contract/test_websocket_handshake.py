@@ -181,9 +181,8 @@ async def test_the_sockets_of_one_token_are_counted(serve: Serve) -> None:
 
 async def test_all_sockets_are_counted(serve: Serve) -> None:
     api = await serve(socket_limits=SocketLimits(sockets=1))
-    async with api.socket():
-        async with dial(api.ws_url) as second:
-            assert (await second.closed())[0] == 1013
+    async with api.socket(), dial(api.ws_url) as second:
+        assert (await second.closed())[0] == 1013
 
 
 async def test_a_shutdown_closes_sockets_with_1012_and_runs_their_clean_up(api: Running) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from schema.limits import Limits
 from schema.transport.gate import SocketLimits
+from services.errors import Forbidden
 from tests.contract.conftest import Running, Serve
 
 
@@ -106,12 +107,11 @@ async def test_a_failure_in_one_event_spoils_that_event_only(api: Running) -> No
 
 
 async def test_a_stream_that_breaks_says_so_and_completes(api: Running) -> None:
-    from services.errors import Forbidden
-
     async with api.socket() as socket:
         await socket.subscribe("subscription{mine: items}")
         await api.world.streams(1)
-        await api.world.emit(Forbidden("You were removed from the workspace."))
+        await api.world.emit("one", Forbidden("You were removed from the workspace."))
+        assert (await socket.receive())["payload"] == {"data": {"mine": "one"}}
         message = await socket.receive()
         assert message["payload"]["data"] is None
         error = message["payload"]["errors"][0]
@@ -226,6 +226,6 @@ async def test_a_thousand_abrupt_disconnects_leave_no_task_and_no_traceback(api:
     await api.world.streams(0)
     await api.sockets.close()
     async with asyncio.timeout(10):
-        while len(asyncio.all_tasks()) > before:
+        while len(asyncio.all_tasks()) > before:  # noqa: ASYNC110 - tasks that end have no event to wait for
             await asyncio.sleep(0)
     assert not [record for record in caplog.records if record.exc_info or record.levelno >= logging.WARNING]

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import strawberry
 from strawberry.types import Info
@@ -98,7 +98,7 @@ class SearchError(DomainError):
     argument = "search"
     column = 7
     suggestions = ("status",)
-    extensions = {"hint": "Use status:running."}
+    extensions: ClassVar = {"hint": "Use status:running."}
 
 
 @strawberry.type
@@ -171,8 +171,9 @@ class Query:
         return SECRET  # type: ignore[return-value]
 
     @strawberry.field
-    def huge(self) -> float | None:
-        return 2**80
+    def unwritable(self) -> str | None:
+        """JSON in UTF-8 cannot hold it."""
+        return SECRET + "\ud800"
 
     @strawberry.field
     def forbidden(self) -> str | None:
