@@ -116,8 +116,8 @@ class Broker:
                 feed.look()
         elif wake.topic == "stream":
             followed = self._feeds.get(wake.key)
-            if followed and (wake.seq > followed.seq or not wake.seq):
-                followed.look()
+            if followed:
+                followed.look(wake.seq)
 
     async def _poll_slowly(self) -> None:
         """A wake-up that was lost, or that nobody sent (a restored backup), is made good: one statement for all feeds."""

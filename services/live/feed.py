@@ -41,6 +41,8 @@ class Feed:
         self._timing = timing
         self._listeners: dict[str | None, dict[EventMatch, dict[Listener, None]]] = {}
         self._look = asyncio.Event()
+        self._hint = 0
+        self._must_look = False
         self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -55,8 +57,10 @@ class Feed:
         """Return once it is known where the stream stands."""
         await self._ready.wait()
 
-    def look(self) -> None:
-        """There may be something new."""
+    def look(self, seq: int = 0) -> None:
+        """There may be something new: up to `seq`, if that is known. One read serves all hints that it makes good."""
+        self._hint = max(self._hint, seq)
+        self._must_look = self._must_look or not seq
         self._look.set()
 
     def is_behind(self, state: StreamState) -> bool:
@@ -84,7 +88,9 @@ class Feed:
         while True:
             await self._look.wait()
             self._look.clear()
-            await self._catch_up()
+            if self._must_look or self._hint > self.seq:
+                self._must_look = False
+                await self._catch_up()
 
     def _begin(self, state: StreamState) -> None:
         self.epoch, self.seq = state.epoch, state.head

@@ -136,6 +136,7 @@ class Subscription:
 
     def _start_again(self, reason: ResyncReason, state: StreamState) -> None:
         self._page.clear()
+        self._page_to = 0
         self._resync = Resync(reason, state.cursor)
         self._epoch, self._seq = state.epoch, state.head
 

@@ -1,7 +1,8 @@
 """The one algorithm that must not err: attach, catch up, overflow, fall behind, reconnect, in every interleaving."""
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
@@ -131,6 +132,15 @@ async def _play(steps: list[str], random: Random) -> None:
 
 
 STEPS = ("append", "append", "append", "pass_time", "pass_time", "pass_time", "read", "read", "read", "reconnect", "disconnect")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _quiet() -> Iterator[None]:
+    """Reads fail on purpose, thousands of times."""
+    logger = logging.getLogger("services.live.reading")
+    logger.disabled = True
+    yield
+    logger.disabled = False
 
 
 @pytest.mark.behaviour("B83")

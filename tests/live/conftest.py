@@ -1,0 +1,95 @@
+"""A running broker and sentinel over a fresh database, and ways to make things happen in it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pytest
+
+from services.actor import Actor
+from services.events import Kind, LoggedEvent, NewEvent
+from services.live.broker import Broker
+from services.live.items import Item, Timing
+from services.live.sentinel import Sentinel
+from services.live.subscription import Subscription
+from services.store import outbox
+from services.store.database import Database
+from services.store.wakeups import Wakeups
+from tests import factories
+from tests.factories import World
+
+LIMIT_SECONDS = 20
+"""How long a test waits for what must come: far more than it takes."""
+SYSTEM = Actor.system("test")
+T = TypeVar("T")
+
+
+async def soon(awaitable: Awaitable[T]) -> T:
+    """Its result, or a failure when it does not come."""
+    return await asyncio.wait_for(awaitable, LIMIT_SECONDS)
+
+
+async def append(database: Database, stream_id: str, *kinds: Kind, studio_id: str | None = "s" * 32, **payload: Any) -> int:
+    """Log events of these kinds in one transaction; returns the head."""
+    events = [NewEvent(kind, SYSTEM, payload, studio_id, "A Studio") for kind in kinds]
+    async with database.write() as transaction:
+        return await outbox.append(transaction, stream_id, events)
+
+
+async def take(subscription: Subscription, number: int) -> list[Item]:
+    """The next items."""
+    return [await soon(anext(subscription)) for _ in range(number)]
+
+
+async def take_events(subscription: Subscription, number: int) -> list[LoggedEvent]:
+    """The next events, whatever comes between."""
+    events: list[LoggedEvent] = []
+    while len(events) < number:
+        item = await soon(anext(subscription))
+        if isinstance(item, LoggedEvent):
+            events.append(item)
+    return events
+
+
+def seqs(items: Sequence[Item]) -> list[int]:
+    """Their places in the log; for a heartbeat or a Resync, the one it tells."""
+    return [item.seq if isinstance(item, LoggedEvent) else item.cursor.seq for item in items]
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """One process, as far as the live part is concerned."""
+
+    database: Database
+    wakeups: Wakeups
+    broker: Broker
+    sentinel: Sentinel
+
+
+@asynccontextmanager
+async def running(database: Database, timing: Timing | None = None, *, recheck_seconds: float = 30) -> AsyncIterator[Live]:
+    wakeups = Wakeups(database)
+    broker = Broker(database, wakeups, timing=timing)
+    sentinel = Sentinel(broker, database, recheck_seconds=recheck_seconds)
+    await wakeups.start()
+    await broker.start()
+    await sentinel.start()
+    try:
+        yield Live(database, wakeups, broker, sentinel)
+    finally:
+        await sentinel.close()
+        await broker.close()
+        await wakeups.close()
+
+
+@pytest.fixture
+async def world(database: Database) -> World:
+    return await factories.create_world(database)
+
+
+@pytest.fixture
+async def live(database: Database) -> AsyncIterator[Live]:
+    async with running(database) as live:
+        yield live
