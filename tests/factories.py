@@ -251,3 +251,25 @@ async def allow_many_users(database: Database) -> None:
     """Switch every compute environment off: an enabled one of the process kind takes one user only."""
     async with database.write() as transaction:
         await transaction.execute(update(core.compute_environment).values(enabled=False))
+
+
+async def create_star(database: Database, world: World, studio_id: str, *, user_id: str | None = None) -> None:
+    """The owner's star, if nobody else is named."""
+    await _insert(database, core.star, {"user_id": user_id or world.user_id, "studio_id": studio_id, "created_at": BEGAN}, {})
+
+
+async def create_connection(database: Database, world: World, studio_id: str, *, session_number: int = 1, **given: Any) -> str:
+    """An open tab of the world's owner, through a proxy of its own."""
+    proxy = {"id": new_id(), "started_at": BEGAN, "heartbeat_at": BEGAN}
+    await _insert(database, core.proxy_instance, proxy, {})
+    defaults = {
+        "id": new_id(),
+        "proxy_id": proxy["id"],
+        "studio_id": studio_id,
+        "session_number": session_number,
+        "user_id": world.user_id,
+        "token_id": world.viewer.token_id,
+        "connected_at": BEGAN,
+        "last_active_at": BEGAN,
+    }
+    return str((await _insert(database, core.connection, defaults, given))["id"])

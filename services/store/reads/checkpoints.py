@@ -69,7 +69,7 @@ def _row(raw: Row) -> CheckpointRow:
 
 BY_ID = Query(_visible(*COLUMNS).where(is_one_of(C.id, "ids")))
 NEWEST = Query(_newest())
-OF_STUDIO = Listing(_present, COLUMNS, C.studio_id, C.number, C.id, descending=True)
+OF_STUDIO = Listing(_present, COLUMNS, C.studio_id, C.number, descending=True)
 COUNT = OF_STUDIO.count_query()
 
 

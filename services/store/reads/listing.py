@@ -23,13 +23,16 @@ class Window:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listing:
-    """How a list is read. `base` makes the select of given columns, with its joins and the viewer's visibility."""
+    """How a list is read. `base` makes the select of given columns, with its joins and the viewer's visibility.
+
+    `id` settles the order of equal sort values; None = they are unique under a parent.
+    """
 
     base: Callable[..., Select[Any]]
     columns: tuple[ColumnElement[Any], ...]
     parent: ColumnElement[Any]
     sort: ColumnElement[Any]
-    id: ColumnElement[Any]
+    id: ColumnElement[Any] | None = None
     descending: bool = False
     _queries: dict[tuple[bool, bool], Query] = field(default_factory=dict)
 
@@ -57,7 +60,8 @@ class Listing:
     def _select(self, many: bool, after: bool) -> Select[Any]:
         """One parent ends at the limit by an index; many are numbered within each parent."""
         sort = self.sort.label("sort_value")
-        places = [self.sort.desc(), self.id.desc()] if self.descending else [self.sort.asc(), self.id.asc()]
+        columns = [self.sort] if self.id is None else [self.sort, self.id]
+        places = [column.desc() if self.descending else column.asc() for column in columns]
         limit = bindparam("limit", type_=Integer)
         statement = self.base(*self.columns, self.parent.label("parent"), sort)
         if after:
@@ -69,6 +73,8 @@ class Listing:
         return select(numbered).where(numbered.c.place <= limit).order_by(numbered.c.place)
 
     def _beyond(self) -> ColumnElement[bool]:
-        here = tuple_(self.sort, self.id)
-        there = tuple_(bindparam("after_value", type_=self.sort.type), bindparam("after_id", type_=self.id.type))
+        here: ColumnElement[Any] = self.sort
+        there: ColumnElement[Any] = bindparam("after_value", type_=self.sort.type)
+        if self.id is not None:
+            here, there = tuple_(here, self.id), tuple_(there, bindparam("after_id", type_=self.id.type))
         return here < there if self.descending else here > there

@@ -67,7 +67,7 @@ def _row(raw: Row) -> SessionRow:
 
 BY_ID = Query(_visible(*COLUMNS).where(is_one_of(R.id, "ids")))
 CONFIGURATIONS = Query(_visible(R.id, R.configuration).where(is_one_of(R.id, "ids")))
-OF_STUDIO = Listing(_visible, COLUMNS, R.studio_id, R.number, R.id, descending=True)
+OF_STUDIO = Listing(_visible, COLUMNS, R.studio_id, R.number, descending=True)
 COUNT = OF_STUDIO.count_query()
 
 

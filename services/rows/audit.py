@@ -1,0 +1,31 @@
+"""What happened in a workspace to something other than a Studio."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.access import Role
+from services.actor import Actor
+from services.events import Cursor, Kind, LoggedEvent
+from services.rows.events import StudioEventRow, event_row
+
+
+@dataclass(frozen=True, slots=True)
+class MemberEventRow:
+    """A member came, got another role, or went (`role` None)."""
+
+    cursor: Cursor
+    at: datetime
+    actor: Actor
+    user_id: str
+    role: Role | None
+
+
+AnyEventRow = StudioEventRow | MemberEventRow
+
+
+def any_event_row(event: LoggedEvent) -> AnyEventRow:
+    """The row of an event of SHOWN_KINDS, or of a change of members."""
+    if event.kind is not Kind.MEMBER_CHANGED:
+        return event_row(event)
+    role = event.payload["role"]
+    return MemberEventRow(event.cursor, event.at, event.actor, event.payload["user_id"], Role[role] if role else None)
