@@ -1,13 +1,15 @@
 """Running one process: what each role serves."""
 
 import socket
-from contextlib import AsyncExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 
 from services.store import migrate
 from studiograph.core import open_core
 from studiograph.listening import http_server, listen
 from studiograph.refusals import Refused
 from studiograph.secrets import private_directory
+from studiograph.serve_lock import only_server
 from studiograph.settings import Role, Settings
 
 
@@ -15,14 +17,22 @@ async def serve(settings: Settings, role: Role, *, demo: bool) -> None:
     """Until a signal. Raises Refused, NewerDatabase or OutdatedDatabase for what the operator has to change."""
     _check(settings, role)
     private_directory(settings.data_dir)
-    await (migrate.upgrade(settings.database) if demo else migrate.check_current(settings.database))
-    if role is Role.CONTROLLER:
-        from studiograph.controlling import control
+    with _alone(settings) as note_address:
+        await (migrate.upgrade(settings.database) if demo else migrate.check_current(settings.database))
+        if role is Role.CONTROLLER:
+            from studiograph.controlling import control
 
-        await control(settings)
-        return
-    with listen(settings.host, settings.port) as listener:
-        await _serve_http(settings, role, listener, demo=demo)
+            await control(settings)
+            return
+        with listen(settings.host, settings.port) as listener:
+            port = listener.getsockname()[1]
+            note_address(settings.public_address(port))
+            await _serve_http(settings, role, listener, port, demo=demo)
+
+
+def _alone(settings: Settings) -> AbstractContextManager[Callable[[str], None]]:
+    """SQLite serves one process; with PostgreSQL several may share the directory."""
+    return only_server(settings.data_dir) if settings.is_sqlite else nullcontext(lambda _address: None)
 
 
 def _check(settings: Settings, role: Role) -> None:
@@ -33,8 +43,7 @@ def _check(settings: Settings, role: Role) -> None:
         )
 
 
-async def _serve_http(settings: Settings, role: Role, listener: socket.socket, *, demo: bool) -> None:
-    port = listener.getsockname()[1]
+async def _serve_http(settings: Settings, role: Role, listener: socket.socket, port: int, *, demo: bool) -> None:
     async with AsyncExitStack() as stack:
         core = await open_core(settings, port, stack)
         if role is Role.PROXY:

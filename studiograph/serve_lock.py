@@ -2,9 +2,11 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 from studiograph.refusals import Refused
 
@@ -12,8 +14,10 @@ LOCK_FILE = "serve.lock"
 
 
 @contextmanager
-def only_server(data_dir: Path, address: str) -> Iterator[None]:
-    """Hold the directory for the time of the block. The kernel lets go of it when the process ends, however it ends.
+def only_server(data_dir: Path) -> Iterator[Callable[[str], None]]:
+    """Hold the directory for the time of the block, which tells its address as soon as it knows it.
+
+    The kernel lets go of the lock when the process ends, however it ends.
 
     Raises Refused while another process holds it."""
     descriptor = os.open(data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -24,10 +28,14 @@ def only_server(data_dir: Path, address: str) -> Iterator[None]:
             where = file.read().strip()
             advice = "Stop that server first, or use another STUDIOGRAPH_DATA_DIR."
             raise Refused(f"this installation is being served already: {where}. {advice}") from None
-        file.truncate(0)
-        file.write(f"{address}, process {os.getpid()}\n")
-        file.flush()
-        yield
+        yield partial(_note, file)
+
+
+def _note(file: IO[str], address: str) -> None:
+    file.seek(0)
+    file.truncate()
+    file.write(f"{address}, process {os.getpid()}\n")
+    file.flush()
 
 
 def holder(data_dir: Path) -> str | None:

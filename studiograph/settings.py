@@ -25,7 +25,11 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="STUDIOGRAPH_", extra="ignore")
 
-    database_url: str = Field(default="", description="`postgresql://user@host/name`, or empty for SQLite in the data directory.")
+    database_url: str = Field(
+        default="",
+        pattern=r"^$|^sqlite:///|^postgres(ql)?(\+asyncpg)?://",
+        description="`postgresql://user@host/name`, or empty for SQLite in the data directory.",
+    )
     data_dir: Path = Field(default=Path(".studiograph"), description="Where the database, sessions, checkpoints and keys live.")
     host: str = Field(default="127.0.0.1", description="The address to listen on. `0.0.0.0` lets other machines in: put TLS in front.")
     port: int = Field(default=8000, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")

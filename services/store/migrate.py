@@ -3,12 +3,14 @@
 A database that is up to date costs one small read. Alembic is imported only when there is something to do.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.database import Database
@@ -32,6 +34,10 @@ class NewerDatabase(SchemaError):
 
 class OutdatedDatabase(SchemaError):
     """It lacks migrations."""
+
+
+class NoDatabase(SchemaError):
+    """Nobody answers, or the file cannot be opened."""
 
 
 async def current(url: str) -> str | None:
@@ -113,7 +119,7 @@ def _refuse_newer(revision: str | None) -> None:
 async def _opened(url: str, *, writes: bool = False) -> AsyncIterator[AsyncConnection]:
     database = Database(url)
     try:
-        async with database.engine.connect() as plain:
+        async with _connected(database) as plain:
             if database.dialect == "sqlite" and writes:
                 await _without_foreign_keys(plain)
             connection = await plain.execution_options(**({"begin": "IMMEDIATE"} if writes else {}))
@@ -121,6 +127,23 @@ async def _opened(url: str, *, writes: bool = False) -> AsyncIterator[AsyncConne
                 yield connection
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def _connected(database: Database) -> AsyncIterator[AsyncConnection]:
+    path = database.url.database
+    if database.dialect == "sqlite" and path and not await asyncio.to_thread(Path(path).parent.is_dir):
+        raise NoDatabase(f"There is no directory {Path(path).parent} for the database. Run `studiograph migrate`, which makes it.")
+    connection = database.engine.connect()
+    try:
+        await connection.start()
+    except (OSError, DBAPIError) as error:
+        where = database.url.render_as_string(hide_password=True)
+        raise NoDatabase(f"The database {where} does not answer: {getattr(error, 'orig', error)}") from error
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 async def _without_foreign_keys(connection: AsyncConnection) -> None:

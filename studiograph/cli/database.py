@@ -17,6 +17,7 @@ def migrate(
 
     `serve` refuses a database that lacks migrations, `serve --demo` migrates by itself.
 
+    \b
     Example: STUDIOGRAPH_DATABASE_URL=postgresql://studiograph@db/studiograph studiograph migrate
     """
     asyncio.run(_migrate(to))

@@ -12,6 +12,7 @@ def doctor() -> None:
 
     Exit code 1 if something stops the server from working. Changes nothing.
 
+    \b
     Example: studiograph doctor
     """
     from studiograph.doctor.findings import Verdict

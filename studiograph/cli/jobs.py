@@ -14,6 +14,7 @@ def demo(
     Create, subscribe, start, connect, run a cell that writes a file and installs a package, stop, see the checkpoint, start again,
     find both there, delete.
 
+    \b
     Example: studiograph demo
     """
     from studiograph.walkthrough import walk

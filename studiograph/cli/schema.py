@@ -4,6 +4,7 @@
 def schema() -> None:
     """Print the GraphQL schema (SDL). Needs no database and no running server.
 
+    \b
     Example: studiograph schema > schema.graphql
     """
     from schema.export import printed

@@ -22,6 +22,7 @@ def serve(
 
     Sessions run on when the server stops, and are found again when it starts.
 
+    \b
     Examples: studiograph serve --demo
               studiograph serve --role proxy --port 8001
     """

@@ -28,6 +28,7 @@ def create(
 ) -> None:
     """Make a token and print it, this once: only its hash is kept.
 
+    \b
     Example: studiograph token create ada --name "nightly report" --scope READ --days 30
     """
 
@@ -45,6 +46,7 @@ def create(
 def list_tokens(user_name: UserName) -> None:
     """List a user's tokens: id, first characters, name, scopes, expiry, last use.
 
+    \b
     Example: studiograph token list ada
     """
 
@@ -62,6 +64,7 @@ def list_tokens(user_name: UserName) -> None:
 def revoke(token_id: Annotated[str, typer.Argument(help="The id, as `token list` shows it.")]) -> None:
     """Revoke a token. What was opened with it, streams and sessions included, ends within 2 s.
 
+    \b
     Example: studiograph token revoke 1f0c...
     """
 

@@ -28,6 +28,7 @@ def add_user(
 
     Roles: VIEW, CONNECT, LAUNCH, MAINTAIN, ADMIN, OWNER.
 
+    \b
     Example: studiograph user add ada --name "Ada Lovelace" --workspace lab --role MAINTAIN
     """
 
@@ -51,6 +52,7 @@ def add_workspace(
 ) -> None:
     """Add a workspace.
 
+    \b
     Example: studiograph workspace add lab --owner ada --organisation acme
     """
 

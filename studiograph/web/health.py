@@ -30,6 +30,8 @@ async def _database_problem(url: str) -> str | None:
     try:
         async with asyncio.timeout(LIMIT_SECONDS):
             await migrate.check_current(url)
+    except migrate.NoDatabase:
+        return "does not answer"
     except migrate.SchemaError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - whatever a driver raises means the same here
