@@ -38,11 +38,13 @@ class CommandRunner:
         `given` is what was asked for, in JSON terms; `key` None runs always. Raises IdempotencyKeyReused, and what `body` raises.
         """
         check_key(key)
+        use = None if key is None else idempotency.Use(viewer.user_id, mutation, key)
         async with self.database.write() as transaction:
+            if use:
+                await idempotency.hold(transaction, use)
             await outbox.lock_stream(transaction, workspace_id)
-            if key is None:
+            if use is None:
                 return await body(transaction)
-            use = idempotency.Use(viewer.user_id, mutation, key)
             digest = input_hash(given)
             recorded = await idempotency.find(transaction, use)
             if recorded is None:
@@ -67,9 +69,9 @@ def _checked(recorded: idempotency.Recorded, digest: str) -> dict[str, Any]:
 
 
 def check_key(key: str | None) -> None:
-    """Raise InvalidInput for an empty or overlong key."""
-    if key is not None and not 1 <= len(key) <= MAX_KEY_LENGTH:
-        message = f"An idempotency key has 1 to {MAX_KEY_LENGTH} characters."
+    """Raise InvalidInput for an empty or overlong key, or one that no log or database could hold."""
+    if key is not None and not (1 <= len(key) <= MAX_KEY_LENGTH and key.isprintable()):
+        message = f"An idempotency key has 1 to {MAX_KEY_LENGTH} characters that can be shown."
         raise InvalidInput([Problem(("idempotencyKey",), "LENGTH", message)])
 
 

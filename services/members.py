@@ -95,9 +95,9 @@ async def _require_owner(transaction: Transaction, viewer: Viewer, workspace_id:
 
 
 async def _user(transaction: Transaction, user_name: str) -> str:
-    user_id = await people.user_id_of(transaction, user_name)
+    user_id = await people.user_id_of(transaction, user_name) if user_name.isprintable() else None
     if user_id is None:
-        raise NotFound(f"There is no user called {user_name} here. The operator adds one: `studiograph user add`.", field=("userName",))
+        raise NotFound(f"There is no user called {user_name!r} here. The operator adds one: `studiograph user add`.", field=("userName",))
     return user_id
 
 

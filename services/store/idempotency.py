@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from services.store import core
 from services.store.database import Reader, Transaction
@@ -24,6 +24,16 @@ class Use:
 class Recorded:
     input_hash: str
     result: dict[str, Any]
+
+
+async def hold(transaction: Transaction, use: Use) -> None:
+    """Let no other transaction use the key until this one ends; taken before all other locks.
+
+    The stream's lock is not enough, since a key can be used in two workspaces at once. On SQLite there is one writer anyway.
+    """
+    if transaction.connection.dialect.name == "postgresql":
+        name = f"idempotency {use.user_id} {use.mutation} {use.key}"
+        await transaction.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
 
 async def find(reader: Reader, use: Use) -> Recorded | None:

@@ -114,3 +114,13 @@ def test_an_error_has_the_contracts_fields() -> None:
         "message": "String!",
         "field": "[String!]",
     }
+
+
+@every_mutation
+def test_the_members_of_a_result_can_be_selected_together(name: str) -> None:
+    """GraphQL refuses one name with two types, or one that is null in one member only, unless clients use aliases."""
+    kinds: dict[str, set[str]] = {}
+    for member in members_of(name):
+        for field, of in member.fields.items():
+            kinds.setdefault(field, set()).add(str(of.type))
+    assert {field: of for field, of in kinds.items() if len(of) > 1} == {}

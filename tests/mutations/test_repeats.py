@@ -86,8 +86,8 @@ async def test_a_replay_about_what_is_gone_says_so(api: Api, world: World, new: 
 
 
 @pytest.mark.behaviour("B95")
-@pytest.mark.parametrize("key", ["", "x" * 129])
-async def test_a_key_has_1_to_128_characters(api: Api, world: World, new: dict[str, Any], key: str) -> None:
+@pytest.mark.parametrize("key", ["", "x" * 129, "a\0b"])
+async def test_a_key_has_1_to_128_characters_that_can_be_shown(api: Api, world: World, new: dict[str, Any], key: str) -> None:
     result = await api.mutate(world.viewer, "createStudio", **new | {"idempotencyKey": key})
     assert problems(result) == [("idempotencyKey", "LENGTH")]
 
@@ -113,3 +113,20 @@ async def test_of_ten_edits_of_one_revision_one_succeeds(api: Api, world: World,
     edits = [api.mutate(world.viewer, "updateStudio", studioId=studio_id, name=f"Edit {n}", expectedRevision=1) for n in range(10)]
     results = await asyncio.gather(*edits)
     assert sorted(result["__typename"] for result in results) == ["StaleRevisionError"] * 9 + ["StudioPayload"]
+
+
+@pytest.mark.behaviour("B95")
+async def test_a_key_used_in_two_workspaces_at_once_serves_one_of_them(api: Api, world: World, database: Database) -> None:
+    elsewhere = await factories.create_workspace(database)
+    await factories.create_member(database, elsewhere, Role.OWNER, user_id=world.user_id)
+    await factories.allow_many_users(database)
+    for user_name in ("grace", "alan"):
+        await factories.create_user(database, user_name)
+    results = await asyncio.gather(
+        *(
+            api.mutate(world.viewer, "addMember", workspaceId=gid("Workspace", place), userName=user_name, role="VIEW", idempotencyKey="k")
+            for place in (world.workspace_id, elsewhere)
+            for user_name in ("grace", "alan")
+        )
+    )
+    assert sorted(result["__typename"] for result in results) == ["ConflictError"] * 3 + ["MemberPayload"]

@@ -15,6 +15,7 @@ from services.members import Members, Membership
 from services.store import core
 from services.store import members as store
 from services.store.database import Database
+from services.tokens import Tokens
 from tests import factories
 from tests.factories import World
 from tests.people.log import connect, logged
@@ -127,9 +128,10 @@ async def test_a_member_is_not_added_twice(members: Members, world: World) -> No
     assert refusal.value.field == ["userName"]
 
 
-async def test_an_unknown_user_is_not_found(members: Members, world: World) -> None:
+@pytest.mark.parametrize("user_name", ["nobody", "", "a\0b", "x" * 1000])
+async def test_an_unknown_user_is_not_found(members: Members, world: World, user_name: str) -> None:
     with pytest.raises(NotFound) as refusal:
-        await members.add(world.viewer, world.workspace_id, "nobody", Role.VIEW)
+        await members.add(world.viewer, world.workspace_id, user_name, Role.VIEW)
     assert refusal.value.field == ["userName"]
 
 
@@ -189,9 +191,25 @@ async def test_a_key_with_another_input_is_a_conflict(members: Members, world: W
         await members.add(world.viewer, world.workspace_id, "grace", Role.ADMIN, key="k")
 
 
-async def test_crossing_revocations_do_not_lock_each_other_out(members: Members, world: World, database: Database) -> None:
-    """Every writer locks workspaces first and the installation last."""
-    changes = [members.update(world.viewer, await new_member(database, world, Role.ADMIN), Role.VIEW) for _ in range(8)]
-    async with asyncio.timeout(20):
+async def test_crossing_revocations_do_not_lock_each_other_out(members: Members, tokens: Tokens, world: World, database: Database) -> None:
+    """Every writer locks workspaces in the order of their ids, and the installation last."""
+    elsewhere = await factories.create_workspace(database)
+    await factories.create_member(database, elsewhere, Role.OWNER, user_id=world.user_id)
+    studios = [
+        await factories.create_studio(database, world, "Here", status="RUNNING", session_number=1),
+        await factories.create_studio(database, world, "There", status="RUNNING", session_number=1, workspace_id=elsewhere),
+    ]
+    changes: list[Coroutine[Any, Any, object]] = []
+    for _ in range(6):
+        viewer, _ = await factories.create_token(database, world.user_id)
+        for studio_id in studios:
+            await connect(database, studio_id, world.user_id, viewer.token_id)
+        changes.append(tokens.revoke(world.viewer, viewer.token_id))
+        for place in (world.workspace_id, elsewhere):
+            member = Membership(place, await factories.create_member(database, place, Role.ADMIN))
+            changes.append(members.update(world.viewer, member, Role.VIEW))
+    async with asyncio.timeout(30):
         await asyncio.gather(*changes)
-    assert len(await logged(database, INSTALLATION_STREAM, Kind.MEMBER_CHANGED)) == 8
+    assert len(await logged(database, INSTALLATION_STREAM, Kind.MEMBER_CHANGED)) == 12
+    assert len(await logged(database, INSTALLATION_STREAM, Kind.TOKEN_REVOKED)) == 6
+    assert len(await logged(database, elsewhere, Kind.CONNECTION_ERROR)) == 6
