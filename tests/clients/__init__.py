@@ -1,0 +1,1 @@
+"""Clients that people use, in their own language."""

@@ -1,0 +1,73 @@
+"""Programs for Node.js in this folder, and the packages they need (exact versions: package-lock.json)."""
+
+import asyncio
+import json
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import needs
+
+HERE = Path(__file__).parent
+INSTALL_SECONDS = 120
+
+
+def install() -> None:
+    """Install the packages unless they are there; where that cannot be done, the test is skipped or fails as for a missing need."""
+    lock, installed = HERE / "package-lock.json", HERE / "node_modules" / ".package-lock.json"
+    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
+        return
+    try:
+        done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=HERE, capture_output=True, text=True, timeout=INSTALL_SECONDS)
+        problem = done.stderr[-500:] if done.returncode else None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        problem = str(error)
+    if problem:
+        (pytest.fail if "node" in needs.required() else pytest.skip)(f"node: the client packages cannot be installed: {problem}")
+
+
+class Program:
+    """A running program that prints one JSON value a line."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def line(self) -> Any:
+        """The next value; None at the end. Raises TimeoutError."""
+        assert self._process.stdout
+        async with asyncio.timeout(20):
+            text = await self._process.stdout.readline()
+        return json.loads(text) if text else None
+
+    async def until(self, *wanted: object) -> list[Any]:
+        """The values up to one that begins like `wanted`."""
+        lines: list[Any] = []
+        while not lines or lines[-1][: len(wanted)] != list(wanted):
+            value = await self.line()
+            assert value is not None, lines
+            lines.append(value)
+        return lines
+
+    async def rest(self) -> list[Any]:
+        """All values until it ends."""
+        lines = []
+        while (value := await self.line()) is not None:
+            lines.append(value)
+        return lines
+
+
+@asynccontextmanager
+async def run(name: str, *arguments: str) -> AsyncIterator[Program]:
+    """Run `name` of this folder; it is ended with the block."""
+    install()
+    process = await asyncio.create_subprocess_exec("node", str(HERE / name), *arguments, stdout=asyncio.subprocess.PIPE)
+    try:
+        yield Program(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
