@@ -19,10 +19,13 @@ def _time_out(value: datetime) -> str:
 
 
 def _time_in(value: Any) -> datetime:
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    if moment is None or moment.tzinfo is None:
-        raise ValueError("A DateTime is text such as 2026-01-31T12:00:00Z, with its zone.")
-    return moment.astimezone(UTC)
+    try:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise ValueError("A DateTime is text such as 2026-01-31T12:00:00Z, with its zone.")
 
 
 def _cursor_out(value: str | Encodable) -> str:

@@ -43,6 +43,13 @@ async def test_everything_wrong_with_a_token_is_said_at_once(api: Api, world: Wo
     assert problems(result) == [("name", "LENGTH"), ("scopes", "REQUIRED"), ("expiresAt", "PAST")]
 
 
+@pytest.mark.parametrize("moment", ["soon", "2030-01-01T00:00:00", "0001-01-01T00:00:00+14:00", 5])
+async def test_a_time_that_is_none_is_the_callers_mistake(api: Api, world: World, moment: object) -> None:
+    given = {"name": "CI", "scopes": ["READ"], "expiresAt": moment}
+    response = await api.run(world.viewer, api.document("createToken"), input=given)
+    assert [error["extensions"]["code"] for error in response["errors"]] == ["INVALID_VARIABLES"]
+
+
 async def test_too_many_tokens_are_a_quota_error(api: Api, world: World, services: Services) -> None:
     services.tokens = Tokens(services.database, services.runner, TokenLimits(per_user=1))  # type: ignore[misc]
     result = await api.mutate(world.viewer, "createToken", name="CI", scopes=["READ"])
