@@ -3,12 +3,30 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
 from services.actor import Actor
 from services.events import Cursor, Kind, LoggedEvent
 from services.statuses import CheckpointStatus, ConnectionErrorCode, StopReason, StudioStatus
+
+
+class CheckpointChange(StrEnum):
+    """What happened to a checkpoint; the values are the log's words."""
+
+    CREATED = "created"
+    SAVED = "saved"
+    RENAMED = "renamed"
+    INVALIDATED = "invalid"
+    DELETED = "deleted"
+
+
+class PresenceChange(StrEnum):
+    """Whether a user came or went; the values are the log's words."""
+
+    JOINED = "joined"
+    LEFT = "left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +65,12 @@ class StudioDeletedEventRow(StudioEventRow):
 
 @dataclass(frozen=True, slots=True)
 class CheckpointEventRow(StudioEventRow):
-    """One of its checkpoints came, changed or went: `change` is a word of the log."""
+    """One of its checkpoints came, changed or went."""
 
     checkpoint_id: str
     checkpoint_name: str
     checkpoint_status: CheckpointStatus
-    change: str
+    change: CheckpointChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +79,7 @@ class ConnectedUsersEventRow(StudioEventRow):
 
     user_id: str
     user_name: str
-    change: str
+    change: PresenceChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +142,14 @@ def _deleted(event: LoggedEvent) -> StudioEventRow:
 def _checkpoint(event: LoggedEvent) -> StudioEventRow:
     given = event.payload
     return CheckpointEventRow(
-        *_common(event), given["checkpoint_id"], given["name"], CheckpointStatus(given["status"]), given.get("change", "saved")
+        *_common(event), given["checkpoint_id"], given["name"], CheckpointStatus(given["status"]), CheckpointChange(given["change"])
     )
 
 
 def _connected_users(event: LoggedEvent) -> StudioEventRow:
-    return ConnectedUsersEventRow(*_common(event), event.payload["user_id"], event.payload["user_name"], event.payload["change"])
+    return ConnectedUsersEventRow(
+        *_common(event), event.payload["user_id"], event.payload["user_name"], PresenceChange(event.payload["change"])
+    )
 
 
 def _connection_error(event: LoggedEvent) -> StudioEventRow:
