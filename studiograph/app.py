@@ -64,7 +64,8 @@ def build_api(core: Core, services: Services, settings: Settings, stack: AsyncEx
     executor = Executor(build_schema()._schema, partial(make_context, services), suggestions=True)
     stack.push_async_callback(executor.close)
     http = GraphQLHTTP(executor, services.tokens.authenticate)
-    socket = GraphQLWebSocket(executor, services.tokens.authenticate, core.sentinel.token_ended)
+    own = [core.addresses.api_origin]  # behind a proxy that ends TLS, the connection's own scheme is not the page's
+    socket = GraphQLWebSocket(executor, services.tokens.authenticate, core.sentinel.token_ended, origins=own)
     routes: list[BaseRoute] = [
         Route("/graphql", http, methods=None),
         WebSocketRoute("/graphql", socket),

@@ -17,6 +17,9 @@ MAX_FRAME = 64 * 1024 * 1024
 """Bytes of one WebSocket frame on the listener; a session's tool may send such. GraphQL's own limit is 64 KiB (DESIGN 5)."""
 PING_SECONDS = 10.0
 BACKLOG = 1024
+UNREAD_SECONDS = 60
+"""What was sent and not taken for so long ends a connection: otherwise a peer that stops reading keeps its buffers for ever, even
+after we closed (`close` waits for what is unsent)."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -24,6 +27,8 @@ def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit it
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
     try:
         listener.bind((host, port))
     except OSError as error:
