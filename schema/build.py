@@ -4,6 +4,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from schema.mutation import Mutation
+from schema.mutation import Mutation
 from schema.query import Query
 from schema.scalars import SCALARS
 

@@ -1,0 +1,111 @@
+"""The contract itself: described everywhere, with a policy at every root, its dependence on viewers marked, and exported."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+    get_named_type,
+    specified_directives,
+)
+
+from schema import export
+from schema.ids import encode
+from schema.policies import Mark, marks_of, policy_of
+from services.access import Role
+from services.store.database import Database
+from tests import factories
+from tests.factories import World
+from tests.read.asking import SCHEMA, Asker
+from tests.read.selections import differences, everything, fields_on
+
+CORE: GraphQLSchema = SCHEMA._schema
+OWN = {name: kind for name, kind in CORE.type_map.items() if not name.startswith("__") and name not in {"String", "Int", "Float", "Boolean", "ID"}}
+
+
+def parts(name: str, kind: Any) -> Iterator[tuple[str, Any]]:
+    """A type and everything in it that can have a description."""
+    yield name, kind
+    if isinstance(kind, GraphQLEnumType):
+        yield from ((f"{name}.{value}", kind.values[value]) for value in kind.values)
+    if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType | GraphQLInputObjectType):
+        for field_name, field in kind.fields.items():
+            yield f"{name}.{field_name}", field
+            arguments = field.args if isinstance(field, GraphQLField) else {}
+            yield from ((f"{name}.{field_name}({argument})", arguments[argument]) for argument in arguments)
+
+
+def test_every_type_field_argument_and_value_has_a_description() -> None:
+    bare = [place for name, kind in OWN.items() for place, part in parts(name, kind) if not (part.description or "").strip()]
+    assert bare == []
+
+
+def test_descriptions_are_sentences() -> None:
+    odd = [
+        f"{place}: {part.description}"
+        for name, kind in OWN.items()
+        for place, part in parts(name, kind)
+        if not part.description.rstrip().endswith((".", "?", "`"))
+    ]
+    assert odd == []
+
+
+def test_every_root_field_declares_what_it_requires() -> None:
+    roots = [kind for kind in (CORE.query_type, CORE.mutation_type, CORE.subscription_type) if kind]
+    silent = [f"{root.name}.{name}" for root in roots for name, field in root.fields.items() if policy_of(field) is None]
+    assert silent == []
+
+
+def test_connections_are_nullable_so_that_a_bad_argument_costs_one_field() -> None:
+    strict = [
+        f"{name}.{field_name}"
+        for name, kind in OWN.items()
+        if isinstance(kind, GraphQLObjectType)
+        for field_name, field in kind.fields.items()
+        if "after" in field.args and isinstance(field.type, GraphQLNonNull) and get_named_type(field.type).name.endswith("Connection")
+    ]
+    assert strict == []
+
+
+def test_nothing_but_the_specified_directives_is_needed_to_read_the_contract() -> None:
+    assert {directive.name for directive in CORE.directives} <= {directive.name for directive in specified_directives}
+
+
+def test_the_exported_contract_is_current() -> None:
+    assert export.main(["--check"]) == 0
+
+
+async def two_views(database: Database, world: World, asker: Asker, row_id: str, type_name: str) -> list[Any]:
+    """Everything of a node, as its owner with a star sees it and as somebody who may only look does."""
+    guest, _ = await factories.create_viewer(database, world.workspace_id, Role.VIEW, "bob")
+    query = f"query ($id: ID!) {{ node(id: $id) {{ ... on {type_name} {everything(CORE, type_name)} }} }}"
+    return [(await asker.data(viewer, query, id=encode(type_name, row_id)))["node"] for viewer in (world.viewer, guest)]
+
+
+async def test_all_that_differs_between_two_viewers_is_marked(database: Database, world: World, asker: Asker) -> None:
+    await factories.create_member(database, await factories.create_workspace(database, "other"), user_id=world.user_id)
+    studio_id = await factories.create_studio(database, world, "s", status="RUNNING", session_number=1)
+    await factories.create_star(database, world, studio_id)
+    await factories.create_session(database, world, studio_id)
+    await factories.create_checkpoint(database, world, studio_id)
+    await factories.create_connection(database, world, studio_id)
+    owner, guest = await two_views(database, world, asker, studio_id, "Studio")
+    found = set(differences(owner, guest))
+    for path in found:
+        marks = [Mark.VIEWER in marks_of(field) for field in fields_on(CORE, "Studio", path)]
+        assert any(marks), f"Studio.{'.'.join(path)} depends on who asks, and is not marked"
+    assert {("isStarred",), ("url",), ("workspace", "viewerRole"), ("owner", "tokens")} <= found
+    assert any(path[0] == "availableActions" for path in found)
+
+
+def test_a_marked_field_says_so_in_its_description() -> None:
+    for kind in OWN.values():
+        for field in kind.fields.values() if isinstance(kind, GraphQLObjectType) else ():
+            for mark, words in ((Mark.VIEWER, "Depends on who asks."), (Mark.NOW, "Depends on when it is asked.")):
+                assert (mark in marks_of(field)) == (words in field.description)
