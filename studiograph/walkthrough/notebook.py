@@ -37,12 +37,20 @@ class Notebook:
 
     async def start_kernel(self) -> None:
         """Raises Refusal."""
+        await self._take_jupyters_own_cookie()
         async with self._http.post(f"http://{self._dial}/api/kernels", json={"name": "python3"}, headers=self._headers) as response:
             if response.status != 201:
                 raise Refusal(f"starting a kernel was answered with {response.status}: {(await response.text())[:200]}")
             self._kernel = (await response.json())["id"]
         url = f"ws://{self._dial}/api/kernels/{self._kernel}/channels?session_id={self._session}"
         self._socket = await self._http.ws_connect(url, headers=self._headers, max_msg_size=0)
+
+    async def _take_jupyters_own_cookie(self) -> None:
+        """Jupyter wants its own proof against forged requests besides ours, as it does from its pages."""
+        async with self._http.get(f"http://{self._dial}/lab", headers=self._headers) as response:
+            await response.read()
+            xsrf = response.cookies["_xsrf"].value
+        self._headers |= {"X-XSRFToken": xsrf, "Cookie": f"{self._headers['Cookie']}; _xsrf={xsrf}"}
 
     async def run(self, code: str) -> str:
         """Run a cell and return what it printed. Raises Refusal for an exception in it."""
