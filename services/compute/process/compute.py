@@ -113,6 +113,7 @@ class ProcessCompute:
     async def remove(self, name: SessionName) -> None:
         place = self._layout.session(name)
         lock = self._lock(name)
+        await in_thread(self._layout.make)
         async with locked(lock):
             if card := place.card():
                 await self.stop(name, timedelta(0))

@@ -1,0 +1,103 @@
+"""What a test of a compute environment needs: a tiny tool to run, names, and a client for what it serves."""
+
+import asyncio
+import json
+import shlex
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from services.compute.protocol import Compute, ImageSpec, Observation, Presence, SessionName, SessionSpec, Upstream
+
+TINY = Path(__file__).parents[1] / "tools" / "tiny.py"
+INSTALLATION = "0123456789abcdef0123456789abcdef"
+GRACE = timedelta(seconds=10)
+
+
+async def quietly(message: str) -> None:
+    """A Progress that nobody reads."""
+
+
+async def until(true: Callable[[], Awaitable[Any]], limit: float = 10.0) -> Any:
+    """The first truthy answer; fails after `limit` seconds."""
+    end = time.monotonic() + limit
+    while not (found := await true()):
+        assert time.monotonic() < end, "it did not happen in time"
+        await asyncio.sleep(0.005)
+    return found
+
+
+def tiny_command() -> str:
+    return shlex.join([sys.executable, "-I", str(TINY)])
+
+
+@dataclass
+class World:
+    """One compute environment and the sessions a test makes in it."""
+
+    compute: Compute
+    image: ImageSpec
+    installation: str = INSTALLATION
+    names: list[SessionName] = field(default_factory=list)
+
+    def name(self, number: int = 1, public_id: str = "abcdefghjkmn") -> SessionName:
+        name = SessionName(self.installation, "5" * 32, public_id, number)
+        if name not in self.names:
+            self.names.append(name)
+        return name
+
+    def spec(self, name: SessionName, *, base: str | None = None, base_digest: str | None = None, **environment: str) -> SessionSpec:
+        return SessionSpec(name, self.image, 8000, "/", 1.0, 0, 0, environment, base, base_digest)
+
+    async def start(self, name: SessionName, *, base: str | None = None, base_digest: str | None = None, **environment: str) -> Upstream:
+        """Create the session and wait until its tool answers."""
+        await self.compute.ensure_session(self.spec(name, base=base, base_digest=base_digest, **environment), quietly)
+        return await self.ready(name)
+
+    async def ready(self, name: SessionName) -> Upstream:
+        upstream = await until(lambda: self.compute.probe(name, 8000, "/"), 30)
+        assert isinstance(upstream, Upstream)
+        return upstream
+
+    async def ended(self, name: SessionName) -> Observation:
+        async def look() -> Observation | None:
+            found = await self.compute.observe(name)
+            return found if found.presence is Presence.EXITED else None
+
+        found = await until(look)
+        assert isinstance(found, Observation)
+        return found
+
+    async def presence(self, name: SessionName) -> Presence:
+        return (await self.compute.observe(name)).presence
+
+
+async def ask(upstream: Upstream, method: str, path: str, data: bytes | None = None) -> tuple[int, bytes]:
+    """One HTTP request to a session's tool, as the proxy would send it."""
+    connector = aiohttp.UnixConnector(upstream.unix) if upstream.unix else None
+    host = "localhost" if upstream.unix else f"{upstream.host}:{upstream.port}"
+    async with (
+        aiohttp.ClientSession(connector=connector, headers=upstream.headers) as session,
+        session.request(method, f"http://{host}{upstream.path_prefix}{path}", data=data) as response,
+    ):
+        return response.status, await response.read()
+
+
+async def put(upstream: Upstream, path: str, data: bytes) -> None:
+    assert (await ask(upstream, "PUT", f"/files/{path}", data))[0] == 201
+
+
+async def get(upstream: Upstream, path: str) -> bytes | None:
+    status, data = await ask(upstream, "GET", f"/files/{path}")
+    return data if status == 200 else None
+
+
+async def ask_json(upstream: Upstream, path: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((await ask(upstream, "GET", path))[1])
+    return found
