@@ -65,6 +65,9 @@ class Controller:
                 task.cancel()
         await asyncio.gather(*[t for t in [self._loop, *tasks] if t is not None], return_exceptions=True)
         await asyncio.gather(*self._releases)
+        async with self._tools.database.write() as transaction:
+            await leases.release_owned(transaction, self._owner)
+            transaction.wake("studio", "")
 
     def _woken(self, wake: Wake) -> None:
         """A command or an observation asks for a look. Work on a running session (a save) gives way to it."""

@@ -61,6 +61,12 @@ async def release(transaction: Transaction, lease: Lease, due_at: datetime | Non
     await transaction.execute(update(core.studio).where(_mine(lease)).values(lease_until=None, lease_owner=None))
 
 
+async def release_owned(transaction: Transaction, owner: str) -> None:
+    """`owner` ends in good order: what it held, or was just about to take up, is due at once."""
+    values = {"lease_until": None, "lease_owner": None, "due_at": transaction.now}
+    await transaction.execute(update(core.studio).where(T.lease_owner == owner).values(**values))
+
+
 async def release_all(transaction: Transaction) -> None:
     """A single process begins: whoever held a lease is dead (SQLite)."""
     values = {"lease_until": None, "lease_owner": None, "lease_epoch": T.lease_epoch + 1}
