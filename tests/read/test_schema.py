@@ -26,7 +26,11 @@ from tests.read.asking import SCHEMA, Asker
 from tests.read.selections import differences, everything, fields_on
 
 CORE: GraphQLSchema = SCHEMA._schema
-OWN = {name: kind for name, kind in CORE.type_map.items() if not name.startswith("__") and name not in {"String", "Int", "Float", "Boolean", "ID"}}
+OWN = {
+    name: kind
+    for name, kind in CORE.type_map.items()
+    if not name.startswith("__") and name not in {"String", "Int", "Float", "Boolean", "ID"}
+}
 
 
 def parts(name: str, kind: Any) -> Iterator[tuple[str, Any]]:
