@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import aiosqlite
 from sqlalchemy import URL, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DisconnectionError
@@ -35,15 +36,12 @@ def driver_url(url: str) -> URL:
 
 def sqlite(url: URL, pool_size: int) -> AsyncEngine:
     """Each connection has a thread: `pool_size` readers at once, and as many more in a rush."""
-    engine = create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
 
-    @event.listens_for(engine.sync_engine, "connect")
-    def configure(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves: the driver would begin late, and deferred
-        cursor = connection.cursor()
-        for pragma in PRAGMAS:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+    async def connect() -> aiosqlite.Connection:
+        return await _open_sqlite(url.database or ":memory:")
+
+    reset = {"pool_reset_on_return": None}  # each transaction is ended where it began: a second ROLLBACK would cost a thread hop
+    engine = create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, async_creator=connect, **reset)
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Any) -> None:
@@ -51,6 +49,24 @@ def sqlite(url: URL, pool_size: int) -> AsyncEngine:
         connection.connection.dbapi_connection.run_async(lambda driver: driver.execute_fetchall(f"BEGIN {mode}"))
 
     return engine
+
+
+async def _open_sqlite(path: str) -> aiosqlite.Connection:
+    """An open connection, or an error and no thread left behind.
+
+    The driver's own transactions are off (`isolation_level`): it would begin late, and deferred. We say BEGIN ourselves.
+    """
+    connection = aiosqlite.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
+    connection._thread.daemon = True  # as SQLAlchemy does: a forgotten connection must not keep the process alive
+    try:
+        await connection
+        for pragma in PRAGMAS:
+            await connection.execute_fetchall(f"PRAGMA {pragma}")
+    except BaseException:
+        await connection.close()
+        connection._thread.join()  # it has nothing left to do
+        raise
+    return connection
 
 
 def postgresql(url: URL, pool_size: int) -> AsyncEngine:
