@@ -22,7 +22,7 @@ def add_user(
     name: Annotated[str, typer.Option(help="The name that people see.", show_default=False)] = "",
     email: Annotated[str, typer.Option(help="An e-mail address.", show_default=False)] = "",
     workspace: Annotated[str, typer.Option(help="The slug of a workspace to join.", show_default=False)] = "",
-    role: Annotated[Role, typer.Option(help="The role there.", parser=lambda text: Role[str(text).upper()], metavar="ROLE")] = Role.LAUNCH,
+    role: Annotated[str, typer.Option(help="The role there.", metavar="ROLE")] = Role.LAUNCH.name,
 ) -> None:
     """Add a user, who can sign in once `studiograph token create` made a token.
 
@@ -32,12 +32,14 @@ def add_user(
     Example: studiograph user add ada --name "Ada Lovelace" --workspace lab --role MAINTAIN
     """
 
+    given = _role(role)
+
     async def work() -> None:
         async with desk(settings()) as at:
             workspace_id = await _workspace(at, workspace) if workspace else None
             user_id = await at.people.create_user(user_name, name or None, email or None)
             if workspace_id:
-                await at.people.join(workspace_id, user_id, role)
+                await at.people.join(workspace_id, user_id, given)
             print(f"Added {user_name}. Next: studiograph token create {user_name}")
 
     asyncio.run(work())
@@ -68,6 +70,13 @@ def add_workspace(
             print(f"Added the workspace {slug}, owned by {owner}.")
 
     asyncio.run(work())
+
+
+def _role(text: str) -> Role:
+    try:
+        return Role[text.upper()]
+    except KeyError:
+        raise typer.BadParameter(f"{text} is no role; there is {', '.join(role.name for role in Role)}.") from None
 
 
 async def _workspace(at: Desk, slug: str) -> str:

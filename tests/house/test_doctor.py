@@ -1,0 +1,43 @@
+"""Doctor: plain words, and what to do."""
+
+import os
+import socket
+from pathlib import Path
+
+from tests.house.conftest import Command
+
+
+def test_a_machine_before_the_first_start_is_fine(studiograph: Command) -> None:
+    answer = studiograph("doctor")
+    assert answer.returncode == 0, answer.stdout
+    assert "Database: not made yet" in answer.stdout
+    assert "make run" in answer.stdout
+
+
+def test_what_is_missing_comes_with_what_to_do(studiograph: Command) -> None:
+    studiograph("migrate")
+    answer = studiograph("doctor")
+    assert "no user yet" in answer.stdout
+    assert "studiograph user add" in answer.stdout
+    assert "Templates: none" in answer.stdout
+
+
+def test_a_taken_port_is_bad(studiograph: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        answer = studiograph("doctor", port=str(other.getsockname()[1]))
+    assert answer.returncode == 1
+    assert "taken by another program" in answer.stdout
+
+
+def test_an_open_data_directory_is_bad(studiograph: Command, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    os.chmod(tmp_path / "data", 0o755)  # noqa: PTH101 - the mode is the point
+    answer = studiograph("doctor")
+    assert answer.returncode == 1
+    assert "chmod 700" in answer.stdout
+
+
+def test_a_database_that_is_away_is_bad(studiograph: Command) -> None:
+    answer = studiograph("doctor", database_url="postgresql://ada@127.0.0.1:1/x")
+    assert answer.returncode == 1
+    assert "does not answer" in answer.stdout
