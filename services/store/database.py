@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress, nullcontext
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -162,7 +162,7 @@ class Database:
             with failures.while_working():
                 yield await plain.execution_options(**options)
         except (asyncio.CancelledError, GeneratorExit):
-            await _uninterrupted(_abandon(plain))
+            await _uninterrupted(plain.invalidate())  # a BEGIN that was cut off halfway would meet the connection's next user
             raise
         finally:
             await _uninterrupted(plain.close())
@@ -191,18 +191,6 @@ async def _begin_now(connection: AsyncConnection) -> None:
     if connection.dialect.name == "postgresql":
         adapted: Any = (await connection.get_raw_connection()).dbapi_connection
         await adapted._start_transaction()
-
-
-async def _abandon(connection: AsyncConnection) -> None:
-    """Throw away a connection that was cut off: its BEGIN may be halfway, and would meet the next user.
-
-    SQLite keeps the lock of a closed connection for as long as a cursor of it lives, if only in a traceback: so first roll back.
-    """
-    with suppress(Exception):
-        if connection.dialect.name == "sqlite":
-            driver: Any = (await connection.get_raw_connection()).driver_connection
-            await driver.rollback()
-    await connection.invalidate()
 
 
 async def _uninterrupted(work: Coroutine[Any, Any, None]) -> None:
