@@ -253,3 +253,13 @@ async def _end_others(database: Database) -> None:
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         await connection.execute(text(others))
+
+
+async def test_a_closed_sqlite_connection_holds_no_lock_whatever_still_refers_to_its_cursors(sqlite_database: Database) -> None:
+    connection = await engine._open_sqlite(str(sqlite_database.url.database))
+    await connection.execute_fetchall("BEGIN IMMEDIATE")
+    cursor = await connection.execute("SELECT 1 UNION SELECT 2")
+    await connection.close()
+    async with asyncio.timeout(5), sqlite_database.write() as transaction:
+        assert transaction.now
+    assert cursor is not None
