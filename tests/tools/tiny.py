@@ -154,7 +154,8 @@ async def many_bytes(request: Request) -> None:
 
 
 async def status(request: Request) -> None:
-    await request.answer(int(request.query.get("code", "200")), "status")
+    code = int(request.query.get("code", "200"))
+    await request.answer(code, "" if code in {204, 304} else "status")
 
 
 async def cookie(request: Request) -> None:
