@@ -1,5 +1,8 @@
 """The factories' rows fit the tables."""
 
+import pytest
+from sqlalchemy.exc import IntegrityError
+
 from services.store.database import Database
 from tests import factories
 
@@ -10,3 +13,11 @@ async def test_a_world_holds_a_studio_with_everything_around_it(database: Databa
     await factories.create_session(database, world, studio_id)
     await factories.create_checkpoint(database, world, studio_id)
     await factories.create_operation(database, world, studio_id)
+
+
+async def test_a_status_that_is_no_word_of_the_domain_is_refused(database: Database) -> None:
+    world = await factories.create_world(database)
+    with pytest.raises(IntegrityError, match="ck_studio_status"):
+        await factories.create_studio(database, world, status="SLEEPING")
+    with pytest.raises(IntegrityError, match="ck_membership_role"):
+        await factories.create_member(database, world.workspace_id, 7)  # type: ignore[arg-type]

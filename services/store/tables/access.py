@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlmodel import Field, SQLModel
 
+from services.access import Role
 from services.store.tables import columns
 
 
@@ -22,6 +23,8 @@ class User(SQLModel, table=True):
 
 class Membership(SQLModel, table=True):
     """A user's role in a workspace; `role` is the number of `services.access.Role`."""
+
+    __table_args__ = (columns.one_of("role", Role),)
 
     workspace_id: str = Field(primary_key=True, foreign_key="workspace.id", max_length=32)
     user_id: str = Field(primary_key=True, foreign_key="user.id", max_length=32, index=True)

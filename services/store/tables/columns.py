@@ -1,9 +1,10 @@
 """The columns that many tables share."""
 
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
-from sqlalchemy import BigInteger, Text
+from sqlalchemy import BigInteger, CheckConstraint, Text
 from sqlmodel import Field, SQLModel
 
 from services.store.types import Json, UtcTime
@@ -52,4 +53,9 @@ def big(*, nullable: bool = False, default: Any = ...) -> Any:
     return Field(sa_type=BigInteger, nullable=nullable, default=None if nullable else default)
 
 
-__all__ = ["BigInteger", "big", "datetime", "json", "key", "reference", "sort_key", "text", "time"]
+def one_of(column: str, words: type[Enum]) -> CheckConstraint:
+    """For `__table_args__`: what `column` may hold is a closed set."""
+    return CheckConstraint(f"{column} IN ({', '.join(repr(word.value) for word in words)})", name=column)
+
+
+__all__ = ["BigInteger", "big", "datetime", "json", "key", "one_of", "reference", "sort_key", "text", "time"]

@@ -5,11 +5,14 @@ from typing import Any
 
 from sqlmodel import Field, SQLModel
 
+from services.statuses import OperationState
 from services.store.tables import columns
 
 
 class Operation(SQLModel, table=True):
     """One action on a Studio and how it went. `steps` is a list of {name, state, message, started_at, ended_at} (B84)."""
+
+    __table_args__ = (columns.one_of("state", OperationState),)
 
     id: str = columns.key()
     workspace_id: str = columns.reference("workspace.id")

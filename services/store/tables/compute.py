@@ -6,13 +6,14 @@ from typing import Any
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
+from services.statuses import TemplateStatus
 from services.store.tables import columns
 
 
 class Template(SQLModel, table=True):
     """An image of one tool. `tool` and `status` are words of `services.statuses`."""
 
-    __table_args__ = (UniqueConstraint("workspace_id", "name_key"),)
+    __table_args__ = (UniqueConstraint("workspace_id", "name_key"), columns.one_of("status", TemplateStatus))
 
     id: str = columns.key()
     workspace_id: str = columns.reference("workspace.id")

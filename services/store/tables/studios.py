@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
+from services.statuses import CheckpointStatus, StudioStatus
 from services.store.tables import columns
 
 
@@ -20,6 +21,7 @@ class Studio(SQLModel, table=True):
         UniqueConstraint("workspace_id", "name_key"),
         Index("ix_studio_created", "workspace_id", "created_at", "id"),
         Index("ix_studio_status", "workspace_id", "status"),
+        columns.one_of("status", StudioStatus),
     )
 
     id: str = columns.key()
@@ -102,7 +104,11 @@ class Checkpoint(SQLModel, table=True):
     `reference` names the archive or image within its compute environment; `studio_id` has no foreign key, so that rows survive the Studio.
     """
 
-    __table_args__ = (UniqueConstraint("studio_id", "name_key"), Index("ix_checkpoint_saved", "studio_id", "number"))
+    __table_args__ = (
+        UniqueConstraint("studio_id", "name_key"),
+        Index("ix_checkpoint_saved", "studio_id", "number"),
+        columns.one_of("status", CheckpointStatus),
+    )
 
     id: str = columns.key()
     studio_id: str = Field(max_length=32, index=True)

@@ -156,6 +156,7 @@ def upgrade() -> None:
         sa.Column("saved_at", UtcTime(), nullable=True),
         sa.Column("deleted_at", UtcTime(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint("status IN ('EMPTY', 'INTERIM', 'FINALIZED', 'INVALID')", name=op.f("ck_checkpoint_status")),
         sa.ForeignKeyConstraint(["author_id"], ["user.id"], name=op.f("fk_checkpoint_author_id")),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_checkpoint_workspace_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_checkpoint")),
@@ -227,6 +228,7 @@ def upgrade() -> None:
         sa.Column("role", sa.Integer(), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint("role IN (1, 2, 3, 4, 5, 6)", name=op.f("ck_membership_role")),
         sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_membership_user_id")),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_membership_workspace_id")),
         sa.PrimaryKeyConstraint("workspace_id", "user_id", name=op.f("pk_membership")),
@@ -247,6 +249,7 @@ def upgrade() -> None:
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.Column("ended_at", UtcTime(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint("state IN ('RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED')", name=op.f("ck_operation_state")),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_operation_workspace_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_operation")),
     )
@@ -270,6 +273,7 @@ def upgrade() -> None:
         sa.Column("embeddable", sa.Boolean(), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint("status IN ('RECOMMENDED', 'DEPRECATED', 'EXPERIMENTAL', 'UNSUPPORTED')", name=op.f("ck_template_status")),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_template_workspace_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_template")),
         sa.UniqueConstraint("workspace_id", "name_key", name=op.f("uq_template_workspace_id_name_key")),
@@ -340,6 +344,9 @@ def upgrade() -> None:
         sa.Column("lease_epoch", sa.Integer(), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.Column("last_started_at", UtcTime(), nullable=True),
+        sa.CheckConstraint(
+            "status IN ('BUILDING', 'BUILD_FAILED', 'STARTING', 'RUNNING', 'STOPPING', 'STOPPED', 'ERRORED')", name=op.f("ck_studio_status")
+        ),
         sa.ForeignKeyConstraint(["compute_environment_id"], ["computeenvironment.id"], name=op.f("fk_studio_compute_environment_id")),
         sa.ForeignKeyConstraint(["owner_id"], ["user.id"], name=op.f("fk_studio_owner_id")),
         sa.ForeignKeyConstraint(["template_id"], ["template.id"], name=op.f("fk_studio_template_id")),
