@@ -96,6 +96,10 @@ class Subscription:
             events.append(event)
         return events
 
+    def beat(self) -> Heartbeat:
+        """A heartbeat out of turn: how far all has been given."""
+        return Heartbeat(self._cursor(), datetime.now(UTC))
+
     def skip_to(self, cursor: Cursor) -> None:
         """Leave out what a snapshot that was read at `cursor` shows already."""
         if cursor.epoch == self._epoch and self._resync is None:
@@ -146,7 +150,7 @@ class Subscription:
             return resync
         if self._beat_due:
             self._beat_due = False
-            return Heartbeat(self._cursor(), datetime.now(UTC))
+            return self.beat()
         return self._next_event()
 
     def _next_event(self) -> LoggedEvent | None:

@@ -1,0 +1,106 @@
+"""What a stream is made of, and the right that it depends on."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from resolvers.context import Context
+from resolvers.studios import studios_by_ids
+from services.access import Permission
+from services.errors import BadArgument, NotFound
+from services.events import BadCursor, Cursor, Kind
+from services.live.guards import Guard
+from services.live.items import EventMatch, Item
+from services.live.subscription import Subscription
+from services.rows.selection import EVERYTHING, StudioFilter
+from services.store.reads import operations
+
+READ = Permission.WORKSPACE_READ
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a stream is about: a workspace, or one Studio in it."""
+
+    workspace_id: str
+    studio_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Which events a stream is made of, and where it begins: None = now, with a snapshot."""
+
+    scope: Scope
+    kinds: frozenset[Kind]
+    after: Cursor | None = None
+    wanted: StudioFilter = EVERYTHING
+
+    @property
+    def match(self) -> EventMatch:
+        """A stream of one Studio ends with it, so it wants to know."""
+        kinds = self.kinds | {Kind.STUDIO_DELETED} if self.scope.studio_id else self.kinds
+        return EventMatch(kinds, self.scope.studio_id)
+
+
+async def workspace_scope(context: Context, workspace_id: str) -> Scope:
+    """Raises NotFound, alike for what is absent and for what is hidden from the viewer (B92)."""
+    if await context.services.sentinel.role_of(context.viewer, workspace_id) is None:
+        raise NotFound("There is no such workspace, or you have no access to it.")
+    return Scope(workspace_id)
+
+
+async def studio_scope(context: Context, studio_id: str) -> Scope:
+    """Raises NotFound, alike for what is absent and for what is hidden from the viewer (B92)."""
+    (studio,) = await studios_by_ids(context, [studio_id])
+    if studio is None:
+        raise NotFound("There is no such Studio, or you have no access to it.")
+    return Scope(studio.workspace_id, studio.id)
+
+
+async def operation_scope(context: Context, operation_id: str) -> Scope:
+    """The Studio that an operation is about. Raises NotFound, alike for what is absent and for what is hidden from the viewer (B92)."""
+    async with context.services.database.read() as reader:
+        operation = (await operations.by_ids(reader, context.viewer.user_id, [operation_id])).get(operation_id)
+    if operation is None:
+        raise NotFound("There is no such operation, or you have no access to it.")
+    return Scope(operation.workspace_id, operation.studio_id)
+
+
+def cursor_of(after: str | None) -> Cursor | None:
+    """Raises BadArgument for text that is no cursor of a log; one of another log is answered by a Resync."""
+    if after is None:
+        return None
+    try:
+        return Cursor.decode(after)
+    except BadCursor as error:
+        message = "This is not a cursor of an event. Use the cursor of a frame, of an event, or a workspace's `eventCursor`."
+        raise BadArgument("after", "BAD_CURSOR", message) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """An open subscription, and the right that every frame of it needs."""
+
+    context: Context
+    subscription: Subscription
+    guard: Guard
+
+    async def items(self) -> AsyncIterator[Item]:
+        """What comes, while the right lasts. Raises Forbidden when it is lost, also when nothing comes."""
+        async for item in self.subscription:
+            await self.check()
+            yield item
+
+    async def check(self) -> None:
+        """Raise Forbidden if the right is gone."""
+        await self.context.services.sentinel.check(self.guard)
+
+
+@asynccontextmanager
+async def watched(context: Context, source: Source) -> AsyncIterator[Watched]:
+    """The subscription of `source`, entered, under the viewer's right to read."""
+    services, workspace_id = context.services, source.scope.workspace_id
+    subscription = services.broker.subscribe(workspace_id, source.match, source.after)
+    guard = services.sentinel.guard(context.viewer, workspace_id, READ, subscription.fail)
+    async with subscription, guard as held:
+        yield Watched(context, subscription, held)

@@ -1,0 +1,123 @@
+"""What can be watched. A scope that the viewer does not see is refused before the first frame, like one that is absent (B92)."""
+
+from collections.abc import AsyncGenerator, Callable
+from typing import Annotated, Any
+
+import strawberry
+
+from resolvers.context import Context
+from resolvers.streams import logs, states
+from resolvers.streams.sources import Scope, Source, cursor_of, operation_scope, studio_scope, workspace_scope
+from schema.fields import Info, check
+from schema.ids import BadId, decode
+from schema.policies import Mark, described, metadata
+from schema.scalars import Cursor
+from schema.types.frames import ConnectedUsersFrame, ConnectionErrorFrame, StudioEventFrame, StudioListFrame, StudioStatusFrame
+from schema.types.operation import Operation
+from schema.types.studio_list import Filter, StudioFilter, selection_of
+from services.access import Permission
+from services.errors import BadArgument
+
+READ = Permission.WORKSPACE_READ
+
+
+@strawberry.input(one_of=True, description="What a stream is about: all Studios of a workspace, or one Studio.")
+class StudioScope:
+    """One of the two."""
+
+    workspace_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="All Studios of this workspace.")
+    studio_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="This Studio; the stream ends with it.")
+
+
+WhichStudios = Annotated[StudioScope, strawberry.argument(description="A workspace or a Studio.")]
+GoOnAfter = Annotated[
+    Cursor | None,
+    strawberry.argument(description="Give what came after this cursor, instead of a snapshot and what comes from now on."),
+]
+EventFilter = Annotated[
+    StudioFilter | None,
+    strawberry.argument(
+        description="The events of which Studios: those that match when the event is given; deletions always. All if it is not given."
+    ),
+]
+WorkspaceId = Annotated[strawberry.ID, strawberry.argument(description="The id of a workspace.")]
+StudioId = Annotated[strawberry.ID, strawberry.argument(description="The id of a Studio.")]
+OperationId = Annotated[strawberry.ID, strawberry.argument(description="The id of an operation.")]
+
+
+def _stream(description: str, *, marks: tuple[Mark, ...] = ()) -> Callable[[Callable[..., Any]], Any]:
+    """A root field that any token with the scope READ may use; membership is checked for its scope, and again for each frame."""
+    decorate: Callable[[Callable[..., Any]], Any] = strawberry.subscription(
+        description=described(description, marks), metadata=metadata(READ, marks)
+    )
+    return decorate
+
+
+@strawberry.type(description="What can be watched.")
+class Subscription:
+    """DESIGN 3. Log streams give each event once and in order; state streams give what is newest."""
+
+    @_stream("Each change of status, once and in order; a snapshot first, unless `after` is given.")
+    async def studio_status_changed(
+        self, info: Info, scope: WhichStudios, after: GoOnAfter = None
+    ) -> AsyncGenerator[StudioStatusFrame, None]:
+        source = Source(await _scope(info, scope), logs.STATUS_KINDS, cursor_of(after))
+        return logs.with_snapshot(info.context, source)
+
+    @_stream("Everything that happens to Studios, once and in order; a snapshot first, unless `after` is given.")
+    async def studio_events(
+        self,
+        info: Info,
+        scope: WhichStudios,
+        filter: EventFilter = None,  # noqa: A002 - the contract's word
+        after: GoOnAfter = None,
+    ) -> AsyncGenerator[StudioEventFrame, None]:
+        source = Source(await _scope(info, scope), logs.ALL_KINDS, cursor_of(after), selection_of(filter))
+        return logs.with_snapshot(info.context, source)
+
+    @_stream("Each connection to a session that was ended by others, or is about to be. A Heartbeat first, unless `after` is given.")
+    async def connection_errors(
+        self, info: Info, scope: WhichStudios, after: GoOnAfter = None
+    ) -> AsyncGenerator[ConnectionErrorFrame, None]:
+        source = Source(await _scope(info, scope), logs.ERROR_KINDS, cursor_of(after))
+        return logs.without_snapshot(info.context, source)
+
+    @_stream("The list of Studios: all of it first, then what enters it, changes in it and leaves it.")
+    async def studios(
+        self,
+        info: Info,
+        workspace_id: WorkspaceId,
+        filter: Filter = None,  # noqa: A002 - the contract's word
+    ) -> AsyncGenerator[StudioListFrame, None]:
+        check(info.context, READ)
+        scope = await workspace_scope(info.context, _row_id(workspace_id, "Workspace", "workspaceId"))
+        return states.studio_list(info.context, Source(scope, states.LIST_KINDS, wanted=selection_of(filter)))
+
+    @_stream("Who is connected to a Studio's session: all of them, again whenever somebody comes or goes.")
+    async def connected_users(self, info: Info, studio_id: StudioId) -> AsyncGenerator[ConnectedUsersFrame, None]:
+        check(info.context, READ)
+        scope = await studio_scope(info.context, _row_id(studio_id, "Studio", "studioId"))
+        return states.connected_users(info.context, Source(scope, states.PRESENCE_KINDS))
+
+    @_stream("The record of one action: as it stands, again whenever it changes, until it has ended.")
+    async def operation_progress(self, info: Info, operation_id: OperationId) -> AsyncGenerator[Operation, None]:
+        check(info.context, READ)
+        row_id = _row_id(operation_id, "Operation", "operationId")
+        source = Source(await operation_scope(info.context, row_id), states.OPERATION_KINDS)
+        return states.operation_progress(info.context, source, row_id)
+
+
+async def _scope(info: Info, given: StudioScope) -> Scope:
+    context: Context = info.context
+    check(context, READ)
+    if given.studio_id:
+        return await studio_scope(context, _row_id(given.studio_id, "Studio", "scope"))
+    return await workspace_scope(context, _row_id(given.workspace_id, "Workspace", "scope"))
+
+
+def _row_id(text: str | None, type_name: str, argument: str) -> str:
+    """The row id. Raises BadArgument that says which argument is wrong."""
+    try:
+        return decode(text or "", type_name)
+    except BadId as error:
+        raise BadArgument(argument, error.code, error.message) from error
