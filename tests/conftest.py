@@ -25,6 +25,12 @@ from tests.server import server
 __all__ = ["server"]
 
 
+def pytest_configure() -> None:
+    unknown = needs.required().difference(needs.NEEDS)
+    if unknown:
+        raise pytest.UsageError(f"STUDIOGRAPH_REQUIRE knows {', '.join(needs.NEEDS)}; not {', '.join(sorted(unknown))}")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for need in needs.NEEDS:
         reason = needs.missing(need) if item.get_closest_marker(need) else None
