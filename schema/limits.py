@@ -45,7 +45,7 @@ class Limits:
     aliases: int = 30
     root_fields: int = 10
     directives: int = 20
-    cost: int = 20_000  # objects, about
+    cost: int = 10_000  # objects, about; graphql-core takes some 10 to 20 us for each of them and holds the loop meanwhile
     default_page: int = 20  # what a list with `first` gives when it is not stated
     assumed_list: int = 10  # items in a list that has no `first`
     introspection_cost: int = 1_000

@@ -65,7 +65,8 @@ class GraphQLHTTP:
     """An ASGI application for one path.
 
     `authenticate` turns a bearer token into its viewer or raises Unauthenticated. `origins` are those that browsers may call from
-    besides the server's own, such as `https://app.example.org`. `max_body` is in bytes, `auth_seconds` bounds `authenticate`.
+    besides the server's own, such as `https://app.example.org`. `max_body` is in bytes, `auth_seconds` bounds `authenticate`,
+    `body_seconds` the time that a client takes to send its request.
     """
 
     def __init__(
@@ -76,12 +77,14 @@ class GraphQLHTTP:
         origins: Collection[str] = (),
         max_body: int = MAX_BODY,
         auth_seconds: float = 10.0,
+        body_seconds: float = 30.0,
     ) -> None:
         self._executor = executor
         self._authenticate = authenticate
         self._origins = {origin(text) for text in origins} - {None}
         self._max_body = max_body
         self._auth_seconds = auth_seconds
+        self._body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "OPTIONS":
@@ -91,7 +94,7 @@ class GraphQLHTTP:
         try:
             media = self._media(scope)
             viewer = await self._viewer(scope)
-            request = self._request(await self._body(scope, receive))
+            request = self._request(await self._body_in_time(scope, receive))
             answer = await self._run(request, viewer, receive)
             status, headers = _status(answer, media), []
         except HTTPError as error:
@@ -125,6 +128,13 @@ class GraphQLHTTP:
             raise HTTPError(503, refusal(Code.TIMEOUT, "The access token could not be checked in time. Try again.")) from None
         except Exception as error:  # noqa: BLE001 - whatever fails, the client gets an answer and an id
             raise HTTPError(500, masked_refusal(error)) from None
+
+    async def _body_in_time(self, scope: Scope, receive: Receive) -> bytes:
+        try:
+            async with asyncio.timeout(self._body_seconds):
+                return await self._body(scope, receive)
+        except TimeoutError:
+            raise HTTPError(408, refusal(Code.TIMEOUT, "The request did not arrive in time."), [(b"connection", b"close")]) from None
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         """Read no more than the limit, whatever the client announces."""

@@ -76,10 +76,10 @@ async def serve() -> AsyncIterator[Serve]:
     """Start servers with other limits than the usual; they stop with the test."""
     stops: list[Callable[[], Awaitable[None]]] = []
 
-    async def start(limits: Limits | None = None, socket_limits: SocketLimits | None = None, *, suggestions: bool = False) -> Running:
+    async def start(limits: Limits | None = None, socket_limits: SocketLimits | None = None, **options: Any) -> Running:
         world = World()
-        executor = Executor(SCHEMA, world.make_context, limits, suggestions=suggestions)
-        http = GraphQLHTTP(executor, world.authenticate, origins=[LISTED])
+        executor = Executor(SCHEMA, world.make_context, limits)
+        http = GraphQLHTTP(executor, world.authenticate, origins=[LISTED], **options)
         sockets = GraphQLWebSocket(executor, world.authenticate, world.token_ended, origins=[LISTED], limits=socket_limits)
 
         async def app(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:

@@ -229,6 +229,18 @@ async def test_a_client_that_leaves_while_sending_is_forgotten_in_silence(api: R
     assert not [record for record in caplog.records if record.exc_info]
 
 
+async def test_a_body_that_does_not_arrive_is_408(serve: Serve) -> None:
+    api = await serve(body_seconds=0.05)
+    async with posting(api, "Content-Length: 1000") as (reader, _):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
+
+
+async def test_authentication_has_a_time_limit(serve: Serve) -> None:
+    api = await serve(auth_seconds=0.05)
+    response = await api.post({"query": "{me{name}}"}, headers={"authorization": "Bearer slow"})
+    assert (response.status_code, code(response)) == (503, "TIMEOUT")
+
+
 async def test_a_client_that_leaves_takes_its_query_with_it(api: Running) -> None:
     asking = asyncio.create_task(api.post({"query": "{slow}"}))
     async with asyncio.timeout(10):

@@ -167,6 +167,13 @@ async def test_a_token_that_ends_closes_its_sockets_with_4403(api: Running) -> N
         assert [message["type"] for message in await two.operation("{me{name}}")] == ["next", "complete"]
 
 
+async def test_a_token_that_cannot_be_watched_keeps_no_socket(api: Running) -> None:
+    async with api.socket(token="unwatchable") as socket:
+        code, reason = await socket.closed()
+    assert code == 1013
+    assert "hunter2" not in (reason or "")
+
+
 async def test_the_sockets_of_one_token_are_counted(serve: Serve) -> None:
     api = await serve(socket_limits=SocketLimits(sockets_per_token=2))
     async with api.socket(), api.socket():

@@ -47,6 +47,8 @@ class World:
         return Viewer("u1", "Ada", bearer, frozenset(TokenScope))
 
     async def token_ended(self, viewer: Viewer) -> None:
+        if viewer.token_id == "unwatchable":
+            raise ConnectionError(SECRET)
         await self.ended_tokens.setdefault(viewer.token_id, asyncio.Event()).wait()
 
     def end_token(self, token_id: str) -> None:
