@@ -7,6 +7,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import shlex
 import signal
 import sys
@@ -38,6 +39,7 @@ class Server:
     database_url: str
     world: World
     settings: dict[str, str] = field(default_factory=dict)
+    role: str = "all"
     port: int = 0
     process: asyncio.subprocess.Process | None = None
     http: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=30, trust_env=False))
@@ -54,12 +56,13 @@ class Server:
     async def start(self) -> None:
         """Start it and wait until it serves; on the same port as before, if it ran before."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("STUDIOGRAPH_")}
+        environment |= {"STUDIOGRAPH_DATA_DIR": str(self.directory / "data"), "PYTHONUNBUFFERED": "1"}
         environment |= {f"STUDIOGRAPH_{name.upper()}": value for name, value in self.settings.items()}
-        environment |= {"STUDIOGRAPH_DATABASE_URL": self.database_url, "STUDIOGRAPH_DATA_DIR": str(self.directory / "data")}
-        environment |= {"STUDIOGRAPH_PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
+        environment |= {"STUDIOGRAPH_DATABASE_URL": self.database_url, "STUDIOGRAPH_PORT": str(self.port)}
+        command = [sys.executable, "-m", "studiograph", "serve", "--role", self.role]
         with (self.directory / "server.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "studiograph", "serve", cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=log
+                *command, cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=log
             )
         self.port = await asyncio.wait_for(self._announced_port(), START_LIMIT)
 
@@ -67,8 +70,11 @@ class Server:
         assert self.process
         assert self.process.stdout
         async for line in self.process.stdout:
-            if b"http://" in line:
-                return int(line.decode().rsplit(":", 1)[1].strip().rstrip("/"))
+            found = re.search(rb"http://[^ ]*:(\d+)", line)
+            if found:
+                return int(found[1])
+            if self.role == "controller":
+                return 0
         raise AssertionError(f"the server ended with {await self.process.wait()}:\n{self.log}")
 
     async def stop(self) -> int:
