@@ -4,12 +4,25 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from schema.mutation import Mutation
-from schema.mutation import Mutation
 from schema.query import Query
 from schema.scalars import SCALARS
+from schema.subscription import Subscription
+from schema.types import audit, events
+
+EVENTS = (
+    audit.MemberEvent,
+    events.StudioStatusEvent,
+    events.StudioEditedEvent,
+    events.StudioDeletedEvent,
+    events.CheckpointEvent,
+    events.ConnectedUsersEvent,
+    events.ConnectionErrorEvent,
+    events.DisruptionWarningEvent,
+)
+"""The types behind the interface `Event`, which nothing names one by one."""
 
 
 def build_schema(*, for_export: bool = False) -> strawberry.Schema:
     """The schema that runs. `for_export` = sorted, to be printed: such a one cannot run (its unions do not resolve)."""
     config = StrawberryConfig(scalar_map=SCALARS, sort_schema=for_export)
-    return strawberry.Schema(query=Query, mutation=Mutation, config=config)
+    return strawberry.Schema(query=Query, mutation=Mutation, subscription=Subscription, types=EVENTS, config=config)

@@ -22,12 +22,10 @@ from resolvers.loads import (
 from schema.fields import Info, field, load_for
 from schema.ids import BadId, GlobalId, decode, parse
 from schema.policies import AUTHENTICATED, Mark
-from schema.types.compute import ComputeEnvironment, Template
 from schema.types.node import Node
 from schema.types.operation import Operation
 from schema.types.people import User
 from schema.types.server import AS_ITS_USER, ServerInfo, ServerInfoRow
-from schema.types.session import Session
 from schema.types.studio import Studio
 from schema.types.workspace import Organization, Workspace
 from services.access import Permission
@@ -153,7 +151,3 @@ def _row_id(text: str | None, type_name: str, argument: str) -> str:
         return decode(text or "", type_name)
     except BadId as error:
         raise BadArgument(argument, error.code, error.message) from error
-
-
-ALL_NODES = (Template, ComputeEnvironment, Session)
-"""Nodes that no root field names by their own type."""

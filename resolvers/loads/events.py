@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from resolvers.batches import Load, Reading
-from resolvers.loads.loading import total_each, unique
+from resolvers.loads.loading import unique
 from resolvers.pagination import PageArguments, bad_cursor, make_page
 from services.errors import BadArgument
 from services.events import BadCursor, Cursor, LoggedEvent
@@ -27,7 +27,15 @@ class EventArguments:
     newest_first: bool
 
 
-def _pages(read: ReadPages) -> Load:
+@dataclass(frozen=True, slots=True)
+class EventScope:
+    """What a page of events was taken from: the log of a workspace, or what it says of a Studio."""
+
+    of_studio: bool
+    parent_id: str
+
+
+def _pages(read: ReadPages, *, of_studio: bool) -> Load:
     """Pages for workspaces or Studios. `after` is a cursor of their log: the page goes on from it, in the order that is asked for."""
 
     async def load(
@@ -37,13 +45,16 @@ def _pages(read: ReadPages) -> Load:
         window = Window(arguments.page.first + 1, (after.seq, "") if after else None)
         ids = unique([parent.id for parent in parents])
         found = await read(reading.reader, reading.viewer.user_id, ids, window, arguments.newest_first)
-        return [_page(found[parent.id], arguments.page, parent.id) if _fits(after, parent) else bad_cursor() for parent in parents]
+        return [
+            _page(found[parent.id], arguments.page, of_studio, parent.id) if _fits(after, parent) else bad_cursor() for parent in parents
+        ]
 
     return load
 
 
-def _page(events: Sequence[LoggedEvent], arguments: PageArguments, scope: str) -> Page[AnyEventRow]:
-    return make_page([any_event_row(event) for event in events], lambda row: row.cursor, arguments, scope)
+def _page(events: Sequence[LoggedEvent], arguments: PageArguments, of_studio: bool, parent_id: str) -> Page[AnyEventRow]:
+    rows = [any_event_row(event) for event in events]
+    return make_page(rows, lambda row: row.cursor, arguments, EventScope(of_studio, parent_id))
 
 
 def _decoded(after: str | None) -> Cursor | None:
@@ -59,7 +70,15 @@ def _fits(after: Cursor | None, parent: WorkspaceRow | StudioRow) -> bool:
     return after is None or (after.stream_id, after.epoch) == (here.stream_id, here.epoch)
 
 
-of_workspaces = _pages(reads.of_workspaces)
-of_studios = _pages(reads.of_studios)
-total_of_workspaces = total_each(reads.count_of_workspaces)
-total_of_studios = total_each(reads.count_of_studios)
+of_workspaces = _pages(reads.of_workspaces, of_studio=False)
+of_studios = _pages(reads.of_studios, of_studio=True)
+
+
+async def totals(reading: Reading, scopes: Sequence[EventScope], _arguments: None) -> list[int]:
+    """How many events are kept of each scope: a statement for workspaces, one for Studios."""
+    found: dict[EventScope, int] = {}
+    for of_studio, count in ((False, reads.count_of_workspaces), (True, reads.count_of_studios)):
+        ids = unique([scope.parent_id for scope in scopes if scope.of_studio is of_studio])
+        counted = await count(reading.reader, reading.viewer.user_id, ids) if ids else {}
+        found |= {EventScope(of_studio, parent_id): number for parent_id, number in counted.items()}
+    return [found.get(scope, 0) for scope in scopes]

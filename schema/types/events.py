@@ -7,9 +7,8 @@ import strawberry
 from resolvers.loads import checkpoints, studios, users
 from schema.enums import CheckpointStatus, ConnectionErrorCode, StopReason, StudioStatus, describe
 from schema.fields import attribute, batched, exactly, node_id
-from schema.scalars import Cursor
+from schema.types.audit import Event
 from schema.types.checkpoint import Checkpoint
-from schema.types.operation import Actor
 from schema.types.people import User
 from schema.types.studio import Studio
 from services.rows.events import (
@@ -39,15 +38,12 @@ describe(PresenceChange, "Whether a user came or went.", {"JOINED": "Opened a fi
 
 
 @strawberry.interface(description="Something that happened to a Studio, as it stands in the workspace's log.")
-class StudioEvent:
+class StudioEvent(Event):
     """B86."""
 
-    cursor: Cursor = attribute("Its place in the log: a stream that begins `after` it gives what came next.")
-    at: datetime = attribute("When it happened.")
     studio_id: strawberry.ID = node_id("Studio", "The Studio's id; it outlives the Studio.", attribute="studio_id")
     studio_name: str = attribute("The Studio's name as it was then.")
     studio: Studio | None = batched(studios.by_id, "The Studio as it is now; null once it was deleted.", of="studio_id")
-    actor: Actor = attribute("Who did it, or which cause.")
 
 
 @strawberry.type(description="A Studio entered a status.")

@@ -8,12 +8,16 @@ import strawberry
 from resolvers import studios as rules
 from resolvers.loads import checkpoints as checkpoint_loads
 from resolvers.loads import compute_environments, operations, studios, templates, users, workspaces
+from resolvers.loads import events as event_loads
 from resolvers.loads import sessions as session_loads
-from schema.enums import StopReason, StudioStatus
-from schema.fields import attribute, batched, computed, exactly, node_id, paged
+from resolvers.pagination import DEFAULT_FIRST
+from schema.enums import OrderDirection, StopReason, StudioStatus
+from schema.fields import After, First, Info, attribute, batched, computed, exactly, field, load_for, node_id, paged
 from schema.policies import Mark
+from schema.types.event_list import Direction, EventConnection, event_arguments
 from schema.types.node import Node
 from schema.types.studio_parts import AvailableAction, ConnectedUser, StudioConfiguration
+from services.access import Permission
 from services.rows.studio import StudioRow
 
 if TYPE_CHECKING:
@@ -76,5 +80,11 @@ class Studio(Node):
     sessions: Annotated["SessionConnection", strawberry.lazy("schema.types.session")] | None = paged(
         session_loads.pages, "Its runs, the newest first."
     )
+
+    @field("What happened to it.", Permission.WORKSPACE_READ)
+    def events(
+        self, info: Info, first: First = DEFAULT_FIRST, after: After = strawberry.UNSET, direction: Direction = OrderDirection.DESC
+    ) -> EventConnection | None:
+        return load_for(info, Permission.WORKSPACE_READ, event_loads.of_studios, self, event_arguments(first, after, direction))
 
     is_type_of = exactly(StudioRow)

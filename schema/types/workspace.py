@@ -7,6 +7,7 @@ import strawberry
 from strawberry import UNSET
 
 from resolvers.loads import compute_environments as environment_loads
+from resolvers.loads import events as event_loads
 from resolvers.loads import members as member_loads
 from resolvers.loads import organizations
 from resolvers.loads import studios as studio_loads
@@ -14,11 +15,12 @@ from resolvers.loads import templates as template_loads
 from resolvers.loads import workspaces as workspace_loads
 from resolvers.loads.studios import ListArguments
 from resolvers.pagination import DEFAULT_FIRST, page_arguments
-from schema.enums import Role
+from schema.enums import OrderDirection, Role
 from schema.fields import After, First, Info, attribute, batched, exactly, field, load_for, node_id, paged
 from schema.policies import Mark
 from schema.scalars import Cursor
 from schema.types.compute import ComputeEnvironment, Template
+from schema.types.event_list import Direction, EventConnection, event_arguments
 from schema.types.node import Node
 from schema.types.people import MemberConnection
 from schema.types.studio_list import Filter, Order, StatusCount, StudioConnection, order_of, selection_of
@@ -92,5 +94,11 @@ class Workspace(Node):
     @field("The tools its Studios can run, by name.", READ)
     def templates(self, info: Info, include_unsupported: Unsupported = False) -> list[Template]:
         return load_for(info, READ, template_loads.of_workspaces, self.id, include_unsupported)
+
+    @field("What happened in it.", READ)
+    def events(
+        self, info: Info, first: First = DEFAULT_FIRST, after: After = UNSET, direction: Direction = OrderDirection.DESC
+    ) -> EventConnection | None:
+        return load_for(info, READ, event_loads.of_workspaces, self, event_arguments(first, after, direction))
 
     is_type_of = exactly(WorkspaceRow)
