@@ -88,13 +88,18 @@ async def serve() -> AsyncIterator[Serve]:
         config = uvicorn.Config(app, lifespan="off", log_config=None, ws_per_message_deflate=False, timeout_graceful_shutdown=5)
         server = uvicorn.Server(config)
         listener = socket.create_server(("127.0.0.1", 0))
-        task = asyncio.create_task(server.serve([listener]))
-        while not server.started:  # noqa: ASYNC110 - uvicorn has only this flag
-            await asyncio.sleep(0)
+        config.load()
+        server.lifespan = config.lifespan_class(config)
+        await server.startup([listener])
 
         async def stop() -> None:
-            server.should_exit = True
-            await task
+            """What uvicorn's own shutdown does, without its fixed pauses."""
+            for listening in server.servers:
+                listening.close()
+            for connection in list(server.server_state.connections):
+                connection.shutdown()
+            if server.server_state.tasks:
+                await asyncio.wait(server.server_state.tasks, timeout=10)
             await executor.close()
             listener.close()
 

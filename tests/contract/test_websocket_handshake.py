@@ -205,8 +205,9 @@ async def test_the_server_s_own_shutdown_does_the_same(api: Running) -> None:
     async with api.socket() as socket:
         await socket.subscribe("subscription{items}")
         await api.world.streams(1)
-        api.server.should_exit = True
+        stopping = asyncio.create_task(api.server.shutdown())
         assert (await socket.closed())[0] == 1012
+    await stopping
     await api.world.streams(0)
 
 
