@@ -51,6 +51,7 @@ class Layout:
     def make(self) -> None:
         """Make the directories, readable by their owner only. Raises ComputeFailed."""
         try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             for path in (self.sessions, self.checkpoints, self.tools, self.locks, self.root / "cache"):
                 path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:

@@ -27,7 +27,9 @@ PR_SET_PDEATHSIG = 1
 SOME_FILES_CHANGED = 1
 """GNU tar's exit code when somebody wrote to a file meanwhile: as after a power cut, which is what an interim save is."""
 
-TAR = ["tar", "--create", "--format=posix", "--pax-option=delete=atime,delete=ctime", "--sparse", "--sort=name"]
+TAR = ["tar", "--create", "--format=posix", "--pax-option=delete=atime,delete=ctime,exthdr.name=%d/PaxHeaders/%f", "--sort=name"]
+SPARSE = ["--sparse", "--sparse-version=0.0"]
+"""The later versions write tar's process id into the archive, which must be the same for the same files."""
 ZSTD = ["zstd", "-q", f"-{LEVEL}", "-T0", "-c"]
 OWNER = ["--owner=0", "--group=0", "--numeric-owner"]
 QUIET = ["--warning=no-file-ignored", "--warning=no-file-changed", "--warning=no-file-removed"]
@@ -51,13 +53,15 @@ class Digesting:
 
 def pack_with_programs(directory: Path, target: Digesting) -> None:
     """Raises Failed."""
-    argv = [*TAR, *OWNER, *QUIET, "--directory", str(directory), "."]
-    with tempfile.TemporaryFile() as complaints:
-        tar = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=complaints, env={**os.environ, "LC_ALL": "C"})  # noqa: S603
+    argv = [*TAR, *SPARSE, *OWNER, *QUIET, "--directory", str(directory), "."]
+    with (
+        tempfile.TemporaryFile() as complaints,
+        subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=complaints, env={**os.environ, "LC_ALL": "C"}) as tar,  # noqa: S603
+        subprocess.Popen(ZSTD, stdin=tar.stdout, stdout=subprocess.PIPE) as zstd,  # noqa: S603
+    ):
         assert tar.stdout
-        zstd = subprocess.Popen([*ZSTD], stdin=tar.stdout, stdout=subprocess.PIPE)  # noqa: S603
-        tar.stdout.close()
         assert zstd.stdout
+        tar.stdout.close()
         while data := zstd.stdout.read(CHUNK):
             target.write(data)
         if tar.wait() not in (0, SOME_FILES_CHANGED):
@@ -86,6 +90,8 @@ def add(tar: tarfile.TarFile, path: Path, name: str) -> None:
             return
         member.uid = member.gid = 0
         member.uname = member.gname = ""
+        seconds, fraction = divmod(path.lstat().st_mtime_ns, 10**9)
+        member.pax_headers = {"mtime": f"{seconds}.{fraction:09d}"}
         if member.isreg():
             with path.open("rb") as file:
                 tar.addfile(member, file)

@@ -1,0 +1,103 @@
+"""Archives made with programs and with Python alone hold the same, and come back whole."""
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.compute.process.extract import extract
+from services.compute.process.pack import Failed, pack
+
+PLENTY = 1 << 30
+
+
+def picture(root: Path) -> dict[str, tuple[object, ...]]:
+    """What a tree looks like to a session."""
+    found: dict[str, tuple[object, ...]] = {}
+    for path in sorted(root.rglob("*")):
+        info = path.lstat()
+        what: object = path.readlink() if path.is_symlink() else path.read_bytes() if stat.S_ISREG(info.st_mode) else None
+        time = None if path.is_symlink() else info.st_mtime_ns // 1000
+        found[os.fsencode(path.relative_to(root)).hex()] = (info.st_mode, what, time, 1 if path.is_dir() else info.st_nlink)
+    return found
+
+
+def make_tree(root: Path) -> None:
+    (root / "workspace" / "ü ñ\nx").mkdir(parents=True)
+    (root / "home" / ".hidden").mkdir(parents=True, mode=0o700)
+    (root / "workspace" / "a").write_bytes(b"a" * 100_000)
+    (root / "workspace" / "empty").touch(0o600)
+    (root / "workspace" / ("long" * 50)).write_text("x")
+    (root / os.fsdecode(b"workspace/not-utf8-\xff")).write_text("x")
+    os.link(root / "workspace" / "a", root / "home" / "a")
+    (root / "home" / "link").symlink_to("../workspace/a")
+    (root / "home" / "dangling").symlink_to("/nowhere/at/all")
+    with (root / "workspace" / "sparse").open("wb") as file:
+        file.truncate(50 << 20)
+        file.seek(10 << 20)
+        file.write(b"here")
+    (root / "workspace" / "ro").mkdir()
+    (root / "workspace" / "ro" / "x").write_text("x")
+    (root / "workspace" / "ro").chmod(0o555)
+
+
+@pytest.mark.parametrize("programs", [True, False])
+def test_a_tree_comes_back_as_it_was(tmp_path: Path, programs: bool) -> None:
+    tree, target = tmp_path / "tree", tmp_path / "target"
+    make_tree(tree)
+    target.mkdir()
+    done = pack(tree, tmp_path / "archive", programs=programs)
+    assert (tmp_path / "archive").stat().st_size == done.size < 100_000
+    extract(tmp_path / "archive", target, PLENTY, 1000)
+    assert picture(target) == picture(tree)
+    assert (target / "workspace" / "sparse").stat().st_blocks < 1000
+
+
+@pytest.mark.parametrize("programs", [True, False])
+def test_the_same_tree_gives_the_same_archive(tmp_path: Path, programs: bool) -> None:
+    make_tree(tmp_path / "tree")
+    one = pack(tmp_path / "tree", tmp_path / "one", programs=programs)
+    two = pack(tmp_path / "tree", tmp_path / "two", programs=programs)
+    assert one.sum.hexdigest() == two.sum.hexdigest()
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    assert stat.S_IMODE((tmp_path / "one").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("programs", [True, False])
+def test_sockets_and_pipes_do_not_hold_up_a_save(tmp_path: Path, programs: bool) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "target").mkdir()
+    os.mkfifo(tmp_path / "tree" / "pipe")
+    with socket.socket(socket.AF_UNIX) as listening:
+        directory = os.open(tmp_path / "tree", os.O_RDONLY)
+        listening.bind(f"/proc/self/fd/{directory}/socket")
+        os.close(directory)
+        pack(tmp_path / "tree", tmp_path / "archive", programs=programs)
+    extract(tmp_path / "archive", tmp_path / "target", PLENTY, 1000)
+    assert list((tmp_path / "target").iterdir()) == []
+
+
+def test_a_directory_that_is_not_there_cannot_be_packed(tmp_path: Path) -> None:
+    with pytest.raises(Failed, match="No such file"):
+        pack(tmp_path / "none", tmp_path / "archive", programs=True)
+
+
+@given(st.dictionaries(st.text("ab/é .-", min_size=1, max_size=12), st.binary(max_size=20_000), max_size=6), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_any_tree_comes_back(tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes], programs: bool) -> None:
+    base = tmp_path_factory.mktemp("tree")
+    tree, target = base / "tree", base / "target"
+    tree.mkdir()
+    target.mkdir()
+    for name, data in files.items():
+        path = tree / "/".join(f"_{part}" for part in name.split("/"))
+        if not any(parent.is_file() for parent in path.parents) and not path.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+    pack(tree, base / "archive", programs=programs)
+    extract(base / "archive", target, PLENTY, 1000)
+    assert picture(target) == picture(tree)
