@@ -6,8 +6,8 @@ import { byId, clock, element } from "./dom.js";
 const SHOWN = 30;
 const WORDS = {
   StudioStatusEvent: (event) => `is ${statusWord(event.status)}${event.statusMessage ? `: ${event.statusMessage}` : ""}`,
-  CheckpointEvent: (event) => `checkpoint ${event.checkpoint?.name ?? ""} ${event.change.toLowerCase()}`,
-  ConnectedUsersEvent: (event) => `${event.user?.userName ?? "somebody"} ${event.change.toLowerCase()}`,
+  CheckpointEvent: (event) => `checkpoint ${event.checkpointName} ${event.checkpointChange.toLowerCase()}`,
+  ConnectedUsersEvent: (event) => `${event.user?.displayName ?? "somebody"} ${event.presenceChange.toLowerCase()}`,
   ConnectionErrorEvent: (event) => event.reason,
   DisruptionWarningEvent: (event) => event.reason,
   StudioEditedEvent: () => "was edited",
@@ -15,7 +15,7 @@ const WORDS = {
 };
 
 function by(actor) {
-  return actor.userName ?? `the system (${actor.cause ?? "unknown cause"})`;
+  return actor.name ?? `the system (${actor.cause})`;
 }
 
 export function chronicle(event) {

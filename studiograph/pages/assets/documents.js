@@ -29,10 +29,10 @@ ${CARD}`;
 export const EVENTS = `subscription Events($workspaceId: ID!, $after: Cursor) {
   studioEvents(scope: { workspaceId: $workspaceId }, after: $after) {
     __typename
-    ... on StudioEvent { cursor at studioName actor { __typename ... on User { userName } ... on System { cause } } }
+    ... on StudioEvent { cursor at studioName actor { name cause } }
     ... on StudioStatusEvent { status statusMessage stopReason }
-    ... on CheckpointEvent { change checkpoint { name } }
-    ... on ConnectedUsersEvent { change user { userName } }
+    ... on CheckpointEvent { checkpointChange: change checkpointName }
+    ... on ConnectedUsersEvent { presenceChange: change user { displayName } }
     ... on ConnectionErrorEvent { reason }
     ... on DisruptionWarningEvent { reason }
     ... on Heartbeat { cursor }
