@@ -59,7 +59,10 @@ async def test_after_a_reconnect_with_the_last_cursor_nothing_is_missing(live: L
 
 async def test_only_what_matches_is_given_and_heartbeats_pass_over_the_rest(live: Live, database: Database, world: World) -> None:
     match = EventMatch(kinds=frozenset({STATUS}), studio_id="a" * 32)
-    async with running(database, Timing(heartbeat_seconds=0.05)) as quick, quick.broker.subscribe(world.workspace_id, match) as subscription:
+    async with (
+        running(database, Timing(heartbeat_seconds=0.05)) as quick,
+        quick.broker.subscribe(world.workspace_id, match) as subscription,
+    ):
         await append(database, world.workspace_id, STATUS, EDITED, studio_id="b" * 32)
         await append(database, world.workspace_id, EDITED, STATUS, studio_id="a" * 32)
         (event,) = await take_events(subscription, 1)
