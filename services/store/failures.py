@@ -4,12 +4,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-SQLITE_TROUBLE = ("locked", "unable to open", "disk i/o", "is full", "readonly", "not a database", "malformed")
-CONNECTION_LOST = ("08", "53", "57P")
-"""PostgreSQL's classes of error (SQLSTATE): connection exceptions, lack of resources, shutdown."""
+SQLITE_TROUBLE = ("locked", "unable to open", "disk i/o", "is full", "readonly", "not a database", "image is malformed")
+POSTGRESQL_TROUBLE = ("08", "53", "57P", "55P03", "40")
+"""Beginnings of SQLSTATEs: connection lost, out of resources, shutting down, a lock too long waited for, rolled back for another."""
 
 
 class DatabaseUnavailable(Exception):
@@ -45,9 +45,11 @@ def _unavailable(error: Exception) -> DatabaseUnavailable:
 
 def _is_trouble(error: BaseException | None) -> bool:
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or isinstance(error, InterfaceError) or _is_trouble(error.orig)
+        return error.connection_invalidated or _is_trouble(error.orig)
     if isinstance(error, sqlite3.OperationalError):
         return any(word in str(error).lower() for word in SQLITE_TROUBLE)
     sqlstate = getattr(error, "sqlstate", None)
-    lost = type(error).__module__.startswith("asyncpg") and type(error).__name__ == "InterfaceError"
-    return isinstance(error, PoolTimeout) or lost or (isinstance(sqlstate, str) and sqlstate.startswith(CONNECTION_LOST))
+    if isinstance(sqlstate, str):
+        return sqlstate.startswith(POSTGRESQL_TROUBLE)
+    closed = type(error).__name__ == "InterfaceError" and "closed" in str(error)  # its other uses are mistakes of ours
+    return isinstance(error, PoolTimeout) or closed

@@ -263,3 +263,36 @@ async def test_a_closed_sqlite_connection_holds_no_lock_whatever_still_refers_to
     async with asyncio.timeout(5), sqlite_database.write() as transaction:
         assert transaction.now
     assert cursor is not None
+
+
+@pytest.mark.postgres
+async def test_two_that_wait_for_each_other_are_parted_and_one_is_told(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    ids = [await factories.create_organisation(database) for _ in range(2)]
+    together = asyncio.Barrier(2)
+
+    async def lock(first: str, second: str) -> None:
+        async with database.write() as transaction:
+            await transaction.execute(text("SET LOCAL deadlock_timeout = '10ms'"))
+            for organisation_id in (first, second):
+                await transaction.execute(update(core.organisation).where(core.organisation.c.id == organisation_id).values(version=2))
+                if organisation_id == first:
+                    await together.wait()
+
+    outcomes = await asyncio.gather(lock(ids[0], ids[1]), lock(ids[1], ids[0]), return_exceptions=True)
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["DatabaseUnavailable", "NoneType"]
+    await database.close()
+
+
+@pytest.mark.postgres
+async def test_a_mistake_of_ours_is_not_called_the_databases(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+
+    async def forget_a_parameter() -> None:
+        async with database.read() as reader:
+            await (await reader.driver()).fetch("SELECT $1::text")
+
+    with pytest.raises(Exception, match="expects 1 argument") as raised:
+        await forget_a_parameter()
+    assert not isinstance(raised.value, DatabaseUnavailable)
+    await database.close()
