@@ -77,7 +77,10 @@ class Batches:
 
 async def _values(load: Load, reading: Reading, requests: Sequence[_Request], arguments: Any) -> Sequence[Any]:
     try:
-        return await load(reading, [request.parent for request in requests], arguments)
+        values = await load(reading, [request.parent for request in requests], arguments)
+        if len(values) != len(requests):
+            raise RuntimeError(f"{load} gave {len(values)} values for {len(requests)} objects")
+        return values
     except Exception as error:  # noqa: BLE001 - one loader's failure is not its neighbours'
         return [error] * len(requests)
 

@@ -41,10 +41,10 @@ class Reply:
 class Asker:
     """Runs operations for viewers."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, limits: Limits = GENEROUS) -> None:
         self.database = database
         services = SimpleNamespace(database=database, addresses=Addresses("http://127.0.0.1:8000", "localhost:8000"))
-        self._executor = Executor(SCHEMA._schema, lambda viewer: make_context(cast("Services", services), viewer), GENEROUS)
+        self._executor = Executor(SCHEMA._schema, lambda viewer: make_context(cast("Services", services), viewer), limits)
 
     async def ask(self, viewer: Viewer, query: str, **variables: Any) -> Reply:
         """The reply, with whatever errors it has."""
