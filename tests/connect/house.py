@@ -15,6 +15,7 @@ import aiohttp
 import uvicorn
 from aiohttp.abc import AbstractResolver, ResolveResult
 from sqlalchemy import select, update
+from yarl import URL
 
 from connect.admission import Admission
 from connect.app import ConnectApp, Dispatcher
@@ -51,12 +52,14 @@ async def soon(awaitable: Awaitable[T], seconds: float = LIMIT_SECONDS) -> T:
     return await asyncio.wait_for(awaitable, seconds)
 
 
-async def until(condition: Callable[[], Awaitable[T]], seconds: float = LIMIT_SECONDS) -> T:
+async def until(condition: Callable[[], Awaitable[T | None]], seconds: float = LIMIT_SECONDS) -> T:
     """The first true answer, asked for again and again."""
     async with asyncio.timeout(seconds):
-        while not (answer := await condition()):
+        while True:
+            answer = await condition()
+            if answer:
+                return answer
             await asyncio.sleep(0.02)
-        return answer
 
 
 class Loopback(AbstractResolver):
@@ -203,9 +206,7 @@ class House:
             await transaction.execute(update(core.studio).where(core.studio.c.id == self.studio_id).values(**values))
 
 
-def _encoded(url: str) -> Any:
-    from yarl import URL
-
+def _encoded(url: str) -> URL:
     return URL(url, encoded=True)
 
 

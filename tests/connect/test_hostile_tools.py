@@ -1,0 +1,212 @@
+"""A session is under its user's control: what a malicious tool sends harms nobody but itself."""
+
+import asyncio
+import base64
+import hashlib
+import resource
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from services.compute.protocol import Upstream
+from services.store.database import Database
+from tests.connect.house import House, soon
+from tests.connect.house import house as opened
+
+Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def scripted(script: Script, path: Path) -> AsyncIterator[list[bytes]]:
+    """A tool that runs `script` after the head of each request; gives the heads it got."""
+    heads: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            await script(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_unix_server(serve, str(path))
+    try:
+        yield heads
+    finally:
+        server.close()
+
+
+@asynccontextmanager
+async def facing(database: Database, tmp_path: Path, script: Script) -> AsyncIterator[tuple[House, str, list[bytes]]]:
+    path = tmp_path / "hostile.sock"
+    async with scripted(script, path) as heads, opened(database, Upstream(unix=str(path))) as house:
+        yield house, await house.enter(), heads
+
+
+def saying(*pieces: bytes) -> Script:
+    async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+
+    return script
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+        OK + b"X-Long: " + b"x" * 100_000 + b"\r\n\r\n",
+        OK + b"".join(b"X-%d: x\r\n" % n for n in range(1000)) + b"\r\n",
+        OK + b"Bad Name: x\r\n\r\n",
+        OK + b"X: a\rSet-Cookie: sg_session=1\r\n\r\n",
+        OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+        b"",
+    ],
+    ids=["nonsense", "101", "long header", "many headers", "bad name", "bare CR", "two lengths", "nothing"],
+)
+async def test_an_answer_that_is_none_is_a_502(sqlite_database: Database, tmp_path: Path, answer: bytes) -> None:
+    async with facing(sqlite_database, tmp_path, saying(answer)) as (house, cookie, _):
+        got = await house.ask("/", cookie=cookie)
+        assert (got.status, got.code) == (502, "TOOL_UNREACHABLE")
+
+
+async def test_headers_without_end_are_not_gathered_for_ever(sqlite_database: Database, tmp_path: Path) -> None:
+    async def endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(OK)
+        while True:
+            writer.write(b"X-More: " + b"x" * 1000 + b"\r\n")
+            await writer.drain()
+
+    async with facing(sqlite_database, tmp_path, endless) as (house, cookie, _):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        assert (await soon(house.ask("/", cookie=cookie))).status == 502
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Content-Length: 100\r\n\r\nonly this",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello",
+    ],
+    ids=["short", "bad chunk", "cut chunk"],
+)
+async def test_a_body_that_is_not_whole_does_not_look_whole(sqlite_database: Database, tmp_path: Path, body: bytes) -> None:
+    async with facing(sqlite_database, tmp_path, saying(OK + body)) as (house, cookie, _):
+        with suppress(aiohttp.ClientError):
+            assert (await house.ask("/", cookie=cookie)).status == 502
+
+
+async def test_headers_that_reach_beyond_the_tool_are_dropped(sqlite_database: Database, tmp_path: Path) -> None:
+    answer = OK + (
+        b'Service-Worker-Allowed: /\r\nClear-Site-Data: "cookies"\r\nAlt-Svc: h3=":443"\r\nConnection: X-Secret\r\nX-Secret: 1\r\n'
+        b"Set-Cookie: a=1; Domain=localhost\r\nSet-Cookie: b=2\r\nKeep-Alive: timeout=5\r\nX-Fine: 1\r\nContent-Length: 2\r\n\r\nok"
+    )
+    async with facing(sqlite_database, tmp_path, saying(answer)) as (house, cookie, _):
+        got = await house.ask("/", cookie=cookie)
+        names = {name.lower() for name in got.headers}
+        assert not names & {"service-worker-allowed", "clear-site-data", "alt-svc", "x-secret", "keep-alive", "connection"}
+        assert got.cookies == ["b=2"]
+        assert got.headers["X-Fine"] == "1"
+        assert len(got.headers.getall("Date")) == 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (b"HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/latest/\r\nContent-Length: 0\r\n\r\n", 502),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", 404),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 502),
+        (b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: wrong\r\n\r\n", 502),
+    ],
+    ids=["redirect", "404", "200", "wrong accept"],
+)
+async def test_a_websocket_that_the_tool_does_not_open_is_declined(
+    sqlite_database: Database, tmp_path: Path, answer: bytes, status: int
+) -> None:
+    async with facing(sqlite_database, tmp_path, saying(answer)) as (house, cookie, heads):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as declined:
+            async with house.socket("/ws", cookie):
+                pass
+        assert declined.value.status == status
+        assert len(heads) == 1
+
+
+def opening(*frames: bytes) -> Script:
+    """A tool that opens the WebSocket properly and sends these bytes."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(0)
+        for frame in frames:
+            writer.write(frame)
+            await writer.drain()
+        await reader.read(-1)
+
+    return script
+
+
+@asynccontextmanager
+async def facing_frames(database: Database, tmp_path: Path, *frames: bytes) -> AsyncIterator[tuple[House, str]]:
+    path = tmp_path / "frames.sock"
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        key = head.lower().partition(b"sec-websocket-key: ")[2].partition(b"\r\n")[0]
+        key = head[head.lower().index(key) :][: len(key)]
+        accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSet-Cookie: sg_session_x=1\r\n"
+            b"Set-Cookie: own=1\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+        )
+        try:
+            await opening(*frames)(reader, writer)
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_unix_server(serve, str(path))
+    try:
+        async with opened(database, Upstream(unix=str(path))) as house:
+            yield house, await house.enter()
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"\x82\x7f" + (2**62).to_bytes(8, "big"),
+        b"\x83\x00",
+        b"\xf2\x00",
+        b"\x80\x01x",
+        b"\x89\x7e\x00\xff" + b"x" * 255,
+        b"\x81\x02\xff\xfe",
+    ],
+    ids=["claims 4 EiB", "reserved opcode", "reserved bits", "continues nothing", "long ping", "not UTF-8"],
+)
+async def test_frames_that_are_none_end_the_socket(sqlite_database: Database, tmp_path: Path, frame: bytes) -> None:
+    async with facing_frames(sqlite_database, tmp_path, frame) as (house, cookie), house.socket("/ws", cookie) as socket:
+        assert (await soon(socket.receive())).data == 4502
+
+
+async def test_a_flood_of_pings_holds_nobody_up(sqlite_database: Database, tmp_path: Path) -> None:
+    pings = b"\x89\x04ping" * 20_000
+    hello = b"\x81\x05hello"
+    async with facing_frames(sqlite_database, tmp_path, pings, hello) as (house, cookie), house.socket("/ws", cookie) as socket:
+        assert (await soon(socket.receive())).data == "hello"
+
+
+async def test_cookies_of_a_websockets_opening_are_filtered_too(sqlite_database: Database, tmp_path: Path) -> None:
+    async with facing_frames(sqlite_database, tmp_path, b"\x81\x02hi") as (house, cookie), house.socket("/ws", cookie) as socket:
+        assert socket._response.headers.getall("Set-Cookie") == ["own=1"]

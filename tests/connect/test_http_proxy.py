@@ -1,0 +1,335 @@
+"""What passes between a browser and a tool over HTTP, and what does not (B50)."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from services.compute.protocol import Upstream
+from services.events import Kind
+from tests.connect.house import House, location, soon, until
+
+
+THE_API = b"the API\r\n0\r\n\r\n"
+
+
+@pytest.fixture
+async def cookie(house: House) -> str:
+    return await house.enter()
+
+
+async def echoed(house: House, path: str, cookie: str, method: str = "GET", **headers: str) -> dict[str, Any]:
+    """The request as the tool got it."""
+    answer = await house.ask(path, method, cookie=cookie, **headers)
+    assert answer.status == 200, answer.text
+    got: dict[str, Any] = json.loads(answer.body)
+    got["named"] = {name.lower(): value for name, value in got["headers"]}
+    return got
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/headers",
+        "/headers?",
+        "/headers?a=b&a=c%20d+e&%2F=%26",
+        "/headers?q=%E4%F6&path=/a//b/../c",
+        "/headers?a[]=1;b={}|^`",
+        "/%68eaders?x=%7e",
+        "/headers?" + "x" * 8000,
+    ],
+)
+async def test_path_and_query_arrive_byte_for_byte(house: House, cookie: str, target: str) -> None:
+    assert (await echoed(house, target, cookie))["target"].rstrip("?") == target.rstrip("?")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "REPORT"])
+async def test_every_method_arrives(house: House, cookie: str, method: str) -> None:
+    assert (await echoed(house, "/headers", cookie, method))["method"] == method
+
+
+async def test_head_has_the_length_and_no_body(house: House, cookie: str) -> None:
+    answer = await house.ask("/bytes?n=1234", "HEAD", cookie=cookie)
+    assert (answer.status, answer.headers["Content-Length"], answer.body) == (200, "1234", b"")
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 206, 304, 400, 401, 404, 418, 500, 503])
+async def test_every_status_comes_back(house: House, cookie: str, status: int) -> None:
+    answer = await house.ask(f"/status?code={status}", cookie=cookie)
+    assert answer.status == status
+    assert answer.code is None
+
+
+async def test_a_tools_redirect_is_the_browsers_to_follow(house: House, cookie: str) -> None:
+    assert location(await house.ask("/redirect?to=http://elsewhere.example/", cookie=cookie)) == "http://elsewhere.example/"
+
+
+@pytest.mark.parametrize("path", ["//x", "/a/../b", "/a/%2e%2e/b", "/a/./b", "/%00", "/a%0d%0ab", "/a\\b", "/a%7f"])
+async def test_paths_that_play_games_are_refused(house: House, cookie: str, path: str) -> None:
+    assert (await house.ask(path, cookie=cookie)).code == "BAD_REQUEST"
+
+
+@pytest.mark.parametrize("path", ["/_sg/nothing", "/%5fsg/enter", "/_s%67/", "/%5Fsg"])
+async def test_our_prefix_never_reaches_the_tool_in_any_spelling(house: House, cookie: str, path: str) -> None:
+    assert (await house.ask(path, cookie=cookie)).code == "NOT_FOUND"
+
+
+async def test_our_cookies_never_reach_the_tool(house: House, cookie: str) -> None:
+    planted = f"a=1; {cookie}; sg_login_x=sgl_y; __Host-sg_session=z; __Host-sg_other=w; b=2;; c"
+    got = await echoed(house, "/headers", planted)
+    assert got["named"]["cookie"] == "a=1; b=2; c"
+    alone = await echoed(house, "/headers", cookie)
+    assert "cookie" not in alone["named"]
+
+
+@pytest.mark.parametrize(
+    "value", ["Bearer sgt_abc", "sgt_abc", "token sgt_abc", "Basic c2d0X2FiYzp4", "Basic dTpzZ3RfYWJj", "bAsIc dTpzZ3RfYWJj"]
+)
+async def test_a_token_of_ours_never_reaches_the_tool(house: House, cookie: str, value: str) -> None:
+    assert "authorization" not in (await echoed(house, "/headers", cookie, Authorization=value))["named"]
+
+
+@pytest.mark.parametrize("value", ["Bearer abc", "token abc", "Basic dTpw", "Basic !"])
+async def test_a_tools_own_authorization_arrives(house: House, cookie: str, value: str) -> None:
+    assert (await echoed(house, "/headers", cookie, Authorization=value))["named"]["authorization"] == value
+
+
+async def test_hop_by_hop_headers_stay_on_their_hop(house: House, cookie: str) -> None:
+    got = await echoed(
+        house,
+        "/headers",
+        cookie,
+        Connection="keep-alive, X-Mine",
+        X_Mine="1",
+        TE="trailers",
+        Proxy_Authorization="x",
+        Keep_Alive="1",
+        X_Other="2",
+    )
+    assert not {"connection", "x-mine", "te", "proxy-authorization", "keep-alive"} & set(got["named"]) - {"connection"}
+    assert got["named"]["x-other"] == "2"
+
+
+async def test_a_connection_header_cannot_take_away_what_guards(house: House, cookie: str) -> None:
+    got = await echoed(house, "/headers", cookie, Connection="Host, Cookie, X-Forwarded-For")
+    assert got["named"]["host"] == house.addresses.session_host(house.public_id)
+    assert got["named"]["x-forwarded-for"] == "127.0.0.1"
+
+
+async def test_what_is_forwarded_for_is_ours_to_say(house: House, cookie: str) -> None:
+    got = await echoed(
+        house, "/headers", cookie, X_Forwarded_For="6.6.6.6", X_Forwarded_Proto="gopher", Forwarded="for=6.6.6.6", X_Real_IP="6"
+    )
+    named = got["named"]
+    assert named["x-forwarded-for"] == "127.0.0.1"
+    assert named["x-forwarded-proto"] == "http"
+    assert named["x-forwarded-host"] == house.addresses.session_host(house.public_id)
+    assert not {"forwarded", "x-real-ip"} & set(named)
+
+
+async def test_nothing_is_added_that_the_client_did_not_send(house: House, cookie: str) -> None:
+    named = (await echoed(house, "/headers", cookie, Accept_Encoding="br"))["named"]
+    assert named["accept-encoding"] == "br"
+    assert not {"content-type", "transfer-encoding"} & set(named)
+
+
+async def test_the_sessions_own_headers_win_over_the_clients(house: House, tool: Upstream) -> None:
+    await house.stop()
+    await house.run_session(Upstream(unix=tool.unix, headers={"X-Tool-Token": "secret"}))
+    cookie = await house.enter()
+    got = await echoed(house, "/headers", cookie, X_Tool_Token="guess")
+    assert [value for name, value in got["headers"] if name.lower() == "x-tool-token"] == ["secret"]
+
+
+@pytest.mark.parametrize(
+    ("header", "passes"),
+    [
+        ("tool=1", True),
+        ("tool=1; Path=/; HttpOnly", True),
+        ("tool=1; Domain=localhost", False),
+        ("tool=1; DOMAIN =.localhost", False),
+        ("sg_session_x=1", False),
+        ("sg_login_x=1", False),
+        (" __Host-sg_session=1", False),
+        ("=sg_session_x", False),
+        ("sg_session_x", False),
+    ],
+)
+async def test_a_tool_sets_its_own_cookies_and_no_others(house: House, cookie: str, header: str, passes: bool) -> None:
+    from urllib.parse import quote
+
+    answer = await house.ask(f"/cookie?set={quote(header, safe='')}", cookie=cookie)
+    assert bool(answer.cookies) is passes
+
+
+async def test_an_upload_arrives_whole_and_streamed(house: House, cookie: str) -> None:
+    digest = hashlib.sha256()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for number in range(64):
+            piece = bytes([number]) * 65536
+            digest.update(piece)
+            yield piece
+
+    answer = await house.ask("/upload", "POST", cookie=cookie, data=pieces())
+    assert json.loads(answer.body) == {"bytes": 64 * 65536, "sha256": digest.hexdigest()}
+
+
+async def test_an_upload_of_stated_length_keeps_it(house: House, cookie: str) -> None:
+    got = json.loads((await house.ask("/headers", "POST", cookie=cookie, data=b"x" * 1000)).body)
+    named = {name.lower(): value for name, value in got["headers"]}
+    assert named["content-length"] == "1000"
+    assert "transfer-encoding" not in named
+
+
+async def test_a_small_post_and_an_empty_post_arrive(house: House, cookie: str) -> None:
+    for body in (b"", b"x"):
+        answer = await house.ask("/upload", "POST", cookie=cookie, data=body)
+        assert json.loads(answer.body)["bytes"] == len(body)
+
+
+async def test_a_chunked_answer_comes_piece_by_piece(house: House, cookie: str) -> None:
+    url = f"{house.origin}/slow?chunks=50&interval=0.1&size=10"
+    async with house.http.get(url, headers={"Cookie": cookie}) as answer:
+        first = await soon(answer.content.readexactly(10), 2)
+        assert first == b"0" * 10
+
+
+async def test_an_answer_of_many_bytes_comes_whole(house: House, cookie: str) -> None:
+    answer = await house.ask("/bytes?n=5000000", cookie=cookie)
+    assert len(answer.body) == 5_000_000
+
+
+async def test_many_requests_at_once(house: House, cookie: str) -> None:
+    answers = await asyncio.gather(*(house.ask(f"/headers?n={n}", cookie=cookie) for n in range(100)))
+    assert [json.loads(answer.body)["target"] for answer in answers] == [f"/headers?n={n}" for n in range(100)]
+
+
+async def test_when_the_client_leaves_the_tool_is_left_too(house: House, cookie: str) -> None:
+    asking = asyncio.create_task(house.ask("/never", cookie=cookie))
+    await until(lambda: exchanges(house, 1))
+    asking.cancel()
+    await until(lambda: exchanges(house, 0))
+
+
+async def exchanges(house: House, number: int) -> bool:
+    """Whether so many exchanges with the tool are under way."""
+    tools = house.connect._upstreams._tools.values()
+    return sum(tool.users for tool in tools) == number
+
+
+async def test_a_tool_that_breaks_off_midway_leaves_an_unfinished_answer(house: House, cookie: str) -> None:
+    async with house.http.get(f"{house.origin}/slow?chunks=1000&interval=0.05", headers={"Cookie": cookie}) as answer:
+        await soon(answer.content.readany())
+        await house.http.get(f"{house.origin}/exit?code=1", headers={"Cookie": cookie})
+        with pytest.raises(aiohttp.ClientError):
+            await soon(answer.read())
+
+
+async def test_a_tool_that_breaks_off_before_answering_is_told_as_such(house: House, cookie: str) -> None:
+    answer = await house.ask("/abort", "POST", cookie=cookie)
+    assert (answer.status, answer.code) == (502, "TOOL_UNREACHABLE")
+    page = await house.ask("/abort", cookie=cookie, Accept="text/html")
+    assert "broke off" in page.text
+    assert not await house.events(Kind.CONNECTION_ERROR)
+
+
+@pytest.mark.behaviour("B57", "B58")
+async def test_a_tool_that_does_not_listen_is_told_once_to_everybody(house: House, cookie: str) -> None:
+    await house.ask("/exit?code=1", cookie=cookie)
+    answers = await asyncio.gather(*(house.ask("/", cookie=cookie) for _ in range(5)))
+    assert {(answer.status, answer.code) for answer in answers} == {(502, "TOOL_UNREACHABLE")}
+    page = await house.ask("/lab", cookie=cookie, Accept="text/html")
+    assert page.headers["Refresh"]
+    async with house.socket("/ws", cookie) as socket:
+        assert (await soon(socket.receive())).data == 4502
+    events = await until(lambda: house.events(Kind.CONNECTION_ERROR))
+    assert [event["code"] for event in events] == ["TOOL_UNREACHABLE"]
+    assert events[0]["retryable"] is True
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "no-cors", "Sec_Fetch_Dest": "image"},
+        {"Sec_Fetch_Site": "same-site", "Sec_Fetch_Mode": "cors", "Sec_Fetch_Dest": "empty"},
+        {"Sec_Fetch_Site": "same-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "iframe"},
+    ],
+)
+async def test_other_sites_and_other_sessions_cannot_use_the_cookie(house: House, cookie: str, headers: dict[str, str]) -> None:
+    for method in ("GET", "POST"):
+        assert (await house.ask("/", method, cookie=cookie, **headers)).code == "CROSS_ORIGIN"
+
+
+async def test_a_form_of_another_site_cannot_post(house: House, cookie: str) -> None:
+    headers = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
+    assert (await house.ask("/upload", "POST", cookie=cookie, data=b"x", **headers)).code == "CROSS_ORIGIN"
+
+
+async def test_a_link_on_another_site_may_lead_here(house: House, cookie: str) -> None:
+    headers = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
+    assert (await house.ask("/headers", cookie=cookie, **headers)).status == 200
+
+
+async def test_a_cookie_of_another_studio_is_none(house: House, cookie: str) -> None:
+    elsewhere = house.addresses.session_origin("0" * 12)
+    assert (await house.ask(f"{elsewhere}/", cookie=cookie)).code == "UNAUTHENTICATED"
+
+
+async def test_a_second_planted_cookie_is_noticed(house: House, cookie: str) -> None:
+    viewer, _ = await house.newcomer()
+    other = await house.enter(viewer)
+    answer = await house.ask("/", cookie=f"{other}; {cookie}")
+    assert answer.code == "BAD_REQUEST"
+    junk = f"{cookie.partition('=')[0]}=junk; {cookie}"
+    assert (await house.ask("/", cookie=junk)).status == 200
+
+
+@pytest.mark.parametrize("change", ["shorter", "other end", "empty", "long"])
+async def test_an_altered_cookie_is_none(house: House, cookie: str, change: str) -> None:
+    name, _, value = cookie.partition("=")
+    values = {"shorter": value[:-1], "other end": f"{value[:-3]}AAA", "empty": "", "long": "gAAAA" + "x" * 2000}
+    assert (await house.ask("/", cookie=f"{name}={values[change]}")).code == "UNAUTHENTICATED"
+
+
+async def test_the_host_header_alone_decides(house: House, cookie: str) -> None:
+    async def by_host(*hosts: str, target: str = "/") -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+        lines = [f"GET {target} HTTP/1.1", *(f"Host: {host}" for host in hosts), f"Cookie: {cookie}", "Connection: close"]
+        writer.write("\r\n".join(lines).encode() + b"\r\n\r\n")
+        answer = await soon(reader.read())
+        writer.close()
+        return answer
+
+    own = house.addresses.session_host(house.public_id)
+    assert (await by_host(own)).endswith(b"tiny")
+    assert b"404" in (await by_host(own.upper()))
+    assert b"404" in (await by_host(f"x.{own}"))
+    assert b"404" in (await by_host(own.replace(":", ".:")))
+    assert (await by_host(f"{own}.evil.example")).endswith(THE_API)
+    assert b"400" in (await by_host(own, house.addresses.api_host))
+    assert (await by_host(house.addresses.api_host, target=f"http://{own}/")).endswith(THE_API)
+    assert (await by_host("evil.example")).endswith(THE_API)
+
+
+async def test_headers_without_end_are_cut_off(house: House) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    writer.write(b"GET / HTTP/1.1\r\n")
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        for _ in range(1000):
+            writer.write(b"X-Long: " + b"x" * 1000 + b"\r\n")
+            await writer.drain()
+        await soon(reader.readexactly(1_000_000))
+    writer.close()
+
+
+async def test_headers_and_paths_that_are_too_long_are_refused(house: House, cookie: str) -> None:
+    assert (await house.ask("/" + "x" * 9000, cookie=cookie)).code == "BAD_REQUEST"
+    many = {f"X_{number}": "x" for number in range(200)}
+    assert (await house.ask("/", cookie=cookie, **many)).code == "BAD_REQUEST"
