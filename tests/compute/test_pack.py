@@ -3,6 +3,8 @@
 import os
 import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from services.compute.process.extract import extract
 from services.compute.process.pack import Failed, pack
 
+PROGRAM = Path(__file__).parents[2] / "services" / "compute" / "process" / "pack.py"
 PLENTY = 1 << 30
 
 
@@ -84,6 +87,15 @@ def test_sockets_and_pipes_do_not_hold_up_a_save(tmp_path: Path, programs: bool)
 def test_a_directory_that_is_not_there_cannot_be_packed(tmp_path: Path) -> None:
     with pytest.raises(Failed, match="No such file"):
         pack(tmp_path / "none", tmp_path / "archive", programs=True)
+
+
+def test_a_full_disk_leaves_no_part_behind(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "noise").write_bytes(os.urandom(1 << 20))
+    argv = ["prlimit", "--fsize=100000", sys.executable, "-I", str(PROGRAM), str(tmp_path / "tree"), str(tmp_path / "part")]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.returncode, "too large" in done.stdout) == (3, True), done
+    assert [path.name for path in tmp_path.iterdir()] == ["tree"]
 
 
 @given(st.dictionaries(st.text("ab/é .-", min_size=1, max_size=12), st.binary(max_size=20_000), max_size=6), st.booleans())
