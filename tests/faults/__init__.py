@@ -1,0 +1,1 @@
+"""Faults of the whole: processes killed between any two steps."""

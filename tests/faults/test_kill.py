@@ -1,0 +1,137 @@
+"""kill -9 of the server at random points: what intends to run runs, what intends to stop has its checkpoint, nothing is left behind."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from schema.ids import encode
+from services.store import core
+from services.store.database import Database
+from tests.server import Server, running, wait_for
+
+POINTS = {"sqlite": 20, "postgresql": 4}
+"""On PostgreSQL each kill costs the rest of a lease: another server may be alive."""
+SEED = 20
+LONGEST_STEP = 0.7
+"""Seconds in which a start or stop of the tiny tool is over: the kills fall before, between and after its steps."""
+
+CREATE = """mutation($input: CreateStudioInput!) {
+  createStudio(input: $input) { ... on StudioPayload { studio { id } } ... on Error { message } }
+}"""
+START = """mutation($id: ID!) {
+  startStudio(input: { studioId: $id }) { ... on StudioPayload { studio { status } } ... on Error { message } }
+}"""
+STOP = """mutation($id: ID!) {
+  stopStudio(input: { studioId: $id }) { ... on StudioPayload { studio { status } } ... on Error { message } }
+}"""
+STATUS = """query($id: ID!) { studio(id: $id) { status statusMessage } }"""
+
+
+class Story:
+    """One Studio that is started and stopped again and again, while its server dies."""
+
+    def __init__(self, server: Server, studio: str) -> None:
+        self.server = server
+        self.studio = studio
+        self.database = Database(server.database_url)
+        self.chance = random.Random(SEED)
+
+    async def kill_soon(self) -> None:
+        await asyncio.sleep(self.chance.uniform(0, LONGEST_STEP))  # the point is what is random, so there is nothing to wait for
+        await self.server.kill9()
+        await self.server.start()
+
+    async def status(self, wanted: str) -> None:
+        async def there() -> bool:
+            found = (await self.server.graphql(STATUS, {"id": self.studio}))["studio"]
+            assert found["status"] != "ERRORED", found
+            return bool(found["status"] == wanted)
+
+        await wait_for(there, limit=45)
+
+    async def socket(self) -> str:
+        async with self.database.read() as reader:
+            newest = select(core.session.c.upstream).order_by(core.session.c.number.desc()).limit(1)
+            return str((await reader.execute(newest)).scalar_one()["unix"])
+
+    async def tool(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=await self.socket()), base_url="http://tool")
+
+    async def checkpoints(self) -> list[str]:
+        async with self.database.read() as reader:
+            rows = await reader.execute(select(core.checkpoint.c.status).order_by(core.checkpoint.c.number))
+            return list(rows.scalars())
+
+
+@pytest.fixture
+async def story(tmp_path: Path, database_url: str) -> AsyncIterator[Story]:
+    async with running(tmp_path, database_url) as server:
+        given = {
+            "workspaceId": encode("Workspace", server.world.workspace_id),
+            "templateId": encode("Template", server.world.template_id),
+            "name": "Survivor",
+            "autoStart": False,
+        }
+        made = await server.graphql(CREATE, {"input": given})
+        story = Story(server, made["createStudio"]["studio"]["id"])
+        yield story
+        await story.database.close()
+
+
+@pytest.mark.slow
+@pytest.mark.behaviour("B8")
+@pytest.mark.behaviour("B10")
+@pytest.mark.behaviour("B12")
+async def test_kills_during_start_and_stop_lose_nothing(story: Story) -> None:
+    rounds = POINTS[story.database.dialect] // 2
+    for round_number in range(rounds):
+        await story.server.graphql(START, {"id": story.studio})
+        await story.kill_soon()
+        await story.status("RUNNING")
+        async with await story.tool() as tool:
+            for earlier in range(round_number):
+                assert (await tool.get(f"/files/{earlier}")).text == f"round {earlier}"
+            await tool.put(f"/files/{round_number}", content=f"round {round_number}".encode())
+            pids = (await tool.get("/pids")).json()
+        await story.server.graphql(STOP, {"id": story.studio})
+        await story.kill_soon()
+        await story.status("STOPPED")
+        assert not alive(pids)
+    assert await story.checkpoints() == ["FINALIZED"] * rounds
+    assert leftovers(story.server.directory) == []
+
+
+@pytest.mark.slow
+async def test_a_running_studio_runs_on_while_its_server_is_dead(story: Story) -> None:
+    await story.server.graphql(START, {"id": story.studio})
+    await story.status("RUNNING")
+    async with await story.tool() as tool:
+        before = (await tool.get("/pids")).json()
+        await story.server.kill9()
+        assert (await tool.get("/")).text == "tiny"
+        await story.server.start()
+        await story.status("RUNNING")
+        assert (await tool.get("/pids")).json() == before
+
+
+def alive(pids: object) -> bool:
+    return any(Path(f"/proc/{pid}").exists() for pid in _numbers(pids))
+
+
+def leftovers(directory: Path) -> list[Path]:
+    """Sessions' directories that nothing needs any more."""
+    return list((directory / "data").rglob("sg-*/files"))
+
+
+def _numbers(found: object) -> list[int]:
+    """Every process id in an answer of the tool's /pids."""
+    if isinstance(found, dict):
+        return [number for value in found.values() for number in _numbers(value)]
+    if isinstance(found, list):
+        return [number for value in found for number in _numbers(value)]
+    return [found] if isinstance(found, int) else []
