@@ -81,8 +81,8 @@ async def test_a_loader_that_fails_leaves_its_neighbours_alone(batches: Batches)
     async def fails(_reading: Reading, _parents: Sequence[int], _arguments: None) -> list[int]:
         raise RuntimeError("broken")
 
-    bad, good = await asyncio.gather(batches.load(fails, 1), batches.load(Recorder(), 1), return_exceptions=True)
-    assert (str(bad), good) == ("broken", 2)
+    found: list[Any] = await asyncio.gather(batches.load(fails, 1), batches.load(Recorder(), 1), return_exceptions=True)
+    assert [str(found[0]), found[1]] == ["broken", 2]
 
 
 async def test_a_loader_that_gives_too_little_is_an_error_and_not_silence(batches: Batches) -> None:
@@ -103,4 +103,5 @@ async def test_a_part_is_picked_of_what_is_there(batches: Batches) -> None:
     async def load(_reading: Reading, parents: Sequence[str | None], _arguments: None) -> list[str | None]:
         return list(parents)
 
-    assert await asyncio.gather(batches.load(load, "ab", None, len), batches.load(load, None, None, len)) == [2, None]
+    found: list[Any] = await asyncio.gather(batches.load(load, "ab", None, len), batches.load(load, None, None, len))
+    assert found == [2, None]
