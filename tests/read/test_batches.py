@@ -81,7 +81,7 @@ async def test_a_loader_that_fails_leaves_its_neighbours_alone(batches: Batches)
     async def fails(_reading: Reading, _parents: Sequence[int], _arguments: None) -> list[int]:
         raise RuntimeError("broken")
 
-    found: list[Any] = await asyncio.gather(batches.load(fails, 1), batches.load(Recorder(), 1), return_exceptions=True)
+    found = list(await asyncio.gather(batches.load(fails, 1), batches.load(Recorder(), 1), return_exceptions=True))
     assert [str(found[0]), found[1]] == ["broken", 2]
 
 
@@ -103,5 +103,5 @@ async def test_a_part_is_picked_of_what_is_there(batches: Batches) -> None:
     async def load(_reading: Reading, parents: Sequence[str | None], _arguments: None) -> list[str | None]:
         return list(parents)
 
-    found: list[Any] = await asyncio.gather(batches.load(load, "ab", None, len), batches.load(load, None, None, len))
+    found = list(await asyncio.gather(batches.load(load, "ab", None, len), batches.load(load, None, None, len)))
     assert found == [2, None]
