@@ -108,3 +108,11 @@ async def test_a_cancelled_save_leaves_the_session_running(world: World, after: 
     await asyncio.wait([save])
     assert (await until(lambda: ask(upstream, "GET", "/"), 2))[0] == 200
     assert (await world.compute.save(name, "c1", interim=True)).size > 0
+
+
+async def test_a_check_does_not_disturb_a_save(world: World) -> None:
+    await put(await world.start(world.name()), "a.txt", b"1")
+    saves = [asyncio.create_task(world.compute.save(world.name(), f"c{n}", interim=True)) for n in range(4)]
+    while not all(save.done() for save in saves):
+        await world.compute.check()
+    assert len({save.result().reference for save in saves}) == 4

@@ -1,6 +1,5 @@
 """Checkpoints of the process kind: one `tar.zst` each, published by a rename, proven by its sha256."""
 
-import fcntl
 import hashlib
 import json
 import os
@@ -9,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from services.compute.process.layout import Layout
+from services.compute.process.locks import try_lock
 from services.compute.process.running import in_thread, run_program
 from services.compute.protocol import CheckpointMissing, ComputeFailed, Saved
 
@@ -37,8 +37,10 @@ class Archives:
     async def save(self, files: Path, checkpoint_id: str, *, interim: bool) -> Saved:
         """An interim save is named by its content too, so that the recorded one stays until the new one is recorded (B30)."""
         part = self._layout.checkpoints / f"{PART}{uuid4().hex}"
+        lock = try_lock(part)
+        assert lock is not None
         try:
-            code, output = await run_program([sys.executable, "-I", str(PACK), str(files), str(part)])
+            code, output = await run_program([sys.executable, "-I", str(PACK), str(files), str(part)], keep=(lock,))
             last = output.strip().splitlines()[-1:]
             if code:
                 raise ComputeFailed(f"The session's files could not be saved: {' '.join(last) or code}.")
@@ -49,6 +51,7 @@ class Archives:
             return Saved(reference, done["digest"], done["size"])
         finally:
             part.unlink(missing_ok=True)
+            os.close(lock)
 
     async def restore(self, reference: str, digest: str | None, target: Path) -> None:
         """Put the archive's files into the empty directory `target`. Raises CheckpointMissing, ComputeFailed."""
@@ -71,14 +74,12 @@ class Archives:
         self._layout.checkpoint(reference).unlink(missing_ok=True)
 
     def sweep(self) -> None:
-        """Remove what interrupted saves left: the files that no archiver holds locked."""
+        """Remove what interrupted saves left: the files that nobody holds locked."""
         for path in self._layout.checkpoints.glob(f"{PART}*"):
-            with path.open("rb") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
+            lock = try_lock(path)
+            if lock is not None:
                 path.unlink(missing_ok=True)
+                os.close(lock)
 
 
 def _digest(path: Path) -> str:

@@ -171,9 +171,11 @@ class ProcessCompute:
         self._archives.sweep()
         for beginning in (".new-", ".gone-"):
             for path in self._layout.sessions.glob(f"{beginning}*"):
-                lock = try_lock(self._layout.locks / f"{path.name.removeprefix(beginning)}.lock")
+                name = self._layout.locks / f"{path.name.removeprefix(beginning)}.lock"
+                lock = try_lock(name)
                 if lock is not None:
                     trees.remove_tree(path)
+                    name.unlink(missing_ok=True)
                     os.close(lock)
 
     @staticmethod

@@ -1,13 +1,12 @@
 """The archiver: a directory becomes one `tar.zst`, whole or not at all.
 
-A program: `python -I pack.py <directory> <file>` writes the file, which it holds locked (so that a sweep can tell a save at work from a
-leftover), syncs it, and prints {"digest", "size"} as its last line; the caller gives it its name. GNU tar and zstd do the work where both
-are installed (ten times as fast on small files, and they see holes); else Python, with the same members under the same names. Owners are
-not kept: a restored session belongs to whoever runs it. Sockets are left out.
+A program: `python -I pack.py <directory> <file>` writes the file, syncs it, and prints {"digest", "size"} as its last line; the caller
+gives it its name. GNU tar and zstd do the work where both are installed (ten times as fast on small files, and they see holes); else
+Python, with the same members under the same names. Owners are not kept: a restored session belongs to whoever runs it. Sockets are left
+out.
 """
 
 import ctypes
-import fcntl
 import hashlib
 import json
 import os
@@ -107,7 +106,6 @@ def add(tar: tarfile.TarFile, path: Path, name: str) -> None:
 def pack(directory: Path, part: Path, *, programs: bool) -> Digesting:
     """Write the archive to `part`, synced. Raises Failed, OSError."""
     with part.open("wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
         part.chmod(stat.S_IRUSR | stat.S_IWUSR)
         target = Digesting(file)
         (pack_with_programs if programs else pack_with_python)(directory, target)
