@@ -62,9 +62,9 @@ class Document:
 
 
 class Documents:
-    """The documents last used, at most `count` of them and `size` code points of text together."""
+    """The documents last used, at most `count` of them and `size` code points of text together (100 to 270 bytes of memory each)."""
 
-    def __init__(self, schema: GraphQLSchema, limits: Limits, *, suggestions: bool, count: int = 1_000, size: int = 4_000_000) -> None:
+    def __init__(self, schema: GraphQLSchema, limits: Limits, *, suggestions: bool, count: int = 500, size: int = 200_000) -> None:
         self._schema = schema
         self._limits = limits
         self._suggestions = suggestions

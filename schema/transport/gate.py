@@ -1,7 +1,6 @@
 """Who may hold a socket, and how much of it."""
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,8 +10,6 @@ from schema.transport.headers import bearer
 from schema.transport.messages import Close, Closing
 from services.access import Viewer
 from services.errors import Unauthenticated
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

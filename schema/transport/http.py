@@ -5,7 +5,6 @@ full range of status codes; clients that accept only `application/json` get 200 
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
@@ -20,8 +19,6 @@ from schema.transport.accept import GRAPHQL_JSON, LEGACY_JSON, accepted, is_json
 from schema.transport.headers import Scope, bearer, header, origin
 from services.access import Viewer
 from services.errors import Unauthenticated
-
-logger = logging.getLogger(__name__)
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
