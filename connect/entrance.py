@@ -136,8 +136,10 @@ def _refusal(known: Known, viewer: Viewer) -> Refusal | None:
 
 
 def _embedded(request: Request) -> Refusal | None:
-    """These pages are for whole tabs: no frame, image or script of any page may ask for them."""
+    """These pages are for whole tabs: no frame, image or script of any page may ask for them. The API's own page may sign in and out."""
     destination, mode = request.header(b"sec-fetch-dest"), request.header(b"sec-fetch-mode")
+    if request.method == "POST" and destination == b"empty" and request.header(b"sec-fetch-site") == b"same-origin":
+        return None
     if destination in {None, b"document"} and mode in {None, b"navigate"}:
         return None
     return Refusal(refusals.CROSS_ORIGIN, "Open it in a tab of its own.")

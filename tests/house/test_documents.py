@@ -26,7 +26,7 @@ def _of_page(path: Path) -> dict[str, str]:
 
 
 DOCUMENTS = {
-    **{f"page {name}": text for name, text in _of_script(ASSETS / "documents.js").items() if name not in ("CARD", "OUTCOME")},
+    **{f"page {name}": text for name, text in _of_script(ASSETS / "documents.js").items() if name not in ("CARD", "LINE", "OUTCOME")},
     **{f"explorer {name}": text for name, text in _of_script(ASSETS / "examples.js").items()},
     **_of_page(ROOT / "docs/api.md"),
     **{f"demo {name}": getattr(story, name) for name in ("PLACES", "EVENTS", "CHECKPOINTS")},

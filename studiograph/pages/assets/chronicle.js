@@ -19,6 +19,7 @@ function by(actor) {
 }
 
 export function chronicle(event) {
+  // Frames and events that are about no Studio have no words here.
   const words = WORDS[event.__typename];
   if (!words) return;
   const line = element(

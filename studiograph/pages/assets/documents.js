@@ -11,9 +11,25 @@ const CARD = `fragment Card on Studio {
 
 const OUTCOME = "... on Error { code message field }";
 
-export const VIEWER = `query Viewer {
-  viewer { userName displayName memberships { role workspace { id name eventCursor templates { id name status } } } }
+const LINE = `fragment Line on StudioEvent {
+  __typename cursor at studioName actor { name cause }
+  ... on StudioStatusEvent { status statusMessage stopReason }
+  ... on CheckpointEvent { checkpointChange: change checkpointName }
+  ... on ConnectedUsersEvent { presenceChange: change user { displayName } }
+  ... on ConnectionErrorEvent { reason }
+  ... on DisruptionWarningEvent { reason }
 }`;
+
+export const VIEWER = `query Viewer {
+  viewer {
+    userName displayName
+    memberships {
+      role
+      workspace { id name eventCursor templates { id name status } events(first: 20) { nodes { ...Line } } }
+    }
+  }
+}
+${LINE}`;
 
 export const STUDIOS = `subscription Studios($workspaceId: ID!) {
   studios(workspaceId: $workspaceId) {
@@ -28,17 +44,12 @@ ${CARD}`;
 
 export const EVENTS = `subscription Events($workspaceId: ID!, $after: Cursor) {
   studioEvents(scope: { workspaceId: $workspaceId }, after: $after) {
-    __typename
-    ... on StudioEvent { cursor at studioName actor { name cause } }
-    ... on StudioStatusEvent { status statusMessage stopReason }
-    ... on CheckpointEvent { checkpointChange: change checkpointName }
-    ... on ConnectedUsersEvent { presenceChange: change user { displayName } }
-    ... on ConnectionErrorEvent { reason }
-    ... on DisruptionWarningEvent { reason }
+    ...Line
     ... on Heartbeat { cursor }
     ... on Resync { cursor }
   }
-}`;
+}
+${LINE}`;
 
 export const CREATE = `mutation Create($input: CreateStudioInput!) { createStudio(input: $input) { __typename ... on StudioPayload { studio { id } } ${OUTCOME} } }`;
 export const START = `mutation Start($input: StartStudioInput!) { startStudio(input: $input) { __typename ${OUTCOME} } }`;

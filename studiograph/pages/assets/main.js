@@ -18,6 +18,8 @@ async function enter() {
   setText(byId("who"), viewer.displayName);
   showSignedIn(true);
   fillForm();
+  const past = memberships.flatMap(({ workspace }) => workspace.events?.nodes ?? []);
+  past.sort((one, other) => one.at.localeCompare(other.at)).forEach(chronicle);
   live = new Live(token.get(), showLink);
   for (const { workspace } of memberships) watch(workspace);
 }
@@ -118,9 +120,10 @@ function hideProblem() {
   byId("problem").hidden = true;
 }
 
-function leave(message) {
+async function leave(message) {
   live?.close();
   token.forget();
+  await fetch("/logout", { method: "POST" }).catch(() => {});
   if (message) sessionStorage.setItem("studiograph.farewell", message);
   location.reload();
 }
@@ -131,6 +134,7 @@ async function signIn(event) {
   try {
     await enter();
     hideProblem();
+    await loginForSessions();
   } catch (error) {
     token.forget();
     showSignedIn(false);
@@ -138,6 +142,11 @@ async function signIn(event) {
     byId("problem").hidden = false;
     byId("token").focus();
   }
+}
+
+async function loginForSessions() {
+  // A shared session address then opens without asking again. Connecting from this page works without it, too.
+  await fetch("/login", { method: "POST", redirect: "manual", body: new URLSearchParams({ token: token.get() }) }).catch(() => {});
 }
 
 async function create(event) {
