@@ -103,6 +103,8 @@ class Executor:
                     started = True
                     yield await self._event(operation, core, event)
                     await asyncio.sleep(0)  # a source that never waits must not starve the others
+            except Refused as refused:  # an event took too long: the stream ends, so that its reader resumes by cursor and misses nothing
+                yield refused_answer(refused).body
             except Exception as error:  # noqa: BLE001 - whatever ends a stream, its reader is told
                 errors = [stream_error(core.operation, error)]
                 if not started:  # a generator refuses its viewer only when it is first asked
@@ -125,10 +127,7 @@ class Executor:
     async def _event(self, operation: Operation, core: CoreExecutor[Any], event: object) -> bytes:
         one = core.build_per_event_executor(event)
         one.context_value = self._make_context(operation.viewer)
-        try:
-            return encoded(await within(self.limits.query_seconds, lambda: execute_subscription_event(one))).body
-        except Refused as refused:  # too slow: this event is lost, and says so
-            return refused_answer(refused).body
+        return encoded(await within(self.limits.query_seconds, lambda: execute_subscription_event(one))).body
 
     def _core(self, operation: Operation) -> CoreExecutor[Any]:
         core = CoreExecutor.build(

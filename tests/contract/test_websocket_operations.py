@@ -208,6 +208,18 @@ async def test_a_query_that_takes_too_long_is_an_error(serve: Serve) -> None:
         assert (got[0]["type"], got[0]["payload"][0]["extensions"]["code"]) == ("error", "TIMEOUT")
 
 
+async def test_an_event_that_takes_too_long_ends_its_stream_so_that_the_client_resumes(serve: Serve) -> None:
+    api = await serve(Limits(query_seconds=0.05))
+    async with api.socket() as socket:
+        await socket.subscribe("subscription{people{name slow}}")
+        await api.world.streams(1)
+        await api.world.emit("a", "b")
+        got = [await socket.receive() for _ in range(2)]
+        assert kinds(got) == ["next", "complete"]
+        assert got[0]["payload"]["errors"][0]["extensions"]["code"] == "TIMEOUT"
+    await api.world.streams(0)
+
+
 async def test_a_thousand_abrupt_disconnects_leave_no_task_and_no_traceback(api: Running, caplog: pytest.LogCaptureFixture) -> None:
     """Defect 18 of the stock server: a traceback for each."""
     before = len(asyncio.all_tasks())

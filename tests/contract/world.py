@@ -116,6 +116,11 @@ class Person:
     def broken(self) -> str | None:
         raise KeyError(SECRET)
 
+    @strawberry.field
+    async def slow(self, info: Ctx) -> str:
+        await info.context.world.go_on.wait()
+        return "at last"
+
 
 @strawberry.type
 class Page:
