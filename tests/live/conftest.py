@@ -1,7 +1,7 @@
 """A running broker and sentinel over a fresh database, and ways to make things happen in it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -29,6 +29,13 @@ T = TypeVar("T")
 async def soon(awaitable: Awaitable[T]) -> T:
     """Its result, or a failure when it does not come."""
     return await asyncio.wait_for(awaitable, LIMIT_SECONDS)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Return when it holds, for what no event tells."""
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while not condition():  # noqa: ASYNC110 - it is about the insides, which tell nobody
+            await asyncio.sleep(0)
 
 
 async def append(database: Database, stream_id: str, *kinds: Kind, studio_id: str | None = "s" * 32, **payload: Any) -> int:

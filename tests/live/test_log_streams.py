@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -179,7 +180,7 @@ async def test_everything_that_happens_to_studios_is_told(live: Live, world: Wor
     }"""
     studio_id = await factories.create_studio(live.database, world)
     checkpoint_id = await factories.create_checkpoint(live.database, world, studio_id, "first")
-    user = {"user_id": world.user_id, "user_name": "ada"}
+    user: dict[str, Any] = {"user_id": world.user_id, "user_name": "ada"}
     at = "2026-01-01T12:00:00+00:00"
     async with watch(live, world.viewer, query, scope=workspace(world)) as watcher:
         await watcher.frame()

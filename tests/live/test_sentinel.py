@@ -13,7 +13,7 @@ from services.store import core
 from services.store.database import Database
 from tests import factories
 from tests.factories import World
-from tests.live.conftest import LIMIT_SECONDS, SYSTEM, Live, append, running, soon
+from tests.live.conftest import Live, append, running, soon, until
 
 READ = Permission.WORKSPACE_READ
 
@@ -68,8 +68,7 @@ async def test_without_the_event_the_re_check_finds_it(database: Database, world
     async with running(database, recheck_seconds=0.05) as live:
         waiting = asyncio.create_task(live.sentinel.token_ended(world.viewer))
         lost = asyncio.create_task(live.sentinel.right_lost(world.viewer, world.workspace_id, READ))
-        while not (live.sentinel._tokens and live.sentinel._guards):
-            await asyncio.sleep(0)
+        await until(lambda: live.sentinel._tokens and live.sentinel._guards)
         await revoke(database, world.viewer.token_id, silently=True)
         await set_role(database, world.workspace_id, world.user_id, None, silently=True)
         await soon(waiting)
@@ -81,8 +80,7 @@ async def test_who_is_removed_from_a_workspace_loses_the_right_within_two_second
     viewer, _ = await factories.create_viewer(live.database, world.workspace_id, Role.VIEW)
     lost = asyncio.create_task(live.sentinel.right_lost(viewer, world.workspace_id, READ))
     kept = asyncio.create_task(live.sentinel.right_lost(world.viewer, world.workspace_id, READ))
-    while len(live.sentinel._guards) < 2:
-        await asyncio.sleep(0)
+    await until(lambda: len(live.sentinel._guards) == 2)
     await set_role(live.database, world.workspace_id, viewer.user_id, None)
     error = await asyncio.wait_for(lost, 2)
     assert (error.code, error.message) == ("FORBIDDEN", "You are no longer a member of this workspace.")
@@ -95,8 +93,7 @@ async def test_a_lesser_role_ends_only_what_it_does_not_allow(live: Live, world:
     viewer, _ = await factories.create_viewer(live.database, world.workspace_id, Role.CONNECT)
     connect = asyncio.create_task(live.sentinel.right_lost(viewer, world.workspace_id, Permission.STUDIO_CONNECT))
     read = asyncio.create_task(live.sentinel.right_lost(viewer, world.workspace_id, READ))
-    while sum(map(len, live.sentinel._guards.values())) < 2:
-        await asyncio.sleep(0)
+    await until(lambda: sum(map(len, live.sentinel._guards.values())) == 2)
     await set_role(live.database, world.workspace_id, viewer.user_id, Role.VIEW)
     assert "CONNECT or above" in (await soon(connect)).message
     assert not read.done()
@@ -112,21 +109,15 @@ async def test_a_right_that_was_never_there_is_lost_at_once(live: Live, world: W
 
 async def test_a_role_is_read_once_until_it_changes(live: Live, world: World) -> None:
     async with live.sentinel.guard(world.viewer, world.workspace_id, READ, lambda error: None) as guard:
-        await soon(wait_until_heard(live))
+        await until(lambda: live.sentinel._hears)
         assert await live.sentinel.role_of(world.viewer, world.workspace_id) is Role.OWNER
         with live.database.count_statements() as counted:
             for _ in range(50):
                 await live.sentinel.check(guard)
         assert counted.statements == []
         await set_role(live.database, world.workspace_id, world.user_id, Role.VIEW)
-        while await live.sentinel.role_of(world.viewer, world.workspace_id) is Role.OWNER:
-            await asyncio.sleep(0)
+        await until(lambda: not live.sentinel._roles)
         assert await live.sentinel.role_of(world.viewer, world.workspace_id) is Role.VIEW
-
-
-async def wait_until_heard(live: Live) -> None:
-    while not live.sentinel._hears:
-        await asyncio.sleep(0)
 
 
 async def test_it_listens_to_each_stream_once_and_forgets_when_nobody_asks(live: Live, world: World) -> None:
@@ -136,7 +127,4 @@ async def test_it_listens_to_each_stream_once_and_forgets_when_nobody_asks(live:
     assert live.broker.streams == {INSTALLATION_STREAM, world.workspace_id}
     for guard in guards:
         await guard.__aexit__(None, None, None)
-    async with asyncio.timeout(LIMIT_SECONDS):
-        while live.broker.streams != {INSTALLATION_STREAM}:
-            await asyncio.sleep(0)
-    assert SYSTEM.cause == "test"
+    await until(lambda: live.broker.streams == {INSTALLATION_STREAM})
