@@ -309,3 +309,21 @@ def location(answer: Answer) -> str:
 
 def name_of(cookie: str) -> str:
     return re.split("=", cookie, maxsplit=1)[0]
+
+
+async def exchanges(house: House, number: int) -> bool:
+    """Whether so many exchanges with the tool are under way."""
+    return sum(tool.users for tool in house.connect._upstreams._tools.values()) == number
+
+
+async def settled(count: Callable[[], int], quiet: float = 0.3) -> int:
+    """A count that has begun, once it has not changed for `quiet` seconds."""
+    last = 0
+
+    async def is_quiet() -> int:
+        nonlocal last
+        before, last = last, count()
+        await asyncio.sleep(quiet)
+        return last if before == last == count() else 0
+
+    return await until(is_quiet) or 0

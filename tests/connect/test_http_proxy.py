@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -11,8 +12,7 @@ import pytest
 
 from services.compute.protocol import Upstream
 from services.events import Kind
-from tests.connect.house import House, location, soon, until
-
+from tests.connect.house import House, exchanges, location, soon, until
 
 THE_API = b"the API\r\n0\r\n\r\n"
 
@@ -216,12 +216,6 @@ async def test_when_the_client_leaves_the_tool_is_left_too(house: House, cookie:
     await until(lambda: exchanges(house, 0))
 
 
-async def exchanges(house: House, number: int) -> bool:
-    """Whether so many exchanges with the tool are under way."""
-    tools = house.connect._upstreams._tools.values()
-    return sum(tool.users for tool in tools) == number
-
-
 async def test_a_tool_that_breaks_off_midway_leaves_an_unfinished_answer(house: House, cookie: str) -> None:
     async with house.http.get(f"{house.origin}/slow?chunks=1000&interval=0.05", headers={"Cookie": cookie}) as answer:
         await soon(answer.content.readany())
@@ -321,11 +315,14 @@ async def test_the_host_header_alone_decides(house: House, cookie: str) -> None:
 async def test_headers_without_end_are_cut_off(house: House) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
     writer.write(b"GET / HTTP/1.1\r\n")
-    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+    with suppress(ConnectionError):
         for _ in range(1000):
             writer.write(b"X-Long: " + b"x" * 1000 + b"\r\n")
             await writer.drain()
-        await soon(reader.readexactly(1_000_000))
+    answer = b""
+    with suppress(ConnectionError):
+        answer = await soon(reader.read())
+    assert answer == b"" or b" 431 " in answer
     writer.close()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from services.compute.protocol import Upstream
 from services.store.database import Database
-from tests.connect.house import House, soon
+from tests.connect.house import House, exchanges, settled, soon, until
 from tests.connect.house import house as opened
 
 MIB = 1 << 20
@@ -98,10 +98,7 @@ async def test_a_reader_that_stops_stops_the_tool(counting: tuple[Counting, Hous
     cookie = await house.enter()
     async with house.http.get(f"{house.origin}/", headers={"Cookie": cookie}) as answer:
         await answer.content.readany()
-        last = -1
-        while tool.sent != last:
-            last = tool.sent
-            await asyncio.sleep(0.3)
+        await settled(lambda: tool.sent)
         assert tool.sent < 20 * MIB
         assert tool.sent < LARGE
         assert len(await soon(answer.read(), 30)) > LARGE - 20 * MIB
@@ -118,10 +115,7 @@ async def test_a_tool_that_does_not_read_stops_the_uploader(counting: tuple[Coun
             yield b"x" * 65536
 
     upload = asyncio.create_task(house.ask("/", "POST", cookie=cookie, data=pieces(), Content_Length=str(LARGE)))
-    last = -1
-    while given != last or not given:
-        last = given
-        await asyncio.sleep(0.3)
+    await settled(lambda: given)
     assert given < 20 * MIB
     tool.may_read.set()
     assert (await soon(upload, 60)).text == "ok"
@@ -155,7 +149,5 @@ async def test_a_right_that_ends_closes_a_socket_whose_reader_stopped(house: Hou
     writer.write(bytes([0x81, 0x80 | len(command)]) + bytes(4) + command)
     await asyncio.sleep(0.5)
     await house.stop()
-    async with asyncio.timeout(3):
-        while any(tool.users for tool in house.connect._upstreams._tools.values()):
-            await asyncio.sleep(0.05)
+    await until(lambda: exchanges(house, 0), 3)
     writer.close()

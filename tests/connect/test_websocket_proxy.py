@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import WSMsgType
 
-from tests.connect.house import House, soon
+from tests.connect.house import House, exchanges, soon, until
 
 
 @pytest.fixture
@@ -95,9 +95,7 @@ async def test_a_tool_that_drops_the_connection_is_told_by_code(house: House, co
 async def test_when_the_client_closes_the_tool_is_closed(house: House, cookie: str) -> None:
     async with house.socket("/ws", cookie) as socket:
         await socket.close(code=4321, message=b"bye")
-    async with asyncio.timeout(5):
-        while any(tool.users for tool in house.connect._upstreams._tools.values()):
-            await asyncio.sleep(0.02)
+    await until(lambda: exchanges(house, 0))
 
 
 async def test_a_message_of_many_megabytes_passes(house: House, cookie: str) -> None:
