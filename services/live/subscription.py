@@ -11,6 +11,9 @@ from services.live.items import EventMatch, Heartbeat, Item, Resync, ResyncReaso
 from services.live.reading import EventLog, persistently, state_of
 from services.store.log import StreamState
 
+ELSEWHERE = ""
+"""The epoch of a place in another stream: that of none."""
+
 
 class Hub(Protocol):
     """What a subscription needs of the broker."""
@@ -58,13 +61,10 @@ class Subscription:
         self._feed = self._hub.enter(self)
         try:
             await self._feed.ready()
-            self._attach()
-            state = await state_of(self._log, self.stream_id, self._timing)
+            await self._begin()
         except BaseException:
             self._let_go()
             raise
-        self._begin(state)
-        self._schedule_beat()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -129,14 +129,17 @@ class Subscription:
         self._detached()
         self._wake()
 
-    def _begin(self, state: StreamState) -> None:
-        after = self._after or state.cursor
-        self._start = after
-        reason = _refusal(after, state)
-        if reason:
-            self._start_again(reason, state)
+    async def _begin(self) -> None:
+        """At the head, or at the given place: whether the log leads on from there shows when the first page is read."""
+        if self._after is None:
+            self._attach()
+            self._start = (await state_of(self._log, self.stream_id, self._timing)).cursor
+            self._epoch, self._seq = self._start.epoch, self._start.seq
+            self._schedule_beat()
         else:
-            self._epoch, self._seq = after.epoch, after.seq
+            self._start = self._after
+            self._epoch = self._after.epoch if self._after.stream_id == self.stream_id else ELSEWHERE
+            self._seq = self._after.seq
 
     def _start_again(self, reason: ResyncReason, state: StreamState) -> None:
         self._page.clear()
@@ -171,6 +174,9 @@ class Subscription:
         """The newest place of which nothing is left to give: the feed's, when we have all that it had."""
         if self._is_live() and not self._queue and not self._page:
             self._seq = max(self._seq, self._feed.seq)
+        return self._place()
+
+    def _place(self) -> Cursor:
         return Cursor(self.stream_id, self._epoch, self._seq)
 
     def _is_live(self) -> bool:
@@ -180,7 +186,7 @@ class Subscription:
         """Attach first, then read: what comes during the read is in the queue."""
         if self._attached_at is None:
             self._attach()
-        place = Cursor(self.stream_id, self._epoch, self._seq)
+        place = self._place()
         page = await persistently(lambda: self._log.page(self.stream_id, place.seq, self._timing.page, self.match), self._timing)
         reason = _refusal(place, page.state)
         if reason:
@@ -188,6 +194,8 @@ class Subscription:
         else:
             self._page.extend(page.events)
             self._page_to = page.reached
+        if self._beat is None:
+            self._schedule_beat()
         if self._epoch != self._feed.epoch:
             await self._let_feed_notice()
 
@@ -233,8 +241,8 @@ class Subscription:
         self._hub.leave(self, self._feed)
 
 
-def _refusal(cursor: Cursor, state: StreamState) -> ResyncReason | None:
-    """Why the log does not lead on from `cursor`."""
-    if (cursor.stream_id, cursor.epoch) != (state.stream_id, state.epoch) or cursor.seq > state.head:
+def _refusal(place: Cursor, state: StreamState) -> ResyncReason | None:
+    """Why the log does not lead on from `place`."""
+    if place.epoch != state.epoch or place.seq > state.head:
         return ResyncReason.UNKNOWN_CURSOR
-    return ResyncReason.RETENTION if cursor.seq < state.horizon else None
+    return ResyncReason.RETENTION if place.seq < state.horizon else None
