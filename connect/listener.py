@@ -7,6 +7,8 @@ from typing import Any, TypedDict
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD = 65536
+MAX_FRAME = 64 * 1024 * 1024
+"""Bytes of one WebSocket message; a session's tool may send such. GraphQL's own limit is 64 KiB."""
 PING_SECONDS = 10.0
 
 
@@ -61,7 +63,7 @@ class ListenerOptions(TypedDict):
 LISTENER = ListenerOptions(
     http=BoundedHttp,
     ws="websockets-sansio",
-    ws_max_size=64 * 1024 * 1024,
+    ws_max_size=MAX_FRAME,
     ws_ping_interval=PING_SECONDS,
     ws_ping_timeout=PING_SECONDS,
     ws_per_message_deflate=False,  # a proxy would unpack and pack every message again

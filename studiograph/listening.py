@@ -10,12 +10,10 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from connect.listener import LISTENER
 from studiograph.refusals import Refused
 from studiograph.settings import Settings
 
-MAX_FRAME = 64 * 1024 * 1024
-"""Bytes of one WebSocket frame on the listener; a session's tool may send such. GraphQL's own limit is 64 KiB (DESIGN 5)."""
-PING_SECONDS = 10.0
 BACKLOG = 1024
 UNREAD_SECONDS = 60
 """What was sent and not taken for so long ends a connection: otherwise a peer that stops reading keeps its buffers for ever, even
@@ -82,19 +80,11 @@ def http_server(app: ASGIApp, settings: Settings, on_ready: Callable[[], None], 
     """uvicorn with our limits; the listening socket is given to `serve`."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        **LISTENER,
         loop="uvloop",
-        ws="websockets-sansio",
-        ws_max_size=MAX_FRAME,
-        ws_ping_interval=PING_SECONDS,
-        ws_ping_timeout=PING_SECONDS,
-        ws_per_message_deflate=False,
         lifespan="off",  # roles.py starts and closes the services
         log_config=None,
         access_log=settings.access_log,
-        server_header=False,
-        date_header=True,
-        proxy_headers=False,
         backlog=BACKLOG,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
