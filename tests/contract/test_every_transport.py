@@ -85,6 +85,6 @@ async def test_a_refusal_has_the_same_code_and_no_data(ask: Ask, request_: dict[
 
 async def test_a_fragment_bomb_is_refused_at_once(ask: Ask) -> None:
     """Defect 1 of the stock server: 748 characters took 7.6 s."""
-    started = time.perf_counter()
+    started = time.process_time()
     assert set(codes(await ask({"query": bomb(25)}))) == {"LIMIT_EXCEEDED"}
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
