@@ -19,10 +19,11 @@ from services.store import migrate
 from services.store.database import Database
 from services.store.tables import metadata
 from tests import needs, postgres
+from tests.jupyterlab import jupyterlab_tools
 from tests.postgres import Cluster
 from tests.server import server
 
-__all__ = ["server"]
+__all__ = ["jupyterlab_tools", "server"]
 
 
 def pytest_configure() -> None:

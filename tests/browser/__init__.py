@@ -1,0 +1,1 @@
+"""What a person sees, in headless Chromium against a real server."""

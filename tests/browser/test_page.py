@@ -1,0 +1,110 @@
+"""The page at `/`: everything happens by itself, and by keyboard."""
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from tests.browser.conftest import sign_in
+from tests.graphql_ids import global_id
+from tests.server import Server
+
+CREATE = """mutation ($input: CreateStudioInput!) { createStudio(input: $input) { ... on StudioPayload { studio { id } } } }"""
+START = """mutation ($id: ID!) { startStudio(input: { studioId: $id }) { ... on StudioPayload { studio { id } } } }"""
+
+
+async def add(server: Server, name: str = "Analysis") -> str:
+    """A Studio that does not run yet."""
+    given = {
+        "workspaceId": global_id("Workspace", server.world.workspace_id),
+        "templateId": global_id("Template", server.world.template_id),
+    }
+    data = await server.graphql(CREATE, {"input": {**given, "name": name, "autoStart": False}})
+    return str(data["createStudio"]["studio"]["id"])
+
+
+def card(page: Page, name: str = "Analysis") -> Locator:
+    return page.get_by_role("article").filter(has_text=name)
+
+
+async def test_a_wrong_token_is_told_and_nothing_shows(page: Page, server: Server) -> None:
+    await page.goto(f"{server.url}/")
+    await page.get_by_label("Access token").fill("sgt_wrong")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert")).to_contain_text("access token")
+    await expect(page.locator("#board")).to_be_hidden()
+
+
+@pytest.mark.behaviour("B82")
+async def test_a_studio_is_added_started_and_stopped_without_a_reload(signed_in: Page) -> None:
+    await signed_in.evaluate("window.notReloaded = true")
+    await signed_in.get_by_text("Add a Studio").click()
+    await signed_in.get_by_label("Name").fill("Analysis")
+    await signed_in.get_by_label("Template").select_option(label="Echo")
+    await signed_in.get_by_role("button", name="Add and start").click()
+    await expect(card(signed_in).locator(".badge")).to_have_text("running")
+    await card(signed_in).get_by_role("button", name="Stop").click()
+    await expect(card(signed_in).locator(".badge")).to_have_text("stopped")
+    assert await signed_in.evaluate("window.notReloaded")
+
+
+@pytest.mark.behaviour("B83")
+async def test_what_somebody_else_does_shows_with_who_did_it(signed_in: Page, server: Server) -> None:
+    studio = await add(server)
+    await expect(card(signed_in).locator(".badge")).to_have_text("stopped")
+    await server.graphql(START, {"id": studio})
+    await expect(card(signed_in).locator(".badge")).to_have_text("running")
+    await expect(signed_in.locator("#events li").filter(has_text="is running")).to_contain_text("by ada")
+
+
+@pytest.mark.behaviour("B6")
+async def test_what_is_not_allowed_says_why(signed_in: Page, server: Server) -> None:
+    await add(server)
+    stop = card(signed_in).get_by_role("button", name="Stop")
+    await expect(stop).to_have_attribute("aria-disabled", "true")
+    await expect(stop).to_have_attribute("title", "It is not running.")
+
+
+async def test_the_keyboard_is_enough(signed_in: Page, server: Server) -> None:
+    await add(server)
+    await card(signed_in).get_by_role("button", name="Start").focus()
+    await signed_in.keyboard.press("Enter")
+    await expect(card(signed_in).locator(".badge")).to_have_text("running")
+    await expect(signed_in.locator("#said")).to_have_text("Analysis is running")
+
+
+async def test_deleting_asks_first(signed_in: Page, server: Server) -> None:
+    await add(server)
+    await card(signed_in).get_by_role("button", name="Delete").click()
+    await signed_in.get_by_role("button", name="Keep it").click()
+    await expect(card(signed_in)).to_be_visible()
+    await card(signed_in).get_by_role("button", name="Delete").click()
+    await signed_in.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await expect(card(signed_in)).to_have_count(0)
+
+
+async def test_it_says_that_it_reconnects_and_misses_nothing(page: Page, server: Server) -> None:
+    await sign_in(page, server)
+    studio = await add(server)
+    await server.stop()
+    await expect(page.get_by_role("status").filter(has_text="reconnecting")).to_be_visible()
+    await server.start()
+    await server.graphql(START, {"id": studio})
+    await expect(page.get_by_role("status").filter(has_text="live")).to_be_visible()
+    await expect(card(page).locator(".badge")).to_have_text("running")
+    await expect(page.locator("#events li").filter(has_text="is running")).to_have_count(1)
+
+
+async def test_a_refused_name_is_told_with_what_to_do(signed_in: Page, server: Server) -> None:
+    await add(server)
+    await signed_in.get_by_text("Add a Studio").click()
+    await signed_in.get_by_label("Name").fill("analysis")
+    await signed_in.get_by_label("Template").select_option(label="Echo")
+    await signed_in.get_by_role("button", name="Add", exact=True).click()
+    await expect(signed_in.get_by_role("alert")).to_contain_text("Choose another name")
+
+
+async def test_the_tab_keeps_its_token_and_signing_out_forgets_it(signed_in: Page, server: Server) -> None:
+    await signed_in.reload()
+    await expect(signed_in.locator("#board")).to_be_visible()
+    await signed_in.get_by_role("button", name="Sign out").click()
+    await expect(signed_in.get_by_label("Access token")).to_be_visible()
+    assert await signed_in.evaluate("sessionStorage.length") == 0

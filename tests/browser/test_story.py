@@ -1,0 +1,77 @@
+"""The main job as a person does it: page, JupyterLab in the shell, a stop by somebody else, and back."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import BrowserContext, FrameLocator, Page, expect
+
+from services.statuses import Tool
+from services.store.database import Database
+from tests.browser.conftest import sign_in
+from tests.browser.test_page import card
+from tests.factories import create_template
+from tests.jupyterlab import IMAGE
+from tests.server import Server, running
+
+pytestmark = pytest.mark.slow
+FIRST_START_MS = 240_000
+STOP = """mutation ($id: ID!) { stopStudio(input: { studioId: $id }) { ... on StudioPayload { studio { id } } } }"""
+START = """mutation ($id: ID!) { startStudio(input: { studioId: $id }) { ... on StudioPayload { studio { id } } } }"""
+
+
+@pytest.fixture
+async def lab_server(tmp_path: Path, sqlite_url: str, jupyterlab_tools: Path) -> AsyncIterator[Server]:
+    """A server whose workspace also has JupyterLab."""
+    (tmp_path / "data").mkdir(mode=0o700)
+    (tmp_path / "data/tools").symlink_to(jupyterlab_tools)
+    async with running(tmp_path, sqlite_url) as server:
+        database = Database(sqlite_url)
+        await create_template(
+            database, server.world.workspace_id, "JupyterLab", tool=Tool.JUPYTERLAB, image=IMAGE.image, tool_version=IMAGE.tool_version
+        )
+        await database.close()
+        yield server
+
+
+async def run_a_cell(tab: Page, tool: FrameLocator) -> None:
+    """In a new notebook, as a person does: click, type, Shift+Enter."""
+    await tool.locator('.jp-LauncherCard[data-category="Notebook"]').first.click()
+    await tool.locator(".jp-Notebook .jp-Cell .cm-content").first.click()
+    await tab.keyboard.type("print(6 * 7)")
+    await tab.keyboard.press("Shift+Enter")
+    await expect(tool.locator(".jp-OutputArea-output").filter(has_text="42").first).to_be_visible(timeout=60_000)
+
+
+@pytest.mark.behaviour("B50", "B52", "B58", "B1", "B8")
+async def test_a_person_works_in_jupyterlab_is_told_why_it_stopped_and_comes_back(
+    lab_server: Server, page: Page, context: BrowserContext
+) -> None:
+    await sign_in(page, lab_server)
+    await page.get_by_text("Add a Studio").click()
+    await page.get_by_label("Name").fill("Analysis")
+    await page.get_by_label("Template").select_option(label="JupyterLab")
+    await page.get_by_role("button", name="Add", exact=True).click()
+    await card(page).get_by_role("button", name="Start").click()
+    await expect(card(page).locator(".badge")).to_have_text("running", timeout=FIRST_START_MS)
+
+    async with context.expect_page() as opening:
+        await card(page).get_by_role("button", name="Connect").click()
+    tab = await opening.value
+    tool = tab.frame_locator("#tool")
+    await expect(tab.locator("#state")).to_have_text("Running")
+    await expect(card(page).locator(".people")).to_contain_text("Ada")
+    await run_a_cell(tab, tool)
+
+    studio = await card(page).get_attribute("data-studio")
+    await lab_server.graphql(STOP, {"id": studio})
+    await expect(tab.locator("#over")).to_be_visible()
+    await expect(tab.locator("#over-code")).to_have_text("STUDIO_STOPPED")
+    await expect(tab.locator("#over-who")).to_contain_text("ada")
+    await expect(card(page).locator(".badge")).to_have_text("stopped")
+
+    await lab_server.graphql(START, {"id": studio})
+    await expect(tab.locator("#over")).to_be_hidden(timeout=60_000)
+    await expect(tab.locator("#state")).to_have_text("Running")
+    await expect(tool.locator(".jp-Notebook, .jp-Launcher").first).to_be_visible(timeout=60_000)
+    await expect(tool.locator(".jp-DirListing-itemText").filter(has_text="Untitled.ipynb")).to_be_visible()
