@@ -11,7 +11,7 @@ import orjson
 
 from connect import refusals
 from connect.admission import Admission
-from connect.board import Board
+from connect.board import Board, People
 from connect.grants import Grant
 from connect.judgement import Verdict
 from connect.refusals import Refusal
@@ -42,6 +42,7 @@ class Live:
         self._told: Refusal | None = None
         self._news: deque[Mapping[str, object]] = deque(maxlen=MAX_NEWS)
         self._people_changed = False
+        self._shown: People = []
         self._left = False
         self._wake = asyncio.Event()
         self._connection_id: str | None = None
@@ -107,8 +108,13 @@ class Live:
                 await _send(send, self._news.popleft())
             if self._people_changed and self._connection_id and not self._left:
                 self._people_changed = False
-                people = await self._board.people(self._studio_id)
-                await _send(send, {"type": "people", "people": people})
+                await self._show_people(send)
+
+    async def _show_people(self, send: Send) -> None:
+        people = await self._board.people(self._studio_id)
+        if people != self._shown:
+            self._shown = people
+            await _send(send, {"type": "people", "people": people})
 
     async def _settle(self, verdict: Verdict, send: Send) -> bool:
         """Be in, or out, as the verdict says; False when the socket must close."""
@@ -137,8 +143,8 @@ class Live:
         except NotAllowedNow:
             return True  # it ended at this moment: the verdict that says so is on its way
         self._told = None
-        self._people_changed = False
-        await _send(send, {"type": "open", "session": facts.session_number, "people": await self._board.people(facts.studio_id)})
+        self._shown = await self._board.people(facts.studio_id)
+        await _send(send, {"type": "open", "session": facts.session_number, "people": self._shown})
         return True
 
     async def _leave(self) -> None:

@@ -1,20 +1,30 @@
-"""`house`: a data plane with one running Studio whose tool is `tests/tools/tiny.py`."""
+"""`house`: a data plane with one running Studio, whose tool is `tests/tools/tiny.py`."""
 
-from collections.abc import AsyncIterator
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from services.compute.protocol import Upstream
 from services.store.database import Database
-from tests.connect.house import House, tiny
+from tests.connect.house import TINY, House, tiny
 from tests.connect.house import house as opened
 
 
-@pytest.fixture
-async def tool(tmp_path: Path) -> AsyncIterator[Upstream]:
-    async with tiny(tmp_path) as upstream:
-        yield upstream
+@pytest.fixture(scope="session")
+def tool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upstream]:
+    """One process for all tests that leave it alive."""
+    path = tmp_path_factory.mktemp("tool") / "tool.sock"
+    environment = {**os.environ, "CONNECT_TOOL_SOCKET": str(path)}
+    with subprocess.Popen([sys.executable, str(TINY)], env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        while b"listens" not in process.stdout.readline():
+            assert process.poll() is None
+        yield Upstream(unix=str(path))
+        process.kill()
 
 
 @pytest.fixture
@@ -27,4 +37,11 @@ async def house(sqlite_database: Database, tool: Upstream) -> AsyncIterator[Hous
 async def any_house(database: Database, tool: Upstream) -> AsyncIterator[House]:
     """On SQLite and on PostgreSQL."""
     async with opened(database, tool) as it:
+        yield it
+
+
+@pytest.fixture
+async def mortal_house(sqlite_database: Database, tmp_path: Path) -> AsyncIterator[House]:
+    """With a tool of its own, which the test may end."""
+    async with tiny(tmp_path) as upstream, opened(sqlite_database, upstream) as it:
         yield it

@@ -216,7 +216,9 @@ async def test_when_the_client_leaves_the_tool_is_left_too(house: House, cookie:
     await until(lambda: exchanges(house, 0))
 
 
-async def test_a_tool_that_breaks_off_midway_leaves_an_unfinished_answer(house: House, cookie: str) -> None:
+async def test_a_tool_that_breaks_off_midway_leaves_an_unfinished_answer(mortal_house: House) -> None:
+    house = mortal_house
+    cookie = await house.enter()
     async with house.http.get(f"{house.origin}/slow?chunks=1000&interval=0.05", headers={"Cookie": cookie}) as answer:
         await soon(answer.content.readany())
         await house.http.get(f"{house.origin}/exit?code=1", headers={"Cookie": cookie})
@@ -233,7 +235,9 @@ async def test_a_tool_that_breaks_off_before_answering_is_told_as_such(house: Ho
 
 
 @pytest.mark.behaviour("B57", "B58")
-async def test_a_tool_that_does_not_listen_is_told_once_to_everybody(house: House, cookie: str) -> None:
+async def test_a_tool_that_does_not_listen_is_told_once_to_everybody(mortal_house: House) -> None:
+    house = mortal_house
+    cookie = await house.enter()
     await house.ask("/exit?code=1", cookie=cookie)
     answers = await asyncio.gather(*(house.ask("/", cookie=cookie) for _ in range(5)))
     assert {(answer.status, answer.code) for answer in answers} == {(502, "TOOL_UNREACHABLE")}
