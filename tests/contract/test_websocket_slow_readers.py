@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from schema.execution import Executor
-from schema.transport.gate import SocketLimits
+from schema.transport.gate import Gate, SocketLimits
 from schema.transport.outbox import Outbox, Stalled
 from schema.transport.websocket import GraphQLWebSocket
 from tests.contract.conftest import Running, Serve
@@ -106,10 +106,10 @@ async def test_one_message_larger_than_the_outbox_is_sent(serve: Serve) -> None:
 
 
 async def test_an_outbox_that_is_full_says_so_and_goes_on_when_it_is_read() -> None:
-    sent: list[object] = []
+    sent: list[bytes] = []
     gate = asyncio.Event()
 
-    async def send(message: object) -> None:
+    async def send(message: bytes) -> None:
         await gate.wait()
         sent.append(message)
 
@@ -123,7 +123,7 @@ async def test_an_outbox_that_is_full_says_so_and_goes_on_when_it_is_read() -> N
     gate.set()
     await outbox.put(b"1")
     await outbox.drain(5)
-    assert sent == [{"type": "websocket.send", "text": text} for text in ("12345", "12345", "1")]
+    assert sent == [b"12345", b"12345", b"1"]
     writing.cancel()
 
 
@@ -144,7 +144,7 @@ async def test_a_client_that_pings_without_reading_is_cut_off(serve: Serve) -> N
 
 async def test_the_close_of_a_slow_reader_has_a_code_that_clients_retry() -> None:
     world = World()
-    sockets = GraphQLWebSocket(Executor(SCHEMA, world.make_context), world.authenticate, world.token_ended, limits=LIMITS)
+    sockets = GraphQLWebSocket(Executor(SCHEMA, world.make_context), Gate(world.authenticate, world.token_ended, LIMITS))
     said = [{"type": "connection_init", "payload": {"Authorization": f"Bearer {TOKEN}"}}]
     said += [{"type": "subscribe", "id": "1", "payload": {"query": "subscription{endless}"}}]
     incoming = deque([{"type": "websocket.connect"}, *({"type": "websocket.receive", "text": json.dumps(message)} for message in said)])
