@@ -58,10 +58,11 @@ class Archives:
     def _interim_name(self, checkpoint_id: str, digest: str) -> str:
         """The name of the newest interim save if that has the same content, else a new one: an older one's removal may be under way."""
         beginning = f"{checkpoint_id}.{digest.removeprefix('sha256:')[:DIGEST_LETTERS]}"
-        others = self._layout.checkpoints.glob(f"{checkpoint_id}.*.tar.zst")
-        newest = max(others, key=lambda path: path.stat().st_mtime_ns, default=None)
-        if newest is not None and newest.name.startswith(beginning):
-            return newest.name
+        with os.scandir(self._layout.checkpoints) as entries:
+            others = [(_modified(entry), entry.name) for entry in entries if entry.name.startswith(f"{checkpoint_id}.")]
+        _, newest = max(others, default=(0, ""))
+        if newest.startswith(beginning):
+            return newest
         return f"{beginning}{token_hex(NONCE_BYTES)}.tar.zst"
 
     async def restore(self, reference: str, digest: str | None, target: Path) -> None:
@@ -91,6 +92,13 @@ class Archives:
             if lock is not None:
                 path.unlink(missing_ok=True)
                 os.close(lock)
+
+
+def _modified(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat().st_mtime_ns
+    except FileNotFoundError:  # removed at this moment
+        return 0
 
 
 def _digest(path: Path) -> str:
