@@ -31,7 +31,8 @@ async def counts(reader: Reader) -> Counts:
         _count(core.template),
         _count(core.compute_environment, core.compute_environment.c.enabled.is_(True)),
     ]
-    return Counts(*(await reader.execute(select(*columns))).one())
+    row: tuple[int, ...] = tuple((await reader.execute(select(*columns))).one())
+    return Counts(*row)
 
 
 def _count(table: Any, *where: Any) -> Any:
