@@ -192,6 +192,21 @@ async def test_a_small_post_and_an_empty_post_arrive(house: House, cookie: str) 
         assert json.loads(answer.body)["bytes"] == len(body)
 
 
+async def test_who_asks_first_may_send_is_told_to_go_on(house: House, cookie: str) -> None:
+    headers = {"Cookie": cookie}
+    async with house.http.post(f"{house.origin}/upload", data=b"x" * 100_000, headers=headers, expect100=True) as answer:
+        assert (await answer.json(content_type=None))["bytes"] == 100_000
+
+
+async def test_an_upload_whose_client_leaves_is_given_up(house: House, cookie: str) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    host = house.addresses.session_host(house.public_id)
+    writer.write(f"POST /upload HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nContent-Length: 1000\r\n\r\npart".encode())
+    await until(lambda: exchanges(house, 1))
+    writer.close()
+    await until(lambda: exchanges(house, 0))
+
+
 async def test_a_chunked_answer_comes_piece_by_piece(house: House, cookie: str) -> None:
     url = f"{house.origin}/slow?chunks=50&interval=0.1&size=10"
     async with house.http.get(url, headers={"Cookie": cookie}) as answer:
