@@ -12,7 +12,7 @@ import pytest
 
 from services.compute.protocol import Upstream
 from services.events import Kind
-from tests.connect.house import House, exchanges, location, soon, until
+from tests.connect.house import House, end_tool, exchanges, location, soon, until
 
 THE_API = b"the API\r\n0\r\n\r\n"
 
@@ -253,7 +253,7 @@ async def test_a_tool_that_breaks_off_before_answering_is_told_as_such(house: Ho
 async def test_a_tool_that_does_not_listen_is_told_once_to_everybody(mortal_house: House) -> None:
     house = mortal_house
     cookie = await house.enter()
-    await house.ask("/exit?code=1", cookie=cookie)
+    await end_tool(house, cookie)
     answers = await asyncio.gather(*(house.ask("/", cookie=cookie) for _ in range(5)))
     assert {(answer.status, answer.code) for answer in answers} == {(502, "TOOL_UNREACHABLE")}
     page = await house.ask("/lab", cookie=cookie, Accept="text/html")
