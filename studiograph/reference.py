@@ -56,8 +56,8 @@ def connect_codes() -> str:
     rows = [(f"`{code}`", str(words.status), str(words.close_code), words.title, words.advice) for code, words in WORDS.items()]
     return (
         f"# Codes of the data plane\n\n{MADE}\n"
-        "Programs find the code in the header `Studiograph-Code`, in the JSON answer, and at the start of the reason a WebSocket is closed\n"
-        "with. Browsers get a page.\n\n"
+        "Programs find the code in the header `Studiograph-Code`, in the JSON answer, and at the start of the reason a WebSocket is\n"
+        "closed with. Browsers get a page.\n\n"
         f"{_table(('code', 'HTTP status', 'WebSocket close code', 'means', 'what to do'), rows)}"
     )
 
