@@ -9,6 +9,7 @@
   const ACTIVE_MS = 20_000;
   const RETRY_MS = [500, 1000, 2000, 4000];
   const GRACE_MS = 1500;
+  const SHOWN = 6;
   let socket = null;
   let failures = 0;
   let ended = false;
@@ -44,11 +45,10 @@
   }
 
   function showPeople(people) {
-    $("people").replaceChildren(...people.map(({ name, tabs }) => {
-      const item = document.createElement("li");
-      item.textContent = tabs > 1 ? `${name} (${tabs} tabs)` : name;
-      return item;
-    }));
+    const words = people.slice(0, SHOWN).map(({ name, tabs }) => (tabs > 1 ? `${name} (${tabs} tabs)` : name));
+    if (people.length > SHOWN) words.push(`and ${people.length - SHOWN} more`);
+    $("people").replaceChildren(...words.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+    $("people").title = people.map(({ name }) => name).join(", ");
   }
 
   function open(message) {
