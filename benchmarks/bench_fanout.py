@@ -1,6 +1,6 @@
 """Fan-out of one event to 500 subscribers of a process, beside the naive way, where each subscriber reads the log for itself.
 
-Run `python -m benchmarks.bench_fanout [subscribers] [rounds]`. Both ways run in the same process, in turns; only their ratio means something.
+Run `python -m benchmarks.bench_fanout [subscribers] [rounds]`. Both ways run in one process, in turns; only their ratio means something.
 """
 
 import asyncio

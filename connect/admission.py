@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from connect.grants import Grant
 from connect.judgement import Known, Verdict, judge
+from connect.refusals import Refusal
 from connect.watch import Watch
 from services.events import Kind, LoggedEvent
 from services.live.broker import Broker
@@ -35,6 +36,7 @@ class Admission:
         self._reading: dict[Key, asyncio.Task[Known]] = {}
         self._holders: dict[Key, dict[OnVerdict, Grant]] = {}
         self._changes = 0
+        self._closed: Refusal | None = None
         self._dirty: set[Key] = set()
         self._look = asyncio.Event()
         self._watch = Watch(broker, self._on_event, self._on_gap)
@@ -52,10 +54,19 @@ class Admission:
 
     async def verdict(self, grant: Grant) -> Verdict:
         """May the holder of `grant` come in now? Costs no statement while what is known is fresh."""
+        if self._closed:
+            return Verdict(None, self._closed)
         known = self._known.get(_key(grant))
         if known is None or self._now() - known.read_at > self._kept:
             known = await self._read(_key(grant))
         return judge(known, grant, datetime.now(UTC))
+
+    def end_all(self, refusal: Refusal) -> None:
+        """Tell everybody inside, and everybody who comes, to leave for `refusal`: the server stops."""
+        self._closed = refusal
+        for holders in list(self._holders.values()):
+            for on_verdict in list(holders):
+                on_verdict(Verdict(None, refusal))
 
     async def look(self, public_id: str, user_id: str, token_id: str, login_id: str | None) -> Known:
         """What stands in the database now, for who is not inside yet."""
@@ -146,7 +157,7 @@ class Admission:
             return
         now = datetime.now(UTC)
         for on_verdict, grant in list(self._holders.get(key, {}).items()):
-            on_verdict(judge(known, grant, now))
+            on_verdict(Verdict(known.facts, self._closed) if self._closed else judge(known, grant, now))
 
     async def _tick_on(self) -> None:
         """Tokens expire without an event, and events can be lost: the slow way is always there too."""

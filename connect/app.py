@@ -18,6 +18,7 @@ from services.connect_codes import ConnectCodes
 from services.live.broker import Broker
 from services.logins import Authenticate, Logins
 from services.presence import Presence
+from services.statuses import ConnectionErrorCode
 from services.store.database import Database
 from services.tool_faults import ToolFaults
 
@@ -60,6 +61,10 @@ class ConnectApp:
     async def start(self) -> None:
         await self._admission.start()
 
+    async def end_streams(self) -> None:
+        """Before the server closes: sockets end with a code that says it comes back, and downloads end now."""
+        self._admission.end_all(Refusal(ConnectionErrorCode.PROXY_RESTARTED, "The server restarts."))
+
     async def close(self) -> None:
         await self._admission.close()
         await self._upstreams.close()
@@ -76,6 +81,10 @@ class Dispatcher:
     def __init__(self, connect: ConnectApp, api: ASGIApp) -> None:
         self._connect = connect
         self._api = api
+
+    async def end_streams(self) -> None:
+        """The sessions' part of stopping the server in good order."""
+        await self._connect.end_streams()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

@@ -69,7 +69,8 @@ class Exchange:
         request = self._request
         outgoing = headers.upstream(request, scheme, tool.address.headers)
         body = self._body() if _has_body(request) else None
-        async with tool.client.request(request.method, tool.url(request), headers=outgoing, data=body, allow_redirects=False) as answer:
+        asked = tool.client.request(request.method, tool.url(request), headers=outgoing, data=body, allow_redirects=False, middlewares=())
+        async with asked as answer:
             if answer.status < 200:
                 raise ValueError(f"the tool answered {answer.status} to a plain request")
             passed = headers.downstream(answer.raw_headers, answer.status)

@@ -124,7 +124,7 @@ class Live:
         await self._leave()
         if refusal.code == refusals.SESSION_CHANGED:
             await _send(send, {"type": "ready"})
-        elif refusal != self._told:
+        elif refusal != self._told and refusal.code != ConnectionErrorCode.PROXY_RESTARTED:
             await _send(send, {"type": "end", **refusal.as_json()})
         self._told = refusal
         if not refusal.waits and refusal.code != refusals.SESSION_CHANGED:

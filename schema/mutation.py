@@ -8,7 +8,7 @@ from schema.mutations.tokens import TokenMutations
 
 
 @strawberry.type(
-    description="What changes something. Each answers its payload or a typed error that implements `Error`; those of a request run in order."
+    description="What changes something. Each answers its payload or a typed error that implements `Error`; one after the other."
 )
 class Mutation(StudioMutations, TokenMutations, MemberMutations):
     """DESIGN 7."""

@@ -41,8 +41,5 @@ async def build_proxy(core: Core, settings: Settings, stack: AsyncExitStack) -> 
     stack.push_async_callback(tokens.close)
     rest = SecurityHeaders(Starlette(routes=health.routes(settings.database)), https=core.addresses.secure)
     plane = await build_data_plane(core, tokens, ConnectCodes(core.database, core.addresses), rest, stack)
-    return Served(plane, _nothing, [f"Studiograph's proxy serves the sessions at {core.addresses.session_origin('<id>')}"])
+    return Served(plane, plane.end_streams, [f"Studiograph's proxy serves the sessions at {core.addresses.session_origin('<id>')}"])
 
-
-async def _nothing() -> None:
-    """A proxy's streams are ended with the data plane."""

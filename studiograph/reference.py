@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from connect.refusals import WORDS
 from services.access import MATRIX, Role
 from services.lifecycle import ACTIONS, TRANSITIONS
 from services.statuses import StopReason
@@ -50,7 +51,23 @@ def rights() -> str:
     return f"# Roles and rights\n\n{MADE}\n{_table(header, rows)}"
 
 
-PAGES: dict[str, Callable[[], str]] = {"settings.md": settings, "lifecycle.md": lifecycle, "rights.md": rights}
+def connect_codes() -> str:
+    """What the data plane answers when somebody may not (or no longer) use a session."""
+    rows = [(f"`{code}`", str(words.status), str(words.close_code), words.title, words.advice) for code, words in WORDS.items()]
+    return (
+        f"# Codes of the data plane\n\n{MADE}\n"
+        "Programs find the code in the header `Studiograph-Code`, in the JSON answer, and at the start of the reason a WebSocket is\n"
+        "closed with. Browsers get a page.\n\n"
+        f"{_table(('code', 'HTTP status', 'WebSocket close code', 'means', 'what to do'), rows)}"
+    )
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "settings.md": settings,
+    "lifecycle.md": lifecycle,
+    "rights.md": rights,
+    "connect-codes.md": connect_codes,
+}
 
 
 def stale() -> list[str]:

@@ -26,7 +26,12 @@ async def build(core: Core, settings: Settings, stack: AsyncExitStack, *, with_c
         await start_controller(core, computes, stack)
     api = build_api(core, services, settings, stack)
     plane = await build_data_plane(core, services.tokens, services.connect_codes, api.asgi, stack)
-    return Served(plane, api.stop, announcement)
+
+    async def stop() -> None:
+        await plane.end_streams()
+        await api.stop()
+
+    return Served(plane, stop, announcement)
 
 
 async def _demo(services: Services, computes: Computes, settings: Settings, stack: AsyncExitStack) -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from services.store import migrate
 from services.store.database import Database
@@ -30,6 +31,9 @@ def pytest_configure() -> None:
     unknown = needs.required().difference(needs.NEEDS)
     if unknown:
         raise pytest.UsageError(f"STUDIOGRAPH_REQUIRE knows {', '.join(needs.NEEDS)}; not {', '.join(sorted(unknown))}")
+
+settings.register_profile("any machine", deadline=None)  # how quick a machine is says nothing about the code
+settings.load_profile("any machine")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

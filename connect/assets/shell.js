@@ -9,6 +9,7 @@
   const ACTIVE_MS = 20_000;
   const RETRY_MS = [500, 1000, 2000, 4000];
   const GRACE_MS = 1500;
+  const SHOWN = 6;
   let socket = null;
   let failures = 0;
   let ended = false;
@@ -44,11 +45,10 @@
   }
 
   function showPeople(people) {
-    $("people").replaceChildren(...people.map(({ name, tabs }) => {
-      const item = document.createElement("li");
-      item.textContent = tabs > 1 ? `${name} (${tabs} tabs)` : name;
-      return item;
-    }));
+    const words = people.slice(0, SHOWN).map(({ name, tabs }) => (tabs > 1 ? `${name} (${tabs} tabs)` : name));
+    if (people.length > SHOWN) words.push(`and ${people.length - SHOWN} more`);
+    $("people").replaceChildren(...words.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+    $("people").title = people.map(({ name }) => name).join(", ");
   }
 
   function open(message) {
@@ -102,7 +102,10 @@
 
   function closed(code) {
     if (code === 4401 || code === 4408) return enterAgain();
-    if (code >= 4400 && code < 4500 && ended) return; // told why already; nothing to wait for
+    if (code >= 4400 && code < 4500) { // nothing to wait for
+      if (!ended) renew();
+      return;
+    }
     if (!ended && !lostTimer) lostTimer = setTimeout(() => { show("busy", "Reconnecting"); notify("The connection was lost. It is tried again by itself."); }, GRACE_MS);
     const pause = RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)] * (0.75 + Math.random() / 2);
     setTimeout(connect, pause);
@@ -111,7 +114,7 @@
   async function renew() {
     try {
       const answer = await fetch("/_sg/state", { cache: "no-store" });
-      if (answer.status === 401 && !ended) end(await answer.json());
+      if (answer.status >= 400 && !ended) end(await answer.json());
     } catch { /* the socket tells */ }
   }
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from services.live.items import EventMatch, Timing
@@ -13,6 +12,7 @@ from services.store.log import Page, StreamState, UnknownStream
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+READS_AT_ONCE = 4
 
 
 class EventLog(Protocol):
@@ -23,18 +23,19 @@ class EventLog(Protocol):
     async def page(self, stream_id: str, after: int, limit: int, match: EventMatch) -> Page: ...
 
 
-@dataclass(frozen=True, slots=True)
 class StoredLog:
-    """The log in the database, one statement a call."""
+    """The log in the database, one statement a call; when hundreds reconnect at once, the database's connections are not all theirs."""
 
-    database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._turns = asyncio.Semaphore(READS_AT_ONCE)
 
     async def states(self, stream_ids: Sequence[str]) -> dict[str, StreamState]:
-        async with self.database.read() as reader:
+        async with self._turns, self._database.read() as reader:
             return await log.states(reader, stream_ids)
 
     async def page(self, stream_id: str, after: int, limit: int, match: EventMatch) -> Page:
-        async with self.database.read() as reader:
+        async with self._turns, self._database.read() as reader:
             return await log.page(reader, stream_id, after, limit, kinds=match.kinds, studio_id=match.studio_id)
 
 

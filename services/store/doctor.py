@@ -23,15 +23,16 @@ class Counts:
 
 
 async def counts(reader: Reader) -> Counts:
-    statement = select(
+    columns: list[Any] = [
         _count(core.user),
         _count(core.workspace),
         _count(core.studio),
         _count(core.studio, core.studio.c.status == StudioStatus.RUNNING),
         _count(core.template),
         _count(core.compute_environment, core.compute_environment.c.enabled.is_(True)),
-    )
-    return Counts(*(await reader.execute(statement)).one())
+    ]
+    row: tuple[int, ...] = tuple((await reader.execute(select(*columns))).one())
+    return Counts(*row)
 
 
 def _count(table: Any, *where: Any) -> Any:

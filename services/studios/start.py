@@ -61,41 +61,37 @@ class Starter:
 
     async def begin(self, transaction: Transaction, viewer: Viewer, studio: StudioState, overrides: Mapping[str, Any]) -> StudioState:
         """A new session of an ended Studio, with `overrides` over its configuration. Raises InvalidInput if it has nowhere to run."""
+        session_number = await self._add_session(transaction, viewer, studio, overrides)
+        deadline = transaction.now + self.policy.start_deadline
+        values: dict[str, Any] = {
+            "desired": StudioStatus.RUNNING.value,
+            "session_number": session_number,
+            "operation_id": await begin_operation(transaction, studio, OperationKind.START, viewer.actor, deadline),
+            "deadline": deadline,
+            "due_at": transaction.now,
+            "last_started_at": transaction.now,
+        }
+        return await move(transaction, studio, Trigger.START, viewer.actor, "Starting.", **values)
+
+    async def _add_session(self, transaction: Transaction, viewer: Viewer, studio: StudioState, overrides: Mapping[str, Any]) -> int:
+        """The session's row and its checkpoint's, from the newest save (B10); returns its number."""
         environment = await _usable_environment(transaction, studio)
         number = studio.session_number + 1
         base = await checkpoints.latest_saved(transaction, studio.id)
         base_id = base.id if base else studio.parent_checkpoint_id
-        checkpoint_id = await _add_checkpoint(transaction, viewer, studio, environment, number, base_id)
-        runs_with = {name: getattr(studio, name) for name in CONFIGURATION} | dict(overrides)
-        await sessions.add(
-            transaction,
-            {
-                "id": new_id(),
-                "studio_id": studio.id,
-                "number": number,
-                "compute_environment_id": environment.id,
-                "template_id": studio.template_id,
-                "started_by": viewer.user_id,
-                "configuration": runs_with,
-                "checkpoint_id": checkpoint_id,
-                "base_checkpoint_id": base_id,
-            },
-        )
-        deadline = transaction.now + self.policy.start_deadline
-        operation_id = await begin_operation(transaction, studio, OperationKind.START, viewer.actor, deadline)
-        return await move(
-            transaction,
-            studio,
-            Trigger.START,
-            viewer.actor,
-            "Starting.",
-            desired=StudioStatus.RUNNING.value,
-            session_number=number,
-            operation_id=operation_id,
-            deadline=deadline,
-            due_at=transaction.now,
-            last_started_at=transaction.now,
-        )
+        values = {
+            "id": new_id(),
+            "studio_id": studio.id,
+            "number": number,
+            "compute_environment_id": environment.id,
+            "template_id": studio.template_id,
+            "started_by": viewer.user_id,
+            "configuration": {name: getattr(studio, name) for name in CONFIGURATION} | dict(overrides),
+            "checkpoint_id": await _add_checkpoint(transaction, viewer, studio, environment, number, base_id),
+            "base_checkpoint_id": base_id,
+        }
+        await sessions.add(transaction, values)
+        return number
 
 
 def _goes_on(studio: StudioState, given: StartStudio) -> StudioOutcome:

@@ -44,25 +44,15 @@ async def move(
     transition = lifecycle.after(studio.status, trigger)
     begins = studio.status in lifecycle.ENDED and transition.to not in lifecycle.ENDED
     reason = None if begins else (transition.reason or _reason(studio))
-    await studios.change(
-        transaction,
-        studio.id,
-        status=transition.to.value,
-        status_message=message,
-        status_since=transaction.now,
-        stop_reason=reason.value if reason else None,
-        **values,
-    )
+    values |= {"status_message": message, "stop_reason": reason.value if reason else None, "status_since": transaction.now}
+    await studios.change(transaction, studio.id, **values, status=transition.to.value)
     events = [_status_event(studio, transition.to, reason, actor, message, values.get("session_number", studio.session_number))]
     if studio.status is StudioStatus.RUNNING and reason:
         events.append(_connection_error(studio, reason, code or CODES[reason], actor, message))
     await outbox.append(transaction, studio.workspace_id, events)
     transaction.wake("studio", studio.id)
     known = {key: value for key, value in values.items() if key in StudioState.__dataclass_fields__}
-    new_reason = reason.value if reason else None
-    return replace(
-        studio, **{**known, "status": transition.to, "status_message": message, "status_since": transaction.now, "stop_reason": new_reason}
-    )
+    return replace(studio, **known, status=transition.to)
 
 
 def _reason(studio: StudioState) -> StopReason | None:

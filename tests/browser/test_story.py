@@ -37,6 +37,7 @@ async def lab_server(tmp_path: Path, sqlite_url: str, jupyterlab_tools: Path) ->
 async def run_a_cell(tab: Page, tool: FrameLocator) -> None:
     """In a new notebook, as a person does: click, type, Shift+Enter."""
     await tool.locator('.jp-LauncherCard[data-category="Notebook"]').first.click()
+    await expect(tool.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=60_000)
     await tool.locator(".jp-Notebook .jp-Cell .cm-content").first.click()
     await tab.keyboard.type("print(6 * 7)")
     await tab.keyboard.press("Shift+Enter")

@@ -12,26 +12,18 @@ import aiohttp
 import pytest
 
 from services.compute.process import ProcessCompute
-from services.compute.process.jupyterlab import REQUIREMENTS
 from services.compute.protocol import ComputeFailed, ImageSpec, SessionName, SessionSpec, Upstream
 from services.statuses import Tool
 from tests.compute.world import GRACE, INSTALLATION, World, quietly
+from tests.jupyterlab import IMAGE, VERSION
 
 pytestmark = pytest.mark.slow
-VERSION = sorted(path.stem.removeprefix("jupyterlab-") for path in REQUIREMENTS.glob("jupyterlab-*.txt"))[-1]
-IMAGE = ImageSpec(Tool.JUPYTERLAB, "jupyterlab", VERSION)
-
-
-@pytest.fixture(scope="session")
-def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One installation for all of these tests."""
-    return tmp_path_factory.mktemp("tools")
 
 
 @pytest.fixture
-def shared_tools(root: Path, tools: Path) -> None:
+def shared_tools(root: Path, jupyterlab_tools: Path) -> None:
     root.mkdir()
-    (root / "tools").symlink_to(tools)
+    (root / "tools").symlink_to(jupyterlab_tools)
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ async def test_two_servers_start_a_session_once(world: World, root: Path) -> Non
     spec = world.spec(world.name())
     await asyncio.gather(*(compute.ensure_session(spec, quietly) for compute in (world.compute, other) * 3))
     await world.ready(world.name())
-    assert (await other.logs(world.name(), 0, 1000)).data.count(b"starting") == 1
+    assert (await world.logged(world.name(), b"tiny listens")).count(b"starting") == 1
 
 
 async def test_the_death_of_the_server_that_started_it_loses_nothing(world: World, root: Path) -> None:
@@ -305,3 +305,30 @@ async def test_names_that_lead_elsewhere_are_refused(world: World, name: str) ->
         await world.compute.observe(SessionName(INSTALLATION, "5" * 32, name, 1))
     with pytest.raises(ComputeFailed):
         await world.compute.remove_checkpoint(name)
+
+
+async def test_a_save_is_never_named_as_one_whose_removal_is_under_way(world: World, root: Path) -> None:
+    upstream = await world.start(world.name())
+    await put(upstream, "a.txt", b"1")
+    file = root / "sessions" / str(world.name()) / "files" / "workspace" / "a.txt"
+    os.utime(file, (1, 1))
+    first = await world.compute.save(world.name(), "c1", interim=True)
+    file.write_bytes(b"2")
+    second = await world.compute.save(world.name(), "c1", interim=True)
+    file.write_bytes(b"1")
+    os.utime(file, (1, 1))
+    third = await world.compute.save(world.name(), "c1", interim=True)
+    assert third.digest == first.digest
+    assert len({first.reference, second.reference, third.reference}) == 3
+
+
+@pytest.mark.behaviour("B31")
+async def test_a_keeper_killed_during_a_save_leaves_nothing_frozen(world: World, place: SessionPlace) -> None:
+    await world.start(world.name(), TINY_DAEMONS="1")
+    card = place.card()
+    assert card
+    async with frozen(card):
+        os.kill(record(place)["keeper"][0], signal.SIGKILL)
+        await gone(record(place)["keeper"][0])
+        assert await world.presence(world.name()) is Presence.EXITED
+    assert not await _marked(card.marker)

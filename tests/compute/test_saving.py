@@ -91,6 +91,20 @@ async def test_a_checkpoint_that_is_not_what_was_saved_is_refused(world: World) 
         await world.start(world.name(2), base=saved.reference, base_digest="sha256:" + "0" * 64)
 
 
+@pytest.mark.behaviour("B30")
+async def test_removing_the_former_save_never_takes_the_newest(world: World) -> None:
+    name = world.name(1)
+    upstream = await world.start(name)
+    first = await world.compute.save(name, "c1", interim=True)
+    await put(upstream, "a.txt", b"1")
+    second = await world.compute.save(name, "c1", interim=True)
+    await world.compute.stop(name, GRACE)
+    last = await world.compute.save(name, "c1", interim=False)
+    for former in (first, second):
+        await world.compute.remove_checkpoint(former.reference)
+    assert await get(await world.start(world.name(2), base=last.reference, base_digest=last.digest), "a.txt") == b"1"
+
+
 async def test_an_absent_session_cannot_be_saved(world: World) -> None:
     with pytest.raises(ComputeFailed):
         await world.compute.save(world.name(), "c1", interim=False)

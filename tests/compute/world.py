@@ -74,6 +74,17 @@ class World:
         assert isinstance(found, Observation)
         return found
 
+    async def logged(self, name: SessionName, text: bytes) -> bytes:
+        """The session's output, once `text` is in it."""
+
+        async def look() -> bytes | None:
+            data = (await self.compute.logs(name, 0, 1 << 20)).data
+            return data if text in data else None
+
+        found = await until(look)
+        assert isinstance(found, bytes)
+        return found
+
     async def presence(self, name: SessionName) -> Presence:
         return (await self.compute.observe(name)).presence
 

@@ -6,7 +6,7 @@ import re
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -79,13 +79,6 @@ async def nothing_but_api(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope["type"] == "http":
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
         await send({"type": "http.response.body", "body": b"the API"})
-
-
-class QuietServer(uvicorn.Server):
-    """Leaves the process's signals alone."""
-
-    def capture_signals(self) -> Any:
-        return nullcontext()
 
 
 @dataclass(slots=True)
@@ -206,20 +199,35 @@ class House:
             await transaction.execute(update(core.studio).where(core.studio.c.id == self.studio_id).values(**values))
 
 
+async def open_silently(house: House, path: str, cookie: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A WebSocket whose client does nothing by itself: it answers no ping and reads only what the test reads."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    lines = [
+        f"GET {path} HTTP/1.1",
+        f"Host: {house.addresses.session_host(house.public_id)}",
+        f"Origin: {house.origin}",
+        f"Cookie: {cookie}",
+    ]
+    lines += ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
+    writer.write("\r\n".join(lines).encode() + b"\r\n\r\n")
+    await soon(reader.readuntil(b"\r\n\r\n"))
+    return reader, writer
+
+
 def _encoded(url: str) -> URL:
     return URL(url, encoded=True)
 
 
 @asynccontextmanager
 async def house(
-    database: Database, upstream: Upstream, *, timing: PresenceTiming | None = None, kept: float = 30.0, secure: bool = False
+    database: Database, upstream: Upstream, *, timing: PresenceTiming | None = None, kept: float = 30.0, ping: float = 10.0
 ) -> AsyncIterator[House]:
     """Serve `database`; its Studio runs with the tool at `upstream`."""
     async with AsyncExitStack() as stack:
         world = await factories.create_world(database)
         listening = socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]
-        addresses = Addresses(f"{'https' if secure else 'http'}://localhost:{port}", f"localhost:{port}")
+        addresses = Addresses(f"http://localhost:{port}", f"localhost:{port}")
         wakeups = Wakeups(database)
         await wakeups.start()
         stack.push_async_callback(wakeups.close)
@@ -248,7 +256,7 @@ async def house(
         )
         await it.connect.start()
         stack.push_async_callback(it.connect.close)
-        await stack.enter_async_context(_serving(Dispatcher(it.connect, nothing_but_api), listening))
+        await stack.enter_async_context(_serving(Dispatcher(it.connect, nothing_but_api), listening, ping))
         it.studio_id = await factories.create_studio(database, world, "Penguins")
         async with database.read() as reader:
             state = await studios.find(reader, it.studio_id)
@@ -267,21 +275,18 @@ async def _client() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @asynccontextmanager
-async def _serving(app: Any, listening: socket.socket) -> AsyncIterator[None]:
-    config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1, **LISTENER)
-    server = QuietServer(config)
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    await until(lambda: _true(server.started))
+async def _serving(app: Any, listening: socket.socket, ping: float) -> AsyncIterator[None]:
+    options = LISTENER | {"ws_ping_interval": ping, "ws_ping_timeout": ping}
+    config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1, **options)
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets=[listening])
+    await server.on_tick(0)  # sets the Date header
     try:
         yield
     finally:
-        server.should_exit = True
-        await soon(serving)
-        listening.close()
-
-
-async def _true(value: bool) -> bool:
-    return value
+        await soon(server.shutdown(sockets=[listening]))
 
 
 @asynccontextmanager
@@ -314,6 +319,22 @@ def name_of(cookie: str) -> str:
 async def exchanges(house: House, number: int) -> bool:
     """Whether so many exchanges with the tool are under way."""
     return sum(tool.users for tool in house.connect._upstreams._tools.values()) == number
+
+
+async def end_tool(house: House, cookie: str) -> None:
+    """Let the tool exit, and wait until nobody listens at its address."""
+    await house.ask("/exit?code=1", cookie=cookie)
+
+    async def is_gone() -> bool:
+        tool = next(iter(house.connect._upstreams._tools.values()))
+        try:
+            _, writer = await asyncio.open_unix_connection(tool.address.unix)
+        except OSError:
+            return True
+        writer.close()
+        return False
+
+    await until(is_gone)
 
 
 async def settled(count: Callable[[], int], quiet: float = 0.3) -> int:

@@ -1,6 +1,7 @@
 """Who is let in, who is not, what they see, and how fast a lost right ends what is open (B51, B56, B57, B59, B92)."""
 
 import asyncio
+import json
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from services.lifecycle import Trigger
 from services.members import Membership
 from services.store import core
 from tests import factories
-from tests.connect.house import Answer, House, location, soon, until
+from tests.connect.house import Answer, House, exchanges, location, soon, until
 
 
 async def closing(socket: Any) -> tuple[int, str, float]:
@@ -220,3 +221,17 @@ async def test_requests_of_one_who_is_known_cost_no_statement(house: House) -> N
     for _ in range(20):
         assert (await house.ask("/", cookie=cookie)).status == 200
     assert reads == 0
+
+
+@pytest.mark.behaviour("B58")
+async def test_a_server_that_stops_ends_streams_with_a_code_that_says_it_returns(house: House) -> None:
+    cookie = await house.enter()
+    async with house.socket("/ws", cookie) as socket, house.socket("/_sg/live", cookie) as tab:
+        assert json.loads((await soon(tab.receive())).data)["type"] == "open"
+        download = asyncio.create_task(drained(house, "/slow?chunks=1000&interval=0.05", cookie))
+        await until(lambda: exchanges(house, 2))
+        await house.connect.end_streams()
+        assert (await closing(socket))[0] == 4503
+        assert (await closing(tab))[0] == 4503
+        assert await soon(download, 2) is False
+    assert (await house.ask("/", cookie=cookie)).code == "PROXY_RESTARTED"

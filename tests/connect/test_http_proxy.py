@@ -12,7 +12,7 @@ import pytest
 
 from services.compute.protocol import Upstream
 from services.events import Kind
-from tests.connect.house import House, exchanges, location, soon, until
+from tests.connect.house import House, end_tool, exchanges, location, soon, until
 
 THE_API = b"the API\r\n0\r\n\r\n"
 
@@ -192,6 +192,21 @@ async def test_a_small_post_and_an_empty_post_arrive(house: House, cookie: str) 
         assert json.loads(answer.body)["bytes"] == len(body)
 
 
+async def test_who_asks_first_may_send_is_told_to_go_on(house: House, cookie: str) -> None:
+    headers = {"Cookie": cookie}
+    async with house.http.post(f"{house.origin}/upload", data=b"x" * 100_000, headers=headers, expect100=True) as answer:
+        assert (await answer.json(content_type=None))["bytes"] == 100_000
+
+
+async def test_an_upload_whose_client_leaves_is_given_up(house: House, cookie: str) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    host = house.addresses.session_host(house.public_id)
+    writer.write(f"POST /upload HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nContent-Length: 1000\r\n\r\npart".encode())
+    await until(lambda: exchanges(house, 1))
+    writer.close()
+    await until(lambda: exchanges(house, 0))
+
+
 async def test_a_chunked_answer_comes_piece_by_piece(house: House, cookie: str) -> None:
     url = f"{house.origin}/slow?chunks=50&interval=0.1&size=10"
     async with house.http.get(url, headers={"Cookie": cookie}) as answer:
@@ -238,7 +253,7 @@ async def test_a_tool_that_breaks_off_before_answering_is_told_as_such(house: Ho
 async def test_a_tool_that_does_not_listen_is_told_once_to_everybody(mortal_house: House) -> None:
     house = mortal_house
     cookie = await house.enter()
-    await house.ask("/exit?code=1", cookie=cookie)
+    await end_tool(house, cookie)
     answers = await asyncio.gather(*(house.ask("/", cookie=cookie) for _ in range(5)))
     assert {(answer.status, answer.code) for answer in answers} == {(502, "TOOL_UNREACHABLE")}
     page = await house.ask("/lab", cookie=cookie, Accept="text/html")

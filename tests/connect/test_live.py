@@ -17,7 +17,9 @@ from services.compute.protocol import Upstream
 from services.events import Kind, NewEvent
 from services.members import Membership
 from services.store import outbox
-from tests.connect.house import House, soon, until
+from services.store.database import Database
+from tests.connect.house import House, end_tool, open_silently, soon, until
+from tests.connect.house import house as opened
 
 
 @dataclass(slots=True)
@@ -92,6 +94,19 @@ async def test_two_tabs_of_one_user_join_once_and_leave_once(any_house: House) -
         assert await changes(house) == ["ada joined"]
     await until(lambda: is_alone(house))
     assert await changes(house) == ["ada joined", "ada left"]
+
+
+@pytest.mark.behaviour("B53")
+async def test_a_tab_that_falls_silent_is_counted_out(sqlite_database: Database, tool: Upstream) -> None:
+    async with opened(sqlite_database, tool, ping=0.2) as house:
+        _, writer = await open_silently(house, "/_sg/live", await house.enter())
+        await until(lambda: is_log(house, ["ada joined"]))
+        await until(lambda: is_log(house, ["ada joined", "ada left"]))
+        writer.close()
+
+
+async def is_log(house: House, log: list[str]) -> bool:
+    return await changes(house) == log
 
 
 @pytest.mark.behaviour("B52", "B54")
@@ -175,7 +190,7 @@ async def test_a_tool_that_is_unreachable_is_told_to_the_tabs(mortal_house: Hous
     cookie = await house.enter()
     async with tab(house, cookie) as one:
         await one.told("open")
-        await house.ask("/exit?code=1", cookie=cookie)
+        await end_tool(house, cookie)
         await house.ask("/", cookie=cookie)
         assert (await one.told("fault"))["code"] == "TOOL_UNREACHABLE"
 

@@ -10,7 +10,7 @@ import pytest
 
 from services.compute.protocol import Upstream
 from services.store.database import Database
-from tests.connect.house import House, exchanges, settled, soon, until
+from tests.connect.house import House, exchanges, open_silently, settled, soon, until
 from tests.connect.house import house as opened
 
 MIB = 1 << 20
@@ -139,12 +139,7 @@ async def test_a_websocket_reader_that_stops_stops_the_tool_and_nobody_else(hous
 
 async def test_a_right_that_ends_closes_a_socket_whose_reader_stopped(house: House) -> None:
     cookie = await house.enter()
-    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
-    key = "dGhlIHNhbXBsZSBub25jZQ=="
-    lines = ["GET /ws HTTP/1.1", f"Host: {house.addresses.session_host(house.public_id)}", f"Origin: {house.origin}", f"Cookie: {cookie}"]
-    lines += ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {key}"]
-    writer.write("\r\n".join(lines).encode() + b"\r\n\r\n")
-    await soon(reader.readuntil(b"\r\n\r\n"))
+    _, writer = await open_silently(house, "/ws", cookie)
     command = f"tiny:send:{30 * MIB}".encode()
     writer.write(bytes([0x81, 0x80 | len(command)]) + bytes(4) + command)
     await asyncio.sleep(0.5)

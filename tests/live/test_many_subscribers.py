@@ -72,6 +72,7 @@ async def change_studios(database: Database, stream_id: str, random: Random, sto
         await asyncio.sleep(random.random() * 0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.behaviour("B83")
 async def test_200_subscribers_with_30_disconnects_each_all_see_the_log_in_order(database: Database, world: World) -> None:
     random, stop = Random(2), asyncio.Event()

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from secrets import token_hex
 from uuid import uuid4
 
 from services.compute.process.layout import Layout
@@ -17,6 +18,7 @@ MAX_BYTES = 1 << 40
 MAX_MEMBERS = 10_000_000
 REFUSED = 3
 DIGEST_LETTERS = 16
+NONCE_BYTES = 4
 PART = ".part-"
 
 
@@ -35,7 +37,7 @@ class Archives:
         return Saved(reference, await in_thread(_digest, path), path.stat().st_size)
 
     async def save(self, files: Path, checkpoint_id: str, *, interim: bool) -> Saved:
-        """An interim save is named by its content too, so that the recorded one stays until the new one is recorded (B30)."""
+        """An interim save has a name of its own, so that the recorded one stays until the new one is recorded (B30)."""
         part = self._layout.checkpoints / f"{PART}{uuid4().hex}"
         lock = try_lock(part)
         assert lock is not None
@@ -45,13 +47,23 @@ class Archives:
             if code:
                 raise ComputeFailed(f"The session's files could not be saved: {' '.join(last) or code}.")
             done = json.loads(last[0])
-            letters = f".{done['digest'].removeprefix('sha256:')[:DIGEST_LETTERS]}" if interim else ""
-            reference = f"{checkpoint_id}{letters}.tar.zst"
+            digest, size = done["digest"], done["size"]
+            reference = f"{checkpoint_id}.tar.zst" if not interim else await in_thread(self._interim_name, checkpoint_id, digest)
             await in_thread(_publish, part, self._layout.checkpoint(reference))
-            return Saved(reference, done["digest"], done["size"])
+            return Saved(reference, digest, size)
         finally:
             part.unlink(missing_ok=True)
             os.close(lock)
+
+    def _interim_name(self, checkpoint_id: str, digest: str) -> str:
+        """The name of the newest interim save if that has the same content, else a new one: an older one's removal may be under way."""
+        beginning = f"{checkpoint_id}.{digest.removeprefix('sha256:')[:DIGEST_LETTERS]}"
+        with os.scandir(self._layout.checkpoints) as entries:
+            others = [(_modified(entry), entry.name) for entry in entries if entry.name.startswith(f"{checkpoint_id}.")]
+        _, newest = max(others, default=(0, ""))
+        if newest.startswith(beginning):
+            return newest
+        return f"{beginning}{token_hex(NONCE_BYTES)}.tar.zst"
 
     async def restore(self, reference: str, digest: str | None, target: Path) -> None:
         """Put the archive's files into the empty directory `target`. Raises CheckpointMissing, ComputeFailed."""
@@ -80,6 +92,13 @@ class Archives:
             if lock is not None:
                 path.unlink(missing_ok=True)
                 os.close(lock)
+
+
+def _modified(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat().st_mtime_ns
+    except FileNotFoundError:  # removed at this moment
+        return 0
 
 
 def _digest(path: Path) -> str:

@@ -58,7 +58,8 @@ async def _run(argv: list[str], progress: Progress, lock: int) -> None:
     code, output = await run_program(argv, on_line=tell, keep=(lock,))
     if code:
         last = next((line for line in reversed(output.splitlines()) if line.startswith("ERROR")), output.strip().rpartition("\n")[2])
-        raise ComputeFailed(f"JupyterLab could not be installed: {last}")
+        hint = " Can this machine reach the Python package index?" if "No matching distribution" in last else ""
+        raise ComputeFailed(f"JupyterLab could not be installed: {last}.{hint}")
 
 
 def _finish(target: Path) -> None:

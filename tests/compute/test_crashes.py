@@ -1,0 +1,77 @@
+"""A server that is killed at any moment, whatever it was doing, leaves something that the next one can go on with."""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from services.compute.process import ProcessCompute
+from services.compute.protocol import ImageSpec, Presence
+from tests.compute.world import GRACE, INSTALLATION, World, ask, get, put, quietly, tiny_command
+
+SERVER = """
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from services.compute.process import ProcessCompute
+from services.compute.protocol import ImageSpec, SessionName, SessionSpec
+
+async def quietly(message):
+    pass
+
+async def main():
+    compute = ProcessCompute(Path({root!r}), {installation!r})
+    spec = {spec!r}
+    await compute.check()
+    await compute.ensure_session(spec, quietly)
+    print("started", flush=True)
+    await compute.save(spec.name, "interim", interim=True)
+    await compute.stop(spec.name, timedelta(seconds=5))
+    await compute.save(spec.name, "final", interim=False)
+    await compute.remove(spec.name)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.behaviour("B12", "B31")
+@pytest.mark.parametrize("seed", range(6))
+async def test_the_next_server_goes_on(root: Path, sockets: Path, seed: int) -> None:
+    world = World(ProcessCompute(root, INSTALLATION), ImageSpec("CUSTOM", tiny_command(), ""))
+    await put(await world.start(world.name(1)), "a.txt", b"hello")
+    await world.compute.stop(world.name(1), GRACE)
+    base = await world.compute.save(world.name(1), "base", interim=False)
+    spec = world.spec(world.name(2), base=base.reference, base_digest=base.digest)
+    program = SERVER.format(root=str(root), installation=INSTALLATION, spec=spec)
+    environment = {**os.environ, "TMPDIR": tempfile.gettempdir()}
+    server = await asyncio.create_subprocess_exec(sys.executable, "-c", program, env=environment, stdout=asyncio.subprocess.DEVNULL)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(server.wait(), random.Random(seed).uniform(0.2, 2.5))
+    with suppress(ProcessLookupError):
+        server.send_signal(signal.SIGKILL)
+    await server.wait()
+
+    await world.compute.check()
+    if await world.presence(spec.name) is not Presence.EXITED:
+        await world.compute.ensure_session(spec, quietly)
+        upstream = await world.ready(spec.name)
+        assert (await ask(upstream, "GET", "/"))[0] == 200
+        assert await get(upstream, "a.txt") == b"hello"
+        assert (await world.logged(spec.name, b"tiny listens")).count(b"tiny is starting") == 1
+        await world.compute.stop(spec.name, GRACE)
+    assert (await world.compute.observe(spec.name)).exit_code in (0, 128 + signal.SIGTERM)  # it may have been told before it listened
+    saved = await world.compute.save(spec.name, "final", interim=False)
+    for name in world.names:
+        await world.compute.remove(name)
+    await world.compute.check()
+    upstream = await world.start(world.name(3), base=saved.reference, base_digest=saved.digest)
+    assert await get(upstream, "a.txt") == b"hello"
+    await world.compute.remove(world.name(3))
+    assert list((root / "sessions").iterdir()) == list((root / "locks").iterdir()) == []
+    assert not [path for path in (root / "checkpoints").iterdir() if path.name.startswith(".")]
