@@ -12,10 +12,11 @@ from schema.requests import OperationRequest
 from schema.transport import messages
 from schema.transport.gate import Gate
 from schema.transport.messages import Close, Closing, Message
-from schema.transport.outbox import Outbox, Send, Stalled
+from schema.transport.outbox import Outbox, Stalled
 from services.access import Viewer
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 SLOW = Closing(Close.TRY_LATER, "Messages were not read in time. Connect again and resume by cursor.")
 """1013 is a code that clients retry; their cursor brings them what they missed."""
@@ -32,7 +33,7 @@ class Connection:
         self._receive = receive
         self._send = send
         self._authorization = authorization
-        self._outbox = Outbox(send, self._limits.outbox_bytes, self._limits.stall_seconds)
+        self._outbox = Outbox(self._write, self._limits.outbox_bytes, self._limits.stall_seconds)
         self._closing: asyncio.Future[Closing] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
         self._operations: dict[str, asyncio.Task[None]] = {}
@@ -132,7 +133,7 @@ class Connection:
     async def _authenticate(self, payload: dict[str, Any]) -> None:
         self._viewer = await self._gate.enter(payload.get("Authorization"), payload.get("authorization"), self._authorization)
         self._push(messages.simple("connection_ack"))
-        await self._gate.until_ended(self._viewer)
+        raise Closing(Close.FORBIDDEN, await self._gate.until_ended(self._viewer))
 
     def _subscribe(self, name: str, request: OperationRequest) -> None:
         if self._viewer is None:
@@ -161,6 +162,9 @@ class Connection:
         if self._operations.get(name) is asyncio.current_task():
             del self._operations[name]  # before the client can read that the id is free again
         await self._outbox.put(last)
+
+    async def _write(self, message: bytes) -> None:
+        await self._send({"type": "websocket.send", "text": message.decode()})
 
     def _push(self, message: bytes) -> None:
         if not self._outbox.push(message):
