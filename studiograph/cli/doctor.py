@@ -15,12 +15,13 @@ def doctor() -> None:
     \b
     Example: studiograph doctor
     """
+    from studiograph.doctor.engine import check_engine
     from studiograph.doctor.findings import Verdict
     from studiograph.doctor.installation import check_installation
     from studiograph.doctor.machine import check_machine
 
     chosen = settings()
-    findings = [*check_machine(chosen), *asyncio.run(check_installation(chosen))]
+    findings = [*check_machine(chosen), *asyncio.run(check_engine(chosen)), *asyncio.run(check_installation(chosen))]
     for finding in findings:
         print(finding)
     if any(finding.verdict is Verdict.BAD for finding in findings):

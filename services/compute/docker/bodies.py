@@ -40,7 +40,7 @@ class Image:
             raise ComputeFailed(f"The image {reference} names no program to run: it needs an ENTRYPOINT or a CMD.")
 
 
-def container(spec: SessionSpec, image: Image, environment_id: str, *, published: bool, init: bool) -> dict[str, Any]:
+def container(spec: SessionSpec, image: Image, environment_id: str, *, published: bool) -> dict[str, Any]:
     """The body of `POST containers/create`."""
     port = f"{spec.port}/tcp"
     return {
@@ -54,12 +54,12 @@ def container(spec: SessionSpec, image: Image, environment_id: str, *, published
         "StdinOnce": True,
         "AttachStdin": True,
         "ExposedPorts": {port: {}} if published else {},
-        "HostConfig": _host(spec, image, init=init) | ({"PortBindings": {port: [{"HostIp": "127.0.0.1"}]}} if published else {}),
+        "HostConfig": _host(spec, image) | ({"PortBindings": {port: [{"HostIp": "127.0.0.1"}]}} if published else {}),
         "NetworkingConfig": {"EndpointsConfig": {str(spec.name): {}}},
     }
 
 
-def _host(spec: SessionSpec, image: Image, *, init: bool) -> dict[str, Any]:
+def _host(spec: SessionSpec, image: Image) -> dict[str, Any]:
     memory = spec.memory_mib * MIB
     return {
         "NetworkMode": str(spec.name),
@@ -71,7 +71,7 @@ def _host(spec: SessionSpec, image: Image, *, init: bool) -> dict[str, Any]:
         "CapAdd": ROOT_CAPABILITIES if is_root(image.config) else [],
         "SecurityOpt": ["no-new-privileges"],
         "RestartPolicy": {"Name": "no"},
-        "Init": init,
+        "Init": True,
         "LogConfig": {"Type": "json-file", "Config": {"max-size": LOG_SIZE, "max-file": LOG_FILES}},
         "DeviceRequests": [{"Count": spec.gpu, "Capabilities": [["gpu"]]}] if spec.gpu else [],
     }

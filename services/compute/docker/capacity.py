@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from services.compute.docker.reach import Mode
 from services.compute.protocol import ComputeFailed, Report
 
 MIB = 1 << 20
@@ -13,21 +14,16 @@ MISSING = {
     "PidsLimit": "The engine's kernel cannot limit the number of processes.",
 }
 NO_SECCOMP = "The engine does not filter system calls (seccomp)."
-NO_INIT = "The engine has no docker-init: processes that a session's tool leaves behind are not reaped."
 
 
-def has_init(info: Mapping[str, Any]) -> bool:
-    """Debian's docker.io only recommends it (package tini)."""
-    return (info.get("InitCommit") or {}).get("ID", "N/A") not in ("", "N/A")
-
-
-def report(info: Mapping[str, Any], warnings: tuple[str, ...], notes: tuple[str, ...]) -> Report:
-    """Raises ComputeFailed for an engine that runs something else than Linux containers."""
+def report(info: Mapping[str, Any], mode: Mode, open_host: str | None) -> Report:
+    """`open_host` is why sessions can reach the host. Raises ComputeFailed for an engine that runs something else than Linux containers."""
     if info["OSType"] != "linux":
         raise ComputeFailed(f"The Docker Engine runs {info['OSType']} containers; sessions need Linux ones.")
     found = [text for key, text in MISSING.items() if info.get(key) is False]
     if not any("seccomp" in option for option in info.get("SecurityOptions") or []):
         found.append(NO_SECCOMP)
-    if not has_init(info):
-        found.append(NO_INIT)
-    return Report(float(info["NCPU"]), info["MemTotal"] // MIB, 0, (*found, *warnings), notes)
+    if open_host is not None:
+        found.append(open_host)
+    engine = f"Docker Engine {info['ServerVersion']}."
+    return Report(float(info["NCPU"]), info["MemTotal"] // MIB, 0, tuple(found), (engine, mode.meaning))

@@ -1,9 +1,9 @@
 """The `docker` kind behind the protocol: each method is a few steps over the modules beside it."""
 
 import asyncio
-import ipaddress
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from ipaddress import IPv4Network
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -32,7 +32,7 @@ from services.compute.protocol import (
     Upstream,
 )
 
-POOL = "10.213.0.0/16"
+POOL = IPv4Network("10.213.0.0/16")
 
 
 class DockerCompute:
@@ -44,7 +44,7 @@ class DockerCompute:
 
     kind = "docker"
 
-    def __init__(self, url: str, installation: str, environment_id: str, *, pool: str = POOL, mode: Mode | None = None) -> None:
+    def __init__(self, url: str, installation: str, environment_id: str, *, pool: IPv4Network = POOL, mode: Mode | None = None) -> None:
         self._url = url
         self._installation = installation
         self._environment_id = environment_id
@@ -52,18 +52,24 @@ class DockerCompute:
         self._images = Images(self._engine)
         self._checkpoints = Checkpoints(self._engine, self._images)
         self._containers = Containers(self._engine, installation, environment_id)
-        self._networks = Networks(self._engine, environment_id, ipaddress.IPv4Network(pool))
+        self._networks = Networks(self._engine, environment_id, pool)
         self._logs = Logs(self._engine)
-        self._reach = Reach(mode) if mode else None
-        self._init: bool | None = None
+        self._fixed_reach = self._reach = Reach(mode) if mode else None
         self._locks: WeakValueDictionary[SessionName, asyncio.Lock] = WeakValueDictionary()
 
     async def check(self) -> Report:
         """Also finds out how sessions are reached, and closes the host to them where this process may."""
-        info = await self._info()
+        self._reach = self._fixed_reach
+        info, reached = await self._info(), await self._reached()
+        if reached.mode is Mode.DIRECT:
+            await firewall.close_host()
+        open_host = await firewall.why_open(local=reached.mode is Mode.DIRECT)
+        return capacity.report(info, reached.mode, open_host)
+
+    async def look(self) -> Report:
+        """`check` that changes nothing: for doctor."""
         reached = await self._reached()
-        open_host = await firewall.close_host(local=reached.mode is Mode.DIRECT)
-        return capacity.report(info, (open_host,) if open_host else (), (reached.mode.meaning,))
+        return capacity.report(await self._info(), reached.mode, await firewall.why_open(local=reached.mode is Mode.DIRECT))
 
     async def ensure_image(self, image: ImageSpec, progress: Progress) -> None:
         await self._images.ensure(image.image, progress)
@@ -80,12 +86,10 @@ class DockerCompute:
 
     async def _create(self, spec: SessionSpec, progress: Progress) -> str:
         image = await self._image(spec, progress)
-        if self._init is None:
-            await self._info()
         reached = await self._reached()
         await self._networks.ensure(spec.name)
         published = reached.mode is Mode.PUBLISHED
-        body = bodies.container(spec, image, self._environment_id, published=published, init=bool(self._init))
+        body = bodies.container(spec, image, self._environment_id, published=published)
         return await self._containers.create(spec.name, body)
 
     async def _image(self, spec: SessionSpec, progress: Progress) -> Image:
@@ -155,7 +159,6 @@ class DockerCompute:
 
     async def _info(self) -> dict[str, Any]:
         info: dict[str, Any] = await self._engine.call("GET", "info")
-        self._init = capacity.has_init(info)
         return info
 
     async def _reached(self) -> Reach:

@@ -129,6 +129,8 @@ def _explained(failed: ComputeFailed) -> ComputeFailed:
         return ComputeFailed(
             "The image has no /bin/sh, through which a session gets its environment. Add a shell to it (busybox is enough)."
         )
+    if "docker-init" in failed.message:
+        return ComputeFailed("The engine's machine has no docker-init, which reaps what a tool leaves behind. On Debian: apt install tini.")
     return failed
 
 

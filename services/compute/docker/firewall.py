@@ -20,16 +20,24 @@ SECONDS = 5.0
 OPEN = "Sessions can reach ports that this machine listens on: {}."
 
 
-async def close_host(*, local: bool) -> str | None:
-    """Have the rules in place; None, or why sessions can reach the host."""
+async def close_host() -> None:
+    """Have the rules in place, if this process may; `why_open` tells whether they are."""
+    if _may():
+        for rule in RULES:
+            await _ensure(rule)
+
+
+async def why_open(*, local: bool) -> str | None:
+    """None when sessions cannot reach the host; else why they can."""
     if not local:
         return OPEN.format("the engine's machine keeps its own filter, which this server cannot see")
-    if os.geteuid() != 0 or shutil.which("iptables") is None:
+    if not _may():
         return OPEN.format("this server may not change the machine's packet filter (it needs root and iptables)")
-    if not await _ensure(RULES[0]):
-        return OPEN.format("the packet filter refused the rule")
-    await _ensure(RULES[1])
-    return None
+    return None if await _iptables("-C", *RULES[0]) else OPEN.format("the rule against it is not in the packet filter")
+
+
+def _may() -> bool:
+    return os.geteuid() == 0 and shutil.which("iptables") is not None
 
 
 async def _ensure(rule: tuple[str, ...]) -> bool:

@@ -10,6 +10,7 @@ import re
 import socket
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,12 @@ async def _shares_network(engine: Engine) -> bool:
     """The engine's end of its default bridge is an address of this machine's only where we share its network namespace."""
     bridge = await engine.find("networks/bridge")
     configs = ((bridge or {}).get("IPAM") or {}).get("Config") or []
-    return any(_is_ours(config["Gateway"]) for config in configs if config.get("Gateway"))
+    return any(_is_ours(config.get("Gateway") or _first(config["Subnet"])) for config in configs if "." in config["Subnet"])
+
+
+def _first(subnet: str) -> str:
+    """What an engine takes for itself when it is not told otherwise."""
+    return str(IPv4Network(subnet, strict=False)[1])
 
 
 def _is_ours(address: str) -> bool:
