@@ -69,10 +69,10 @@ def rootfs() -> bytes:
     files[Path("/opt/tiny.py")] = TINY
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, mode in (("tmp", 0o1777), ("workspace", 0o777), ("root", 0o755)):
+            _add(archive, name, mode)
         for path, source in files.items():
             archive.add(source, str(path).lstrip("/"), recursive=False)
-        for name, mode in (("tmp", 0o1777), ("workspace", 0o777), ("root", 0o700)):
-            _add(archive, name, mode)
         _add(archive, "etc/passwd", 0o644, PASSWD.encode())
     return buffer.getvalue()
 

@@ -90,7 +90,9 @@ class DockerCompute:
         await self._networks.ensure(spec.name)
         published = reached.mode is Mode.PUBLISHED
         body = bodies.container(spec, image, self._environment_id, published=published)
-        return await self._containers.create(spec.name, body)
+        container_id = await self._containers.create(spec.name, body)
+        await self._containers.require_shell(container_id, image.id)
+        return container_id
 
     async def _image(self, spec: SessionSpec, progress: Progress) -> Image:
         if spec.base is not None:

@@ -16,7 +16,7 @@ START_SECONDS = 120.0
 REMOVE_SECONDS = 120.0
 AT_ONCE = 20
 ENDED = ("created", "exited", "dead")
-NO_SHELL = "/bin/sh"
+NO_SHELL = "The image has no /bin/sh, through which a session gets its environment. Add one (busybox is enough)."
 
 
 class Containers:
@@ -26,6 +26,7 @@ class Containers:
         self._engine = engine
         self._filter = naming.label_filter(installation, environment_id)
         self._environment_id = environment_id
+        self._with_shell: set[str] = set()
 
     async def find(self, name: SessionName) -> dict[str, Any] | None:
         """By name; by label when it was renamed behind our back. Raises ComputeFailed when the name is somebody else's."""
@@ -68,6 +69,17 @@ class Containers:
         except Absent as absent:
             raise ComputeFailed(f"The session's image was removed from the engine at this moment: {absent}") from absent
         return str(made["Id"])
+
+    async def require_shell(self, container_id: str, image_id: str) -> None:
+        """Asked once for each image, before the start, since docker-init's own words would not help anybody. Raises ComputeFailed."""
+        if image_id in self._with_shell:
+            return
+        try:
+            async with self._engine.stream("HEAD", f"containers/{container_id}/archive", {"path": "/bin/sh"}):
+                self._with_shell.add(image_id)
+        except Absent as absent:
+            await self.remove(container_id)
+            raise ComputeFailed(NO_SHELL) from absent
 
     async def start(self, container_id: str, script: bytes) -> None:
         """Start it and hand it its environment. Raises ComputeFailed."""
@@ -125,10 +137,6 @@ class Containers:
 
 
 def _explained(failed: ComputeFailed) -> ComputeFailed:
-    if NO_SHELL in failed.message and "no such file" in failed.message:
-        return ComputeFailed(
-            "The image has no /bin/sh, through which a session gets its environment. Add a shell to it (busybox is enough)."
-        )
     if "docker-init" in failed.message:
         return ComputeFailed("The engine's machine has no docker-init, which reaps what a tool leaves behind. On Debian: apt install tini.")
     return failed
