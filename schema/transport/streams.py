@@ -1,8 +1,9 @@
 """Streams over HTTP: a response for each operation that goes on until the operation, the client, its token or the server ends."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 from schema.answers import refused_answer
@@ -86,7 +87,7 @@ class Stream:
         self._outbox.push(self._framing.opening)
         writing = asyncio.create_task(self._outbox.write())
         gone = asyncio.create_task(disconnected(receive))
-        works = (self._operate(request, viewer), self._watch(viewer), self._beat())
+        works = (partial(self._operate, request, viewer), partial(self._watch, viewer), self._beat)
         tasks = [gone, *(asyncio.create_task(self._guarded(work)) for work in works)]
         try:
             await asyncio.wait((gone, self._last_words), return_when=asyncio.FIRST_COMPLETED)
@@ -106,9 +107,9 @@ class Stream:
         if not self._last_words.done():
             self._last_words.set_result(last_words)
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await work
+            await work()
         except Stalled:
             self._end(None)
         except Exception as error:  # noqa: BLE001 - whatever fails, the client gets to know and an id

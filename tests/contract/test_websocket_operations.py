@@ -1,13 +1,8 @@
 """graphql-transport-ws: several operations on one socket, told apart by their ids. What holds of each: test_streams."""
 
-import asyncio
-import logging
-
 import pytest
 
-from schema.limits import Limits
 from schema.transport.gate import SocketLimits
-from services.errors import Forbidden
 from tests.contract.conftest import Running, Serve
 
 

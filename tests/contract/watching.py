@@ -95,6 +95,13 @@ class ResponseWatch(Watch):
             assert await self.response.chunk() is None  # the response is whole
         return seen
 
+    async def payloads(self) -> list[dict[str, Any]]:
+        """All of an operation that completes by itself, as they came."""
+        seen = [await self._one()]
+        while seen[-1] != COMPLETE:
+            seen.append(await self._one())
+        return [payload for _, payload in seen[:-1]]
+
     async def heartbeat(self) -> None:
         """Return when another has come."""
         before = self.heartbeats
@@ -182,14 +189,14 @@ async def over_websocket(port: int, token: str, request: dict[str, Any]) -> Asyn
 
 
 @asynccontextmanager
-async def over_sse(port: int, token: str, request: dict[str, Any]) -> AsyncIterator[Watch]:
+async def over_sse(port: int, token: str, request: dict[str, Any]) -> AsyncIterator[EventsWatch]:
     async with posted(port, request, {"Authorization": f"Bearer {token}", "Accept": EVENTS}) as response:
         assert (response.status, response.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
         yield EventsWatch(response)
 
 
 @asynccontextmanager
-async def over_multipart(port: int, token: str, request: dict[str, Any]) -> AsyncIterator[Watch]:
+async def over_multipart(port: int, token: str, request: dict[str, Any]) -> AsyncIterator[PartsWatch]:
     async with posted(port, request, {"Authorization": f"Bearer {token}", "Accept": MULTIPART}) as response:
         assert (response.status, response.headers["content-type"]) == (200, 'multipart/mixed; boundary="-"; subscriptionSpec=1.0')
         yield PartsWatch(response)
