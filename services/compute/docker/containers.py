@@ -75,7 +75,7 @@ class Containers:
         if image_id in self._with_shell:
             return
         try:
-            async with self._engine.stream("HEAD", f"containers/{container_id}/archive", {"path": "/bin/sh"}):
+            async with self._engine.stream("GET", f"containers/{container_id}/archive", {"path": "/bin/sh"}):
                 self._with_shell.add(image_id)
         except Absent as absent:
             await self.remove(container_id)
