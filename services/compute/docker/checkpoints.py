@@ -109,7 +109,7 @@ class Checkpoints:
 
     async def _named(self, repository: str, beginning: str) -> list[str]:
         wanted = f"{repository}:{beginning}"
-        found = await self._engine.call("GET", "images/json", params={"filters": {"reference": [f"{wanted}*"]}})
+        found = await self._engine.all("images/json", filters={"reference": [f"{wanted}*"]})
         return [name for image in found for name in image["RepoTags"] or [] if name.startswith(wanted)]
 
     async def _untag(self, reference: str) -> None:

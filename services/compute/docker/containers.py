@@ -15,6 +15,7 @@ END_SECONDS = 20.0
 START_SECONDS = 120.0
 REMOVE_SECONDS = 120.0
 AT_ONCE = 20
+NEEDED = {"Config", "Image", "State"}
 ENDED = ("created", "exited", "dead")
 NO_SHELL = "The image has no /bin/sh, through which a session gets its environment. Add one (busybox is enough)."
 
@@ -38,16 +39,18 @@ class Containers:
 
     async def _find_renamed(self, name: SessionName) -> dict[str, Any] | None:
         wanted = [f"{key}={value}" for key, value in naming.labels(name, self._environment_id).items()]
-        found = await self._engine.call("GET", "containers/json", params={"all": True, "filters": {"label": wanted}})
+        found = await self._engine.all("containers/json", all=True, filters={"label": wanted})
         return await self._inspect(found[0]["Id"]) if found else None
 
     async def _inspect(self, reference: str) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = await self._engine.find(f"containers/{reference}/json")
+        found = await self._engine.find(f"containers/{reference}/json")
+        if found is not None and not found.keys() >= NEEDED:
+            raise ComputeUnknown("the Docker Engine's answer is not whole (containers)")
         return found
 
     async def all(self) -> list[dict[str, Any]]:
         """Every container of this compute environment."""
-        listed = await self._engine.call("GET", "containers/json", params={"all": True, "filters": {"label": self._filter}})
+        listed = await self._engine.all("containers/json", all=True, filters={"label": self._filter})
         few = asyncio.Semaphore(AT_ONCE)
 
         async def inspect(container_id: str) -> dict[str, Any] | None:

@@ -61,12 +61,22 @@ class Engine:
         async with self._answering(path, limit):
             return await self._client()._query_json(path, method, params=with_json, data=body)
 
-    async def find(self, path: str, **params: Any) -> Any | None:
-        """What `GET path` gives; None where there is no such thing."""
+    async def find(self, path: str) -> dict[str, Any] | None:
+        """The thing that `GET path` shows; None where there is positively none. Raises as `call`."""
         try:
-            return await self.call("GET", path, params=params)
+            found = await self.call("GET", path)
         except Absent:
             return None
+        if not isinstance(found, dict) or not found.get("Id"):
+            raise ComputeUnknown(f"the Docker Engine's answer cannot be read ({path.split('/')[0]})")
+        return found
+
+    async def all(self, path: str, **params: Any) -> list[dict[str, Any]]:
+        """The things that `GET path` lists. Raises as `call`."""
+        found = await self.call("GET", path, params=params)
+        if not isinstance(found, list):
+            raise ComputeUnknown(f"the Docker Engine's answer cannot be read ({path.split('/')[0]})")
+        return found
 
     @asynccontextmanager
     async def stream(

@@ -72,7 +72,7 @@ class Networks:
             return  # it has left by itself
 
     async def _make(self, name: SessionName) -> str:
-        used = _subnets(await self._engine.call("GET", "networks"))
+        used = _subnets(await self._engine.all("networks"))
         used += await asyncio.to_thread(_routes)
         for _, subnet in zip(range(TRIES), self._free(name, used), strict=False):
             try:

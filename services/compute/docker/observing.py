@@ -12,19 +12,20 @@ KILLED = 137
 NEVER = "0001-01-01"
 RUNNING = ("running", "paused", "restarting")
 """A commit pauses the container; people may, too. Its processes are there."""
+ENDED = ("exited", "dead")
 MICROSECONDS = re.compile(r"(\.\d{1,6})\d*")
 
 
 def observation(container: Mapping[str, Any]) -> Observation:
-    """From `docker inspect`. Raises ComputeUnknown while it is being removed."""
+    """From `docker inspect`. Raises ComputeUnknown in between, as while it is being removed."""
     state = container["State"]
     status = state["Status"]
     if status in RUNNING:
         return Observation(Presence.RUNNING, message="The session is paused." if status == "paused" else None)
     if status == "created":
         return Observation(Presence.CREATED, message=state.get("Error") or None)
-    if status == "removing":
-        raise ComputeUnknown("the session's container is being removed")
+    if status not in ENDED:
+        raise ComputeUnknown(f"the session's container is in the state {status!r}")
     return Observation(
         Presence.EXITED, state["ExitCode"], out_of_memory(state), time(state["FinishedAt"]), message=state.get("Error") or None
     )

@@ -58,8 +58,7 @@ async def _own_container(engine: Engine) -> dict[str, Any] | None:
     """Our own container on this engine; being in some container of another engine does not count."""
     for candidate in await asyncio.to_thread(_candidates):
         if (container := await engine.find(f"containers/{candidate}/json")) is not None:
-            inspected: dict[str, Any] = container
-            return inspected
+            return container
     return None
 
 
