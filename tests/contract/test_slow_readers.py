@@ -13,6 +13,7 @@ from schema.execution import Executor
 from schema.transport.gate import Gate, SocketLimits
 from schema.transport.outbox import Outbox, Stalled
 from schema.transport.websocket import GraphQLWebSocket
+from studiograph.logs import NoCutOffs
 from tests.contract.conftest import Running, Serve
 from tests.contract.posting import send
 from tests.contract.watching import COMPLETE, EVENTS, MULTIPART, STREAMING
@@ -87,6 +88,15 @@ async def test_readers_that_keep_up_get_everything_while_others_stall_and_are_cu
         async with STREAMING[transport](api.port, TOKEN, {"query": "subscription{count(to:50)}"}) as good:
             assert [seen[1]["data"]["count"] for seen in (await good.rest())[:-1]] == list(range(50))
     await until_only(api, 0)
+    for writer in writers:
+        writer.transport.abort()
+
+
+async def test_the_log_does_not_call_it_an_error_of_ours(serve: Serve, transport: str, caplog: pytest.LogCaptureFixture) -> None:
+    api = await serve(socket_limits=LIMITS)
+    writers = await stalled(api, transport, 1)
+    await until_only(api, 0)
+    assert not [record.getMessage() for record in caplog.records if NoCutOffs().filter(record)]
     for writer in writers:
         writer.transport.abort()
 
