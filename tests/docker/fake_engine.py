@@ -14,18 +14,15 @@ from typing import Any
 from aiohttp import web
 
 VERSION = {"ApiVersion": "1.41", "Os": "linux", "Arch": "amd64"}
-ENDED = {
-    "Id": "c" * 64,
-    "Image": "sha256:" + "1" * 64,
-    "State": {
-        "Status": "exited",
-        "Running": False,
-        "Paused": False,
-        "ExitCode": 0,
-        "OOMKilled": False,
-        "FinishedAt": "2026-01-01T00:00:00Z",
-    },
+STATE: dict[str, Any] = {
+    "Status": "exited",
+    "Running": False,
+    "Paused": False,
+    "ExitCode": 0,
+    "OOMKilled": False,
+    "FinishedAt": "2026-01-01T00:00:00Z",
 }
+ENDED: dict[str, Any] = {"Id": "c" * 64, "Image": "sha256:" + "1" * 64, "State": STATE}
 
 
 @dataclass

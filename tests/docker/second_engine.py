@@ -97,6 +97,10 @@ async def _discard(engine: SecondEngine) -> None:
             for found in _docker(engine, "ps", "-aq").split():
                 _docker(engine, "rm", "-f", found)
         await engine.end(signal.SIGTERM)
+    _clear(engine)
+
+
+def _clear(engine: SecondEngine) -> None:
     for mount in sorted(_mounts(engine.directory), reverse=True):
         subprocess.run(["umount", "-l", mount], check=False)
     _ip("link", "delete", engine.bridge)

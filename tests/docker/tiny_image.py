@@ -3,6 +3,7 @@
 Run it as `python -m tests.docker.tiny_image` to make the image by hand. It is made once for each content (5 s, 60 MB).
 """
 
+import asyncio
 import hashlib
 import io
 import re
@@ -27,6 +28,14 @@ def docker(*words: str, data: bytes | None = None, host: str | None = None) -> s
     """Run the client; its output."""
     address = ["-H", host] if host else []
     return subprocess.run(["docker", *address, *words], input=data, capture_output=True, check=True).stdout.decode().strip()
+
+
+async def run(*words: str) -> str:
+    """`docker`, without holding up the loop; its output, and its error output when it fails."""
+    process = await asyncio.create_subprocess_exec("docker", *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+    output, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
+    return output.decode().strip()
 
 
 @cache
