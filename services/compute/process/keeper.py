@@ -1,9 +1,9 @@
 """The keeper of one session: a small detached program that starts the tool, outlives our server, and leaves nothing of it behind.
 
 Run as `python -I -S keeper.py`, with its orders as JSON on stdin (they hold the tool's environment, so they are nowhere else):
-{"directory", "argv", "environment", "cwd", "control"}. It answers one line on stdout once the tool is started, `{"ok": true}`, or
-`{"error": "..."}`, and goes into the background. It writes `state.json` (temp file, fsync, rename), `log.<offset>`, and listens on the
-unix socket `control` for one JSON line a connection:
+{"directory", "argv", "environment", "cwd", "control", "lock"}; the last is a descriptor to hold until the tool is started. Then it answers
+one line on stdout, `{"ok": true}` or `{"error": "..."}`, and goes into the background. It writes `state.json` (temp file, fsync, rename),
+`log.<offset>`, and listens on the unix socket `control` for one JSON line a connection:
 
   {"do": "stop", "grace": seconds}   SIGTERM to the tool, after `grace` SIGKILL to all; answers when everything has ended
   {"do": "freeze", "limit": seconds} stops all processes; answers; they go on when the connection closes (he who
@@ -366,7 +366,10 @@ class Keeper:
 
 def say(data: dict[str, object]) -> None:
     """The one line of answer; then stdin, stdout and stderr are let go."""
-    os.write(1, json.dumps(data).encode() + b"\n")
+    try:
+        os.write(1, json.dumps(data).encode() + b"\n")
+    except BrokenPipeError:
+        pass  # whoever started us was killed meanwhile: the session goes on, the next one finds it
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(nothing, number)
@@ -374,6 +377,7 @@ def say(data: dict[str, object]) -> None:
 
 def main() -> None:
     orders = json.load(sys.stdin)
+    os.set_inheritable(orders["lock"], False)
     os.umask(0o077)
     os.chdir("/")
     if os.fork():
@@ -386,6 +390,7 @@ def main() -> None:
         say({"error": str(error)})
         return
     say({"ok": True})
+    os.close(orders["lock"])
     keeper.run()
 
 
