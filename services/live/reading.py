@@ -51,13 +51,16 @@ async def state_of(log: EventLog, stream_id: str, timing: Timing) -> StreamState
     return await persistently(read, timing)
 
 
-async def persistently(read: Callable[[], Awaitable[T]], timing: Timing) -> T:
-    """The answer of `read`, tried until there is one: while the database is away, subscribers wait, and lose nothing."""
+async def persistently(read: Callable[[], Awaitable[T]], timing: Timing, trouble: type[Exception] = Exception) -> T:
+    """The answer of `read`, tried until there is one: while the database is away, subscribers wait, and lose nothing.
+
+    Only for errors of the kind `trouble`; any other is raised. The log's own readers have nobody to raise to.
+    """
     pause = timing.retry_seconds
     while True:
         try:
             return await read()
-        except Exception as error:  # noqa: BLE001 - drivers raise errors of many kinds when a server goes away
-            logger.warning("reading the event log failed, trying again in %.1f s: %s: %s", pause, type(error).__name__, error)
+        except trouble as error:
+            logger.warning("reading for subscribers failed, trying again in %.1f s: %s: %s", pause, type(error).__name__, error)
         await asyncio.sleep(pause)
         pause = min(pause * 2, timing.retry_limit_seconds)
