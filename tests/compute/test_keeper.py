@@ -143,7 +143,15 @@ async def test_a_record_that_cannot_be_read_is_unknown(world: World, place: Sess
     place.state.write_text("{")
     with pytest.raises(ComputeUnknown):
         await world.compute.observe(world.name())
+    with pytest.raises(ComputeUnknown):
+        await world.compute.sessions()
     place.state.write_text(good)
+    card = place.path / "session.json"
+    good = card.read_text()
+    card.write_text("")
+    with pytest.raises(ComputeUnknown):
+        await world.compute.observe(world.name())
+    card.write_text(good)
 
 
 async def test_secrets_are_in_no_file_and_in_no_command_line(world: World, root: Path, sockets: Path) -> None:
