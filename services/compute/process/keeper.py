@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 SEGMENT_BYTES = 5 << 20  # two of these are kept: at least 5 MiB of output, at most 10
 DEFAULT_GRACE = 10.0  # seconds, when the machine shuts down and SIGTERM comes to us
-SAMPLE_SECONDS = 10.0  # how often the count of out-of-memory kills is noted
+SAMPLE_SECONDS = 10.0  # how often the count of out-of-memory kills is noted, and whether the directory is there
 OOM_SCORE = b"500"  # the kernel takes a session before it takes our server
 LIBC = ctypes.CDLL(None)
 
@@ -162,10 +162,8 @@ class Keeper:
 
     def listen(self) -> None:
         path = self.orders["control"]
-        try:
+        if os.path.exists(path):
             os.unlink(path)
-        except FileNotFoundError:
-            pass
         self.control = socket.socket(socket.AF_UNIX)
         self.control.bind(path)
         os.chmod(path, 0o600)
@@ -246,6 +244,8 @@ class Keeper:
             send(self.tool, signal.SIGKILL)
         if self.status is None:
             self.kills_seen = out_of_memory_kills()
+            if self.kill_at is None and not os.path.exists(self.state_path):
+                self.stop(DEFAULT_GRACE)  # somebody deleted the data directory: nobody could ever end this session
 
     def reap(self) -> bool:
         """Collect what has ended; gives False when there is no child any more."""
@@ -340,12 +340,8 @@ class Keeper:
 
     def end(self, status: int) -> None:
         """The tool has ended: end the rest, note how it was, tell those who wait."""
-        out_of_memory = (
-            os.WIFSIGNALED(status)
-            and os.WTERMSIG(status) == signal.SIGKILL
-            and not self.killing
-            and out_of_memory_kills() > self.kills_seen
-        )
+        killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL and not self.killing
+        out_of_memory = killed and out_of_memory_kills() > self.kills_seen
         ended_at = time.time()
         while self.reap():
             for pid, _ in descendants():
@@ -355,13 +351,14 @@ class Keeper:
         self.read_output()
         code = os.waitstatus_to_exitcode(status)
         exited = {"code": code if code >= 0 else 128 - code, "out_of_memory": out_of_memory, "at": ended_at, "message": None}
-        write_atomically(self.state_path, {**self.state, "exited": exited})
+        try:
+            write_atomically(self.state_path, {**self.state, "exited": exited})
+        except OSError:
+            pass  # the directory is gone or the disk is full: without a record it counts as ended, its code unknown
         for connection in self.stoppers:
             self.answer(connection, {"ended": True})
-        try:
+        if os.path.exists(self.orders["control"]):
             os.unlink(self.orders["control"])
-        except FileNotFoundError:
-            pass
 
 
 def say(data: dict[str, object]) -> None:
