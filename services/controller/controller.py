@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from services.controller import running, starting, stopping
@@ -50,7 +51,7 @@ class Controller:
         self._wakes = wakes
         self._owner = new_id()
         self._look = asyncio.Event()
-        self._at_work: dict[str, tuple[asyncio.Task[None], Lease]] = {}
+        self._at_work: dict[str, tuple[asyncio.Task[datetime | None], Lease]] = {}
         self._releases: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -94,8 +95,7 @@ class Controller:
             try:
                 self._look.clear()
                 for lease in await self._claim():
-                    task = asyncio.create_task(self._work(lease), name=f"studio {lease.studio.public_id}")
-                    self._at_work[lease.studio.id] = (task, lease)
+                    self._begin(lease)
                 await self._wait()
             except Exception:
                 log.exception("The controller could not look for work; it tries again")
@@ -124,21 +124,29 @@ class Controller:
             async with asyncio.timeout(seconds):
                 await self._look.wait()
 
-    async def _work(self, lease: Lease) -> None:
-        """One step under the lease; whatever happens, the Studio is looked at again."""
-        next_look: datetime | None = lease.at
+    def _begin(self, lease: Lease) -> None:
+        task = asyncio.create_task(self._work(lease), name=f"studio {lease.studio.public_id}")
+        self._at_work[lease.studio.id] = (task, lease)
+        task.add_done_callback(partial(self._ended, lease))
+
+    def _ended(self, lease: Lease, task: asyncio.Task[datetime | None]) -> None:
+        """Whatever happened, even if it was cancelled before it began: the lease is given back. Cancelled = look at once."""
+        del self._at_work[lease.studio.id]
+        next_look = lease.at if task.cancelled() else task.result()
+        release = asyncio.create_task(self._release(lease, next_look))
+        self._releases.add(release)
+        release.add_done_callback(self._releases.discard)
+
+    async def _work(self, lease: Lease) -> datetime | None:
+        """One step under the lease. Returns when to look again."""
         try:
-            next_look = await self._step(lease)
-        except (Overtaken, asyncio.CancelledError):
-            pass  # it moved on, or asks for a look: at once
+            return await self._step(lease)
+        except Overtaken:
+            return lease.at
         except Exception:
             log.exception("A step on Studio %s failed", lease.studio.id)
             await asyncio.sleep(AFTER_A_BUG_SECONDS)
-        finally:
-            self._at_work.pop(lease.studio.id, None)
-            release = asyncio.create_task(self._release(lease, next_look))  # of its own: our cancellation must not take it along
-            self._releases.add(release)
-            release.add_done_callback(self._releases.discard)
+            return lease.at
 
     async def _step(self, lease: Lease) -> datetime | None:
         step = STEPS.get(lease.studio.status)
@@ -146,13 +154,13 @@ class Controller:
             session = await sessions.find(reader, lease.studio.id, lease.studio.session_number)
         if step is None or session is None:
             return None
-        renewing = asyncio.create_task(self._renew(lease, asyncio.current_task()))
+        renewing = asyncio.create_task(self._renew(lease, self._at_work[lease.studio.id][0]))
         try:
             return await step(Work(self._tools, lease, session))
         finally:
             renewing.cancel()
 
-    async def _renew(self, lease: Lease, worker: asyncio.Task[None] | None) -> None:
+    async def _renew(self, lease: Lease, worker: asyncio.Task[datetime | None]) -> None:
         """Hold the lease while the step goes on; end the step if somebody else took over."""
         every = self._tools.policy.lease.total_seconds() / 3
         mine = True
@@ -163,8 +171,7 @@ class Controller:
                     mine = await leases.renew(transaction, lease, self._tools.policy.lease)
             except DatabaseUnavailable as trouble:
                 log.warning("A lease could not be renewed yet: %s", trouble)
-        if worker is not None:
-            worker.cancel()
+        worker.cancel()
 
     async def _release(self, lease: Lease, next_look: datetime | None) -> None:
         try:

@@ -12,8 +12,9 @@ from services.compute.registry import Computes
 from services.controller import controller
 from services.controller.controller import Controller
 from services.policy import Policy
+from services.statuses import StudioStatus
 from services.store import core, leases
-from services.store.database import DatabaseUnavailable
+from services.store.database import DatabaseUnavailable, Wake
 from services.studios.inputs import StopStudio
 from tests import factories
 from tests.controller.conftest import House
@@ -120,3 +121,22 @@ async def test_a_controller_closes_in_time_though_its_database_is_gone(house: Ho
     monkeypatch.setattr(leases, "release_owned", refuse)
     async with asyncio.timeout(5):
         await house.crash()
+
+
+async def test_a_wake_that_comes_before_work_has_begun_loses_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait = Controller._wait
+    hasty: list[str] = []
+
+    async def woken_at_once(self: Controller) -> None:
+        for studio, (_, lease) in self._at_work.items():
+            if lease.studio.status is StudioStatus.RUNNING and not hasty:
+                hasty.append(studio)
+                self._woken(Wake("studio", studio))
+        await wait(self)
+
+    monkeypatch.setattr(Controller, "_wait", woken_at_once)
+    studio = await house.add()
+    await house.status(studio, "RUNNING")
+    house.compute.end(await house.name(studio), 0)
+    await house.status(studio, "STOPPED")
+    assert hasty == [studio]
