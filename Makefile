@@ -16,10 +16,10 @@ run: $(VENV)/.run ## Set up, migrate, make a demo workspace, print address and t
 	@$(BIN)/python -m studiograph serve --demo
 
 test: $(VENV)/.dev ## All tests that this machine can run; STUDIOGRAPH_REQUIRE=postgres,browser,node turns skips into failures
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile $(ARGS)
 
 quick: $(VENV)/.dev ## The tests that take seconds
-	$(BIN)/python -m pytest -m "not slow and not browser and not node and not postgres" -x -q $(ARGS)
+	$(BIN)/python -m pytest -m "not slow and not browser and not node and not postgres" --numprocesses=auto -x -q $(ARGS)
 
 lint: $(VENV)/.dev ## Format, rules, types, direction of imports
 	$(BIN)/ruff format --check .

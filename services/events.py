@@ -25,6 +25,7 @@ class Kind(StrEnum):
     CONNECTED_USERS = "connected.users"  # user_id, user_name, change: joined | left
     CONNECTION_ERROR = "connection.error"  # code, reason, retryable, session_number; user_id = whom it hit, null = everybody
     DISRUPTION_WARNING = "disruption.warning"  # code, reason, at (planned time, RFC 3339), session_number
+    STAR = "star"  # (nothing more); user_id = whose star came or went, whom alone it concerns
     OPERATION = "operation"  # operation_id
     MEMBER_CHANGED = "member.changed"  # user_id, role (null = removed)
     TOKEN_REVOKED = "token.revoked"  # noqa: S105 - token_id; on the installation stream

@@ -42,4 +42,3 @@ async def build_proxy(core: Core, settings: Settings, stack: AsyncExitStack) -> 
     rest = SecurityHeaders(Starlette(routes=health.routes(settings.database)), https=core.addresses.secure)
     plane = await build_data_plane(core, tokens, ConnectCodes(core.database, core.addresses), rest, stack)
     return Served(plane, plane.end_streams, [f"Studiograph's proxy serves the sessions at {core.addresses.session_origin('<id>')}"])
-

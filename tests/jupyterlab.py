@@ -20,4 +20,8 @@ def jupyterlab_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if kept:
         Path(kept).mkdir(parents=True, exist_ok=True)
         return Path(kept).absolute()
-    return tmp_path_factory.mktemp("tools")
+    base = tmp_path_factory.getbasetemp()
+    run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # all workers of a run share it: an installation is locked
+    tools = run / "tools"
+    tools.mkdir(exist_ok=True)
+    return tools

@@ -56,6 +56,7 @@ class Server:
     async def start(self) -> None:
         """Start it and wait until it serves; on the same port as before, if it ran before."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("STUDIOGRAPH_")}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # each test starts a server: compile our modules once
         environment |= {"STUDIOGRAPH_DATA_DIR": str(self.directory / "data"), "PYTHONUNBUFFERED": "1"}
         environment |= {f"STUDIOGRAPH_{name.upper()}": value for name, value in self.settings.items()}
         environment |= {"STUDIOGRAPH_DATABASE_URL": self.database_url, "STUDIOGRAPH_PORT": str(self.port)}

@@ -51,7 +51,7 @@ async def without_snapshot(context: Context, source: Source) -> AsyncGenerator[A
 
 
 async def _snapshot(stream: Watched, source: Source) -> StudioStatusSnapshotRow:
-    cursor, at, rows = await snapshots.studios(stream.context, source)
+    cursor, at, rows = await stream.read(lambda: snapshots.studios(stream.context, source))
     stream.subscription.skip_to(cursor)
     await stream.check()
     return StudioStatusSnapshotRow(cursor, at, rows)
@@ -61,7 +61,7 @@ async def _shown(stream: Watched, source: Source, item: Item) -> Sequence[Any]:
     """What the item looks like as a frame; nothing if the source does not want it."""
     if not isinstance(item, LoggedEvent):
         return [item]
-    wanted = item.kind in source.kinds and await _wanted(stream.context, source, item)
+    wanted = item.kind in source.kinds and await stream.read(lambda: _wanted(stream.context, source, item))
     return [event_row(item)] if wanted else []
 
 

@@ -1,8 +1,9 @@
 """What a stream is made of, and the right that it depends on."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from resolvers.context import Context
 from resolvers.studios import studios_by_ids
@@ -11,11 +12,14 @@ from services.errors import BadArgument, NotFound
 from services.events import BadCursor, Cursor, Kind
 from services.live.guards import Guard
 from services.live.items import EventMatch, Item
+from services.live.reading import persistently
 from services.live.subscription import Subscription
 from services.rows.selection import EVERYTHING, StudioFilter
+from services.store.failures import DatabaseUnavailable
 from services.store.reads import operations
 
 READ = Permission.WORKSPACE_READ
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,10 @@ class Watched:
         async for item in self.subscription:
             await self.check()
             yield item
+
+    async def read(self, read: Callable[[], Awaitable[T]]) -> T:
+        """The answer of `read`, waited for while the database is away."""
+        return await persistently(read, self.context.services.broker.timing, DatabaseUnavailable)
 
     async def check(self) -> None:
         """Raise Forbidden if the right is gone."""

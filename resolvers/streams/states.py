@@ -24,6 +24,7 @@ LIST_KINDS = frozenset(
         Kind.CHECKPOINT,
         Kind.CONNECTED_USERS,
         Kind.OPERATION,
+        Kind.STAR,
     }
 )
 """All that can change how a Studio looks in a list."""
@@ -68,7 +69,7 @@ async def operation_progress(context: Context, source: Source, operation_id: str
     """The operation's record, again whenever it changed, until it has ended (B84)."""
     shown = None
     async with watched(context, source) as stream:
-        operation = await _operation(context, operation_id)
+        operation = await stream.read(lambda: _operation(context, operation_id))
         while operation:
             if operation.version != shown:
                 yield operation
@@ -76,11 +77,11 @@ async def operation_progress(context: Context, source: Source, operation_id: str
             if operation.state is not OperationState.RUNNING:
                 return
             await _until_told(stream)
-            operation = await _operation(context, operation_id)
+            operation = await stream.read(lambda: _operation(context, operation_id))
 
 
 async def _list(stream: Watched, source: Source) -> StudioListSnapshotRow:
-    cursor, at, rows = await snapshots.studios(stream.context, source)
+    cursor, at, rows = await stream.read(lambda: snapshots.studios(stream.context, source))
     stream.subscription.skip_to(cursor)
     await stream.check()
     return StudioListSnapshotRow(cursor, at, rows)
@@ -90,8 +91,10 @@ async def _changes(stream: Watched, source: Source, item: LoggedEvent, present: 
     """The frames for all that happened since: each Studio once, compared with the filter in one statement."""
     events = _together(stream, item)
     cursor = events[-1].cursor
-    ids = list(dict.fromkeys(event.studio_id for event in events if event.studio_id))
-    found = await matching_studios(stream.context, source.scope.workspace_id, ids, source.wanted)
+    ids = list(dict.fromkeys(event.studio_id for event in events if event.studio_id and _concerns(stream, event)))
+    if not ids:
+        return []
+    found = await stream.read(lambda: matching_studios(stream.context, source.scope.workspace_id, ids, source.wanted))
     await stream.check()
     frames: list[Any] = []
     for studio_id in ids:
@@ -105,8 +108,13 @@ async def _changes(stream: Watched, source: Source, item: LoggedEvent, present: 
     return frames
 
 
+def _concerns(stream: Watched, event: LoggedEvent) -> bool:
+    """Others' stars are their own affair."""
+    return event.kind is not Kind.STAR or event.user_id == stream.context.viewer.user_id
+
+
 async def _users(stream: Watched, source: Source) -> ConnectedUsersSnapshotRow:
-    cursor, at, rows = await snapshots.connected_users(stream.context, source)
+    cursor, at, rows = await stream.read(lambda: snapshots.connected_users(stream.context, source))
     await stream.check()
     assert source.scope.studio_id is not None
     return ConnectedUsersSnapshotRow(cursor, at, source.scope.studio_id, rows)

@@ -2,18 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from services.compute.protocol import ComputeFailed, ComputeUnknown, SessionName
-from services.controller.work import Tools
+from services.controller.work import Tools, words
 from services.store import leftovers
-from services.store.database import clock
+from services.store.database import DatabaseUnavailable, clock
 from services.store.leftovers import Garbage, Leftover
 
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 1.0
 AT_ONCE = 20
+REMOVAL_SECONDS = 120.0
 
 
 class Cleaner:
@@ -51,21 +52,41 @@ class Cleaner:
 
     async def _remove_session(self, item: Leftover) -> None:
         name = SessionName(self._tools.installation, item.studio_id, item.public_id, item.session_number)
-        compute = await self._tools.computes.get(item.compute_environment_id)
-        await self._settle(item, compute.remove(name))
+
+        async def remove() -> None:
+            await (await self._tools.computes.get(item.compute_environment_id)).remove(name)
+
+        await self._settle(item, remove)
 
     async def _remove_save(self, item: Garbage) -> None:
-        compute = await self._tools.computes.get(item.compute_environment_id)
-        await self._settle(item, compute.remove_checkpoint(item.reference))
+        async def remove() -> None:
+            await (await self._tools.computes.get(item.compute_environment_id)).remove_checkpoint(item.reference)
 
-    async def _settle(self, item: Leftover | Garbage, removal: Awaitable[None]) -> None:
-        try:
-            await removal
-        except (ComputeUnknown, ComputeFailed) as error:
-            async with self._tools.database.write() as transaction:
-                await leftovers.retry_later(transaction, item, str(error))
-            return
+        await self._settle(item, remove)
+
+    async def _settle(self, item: Leftover | Garbage, remove: Callable[[], Awaitable[None]]) -> None:
+        why = await _obstacle(remove)
         async with self._tools.database.write() as transaction:
+            if why is not None:
+                await leftovers.retry_later(transaction, item, why)
+                return
             await leftovers.gone(transaction, item)
             if isinstance(item, Leftover):
                 transaction.wake("studio", item.studio_id)
+
+
+async def _obstacle(remove: Callable[[], Awaitable[None]]) -> str | None:
+    """None once it is removed, else why not: one thing that cannot be removed must not hold up the others."""
+    try:
+        async with asyncio.timeout(REMOVAL_SECONDS):
+            await remove()
+    except (ComputeUnknown, ComputeFailed) as error:
+        return words(error)
+    except TimeoutError:
+        return "The removal took too long."
+    except DatabaseUnavailable:
+        raise
+    except Exception as error:
+        log.exception("A removal failed")
+        return words(error)
+    return None

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from services.controller import running, starting, stopping
@@ -12,15 +14,21 @@ from services.controller.work import Overtaken, Tools, Work
 from services.ids import new_id
 from services.statuses import StudioStatus
 from services.store import leases, sessions
-from services.store.database import Wake
-from services.store.leases import Lease
+from services.store.database import DatabaseUnavailable, Wake, clock
+from services.store.leases import Busy, Lease
 
 log = logging.getLogger(__name__)
 
-PARALLEL = 64
+PARALLEL = 256
+PER_ENVIRONMENT = PARALLEL * 3 // 4
+"""One compute environment whose calls hang must leave room for the others."""
+AT_ONCE = PARALLEL // 8
+"""Claimed in one go; the rest right afterwards."""
 POLL_SECONDS = 5.0
 """A slow look in any case: a lost wake-up must not matter."""
 AFTER_A_BUG_SECONDS = 5.0
+GOODBYE_SECONDS = 3.0
+"""For giving leases back at the end; those that are not given back end by themselves."""
 
 STEPS: dict[StudioStatus, Callable[[Work], Awaitable[datetime | None]]] = {
     StudioStatus.STARTING: starting.advance,
@@ -43,7 +51,7 @@ class Controller:
         self._wakes = wakes
         self._owner = new_id()
         self._look = asyncio.Event()
-        self._at_work: dict[str, tuple[asyncio.Task[None], StudioStatus]] = {}
+        self._at_work: dict[str, tuple[asyncio.Task[datetime | None], Lease]] = {}
         self._releases: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -64,17 +72,21 @@ class Controller:
             if task is not None:
                 task.cancel()
         await asyncio.gather(*[t for t in [self._loop, *tasks] if t is not None], return_exceptions=True)
-        await asyncio.gather(*self._releases)
-        async with self._tools.database.write() as transaction:
-            await leases.release_owned(transaction, self._owner)
-            transaction.wake("studio", "")
+        try:
+            async with asyncio.timeout(GOODBYE_SECONDS):
+                await asyncio.gather(*self._releases)
+                async with self._tools.database.write() as transaction:
+                    await leases.release_owned(transaction, self._owner)
+                    transaction.wake("studio", "")
+        except (TimeoutError, DatabaseUnavailable):
+            log.warning("The leases could not be given back; they end by themselves")
 
     def _woken(self, wake: Wake) -> None:
         """A command or an observation asks for a look. Work on a running session (a save) gives way to it."""
         if wake.topic not in ("studio", "lost"):
             return
-        task, status = self._at_work.get(wake.key, (None, None))
-        if task is not None and status is StudioStatus.RUNNING:
+        task, lease = self._at_work.get(wake.key, (None, None))
+        if task is not None and lease is not None and lease.studio.status is StudioStatus.RUNNING:
             task.cancel()
         self._look.set()
 
@@ -83,8 +95,7 @@ class Controller:
             try:
                 self._look.clear()
                 for lease in await self._claim():
-                    task = asyncio.create_task(self._work(lease), name=f"studio {lease.studio.public_id}")
-                    self._at_work[lease.studio.id] = (task, lease.studio.status)
+                    self._begin(lease)
                 await self._wait()
             except Exception:
                 log.exception("The controller could not look for work; it tries again")
@@ -95,34 +106,47 @@ class Controller:
         if free <= 0:
             return []
         async with self._tools.database.write() as transaction:
-            return await leases.claim(transaction, self._owner, self._tools.policy.lease, free)
+            return await leases.claim(transaction, self._owner, self._tools.policy.lease, min(free, AT_ONCE), self._busy())
+
+    def _busy(self) -> Busy:
+        """What we are at ourselves is never claimed a second time, even if its lease has run out: after an outage we renew it."""
+        counts = Counter(lease.studio.compute_environment_id or "" for _, lease in self._at_work.values())
+        return Busy(tuple(self._at_work), tuple(e for e, count in counts.items() if count >= PER_ENVIRONMENT))
 
     async def _wait(self) -> None:
         """Until somebody asks for a look, or the next Studio is due."""
         async with self._tools.database.read() as reader:
-            due = await leases.next_due(reader)
+            due, now = await leases.next_due(reader, self._busy()), await clock(reader.connection)
         seconds = POLL_SECONDS
         if due is not None and len(self._at_work) < PARALLEL:
-            seconds = min(max((due - datetime.now(due.tzinfo)).total_seconds(), 0.02), POLL_SECONDS)
+            seconds = min(max((due - now).total_seconds(), 0.02), POLL_SECONDS)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._look.wait()
 
-    async def _work(self, lease: Lease) -> None:
-        """One step under the lease; whatever happens, the Studio is looked at again."""
-        next_look: datetime | None = lease.at
+    def _begin(self, lease: Lease) -> None:
+        task = asyncio.create_task(self._work(lease), name=f"studio {lease.studio.public_id}")
+        self._at_work[lease.studio.id] = (task, lease)
+        task.add_done_callback(partial(self._ended, lease))
+
+    def _ended(self, lease: Lease, task: asyncio.Task[datetime | None]) -> None:
+        """Whatever happened, even if it was cancelled before it began: the lease is given back. Cancelled = look at once."""
+        del self._at_work[lease.studio.id]
+        next_look = lease.at if task.cancelled() else task.result()
+        release = asyncio.create_task(self._release(lease, next_look))
+        self._releases.add(release)
+        release.add_done_callback(self._releases.discard)
+
+    async def _work(self, lease: Lease) -> datetime | None:
+        """One step under the lease. Returns when to look again."""
         try:
-            next_look = await self._step(lease)
-        except (Overtaken, asyncio.CancelledError):
-            pass  # it moved on, or asks for a look: at once
+            return await self._step(lease)
+        except Overtaken:
+            return lease.at
         except Exception:
             log.exception("A step on Studio %s failed", lease.studio.id)
             await asyncio.sleep(AFTER_A_BUG_SECONDS)
-        finally:
-            self._at_work.pop(lease.studio.id, None)
-            release = asyncio.create_task(self._release(lease, next_look))  # of its own: our cancellation must not take it along
-            self._releases.add(release)
-            release.add_done_callback(self._releases.discard)
+            return lease.at
 
     async def _step(self, lease: Lease) -> datetime | None:
         step = STEPS.get(lease.studio.status)
@@ -130,22 +154,24 @@ class Controller:
             session = await sessions.find(reader, lease.studio.id, lease.studio.session_number)
         if step is None or session is None:
             return None
-        renewing = asyncio.create_task(self._renew(lease, asyncio.current_task()))
+        renewing = asyncio.create_task(self._renew(lease, self._at_work[lease.studio.id][0]))
         try:
             return await step(Work(self._tools, lease, session))
         finally:
             renewing.cancel()
 
-    async def _renew(self, lease: Lease, worker: asyncio.Task[None] | None) -> None:
+    async def _renew(self, lease: Lease, worker: asyncio.Task[datetime | None]) -> None:
         """Hold the lease while the step goes on; end the step if somebody else took over."""
         every = self._tools.policy.lease.total_seconds() / 3
-        while True:
+        mine = True
+        while mine:
             await asyncio.sleep(every)
-            async with self._tools.database.write() as transaction:
-                mine = await leases.renew(transaction, lease, self._tools.policy.lease)
-            if not mine and worker is not None:
-                worker.cancel()
-                return
+            try:
+                async with self._tools.database.write() as transaction:
+                    mine = await leases.renew(transaction, lease, self._tools.policy.lease)
+            except DatabaseUnavailable as trouble:
+                log.warning("A lease could not be renewed yet: %s", trouble)
+        worker.cancel()
 
     async def _release(self, lease: Lease, next_look: datetime | None) -> None:
         try:

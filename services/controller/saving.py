@@ -17,11 +17,12 @@ from services.studios import configuration
 async def save(work: Work, session: SessionState, *, interim: bool) -> Saved:
     """Have the compute environment save this session. Raises ComputeFailed, ComputeUnknown."""
     compute = await work.tools.computes.get(session.compute_environment_id)
-    secrets = await _secrets(work, session)
-    return await compute.save(work.name_of(session.number), session.checkpoint_id, interim=interim, secrets=secrets)
+    hidden = await secrets(work, session)
+    return await compute.save(work.name_of(session.number), session.checkpoint_id, interim=interim, secrets=hidden)
 
 
-async def _secrets(work: Work, session: SessionState) -> tuple[str, ...]:
+async def secrets(work: Work, session: SessionState) -> tuple[str, ...]:
+    """What a session was given and nobody may see: the Studio's and the compute environment's."""
     async with work.tools.database.read() as reader:
         environment = await environments.find(reader, session.compute_environment_id)
     shared = environment.environment if environment else []

@@ -1,9 +1,11 @@
 """From STARTING to RUNNING, or to ERRORED with a reason (B3, B7, B8, B10)."""
 
 import asyncio
+import logging
 from datetime import datetime, timedelta
 from itertools import chain, repeat
 
+from services import masking
 from services.actor import Actor
 from services.compute.protocol import (
     CheckpointMissing,
@@ -12,21 +14,27 @@ from services.compute.protocol import (
     ComputeUnknown,
     ImageSpec,
     Presence,
+    Saved,
     SessionSpec,
     Upstream,
 )
 from services.controller import saving
-from services.controller.work import Work, words
+from services.controller.work import Overtaken, Work, words
 from services.lifecycle import Trigger
 from services.statuses import StudioStatus
 from services.store import checkpoints, environments, leftovers, sessions
+from services.store.database import DatabaseUnavailable
 from services.store.environments import EnvironmentState, TemplateState, WorkspaceSettings
+from services.store.leftovers import Leftover
 from services.studios import configuration
 from services.studios.progress import Step
 from services.studios.transitions import end_operation, move, say
 
+log = logging.getLogger(__name__)
+
 RETRY = timedelta(seconds=2)
-LAST_WORDS = 2000
+LAST_WORDS = 800
+"""Characters of output in a status message."""
 
 
 class SaveFailedFirst(Exception):
@@ -36,19 +44,38 @@ class SaveFailedFirst(Exception):
 async def advance(work: Work) -> datetime | None:
     """Do what is missing; every part may have been done before a crash. Returns when to look again."""
     try:
-        async with asyncio.timeout(_left(work)):
+        return await _advance(work)
+    except (Overtaken, DatabaseUnavailable):
+        raise
+    except Exception:
+        if not _late(work):
+            raise  # told in the log, and tried again
+        log.exception("Studio %s cannot be started", work.studio.id)
+        await _fail(work, Trigger.START_TIMEOUT, "It could not be started in time: an error inside the server, which is told in its log.")
+        return None
+
+
+async def _advance(work: Work) -> datetime | None:
+    try:
+        async with asyncio.timeout(_left(work)) as limit:
             await _start(work)
     except TimeoutError:
+        if not limit.expired():
+            raise  # of some call within, not our deadline
         return await _deadline(work)
     except ComputeUnknown as unknown:
-        return await _unknown(work, str(unknown))
+        return await _unknown(work, words(unknown))
     except CheckpointMissing as missing:
         await _fail(work, Trigger.CHECKPOINT_MISSING, words(missing))
     except SaveFailedFirst as failed:
-        await _fail(work, Trigger.SAVE_FAILED, str(failed))
+        await _fail(work, Trigger.SAVE_FAILED, words(failed))
     except ComputeFailed as failed:
         await _fail(work, Trigger.START_FAILED, words(failed))
     return None
+
+
+def _late(work: Work) -> bool:
+    return work.studio.deadline is not None and work.studio.deadline <= work.now
 
 
 def _left(work: Work) -> float:
@@ -58,7 +85,7 @@ def _left(work: Work) -> float:
 
 async def _start(work: Work) -> None:
     compute = await work.compute()
-    await _clean(work, compute)
+    await _clean(work)
     async with work.tools.database.read() as reader:
         template = await environments.template(reader, work.session.template_id)
         environment = await environments.find(reader, work.session.compute_environment_id)
@@ -74,7 +101,7 @@ async def _start(work: Work) -> None:
     await _ready(work, await _answer(work, compute, spec))
 
 
-async def _clean(work: Work, compute: Compute) -> None:
+async def _clean(work: Work) -> None:
     """Save what a former session left unsaved, and see its resources gone."""
     async with work.tools.database.read() as reader:
         unsaved = await sessions.unsaved_before(reader, work.studio.id, work.session.number)
@@ -82,8 +109,7 @@ async def _clean(work: Work, compute: Compute) -> None:
     if unsaved or left:
         await work.step(Step.CLEAN)
     if unsaved:
-        await _save_former(work, unsaved)
-        await compute.remove(work.name_of(unsaved.number))
+        left.append(await _save_former(work, unsaved))
     for leftover in left:
         former = await work.tools.computes.get(leftover.compute_environment_id)
         await former.remove(work.name_of(leftover.session_number))
@@ -91,15 +117,9 @@ async def _clean(work: Work, compute: Compute) -> None:
             await leftovers.gone(transaction, leftover)
 
 
-async def _save_former(work: Work, former: sessions.SessionState) -> None:
-    compute = await work.tools.computes.get(former.compute_environment_id)
-    observation = await compute.observe(work.name_of(former.number))
-    saved = None
-    if observation.presence is not Presence.ABSENT:
-        try:
-            saved = await saving.save(work, former, interim=False)
-        except ComputeFailed as failed:
-            raise SaveFailedFirst(f"The former session still cannot be saved: {words(failed)}") from failed
+async def _save_former(work: Work, former: sessions.SessionState) -> Leftover:
+    """Its save is recorded together with what is left of it, so that nothing between the two can make us forget its resources."""
+    saved = await _saved_former(work, former)
     async with work.result(StudioStatus.STARTING) as (transaction, studio):
         if saved is None:
             await sessions.change(transaction, former.id, saved=True)
@@ -107,7 +127,21 @@ async def _save_former(work: Work, former: sessions.SessionState) -> None:
             await saving.record(transaction, studio, former, saved, interim=False)
             await sessions.change(transaction, work.session.id, base_checkpoint_id=former.checkpoint_id)
             await checkpoints.change(transaction, work.session.checkpoint_id, parent_id=former.checkpoint_id)
+        left = await leftovers.leave(transaction, former.compute_environment_id, studio.id, studio.public_id, former.number)
     await work.reload_session()
+    return left
+
+
+async def _saved_former(work: Work, former: sessions.SessionState) -> Saved | None:
+    """None where nothing is there any more. Its processes may run still, if it was their end that failed. Raises SaveFailedFirst."""
+    compute, name = await work.tools.computes.get(former.compute_environment_id), work.name_of(former.number)
+    if (await compute.observe(name)).presence is Presence.ABSENT:
+        return None
+    try:
+        await compute.stop(name, work.policy.stop_grace)
+        return await saving.save(work, former, interim=False)
+    except ComputeFailed as failed:
+        raise SaveFailedFirst(f"The former session still cannot be saved: {words(failed)}") from failed
 
 
 async def _spec(work: Work, image: ImageSpec, template: TemplateState, environment: EnvironmentState) -> SessionSpec:
@@ -149,14 +183,14 @@ async def _answer(work: Work, compute: Compute, spec: SessionSpec) -> Upstream:
 
 async def _last_words(work: Work, compute: Compute) -> str:
     """The end of what the session printed, as a help; secrets it may have printed are taken out."""
+    secrets = masking.forms(await saving.secrets(work, work.session))
+    margin = max((len(secret.encode()) for secret in secrets), default=0)
     try:
-        page = await compute.logs(work.name, -LAST_WORDS, LAST_WORDS)
+        page = await compute.logs(work.name, -(LAST_WORDS + margin), LAST_WORDS + margin)
     except (ComputeUnknown, ComputeFailed):
         return ""
-    text = page.data.decode(errors="replace")
-    for secret in configuration.secrets(work.session.configuration["environment"], seal=work.tools.seal):
-        text = text.replace(secret, "…") if secret else text
-    lines = [line for line in text.splitlines() if line.strip()][-5:]
+    text = masking.masked(page.data.decode(errors="replace"), secrets, margin if page.start else 0)
+    lines = [line for line in words(text[-LAST_WORDS:]).splitlines() if line.strip()][-5:]
     return f" Its last output:\n{chr(10).join(lines)}" if lines else ""
 
 
@@ -187,7 +221,7 @@ def _times(work: Work, now: datetime, settings: WorkspaceSettings) -> dict[str, 
 async def _unknown(work: Work, why: str) -> datetime | None:
     """Unknown is not failed: report, and try again; a deadline that passes meanwhile is reported, not acted on."""
     late = ""
-    if work.studio.deadline and work.studio.deadline <= work.now:
+    if work.studio.deadline and _late(work):
         late = f" The start's deadline ({work.studio.deadline:%H:%M:%S} UTC) has passed; it is decided once the environment answers."
     async with work.result(StudioStatus.STARTING) as (transaction, studio):
         await say(transaction, studio, f"Waiting: the compute environment does not answer ({why}).{late}")
@@ -197,9 +231,11 @@ async def _unknown(work: Work, why: str) -> datetime | None:
 async def _deadline(work: Work) -> datetime | None:
     """The deadline has passed: if the environment answers at all, the start has failed."""
     try:
-        await (await work.compute()).observe(work.name)
+        await work.observe()
     except ComputeUnknown as unknown:
-        return await _unknown(work, str(unknown))
+        return await _unknown(work, words(unknown))
+    except ComputeFailed:
+        pass  # an answer, too
     minutes = work.policy.start_deadline.total_seconds() / 60
     await _fail(work, Trigger.START_TIMEOUT, f"The tool did not answer within {minutes:g} min.")
     return None

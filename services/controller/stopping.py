@@ -1,46 +1,65 @@
 """From STOPPING to STOPPED, or ERRORED: end, save, record, free; nothing is freed before its save is recorded (B8, B12, B31)."""
 
+import asyncio
+import logging
 from datetime import datetime, timedelta
 
 from services.actor import Actor
-from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown, Observation, Presence
+from services.compute.protocol import ComputeFailed, ComputeUnknown, Observation, Presence
 from services.controller import saving
-from services.controller.work import Work, words
+from services.controller.work import Overtaken, Work, words
 from services.lifecycle import Trigger
 from services.statuses import StopReason, StudioStatus
 from services.store import leftovers, sessions
-from services.store.database import Transaction
+from services.store.database import DatabaseUnavailable, Transaction
 from services.store.studios import StudioState
 from services.studios.progress import Step
 from services.studios.transitions import end_operation, move, say
 
+log = logging.getLogger(__name__)
+
 RETRY = timedelta(seconds=2)
+REMOVAL_SECONDS = 60.0
 
 
 async def advance(work: Work) -> datetime | None:
     """Do what is missing; every part may have been done before a crash. Returns when to look again."""
     try:
-        await _stop(work, await work.compute())
+        await _stop(work)
     except ComputeUnknown as unknown:
         async with work.result(StudioStatus.STOPPING) as (transaction, studio):
-            await say(transaction, studio, f"Waiting: the compute environment does not answer ({unknown}). Nothing is lost meanwhile.")
+            waits = f"Waiting: the compute environment does not answer ({words(unknown)}). Nothing is lost meanwhile."
+            await say(transaction, studio, f"{_why(studio) or 'Stopping.'}\n{waits}")
             return transaction.now + RETRY
     except ComputeFailed as failed:
         await _save_failed(work, words(failed))
+    except (Overtaken, DatabaseUnavailable):
+        raise
+    except Exception:
+        if work.studio.deadline is None or work.studio.deadline > work.now:
+            raise  # told in the log, and tried again
+        log.exception("Studio %s cannot be stopped", work.studio.id)
+        await _save_failed(work, "an error inside the server, which is told in its log.")
     return None
 
 
-async def _stop(work: Work, compute: Compute) -> None:
+def _why(studio: StudioState) -> str | None:
+    """The first line of its message: why it stops. What else is said of the stop comes below, and goes."""
+    return (studio.status_message or "").partition("\n")[0] or None
+
+
+async def _stop(work: Work) -> None:
     if not work.session.saved:
+        compute = await work.compute()
         await work.step(Step.END)
         await compute.stop(work.name, work.policy.stop_grace)
-        observation = await compute.observe(work.name)
+        observation = await work.observe()
         if observation.presence is Presence.ABSENT:
             await _lost(work)
             return
         await _save(work, observation)
     await work.step(Step.FREE)
-    await _finish(work, await _removed(work, compute))
+    await _finish(work, await _removed(work))
 
 
 async def _save(work: Work, observation: Observation) -> None:
@@ -53,12 +72,18 @@ async def _save(work: Work, observation: Observation) -> None:
     await work.reload_session()
 
 
-async def _removed(work: Work, compute: Compute) -> str | None:
-    """None once its resources are gone; else why they are not, which becomes a leftover."""
+async def _removed(work: Work) -> str | None:
+    """None once its resources are gone; else why they are not, which becomes a leftover. It is saved: nothing may hold up its end."""
     try:
-        await compute.remove(work.name)
+        async with asyncio.timeout(REMOVAL_SECONDS):
+            await (await work.compute()).remove(work.name)
     except (ComputeUnknown, ComputeFailed) as error:
-        return str(error)
+        return words(error)
+    except DatabaseUnavailable:
+        raise
+    except Exception as error:
+        log.exception("The resources of Studio %s could not be removed; it is tried again", work.studio.id)
+        return words(error)
     return None
 
 
@@ -70,7 +95,7 @@ async def _finish(work: Work, left: str | None) -> None:
         trigger = Trigger.SAVED if _clean(work, studio) else Trigger.SAVED_AFTER_FAULT
         actor = await work.actor(transaction, studio)
         await end_operation(transaction, studio)
-        await _end(transaction, work, studio, trigger, actor, studio.status_message)
+        await _end(transaction, work, studio, trigger, actor, _why(studio))
 
 
 def _clean(work: Work, studio: StudioState) -> bool:
@@ -86,6 +111,7 @@ async def _lost(work: Work) -> None:
     async with work.result(StudioStatus.STOPPING) as (transaction, studio):
         await end_operation(transaction, studio, message)
         await sessions.change(transaction, work.session.id, saved=True)
+        await leftovers.leave(transaction, work.session.compute_environment_id, studio.id, studio.public_id, work.session.number, message)
         await _end(transaction, work, studio, Trigger.COMPUTE_ENV_LOST, Actor.system("removed-outside"), message)
 
 

@@ -1,14 +1,15 @@
 """One piece of work: a claimed Studio, and how its results are written."""
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.actor import Actor
-from services.compute.protocol import Compute, SessionName
+from services.compute.protocol import Compute, ComputeUnknown, Observation, SessionName
 from services.compute.registry import Computes
-from services.errors import DomainError
 from services.policy import Policy
 from services.statuses import OperationState, StudioStatus
 from services.store import operations, outbox, sessions, studios
@@ -20,6 +21,12 @@ from services.studios import progress
 from services.studios.configuration import Seal
 from services.studios.progress import Step
 from services.studios.transitions import operation_event
+
+MAX_WORDS = 1000
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+"""What terminals take for colours and movements."""
+OBSERVE_SECONDS = 10.0
+"""Less than a lease: an environment that says nothing for so long does not answer."""
 
 
 class Overtaken(Exception):
@@ -69,6 +76,15 @@ class Work:
     async def compute(self) -> Compute:
         return await self.tools.computes.get(self.session.compute_environment_id)
 
+    async def observe(self) -> Observation:
+        """What is positively known of the session. Raises ComputeUnknown, ComputeFailed."""
+        compute = await self.compute()
+        try:
+            async with asyncio.timeout(OBSERVE_SECONDS):
+                return await compute.observe(self.name)
+        except TimeoutError:
+            raise ComputeUnknown(f"it said nothing for {OBSERVE_SECONDS:g} s") from None
+
     @asynccontextmanager
     async def result(self, *expected: StudioStatus) -> AsyncIterator[tuple[Transaction, StudioState]]:
         """A transaction for what a step found out, and the Studio as it is now. Raises Overtaken if it is no longer ours to say."""
@@ -83,6 +99,7 @@ class Work:
 
     async def step(self, to: Step, message: str | None = None) -> None:
         """Show people how far the operation is (B84). Saying the same twice writes nothing."""
+        message = None if message is None else words(message)
         if to.value in self._said and self._said[to.value] == message:
             return
         self._said[to.value] = message
@@ -107,6 +124,8 @@ class Work:
         self.session = session
 
 
-def words(error: DomainError) -> str:
-    """What an error says, short enough for a status message."""
-    return error.message if len(error.message) <= 1000 else f"{error.message[:1000]}…"
+def words(said: Exception | str) -> str:
+    """What an error or a tool says, fit for a status message: short, and nothing in it that a database or a page could not hold."""
+    text = ESCAPES.sub("", str(said)).replace("\r\n", "\n")
+    shown = "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text[: MAX_WORDS + 1])
+    return shown if len(shown) <= MAX_WORDS else f"{shown[:MAX_WORDS]}…"

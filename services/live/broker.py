@@ -1,6 +1,7 @@
 """Who wants to know what: hands out subscriptions, and keeps one feed for each stream that somebody listens to (DESIGN 3)."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,9 +10,11 @@ from typing import Protocol
 from services.events import Cursor, LoggedEvent
 from services.live.feed import Feed
 from services.live.items import EventMatch, Timing
-from services.live.reading import EventLog, StoredLog, persistently
+from services.live.reading import EventLog, InTurn, StoredLog, persistently
 from services.live.subscription import Subscription
 from services.store.database import Database, Wake
+
+logger = logging.getLogger(__name__)
 
 
 class WakeSource(Protocol):
@@ -24,7 +27,7 @@ class WakeSource(Protocol):
 class Tap:
     """A listener that acts at once, before any subscription of this process gives out what comes after the event.
 
-    `on_cut` tells that events may have been missed. Both are called in the feed: they must not block or raise.
+    `on_cut` tells that events may have been missed. Both are called in the feed: they must not block.
     """
 
     match: EventMatch
@@ -32,7 +35,10 @@ class Tap:
     on_cut: Callable[[], None]
 
     def offer(self, event: LoggedEvent) -> bool:
-        self.on_event(event)
+        try:
+            self.on_event(event)
+        except Exception:
+            logger.exception("a listener failed at event %s of %s", event.seq, event.stream_id)
         return True
 
     def cut(self) -> None:
@@ -43,7 +49,8 @@ class Broker:
     """The live part's centre; one in each process. Wake-ups only say "look": order and content are the log's."""
 
     def __init__(self, database: Database, wakeups: WakeSource, *, timing: Timing | None = None, log: EventLog | None = None) -> None:
-        self.log = log or StoredLog(database)
+        self._log = log or StoredLog(database)
+        self.log = InTurn(self._log)
         self._wakeups = wakeups
         self.timing = timing or Timing()
         self._feeds: dict[str, Feed] = {}
@@ -99,7 +106,7 @@ class Broker:
     def _hold(self, stream_id: str) -> Feed:
         feed = self._feeds.get(stream_id)
         if feed is None:
-            feed = self._feeds[stream_id] = Feed(stream_id, self.log, self.timing)
+            feed = self._feeds[stream_id] = Feed(stream_id, self._log, self.timing)
             feed.start()
         feed.users += 1
         return feed
@@ -125,7 +132,7 @@ class Broker:
             await asyncio.sleep(self.timing.poll_seconds)
             if not self._feeds:
                 continue
-            states = await persistently(lambda: self.log.states(sorted(self._feeds)), self.timing)
+            states = await persistently(lambda: self._log.states(sorted(self._feeds)), self.timing)
             for stream_id, state in states.items():
                 followed = self._feeds.get(stream_id)
                 if followed and followed.is_behind(state):

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from services.live.items import EventMatch, Timing
@@ -23,20 +24,35 @@ class EventLog(Protocol):
     async def page(self, stream_id: str, after: int, limit: int, match: EventMatch) -> Page: ...
 
 
+@dataclass(frozen=True, slots=True)
 class StoredLog:
-    """The log in the database, one statement a call; when hundreds reconnect at once, the database's connections are not all theirs."""
+    """The log in the database, one statement a call."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._turns = asyncio.Semaphore(READS_AT_ONCE)
+    database: Database
 
     async def states(self, stream_ids: Sequence[str]) -> dict[str, StreamState]:
-        async with self._turns, self._database.read() as reader:
+        async with self.database.read() as reader:
             return await log.states(reader, stream_ids)
 
     async def page(self, stream_id: str, after: int, limit: int, match: EventMatch) -> Page:
-        async with self._turns, self._database.read() as reader:
+        async with self.database.read() as reader:
             return await log.page(reader, stream_id, after, limit, kinds=match.kinds, studio_id=match.studio_id)
+
+
+class InTurn:
+    """The same log for single subscribers: when hundreds reconnect at once, neither feeds nor requests wait behind all of them."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._turns = asyncio.Semaphore(READS_AT_ONCE)
+
+    async def states(self, stream_ids: Sequence[str]) -> dict[str, StreamState]:
+        async with self._turns:
+            return await self._log.states(stream_ids)
+
+    async def page(self, stream_id: str, after: int, limit: int, match: EventMatch) -> Page:
+        async with self._turns:
+            return await self._log.page(stream_id, after, limit, match)
 
 
 async def state_of(log: EventLog, stream_id: str, timing: Timing) -> StreamState:
@@ -51,13 +67,16 @@ async def state_of(log: EventLog, stream_id: str, timing: Timing) -> StreamState
     return await persistently(read, timing)
 
 
-async def persistently(read: Callable[[], Awaitable[T]], timing: Timing) -> T:
-    """The answer of `read`, tried until there is one: while the database is away, subscribers wait, and lose nothing."""
+async def persistently(read: Callable[[], Awaitable[T]], timing: Timing, trouble: type[Exception] = Exception) -> T:
+    """The answer of `read`, tried until there is one: while the database is away, subscribers wait, and lose nothing.
+
+    Only for errors of the kind `trouble`; any other is raised. The log's own readers have nobody to raise to.
+    """
     pause = timing.retry_seconds
     while True:
         try:
             return await read()
-        except Exception as error:  # noqa: BLE001 - drivers raise errors of many kinds when a server goes away
-            logger.warning("reading the event log failed, trying again in %.1f s: %s: %s", pause, type(error).__name__, error)
+        except trouble as error:
+            logger.warning("reading for subscribers failed, trying again in %.1f s: %s: %s", pause, type(error).__name__, error)
         await asyncio.sleep(pause)
         pause = min(pause * 2, timing.retry_limit_seconds)

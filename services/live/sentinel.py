@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 from services.access import Permission, Role, Viewer
@@ -65,13 +66,13 @@ class Sentinel:
                 self._forget(watch)
 
     async def role_of(self, viewer: Viewer, workspace_id: str) -> Role | None:
-        """The viewer's role as it is; None = not a member."""
+        """The viewer's role as it is; None = not a member. Raises DatabaseUnavailable."""
         place = (workspace_id, viewer.user_id)
         if place in self._roles:
             return self._roles[place]
         before = self._changes
-        found = await self._read(lambda reader: rights.roles(reader, [place]))
-        role = found.get(place)
+        async with self._database.read() as reader:
+            role = (await rights.roles(reader, [place])).get(place)
         if self._hears and before == self._changes:
             self._roles[place] = role
         return role
@@ -85,7 +86,7 @@ class Sentinel:
         async with self._hearing(workspace_id):
             self._guards.setdefault(guard.place, set()).add(guard)
             try:
-                guard.judge(await self.role_of(viewer, workspace_id))
+                guard.judge(await self._role(guard))
                 yield guard
             finally:
                 self._guards[guard.place].discard(guard)
@@ -94,7 +95,7 @@ class Sentinel:
 
     async def check(self, guard: Guard) -> None:
         """Raise Forbidden if the right is gone; no statement unless something changed. For each event that is shown."""
-        error = missing(guard.permission, await self.role_of(guard.viewer, guard.workspace_id), guard.viewer)
+        error = missing(guard.permission, await self._role(guard), guard.viewer)
         if error:
             raise error
 
@@ -104,13 +105,18 @@ class Sentinel:
         async with self.guard(viewer, workspace_id, permission, lost.set_result):
             return await lost
 
+    async def _role(self, guard: Guard) -> Role | None:
+        """For what is open: while the database is away, nothing is shown and nothing ends."""
+        return await persistently(lambda: self.role_of(guard.viewer, guard.workspace_id), self._broker.timing)
+
     @asynccontextmanager
     async def _hearing(self, workspace_id: str) -> AsyncIterator[None]:
         """One tap on a workspace's stream, however many guards there are."""
         hearing = self._workspaces.get(workspace_id)
         if hearing is None:
-            hearing = self._workspaces[workspace_id] = Hearing(self._broker.tap(Tap(MEMBERS, self._on_event, self._on_cut), workspace_id))
-            hearing.begin(on_begun=self._on_cut)
+            doubt = partial(self._doubt, workspace_id)
+            hearing = self._workspaces[workspace_id] = Hearing(self._broker.tap(Tap(MEMBERS, self._on_event, doubt), workspace_id))
+            hearing.begin(on_begun=doubt)
         hearing.users += 1
         try:
             await hearing.begun.wait()
@@ -204,6 +210,13 @@ class Sentinel:
         if place in self._guards:
             self._stale.add(place)
             self._work.set()
+
+    def _doubt(self, workspace_id: str) -> None:
+        """The same for one workspace."""
+        for place in {*self._roles, *self._guards}:
+            if place[0] == workspace_id:
+                self._invalidate(place)
+        self._changes += 1
 
     def _end_token(self, token_id: str) -> None:
         if watch := self._tokens.get(token_id):

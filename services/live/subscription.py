@@ -18,8 +18,11 @@ ELSEWHERE = ""
 class Hub(Protocol):
     """What a subscription needs of the broker."""
 
-    log: EventLog
-    timing: Timing
+    @property
+    def log(self) -> EventLog: ...
+
+    @property
+    def timing(self) -> Timing: ...
 
     def enter(self, subscription: "Subscription") -> Feed: ...
 

@@ -1,9 +1,10 @@
 """How much of everything there is, for the operator."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union
 
 from services.statuses import StudioStatus
 from services.store import core
@@ -33,6 +34,14 @@ async def counts(reader: Reader) -> Counts:
     ]
     row: tuple[int, ...] = tuple((await reader.execute(select(*columns))).one())
     return Counts(*row)
+
+
+async def known_sessions(reader: Reader) -> frozenset[tuple[str, int]]:
+    """Studio id and number of every session that is a Studio's newest, or that waits for its removal."""
+    newest = select(core.studio.c.id, core.studio.c.session_number)
+    waiting = select(core.leftover.c.studio_id, core.leftover.c.session_number)
+    rows: Iterable[Any] = await reader.execute(union(newest, waiting))
+    return frozenset((studio_id, number) for studio_id, number in rows)
 
 
 def _count(table: Any, *where: Any) -> Any:

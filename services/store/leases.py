@@ -1,5 +1,6 @@
 """Who works on which Studio: claims that expire, fenced by an epoch (DESIGN 2). Nobody else sees them: no event, no `version`."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
@@ -28,14 +29,32 @@ class Lease:
         return self.studio.lease_epoch
 
 
-async def claim(transaction: Transaction, owner: str, length: timedelta, limit: int) -> list[Lease]:
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """What the claimer has its hands full with: Studios it works on, whatever became of their leases, and compute environments."""
+
+    studios: Collection[str] = ()
+    environments: Collection[str] = ()
+
+
+NOT_BUSY = Busy()
+
+
+def _free_of(busy: Busy) -> list[ColumnElement[bool]]:
+    where: list[ColumnElement[bool]] = [T.id.not_in(busy.studios)] if busy.studios else []
+    if busy.environments:
+        where.append(or_(T.compute_environment_id.is_(None), T.compute_environment_id.not_in(busy.environments)))
+    return where
+
+
+async def claim(transaction: Transaction, owner: str, length: timedelta, limit: int, busy: Busy = NOT_BUSY) -> list[Lease]:
     """At most `limit` Studios that are due and that nobody works on; longest due first.
 
     `due_at` becomes the lease's end, so that a crash of ours leaves it due again.
     """
     now, until = transaction.now, transaction.now + length
     free = or_(T.lease_until.is_(None), T.lease_until <= now)
-    due = select(T.id).where(T.due_at <= now, free).order_by(T.due_at).limit(limit).with_for_update(skip_locked=True)
+    due = select(T.id).where(T.due_at <= now, free, *_free_of(busy)).order_by(T.due_at).limit(limit).with_for_update(skip_locked=True)
     ids = (await transaction.execute(due)).scalars().all()
     if not ids:
         return []
@@ -85,7 +104,8 @@ async def look_at_all(transaction: Transaction, environment_id: str) -> None:
     await transaction.execute(update(core.studio).where(held).values(due_at=transaction.now))
 
 
-async def next_due(reader: Reader) -> datetime | None:
+async def next_due(reader: Reader, busy: Busy = NOT_BUSY) -> datetime | None:
     """When the next Studio must be looked at, be it in the past; one that somebody works on counts from its lease's end."""
     when = case((T.lease_until > T.due_at, T.lease_until), else_=T.due_at)
-    return cast("datetime | None", (await reader.execute(select(func.min(when)).where(T.due_at.is_not(None)))).scalar_one())
+    first = select(func.min(when)).where(T.due_at.is_not(None), *_free_of(busy))
+    return cast("datetime | None", (await reader.execute(first)).scalar_one())

@@ -1,6 +1,6 @@
 """What the controller has to remove: sessions' resources (leftover) and saves that nothing needs (garbage)."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -43,12 +43,13 @@ GARBAGE = (G.id, G.compute_environment_id, G.reference, G.attempts)
 
 async def leave(
     transaction: Transaction, compute_environment_id: str, studio_id: str, public_id: str, number: int, why: str | None = None
-) -> None:
+) -> Leftover:
     """Note a session's resources for removal. Noting them twice does no harm: removal is idempotent."""
-    values: dict[str, Any] = {"compute_environment_id": compute_environment_id, "studio_id": studio_id, "public_id": public_id}
-    values |= {"session_number": number, "message": why, "created_at": transaction.now, "due_at": transaction.now}
-    await transaction.execute(insert(core.leftover).values(id=new_id(), **values))
+    left = Leftover(new_id(), compute_environment_id, studio_id, public_id, number, 0)
+    values: dict[str, Any] = {**asdict(left), "message": why, "created_at": transaction.now, "due_at": transaction.now}
+    await transaction.execute(insert(core.leftover).values(**values))
     transaction.wake("studio", studio_id)
+    return left
 
 
 async def discard(transaction: Transaction, compute_environment_id: str, reference: str) -> None:

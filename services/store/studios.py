@@ -87,13 +87,16 @@ async def name_taken(reader: Reader, workspace_id: str, key: str, *, but: str | 
     return bool((await reader.execute(select(exists(clash)))).scalar_one())
 
 
-async def star(transaction: Transaction, studio_id: str, user_id: str) -> None:
-    """Mark; marking twice changes nothing."""
+async def star(transaction: Transaction, studio_id: str, user_id: str) -> bool:
+    """Mark; False if it is marked already."""
     where = (core.star.c.studio_id == studio_id) & (core.star.c.user_id == user_id)
-    if (await transaction.execute(select(core.star.c.user_id).where(where))).one_or_none() is None:
-        await transaction.execute(insert(core.star).values(studio_id=studio_id, user_id=user_id, created_at=transaction.now))
+    if (await transaction.execute(select(core.star.c.user_id).where(where))).one_or_none():
+        return False
+    await transaction.execute(insert(core.star).values(studio_id=studio_id, user_id=user_id, created_at=transaction.now))
+    return True
 
 
-async def unstar(transaction: Transaction, studio_id: str, user_id: str) -> None:
+async def unstar(transaction: Transaction, studio_id: str, user_id: str) -> bool:
+    """Take the mark off; False if there is none."""
     where = (core.star.c.studio_id == studio_id) & (core.star.c.user_id == user_id)
-    await transaction.execute(delete(core.star).where(where))
+    return (await transaction.execute(delete(core.star).where(where))).rowcount == 1

@@ -81,11 +81,13 @@ def _starting(studio: StudioState) -> NotAllowedNow:
 
 
 async def _plan(transaction: Transaction, actor: Actor, studio: StudioState, seconds: int) -> None:
-    """Note the stop for later and warn everybody connected now."""
+    """Note the stop for later and warn everybody connected now. One that comes sooner anyway stays as it is (B12)."""
     session = await sessions.find(transaction, studio.id, studio.session_number)
     assert session is not None
     at = transaction.now + timedelta(seconds=seconds)
-    await sessions.change(transaction, session.id, stop_at=at, stop_actor=actor.to_json(), warned_at=transaction.now)
+    if session.stop_at is not None and session.stop_at <= at:
+        return
+    await sessions.change(transaction, session.id, stop_at=at, stop_actor=actor.to_json())
     await studios.change(transaction, studio.id, due_at=transaction.now)
     await warn(transaction, studio, ConnectionErrorCode.STUDIO_STOPPED, actor, f"{actor.name} will stop it in {seconds} s.", at.isoformat())
     transaction.wake("studio", studio.id)

@@ -7,9 +7,11 @@ from typing import Any, Protocol, TypeVar
 from services.access import Permission, Viewer
 from services.commands import CommandRunner
 from services.errors import NotFound
+from services.events import Kind, NewEvent
 from services.policy import Policy
-from services.store import studios
+from services.store import outbox, studios
 from services.store.database import Transaction
+from services.store.studios import StudioState
 from services.studios import rights
 from services.studios.configuration import Seal
 from services.studios.create import Creator
@@ -91,11 +93,19 @@ def _asked(given: Any) -> dict[str, Any]:
 
 async def _star(transaction: Transaction, viewer: Viewer, given: StudioAction) -> StudioOutcome:
     studio = await rights.studio_for(transaction, viewer, given.studio_id, Permission.STUDIO_STAR)
-    await studios.star(transaction, studio.id, viewer.user_id)
+    if await studios.star(transaction, studio.id, viewer.user_id):
+        await _log_star(transaction, viewer, studio)
     return StudioOutcome(studio.id)
 
 
 async def _unstar(transaction: Transaction, viewer: Viewer, given: StudioAction) -> StudioOutcome:
     studio = await rights.studio_for(transaction, viewer, given.studio_id, Permission.STUDIO_STAR)
-    await studios.unstar(transaction, studio.id, viewer.user_id)
+    if await studios.unstar(transaction, studio.id, viewer.user_id):
+        await _log_star(transaction, viewer, studio)
     return StudioOutcome(studio.id)
+
+
+async def _log_star(transaction: Transaction, viewer: Viewer, studio: StudioState) -> None:
+    """For the user's own open lists; nobody else is shown it."""
+    event = NewEvent(Kind.STAR, viewer.actor, {}, studio.id, studio.name, viewer.user_id)
+    await outbox.append(transaction, studio.workspace_id, [event])

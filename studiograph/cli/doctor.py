@@ -1,16 +1,19 @@
 """`studiograph doctor`."""
 
 import asyncio
+from typing import Annotated
 
 import typer
 
 from studiograph.cli.options import settings
 
 
-def doctor() -> None:
+def doctor(
+    prune: Annotated[bool, typer.Option("--prune", help="Remove sessions of this installation that no Studio knows.")] = False,
+) -> None:
     """Look at this machine and installation, and say what is missing and what to do about it.
 
-    Exit code 1 if something stops the server from working. Changes nothing.
+    Exit code 1 if something stops the server from working. Without --prune it changes nothing.
 
     \b
     Example: studiograph doctor
@@ -21,7 +24,8 @@ def doctor() -> None:
     from studiograph.doctor.machine import check_machine
 
     chosen = settings()
-    findings = [*check_machine(chosen), *asyncio.run(check_engine(chosen)), *asyncio.run(check_installation(chosen))]
+    engine, installation = asyncio.run(check_engine(chosen)), asyncio.run(check_installation(chosen, prune=prune))
+    findings = [*check_machine(chosen), *engine, *installation]
     for finding in findings:
         print(finding)
     if any(finding.verdict is Verdict.BAD for finding in findings):

@@ -6,13 +6,14 @@ from services.store import doctor as store
 from services.store import migrate
 from services.store.database import Database
 from studiograph.doctor.findings import Finding, bad, note, ok
+from studiograph.doctor.sessions import check_sessions
 from studiograph.secrets import KEY_FILE, installation_key
 from studiograph.settings import Settings
 
 LIMIT_SECONDS = 5.0
 
 
-async def check_installation(settings: Settings) -> list[Finding]:
+async def check_installation(settings: Settings, *, prune: bool) -> list[Finding]:
     """The database first; without it nothing else can be said."""
     if settings.is_sqlite and not (settings.data_dir / "studiograph.db").exists() and not settings.database_url:
         return [note("Database", "not made yet", "`make run` makes one with a demo workspace; `studiograph migrate` makes an empty one.")]
@@ -25,7 +26,8 @@ async def check_installation(settings: Settings) -> list[Finding]:
             counts = await store.counts(reader)
     finally:
         await database.close()
-    return [ok("Database", f"{database.dialect}, up to date"), _key(settings), *_contents(counts)]
+    found = [ok("Database", f"{database.dialect}, up to date"), _key(settings), *_contents(counts)]
+    return [*found, *await check_sessions(settings, prune=prune)]
 
 
 async def _database(settings: Settings) -> Finding | None:

@@ -42,7 +42,7 @@ async def _address(process: asyncio.subprocess.Process, data_dir: Path) -> str:
         if url:
             return url.rstrip("/")
     tail = (data_dir / LOG).read_text()[-2000:]
-    raise Refused(f"the demo's server ended before it served:\n{tail}")
+    raise Refused(f"the demo's server ended with {await process.wait()} before it served:\n{tail}")
 
 
 def client() -> aiohttp.ClientSession:

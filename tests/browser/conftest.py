@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
 from tests import needs
 from tests.server import Server
@@ -21,6 +21,8 @@ ARGUMENTS = [
 LIMIT_MS = 30_000
 EXPECTED = ("net::ERR_", "WebSocket connection to", "status of 401")
 """What Chromium itself says of a server that is away, or of a token that is refused."""
+
+expect.set_options(timeout=LIMIT_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,6 +3,10 @@
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from services.actor import Actor
+from services.events import Kind, NewEvent
+from services.store import outbox
+from services.store.database import Database
 from tests.browser.conftest import sign_in
 from tests.graphql_ids import global_id
 from tests.server import Server
@@ -108,3 +112,15 @@ async def test_the_tab_keeps_its_token_and_signing_out_forgets_it(signed_in: Pag
     await signed_in.get_by_role("button", name="Sign out").click()
     await expect(signed_in.get_by_label("Access token")).to_be_visible()
     assert await signed_in.evaluate("sessionStorage.length") == 0
+
+
+async def test_what_happened_to_members_shows_beside_what_happened_to_studios(page: Page, server: Server) -> None:
+    database = Database(server.database_url)
+    joined = NewEvent(
+        Kind.MEMBER_CHANGED, Actor.system("test"), {"user_id": server.world.user_id, "role": "OWNER"}, user_id=server.world.user_id
+    )
+    async with database.write() as transaction:
+        await outbox.append(transaction, server.world.workspace_id, [joined])
+    await database.close()
+    await sign_in(page, server)
+    await expect(page.locator("#events li").filter(has_text="is now OWNER of the workspace")).to_be_visible()

@@ -157,6 +157,22 @@ async def test_it_asks_for_no_token_and_refuses_forged_requests(lab: World) -> N
     assert b"token=" not in (await lab.compute.logs(lab.name(), 0, 1 << 20)).data
 
 
+@pytest.mark.behaviour("B10")
+async def test_a_terminal_finds_the_session_s_own_pip(lab: World, root: Path) -> None:
+    async with Client(await start(lab, lab.name())) as client:
+        async with client.http.post("/api/terminals", headers={"X-XSRFToken": client.forged}) as answer:
+            terminal = (await answer.json())["name"]
+        async with (
+            asyncio.timeout(30),
+            client.http.ws_connect(f"/terminals/websocket/{terminal}", origin="http://a0.localhost") as socket,
+        ):
+            await socket.send_json(["stdin", "echo found: $(command -v pip) in $PWD\n"])
+            shown = ""
+            while "/files/env/bin/pip in " not in shown:
+                shown += "".join(str(part) for part in (await socket.receive_json())[1:])
+        assert f"{lab.name()}/files/workspace" in shown
+
+
 async def test_a_version_that_is_not_provided_is_refused(lab: World) -> None:
     with pytest.raises(ComputeFailed, match=VERSION):
         await lab.compute.ensure_image(ImageSpec(Tool.JUPYTERLAB, "jupyterlab", "1.0.0"), quietly)

@@ -5,6 +5,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -143,7 +144,15 @@ async def test_a_record_that_cannot_be_read_is_unknown(world: World, place: Sess
     place.state.write_text("{")
     with pytest.raises(ComputeUnknown):
         await world.compute.observe(world.name())
+    with pytest.raises(ComputeUnknown):
+        await world.compute.sessions()
     place.state.write_text(good)
+    card = place.path / "session.json"
+    good = card.read_text()
+    card.write_text("")
+    with pytest.raises(ComputeUnknown):
+        await world.compute.observe(world.name())
+    card.write_text(good)
 
 
 async def test_secrets_are_in_no_file_and_in_no_command_line(world: World, root: Path, sockets: Path) -> None:
@@ -332,3 +341,16 @@ async def test_a_keeper_killed_during_a_save_leaves_nothing_frozen(world: World,
         await gone(record(place)["keeper"][0])
         assert await world.presence(world.name()) is Presence.EXITED
     assert not await _marked(card.marker)
+
+
+@pytest.mark.slow
+async def test_a_session_ends_when_its_directory_is_deleted(world: World, place: SessionPlace) -> None:
+    await world.start(world.name(), TINY_DAEMONS="1")
+    card, keeper = place.card(), record(place)["keeper"][0]
+    assert card
+    shutil.rmtree(place.path)
+
+    async def ended() -> bool:
+        return start_time(keeper) is None and not await _marked(card.marker)
+
+    await until(ended, 30)

@@ -61,7 +61,14 @@ class World:
         return await self.ready(name)
 
     async def ready(self, name: SessionName) -> Upstream:
-        upstream = await until(lambda: self.compute.probe(name, 8000, "/"), 30)
+        """Where its tool answers; fails at once with its output if it ends instead."""
+
+        async def look() -> Upstream | None:
+            found = await self.compute.observe(name)
+            assert found.presence is Presence.RUNNING, (found, await self.compute.logs(name, -2000, 2000))
+            return await self.compute.probe(name, 8000, "/")
+
+        upstream = await until(look, 30)
         assert isinstance(upstream, Upstream)
         return upstream
 

@@ -35,6 +35,8 @@ class Faulty:
     refuse_removal: bool = False
     no_checkpoint: bool = False
     hold: dict[str, asyncio.Event] = field(default_factory=dict)
+    broken: dict[str, Exception] = field(default_factory=dict)
+    printed: bytes = b"bad\nworse\n"
     there: dict[str, Observation] = field(default_factory=dict)
     saves: dict[str, bool] = field(default_factory=dict)
     specs: list[SessionSpec] = field(default_factory=list)
@@ -47,6 +49,8 @@ class Faulty:
         self.called.set()
         if what in self.hold:
             await self.hold[what].wait()
+        if what in self.broken:
+            raise self.broken[what]
         if self.silent:
             raise ComputeUnknown("no answer")
 
@@ -118,7 +122,8 @@ class Faulty:
             yield await self.changes.get()
 
     async def logs(self, name: SessionName, offset: int, limit: int) -> LogPage:
-        return LogPage(0, b"bad\nworse\n", 10)
+        start = max(len(self.printed) + offset, 0) if offset < 0 else offset
+        return LogPage(start, self.printed[start : start + limit], start + limit)
 
     async def close(self) -> None:
         self.calls.append("close")

@@ -4,7 +4,14 @@ import os
 import socket
 from pathlib import Path
 
+from services.compute.process import ProcessCompute
+from services.compute.protocol import ImageSpec, SessionName, SessionSpec
+from services.ids import new_id, new_public_id
+from services.installation import ensure_installation
+from services.store.database import Database
+from tests.compute.world import quietly
 from tests.house.conftest import Command
+from tests.server import TINY
 
 
 def test_a_machine_before_the_first_start_is_fine(studiograph: Command) -> None:
@@ -27,6 +34,21 @@ def test_a_taken_port_is_bad(studiograph: Command) -> None:
         answer = studiograph("doctor", port=str(other.getsockname()[1]))
     assert answer.returncode == 1
     assert "taken by another program" in answer.stdout
+
+
+async def test_a_session_that_no_studio_knows_is_reported_and_removed_only_on_request(studiograph: Command, tmp_path: Path) -> None:
+    studiograph("migrate")
+    database = Database(f"sqlite:///{tmp_path}/data/studiograph.db")
+    installation = await ensure_installation(database)
+    await database.close()
+    compute = ProcessCompute(tmp_path / "data", installation)
+    name = SessionName(installation, new_id(), new_public_id(), 1)
+    spec = SessionSpec(name, ImageSpec("CUSTOM", TINY, ""), 8888, "/", 1.0, 0, 0)
+    await compute.ensure_session(spec, quietly)
+    assert str(name) in studiograph("doctor").stdout
+    assert await compute.sessions()
+    assert f"removed {name}" in studiograph("doctor", "--prune").stdout
+    assert await compute.sessions() == []
 
 
 def test_an_open_data_directory_is_bad(studiograph: Command, tmp_path: Path) -> None:

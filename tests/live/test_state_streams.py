@@ -5,11 +5,16 @@ from sqlalchemy import update
 
 from schema.ids import encode
 from services.access import Role
+from services.commands import CommandRunner
 from services.events import Kind
 from services.ids import new_id
 from services.live.items import Timing
+from services.policy import Policy
+from services.secret_box import SecretBox
 from services.store import core
 from services.store.database import Database
+from services.studios.inputs import StudioAction
+from services.studios.studios import Studios
 from tests import factories
 from tests.factories import BEGAN, World
 from tests.live.conftest import Live, running
@@ -78,6 +83,26 @@ async def test_many_changes_while_nobody_reads_show_as_one_and_take_one_statemen
         assert len(counted.statements) == 1
         await enter(database, world, ids[0], "STARTING", "RUNNING")
         assert (await watcher.frame())["studio"] == {"name": "Studio 0", "status": "RUNNING"}
+
+
+@pytest.mark.behaviour("B82")
+async def test_a_star_moves_a_studio_in_the_lists_of_its_own_user_alone(live: Live, world: World) -> None:
+    alpha = await factories.create_studio(live.database, world, "Alpha")
+    other, _ = await factories.create_viewer(live.database, world.workspace_id, Role.VIEW)
+    service = Studios(CommandRunner(live.database), Policy(), SecretBox(SecretBox.new_key()))
+    starred = {"starred": True}
+    async with (
+        watch(live, world.viewer, LIST, id=place(world), filter=starred) as mine,
+        watch(live, other, LIST, id=place(world)) as theirs,
+    ):
+        assert [(await watcher.frame())["kind"] for watcher in (mine, theirs)] == ["StudioListSnapshot"] * 2
+        await service.star(world.viewer, StudioAction(alpha))
+        assert (await mine.frame())["kind"] == "StudioEntered"
+        await service.unstar(world.viewer, StudioAction(alpha))
+        await service.unstar(world.viewer, StudioAction(alpha))
+        assert (await mine.frame())["kind"] == "StudioLeft"
+        await enter(live.database, world, alpha, "STOPPED", "STARTING")
+        assert (await theirs.frame())["studio"] == {"name": "Alpha", "status": "STARTING"}
 
 
 @pytest.mark.behaviour("B59")

@@ -150,6 +150,17 @@ async def test_a_stop_with_a_grace_warns_first(database: Database, studios: Stud
     assert event.payload["reason"] == "ada will stop it in 60 s."
 
 
+@pytest.mark.behaviour("B12")
+async def test_a_planned_stop_is_not_put_off_by_a_later_one(database: Database, studios: Studios, world: World, running: str) -> None:
+    for seconds in (600, 60, 3600):
+        await studios.stop(world.viewer, StopStudio(running, grace_seconds=seconds))
+    async with database.read() as reader:
+        warnings = (await reader.execute(core.event.select().where(core.event.c.kind == "disruption.warning"))).all()
+        session = (await reader.execute(core.session.select())).one()
+    assert [event.payload["reason"] for event in warnings] == ["ada will stop it in 600 s.", "ada will stop it in 60 s."]
+    assert session.stop_at.isoformat() == warnings[-1].payload["at"]
+
+
 async def test_a_grace_beyond_an_hour_is_refused(studios: Studios, world: World, running: str) -> None:
     with pytest.raises(InvalidInput, match="grace"):
         await studios.stop(world.viewer, StopStudio(running, grace_seconds=3601))

@@ -65,8 +65,9 @@ class Archives:
             return newest
         return f"{beginning}{token_hex(NONCE_BYTES)}.tar.zst"
 
-    async def restore(self, reference: str, digest: str | None, target: Path) -> None:
-        """Put the archive's files into the empty directory `target`. Raises CheckpointMissing, ComputeFailed."""
+    async def restore(self, reference: str, digest: str | None, target: Path, lock: int) -> None:
+        """Put the archive's files into the empty directory `target`. The extractor holds the lock as well: should we be killed, nobody
+        else begins while it still writes. Raises CheckpointMissing, ComputeFailed."""
         path = self._layout.checkpoint(reference)
         try:
             found = await in_thread(_digest, path)
@@ -75,7 +76,7 @@ class Archives:
         if digest is not None and found != digest:
             raise CheckpointMissing(f"The checkpoint's archive {reference} is not what was saved.")
         limits = (str(self._max_bytes), str(self._max_members))
-        code, output = await run_program([sys.executable, "-I", str(EXTRACT), str(path), str(target), *limits])
+        code, output = await run_program([sys.executable, "-I", str(EXTRACT), str(path), str(target), *limits], keep=(lock,))
         reason = " ".join(output.strip().splitlines()[-1:]) or str(code)
         if code == REFUSED:
             raise CheckpointMissing(f"The checkpoint's archive {reference} cannot be restored: {reason}.")

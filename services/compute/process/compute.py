@@ -63,22 +63,22 @@ class ProcessCompute:
 
     async def ensure_session(self, spec: SessionSpec, progress: Progress) -> None:
         await self.ensure_image(spec.image, progress)
-        async with locked(self._lock(spec.name)):
+        async with locked(self._lock(spec.name)) as lock:
             place = self._layout.session(spec.name)
             if place.card() is None:
-                place = await self._make(spec, progress)
+                place = await self._make(spec, progress, lock)
             card = self._card(spec.name)
             if (await in_thread(observe, place)).presence is Presence.CREATED:
                 await in_thread(end_orphans, card.marker)
                 tool = jupyterlab.place(self._layout, spec.image) if spec.image.tool == Tool.JUPYTERLAB else None
                 await in_thread(preparing.furnish, spec, place, card, tool)
-                await keeping.start(place, card, tools.command(self._layout, spec, card, place.files))
+                await keeping.start(place, card, tools.command(self._layout, spec, card, place.files), lock)
 
-    async def _make(self, spec: SessionSpec, progress: Progress) -> SessionPlace:
+    async def _make(self, spec: SessionSpec, progress: Progress, lock: int) -> SessionPlace:
         unfinished = await in_thread(preparing.begin, self._layout, spec)
         if spec.base is not None:
             await progress("Restoring the files")
-            await self._archives.restore(spec.base, spec.base_digest, unfinished / "files")
+            await self._archives.restore(spec.base, spec.base_digest, unfinished / "files", lock)
         return await in_thread(preparing.finish, self._layout, spec, unfinished)
 
     async def probe(self, name: SessionName, port: int, ready_path: str) -> Upstream | None:

@@ -85,6 +85,11 @@ def environment(tool: Path, card: Card, files: Path, path: str) -> dict[str, str
     }
 
 
+def shell() -> str:
+    """For terminals: named, since JupyterLab would else start a login shell, and /etc/profile would hide the session's own pip."""
+    return shutil.which("bash") or "/bin/sh"
+
+
 def arguments(card: Card, files: Path) -> list[str]:
     """No token and no password: only its owner can reach the socket, and the proxy is what lets others in."""
     return [
@@ -101,5 +106,6 @@ def arguments(card: Card, files: Path) -> list[str]:
         "--IdentityProvider.token=",
         "--PasswordIdentityProvider.hashed_password=",
         "--KernelManager.transport=ipc",
+        f"--ServerApp.terminado_settings=shell_command={shell()}",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]

@@ -1,9 +1,9 @@
 """The keeper of one session: a small detached program that starts the tool, outlives our server, and leaves nothing of it behind.
 
 Run as `python -I -S keeper.py`, with its orders as JSON on stdin (they hold the tool's environment, so they are nowhere else):
-{"directory", "argv", "environment", "cwd", "control"}. It answers one line on stdout once the tool is started, `{"ok": true}`, or
-`{"error": "..."}`, and goes into the background. It writes `state.json` (temp file, fsync, rename), `log.<offset>`, and listens on the
-unix socket `control` for one JSON line a connection:
+{"directory", "argv", "environment", "cwd", "control", "lock"}; the last is a descriptor to hold until the tool is started. Then it answers
+one line on stdout, `{"ok": true}` or `{"error": "..."}`, and goes into the background. It writes `state.json` (temp file, fsync, rename),
+`log.<offset>`, and listens on the unix socket `control` for one JSON line a connection:
 
   {"do": "stop", "grace": seconds}   SIGTERM to the tool, after `grace` SIGKILL to all; answers when everything has ended
   {"do": "freeze", "limit": seconds} stops all processes; answers; they go on when the connection closes (he who
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 SEGMENT_BYTES = 5 << 20  # two of these are kept: at least 5 MiB of output, at most 10
 DEFAULT_GRACE = 10.0  # seconds, when the machine shuts down and SIGTERM comes to us
-SAMPLE_SECONDS = 10.0  # how often the count of out-of-memory kills is noted
+SAMPLE_SECONDS = 10.0  # how often the count of out-of-memory kills is noted, and whether the directory is there
 OOM_SCORE = b"500"  # the kernel takes a session before it takes our server
 LIBC = ctypes.CDLL(None)
 
@@ -162,10 +162,8 @@ class Keeper:
 
     def listen(self) -> None:
         path = self.orders["control"]
-        try:
+        if os.path.exists(path):
             os.unlink(path)
-        except FileNotFoundError:
-            pass
         self.control = socket.socket(socket.AF_UNIX)
         self.control.bind(path)
         os.chmod(path, 0o600)
@@ -246,6 +244,8 @@ class Keeper:
             send(self.tool, signal.SIGKILL)
         if self.status is None:
             self.kills_seen = out_of_memory_kills()
+            if self.kill_at is None and not os.path.exists(self.state_path):
+                self.stop(DEFAULT_GRACE)  # somebody deleted the data directory: nobody could ever end this session
 
     def reap(self) -> bool:
         """Collect what has ended; gives False when there is no child any more."""
@@ -340,12 +340,8 @@ class Keeper:
 
     def end(self, status: int) -> None:
         """The tool has ended: end the rest, note how it was, tell those who wait."""
-        out_of_memory = (
-            os.WIFSIGNALED(status)
-            and os.WTERMSIG(status) == signal.SIGKILL
-            and not self.killing
-            and out_of_memory_kills() > self.kills_seen
-        )
+        killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL and not self.killing
+        out_of_memory = killed and out_of_memory_kills() > self.kills_seen
         ended_at = time.time()
         while self.reap():
             for pid, _ in descendants():
@@ -355,18 +351,22 @@ class Keeper:
         self.read_output()
         code = os.waitstatus_to_exitcode(status)
         exited = {"code": code if code >= 0 else 128 - code, "out_of_memory": out_of_memory, "at": ended_at, "message": None}
-        write_atomically(self.state_path, {**self.state, "exited": exited})
+        try:
+            write_atomically(self.state_path, {**self.state, "exited": exited})
+        except OSError:
+            pass  # the directory is gone or the disk is full: without a record it counts as ended, its code unknown
         for connection in self.stoppers:
             self.answer(connection, {"ended": True})
-        try:
+        if os.path.exists(self.orders["control"]):
             os.unlink(self.orders["control"])
-        except FileNotFoundError:
-            pass
 
 
 def say(data: dict[str, object]) -> None:
     """The one line of answer; then stdin, stdout and stderr are let go."""
-    os.write(1, json.dumps(data).encode() + b"\n")
+    try:
+        os.write(1, json.dumps(data).encode() + b"\n")
+    except BrokenPipeError:
+        pass  # whoever started us was killed meanwhile: the session goes on, the next one finds it
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(nothing, number)
@@ -374,6 +374,7 @@ def say(data: dict[str, object]) -> None:
 
 def main() -> None:
     orders = json.load(sys.stdin)
+    os.set_inheritable(orders["lock"], False)
     os.umask(0o077)
     os.chdir("/")
     if os.fork():
@@ -386,6 +387,7 @@ def main() -> None:
         say({"error": str(error)})
         return
     say({"ok": True})
+    os.close(orders["lock"])
     keeper.run()
 
 

@@ -32,26 +32,39 @@ class Command:
     cwd: Path
 
 
-async def start(place: SessionPlace, card: Card, command: Command) -> None:
-    """Start the keeper; returns once the tool is started, by it or by one before. Raises ComputeFailed, ComputeUnknown."""
+async def start(place: SessionPlace, card: Card, command: Command, lock: int) -> None:
+    """Start the keeper; returns once the tool is started. Raises ComputeFailed, ComputeUnknown.
+
+    It holds the session's lock as well until then: should we be killed, nobody else takes the session for not started.
+    """
     orders = {
         "directory": str(place.path),
         "argv": list(command.argv),
         "environment": dict(command.environment),
         "cwd": str(command.cwd),
         "control": str(card.keeper_socket),
+        "lock": lock,
     }
-    answer = await in_thread(_launch, json.dumps(orders))
+    answer = await in_thread(_launch, json.dumps(orders), lock)
     if "error" in answer and State.read(place.state) is None:
         raise ComputeFailed(f"The session could not be started: {answer['error']}.")
 
 
-def _launch(orders: str) -> dict[str, Any]:
+def _launch(orders: str, lock: int) -> dict[str, Any]:
     """The keeper goes into the background, so this is short; its environment is empty, as ours holds secrets."""
     argv = [sys.executable, "-I", "-S", str(KEEPER)]
     try:
         done = subprocess.run(  # noqa: S603 - our own program, no shell
-            argv, input=orders, env={}, capture_output=True, text=True, timeout=START_SECONDS, cwd="/", start_new_session=True, check=False
+            argv,
+            input=orders,
+            env={},
+            capture_output=True,
+            text=True,
+            timeout=START_SECONDS,
+            cwd="/",
+            start_new_session=True,
+            pass_fds=(lock,),
+            check=False,
         )
         answer: dict[str, Any] = json.loads(done.stdout)
     except (OSError, subprocess.TimeoutExpired) as error:

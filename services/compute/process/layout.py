@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from services.compute.protocol import ComputeFailed, SessionName
+from services.compute.protocol import ComputeFailed, ComputeUnknown, SessionName
 
 SOCKET_PATH_BYTES = 100
 """sockaddr_un holds 108 bytes; some are left for those who append to the name."""
@@ -113,15 +113,20 @@ class SessionPlace:
         return self.path / "state.json"
 
     def write_card(self, card: "Card") -> None:
-        (self.path / "session.json").write_text(json.dumps(asdict(card)))
+        with (self.path / "session.json").open("w") as file:
+            file.write(json.dumps(asdict(card)))
+            file.flush()
+            os.fsync(file.fileno())
 
     def card(self) -> "Card | None":
-        """None when there is no such session."""
+        """None when there is no such session. Raises ComputeUnknown for what cannot be read."""
         try:
             data = json.loads((self.path / "session.json").read_text())
+            return Card(SessionName(**data.pop("name")), **data)
         except FileNotFoundError:
             return None
-        return Card(SessionName(**data.pop("name")), **data)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ComputeUnknown(f"The session's record in {self.path} cannot be read: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

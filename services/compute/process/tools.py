@@ -15,6 +15,7 @@ from services.statuses import Tool
 
 PASSED_ON = ("LANG", "LANGUAGE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 PASSED_ON_BEGINNINGS = ("LC_", "PIP_")
+INSTALLS_ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_PYTHON", "PIP_REQUIRE_VIRTUALENV", "PIP_LOG")
 PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
 PIP_CONFIGURATIONS = (".config/pip/pip.conf", ".pip/pip.conf")
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -58,7 +59,7 @@ def base_environment(card: Card, files: Path, pip_cache: Path) -> dict[str, str]
     user = pwd.getpwuid(os.geteuid())
     found = {name: value for name, value in os.environ.items() if _passed_on(name)}
     found |= {"PATH": os.environ.get("PATH", DEFAULT_PATH), "HOME": str(files / "home"), "USER": user.pw_name, "LOGNAME": user.pw_name}
-    found |= {"SHELL": shutil.which("bash") or "/bin/sh", "TMPDIR": str(Path(card.run_directory, "tmp")), "PIP_CACHE_DIR": str(pip_cache)}
+    found |= {"SHELL": jupyterlab.shell(), "TMPDIR": str(Path(card.run_directory, "tmp")), "PIP_CACHE_DIR": str(pip_cache), "PIP_USER": "0"}
     configuration = next((path for name in PIP_CONFIGURATIONS if (path := Path(user.pw_dir) / name).is_file()), None)
     if configuration:
         found.setdefault("PIP_CONFIG_FILE", str(configuration))
@@ -66,4 +67,6 @@ def base_environment(card: Card, files: Path, pip_cache: Path) -> dict[str, str]
 
 
 def _passed_on(name: str) -> bool:
+    if name in INSTALLS_ELSEWHERE:
+        return False
     return name in PASSED_ON or name.startswith(PASSED_ON_BEGINNINGS) or name.lower() in PROXIES

@@ -99,7 +99,8 @@ class Watcher:
         elif mask & IN_MOVED_TO and name.startswith(f"sg-{self._layout.installation[:8]}-"):
             self._found(self._layout.sessions / name)
         elif mask & IN_MOVED_FROM and name.startswith("sg-"):
-            self._changes.put_nowait(Change(None, "removed"))
+            gone = next((card.name for card, path in self._places.values() if path.name == name), None)
+            self._changes.put_nowait(Change(gone, "removed"))
 
     def _found(self, path: Path) -> None:
         """A session's directory is there: look at it, and from now on at what happens in it."""

@@ -1,4 +1,4 @@
-"""Writes the initial migration anew from the tables: `python -m services.store.migrations`. For use until the first release only."""
+"""Writes the initial migrations anew from the tables: `python -m services.store.migrations`. For use until the first release only."""
 
 import subprocess
 import sys
@@ -7,22 +7,24 @@ from typing import Any
 
 from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.migration import MigrationContext
+from alembic.operations.ops import CreateTableOp, UpgradeOps
 from sqlalchemy import create_engine
 
-from services.store.migrations import HEAD
 from services.store.tables import metadata
 from services.store.types import Json, UtcTime
 
-FILE = Path(__file__).parent / "versions" / f"{HEAD}_initial.py"
-HEADER = f'''"""All tables, as of the first release. Written by `python -m services.store.migrations`."""
+VERSIONS = Path(__file__).parent / "versions"
+PARTS = {"0001": "people_and_places", "0002": "studios"}
+"""Revision -> what its tables are about: in the order of references, the first half and the second."""
+HEADER = '''"""The tables of the first release, part {number}. Written by `python -m services.store.migrations`."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from services.store.types import Json, UtcTime
 
-revision = "{HEAD}"
-down_revision = None
+revision = "{revision}"
+down_revision = {before}
 branch_labels = None
 depends_on = None
 '''
@@ -44,11 +46,23 @@ def main() -> None:
         context = MigrationContext.configure(connection, opts={"render_item": render_item, "target_metadata": metadata})
         migrations = produce_migrations(context, metadata)
     assert migrations.upgrade_ops
-    body = render_python_code(migrations.upgrade_ops, render_item=render_item, migration_context=context)
-    upgrade = "\n".join(line for line in body.replace("], )", "])").splitlines() if not line.strip().startswith("#"))
-    downgrade = "\n".join(f'    op.drop_table("{table.name}")' for table in reversed(metadata.sorted_tables))
-    FILE.write_text(f"{HEADER}\n\ndef upgrade() -> None:\n{upgrade}\n\n\ndef downgrade() -> None:\n{downgrade}\n")
-    subprocess.run([sys.executable, "-m", "ruff", "format", "-q", FILE], check=True)  # noqa: S603 - our own file
+    operations: list[Any] = list(migrations.upgrade_ops.ops)
+    tables = [operation.table_name for operation in operations if isinstance(operation, CreateTableOp)]
+    half = len(tables) // 2 + 2
+    before = None
+    for number, (revision, words), mine in zip((1, 2), PARTS.items(), (tables[:half], tables[half:]), strict=True):
+        body = _upgrade([operation for operation in operations if operation.table_name in mine], context)
+        header = HEADER.format(number=number, revision=revision, before=f'"{before}"' if before else None)
+        downgrade = "\n".join(f'    op.drop_table("{table}")' for table in reversed(mine))
+        file = VERSIONS / f"{revision}_{words}.py"
+        file.write_text(f"{header}\n\ndef upgrade() -> None:\n{body}\n\n\ndef downgrade() -> None:\n{downgrade}\n")
+        subprocess.run([sys.executable, "-m", "ruff", "format", "-q", file], check=True)  # noqa: S603 - our own file
+        before = revision
+
+
+def _upgrade(operations: list[Any], context: MigrationContext) -> str:
+    body = render_python_code(UpgradeOps(operations), render_item=render_item, migration_context=context)
+    return "\n".join(line for line in body.replace("], )", "])").splitlines() if not line.strip().startswith("#"))
 
 
 main()

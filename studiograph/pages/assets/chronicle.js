@@ -12,6 +12,7 @@ const WORDS = {
   DisruptionWarningEvent: (event) => event.reason,
   StudioEditedEvent: () => "was edited",
   StudioDeletedEvent: () => "was deleted",
+  MemberEvent: (event) => (event.role ? `is now ${event.role} of the workspace` : "left the workspace"),
 };
 
 function by(actor) {
@@ -19,13 +20,13 @@ function by(actor) {
 }
 
 export function chronicle(event) {
-  // Frames and events that are about no Studio have no words here.
+  // Frames that are no events have no words here.
   const words = WORDS[event.__typename];
   if (!words) return;
   const line = element(
     "li",
     {},
-    element("strong", {}, event.studioName),
+    element("strong", {}, event.studioName ?? event.user?.displayName ?? "Somebody"),
     ` ${words(event)} `,
     element("div", { class: "soft small" }, element("time", { datetime: event.at }, clock(event.at)), ` · by ${by(event.actor)}`),
   );

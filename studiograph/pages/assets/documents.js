@@ -11,8 +11,10 @@ const CARD = `fragment Card on Studio {
 
 const OUTCOME = "... on Error { code message field }";
 
-const LINE = `fragment Line on StudioEvent {
-  __typename cursor at studioName actor { name cause }
+const LINE = `fragment Line on Event {
+  __typename cursor at actor { name cause }
+  ... on StudioEvent { studioName }
+  ... on MemberEvent { user { displayName } role }
   ... on StudioStatusEvent { status statusMessage stopReason }
   ... on CheckpointEvent { checkpointChange: change checkpointName }
   ... on ConnectedUsersEvent { presenceChange: change user { displayName } }

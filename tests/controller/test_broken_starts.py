@@ -1,0 +1,121 @@
+"""Starts that meet mistakes of ours, hanging calls, and tools that print what nobody may read."""
+
+import asyncio
+from base64 import b64encode
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from services import masking
+from services.compute.protocol import ComputeFailed
+from services.controller import controller, work
+from services.policy import Policy
+from services.store import core
+from services.studios.inputs import Configuration, StartStudio, StopStudio, Variable
+from tests.controller.conftest import House
+from tests.controller.test_faults import look, no_leftovers, says
+
+SHORT = Policy(start_deadline=timedelta(seconds=0.4), observe_every=timedelta(seconds=5))
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(controller, "AFTER_A_BUG_SECONDS", 0.1)
+
+
+@pytest.mark.behaviour("B7")
+@pytest.mark.parametrize("policy", [SHORT], ids=["short deadline"])
+async def test_a_mistake_of_ours_does_not_hold_a_start_beyond_its_deadline(house: House) -> None:
+    house.compute.broken["session"] = KeyError("a bug")
+    studio = await house.add()
+    row = await house.status(studio, "ERRORED")
+    assert (row["stop_reason"], "a bug" in row["status_message"]) == ("START_TIMEOUT", False)
+    await house.until(lambda: no_leftovers(house))
+
+
+async def test_a_call_that_times_out_is_not_the_deadline(house: House) -> None:
+    house.compute.broken["session"] = TimeoutError()
+    studio = await house.add()
+    await house.called("session", 2)
+    assert (await house.row(studio))["status"] == "STARTING"
+    house.compute.broken.clear()
+    await house.status(studio, "RUNNING")
+
+
+async def test_an_engine_that_hangs_is_one_that_does_not_answer(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio = await house.add()
+    await house.status(studio, "RUNNING")
+    monkeypatch.setattr(work, "OBSERVE_SECONDS", 0.1)
+    house.compute.hold["observe"] = asyncio.Event()
+    await look(house)
+    await house.until(lambda: says(house, studio, "said nothing"))
+    assert (await house.row(studio))["status"] == "RUNNING"
+
+
+@pytest.mark.behaviour("B5")
+async def test_a_former_session_is_not_forgotten_when_its_removal_fails_after_its_save(house: House) -> None:
+    studio = await house.add()
+    await house.status(studio, "RUNNING")
+    house.compute.refuse_save = "The disk is full."
+    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    await house.status(studio, "ERRORED")
+    house.compute.refuse_save, house.compute.refuse_removal = None, True
+    await house.studios.start(house.world.viewer, StartStudio(studio))
+    await house.until(lambda: says(house, studio, "it cannot be removed"))
+    await house.crash()
+    house.compute.refuse_removal = False
+    await house.start()
+    await house.status(studio, "RUNNING")
+    await house.until(lambda: no_leftovers(house))
+    assert list(house.compute.there) == [str(await house.name(studio))]
+
+
+@pytest.mark.behaviour("B8")
+async def test_a_former_session_whose_end_failed_is_ended_before_it_is_saved(house: House) -> None:
+    studio = await house.add()
+    await house.status(studio, "RUNNING")
+    house.compute.broken["stop"] = ComputeFailed("It does not end.")
+    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    await house.status(studio, "ERRORED")
+    house.compute.broken.clear()
+    house.compute.calls.clear()
+    await house.studios.start(house.world.viewer, StartStudio(studio))
+    await house.status(studio, "RUNNING")
+    assert [call for call in house.compute.calls if call in ("stop", "save")] == ["stop", "save"]
+
+
+async def failed_start(house: House, printed: bytes, **given: Any) -> str:
+    """The message of a start whose tool ends after it printed this."""
+    house.compute.printed, house.compute.answers = printed, False
+    studio = await house.add(**given)
+    await house.called("probe")
+    house.compute.end(await house.name(studio), 1)
+    message: str = (await house.status(studio, "ERRORED"))["status_message"]
+    return message
+
+
+async def test_what_no_database_can_hold_is_not_taken_over_from_a_tools_output(house: House) -> None:
+    message = await failed_start(house, b"\x1b[31mbroken\x1b[0m \0\xff pipe\r\n")
+    assert message.endswith("Its last output:\nbroken \ufffd\ufffd pipe")
+
+
+@pytest.mark.behaviour("B16")
+async def test_no_secret_shows_in_the_last_output_of_a_failed_start(house: House) -> None:
+    shared, key, long = "of-the-environment", "-----BEGIN KEY-----\nMIIEow\n-----END KEY-----", "begin" + "x" * 1000 + "end"
+    sealed = {"key": "SHARED", "value": house.tools.seal.seal(shared), "secret": True}
+    async with house.database.write() as transaction:
+        await transaction.execute(update(core.compute_environment).values(environment=[sealed]))
+    variables = (Variable("KEY", key, secret=True), Variable("LONG", long, secret=True))
+    printed = [f"{long} {'.' * 700}", shared, b64encode(shared.encode()).decode(), key.replace("\n", "\r\n"), "the end"]
+    message = await failed_start(house, "\n".join(printed).encode(), configuration=Configuration(environment=variables))
+    assert "the end" in message
+    events = str([event["payload"] for event in await house.rows(core.event)])
+    for text in (message, events):
+        assert not [secret for secret in ("of-the", "MIIE", "xxx", b64encode(shared.encode()).decode()[:-2]) if secret in text]
+
+
+def test_a_secret_that_is_cut_by_the_beginning_of_a_page_does_not_show() -> None:
+    assert masking.masked("cret and secret.", masking.forms(["secret"]), 6) == "nd …."
+    assert masking.masked("a secret", masking.forms(["secret"]), 4) == "…"

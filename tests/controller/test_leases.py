@@ -1,0 +1,142 @@
+"""Leases: nobody works twice on a Studio, whatever becomes of the database, the clock or another compute environment."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.compute.registry import Computes
+from services.controller import controller
+from services.controller.controller import Controller
+from services.policy import Policy
+from services.statuses import StudioStatus
+from services.store import core, leases
+from services.store.database import DatabaseUnavailable, Wake
+from services.studios.inputs import StopStudio
+from tests import factories
+from tests.controller.conftest import House
+from tests.controller.faulty import Faulty
+
+MANY_SERVERS = pytest.mark.parametrize("database_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
+SHORT = Policy(lease=timedelta(seconds=0.6), observe_every=timedelta(seconds=5))
+
+
+@pytest.mark.parametrize("policy", [SHORT], ids=["short lease"])
+async def test_a_step_outlives_a_database_that_is_gone_for_longer_than_its_lease(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.compute.hold["image"] = asyncio.Event()
+    tries: asyncio.Queue[None] = asyncio.Queue()
+
+    async def refuse(*_: Any) -> bool:
+        tries.put_nowait(None)
+        raise DatabaseUnavailable("gone")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(leases, "renew", refuse)
+        studio = await house.add()
+        await house.called("image")
+        async with asyncio.timeout(10):
+            for _ in range(5):
+                await tries.get()
+    house.compute.hold["image"].set()
+    await house.status(studio, "RUNNING")
+    assert house.compute.calls.count("image") == 1
+
+
+@asynccontextmanager
+async def second(house: House) -> AsyncIterator[Controller]:
+    """Another server on the same database."""
+    other = Controller(house.tools, house.wakeups)
+    await other.start()
+    try:
+        yield other
+    finally:
+        await other.close()
+
+
+@MANY_SERVERS
+@pytest.mark.behaviour("B12")
+async def test_two_servers_on_one_database_do_each_step_once(house: House) -> None:
+    async with second(house):
+        studios = [await house.add(name=f"Studio {n}") for n in range(8)]
+        for studio in studios:
+            await house.status(studio, "RUNNING")
+        for studio in studios:
+            await house.studios.stop(house.world.viewer, StopStudio(studio))
+        for studio in studios:
+            await house.status(studio, "STOPPED")
+    assert {call: house.compute.calls.count(call) for call in ("session", "stop", "save", "remove")} == dict.fromkeys(
+        ("session", "stop", "save", "remove"), 8
+    )
+
+
+@MANY_SERVERS
+@pytest.mark.parametrize("policy", [SHORT], ids=["short lease"])
+async def test_another_server_goes_on_where_one_lost_its_lease(house: House) -> None:
+    house.compute.hold["image"] = asyncio.Event()
+    studio = await house.add()
+    await house.called("image")
+    async with house.database.write() as transaction:
+        raised: Any = core.studio.c.lease_epoch + 1
+        late = transaction.now - timedelta(seconds=1)
+        await transaction.execute(core.studio.update().values(lease_epoch=raised, lease_until=late, due_at=late))
+    async with second(house):
+        await house.called("image", 2)
+        house.compute.hold["image"].set()
+        await house.status(studio, "RUNNING")
+    assert len(house.compute.specs) == 1
+
+
+async def test_a_compute_environment_that_hangs_leaves_room_for_the_others(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("PARALLEL", 4), ("PER_ENVIRONMENT", 3), ("AT_ONCE", 1)):
+        monkeypatch.setattr(controller, name, value)
+    elsewhere = await factories.create_compute_environment(house.database, house.world.workspace_id, "There")
+    good = house.compute
+    hanging = Faulty(hold={"image": asyncio.Event()})
+    here = house.world.compute_environment_id
+    await house.crash()
+    computes = Computes(house.database, {"process": lambda environment: hanging if environment.id == here else good})
+    object.__setattr__(house.tools, "computes", computes)
+    await house.start()
+    for n in range(6):
+        await house.add(name=f"Hangs {n}", compute_environment_id=here)
+    house.compute = hanging
+    await house.called("image", 3)
+    house.compute = good
+    studio = await house.add(compute_environment_id=elsewhere)
+    await house.status(studio, "RUNNING")
+    assert hanging.calls.count("image") == 3
+
+
+async def test_a_controller_closes_in_time_though_its_database_is_gone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.compute.hold["image"] = asyncio.Event()
+    await house.add()
+    await house.called("image")
+
+    async def refuse(*_: Any) -> None:
+        raise DatabaseUnavailable("gone")
+
+    monkeypatch.setattr(leases, "release_owned", refuse)
+    async with asyncio.timeout(5):
+        await house.crash()
+
+
+async def test_a_wake_that_comes_before_work_has_begun_loses_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait = Controller._wait
+    hasty: list[str] = []
+
+    async def woken_at_once(self: Controller) -> None:
+        for studio, (_, lease) in self._at_work.items():
+            if lease.studio.status is StudioStatus.RUNNING and not hasty:
+                hasty.append(studio)
+                self._woken(Wake("studio", studio))
+        await wait(self)
+
+    monkeypatch.setattr(Controller, "_wait", woken_at_once)
+    studio = await house.add()
+    await house.status(studio, "RUNNING")
+    house.compute.end(await house.name(studio), 0)
+    await house.status(studio, "STOPPED")
+    assert hasty == [studio]

@@ -1,0 +1,89 @@
+"""`make run`: the first start makes what there is to try, the second finds it."""
+
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from studiograph.first_run import JUPYTERLAB, TOKEN_FILE, WARNING
+from studiograph.walkthrough.server import own_server
+from tests.house.conftest import Command
+
+PLACE = """{ viewer { userName } workspace(by: { slug: "demo" }) {
+  templates { name } computeEnvironments { name kind } studios { nodes { name status } } } }"""
+
+
+@dataclass
+class Demo:
+    """The data directory of a demo server, and how to ask one."""
+
+    directory: Path
+
+    async def place(self, url: str, token: str) -> dict[str, object]:
+        async with httpx.AsyncClient(trust_env=False) as http:
+            answer = await http.post(f"{url}/graphql", json={"query": PLACE}, headers={"Authorization": f"Bearer {token}"})
+        data: dict[str, object] = answer.json()["data"]
+        return data
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Demo:
+    """With JupyterLab marked as installed: nothing is fetched."""
+    tool = tmp_path / f"data/tools/jupyterlab-{JUPYTERLAB.tool_version}"
+    tool.mkdir(parents=True)
+    (tool / "complete").touch()
+    (tmp_path / "data").chmod(0o700)
+    return Demo(tmp_path / "data")
+
+
+async def test_the_first_start_makes_a_place_to_try(demo: Demo) -> None:
+    async with own_server(demo.directory) as (url, token):
+        place = await demo.place(url, token)
+    assert place["viewer"] == {"userName": "demo"}
+    assert place["workspace"] == {
+        "templates": [{"name": "JupyterLab"}],
+        "computeEnvironments": [{"name": "This machine", "kind": "PROCESS"}],
+        "studios": {"nodes": [{"name": "First look", "status": "STOPPED"}]},
+    }
+
+
+async def test_the_second_start_finds_it_and_knows_the_token(demo: Demo) -> None:
+    async with own_server(demo.directory) as (url, token):
+        first = await demo.place(url, token)
+    async with own_server(demo.directory) as (url, again):
+        assert again == token
+        assert await demo.place(url, again) == first
+
+
+async def test_only_the_servers_user_can_read_the_token(demo: Demo) -> None:
+    async with own_server(demo.directory) as (_, token):
+        assert token.startswith("sgt_")
+    assert stat.S_IMODE((demo.directory / TOKEN_FILE).stat().st_mode) == 0o600
+    assert stat.S_IMODE(demo.directory.stat().st_mode) == 0o700
+
+
+async def test_a_revoked_token_is_replaced_at_the_next_start(demo: Demo, studiograph: Command) -> None:
+    async with own_server(demo.directory) as (_, token):
+        listed = studiograph("token", "list", "demo").stdout
+    studiograph("token", "revoke", listed.split()[0])
+    async with own_server(demo.directory) as (url, another):
+        assert another != token
+        assert (await demo.place(url, another))["viewer"] == {"userName": "demo"}
+
+
+def test_it_says_that_sessions_are_not_isolated() -> None:
+    assert "without isolation" in WARNING
+
+
+@pytest.mark.slow
+@pytest.mark.behaviour("B1", "B8", "B10", "B22", "B50")
+def test_the_demo_does_the_main_job(studiograph: Command, tmp_path: Path, jupyterlab_tools: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    (tmp_path / "data/tools").symlink_to(jupyterlab_tools)
+    told = studiograph("demo", limit=400)
+    assert told.returncode == 0, told.stdout
+    assert "found the file" in told.stdout
+    assert "found the package" in told.stdout
+    assert "Everything worked" in told.stdout

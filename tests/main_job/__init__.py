@@ -1,0 +1,1 @@
+"""The main job through the API, over real sockets, against real sessions."""

@@ -1,0 +1,195 @@
+"""What becomes of a session, as a client of the API sees it."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+
+from services.store import core
+from services.store.database import Database
+from tests.graphql_ids import global_id
+from tests.server import Server, running
+
+ERROR = "... on Error { __typename code message } ... on NotAllowedNowError { status until }"
+CREATE = f"mutation($input: CreateStudioInput!) {{ createStudio(input: $input) {{ ... on StudioPayload {{ studio {{ id }} }} {ERROR} }} }}"
+START = f"mutation($id: ID!) {{ startStudio(input: {{ studioId: $id }}) {{ ... on StudioPayload {{ operation {{ id }} }} {ERROR} }} }}"
+STOP = f"mutation($id: ID!) {{ stopStudio(input: {{ studioId: $id }}) {{ ... on StudioPayload {{ operation {{ id }} }} {ERROR} }} }}"
+DELETE = f"mutation($id: ID!) {{ deleteStudio(input: {{ studioId: $id }}) {{ __typename {ERROR} }} }}"
+STUDIO = """query($id: ID!) { studio(id: $id) {
+  status statusMessage statusSince stopReason url connectedUsers { tabs }
+  progress { name state message } checkpoints { nodes { name status size parent { name } } }
+  sessions { nodes { number } } } }"""
+WATCH = """subscription($id: ID!) { studioStatusChanged(scope: { studioId: $id }) {
+  ... on StudioStatusEvent { previousStatus status statusMessage stopReason actor { name cause } } } }"""
+
+
+async def add(server: Server, name: str = "Cells", **environment: str) -> str:
+    """A Studio that does not run yet, with these variables for its tool."""
+    variables = [{"key": key, "value": value, "secret": False} for key, value in environment.items()]
+    given = {
+        "workspaceId": global_id("Workspace", server.world.workspace_id),
+        "templateId": global_id("Template", server.world.template_id),
+        "name": name,
+        "autoStart": False,
+        "environment": variables,
+    }
+    return str((await server.graphql(CREATE, {"input": given}))["createStudio"]["studio"]["id"])
+
+
+async def told(frames: AsyncIterator[dict[str, Any]], *statuses: str) -> list[dict[str, Any]]:
+    """The next status events, which must be these."""
+    events = []
+    async with asyncio.timeout(30):
+        for status in statuses:
+            event = (await anext(frames))["studioStatusChanged"]
+            assert event["status"] == status, event
+            events.append(event)
+    return events
+
+
+async def studio(server: Server, studio_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = (await server.graphql(STUDIO, {"id": studio_id}))["studio"]
+    return found
+
+
+async def tool(server: Server) -> httpx.AsyncClient:
+    """The newest session's tool, past the proxy."""
+    database = Database(server.database_url)
+    async with database.read() as reader:
+        newest = select(core.session.c.upstream).order_by(core.session.c.number.desc()).limit(1)
+        socket = (await reader.execute(newest)).scalar_one()["unix"]
+    await database.close()
+    return httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=socket), base_url="http://tool")
+
+
+@pytest.mark.behaviour("B1")
+@pytest.mark.behaviour("B2")
+@pytest.mark.behaviour("B8")
+@pytest.mark.behaviour("B10")
+@pytest.mark.behaviour("B30")
+@pytest.mark.behaviour("B32")
+@pytest.mark.behaviour("B83")
+async def test_a_studio_starts_stops_into_a_checkpoint_and_starts_again_from_it(server: Server) -> None:
+    cells = await add(server, "My cells")
+    async with aclosing(server.subscribe(WATCH, {"id": cells})) as frames:  # type: ignore[type-var]  # an async generator
+        await anext(frames)
+        await server.graphql(START, {"id": cells})
+        starting, started = await told(frames, "STARTING", "RUNNING")
+        assert (starting["previousStatus"], started["previousStatus"], started["actor"]["name"]) == ("STOPPED", "STARTING", "ada")
+        async with await tool(server) as client:
+            await client.put("/files/notes", content=b"what I found")
+        await server.graphql(STOP, {"id": cells})
+        stopping, stopped = await told(frames, "STOPPING", "STOPPED")
+        assert {stopping["stopReason"], stopped["stopReason"]} == {"USER_REQUEST"}
+        await server.graphql(START, {"id": cells})
+        await told(frames, "STARTING", "RUNNING")
+        async with await tool(server) as client:
+            assert (await client.get("/files/notes")).text == "what I found"
+    found = await studio(server, cells)
+    newest, first = found["checkpoints"]["nodes"]
+    assert (newest["name"], newest["status"], newest["parent"]["name"]) == ("My_cells_2", "EMPTY", "My_cells_1")
+    assert (first["status"], first["size"] > 0) == ("FINALIZED", True)
+    assert {step["state"] for step in found["progress"]} == {"SUCCEEDED"}
+
+
+@pytest.mark.behaviour("B3")
+@pytest.mark.behaviour("B6")
+@pytest.mark.behaviour("B7")
+@pytest.mark.behaviour("B21")
+async def test_while_it_starts_it_is_not_running_and_can_neither_be_stopped_nor_deleted(server: Server) -> None:
+    cells = await add(server, TINY_DELAY="1.5")
+    async with aclosing(server.subscribe(WATCH, {"id": cells})) as frames:  # type: ignore[type-var]  # an async generator
+        await anext(frames)
+        await server.graphql(START, {"id": cells})
+        await told(frames, "STARTING")
+        found = await studio(server, cells)
+        assert (found["status"], found["url"]) == ("STARTING", None)
+        refused = (await server.graphql(STOP, {"id": cells}))["stopStudio"]
+        assert (refused["__typename"], refused["status"]) == ("NotAllowedNowError", "STARTING")
+        assert refused["until"] > found["statusSince"]
+        assert (await server.graphql(DELETE, {"id": cells}))["deleteStudio"]["__typename"] == "NotAllowedNowError"
+        await told(frames, "RUNNING")
+    assert (await studio(server, cells))["url"].startswith("http://a")
+
+
+@pytest.mark.behaviour("B12")
+@pytest.mark.behaviour("B31")
+@pytest.mark.parametrize(("code", "status"), [("0", "STOPPED"), ("3", "ERRORED")])
+async def test_a_tool_that_ends_by_itself_is_saved(server: Server, code: str, status: str) -> None:
+    cells = await add(server, TINY_EXIT_AFTER="0.5", TINY_EXIT_CODE=code)
+    async with aclosing(server.subscribe(WATCH, {"id": cells})) as frames:  # type: ignore[type-var]  # an async generator
+        await anext(frames)
+        await server.graphql(START, {"id": cells})
+        *_, stopping, ended = await told(frames, "STARTING", "RUNNING", "STOPPING", status)
+    assert (stopping["stopReason"], ended["stopReason"], ended["statusMessage"]) == (
+        "EXITED",
+        "EXITED",
+        f"The tool ended by itself (exit code {code}). What it wrote is saved.",
+    )
+    [checkpoint] = (await studio(server, cells))["checkpoints"]["nodes"]
+    assert checkpoint["status"] == "FINALIZED"
+
+
+@pytest.mark.behaviour("B12")
+@pytest.mark.behaviour("B31")
+async def test_a_tool_that_is_killed_from_outside_loses_nothing(server: Server) -> None:
+    cells = await add(server)
+    async with aclosing(server.subscribe(WATCH, {"id": cells})) as frames:  # type: ignore[type-var]  # an async generator
+        await anext(frames)
+        await server.graphql(START, {"id": cells})
+        await told(frames, "STARTING", "RUNNING")
+        async with await tool(server) as client:
+            await client.put("/files/notes", content=b"what I found")
+            os.kill((await client.get("/pids")).json()["pid"], signal.SIGKILL)
+        await told(frames, "STOPPING", "ERRORED")
+        await server.graphql(START, {"id": cells})
+        await told(frames, "STARTING", "RUNNING")
+        async with await tool(server) as client:
+            assert (await client.get("/files/notes")).text == "what I found"
+
+
+@pytest.mark.behaviour("B7")
+async def test_a_start_that_misses_its_deadline_ends_by_itself(tmp_path: Path, sqlite_url: str) -> None:
+    async with running(tmp_path, sqlite_url, start_deadline_seconds="2") as server:
+        cells = await add(server, TINY_NEVER="1")
+        async with aclosing(server.subscribe(WATCH, {"id": cells})) as frames:  # type: ignore[type-var]  # an async generator
+            await anext(frames)
+            await server.graphql(START, {"id": cells})
+            _, ended = await told(frames, "STARTING", "ERRORED")
+        assert ended["stopReason"] == "START_TIMEOUT"
+
+
+@pytest.mark.behaviour("B2")
+async def test_a_tool_that_cannot_start_says_why_and_a_repaired_one_starts(server: Server) -> None:
+    cells = await add(server, TINY_EXIT_AFTER="0", TINY_EXIT_CODE="4", TINY_DELAY="5", TINY_PRINT="no such module")
+    async with aclosing(server.subscribe(WATCH, {"id": cells})) as frames:  # type: ignore[type-var]  # an async generator
+        await anext(frames)
+        await server.graphql(START, {"id": cells})
+        _, ended = await told(frames, "STARTING", "ERRORED")
+    assert ended["stopReason"] == "START_FAILED"
+    assert "exit code 4" in ended["statusMessage"]
+    assert "no such module" in ended["statusMessage"]
+
+
+@pytest.mark.behaviour("B4")
+@pytest.mark.behaviour("B57")
+async def test_a_session_ends_with_its_lifespan(server: Server) -> None:
+    cells = await add(server)
+    database = Database(server.database_url)
+    async with aclosing(server.subscribe(WATCH, {"id": cells})) as frames:  # type: ignore[type-var]  # an async generator
+        await anext(frames)
+        await server.graphql(START, {"id": cells})
+        await told(frames, "STARTING", "RUNNING")
+        async with database.write() as transaction:  # as if eight hours had gone by
+            await transaction.execute(update(core.session).values(expires_at=transaction.now))
+            await transaction.execute(update(core.studio).values(due_at=transaction.now))
+        _, ended = await told(frames, "STOPPING", "STOPPED")
+    await database.close()
+    assert (ended["stopReason"], ended["actor"]["cause"]) == ("LIFESPAN_EXPIRED", "lifespan")
