@@ -49,7 +49,8 @@ async def stalled_socket(api: Running) -> asyncio.StreamWriter:
 
 def stalled_stream(accept: str) -> Callable[[Running], Awaitable[asyncio.StreamWriter]]:
     async def begin(api: Running) -> asyncio.StreamWriter:
-        _, writer = await send(api.port, {"query": FLOOD}, {"Authorization": f"Bearer {TOKEN}", "Accept": accept})
+        reader, writer = await send(api.port, {"query": FLOOD}, {"Authorization": f"Bearer {TOKEN}", "Accept": accept})
+        await reader.readuntil(b"\r\n\r\n")
         writer.transport.pause_reading()  # type: ignore[attr-defined]
         return writer
 
