@@ -14,7 +14,8 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
-from services.compute.docker.engine import Engine
+from services.compute.docker.engine import UNIX, Engine
+from services.compute.protocol import ComputeFailed
 
 MOUNTS = Path("/proc/self/mountinfo")
 OWN_FILES = re.compile(r"/containers/([0-9a-f]{64})/\S+ /etc/(?:hostname|hosts|resolv\.conf) ")
@@ -47,11 +48,15 @@ class Reach:
 
 
 async def find(engine: Engine) -> Reach:
-    """By what the engine knows of us, and whether its default bridge is an interface of ours."""
+    """By what the engine knows of us, and whether its default bridge is an interface of ours. Raises ComputeFailed if there is no way."""
     own = await _own_container(engine)
     if own is not None:
         return Reach(Mode.DIRECT) if own["HostConfig"]["NetworkMode"] == "host" else Reach(Mode.JOINED, own["Id"])
-    return Reach(Mode.DIRECT if await _shares_network(engine) else Mode.PUBLISHED)
+    if await _shares_network(engine):
+        return Reach(Mode.DIRECT)
+    if not engine.url.startswith(UNIX):
+        raise ComputeFailed(f"The engine at {engine.url} is on another machine, and its sessions cannot be reached from here.")
+    return Reach(Mode.PUBLISHED)
 
 
 async def _own_container(engine: Engine) -> dict[str, Any] | None:
