@@ -30,7 +30,7 @@ def root(tmp_path: Path, sockets: Path) -> Path:
 
 
 @asynccontextmanager
-async def process_world(root: Path) -> AsyncIterator[World]:
+async def _process_world(root: Path) -> AsyncIterator[World]:
     made = World(ProcessCompute(root, INSTALLATION), ImageSpec("CUSTOM", tiny_command(), ""))
     yield made
     for name in made.names:
@@ -41,5 +41,12 @@ async def process_world(root: Path) -> AsyncIterator[World]:
 @pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.docker)])
 async def world(request: pytest.FixtureRequest, root: Path) -> AsyncIterator[World]:
     """For tests over the protocol: one of each kind."""
-    async with process_world(root) if request.param == "process" else docker_world() as made:
+    async with _process_world(root) if request.param == "process" else docker_world() as made:
+        yield made
+
+
+@pytest.fixture
+async def process_world(root: Path) -> AsyncIterator[World]:
+    """For tests of what is the process kind's own: a module of such takes it for its `world`."""
+    async with _process_world(root) as made:
         yield made

@@ -1,7 +1,7 @@
 """The `docker` kind behind the protocol: each method is a few steps over the modules beside it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from datetime import timedelta
 from ipaddress import IPv4Network
 from typing import Any
@@ -33,6 +33,7 @@ from services.compute.protocol import (
 )
 
 POOL = IPv4Network("10.213.0.0/16")
+FINISH_SECONDS = 5.0
 
 
 class DockerCompute:
@@ -82,7 +83,7 @@ class DockerCompute:
                 found = None
             container_id = found["Id"] if found else await self._create(spec, progress)
             if found is None or observation(found).presence is Presence.CREATED:
-                await self._containers.start(container_id, environment.script(bodies.tool_environment(spec)))
+                await _finished(self._containers.start(container_id, environment.script(bodies.tool_environment(spec))))
 
     async def _create(self, spec: SessionSpec, progress: Progress) -> str:
         image = await self._image(spec, progress)
@@ -171,3 +172,15 @@ class DockerCompute:
     def _lock(self, name: SessionName) -> asyncio.Lock:
         """Within this process; between processes the engine's own refusal of a second container of a name does the same."""
         return self._locks.setdefault(name, asyncio.Lock())
+
+
+async def _finished(work: Coroutine[Any, Any, None]) -> None:
+    """A start that was begun is finished even if we are cancelled: without its environment the session would only end again."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=FINISH_SECONDS)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
