@@ -4,6 +4,7 @@ import asyncio
 import json
 from dataclasses import replace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import aiohttp
 import pytest
@@ -127,12 +128,12 @@ async def test_the_tool_gets_its_port_and_nothing_from_standard_input(world: Wor
     assert "_studiograph" not in found
 
 
-async def test_a_session_that_never_got_its_environment_is_made_anew(world: World) -> None:
+async def test_a_session_that_never_got_its_environment_is_made_anew(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """As after a death of the server between the start and the handing over."""
     name = world.name()
-    compute: Any = world.compute
-    await compute._networks.ensure(name)
-    await compute._create(world.spec(name), quietly)
+    with monkeypatch.context() as patch:
+        patch.setattr(world.compute, "_start", AsyncMock())
+        await world.compute.ensure_session(world.spec(name), quietly)
     process = await asyncio.create_subprocess_exec(
         "docker", "start", "--attach", "--interactive", str(name), stdin=asyncio.subprocess.DEVNULL
     )

@@ -33,7 +33,7 @@ from services.compute.protocol import (
 )
 
 POOL = IPv4Network("10.213.0.0/16")
-FINISH_SECONDS = 5.0
+FINISH_SECONDS = 15.0
 
 
 class DockerCompute:
@@ -81,19 +81,20 @@ class DockerCompute:
             if found is not None and containers.not_loaded(found):
                 await self._containers.remove(found["Id"])
                 found = None
-            container_id = found["Id"] if found else await self._create(spec, progress)
-            if found is None or observation(found).presence is Presence.CREATED:
-                await _finished(self._containers.start(container_id, environment.script(bodies.tool_environment(spec))))
+            if found is None:
+                await _finished(self._make(spec, await self._image(spec, progress)))
+            elif observation(found).presence is Presence.CREATED:
+                await _finished(self._start(spec, found["Id"], found["Image"]))
 
-    async def _create(self, spec: SessionSpec, progress: Progress) -> str:
-        image = await self._image(spec, progress)
+    async def _make(self, spec: SessionSpec, image: Image) -> None:
         reached = await self._reached()
         await self._networks.ensure(spec.name)
-        published = reached.mode is Mode.PUBLISHED
-        body = bodies.container(spec, image, self._environment_id, published=published)
-        container_id = await self._containers.create(spec.name, body)
-        await self._containers.require_shell(container_id, image.id)
-        return container_id
+        body = bodies.container(spec, image, self._environment_id, published=reached.mode is Mode.PUBLISHED)
+        await self._start(spec, await self._containers.create(spec.name, body), image.id)
+
+    async def _start(self, spec: SessionSpec, container_id: str, image_id: str) -> None:
+        await self._containers.require_shell(container_id, image_id)
+        await self._containers.start(container_id, environment.script(bodies.tool_environment(spec)))
 
     async def _image(self, spec: SessionSpec, progress: Progress) -> Image:
         if spec.base is not None:
@@ -175,7 +176,8 @@ class DockerCompute:
 
 
 async def _finished(work: Coroutine[Any, Any, None]) -> None:
-    """A start that was begun is finished even if we are cancelled: without its environment the session would only end again."""
+    """What was begun is finished even if we are cancelled: the engine goes on in any case, and a session without its environment
+    would only end again."""
     task = asyncio.ensure_future(work)
     try:
         await asyncio.shield(task)

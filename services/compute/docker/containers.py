@@ -15,6 +15,7 @@ END_SECONDS = 20.0
 START_SECONDS = 120.0
 REMOVE_SECONDS = 120.0
 AT_ONCE = 20
+MEANWHILE_TRIES, MEANWHILE_PAUSE = 50, 0.1
 NEEDED = {"Config", "Image", "State"}
 ENDED = ("created", "exited", "dead")
 NO_SHELL = "The image has no /bin/sh, through which a session gets its environment. Add one (busybox is enough)."
@@ -65,13 +66,18 @@ class Containers:
         try:
             made = await self._engine.call("POST", "containers/create", params={"name": str(name)}, body=body, limit=START_SECONDS)
         except Conflict as conflict:
-            found = await self.find(name)
-            if found is None:
-                raise ComputeUnknown(f"the container's name is in use: {conflict}") from conflict
-            return str(found["Id"])
+            return await self._made_meanwhile(name, conflict)
         except Absent as absent:
             raise ComputeFailed(f"The session's image was removed from the engine at this moment: {absent}") from absent
         return str(made["Id"])
+
+    async def _made_meanwhile(self, name: SessionName, conflict: Conflict) -> str:
+        """An engine has the name before it has the container."""
+        for _ in range(MEANWHILE_TRIES):
+            if (found := await self.find(name)) is not None:
+                return str(found["Id"])
+            await asyncio.sleep(MEANWHILE_PAUSE)
+        raise ComputeUnknown(f"the container's name is in use: {conflict}") from conflict
 
     async def require_shell(self, container_id: str, image_id: str) -> None:
         """Asked once for each image, before the start, since docker-init's own words would not help anybody. Raises ComputeFailed."""
