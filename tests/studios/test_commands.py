@@ -190,6 +190,19 @@ async def test_a_studio_that_has_not_ended_cannot_be_edited(database: Database, 
         await studios.update(world.viewer, UpdateStudio(studio, name="New"))
 
 
+@pytest.mark.behaviour("B14")
+async def test_an_edit_is_checked_even_where_the_compute_environment_is_gone(
+    database: Database, studios: Studios, world: World, studio: str
+) -> None:
+    async with database.write() as transaction:
+        await transaction.execute(core.studio.update().values(compute_environment_id=None))
+    given = Configuration(cpu=-1, lifespan_hours=1000, environment=(Variable("1", "x"),))
+    with pytest.raises(InvalidInput) as caught:
+        await studios.update(world.viewer, UpdateStudio(studio, configuration=given))
+    assert [problem.field[0] for problem in caught.value.problems] == ["cpu", "lifespanHours", "environment"]
+    await studios.update(world.viewer, UpdateStudio(studio, configuration=Configuration(cpu=64, gpu=1)))
+
+
 async def test_an_edit_that_changes_nothing_is_no_revision(database: Database, studios: Studios, world: World, studio: str) -> None:
     await studios.update(world.viewer, UpdateStudio(studio, name="Cells", configuration=Configuration(cpu=2)))
     assert (await studio_row(database, studio))["revision"] == 1
