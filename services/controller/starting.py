@@ -64,7 +64,7 @@ async def _advance(work: Work) -> datetime | None:
             raise  # of some call within, not our deadline
         return await _deadline(work)
     except ComputeUnknown as unknown:
-        return await _unknown(work, words(unknown))
+        return await (_deadline(work, words(unknown)) if _late(work) else _unknown(work, words(unknown)))
     except CheckpointMissing as missing:
         await _fail(work, Trigger.CHECKPOINT_MISSING, words(missing))
     except SaveFailedFirst as failed:
@@ -98,6 +98,8 @@ async def _start(work: Work) -> None:
     spec = await _spec(work, image, template, environment)
     await compute.ensure_session(spec, lambda message: work.step(Step.SESSION, message))
     await work.step(Step.ANSWER)
+    async with work.result(StudioStatus.STARTING) as (transaction, studio):
+        await say(transaction, studio, "Starting.")  # the environment answers, whatever was said before
     await _ready(work, await _answer(work, compute, spec))
 
 
@@ -228,7 +230,7 @@ async def _unknown(work: Work, why: str) -> datetime | None:
         return transaction.now + RETRY
 
 
-async def _deadline(work: Work) -> datetime | None:
+async def _deadline(work: Work, why: str = "the tool did not answer") -> datetime | None:
     """The deadline has passed: if the environment answers at all, the start has failed."""
     try:
         await work.observe()
@@ -237,7 +239,7 @@ async def _deadline(work: Work) -> datetime | None:
     except ComputeFailed:
         pass  # an answer, too
     minutes = work.policy.start_deadline.total_seconds() / 60
-    await _fail(work, Trigger.START_TIMEOUT, f"The tool did not answer within {minutes:g} min.")
+    await _fail(work, Trigger.START_TIMEOUT, f"It could not be started within {minutes:g} min: {why}.")
     return None
 
 
