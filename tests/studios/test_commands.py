@@ -69,6 +69,17 @@ async def test_overrides_of_a_running_studio_are_refused(studios: Studios, world
 
 
 @pytest.mark.behaviour("B1")
+@pytest.mark.behaviour("B12")
+async def test_overrides_of_a_studio_that_starts_are_refused_and_say_so(
+    database: Database, studios: Studios, world: World, studio: str
+) -> None:
+    await studios.start(world.viewer, StartStudio(studio))
+    with pytest.raises(NotAllowedNow, match="is starting already") as caught:
+        await studios.start(world.viewer, StartStudio(studio, Configuration(cpu=1)))
+    assert caught.value.until == (await studio_row(database, studio))["deadline"]
+
+
+@pytest.mark.behaviour("B1")
 @pytest.mark.behaviour("B91")
 async def test_launch_may_override_resources_but_not_environment_or_save(
     database: Database, studios: Studios, world: World, studio: str
