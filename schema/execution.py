@@ -24,6 +24,11 @@ from schema.refusals import Code, Refused, refusal
 from schema.requests import OperationRequest
 from services.access import Viewer
 
+STREAM_NEEDED = (
+    "A subscription needs a stream: open a WebSocket (graphql-transport-ws) on this URL, or accept `text/event-stream` "
+    "or `multipart/mixed;subscriptionSpec=1.0`."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -69,12 +74,19 @@ class Executor:
         self._documents.check_cost(document, node, request.variables)
         return Operation(document, node, request.variables or {}, viewer)
 
+    def subscribes(self, request: OperationRequest) -> bool:
+        """Whether the operation is a subscription; False too where it cannot be told, and `prepare` says why."""
+        try:
+            return self._documents.get(request.query).operation(request.operation_name).operation is OperationType.SUBSCRIPTION
+        except Exception:  # noqa: BLE001 - the answer tells, whatever it is
+            return False
+
     async def run(self, request: OperationRequest, viewer: Viewer | None) -> Answer:
         """Answer a query or a mutation. Cancelling stops a query; a mutation that began runs to its end."""
         try:
             operation = self.prepare(request, viewer)
             if operation.kind is OperationType.SUBSCRIPTION:
-                raise refusal(Code.WRONG_TRANSPORT, "A subscription needs a stream: open a WebSocket (graphql-transport-ws) on this URL.")
+                raise refusal(Code.WRONG_TRANSPORT, STREAM_NEEDED)
             return await self._answer(operation)
         except Refused as refused:
             return refused_answer(refused)

@@ -1,5 +1,6 @@
 """The composition root: settings -> core -> services -> context -> schema -> Starlette. Every part is built here, once, in order."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from starlette.types import ASGIApp
 from resolvers.context import make_context
 from schema.build import build_schema
 from schema.execution import Executor
+from schema.transport.gate import Gate
 from schema.transport.http import GraphQLHTTP
+from schema.transport.streams import Streams
 from schema.transport.websocket import GraphQLWebSocket
 from services.commands import CommandRunner
 from services.connect_codes import ConnectCodes
@@ -63,13 +66,19 @@ def build_api(core: Core, services: Services, settings: Settings, stack: AsyncEx
     """GraphQL, pages, health: everything on the API's own origin but what `connect` serves there."""
     executor = Executor(build_schema()._schema, partial(make_context, services), suggestions=True)
     stack.push_async_callback(executor.close)
-    http = GraphQLHTTP(executor, services.tokens.authenticate)
+    gate = Gate(services.tokens.authenticate, core.sentinel.token_ended)
+    streams = Streams(executor, gate)
+    http = GraphQLHTTP(executor, services.tokens.authenticate, streams)
     own = [core.addresses.api_origin]  # behind a proxy that ends TLS, the connection's own scheme is not the page's
-    socket = GraphQLWebSocket(executor, services.tokens.authenticate, core.sentinel.token_ended, origins=own)
+    socket = GraphQLWebSocket(executor, gate, origins=own)
     routes: list[BaseRoute] = [
         Route("/graphql", http, methods=None),
         WebSocketRoute("/graphql", socket),
         *health.routes(settings.database),
         *pages.routes(page=settings.page, explorer=settings.explorer),
     ]
-    return Application(SecurityHeaders(Starlette(routes=routes), https=core.addresses.secure), socket.close)
+
+    async def stop() -> None:
+        await asyncio.gather(socket.close(), streams.close())
+
+    return Application(SecurityHeaders(Starlette(routes=routes), https=core.addresses.secure), stop)

@@ -4,7 +4,8 @@ import asyncio
 import signal
 from contextlib import AsyncExitStack
 
-from services.compute.kinds import PROCESS
+from services.compute.docker import DockerCompute
+from services.compute.kinds import DOCKER, PROCESS
 from services.compute.process import ProcessCompute
 from services.compute.protocol import Compute
 from services.compute.registry import Computes, Factory
@@ -47,10 +48,12 @@ async def control(settings: Settings) -> None:
 
 
 def _factories(core: Core, settings: Settings) -> dict[str, Factory]:
-    if not settings.process_compute:
-        return {}
-
     def process(_environment: EnvironmentState) -> Compute:
         return ProcessCompute(settings.data_dir, core.installation)
 
-    return {PROCESS: process}
+    def docker(environment: EnvironmentState) -> Compute:
+        url = (environment.settings or {}).get("url") or settings.docker_url
+        return DockerCompute(url, core.installation, environment.id, pool=settings.docker_subnets)
+
+    made: dict[str, Factory] = {DOCKER: docker}
+    return made | {PROCESS: process} if settings.process_compute else made

@@ -27,6 +27,13 @@ class JsonLines(logging.Formatter):
         return orjson.dumps(line, default=str).decode()
 
 
+class NoCutOffs(logging.Filter):
+    """Leaves out what uvicorn calls an error: responses that we break off, since their reader took nothing or their tool broke."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.msg != "ASGI callable returned without completing response."
+
+
 class WithoutQuery(logging.Filter):
     """Cuts queries off what uvicorn logs of a request: one-time codes travel there."""
 
@@ -42,6 +49,7 @@ def configure(level: str, style: str, *, requests: bool = False) -> None:
     handler.setFormatter(
         JsonLines() if style == "json" else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
     )
+    logging.getLogger("uvicorn.error").addFilter(NoCutOffs())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     if level != "debug":
         for name in LIBRARIES:

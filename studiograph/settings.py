@@ -2,10 +2,11 @@
 
 import ipaddress
 from enum import StrEnum
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Seconds = Annotated[int, Field(gt=0)]
@@ -23,7 +24,7 @@ class Role(StrEnum):
 class Settings(BaseSettings):
     """The descriptions are the documentation: `make docs` writes docs/settings.md from them."""
 
-    model_config = SettingsConfigDict(env_prefix="STUDIOGRAPH_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="STUDIOGRAPH_", extra="ignore", populate_by_name=True)
 
     database_url: str = Field(
         default="",
@@ -46,6 +47,15 @@ class Settings(BaseSettings):
     process_compute: bool = Field(
         default=True,
         description="Allow compute environments of the kind `process`: sessions are processes of the server's user, without isolation.",
+    )
+    docker_url: str = Field(
+        default="unix:///var/run/docker.sock",
+        validation_alias=AliasChoices("STUDIOGRAPH_DOCKER_URL", "DOCKER_HOST"),
+        description="The Docker Engine of compute environments of the kind `docker` that name none themselves. `DOCKER_HOST` is read too.",
+    )
+    docker_subnets: IPv4Network = Field(
+        default=IPv4Network("10.213.0.0/16"),
+        description="What the networks of Docker sessions are taken from, 16 addresses each. Choose one that nothing else uses.",
     )
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
     log_format: str = Field(

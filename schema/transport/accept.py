@@ -4,9 +4,14 @@ GRAPHQL_JSON = "application/graphql-response+json"
 LEGACY_JSON = "application/json"
 SUPPORTED = (GRAPHQL_JSON, LEGACY_JSON)
 
+EVENT_STREAM = "text/event-stream"
+MULTIPART = "multipart/mixed;subscriptionspec=1.0"
+STREAMED = (EVENT_STREAM, MULTIPART)
+"""Asked for by name alone: who accepts anything is not prepared for a response without end."""
+
 
 def accepted(header: str | None) -> str | None:
-    """The best of the supported types for an `Accept` header; None if it takes none of them.
+    """The best of the types that hold one answer for an `Accept` header; None if it takes none of them.
 
     Of equal ones a type named in full goes before one that a range such as `*/*` covers, then the newer type before the older.
     """
@@ -15,6 +20,13 @@ def accepted(header: str | None) -> str | None:
     weights = dict(_ranges(header))
     best = max(SUPPORTED, key=lambda media: (_weight(media, weights), media in weights))
     return best if _weight(best, weights) > 0 else None
+
+
+def streamed(header: str | None) -> str | None:
+    """The best of the types that hold many answers, server-sent events first among equals; None if the header names none of them."""
+    weights = dict(_ranges(header or ""))
+    best = max(STREAMED, key=lambda media: weights.get(media, 0.0))
+    return best if weights.get(best, 0.0) > 0 else None
 
 
 def is_json(header: str | None) -> bool:
@@ -33,8 +45,10 @@ def _ranges(header: str) -> list[tuple[str, float]]:
     ranges = []
     for item in header.split(","):
         media, *parameters = [part.strip().lower() for part in item.split(";")]
-        values = {name.strip(): value.strip() for name, _, value in (part.partition("=") for part in parameters)}
-        if values.get("charset", "utf-8").strip('"') in ("utf-8", "utf8"):
+        values = {name.strip(): value.strip().strip('"') for name, _, value in (part.partition("=") for part in parameters)}
+        if "subscriptionspec" in values:
+            media += f";subscriptionspec={values['subscriptionspec']}"
+        if values.get("charset", "utf-8") in ("utf-8", "utf8"):
             ranges.append((media, _quality(values.get("q", "1"))))
     return ranges
 

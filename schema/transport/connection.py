@@ -1,7 +1,7 @@
 """One socket's conversation, from its first message to its close."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import aclosing
 from typing import Any
 
@@ -12,10 +12,11 @@ from schema.requests import OperationRequest
 from schema.transport import messages
 from schema.transport.gate import Gate
 from schema.transport.messages import Close, Closing, Message
-from schema.transport.outbox import Outbox, Send, Stalled
+from schema.transport.outbox import Outbox, Stalled
 from services.access import Viewer
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 SLOW = Closing(Close.TRY_LATER, "Messages were not read in time. Connect again and resume by cursor.")
 """1013 is a code that clients retry; their cursor brings them what they missed."""
@@ -32,7 +33,7 @@ class Connection:
         self._receive = receive
         self._send = send
         self._authorization = authorization
-        self._outbox = Outbox(send, self._limits.outbox_bytes, self._limits.stall_seconds)
+        self._outbox = Outbox(self._write, self._limits.outbox_bytes, self._limits.stall_seconds)
         self._closing: asyncio.Future[Closing] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
         self._operations: dict[str, asyncio.Task[None]] = {}
@@ -42,7 +43,7 @@ class Connection:
     async def run(self) -> None:
         """Return when the socket is closed and everything it ran is cleaned up."""
         writing = asyncio.create_task(self._outbox.write())
-        receiving = self._start(self._receive_all())
+        receiving = self._start(self._receive_all)
         too_late = Closing(Close.INIT_TIMEOUT, "Connection initialisation timeout.")
         self._timer = asyncio.get_running_loop().call_later(self._limits.init_seconds, self.close, too_late)
         try:
@@ -81,16 +82,16 @@ class Connection:
         except (OSError, RuntimeError):  # closed already (TimeoutError is an OSError)
             return
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _start(self, work: Callable[..., Awaitable[None]], *arguments: object) -> asyncio.Task[None]:
         """Run beside the receiving; a Closing raised there closes the socket, as does a failure of ours."""
-        task = asyncio.create_task(self._guarded(work))
+        task = asyncio.create_task(self._guarded(work, *arguments))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, work: Callable[..., Awaitable[None]], *arguments: object) -> None:
         try:
-            await work
+            await work(*arguments)  # called only here: what is cancelled before it begins leaves no coroutine behind
         except Closing as closing:
             self.close(closing)
         except Stalled:
@@ -127,12 +128,12 @@ class Connection:
             raise Closing(Close.DUPLICATE_INIT, "Too many initialisation requests.")
         self._initialised = True
         self._timer.cancel()
-        self._start(self._authenticate(payload))
+        self._start(self._authenticate, payload)
 
     async def _authenticate(self, payload: dict[str, Any]) -> None:
         self._viewer = await self._gate.enter(payload.get("Authorization"), payload.get("authorization"), self._authorization)
         self._push(messages.simple("connection_ack"))
-        await self._gate.until_ended(self._viewer)
+        raise Closing(Close.FORBIDDEN, await self._gate.until_ended(self._viewer))
 
     def _subscribe(self, name: str, request: OperationRequest) -> None:
         if self._viewer is None:
@@ -143,7 +144,7 @@ class Connection:
             refused = refusal(Code.TOO_MANY_OPERATIONS, f"At most {self._limits.operations} operations may run on one socket.")
             self._push(messages.error(messages.encoded_id(name), refused))
             return
-        self._operations[name] = self._start(self._operate(name, request))
+        self._operations[name] = self._start(self._operate, name, request)
 
     async def _operate(self, name: str, request: OperationRequest) -> None:
         identifier = messages.encoded_id(name)
@@ -161,6 +162,9 @@ class Connection:
         if self._operations.get(name) is asyncio.current_task():
             del self._operations[name]  # before the client can read that the id is free again
         await self._outbox.put(last)
+
+    async def _write(self, message: bytes) -> None:
+        await self._send({"type": "websocket.send", "text": message.decode()})
 
     def _push(self, message: bytes) -> None:
         if not self._outbox.push(message):

@@ -1,30 +1,23 @@
-"""What waits to be written to one socket: bounded, and written by one task, so that a slow reader holds up nobody else."""
+"""What waits to be written to one socket or stream: bounded, written by one task, so that a slow reader holds up nobody else."""
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+from collections.abc import Awaitable, Callable
 
 
 class Stalled(Exception):
     """The reader took nothing for too long."""
 
 
-class Gone(Exception):
-    """The socket is closed."""
-
-
 class Outbox:
-    """Messages on their way out, `limit` bytes at most.
+    """Messages on their way out, `limit` bytes at most. `write_one` returns when the reader may be given another.
 
     `push` is for whoever cannot wait: it says whether there was room. `put` waits for room, at most `stall_seconds` without any
     progress of the reader.
     """
 
-    def __init__(self, send: Send, limit: int, stall_seconds: float) -> None:
-        self._send = send
+    def __init__(self, write_one: Callable[[bytes], Awaitable[None]], limit: int, stall_seconds: float) -> None:
+        self._write_one = write_one
         self._limit = limit
         self._stall_seconds = stall_seconds
         self._messages: deque[bytes] = deque()
@@ -47,12 +40,12 @@ class Outbox:
     async def put(self, message: bytes) -> None:
         """Queue a message as soon as it fits. Raises Stalled."""
         while not self.push(message):
-            self._taken.clear()
-            try:
-                async with asyncio.timeout(self._stall_seconds):
-                    await self._taken.wait()
-            except TimeoutError:
-                raise Stalled from None
+            await self._progress()
+
+    async def flush(self) -> None:
+        """Wait until all is written, as long as the reader takes something now and then. Raises Stalled."""
+        while self._messages:
+            await self._progress()
 
     async def drain(self, seconds: float) -> None:
         """Wait until all is written, at most `seconds`."""
@@ -71,10 +64,18 @@ class Outbox:
                 await self._added.wait()
                 self._added.clear()
                 while self._messages:
-                    await self._send({"type": "websocket.send", "text": self._messages[0].decode()})
+                    await self._write_one(self._messages[0])
                     self._waiting -= len(self._messages.popleft())
                     self._taken.set()
         except (OSError, RuntimeError):  # an ASGI server's way to say that the socket is closed
             self._gone = True
             self._messages.clear()
             self._taken.set()
+
+    async def _progress(self) -> None:
+        self._taken.clear()
+        try:
+            async with asyncio.timeout(self._stall_seconds):
+                await self._taken.wait()
+        except TimeoutError:
+            raise Stalled from None

@@ -6,10 +6,9 @@ from typing import Any
 
 from schema.execution import Executor
 from schema.transport.connection import Connection
-from schema.transport.gate import Gate, SocketLimits
+from schema.transport.gate import Crowded, Gate
 from schema.transport.headers import Scope, header, origin, own_origin
 from schema.transport.messages import SUBPROTOCOL, Close, Closing
-from services.access import Viewer
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -18,22 +17,13 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 class GraphQLWebSocket:
     """An ASGI application for one path.
 
-    `authenticate` turns a bearer token into its viewer or raises Unauthenticated; `token_ended(viewer)` returns once the token is
-    revoked or expired. `origins` are those whose pages may connect besides the server's own; requests without Origin come from
-    programs and pass, since nothing here authenticates by itself.
+    `origins` are those whose pages may connect besides the server's own; requests without Origin come from programs and pass, since
+    nothing here authenticates by itself.
     """
 
-    def __init__(
-        self,
-        executor: Executor,
-        authenticate: Callable[[str], Awaitable[Viewer]],
-        token_ended: Callable[[Viewer], Awaitable[None]],
-        *,
-        origins: Collection[str] = (),
-        limits: SocketLimits | None = None,
-    ) -> None:
+    def __init__(self, executor: Executor, gate: Gate, *, origins: Collection[str] = ()) -> None:
         self._executor = executor
-        self._gate = Gate(authenticate, token_ended, limits or SocketLimits())
+        self._gate = gate
         self._origins = {origin(text) for text in origins} - {None}
         self._connections: set[Connection] = set()
 
@@ -47,8 +37,6 @@ class GraphQLWebSocket:
             await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if known else None})
             if not known:
                 await _close(send, Close.BAD_SUBPROTOCOL, f"Subprotocol not acceptable: use {SUBPROTOCOL}.")
-            elif len(self._connections) >= self._gate.limits.sockets:
-                await _close(send, Close.TRY_LATER, "Too many connections. Try again later.")
             else:
                 await self._serve(scope, receive, send)
         except OSError:  # gone before it began
@@ -69,7 +57,13 @@ class GraphQLWebSocket:
         await asyncio.gather(*(connection.ended.wait() for connection in connections))
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        connection = Connection(self._executor, self._gate, receive, send, header(scope, "authorization"))
+        try:
+            with self._gate.place():
+                await self._converse(Connection(self._executor, self._gate, receive, send, header(scope, "authorization")))
+        except Crowded as crowded:
+            await _close(send, Close.TRY_LATER, crowded.reason)
+
+    async def _converse(self, connection: Connection) -> None:
         self._connections.add(connection)
         try:
             await connection.run()

@@ -8,7 +8,7 @@ from schema.enums import ComputeKind
 from schema.fields import attribute, exactly
 from schema.limits import Limits
 
-TRANSPORTS = ["graphql-over-http", "graphql-transport-ws"]
+TRANSPORTS = ["graphql-over-http", "graphql-transport-ws", "graphql-sse", "multipart/mixed;subscriptionSpec=1.0"]
 AS_ITS_USER = "A session on a process compute environment runs as the server's own user, with all of that user's rights."
 
 
@@ -48,7 +48,7 @@ class ServerInfo:
 
     version: str = attribute("The version of the server.")
     limits: ServerLimits = attribute("How much one operation may ask for.")
-    transports: list[str] = attribute("How operations can be sent: names as in their specifications.")
+    transports: list[str] = attribute("How operations can be sent: names as in their specifications, or what to accept for it.")
     compute_kinds: list[ComputeKind] = attribute("The kinds of compute environments that are enabled somewhere on this server.")
     dial_address: str = attribute(
         "`host:port` where programs connect for sessions, with the host of the session's URL as Host header: nothing needs to resolve."

@@ -147,12 +147,13 @@ class LogPage:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a check of the environment found: what it has (cpu in cores, memory in MiB), and warnings in plain words."""
+    """What a check of the environment found: what it has (cpu in cores, memory in MiB), warnings and notes in plain words."""
 
     cpu: float
     memory_mib: int
     gpu: int
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Progress(Protocol):

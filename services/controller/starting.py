@@ -33,6 +33,7 @@ from services.studios.transitions import end_operation, move, say
 log = logging.getLogger(__name__)
 
 RETRY = timedelta(seconds=2)
+AFTER_THE_DEADLINE = 1.0
 LAST_WORDS = 800
 """Characters of output in a status message."""
 
@@ -80,7 +81,7 @@ def _late(work: Work) -> bool:
 
 def _left(work: Work) -> float:
     """Seconds until the deadline; a little even after it, so that a start that is nearly there is not lost to a restart of ours."""
-    return max(((work.studio.deadline or work.now) - work.now).total_seconds(), 0.05)
+    return max(((work.studio.deadline or work.now) - work.now).total_seconds(), AFTER_THE_DEADLINE)
 
 
 async def _start(work: Work) -> None:

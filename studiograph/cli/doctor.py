@@ -18,12 +18,14 @@ def doctor(
     \b
     Example: studiograph doctor
     """
+    from studiograph.doctor.engine import check_engine
     from studiograph.doctor.findings import Verdict
     from studiograph.doctor.installation import check_installation
     from studiograph.doctor.machine import check_machine
 
     chosen = settings()
-    findings = [*check_machine(chosen), *asyncio.run(check_installation(chosen, prune=prune))]
+    engine, installation = asyncio.run(check_engine(chosen)), asyncio.run(check_installation(chosen, prune=prune))
+    findings = [*check_machine(chosen), *engine, *installation]
     for finding in findings:
         print(finding)
     if any(finding.verdict is Verdict.BAD for finding in findings):

@@ -1,8 +1,7 @@
-"""The machine: Python, programs, directories, port, engine."""
+"""The machine: Python, programs, directories, port."""
 
 import os
 import shutil
-import socket
 import stat
 import sys
 from pathlib import Path
@@ -14,12 +13,11 @@ from studiograph.serve_lock import holder
 from studiograph.settings import Settings
 
 LITTLE_SPACE = 2 * 1024**3
-ENGINE_SOCKETS = ("/var/run/docker.sock", "/run/podman/podman.sock")
 
 
 def check_machine(settings: Settings) -> list[Finding]:
     """Everything that needs no database."""
-    return [_python(), *_programs(), *_data_dir(settings.data_dir), _port(settings), _engine(), _user()]
+    return [_python(), *_programs(), *_data_dir(settings.data_dir), _port(settings), _user()]
 
 
 def _python() -> Finding:
@@ -72,23 +70,6 @@ def _port(settings: Settings) -> Finding:
     except Refused as error:
         return bad("Port", str(error), "")
     return ok("Port", f"{settings.port} is free")
-
-
-def _engine() -> Finding:
-    for path in ENGINE_SOCKETS:
-        if Path(path).exists():
-            return ok("Container engine", f"{path} answers" if _answers(path) else f"{path} is there but nobody answers")
-    return note("Container engine", "none found", "Sessions can run as processes of the server's user, without isolation, for one person.")
-
-
-def _answers(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(1)
-        try:
-            client.connect(path)
-        except OSError:
-            return False
-    return True
 
 
 def _user() -> Finding:

@@ -29,6 +29,11 @@ SECRET = "s3cr3t-hunter2-of-the-session"
 
 
 @pytest.fixture
+def world(process_world: World) -> World:
+    return process_world
+
+
+@pytest.fixture
 def place(root: Path, world: World) -> SessionPlace:
     return Layout(root, INSTALLATION).session(world.name())
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+import uuid
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from services.compute.protocol import Presence
-from tests.compute.world import GRACE, World, ask_json, quietly
+from services.compute.protocol import Presence, SessionName
+from tests.compute.world import GRACE, World, quietly, until
 
 
 @pytest.mark.behaviour("B8")
@@ -47,8 +48,8 @@ async def test_stopping_what_is_not_there_or_has_ended_is_nothing(world: World) 
 
 async def test_no_process_is_left_when_the_tool_ends(world: World) -> None:
     name = world.name()
-    upstream = await world.start(name, TINY_CHILDREN="2", TINY_DAEMONS="2")
-    marker = (await ask_json(upstream, "/env"))["STUDIOGRAPH_SESSION"]
+    marker = uuid.uuid4().hex
+    await world.start(name, TINY_CHILDREN="2", TINY_DAEMONS="2", MARKER=marker)
     assert len(_with(marker)) >= 3
     await world.compute.stop(name, GRACE)
     assert _with(marker) == []
@@ -65,8 +66,13 @@ async def test_a_cancelled_stop_goes_on(world: World) -> None:
 async def test_a_session_can_be_stopped_while_its_tool_starts(world: World) -> None:
     name = world.name()
     await world.compute.ensure_session(world.spec(name, TINY_NEVER="1"), quietly)
+    await until(lambda: _printed(world, name))
     await world.compute.stop(name, GRACE)
     assert await world.presence(name) is Presence.EXITED
+
+
+async def _printed(world: World, name: SessionName) -> bytes:
+    return (await world.compute.logs(name, 0, 100)).data
 
 
 def _with(marker: str) -> list[str]:

@@ -38,8 +38,7 @@ async def test_a_start_and_an_end_are_told(world: World) -> None:
     async with aclosing(world.compute.watch()) as changes:  # type: ignore[type-var]
         await anext(changes)
         await world.compute.ensure_session(world.spec(name), quietly)
-        while await world.compute.probe(name, 8000, "/") is None:
-            await about(changes, name)
+        await until_presence(world, changes, name, Presence.RUNNING)
         upstream = await world.ready(name)
         begun = time.monotonic()
         await ask(upstream, "GET", "/exit?code=0")

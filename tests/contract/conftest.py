@@ -13,8 +13,9 @@ import uvicorn
 
 from schema.execution import Executor
 from schema.limits import Limits
-from schema.transport.gate import SocketLimits
+from schema.transport.gate import Gate, SocketLimits
 from schema.transport.http import GraphQLHTTP
+from schema.transport.streams import Streams
 from schema.transport.websocket import GraphQLWebSocket
 from tests.contract.world import SCHEMA, TOKEN, World
 from tests.contract.ws import Socket, dial
@@ -29,6 +30,7 @@ class Running:
     world: World
     executor: Executor
     sockets: GraphQLWebSocket
+    streams: Streams
     port: int
     server: uvicorn.Server
 
@@ -79,8 +81,10 @@ async def serve() -> AsyncIterator[Serve]:
     async def start(limits: Limits | None = None, socket_limits: SocketLimits | None = None, **options: Any) -> Running:
         world = World()
         executor = Executor(SCHEMA, world.make_context, limits)
-        http = GraphQLHTTP(executor, world.authenticate, origins=[LISTED], **options)
-        sockets = GraphQLWebSocket(executor, world.authenticate, world.token_ended, origins=[LISTED], limits=socket_limits)
+        gate = Gate(world.authenticate, world.token_ended, socket_limits)
+        streams = Streams(executor, gate)
+        http = GraphQLHTTP(executor, world.authenticate, streams, origins=[LISTED], **options)
+        sockets = GraphQLWebSocket(executor, gate, origins=[LISTED])
 
         async def app(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
             await (sockets if scope["type"] == "websocket" else http)(scope, receive, send)
@@ -104,7 +108,7 @@ async def serve() -> AsyncIterator[Serve]:
             listener.close()
 
         stops.append(stop)
-        return Running(world, executor, sockets, listener.getsockname()[1], server)
+        return Running(world, executor, sockets, streams, listener.getsockname()[1], server)
 
     yield start
     for stop in stops:

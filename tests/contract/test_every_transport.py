@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
 
 from tests.contract.conftest import Running
 from tests.contract.test_limits import bomb
+from tests.contract.watching import ResponseWatch, over_multipart, over_sse
+from tests.contract.world import TOKEN
 
 Ask = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
@@ -26,7 +29,17 @@ async def over_websocket(api: Running, request: dict[str, Any]) -> dict[str, Any
         return message["payload"] if message["type"] == "next" else {"errors": message["payload"]}
 
 
-TRANSPORTS = {"http": over_http, "websocket": over_websocket}
+def streamed(over: Callable[..., AbstractAsyncContextManager[ResponseWatch]]) -> Callable[..., Awaitable[dict[str, Any]]]:
+    """The one payload of a streamed response."""
+
+    async def ask(api: Running, request: dict[str, Any]) -> dict[str, Any]:
+        async with over(api.port, TOKEN, request) as watched:
+            return (await watched.payloads())[0]
+
+    return ask
+
+
+TRANSPORTS = {"http": over_http, "websocket": over_websocket, "sse": streamed(over_sse), "multipart": streamed(over_multipart)}
 
 
 @pytest.fixture(params=TRANSPORTS)

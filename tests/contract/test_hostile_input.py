@@ -5,11 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schema.encoding import encode
 from schema.refusals import Code, Refused
 from schema.requests import OperationRequest, parse_request
-from schema.transport.accept import SUPPORTED, accepted, is_json
+from schema.transport.accept import STREAMED, SUPPORTED, accepted, is_json, streamed
 from schema.transport.headers import bearer, origin
 from schema.transport.messages import MAX_REASON_BYTES, Close, Closing, Message, encoded_id, next_, read
+from schema.transport.multipart import MULTIPART_SUBSCRIPTION
+from schema.transport.sse import SSE
 
 plain = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 json_values = st.recursive(plain, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10)
@@ -18,6 +21,11 @@ kinds = st.sampled_from(["connection_init", "subscribe", "complete", "ping", "po
 near_requests = st.dictionaries(names, json_values)
 near_messages = st.fixed_dictionaries({}, optional={"type": kinds, "id": json_values, "payload": json_values | near_requests})
 texts = st.text() | (json_values | near_messages).map(lambda value: orjson.dumps(value).decode())
+
+MEDIA = (
+    r"(application/(graphql-response\+)?json|\*/\*|text/(html|event-stream)|multipart/mixed;subscriptionSpec=1\.0)"
+    r"(;q=[0-9.]{1,3})?(, ?\*/\*)?"
+)
 
 
 def request_or_refusal(value: object) -> OperationRequest | Refused:
@@ -66,9 +74,18 @@ def test_a_spliced_message_is_what_was_meant(identifier: str, payload: object) -
     assert orjson.loads(next_(encoded_id(identifier), orjson.dumps(payload))) == {"id": identifier, "type": "next", "payload": payload}
 
 
-@given(st.text() | st.from_regex(r"(application/(graphql-response\+)?json|\*/\*|text/html)(;q=[0-9.]{1,3})?(, ?\*/\*)?", fullmatch=True))
+@given(json_values)
+def test_a_streamed_payload_is_what_was_meant_and_one_line(payload: object) -> None:
+    event, data, *end = SSE.next(encode(payload)).split(b"\n")
+    assert (event, orjson.loads(data.removeprefix(b"data: ")), end) == (b"event: next", payload, [b"", b""])
+    head, body, delimiter = MULTIPART_SUBSCRIPTION.next(encode(payload)).replace(b"\r\n\r\n", b"\r\n---").split(b"\r\n---")
+    assert (head, orjson.loads(body), delimiter) == (b"\r\nContent-Type: application/json", {"payload": payload}, b"")
+
+
+@given(st.text() | st.from_regex(MEDIA, fullmatch=True))
 def test_headers_of_any_text_are_read(text: str) -> None:
     assert accepted(text) in (*SUPPORTED, None)
+    assert streamed(text) in (*STREAMED, None)
     assert is_json(text) in (True, False)
     token = bearer(text)
     assert token is None or (token and token == token.strip())

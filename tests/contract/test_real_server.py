@@ -1,24 +1,44 @@
 """The whole composition keeps the protocols: the same rules, a few of each kind, against the server that people run."""
 
 import asyncio
-import base64
 import json
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from graphql import get_introspection_query
 from websockets.exceptions import InvalidStatus
 
+from schema.ids import encode
 from tests.clients import node
 from tests.contract.test_node_clients import NEWER_THAN_THE_AUDIT
+from tests.contract.test_stream_ends import TOLD
+from tests.contract.watching import STREAMING, Watch
 from tests.contract.ws import dial
 from tests.server import Server
 
-STATUS = "subscription($id: ID!){studioStatusChanged(scope:{workspaceId:$id}){__typename}}"
+STATUS = """subscription($id: ID!, $after: Cursor){studioStatusChanged(scope:{workspaceId:$id}, after:$after){
+  __typename ... on StudioStatusSnapshot{cursor} ... on StudioStatusEvent{cursor studioName} ... on Heartbeat{cursor}}}"""
 
 
 def workspace(server: Server) -> dict[str, str]:
-    return {"id": base64.b64encode(f"Workspace:{server.world.workspace_id}".encode()).decode()}
+    return {"id": encode("Workspace", server.world.workspace_id)}
+
+
+def watching(server: Server, transport: str, token: str | None = None, **variables: str) -> AbstractAsyncContextManager[Watch]:
+    """The statuses of the workspace."""
+    return STREAMING[transport](server.port, token or server.world.secret, {"query": STATUS, "variables": workspace(server) | variables})
+
+
+@asynccontextmanager
+async def on_each_transport(server: Server, token: str | None = None) -> AsyncIterator[dict[str, Watch]]:
+    """Watches of all transports, their snapshots taken."""
+    async with AsyncExitStack() as stack:
+        watches = {transport: await stack.enter_async_context(watching(server, transport, token)) for transport in STREAMING}
+        for watched in watches.values():
+            assert (await watched.payload())["data"]["studioStatusChanged"]["__typename"] == "StudioStatusSnapshot"
+        yield watches
 
 
 @pytest.mark.node
@@ -54,54 +74,111 @@ async def test_a_page_of_its_own_origin_may_open_a_socket_and_a_stranger_s_may_n
             pass
 
 
-async def test_sigterm_closes_sockets_with_1012_and_ends_cleanly(server: Server) -> None:
-    async with dial(f"ws://127.0.0.1:{server.port}/graphql") as socket:
-        await socket.init(server.world.secret)
-        await socket.subscribe(STATUS, variables=workspace(server))
-        assert (await socket.receive())["type"] == "next"
+async def test_sigterm_ends_streams_so_that_clients_come_back_and_ends_cleanly(server: Server) -> None:
+    async with on_each_transport(server) as watches:
         stopping = asyncio.create_task(server.stop())
-        assert (await socket.closed())[0] == 1012
+        for transport, watched in watches.items():
+            assert await watched.receive() == TOLD["restart"][transport]
         assert await stopping == 0
+    assert server.log == ""
 
 
 async def test_abrupt_disconnects_and_hostile_frames_leave_no_traceback_in_its_log(server: Server) -> None:
-    for raw in (None, "NONSENSE", "[]", json.dumps({"type": "subscribe", "id": 7})):
+    for transport in STREAMING:
+        async with watching(server, transport) as watched:
+            await watched.payload()
+            watched.vanish()
+    for raw in ("NONSENSE", "[]", json.dumps({"type": "subscribe", "id": 7})):
         async with dial(f"ws://127.0.0.1:{server.port}/graphql") as socket:
             await socket.init(server.world.secret)
-            await socket.subscribe(STATUS, variables=workspace(server))
-            await socket.receive()
-            if raw is None:
-                socket.connection.transport.abort()
-            else:
-                await socket.connection.send(raw)
-                assert (await socket.closed())[0] == 4400
+            await socket.connection.send(raw)
+            assert (await socket.closed())[0] == 4400
     await server.stop()
     assert "Traceback" not in server.log
 
 
-CREATE = """mutation($expiresAt: DateTime){createToken(input:{name:"short", scopes:[READ], expiresAt:$expiresAt}){
+CREATE_TOKEN = """mutation($expiresAt: DateTime){createToken(input:{name:"short", scopes:[READ], expiresAt:$expiresAt}){
   ... on CreateTokenPayload{secret token{id}} ... on Error{code message}}}"""
+CREATE = "mutation($input: CreateStudioInput!){createStudio(input:$input){... on StudioPayload{studio{id}}}}"
 REVOKE = "mutation($id: ID!){revokeToken(input:{tokenId:$id}){__typename}}"
 
 
 @pytest.mark.behaviour("B94")
-async def test_revoking_a_token_closes_its_sockets_with_4403_within_two_seconds(server: Server) -> None:
-    token = (await server.graphql(CREATE))["createToken"]
-    async with dial(f"ws://127.0.0.1:{server.port}/graphql") as socket:
-        await socket.init(token["secret"])
-        await socket.subscribe(STATUS, variables=workspace(server))
-        assert (await socket.receive())["type"] == "next"
+async def test_revoking_a_token_ends_its_streams_within_two_seconds(server: Server) -> None:
+    token = (await server.graphql(CREATE_TOKEN))["createToken"]
+    async with on_each_transport(server, token["secret"]) as watches:
         assert (await server.graphql(REVOKE, {"id": token["token"]["id"]}))["revokeToken"] == {"__typename": "RevokeTokenPayload"}
         async with asyncio.timeout(2):
-            assert (await socket.closed())[0] == 4403
+            for transport, watched in watches.items():
+                assert await watched.receive() == TOLD["token"][transport]
     assert (await server.post("{viewer{id}}", token=token["secret"])).status_code == 401
 
 
 @pytest.mark.behaviour("B94")
-async def test_a_token_that_expires_closes_its_sockets_with_4403_within_two_seconds(server: Server) -> None:
+async def test_a_token_that_expires_ends_its_streams_within_two_seconds(server: Server) -> None:
     expires = datetime.now(UTC) + timedelta(seconds=3)
-    token = (await server.graphql(CREATE, {"expiresAt": expires.isoformat()}))["createToken"]
-    async with dial(f"ws://127.0.0.1:{server.port}/graphql") as socket:
-        await socket.init(token["secret"])
-        assert (await socket.closed())[0] == 4403
+    token = (await server.graphql(CREATE_TOKEN, {"expiresAt": expires.isoformat()}))["createToken"]
+    async with on_each_transport(server, token["secret"]) as watches:
+        for transport, watched in watches.items():
+            assert await watched.receive() == TOLD["token"][transport]
     assert timedelta(0) <= datetime.now(UTC) - expires < timedelta(seconds=2)
+
+
+async def create(server: Server, name: str) -> None:
+    """A Studio at rest: one event."""
+    given = {"workspaceId": workspace(server)["id"], "templateId": encode("Template", server.world.template_id), "name": name}
+    await server.graphql(CREATE, {"input": given | {"autoStart": False}})
+
+
+@pytest.mark.behaviour("B83")
+async def test_who_comes_back_with_the_last_cursor_misses_nothing(server: Server) -> None:
+    await create(server, "seen before")
+    cursors = {}
+    async with on_each_transport(server) as watches:
+        await create(server, "first")
+        for transport, watched in watches.items():
+            event = (await watched.payload())["data"]["studioStatusChanged"]
+            assert event["studioName"] == "first"
+            cursors[transport] = event["cursor"]
+            watched.vanish()
+    for name in ("while away", "again"):
+        await create(server, name)
+    await server.restart()
+    for transport, cursor in cursors.items():
+        async with watching(server, transport, after=cursor) as watched:
+            names = [(await watched.payload())["data"]["studioStatusChanged"]["studioName"] for _ in range(2)]
+            await create(server, f"live by {transport}")
+            while names[-1] != f"live by {transport}":
+                names.append((await watched.payload())["data"]["studioStatusChanged"]["studioName"])
+        assert names[:2] == ["while away", "again"]
+        assert len(names) == 3 + list(cursors).index(transport)
+
+
+@pytest.mark.node
+@pytest.mark.behaviour("B83")
+@pytest.mark.parametrize(("program", "before"), [("sse.mjs", []), ("apollo.mjs", [""])])
+async def test_clients_go_on_by_themselves_through_a_restart(server: Server, program: str, before: list[str]) -> None:
+    token, variables = server.world.secret, json.dumps(workspace(server))
+    names: list[str] = []
+    async with node.run(program, f"{server.url}/graphql", token, token, *before, STATUS, variables) as client:
+
+        async def until(name: str) -> None:
+            while not names or names[-1] != name:
+                _, payload = (await client.until("next"))[-1]
+                frame = payload.get("data", payload)["studioStatusChanged"]
+                if frame["__typename"] == "StudioStatusEvent":
+                    names.append(frame["studioName"])
+
+        await client.until("next")
+        await create(server, "before")
+        await until("before")
+        await server.restart()
+        for name in ("after", "last"):
+            await create(server, name)
+        await until("last")
+    assert names == ["before", "after", "last"]
+
+
+async def test_it_tells_which_transports_it_speaks(server: Server) -> None:
+    spoken = (await server.graphql("{serverInfo{transports}}"))["serverInfo"]["transports"]
+    assert spoken == ["graphql-over-http", "graphql-transport-ws", "graphql-sse", "multipart/mixed;subscriptionSpec=1.0"]

@@ -160,47 +160,6 @@ async def test_a_ping_before_the_acknowledgement_is_answered(api: Running) -> No
         assert await socket.receive() == {"type": "pong", "payload": {"at": 1}}
 
 
-async def test_a_token_that_ends_closes_its_sockets_with_4403(api: Running) -> None:
-    async with api.socket(token="one") as one, api.socket(token="two") as two:
-        api.world.end_token("one")
-        assert (await one.closed())[0] == 4403
-        assert [message["type"] for message in await two.operation("{me{name}}")] == ["next", "complete"]
-
-
-async def test_a_token_that_cannot_be_watched_keeps_no_socket(api: Running) -> None:
-    async with api.socket(token="unwatchable") as socket:
-        code, reason = await socket.closed()
-    assert code == 1013
-    assert "hunter2" not in (reason or "")
-
-
-async def test_the_sockets_of_one_token_are_counted(serve: Serve) -> None:
-    api = await serve(socket_limits=SocketLimits(sockets_per_token=2))
-    async with api.socket(), api.socket():
-        async with dial(api.ws_url) as third:
-            await third.send(type="connection_init", payload={"Authorization": f"Bearer {TOKEN}"})
-            assert (await third.closed())[0] == 1013
-        async with api.socket(token="other"):
-            pass
-    async with api.socket():
-        pass
-
-
-async def test_all_sockets_are_counted(serve: Serve) -> None:
-    api = await serve(socket_limits=SocketLimits(sockets=1))
-    async with api.socket(), dial(api.ws_url) as second:
-        assert (await second.closed())[0] == 1013
-
-
-async def test_a_shutdown_closes_sockets_with_1012_and_runs_their_clean_up(api: Running) -> None:
-    async with api.socket() as socket:
-        await socket.subscribe("subscription{items}")
-        await api.world.streams(1)
-        await api.sockets.close()
-        assert api.world.open_streams == 0
-        assert (await socket.closed())[0] == 1012
-
-
 async def test_the_server_s_own_shutdown_does_the_same(api: Running) -> None:
     async with api.socket() as socket:
         await socket.subscribe("subscription{items}")

@@ -28,6 +28,13 @@ class Socket:
             message: dict[str, Any] = json.loads(await self.connection.recv())
             return message
 
+    async def receive_or_close(self) -> dict[str, Any] | int:
+        """The next message, or the code of the close."""
+        try:
+            return await self.receive()
+        except ConnectionClosed:
+            return self.connection.close_code or 0
+
     async def init(self, token: str, key: str = "Authorization") -> None:
         await self.send(type="connection_init", payload={key: f"Bearer {token}"})
         assert await self.receive() == {"type": "connection_ack"}

@@ -1,6 +1,6 @@
 """A tool for tests: HTTP/1.1 and WebSocket echo with the standard library alone, starts in a few hundredths of a second.
 
-Listens on the unix socket in `$CONNECT_TOOL_SOCKET` (made 0600), else on 127.0.0.1:`$CONNECT_TOOL_PORT`; lives under
+Listens on the unix socket in `$CONNECT_TOOL_SOCKET` (made 0600), else on `$TINY_HOST` (127.0.0.1):`$CONNECT_TOOL_PORT`; lives under
 `$CONNECT_TOOL_PATH_PREFIX` if that is set. Run it as `python tests/tools/tiny.py`. Knobs, by environment:
 
   TINY_DELAY=s             wait before listening            TINY_NEVER=1        never listen
@@ -322,7 +322,7 @@ async def main() -> None:
         server = await asyncio.start_unix_server(serve, path, limit=LIMIT)
         os.umask(0o022)
     else:
-        server = await asyncio.start_server(serve, "127.0.0.1", int(ENV.get("CONNECT_TOOL_PORT", "0")), limit=LIMIT)
+        server = await asyncio.start_server(serve, ENV.get("TINY_HOST", "127.0.0.1"), int(ENV.get("CONNECT_TOOL_PORT", "0")), limit=LIMIT)
     print("tiny listens", flush=True)
     async with server:
         await server.serve_forever()

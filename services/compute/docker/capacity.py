@@ -1,0 +1,29 @@
+"""What an engine offers to sessions, and what it cannot promise."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.compute.docker.reach import Mode
+from services.compute.protocol import ComputeFailed, Report
+
+MIB = 1 << 20
+MISSING = {
+    "MemoryLimit": "The engine's kernel cannot limit memory.",
+    "SwapLimit": "The engine's kernel cannot limit swap: a session may use more memory than its limit.",
+    "CpuCfsQuota": "The engine's kernel cannot limit CPU time.",
+    "PidsLimit": "The engine's kernel cannot limit the number of processes.",
+}
+NO_SECCOMP = "The engine does not filter system calls (seccomp)."
+
+
+def report(info: Mapping[str, Any], mode: Mode, open_host: str | None) -> Report:
+    """`open_host` is why sessions can reach the host. Raises ComputeFailed for an engine that runs something else than Linux containers."""
+    if info["OSType"] != "linux":
+        raise ComputeFailed(f"The Docker Engine runs {info['OSType']} containers; sessions need Linux ones.")
+    found = [text for key, text in MISSING.items() if info.get(key) is False]
+    if not any("seccomp" in option for option in info.get("SecurityOptions") or []):
+        found.append(NO_SECCOMP)
+    if open_host is not None:
+        found.append(open_host)
+    engine = f"Docker Engine {info['ServerVersion']}."
+    return Report(float(info["NCPU"]), info["MemTotal"] // MIB, 0, tuple(found), (engine, mode.meaning))

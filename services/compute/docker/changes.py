@@ -1,0 +1,47 @@
+"""Has a session's file system changed since it was last looked at? A mark that differs when it has (B34).
+
+The engine tells only which paths differ from the image, and how large they are together: a byte changed in place shows in neither.
+Where the layer is a directory that this process may read (a local engine, as root), the newest change time in it tells all;
+elsewhere only an untouched layer is known, and everything else counts as changed.
+"""
+
+import asyncio
+import hashlib
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from services.compute.docker.engine import Engine
+
+DIGITS = 16
+UNTOUCHED = "0" * DIGITS
+
+
+async def mark(engine: Engine, container: Mapping[str, Any]) -> str:
+    """Equal marks mean equal files. Taken before a save: what changes in between gives another mark the next time."""
+    upper = ((container.get("GraphDriver") or {}).get("Data") or {}).get("UpperDir")
+    if upper and engine.url.startswith("unix://"):
+        found = await asyncio.to_thread(_newest, Path(upper))
+        if found is not None:
+            return found
+    touched = await engine.call("GET", f"containers/{container['Id']}/changes", limit=60)
+    return secrets.token_hex(DIGITS // 2) if touched else UNTOUCHED
+
+
+def _newest(upper: Path) -> str | None:
+    """None where it cannot be read; a container that runs may remove files under our eyes."""
+    newest, count = 0, 0
+    try:
+        newest = upper.stat().st_ctime_ns
+    except OSError:
+        return None
+    for directory, names, files in os.walk(upper):
+        for name in (*names, *files):
+            try:
+                newest = max(newest, os.lstat(os.path.join(directory, name)).st_ctime_ns)  # noqa: PTH118 - many thousands of them
+            except FileNotFoundError:
+                newest += 1
+            count += 1
+    return hashlib.sha256(f"{newest}:{count}".encode()).hexdigest()[:DIGITS]

@@ -1,0 +1,143 @@
+"""Checkpoints are images: commits of a session's container, with nothing of the session's making in their configuration.
+
+An image of a Studio is `studiograph-<installation>/<public id>:<checkpoint id>`, and for saves of a running session
+`…:<checkpoint id>-<mark>`, where the mark stands for the content (`changes`). A commit is called `…:next-<session>-<random>` until
+it is there and clean: an engine finishes what a cancelled call began, and what is left of those is found by that beginning.
+"""
+
+from collections.abc import Iterator, Mapping
+from secrets import token_hex
+from typing import Any
+
+from services.compute.docker import bodies, changes, naming
+from services.compute.docker.bodies import Image
+from services.compute.docker.engine import Absent, Conflict, Engine
+from services.compute.docker.images import Images
+from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, Saved, SessionName
+
+COMMIT_SECONDS = 540.0
+"""An engine writes about 100 MB/s or 6 000 files/s (reference/checkpoints.md 4); shorter than a stop's deadline."""
+SHORTEST_SECRET = 6
+"""A shorter value would be found by chance in an inspection; it is looked for among the variables only."""
+
+
+class Checkpoints:
+    """The checkpoints on one engine."""
+
+    def __init__(self, engine: Engine, images: Images) -> None:
+        self._engine = engine
+        self._images = images
+
+    async def base(self, reference: str, digest: str | None) -> Image:
+        """The image to begin from. Raises CheckpointMissing when it is gone or another."""
+        image = await self._images.find(reference)
+        if image is None:
+            raise CheckpointMissing(f"The checkpoint's image {reference} is not on the engine any more.")
+        if digest is not None and image.id != digest:
+            raise CheckpointMissing(f"The checkpoint's image {reference} is not the one that was saved.")
+        return image
+
+    async def save(
+        self, name: SessionName, container: Mapping[str, Any], checkpoint_id: str, secrets: tuple[str, ...], *, running: bool
+    ) -> Saved:
+        """A commit; of a running container with all of it paused, as an unpaused one would tear what it writes. Raises ComputeFailed."""
+        mark = f"-{await changes.mark(self._engine, container)}" if running else ""
+        tag = f"{checkpoint_id}{mark}"
+        reference = f"{naming.repository(name)}:{tag}"
+        parent = await self._images.find(container["Image"])
+        if parent is None:
+            raise ComputeFailed("The image that the session began from was removed from the engine: it cannot be saved as an image.")
+        saved = await self._images.find(reference)
+        if saved is None or not await self._is_of(saved, container):
+            saved = await self._commit(name, container, tag, parent, secrets)
+        return Saved(reference, saved.id, max(0, saved.size - parent.size))
+
+    async def _is_of(self, saved: Image, container: Mapping[str, Any]) -> bool:
+        inspected = await self._engine.find(f"images/{saved.id}/json")
+        return inspected is not None and inspected.get("Container", container["Id"]) == container["Id"]
+
+    async def _commit(self, name: SessionName, container: Mapping[str, Any], tag: str, parent: Image, secrets: tuple[str, ...]) -> Image:
+        await self.sweep(name)
+        repository, unfinished = naming.repository(name), f"next-{name.number}-{token_hex(4)}"
+        params = {"container": container["Id"], "repo": repository, "tag": unfinished, "pause": True}
+        try:
+            made = await self._engine.call("POST", "commit", params=params, body=bodies.commit(parent), limit=COMMIT_SECONDS)
+        except (Absent, Conflict) as error:
+            raise ComputeUnknown(f"the session's container went away during the save: {error}") from error
+        await self._search(made["Id"], secrets)
+        try:
+            await self._engine.call("POST", f"images/{made['Id']}/tag", params={"repo": repository, "tag": tag})
+        except Absent as error:
+            raise ComputeUnknown(f"the saved image went away: {error}") from error
+        await self._untag(f"{repository}:{unfinished}")
+        found = await self._images.find(f"{repository}:{tag}")
+        if found is None:
+            raise ComputeUnknown("the saved image was removed at this moment")
+        return found
+
+    async def _search(self, image_id: str, secrets: tuple[str, ...]) -> None:
+        """A save that shows a secret is no save: it is deleted."""
+        inspected = await self._engine.call("GET", f"images/{image_id}/json")
+        history = await self._engine.call("GET", f"images/{image_id}/history")
+        if found := _shown([inspected, history], secrets):
+            await self._engine.call("DELETE", f"images/{image_id}", params={"force": True})
+            raise ComputeFailed(f"The save was dropped: the image's {found} would have shown a secret value.")
+
+    async def sweep(self, name: SessionName) -> None:
+        """Remove unfinished saves of this session and of earlier ones of the Studio."""
+        for reference in await self._named(naming.repository(name), "next-"):
+            if int(reference.rpartition(":next-")[2].partition("-")[0]) <= name.number:
+                await self._untag(reference)
+
+    async def remove(self, reference: str) -> None:
+        """With older saves of the same checkpoint, which nothing can name any more: a crash may have left them."""
+        image = await self._engine.find(f"images/{reference}/json")
+        if image is not None:
+            for older in await self._older(reference, image["Created"]):
+                await self._untag(older)
+        await self._untag(reference)
+
+    async def _older(self, reference: str, created: str) -> list[str]:
+        repository, _, tag = reference.rpartition(":")
+        names = await self._named(repository, f"{tag.partition('-')[0]}-")
+        older = []
+        for name in names:
+            inspected = await self._engine.find(f"images/{name}/json")
+            if inspected and inspected["Created"] < created:
+                older.append(name)
+        return older
+
+    async def _named(self, repository: str, beginning: str) -> list[str]:
+        wanted = f"{repository}:{beginning}"
+        found = await self._engine.all("images/json", filters={"reference": [f"{wanted}*"]})
+        return [name for image in found for name in image["RepoTags"] or [] if name.startswith(wanted)]
+
+    async def _untag(self, reference: str) -> None:
+        try:
+            await self._engine.call("DELETE", f"images/{reference}")
+        except Absent:
+            return
+        except Conflict as error:
+            raise ComputeUnknown(f"the image {reference} is still needed: {error}") from error
+
+
+def _shown(found: Any, secrets: tuple[str, ...]) -> str | None:
+    """Where in what the engine shows a secret is to be seen."""
+    long = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
+    short = [secret for secret in secrets if 0 < len(secret) < SHORTEST_SECRET]
+    for where, text in _texts(found, "description"):
+        if any(secret in text for secret in long) or (where == "Env" and text.partition("=")[2] in short):
+            return where
+    return None
+
+
+def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield where, value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item, where)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield where, key
+            yield from _texts(item, key)

@@ -1,0 +1,186 @@
+"""The `docker` kind behind the protocol: each method is a few steps over the modules beside it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from datetime import timedelta
+from ipaddress import IPv4Network
+from typing import Any
+from weakref import WeakValueDictionary
+
+from services.compute.docker import bodies, capacity, containers, environment, firewall, naming, probing, reach, watching
+from services.compute.docker.bodies import Image
+from services.compute.docker.checkpoints import Checkpoints
+from services.compute.docker.containers import Containers
+from services.compute.docker.engine import Engine
+from services.compute.docker.images import Images
+from services.compute.docker.logs import Logs
+from services.compute.docker.networks import Networks
+from services.compute.docker.observing import observation
+from services.compute.docker.reach import Mode, Reach
+from services.compute.protocol import (
+    Change,
+    ComputeFailed,
+    ImageSpec,
+    LogPage,
+    Observation,
+    Presence,
+    Progress,
+    Report,
+    Saved,
+    SessionName,
+    SessionSpec,
+    Upstream,
+)
+
+POOL = IPv4Network("10.213.0.0/16")
+FINISH_SECONDS = 5.0
+
+
+class DockerCompute:
+    """Sessions as containers of the Docker Engine at `url`.
+
+    `installation` and `environment_id` are on every label, so that several servers and compute environments share an engine in
+    peace. `pool` is what the sessions' networks get their subnets from; `mode` says how sessions are reached, where it is known.
+    """
+
+    kind = "docker"
+
+    def __init__(self, url: str, installation: str, environment_id: str, *, pool: IPv4Network = POOL, mode: Mode | None = None) -> None:
+        self._url = url
+        self._installation = installation
+        self._environment_id = environment_id
+        self._engine = Engine(url)
+        self._images = Images(self._engine)
+        self._checkpoints = Checkpoints(self._engine, self._images)
+        self._containers = Containers(self._engine, installation, environment_id)
+        self._networks = Networks(self._engine, environment_id, pool)
+        self._logs = Logs(self._engine)
+        self._fixed_reach = self._reach = Reach(mode) if mode else None
+        self._locks: WeakValueDictionary[SessionName, asyncio.Lock] = WeakValueDictionary()
+
+    async def check(self) -> Report:
+        """Also finds out how sessions are reached, and closes the host to them where this process may."""
+        self._reach = self._fixed_reach
+        info, reached = await self._info(), await self._reached()
+        if reached.mode is Mode.DIRECT:
+            await firewall.close_host()
+        open_host = await firewall.why_open(local=reached.mode is Mode.DIRECT)
+        return capacity.report(info, reached.mode, open_host)
+
+    async def look(self) -> Report:
+        """`check` that changes nothing: for doctor."""
+        reached = await self._reached()
+        return capacity.report(await self._info(), reached.mode, await firewall.why_open(local=reached.mode is Mode.DIRECT))
+
+    async def ensure_image(self, image: ImageSpec, progress: Progress) -> None:
+        await self._images.ensure(image.image, progress)
+
+    async def ensure_session(self, spec: SessionSpec, progress: Progress) -> None:
+        async with self._lock(spec.name):
+            found = await self._containers.find(spec.name)
+            if found is not None and containers.not_loaded(found):
+                await self._containers.remove(found["Id"])
+                found = None
+            container_id = found["Id"] if found else await self._create(spec, progress)
+            if found is None or observation(found).presence is Presence.CREATED:
+                await _finished(self._containers.start(container_id, environment.script(bodies.tool_environment(spec))))
+
+    async def _create(self, spec: SessionSpec, progress: Progress) -> str:
+        image = await self._image(spec, progress)
+        reached = await self._reached()
+        await self._networks.ensure(spec.name)
+        published = reached.mode is Mode.PUBLISHED
+        body = bodies.container(spec, image, self._environment_id, published=published)
+        container_id = await self._containers.create(spec.name, body)
+        await self._containers.require_shell(container_id, image.id)
+        return container_id
+
+    async def _image(self, spec: SessionSpec, progress: Progress) -> Image:
+        if spec.base is not None:
+            return await self._checkpoints.base(spec.base, spec.base_digest)
+        return await self._images.ensure(spec.image.image, progress)
+
+    async def probe(self, name: SessionName, port: int, ready_path: str) -> Upstream | None:
+        container = await self._containers.find(name)
+        if container is None or not container["State"]["Running"]:
+            return None
+        reached = await self._reached()
+        if reached.own_container:
+            await self._networks.attach(name, reached.own_container)
+        upstream = probing.upstream(container, name, port, reached.mode)
+        return upstream if upstream and await probing.answers(upstream, ready_path) else None
+
+    async def observe(self, name: SessionName) -> Observation:
+        container = await self._containers.find(name)
+        return observation(container) if container else Observation(Presence.ABSENT)
+
+    async def stop(self, name: SessionName, grace: timedelta) -> None:
+        container = await self._containers.find(name)
+        if container is not None:
+            await self._containers.stop(container, grace)
+
+    async def save(self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = ()) -> Saved:
+        """A running session is paused meanwhile, whether or not it is `interim`; one that has ended is saved for good."""
+        container = await self._containers.find(name)
+        if container is None:
+            raise ComputeFailed("The session's container is gone: there is nothing to save.")
+        running = observation(container).presence is Presence.RUNNING
+        return await self._checkpoints.save(name, container, checkpoint_id, secrets, running=running or interim)
+
+    async def remove(self, name: SessionName) -> None:
+        """The container first: without it nothing uses the network, nor an unfinished save. Raises ComputeUnknown."""
+        async with self._lock(name):
+            container = await self._containers.find(name)
+            if container is not None:
+                await self._containers.remove(container["Id"])
+                self._logs.forget(container["Id"])
+            await self._networks.remove(name)
+        await self._checkpoints.sweep(name)
+
+    async def remove_checkpoint(self, reference: str) -> None:
+        await self._checkpoints.remove(reference)
+
+    async def sessions(self) -> list[tuple[SessionName, Observation]]:
+        found = []
+        for container in await self._containers.all():
+            name = naming.read(container["Config"]["Labels"])
+            if name is not None:
+                found.append((name, observation(container)))
+        return found
+
+    def watch(self) -> AsyncIterator[Change]:
+        return watching.watch(self._url, self._installation, self._environment_id)
+
+    async def logs(self, name: SessionName, offset: int, limit: int) -> LogPage:
+        container = await self._containers.find(name)
+        if container is None:
+            return LogPage(0, b"", 0)
+        return await self._logs.page(container["Id"], offset, limit)
+
+    async def close(self) -> None:
+        await self._engine.close()
+
+    async def _info(self) -> dict[str, Any]:
+        info: dict[str, Any] = await self._engine.call("GET", "info")
+        return info
+
+    async def _reached(self) -> Reach:
+        if self._reach is None:
+            self._reach = await reach.find(self._engine)
+        return self._reach
+
+    def _lock(self, name: SessionName) -> asyncio.Lock:
+        """Within this process; between processes the engine's own refusal of a second container of a name does the same."""
+        return self._locks.setdefault(name, asyncio.Lock())
+
+
+async def _finished(work: Coroutine[Any, Any, None]) -> None:
+    """A start that was begun is finished even if we are cancelled: without its environment the session would only end again."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=FINISH_SECONDS)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise

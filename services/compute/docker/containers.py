@@ -1,0 +1,151 @@
+"""The containers of sessions: found by name, made, started, ended, removed."""
+
+import asyncio
+import math
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from services.compute.docker import environment, naming
+from services.compute.docker.engine import SECONDS, Absent, Conflict, Engine
+from services.compute.protocol import ComputeFailed, ComputeUnknown, SessionName
+
+END_SECONDS = 20.0
+"""After SIGKILL. A process that waits for a dead disk survives it longer than anybody wants to wait."""
+START_SECONDS = 120.0
+REMOVE_SECONDS = 120.0
+AT_ONCE = 20
+NEEDED = {"Config", "Image", "State"}
+ENDED = ("created", "exited", "dead")
+NO_SHELL = "The image has no /bin/sh, through which a session gets its environment. Add one (busybox is enough)."
+
+
+class Containers:
+    """The sessions' containers on one engine, for one compute environment."""
+
+    def __init__(self, engine: Engine, installation: str, environment_id: str) -> None:
+        self._engine = engine
+        self._filter = naming.label_filter(installation, environment_id)
+        self._environment_id = environment_id
+        self._with_shell: set[str] = set()
+
+    async def find(self, name: SessionName) -> dict[str, Any] | None:
+        """By name; by label when it was renamed behind our back. Raises ComputeFailed when the name is somebody else's."""
+        found = await self._inspect(str(name))
+        if found is None:
+            return await self._find_renamed(name)
+        naming.require(name, self._environment_id, found["Config"]["Labels"])
+        return found
+
+    async def _find_renamed(self, name: SessionName) -> dict[str, Any] | None:
+        wanted = [f"{key}={value}" for key, value in naming.labels(name, self._environment_id).items()]
+        found = await self._engine.all("containers/json", all=True, filters={"label": wanted})
+        return await self._inspect(found[0]["Id"]) if found else None
+
+    async def _inspect(self, reference: str) -> dict[str, Any] | None:
+        found = await self._engine.find(f"containers/{reference}/json")
+        if found is not None and not found.keys() >= NEEDED:
+            raise ComputeUnknown("the Docker Engine's answer is not whole (containers)")
+        return found
+
+    async def all(self) -> list[dict[str, Any]]:
+        """Every container of this compute environment."""
+        listed = await self._engine.all("containers/json", all=True, filters={"label": self._filter})
+        few = asyncio.Semaphore(AT_ONCE)
+
+        async def inspect(container_id: str) -> dict[str, Any] | None:
+            async with few:
+                return await self._inspect(container_id)
+
+        found = await asyncio.gather(*(inspect(container["Id"]) for container in listed))
+        return [container for container in found if container is not None]
+
+    async def create(self, name: SessionName, body: Mapping[str, Any]) -> str:
+        """The new container's id, or that of the one made meanwhile by another controller. Raises ComputeFailed."""
+        try:
+            made = await self._engine.call("POST", "containers/create", params={"name": str(name)}, body=body, limit=START_SECONDS)
+        except Conflict as conflict:
+            found = await self.find(name)
+            if found is None:
+                raise ComputeUnknown(f"the container's name is in use: {conflict}") from conflict
+            return str(found["Id"])
+        except Absent as absent:
+            raise ComputeFailed(f"The session's image was removed from the engine at this moment: {absent}") from absent
+        return str(made["Id"])
+
+    async def require_shell(self, container_id: str, image_id: str) -> None:
+        """Asked once for each image, before the start, since docker-init's own words would not help anybody. Raises ComputeFailed."""
+        if image_id in self._with_shell:
+            return
+        try:
+            async with self._engine.stream("GET", f"containers/{container_id}/archive", {"path": "/bin/sh"}):
+                self._with_shell.add(image_id)
+        except Absent as absent:
+            await self.remove(container_id)
+            raise ComputeFailed(NO_SHELL) from absent
+
+    async def start(self, container_id: str, script: bytes) -> None:
+        """Start it and hand it its environment. Raises ComputeFailed."""
+        async with self._engine.attaching(container_id) as entry:
+            try:
+                await self._engine.call("POST", f"containers/{container_id}/start", limit=START_SECONDS)
+            except (Absent, Conflict) as error:
+                raise ComputeUnknown(f"the session's container went away at its start: {error}") from error
+            except ComputeFailed as failed:
+                raise _explained(failed) from failed
+            await self._engine.feed(entry, script)
+
+    async def stop(self, container: Mapping[str, Any], grace: timedelta) -> None:
+        """SIGTERM, `grace` (in whole seconds, up), SIGKILL: the engine goes on with it if we do not."""
+        container_id = container["Id"]
+        if container["State"]["Status"] in ENDED:
+            return
+        seconds = math.ceil(grace.total_seconds())
+        await self._unpause(container)
+        try:
+            await self._engine.call("POST", f"containers/{container_id}/stop", params={"t": seconds}, limit=seconds + END_SECONDS)
+        except Absent:
+            return
+        except Conflict as conflict:
+            raise ComputeUnknown(f"the session does not end: {conflict}") from conflict
+        found = await self._inspect(container_id)
+        if found is not None and found["State"]["Status"] not in ENDED:
+            raise ComputeUnknown("the session's processes do not end, even when killed")
+
+    async def _unpause(self, container: Mapping[str, Any]) -> None:
+        """A paused process does not hear SIGTERM."""
+        if not container["State"].get("Paused"):
+            return
+        try:
+            await self._engine.call("POST", f"containers/{container['Id']}/unpause")
+        except (Absent, Conflict, ComputeUnknown):
+            return  # a save has let go of it meanwhile
+
+    async def remove(self, container_id: str) -> None:
+        """With its anonymous volumes. Raises ComputeUnknown while the engine cannot."""
+        try:
+            await self._engine.call("DELETE", f"containers/{container_id}", params={"force": True, "v": True}, limit=REMOVE_SECONDS)
+        except Absent:
+            return
+        except Conflict:  # somebody else removes it at this moment
+            await self._gone(container_id)
+
+    async def _gone(self, container_id: str) -> None:
+        try:
+            await self._engine.call("POST", f"containers/{container_id}/wait", params={"condition": "removed"}, limit=SECONDS)
+        except Absent:
+            return
+        if await self._inspect(container_id) is not None:
+            raise ComputeUnknown("the session's container is still being removed")
+
+
+def _explained(failed: ComputeFailed) -> ComputeFailed:
+    if "docker-init" in failed.message:
+        return ComputeFailed("The engine's machine has no docker-init, which reaps what a tool leaves behind. On Debian: apt install tini.")
+    return failed
+
+
+def not_loaded(container: Mapping[str, Any]) -> bool:
+    """Whether it ended because its environment never came: a server died between its start and the handing over."""
+    state = container["State"]
+    return state["Status"] == "exited" and state["ExitCode"] == environment.NOT_LOADED and not state["OOMKilled"]

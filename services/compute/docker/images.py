@@ -1,0 +1,79 @@
+"""Images of templates: at hand, fit for this engine, or fetched."""
+
+import json
+from typing import Any
+
+from services.compute.docker.bodies import Image
+from services.compute.docker.engine import Absent, Engine
+from services.compute.protocol import ComputeFailed, ComputeUnknown, Progress
+
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
+"""How an engine calls its own machine, and how images call the same."""
+SILENCE = 120.0
+"""Seconds in which a pull must say something."""
+
+
+class Images:
+    """The images on one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def find(self, reference: str) -> Image | None:
+        found = await self._engine.find(f"images/{reference}/json")
+        return Image.of(found) if found else None
+
+    async def ensure(self, reference: str, progress: Progress) -> Image:
+        """The image, pulled when it is missing. Raises ComputeFailed when it cannot be had or cannot be run here."""
+        found = await self._engine.find(f"images/{reference}/json")
+        if found is None:
+            await self._pull(reference, progress)
+            found = await self._engine.find(f"images/{reference}/json")
+        if found is None:
+            raise ComputeFailed(f"The image {reference} was pulled, and is not there: it may be for another platform.")
+        await self._check_platform(reference, found)
+        image = Image.of(found)
+        image.check(reference)
+        return image
+
+    async def _check_platform(self, reference: str, inspected: dict[str, Any]) -> None:
+        version = await self._engine.call("GET", "version")
+        image = f"{inspected['Os']}/{inspected['Architecture']}"
+        machine = f"{version['Os']}/{ARCHITECTURES.get(version['Arch'], version['Arch'])}"
+        if image != machine:
+            raise ComputeFailed(f"The image {reference} is for {image}, and this engine runs {machine}.")
+
+    async def _pull(self, reference: str, progress: Progress) -> None:
+        await progress(f"Pulling {reference}")
+        name, tag = split(reference)
+        try:
+            async with self._engine.stream("POST", "images/create", {"fromImage": name, "tag": tag}, SILENCE) as response:
+                while True:
+                    async with self._engine.reading("images/create", SILENCE):
+                        line = await response.content.readline()
+                    if not line:
+                        return
+                    await self._said(json.loads(line), progress)
+        except (Absent, ComputeFailed) as error:
+            raise ComputeFailed(
+                f"The image {reference} is not on the engine and cannot be pulled ({error}). Build or load it there, or correct its name."
+            ) from error
+        except ComputeUnknown as error:
+            if "registry" in str(error) or "lookup" in str(error) or "dial" in str(error):
+                raise ComputeFailed(f"The image {reference} is not on the engine, and its registry does not answer ({error}).") from error
+            raise
+
+    async def _said(self, line: dict[str, Any], progress: Progress) -> None:
+        if "error" in line:
+            raise ComputeFailed(str(line["error"]))
+        if line.get("status") in ("Pull complete", "Already exists") or "Digest" in line.get("status", ""):
+            await progress(f"{line['status']} {line.get('id', '')}".strip())
+
+
+def split(reference: str) -> tuple[str, str]:
+    """Name and tag (or digest) as the engine's pull wants them; without a tag it would fetch all of them."""
+    if "@" in reference:
+        name, _, digest = reference.partition("@")
+        return name, digest
+    name, colon, tag = reference.rpartition(":")
+    return (name, tag) if colon and "/" not in tag else (reference, "latest")

@@ -1,0 +1,124 @@
+"""A network for each session, with a subnet out of our own pool: the engine's own pools end after about 31 networks.
+
+The engine is asked which subnets are taken, each time: it knows those of other programs as well, it refuses an overlap (so two
+controllers at once do no harm: the second tries the next), and a row in our database could only ever disagree with it. The
+choice begins at a place made from the name, so that neighbours seldom try the same.
+"""
+
+import asyncio
+import hashlib
+import ipaddress
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from services.compute.docker import naming
+from services.compute.docker.engine import Absent, Conflict, Engine
+from services.compute.protocol import ComputeFailed, ComputeUnknown, SessionName
+
+Network = ipaddress.IPv4Network
+PREFIX_LENGTH = 28
+TRIES = 64
+ROUTES = Path("/proc/net/route")
+TAKEN = ("overlap", "already exists", "is in use", "conflicts with network")
+
+
+class Networks:
+    """The sessions' networks on one engine. `pool` is what their subnets are taken from."""
+
+    def __init__(self, engine: Engine, environment_id: str, pool: Network) -> None:
+        self._engine = engine
+        self._environment_id = environment_id
+        self._pool = pool
+        self._lock = asyncio.Lock()
+
+    async def ensure(self, name: SessionName) -> str:
+        """The id of the session's network, made if need be. Raises ComputeFailed when the pool is used up."""
+        found = await self._engine.find(f"networks/{name}")
+        if found is None:
+            async with self._lock:
+                return await self._make(name)
+        naming.require(name, self._environment_id, found["Labels"])
+        return str(found["Id"])
+
+    async def remove(self, name: SessionName) -> None:
+        """Whatever is still attached (our own container, a dead session's end) is detached first."""
+        found = await self._engine.find(f"networks/{name}")
+        if found is None or naming.read(found["Labels"]) != name:
+            return
+        for container_id in found.get("Containers") or {}:
+            await self.detach(found["Id"], container_id)
+        try:
+            await self._engine.call("DELETE", f"networks/{found['Id']}")
+        except Absent:
+            return
+        except (Conflict, ComputeFailed) as error:
+            raise ComputeUnknown(f"the session's network could not be removed: {error}") from error
+
+    async def attach(self, name: SessionName, container_id: str) -> None:
+        """Let a container (our own) into the session's network. Twice is once."""
+        try:
+            await self._engine.call("POST", f"networks/{name}/connect", body={"Container": container_id})
+        except (Conflict, ComputeFailed) as error:
+            if "already exists" not in str(error):
+                raise ComputeUnknown(f"this server's container cannot join the session's network: {error}") from error
+        except Absent as error:
+            raise ComputeUnknown("the session's network was removed at this moment") from error
+
+    async def detach(self, network_id: str, container_id: str) -> None:
+        try:
+            await self._engine.call("POST", f"networks/{network_id}/disconnect", body={"Container": container_id, "Force": True})
+        except (Absent, Conflict, ComputeFailed):
+            return  # it has left by itself
+
+    async def _make(self, name: SessionName) -> str:
+        used = _subnets(await self._engine.all("networks"))
+        used += await asyncio.to_thread(_routes)
+        for _, subnet in zip(range(TRIES), self._free(name, used), strict=False):
+            try:
+                made = await self._engine.call("POST", "networks/create", body=self._body(name, subnet))
+            except (Conflict, ComputeFailed) as error:
+                if not any(word in str(error) for word in TAKEN):
+                    raise ComputeFailed(f"The session's network could not be made: {error}") from error
+                if (there := await self._engine.find(f"networks/{name}")) is not None:
+                    return str(there["Id"])
+            else:
+                return str(made["Id"])
+        raise ComputeFailed(f"No subnet of {self._pool} is free for another session. Give the compute environment a larger pool.")
+
+    def _free(self, name: SessionName, used: Iterable[Network]) -> Iterator[Network]:
+        taken = [(int(network.network_address), int(network.broadcast_address)) for network in used if network.overlaps(self._pool)]
+        size = 1 << (32 - PREFIX_LENGTH)
+        count = self._pool.num_addresses // size
+        begin = int.from_bytes(hashlib.sha256(str(name).encode()).digest()[:4], "big")
+        for step in range(count):
+            first = int(self._pool.network_address) + (begin + step) % count * size
+            if all(first > last or first + size - 1 < start for start, last in taken):
+                yield Network((first, PREFIX_LENGTH))
+
+    def _body(self, name: SessionName, subnet: Network) -> dict[str, Any]:
+        return {
+            "Name": str(name),
+            "CheckDuplicate": True,
+            "Driver": "bridge",
+            "EnableIPv6": False,
+            "IPAM": {"Driver": "default", "Config": [{"Subnet": str(subnet)}]},
+            "Options": {"com.docker.network.bridge.name": naming.bridge(name)},
+            "Labels": naming.labels(name, self._environment_id),
+        }
+
+
+def _subnets(networks: Iterable[dict[str, Any]]) -> list[Network]:
+    configs = [config for network in networks for config in (network.get("IPAM") or {}).get("Config") or []]
+    return [Network(config["Subnet"], strict=False) for config in configs if "." in config.get("Subnet", "")]
+
+
+def _routes() -> list[Network]:
+    """Where this machine's routes lead; a local engine's sessions must not hide them. (/proc/net/route is little-endian hex.)"""
+    found = []
+    for line in ROUTES.read_text().splitlines()[1:] if ROUTES.exists() else []:
+        fields = line.split()
+        target, mask = (int.from_bytes(bytes.fromhex(fields[at]), "little") for at in (1, 7))
+        if mask:
+            found.append(Network((target, mask.bit_count())))
+    return found

@@ -1,0 +1,41 @@
+"""Is the tool ready? One HTTP request to where the session listens."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from services.compute.docker.reach import Mode
+from services.compute.protocol import SessionName, Upstream
+
+SECONDS = 2.0
+
+
+def upstream(container: Mapping[str, Any], name: SessionName, port: int, mode: Mode) -> Upstream | None:
+    """Where the session listens as the engine has it now: after a restart of the engine it may be elsewhere."""
+    settings = container["NetworkSettings"]
+    if mode is Mode.PUBLISHED:
+        bindings = (settings.get("Ports") or {}).get(f"{port}/tcp") or []
+        return Upstream(host="127.0.0.1", port=int(bindings[0]["HostPort"])) if bindings else None
+    address = ((settings.get("Networks") or {}).get(str(name)) or {}).get("IPAddress")
+    return Upstream(host=address, port=port) if address else None
+
+
+async def answers(target: Upstream, path: str) -> bool:
+    """Whether an HTTP response of any status comes back within two seconds (B3)."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            return (await _first_line(target, path)).startswith(b"HTTP/")
+    except (OSError, TimeoutError, ValueError):
+        return False
+
+
+async def _first_line(target: Upstream, path: str) -> bytes:
+    reader, writer = await asyncio.open_connection(target.host, target.port)
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        return await reader.readline()
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()

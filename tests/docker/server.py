@@ -1,0 +1,123 @@
+"""A real server whose compute environment is a Docker Engine, and one Studio that is started and stopped through its API."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select, update
+
+from schema.ids import encode
+from services.compute.docker.engine import Engine
+from services.compute.docker.naming import INSTALLATION
+from services.compute.protocol import Upstream
+from services.store import core
+from services.store.database import Database
+from tests.docker.engine import URL, remove_images
+from tests.docker.tiny_image import docker, tiny_image
+from tests.server import Server, seed, wait_for
+
+CREATE = """mutation($input: CreateStudioInput!) {
+  createStudio(input: $input) { ... on StudioPayload { studio { id } } ... on Error { message } } }"""
+START = """mutation($id: ID!) {
+  startStudio(input: { studioId: $id }) { ... on StudioPayload { studio { status } } ... on Error { message } } }"""
+STOP = """mutation($id: ID!) {
+  stopStudio(input: { studioId: $id }) { ... on StudioPayload { studio { status } } ... on Error { message } } }"""
+STUDIO = "query($id: ID!) { studio(id: $id) { status statusMessage stopReason } }"
+
+
+@dataclass
+class Job:
+    """One Studio on the engine at `url`."""
+
+    server: Server
+    database: Database
+    studio: str
+    url: str
+
+    async def start(self) -> None:
+        assert "studio" in (await self.server.graphql(START, {"id": self.studio}))["startStudio"]
+
+    async def stop(self) -> None:
+        assert "studio" in (await self.server.graphql(STOP, {"id": self.studio}))["stopStudio"]
+
+    async def look(self) -> dict[str, Any]:
+        found: dict[str, Any] = (await self.server.graphql(STUDIO, {"id": self.studio}))["studio"]
+        return found
+
+    async def status(self, wanted: str, limit: float = 45) -> dict[str, Any]:
+        """Wait for it; ERRORED in between fails."""
+
+        async def there() -> dict[str, Any] | None:
+            found = await self.look()
+            assert found["status"] in (wanted, "STARTING", "STOPPING", "RUNNING", "STOPPED"), found
+            return found if found["status"] == wanted else None
+
+        return await wait_for(there, limit, 0.05)
+
+    async def message(self, part: str, limit: float = 45) -> dict[str, Any]:
+        """Wait until the status message has these words in it."""
+
+        async def there() -> dict[str, Any] | None:
+            found = await self.look()
+            return found if part in (found["statusMessage"] or "") else None
+
+        return await wait_for(there, limit, 0.05)
+
+    async def upstream(self) -> Upstream:
+        async with self.database.read() as reader:
+            newest = select(core.session.c.upstream).order_by(core.session.c.number.desc()).limit(1)
+            return Upstream.from_json((await reader.execute(newest)).scalar_one())
+
+    async def checkpoints(self) -> list[str]:
+        async with self.database.read() as reader:
+            rows = await reader.execute(select(core.checkpoint.c.status).order_by(core.checkpoint.c.number))
+            return list(rows.scalars())
+
+    def containers(self) -> list[str]:
+        """The names of this installation's containers, whatever their state."""
+        wanted = f"label={INSTALLATION}={self.server.world.installation_id}"
+        return docker("ps", "-a", "--filter", wanted, "--format", "{{.Names}}", host=self.url).split()
+
+    def networks(self) -> list[str]:
+        wanted = f"label={INSTALLATION}={self.server.world.installation_id}"
+        return docker("network", "ls", "--filter", wanted, "--format", "{{.Name}}", host=self.url).split()
+
+    def images(self) -> list[str]:
+        names = docker("images", "--format", "{{json .}}", f"studiograph-{self.server.world.installation_id[:8]}/*", host=self.url)
+        return [json.loads(line)["Tag"] for line in names.splitlines()]
+
+
+@asynccontextmanager
+async def docker_job(directory: Path, database_url: str, url: str = URL, **settings: str) -> AsyncIterator[Job]:
+    """Ended with all that it left on the engine."""
+    image = tiny_image(url)
+    world = await seed(database_url)
+    database = Database(database_url)
+    async with database.write() as transaction:
+        await transaction.execute(update(core.compute_environment).values(kind="docker", settings={"url": url}))
+        await transaction.execute(update(core.template).values(image=image, port=8000))
+    server = Server(directory, database_url, world, {"process_compute": "false", **settings})
+    try:
+        await server.start()
+        given = {"workspaceId": encode("Workspace", world.workspace_id), "templateId": encode("Template", world.template_id)}
+        made = await server.graphql(CREATE, {"input": {**given, "name": "Contained", "autoStart": False}})
+        job = Job(server, database, made["createStudio"]["studio"]["id"], url)
+        yield job
+    finally:
+        await server.stop()
+        await server.http.aclose()
+        await database.close()
+        await clean(url, world.installation_id)
+
+
+async def clean(url: str, installation: str) -> None:
+    wanted = f"label={INSTALLATION}={installation}"
+    for kind, listing in (("rm -f", "ps -aq"), ("network rm", "network ls -q")):
+        for found in docker(*listing.split(), "--filter", wanted, host=url).split():
+            docker(*kind.split(), found, host=url)
+    engine = Engine(url)
+    await remove_images(engine, installation)
+    await engine.close()

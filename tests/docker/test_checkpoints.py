@@ -1,0 +1,102 @@
+"""Checkpoints as images: what they add, which of them stay, and what an interrupted save leaves."""
+
+import asyncio
+
+import pytest
+
+from services.compute.protocol import ComputeUnknown, Saved
+from tests.compute.world import GRACE, World, put
+from tests.docker.tiny_image import docker
+
+pytestmark = pytest.mark.docker
+MIB = 1 << 20
+
+
+def tags(world: World) -> set[str]:
+    return set(docker("images", "--format", "{{.Tag}}", f"studiograph-{world.installation[:8]}/*").split())
+
+
+async def saved(world: World, number: int, checkpoint: str, base: Saved | None = None, **files: bytes) -> Saved:
+    """A session that writes these files and ends."""
+    name = world.name(number)
+    upstream = await world.start(name, base=base.reference if base else None, base_digest=base.digest if base else None)
+    for path, data in files.items():
+        await put(upstream, path, data)
+    await world.compute.stop(name, GRACE)
+    made = await world.compute.save(name, checkpoint, interim=False)
+    await world.compute.remove(name)
+    return made
+
+
+@pytest.mark.behaviour("B32")
+async def test_the_size_is_what_a_checkpoint_adds(world: World) -> None:
+    first = await saved(world, 1, "c1", a=b"a" * MIB)
+    second = await saved(world, 2, "c2", first, b=b"b" * 10)
+    assert MIB <= first.size < MIB + 100_000
+    assert 10 <= second.size < 100_000
+
+
+@pytest.mark.behaviour("B34")
+async def test_nothing_is_committed_when_nothing_changed(world: World) -> None:
+    name = world.name()
+    upstream = await world.start(name)
+    await put(upstream, "a.txt", b"1")
+    first = await world.compute.save(name, "c1", interim=True)
+    events = await asyncio.create_subprocess_exec("docker", "events", "--filter", f"container={name}", stdout=asyncio.subprocess.PIPE)
+    assert await world.compute.save(name, "c1", interim=True) == first
+    await put(upstream, "a.txt", b"2")
+    assert await world.compute.save(name, "c1", interim=True) != first
+    events.terminate()
+    assert events.stdout is not None
+    assert (await events.stdout.read()).count(b" pause ") <= 1
+    await events.wait()
+
+
+async def test_what_an_interrupted_save_left_goes_with_the_next_one(world: World) -> None:
+    name = world.name(2)
+    await world.start(name)
+    repository = f"studiograph-{world.installation[:8]}/{name.public_id}"
+    for left in ("next-1-00", "next-2-00", "next-3-00"):
+        docker("tag", world.image.image, f"{repository}:{left}")
+    made = await world.compute.save(name, "c1", interim=True)
+    assert tags(world) == {made.reference.rpartition(":")[2], "next-3-00"}
+
+
+async def test_what_an_interrupted_save_left_goes_with_the_session(world: World) -> None:
+    await world.start(world.name())
+    docker("tag", world.image.image, f"studiograph-{world.installation[:8]}/{world.name().public_id}:next-1-00")
+    await world.compute.remove(world.name())
+    assert tags(world) == set()
+
+
+async def test_with_a_save_go_the_older_ones_of_its_checkpoint(world: World) -> None:
+    name = world.name()
+    upstream = await world.start(name)
+    made = []
+    for number in range(3):
+        await put(upstream, "a.txt", str(number).encode())
+        made.append(await world.compute.save(name, "c1", interim=True))
+    other = await world.compute.save(name, "c2", interim=True)
+    await world.compute.remove_checkpoint(made[1].reference)
+    assert tags(world) == {it.reference.rpartition(":")[2] for it in (made[2], other)}
+
+
+@pytest.mark.behaviour("B35")
+async def test_a_save_that_a_session_stands_on_cannot_go(world: World) -> None:
+    base = await saved(world, 1, "c1", a=b"1")
+    await world.start(world.name(2), base=base.reference, base_digest=base.digest)
+    with pytest.raises(ComputeUnknown, match="still needed"):
+        await world.compute.remove_checkpoint(base.reference)
+    await world.compute.remove(world.name(2))
+    await world.compute.remove_checkpoint(base.reference)
+    assert tags(world) == set()
+
+
+@pytest.mark.behaviour("B22")
+async def test_a_child_outlives_its_parent(world: World) -> None:
+    first = await saved(world, 1, "c1", a=b"1")
+    second = await saved(world, 2, "c2", first, b=b"2")
+    await world.compute.remove_checkpoint(first.reference)
+    third = await saved(world, 3, "c3", second)
+    assert tags(world) == {"c2", "c3"}
+    assert third.digest

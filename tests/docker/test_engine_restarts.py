@@ -1,0 +1,122 @@
+"""The engine stopped, killed, frozen and started again under a running Studio: unknown is not stopped, and soon all is true again."""
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.compute.world import get, put
+from tests.docker.second_engine import SecondEngine, second_engine
+from tests.docker.server import Job, docker_job
+from tests.docker.tiny_image import docker
+from tests.server import wait_for
+
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.slow,
+    pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("dockerd"), reason="starting a second Docker Engine needs root and dockerd"),
+]
+SOON = 10.0
+"""Seconds after the engine's return in which everything must be true again (issue 3)."""
+
+
+@pytest.fixture
+async def engine(request: pytest.FixtureRequest) -> AsyncIterator[SecondEngine]:
+    """Under a short path: its sockets' paths may have 108 characters."""
+    async with second_engine(Path(tempfile.mkdtemp(prefix="sgt-")), live_restore=request.param) as made:
+        yield made
+
+
+@pytest.fixture
+async def job(engine: SecondEngine, tmp_path: Path, sqlite_url: str) -> AsyncIterator[Job]:
+    async with docker_job(tmp_path, sqlite_url, engine.url) as made:
+        await made.start()
+        await made.status("RUNNING")
+        await put(await made.upstream(), "a.txt", b"hello")
+        yield made
+
+
+mortal = pytest.mark.parametrize("engine", [False], indirect=True, ids=["mortal"])
+live = pytest.mark.parametrize("engine", [True], indirect=True, ids=["live-restore"])
+
+
+async def ended(job: Job) -> None:
+    async def there() -> bool:
+        return bool((await job.look())["status"] in ("STOPPED", "ERRORED"))
+
+    await wait_for(there, SOON)
+
+
+@mortal
+@pytest.mark.behaviour("B12", "B31")
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+async def test_what_an_engine_took_with_it_is_saved_on_its_return(engine: SecondEngine, job: Job, how: signal.Signals) -> None:
+    await engine.end(how)
+    await job.message("does not answer")
+    assert (await job.look())["status"] == "RUNNING"
+    await engine.start()
+    await ended(job)
+    await job.start()
+    await job.status("RUNNING")
+    assert await get(await job.upstream(), "a.txt") == b"hello"
+
+
+@live
+@pytest.mark.behaviour("B12")
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+async def test_a_session_lives_on_without_its_engine(engine: SecondEngine, job: Job, how: signal.Signals) -> None:
+    await engine.end(how)
+    await job.message("does not answer")
+    assert await get(await job.upstream(), "a.txt") == b"hello"
+    await engine.start()
+    begun = time.monotonic()
+    await wait_for(lambda: quiet(job), SOON)
+    assert (await job.look())["status"] == "RUNNING"
+    assert time.monotonic() - begun < SOON
+    await job.stop()
+    await job.status("STOPPED")
+
+
+async def quiet(job: Job) -> bool:
+    return "does not answer" not in ((await job.look())["statusMessage"] or "")
+
+
+@live
+@pytest.mark.behaviour("B12")
+async def test_a_session_that_died_meanwhile_is_found_out(engine: SecondEngine, job: Job) -> None:
+    pid = int(docker("inspect", "-f", "{{.State.Pid}}", *job.containers(), host=engine.url))
+    await engine.end(signal.SIGKILL)
+    await job.message("does not answer")
+    os.kill(pid, signal.SIGKILL)
+    await engine.start()
+    await ended(job)
+    assert await job.checkpoints() == ["FINALIZED"]
+
+
+@live
+@pytest.mark.behaviour("B12")
+async def test_a_frozen_engine_stops_nothing(engine: SecondEngine, job: Job) -> None:
+    engine.freeze()
+    await job.message("does not answer", 60)
+    assert (await job.look())["status"] == "RUNNING"
+    engine.thaw()
+    await wait_for(lambda: quiet(job), SOON)
+    await job.stop()
+    await job.status("STOPPED")
+
+
+@mortal
+@pytest.mark.behaviour("B8")
+async def test_a_stop_without_an_engine_waits_for_it(engine: SecondEngine, job: Job) -> None:
+    await engine.end(signal.SIGKILL)
+    await job.stop()
+    await job.message("does not answer")
+    assert (await job.look())["status"] == "STOPPING"
+    await engine.start()
+    await job.status("STOPPED", SOON)
+    assert await job.checkpoints() == ["FINALIZED"]

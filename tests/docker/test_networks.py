@@ -1,0 +1,89 @@
+"""Each session has a network of its own: enough of them, in nobody's way, and closed to each other and to the host."""
+
+import asyncio
+import ipaddress
+import json
+import socket
+
+import pytest
+
+from services.compute.docker import DockerCompute
+from services.compute.docker.engine import Engine
+from services.compute.docker.networks import Networks
+from services.compute.protocol import ComputeFailed, SessionName
+from tests.compute.world import World
+from tests.docker.engine import ENVIRONMENT, URL
+from tests.docker.tiny_image import docker
+
+pytestmark = pytest.mark.docker
+POOL = ipaddress.IPv4Network("10.214.0.0/24")
+CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 1.5)"
+
+
+def subnet(name: SessionName) -> ipaddress.IPv4Network:
+    [found] = json.loads(docker("network", "inspect", str(name)))
+    return ipaddress.IPv4Network(found["IPAM"]["Config"][0]["Subnet"])
+
+
+async def test_more_sessions_than_an_engine_has_networks_of_its_own(world: World) -> None:
+    engine = Engine(URL)
+    networks = Networks(engine, ENVIRONMENT, ipaddress.IPv4Network("10.214.0.0/16"))
+    names = [world.name(number) for number in range(1, 41)]
+    await asyncio.gather(*map(networks.ensure, names))
+    found = [subnet(name) for name in names]
+    assert len(set(found)) == 40
+    assert {network.prefixlen for network in found} == {28}
+    assert await networks.ensure(names[0])
+    assert subnet(names[0]) == found[0]
+    await asyncio.gather(*map(networks.remove, names))
+    await engine.close()
+
+
+async def test_what_others_use_is_left_alone_until_the_pool_is_used_up(world: World) -> None:
+    engine = Engine(URL)
+    networks = Networks(engine, ENVIRONMENT, POOL)
+    docker("network", "create", "--subnet", "10.214.0.0/25", f"other-{world.installation[:8]}")
+    try:
+        names = [world.name(number) for number in range(1, 10)]
+        await asyncio.gather(*map(networks.ensure, names[:8]))
+        assert all(subnet(name).subnet_of(ipaddress.IPv4Network("10.214.0.128/25")) for name in names[:8])
+        with pytest.raises(ComputeFailed, match="larger pool"):
+            await networks.ensure(names[8])
+    finally:
+        await asyncio.gather(*map(networks.remove, names))
+        docker("network", "rm", f"other-{world.installation[:8]}")
+        await engine.close()
+
+
+async def test_two_controllers_at_once_make_one_network(world: World) -> None:
+    engines = [Engine(URL) for _ in range(3)]
+    made = await asyncio.gather(*(Networks(engine, ENVIRONMENT, POOL).ensure(world.name()) for engine in engines))
+    assert len(set(made)) == 1
+    for engine in engines:
+        await engine.close()
+
+
+async def reaches(name: SessionName, address: str, port: int) -> bool:
+    """Whether a program in the session can open that connection."""
+    python = docker("inspect", "-f", "{{index .Config.Cmd 0}}", str(name))
+    process = await asyncio.create_subprocess_exec(
+        "docker", "exec", str(name), python, "-I", "-c", CONNECT, address, str(port), stderr=asyncio.subprocess.DEVNULL
+    )
+    return await process.wait() == 0
+
+
+async def test_a_session_reaches_neither_another_session_nor_the_host(world: World) -> None:
+    assert isinstance(world.compute, DockerCompute)
+    report = await world.compute.check()
+    one, two = world.name(1), world.name(2, "zyxwvtsrqpnm")
+    upstream = await world.start(one)
+    other = await world.start(two)
+    assert upstream.host
+    assert other.host
+    assert await reaches(one, upstream.host, 8000)
+    assert not await reaches(one, other.host, 8000)
+    if any("can reach ports" in warning for warning in report.warnings):
+        pytest.skip(f"this machine cannot close itself: {report.warnings}")
+    gateway = str(subnet(one)[1])
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        assert not await reaches(one, gateway, server.getsockname()[1])
