@@ -34,8 +34,17 @@ class NoCutOffs(logging.Filter):
         return record.msg != "ASGI callable returned without completing response."
 
 
-def configure(level: str, style: str) -> None:
-    """Set up the root logger; libraries speak up from warnings on, unless `level` is debug."""
+class WithoutQuery(logging.Filter):
+    """Cuts queries off what uvicorn logs of a request: one-time codes travel there."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(arg.partition("?")[0] if isinstance(arg, str) else arg for arg in record.args)
+        return True
+
+
+def configure(level: str, style: str, *, requests: bool = False) -> None:
+    """Set up the root logger; libraries speak up from warnings on, unless `level` is debug. `requests`: a line for each."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         JsonLines() if style == "json" else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
@@ -45,3 +54,6 @@ def configure(level: str, style: str) -> None:
     if level != "debug":
         for name in LIBRARIES:
             logging.getLogger(name).setLevel(logging.WARNING)
+    access = logging.getLogger("uvicorn.access")
+    access.addFilter(WithoutQuery())
+    access.setLevel(logging.INFO if requests else logging.WARNING)

@@ -32,6 +32,7 @@ def pytest_configure() -> None:
     if unknown:
         raise pytest.UsageError(f"STUDIOGRAPH_REQUIRE knows {', '.join(needs.NEEDS)}; not {', '.join(sorted(unknown))}")
 
+
 settings.register_profile("any machine", deadline=None)  # how quick a machine is says nothing about the code
 settings.load_profile("any machine")
 

@@ -6,18 +6,19 @@ from contextlib import aclosing
 from typing import Any, cast
 
 from services.compute.protocol import Change, Compute, ComputeFailed, ComputeUnknown, Report
-from services.controller.work import Tools
+from services.controller.work import Tools, words
 from services.store import environments, leases
 from services.store.environments import EnvironmentState
 
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 60.0
+CHECK_LIMIT_SECONDS = 30.0
 RETRY_SECONDS = 2.0
 
 
 class Observer:
-    """One listener and one checker for each enabled environment; what they find only says where to look."""
+    """One listener and one checker for each environment where sessions may run; what they find only says where to look."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
@@ -43,7 +44,7 @@ class Observer:
 
     async def _look(self) -> None:
         async with self._tools.database.read() as reader:
-            there = await environments.enabled(reader)
+            there = await environments.in_use(reader)
         for environment in there:
             if environment.id not in self._watched:
                 watcher = asyncio.create_task(self._watch(environment), name=f"watch {environment.name}")
@@ -96,7 +97,13 @@ class Observer:
 
 async def _checked(tools: Tools, environment: EnvironmentState) -> tuple[Report | None, str | None]:
     try:
-        report = await tools.computes.of(environment).check()
+        async with asyncio.timeout(CHECK_LIMIT_SECONDS):
+            report = await tools.computes.of(environment).check()
     except (ComputeUnknown, ComputeFailed) as error:
-        return None, str(error)
+        return None, words(error)
+    except TimeoutError:
+        return None, f"It said nothing for {CHECK_LIMIT_SECONDS:g} s."
+    except Exception:
+        log.exception("%s could not be checked", environment.name)
+        return None, "It could not be checked: an error inside the server, which is told in its log."
     return report, " ".join(report.warnings) or None

@@ -33,6 +33,7 @@ from services.studios.transitions import end_operation, move, say
 log = logging.getLogger(__name__)
 
 RETRY = timedelta(seconds=2)
+AFTER_THE_DEADLINE = 1.0
 LAST_WORDS = 800
 """Characters of output in a status message."""
 
@@ -64,7 +65,7 @@ async def _advance(work: Work) -> datetime | None:
             raise  # of some call within, not our deadline
         return await _deadline(work)
     except ComputeUnknown as unknown:
-        return await _unknown(work, words(unknown))
+        return await (_deadline(work, words(unknown)) if _late(work) else _unknown(work, words(unknown)))
     except CheckpointMissing as missing:
         await _fail(work, Trigger.CHECKPOINT_MISSING, words(missing))
     except SaveFailedFirst as failed:
@@ -80,7 +81,7 @@ def _late(work: Work) -> bool:
 
 def _left(work: Work) -> float:
     """Seconds until the deadline; a little even after it, so that a start that is nearly there is not lost to a restart of ours."""
-    return max(((work.studio.deadline or work.now) - work.now).total_seconds(), 0.05)
+    return max(((work.studio.deadline or work.now) - work.now).total_seconds(), AFTER_THE_DEADLINE)
 
 
 async def _start(work: Work) -> None:
@@ -98,6 +99,8 @@ async def _start(work: Work) -> None:
     spec = await _spec(work, image, template, environment)
     await compute.ensure_session(spec, lambda message: work.step(Step.SESSION, message))
     await work.step(Step.ANSWER)
+    async with work.result(StudioStatus.STARTING) as (transaction, studio):
+        await say(transaction, studio, "Starting.")  # the environment answers, whatever was said before
     await _ready(work, await _answer(work, compute, spec))
 
 
@@ -228,7 +231,7 @@ async def _unknown(work: Work, why: str) -> datetime | None:
         return transaction.now + RETRY
 
 
-async def _deadline(work: Work) -> datetime | None:
+async def _deadline(work: Work, why: str = "the tool did not answer") -> datetime | None:
     """The deadline has passed: if the environment answers at all, the start has failed."""
     try:
         await work.observe()
@@ -237,7 +240,7 @@ async def _deadline(work: Work) -> datetime | None:
     except ComputeFailed:
         pass  # an answer, too
     minutes = work.policy.start_deadline.total_seconds() / 60
-    await _fail(work, Trigger.START_TIMEOUT, f"The tool did not answer within {minutes:g} min.")
+    await _fail(work, Trigger.START_TIMEOUT, f"It could not be started within {minutes:g} min: {why}.")
     return None
 
 

@@ -27,20 +27,41 @@ async def advance(work: Work) -> datetime | None:
     try:
         await _stop(work)
     except ComputeUnknown as unknown:
-        async with work.result(StudioStatus.STOPPING) as (transaction, studio):
-            waits = f"Waiting: the compute environment does not answer ({words(unknown)}). Nothing is lost meanwhile."
-            await say(transaction, studio, f"{_why(studio) or 'Stopping.'}\n{waits}")
-            return transaction.now + RETRY
+        if not _late(work) or await _silent(work):
+            return await _unknown(work, words(unknown))
+        await _save_failed(work, f"{words(unknown)}.")
     except ComputeFailed as failed:
         await _save_failed(work, words(failed))
     except (Overtaken, DatabaseUnavailable):
         raise
     except Exception:
-        if work.studio.deadline is None or work.studio.deadline > work.now:
+        if not _late(work):
             raise  # told in the log, and tried again
         log.exception("Studio %s cannot be stopped", work.studio.id)
         await _save_failed(work, "an error inside the server, which is told in its log.")
     return None
+
+
+def _late(work: Work) -> bool:
+    return work.studio.deadline is not None and work.studio.deadline <= work.now
+
+
+async def _silent(work: Work) -> bool:
+    """Whether the environment says nothing at all, so that no deadline is acted on."""
+    try:
+        await work.observe()
+    except ComputeUnknown:
+        return True
+    except ComputeFailed:
+        return False
+    return False
+
+
+async def _unknown(work: Work, why: str) -> datetime:
+    async with work.result(StudioStatus.STOPPING) as (transaction, studio):
+        waits = f"Waiting: the compute environment does not answer ({why}). Nothing is lost meanwhile."
+        await say(transaction, studio, f"{_why(studio) or 'Stopping.'}\n{waits}")
+        return transaction.now + RETRY
 
 
 def _why(studio: StudioState) -> str | None:

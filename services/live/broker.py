@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.events import Cursor, LoggedEvent
+from services.live.ending import Ending
 from services.live.feed import Feed
 from services.live.items import EventMatch, Timing
 from services.live.reading import EventLog, InTurn, StoredLog, persistently
@@ -57,21 +58,21 @@ class Broker:
         self._subscriptions: set[Subscription] = set()
         self._unsubscribe: Callable[[], None] | None = None
         self._poll: asyncio.Task[None] | None = None
+        self._ending = Ending()
 
     async def start(self) -> None:
         self._unsubscribe = self._wakeups.subscribe(self._on_wake)
         self._poll = asyncio.create_task(self._poll_slowly(), name="broker poll")
 
     async def close(self) -> None:
-        """End all subscriptions: their iterations stop."""
+        """End all subscriptions: their iterations stop. Nothing of the broker uses the database afterwards."""
         if self._unsubscribe:
             self._unsubscribe()
-        if self._poll:
-            self._poll.cancel()
         for subscription in list(self._subscriptions):
             subscription.end()
-        for feed in list(self._feeds.values()):
-            feed.stop()
+        for task in (self._poll, *(feed.task for feed in self._feeds.values())):
+            self._ending.end(task)
+        await self._ending.wait()
 
     @property
     def streams(self) -> frozenset[str]:
@@ -114,7 +115,7 @@ class Broker:
     def _release(self, feed: Feed) -> None:
         feed.users -= 1
         if feed.users == 0:
-            feed.stop()
+            self._ending.end(feed.task)
             del self._feeds[feed.stream_id]
 
     def _on_wake(self, wake: Wake) -> None:

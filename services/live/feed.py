@@ -44,14 +44,10 @@ class Feed:
         self._hint = 0
         self._must_look = False
         self._ready = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._follow(), name=f"feed of {self.stream_id}")
-
-    def stop(self) -> None:
-        if self._task:
-            self._task.cancel()
+        self.task = asyncio.create_task(self._follow(), name=f"feed of {self.stream_id}")
 
     async def ready(self) -> None:
         """Return once it is known where the stream stands."""

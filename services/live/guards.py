@@ -31,14 +31,10 @@ class Hearing:
         self.users = 0
         self.begun = asyncio.Event()
         self._tap = tap
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
 
     def begin(self, on_begun: Callable[[], None]) -> None:
-        self._task = asyncio.create_task(self._hear(on_begun), name="hearing of a workspace")
-
-    def end(self) -> None:
-        if self._task:
-            self._task.cancel()
+        self.task = asyncio.create_task(self._hear(on_begun), name="hearing of a workspace")
 
     async def _hear(self, on_begun: Callable[[], None]) -> None:
         async with self._tap:

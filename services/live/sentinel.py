@@ -14,6 +14,7 @@ from services.access import Permission, Role, Viewer
 from services.errors import DomainError
 from services.events import INSTALLATION_STREAM, Kind, LoggedEvent
 from services.live.broker import Broker, Tap
+from services.live.ending import Ending
 from services.live.guards import Guard, Hearing, TokenWatch, missing
 from services.live.items import EventMatch
 from services.live.reading import persistently
@@ -45,14 +46,15 @@ class Sentinel:
         self._stale: set[Place] = set()
         self._work = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._ending = Ending()
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._watch(), name="sentinel")
 
     async def close(self) -> None:
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        """Nothing of it uses the database afterwards."""
+        self._ending.end(self._task)
+        await self._ending.wait()
 
     async def token_ended(self, viewer: Viewer) -> None:
         """Return once the viewer's token is revoked or expired."""
@@ -124,7 +126,7 @@ class Sentinel:
         finally:
             hearing.users -= 1
             if not hearing.users:
-                hearing.end()
+                self._ending.end(hearing.task)
                 del self._workspaces[workspace_id]
 
     def _watch_of(self, viewer: Viewer) -> TokenWatch:

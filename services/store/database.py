@@ -17,6 +17,8 @@ from services.store.failures import DatabaseUnavailable
 from services.store.query import Query, Row, Statements
 
 CHANNEL = "studiograph"
+LAST_WORK_SECONDS = 5.0
+"""How long a cancelled transaction may take to end."""
 NOTIFY = "SELECT pg_notify($1, message) FROM unnest($2::text[]) AS message"
 
 __all__ = ["CHANNEL", "Database", "DatabaseUnavailable", "Reader", "Transaction", "Wake"]
@@ -194,16 +196,25 @@ async def _begin_now(connection: AsyncConnection) -> None:
 
 
 async def _uninterrupted(work: Coroutine[Any, Any, None]) -> None:
-    """Finish `work` even if we are cancelled meanwhile, and only then let the cancellation through."""
+    """Finish `work` even if we are cancelled meanwhile, and only then let the cancellation through.
+
+    A cancellation waits for it some seconds and no longer: SQLite's thread may be gone (the database was closed), and never answer.
+    """
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
+    until: float | None = None
     while not task.done():
         try:
-            await asyncio.shield(task)
+            await asyncio.wait({task}, timeout=None if until is None else max(until - asyncio.get_running_loop().time(), 0))
         except asyncio.CancelledError as error:
-            if task.cancelled():
-                raise
             cancelled = error
+            until = until or asyncio.get_running_loop().time() + LAST_WORK_SECONDS
+        else:
+            if cancelled and not task.done():
+                task.cancel()
+                raise cancelled
+    if cancelled and (task.cancelled() or task.exception()):
+        raise cancelled
     task.result()
     if cancelled:
         raise cancelled

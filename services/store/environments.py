@@ -3,8 +3,9 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
+from services.lifecycle import ENDED
 from services.store import core
 from services.store.database import Reader, Transaction
 
@@ -65,9 +66,10 @@ async def find(reader: Reader, environment_id: str) -> EnvironmentState | None:
     return EnvironmentState(**row._mapping) if row else None
 
 
-async def enabled(reader: Reader) -> list[EnvironmentState]:
-    """All that may run sessions, in every workspace."""
-    rows = await reader.execute(select(*ENVIRONMENT).where(E.enabled.is_(True)).order_by(E.id))
+async def in_use(reader: Reader) -> list[EnvironmentState]:
+    """All that may run sessions, in every workspace; also those that are switched off while sessions go on there."""
+    held = select(core.studio.c.compute_environment_id).where(core.studio.c.status.not_in(tuple(status.value for status in ENDED)))
+    rows = await reader.execute(select(*ENVIRONMENT).where(or_(E.enabled.is_(True), E.id.in_(held))).order_by(E.id))
     return [EnvironmentState(**row._mapping) for row in rows]
 
 

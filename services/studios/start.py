@@ -97,7 +97,9 @@ class Starter:
 def _goes_on(studio: StudioState, given: StartStudio) -> StudioOutcome:
     """It runs, or is on its way: a repeated start is a success that changes nothing (B12); overrides would be lost (B1)."""
     if not given.configuration.is_empty:
-        raise NotAllowedNow("It runs already, so its configuration cannot change now. Stop it first.", status=studio.status.value)
+        how, then = ("runs", "Stop it first") if studio.status is StudioStatus.RUNNING else ("is starting", "Stop it once it runs")
+        message = f"It {how} already, so its configuration cannot change now. {then}."
+        raise NotAllowedNow(message, status=studio.status.value, until=studio.deadline)
     return StudioOutcome(studio.id, studio.operation_id)
 
 

@@ -55,8 +55,7 @@ async def _validate(transaction: Transaction, studio: StudioState, given: Update
     if given.description is not UNSET:
         problems += validation.description(given.description)
     environment = await environments.find(transaction, studio.compute_environment_id or "")
-    if environment is not None:
-        problems += validation.configuration(given.configuration, environment)
+    problems += validation.configuration(given.configuration, environment)
     validation.raise_all(problems)
     if given.name is not UNSET and await studios.name_taken(transaction, studio.workspace_id, name_key(given.name), but=studio.id):
         raise NameTaken(given.name.strip())

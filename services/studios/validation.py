@@ -14,6 +14,8 @@ MAX_LIFESPAN_HOURS = 120
 MAX_VARIABLES = 100
 MAX_VARIABLE_BYTES = 32 * 1024
 MIN_MEMORY_MIB = 64
+MAX_CPU, MAX_MEMORY_MIB, MAX_GPU = 4096, 2**26, 64
+"""Of any machine there is: what may be asked for where the capacity is not known."""
 MAX_GRACE_SECONDS = 3600
 VARIABLE_KEY = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 RESERVED_KEYS = frozenset({"CONNECT_TOOL_PORT", "CONNECT_TOOL_SOCKET", "CONNECT_TOOL_PATH_PREFIX"})
@@ -36,29 +38,38 @@ def name(text: str, *, field: str = "name", noun: str = "A name") -> list[Proble
 
 def description(text: str | None) -> list[Problem]:
     """At most 2048 characters (B15)."""
-    if text is None or (len(text) <= MAX_DESCRIPTION and "\0" not in text):
+    if text is None or (len(text) <= MAX_DESCRIPTION and _can_be_stored(text)):
         return []
     return [Problem(("description",), "LENGTH", f"A description has at most {MAX_DESCRIPTION} characters, none of them NUL.")]
 
 
-def configuration(given: Configuration, environment: EnvironmentState) -> list[Problem]:
-    """Explicit values beyond what the compute environment has are refused, never cut (B17)."""
+def _can_be_stored(text: str) -> bool:
+    """No NUL, which PostgreSQL refuses, and no half of a surrogate pair, which is no text."""
+    return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def configuration(given: Configuration, environment: EnvironmentState | None) -> list[Problem]:
+    """Explicit values beyond what the compute environment has are refused, never cut (B17). None: it was deleted."""
+    cpu, memory, gpu = (environment.cpu, environment.memory_mib, environment.gpu) if environment else (0, 0, MAX_GPU)
+    where = environment.name if environment else "No compute environment"
     return [
-        *_amount("cpu", given.cpu, environment.cpu, "cores", environment.name),
-        *_amount("memoryMiB", given.memory_mib, environment.memory_mib, "MiB", environment.name),
-        *_amount("gpu", given.gpu, environment.gpu, "GPUs", environment.name, known=True),
+        *_amount("cpu", given.cpu, cpu, "cores", where, MAX_CPU),
+        *_amount("memoryMiB", given.memory_mib, memory, "MiB", where, MAX_MEMORY_MIB),
+        *_amount("gpu", given.gpu, gpu, "GPUs", where, 0),
         *_least_memory(given.memory_mib),
         *lifespan(given.lifespan_hours),
         *variables(given.environment),
     ]
 
 
-def _amount(field: str, value: Maybe[float] | Maybe[int], most: float, unit: str, where: str, *, known: bool = False) -> list[Problem]:
+def _amount(field: str, value: Maybe[float] | Maybe[int], has: float, unit: str, where: str, anywhere: float) -> list[Problem]:
+    """`has` 0 = not known yet: then what may be asked for `anywhere`."""
     if value is UNSET or value == 0:
         return []
     if not 0 < value < float("inf"):
         return [Problem((field,), "RANGE", f"{field} is 0 (the default of the compute environment) or more.")]
-    if value > most and (most or known):
+    most = has or anywhere
+    if value > most:
         return [Problem((field,), "CAPACITY", f"{where} has {most:g} {unit}; {value:g} cannot be given. Ask for {most:g} or less.")]
     return []
 
@@ -95,7 +106,7 @@ def _variable(index: int, variable: Variable) -> list[Problem]:
         return [Problem((*at, "key"), "CHARACTERS", "A key begins with a letter or underscore, then has letters, digits and underscores.")]
     if variable.key in RESERVED_KEYS:
         return [Problem((*at, "key"), "RESERVED", f"{variable.key} is set by Studiograph for the tool.")]
-    if len(variable.value.encode(errors="surrogatepass")) > MAX_VARIABLE_BYTES or "\0" in variable.value:
+    if not _can_be_stored(variable.value) or len(variable.value.encode()) > MAX_VARIABLE_BYTES:
         return [Problem((*at, "value"), "LENGTH", f"A value has at most {MAX_VARIABLE_BYTES // 1024} KiB, and no NUL.")]
     return []
 

@@ -27,7 +27,7 @@ def serve(
               studiograph serve --role proxy --port 8001
     """
     chosen = settings(host=host, port=port, data_dir=data_dir)
-    logs.configure(chosen.log_level, chosen.log_format)
+    logs.configure(chosen.log_level, chosen.log_format, requests=chosen.access_log)
     import uvloop
 
     from studiograph.roles import serve as run

@@ -64,8 +64,7 @@ async def _on_each_kind(api: Api, http: aiohttp.ClientSession, directory: Path, 
 def _share_tools(directory: Path) -> None:
     """JupyterLab takes half a minute to install: use what `make run` installed, and leave it to the next one."""
     shared = private_directory(Settings().data_dir)
-    for name in ("tools", "locks"):
-        (directory / name).symlink_to(private_directory(shared / name))
+    (directory / "tools").symlink_to(private_directory(shared / "tools"))
 
 
 @dataclass(slots=True)

@@ -119,3 +119,29 @@ async def test_no_secret_shows_in_the_last_output_of_a_failed_start(house: House
 def test_a_secret_that_is_cut_by_the_beginning_of_a_page_does_not_show() -> None:
     assert masking.masked("cret and secret.", masking.forms(["secret"]), 6) == "nd …."
     assert masking.masked("a secret", masking.forms(["secret"]), 4) == "…"
+
+
+@pytest.mark.behaviour("B7")
+async def test_a_start_that_waits_for_a_removal_waits_until_its_deadline(house: House) -> None:
+    studio = await house.add()
+    await house.status(studio, "RUNNING")
+    house.compute.refuse_removal = True
+    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    await house.status(studio, "STOPPED")
+    await house.studios.start(house.world.viewer, StartStudio(studio))
+    await house.until(lambda: says(house, studio, "it cannot be removed"))
+    async with house.database.write() as transaction:
+        await transaction.execute(update(core.studio).values(deadline=transaction.now, due_at=transaction.now))
+        transaction.wake("studio", studio)
+    row = await house.status(studio, "ERRORED")
+    assert row["stop_reason"] == "START_TIMEOUT"
+    assert "it cannot be removed" in row["status_message"]
+
+
+async def test_a_silence_is_no_longer_said_once_the_engine_answers(house: House) -> None:
+    house.compute.silent = True
+    studio = await house.add()
+    await house.until(lambda: says(house, studio, "Waiting"))
+    house.compute.silent, house.compute.answers = False, False
+    await house.until(lambda: says(house, studio, "Starting."))
+    assert (await house.row(studio))["status"] == "STARTING"

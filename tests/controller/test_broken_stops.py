@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
+from services.compute.protocol import ComputeUnknown
 from services.compute.registry import Computes
 from services.controller import controller
 from services.policy import Policy
@@ -55,6 +56,15 @@ async def test_a_mistake_of_ours_in_a_save_keeps_the_session_for_the_next_start(
     await house.studios.start(house.world.viewer, StartStudio(running))
     await house.status(running, "RUNNING")
     assert house.compute.specs[-1].base is not None
+
+
+@pytest.mark.behaviour("B8")
+@pytest.mark.parametrize("policy", [Policy(stop_deadline=timedelta(seconds=0.4))], ids=["short deadline"])
+async def test_a_save_that_never_gets_an_answer_from_an_engine_that_answers_has_failed_at_the_deadline(house: House, running: str) -> None:
+    house.compute.broken["save"] = ComputeUnknown("the keeper does not answer")
+    await house.studios.stop(house.world.viewer, StopStudio(running))
+    row = await house.status(running, "ERRORED")
+    assert (row["stop_reason"], len(house.compute.there)) == ("SAVE_FAILED", 1)
 
 
 @pytest.mark.behaviour("B8")

@@ -140,3 +140,27 @@ async def test_a_wake_that_comes_before_work_has_begun_loses_nothing(house: Hous
     house.compute.end(await house.name(studio), 0)
     await house.status(studio, "STOPPED")
     assert hasty == [studio]
+
+
+@pytest.mark.parametrize("policy", [SHORT], ids=["short lease"])
+async def test_a_database_that_is_gone_in_the_middle_of_steps_is_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(controller, "AFTER_A_BUG_SECONDS", 0.1)
+    house.compute.hold["session"] = asyncio.Event()
+    studio = await house.add()
+    await house.called("session")
+    refused: asyncio.Queue[None] = asyncio.Queue()
+
+    @asynccontextmanager
+    async def gone() -> AsyncIterator[Any]:
+        refused.put_nowait(None)
+        raise DatabaseUnavailable("gone")
+        yield
+
+    with monkeypatch.context() as outage:
+        outage.setattr(house.database, "write", gone)
+        house.compute.hold["session"].set()
+        async with asyncio.timeout(10):
+            for _ in range(6):
+                await refused.get()
+    await house.status(studio, "RUNNING")
+    assert len(house.compute.specs) == 1

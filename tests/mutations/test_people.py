@@ -105,7 +105,7 @@ async def test_where_sessions_run_as_the_servers_user_nobody_is_added(api: Api, 
     await factories.create_user(database, "grace")
     result = await api.mutate(world.viewer, "addMember", workspaceId=gid("Workspace", world.workspace_id), userName="grace", role="VIEW")
     assert result["__typename"] == "ConflictError"
-    assert "Disable that compute environment" in result["message"]
+    assert "STUDIOGRAPH_PROCESS_COMPUTE=false" in result["message"]
 
 
 @pytest.mark.behaviour("B90")

@@ -170,7 +170,7 @@ async def test_while_sessions_run_as_the_servers_user_nobody_is_added(members: M
     await factories.create_user(database, "grace")
     async with database.write() as transaction:
         await transaction.execute(update(core.compute_environment).values(enabled=True))
-    with pytest.raises(Conflict, match="Disable that compute environment"):
+    with pytest.raises(Conflict, match="STUDIOGRAPH_PROCESS_COMPUTE=false"):
         await members.add(world.viewer, world.workspace_id, "grace", Role.VIEW)
 
 

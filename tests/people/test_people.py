@@ -70,5 +70,5 @@ async def test_a_user_name_is_plain(people: People, world: World, user_name: str
 async def test_a_second_user_is_refused_while_sessions_run_as_the_servers_user(people: People, world: World, database: Database) -> None:
     async with database.write() as transaction:
         await transaction.execute(update(core.compute_environment).values(enabled=True))
-    with pytest.raises(Conflict, match="Disable that compute environment"):
+    with pytest.raises(Conflict, match="STUDIOGRAPH_PROCESS_COMPUTE=false"):
         await people.create_user("grace")

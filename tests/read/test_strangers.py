@@ -95,7 +95,7 @@ BAD_IDS = [
     "U3R1ZGlv",
     encode("Studio", "1"),
     encode("Studio", "../../etc/passwd"),
-    encode("Nothing", new_id()),
+    encode("Nothing", "0" * 32),
     "\u00e9" * 9,
     "A" * 3000,
 ]

@@ -69,6 +69,17 @@ async def test_overrides_of_a_running_studio_are_refused(studios: Studios, world
 
 
 @pytest.mark.behaviour("B1")
+@pytest.mark.behaviour("B12")
+async def test_overrides_of_a_studio_that_starts_are_refused_and_say_so(
+    database: Database, studios: Studios, world: World, studio: str
+) -> None:
+    await studios.start(world.viewer, StartStudio(studio))
+    with pytest.raises(NotAllowedNow, match="is starting already") as caught:
+        await studios.start(world.viewer, StartStudio(studio, Configuration(cpu=1)))
+    assert caught.value.until == (await studio_row(database, studio))["deadline"]
+
+
+@pytest.mark.behaviour("B1")
 @pytest.mark.behaviour("B91")
 async def test_launch_may_override_resources_but_not_environment_or_save(
     database: Database, studios: Studios, world: World, studio: str
@@ -188,6 +199,19 @@ async def test_a_studio_that_has_not_ended_cannot_be_edited(database: Database, 
     studio = await factories.create_studio(database, world, status=status)
     with pytest.raises(NotAllowedNow, match="Stop it first"):
         await studios.update(world.viewer, UpdateStudio(studio, name="New"))
+
+
+@pytest.mark.behaviour("B14")
+async def test_an_edit_is_checked_even_where_the_compute_environment_is_gone(
+    database: Database, studios: Studios, world: World, studio: str
+) -> None:
+    async with database.write() as transaction:
+        await transaction.execute(core.studio.update().values(compute_environment_id=None))
+    given = Configuration(cpu=-1, lifespan_hours=1000, environment=(Variable("1", "x"),))
+    with pytest.raises(InvalidInput) as caught:
+        await studios.update(world.viewer, UpdateStudio(studio, configuration=given))
+    assert [problem.field[0] for problem in caught.value.problems] == ["cpu", "lifespanHours", "environment"]
+    await studios.update(world.viewer, UpdateStudio(studio, configuration=Configuration(cpu=64, gpu=1)))
 
 
 async def test_an_edit_that_changes_nothing_is_no_revision(database: Database, studios: Studios, world: World, studio: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
@@ -164,3 +165,23 @@ async def test_an_error_is_not_recorded(studios: Studios, world: World) -> None:
     with pytest.raises(InvalidInput):
         await studios.create(world.viewer, asked(world, "", idempotency_key="k"))
     assert await studios.create(world.viewer, asked(world, "Good", idempotency_key="k"))
+
+
+@pytest.mark.behaviour("B17")
+@pytest.mark.parametrize(
+    "given", [{"cpu": 1e308}, {"memory_mib": 2**31}, {"cpu": float("nan")}, {"cpu": float("inf")}, {"cpu": -1.0}, {"gpu": 2**40}]
+)
+async def test_no_amount_is_taken_that_no_machine_has(database: Database, studios: Studios, world: World, given: dict[str, Any]) -> None:
+    """Even where the capacity was not looked up yet."""
+    new = await factories.create_compute_environment(database, world.workspace_id, "New", cpu=0.0, memory_mib=0)
+    with pytest.raises(InvalidInput):
+        await studios.create(world.viewer, asked(world, compute_environment_id=new, configuration=Configuration(**given)))
+
+
+@pytest.mark.parametrize("text", ["half a pair \ud800", "nul \0"])
+@pytest.mark.parametrize("secret", [True, False])
+async def test_text_that_cannot_be_stored_is_refused(studios: Studios, world: World, text: str, secret: bool) -> None:
+    variables = (Variable("A", text, secret),)
+    with pytest.raises(InvalidInput) as caught:
+        await studios.create(world.viewer, asked(world, description=text, configuration=Configuration(environment=variables)))
+    assert {problem.field for problem in caught.value.problems} == {("description",), ("environment", "0", "value")}

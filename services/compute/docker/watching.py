@@ -18,7 +18,8 @@ from services.compute.docker import naming
 from services.compute.docker.engine import Engine
 from services.compute.protocol import Change, ComputeUnknown
 
-ACTIONS = ("create", "start", "die", "oom", "kill", "stop", "pause", "unpause", "rename", "destroy")
+ACTIONS = ("create", "start", "die", "oom", "kill", "stop", "rename", "destroy")
+"""Not `pause` and `unpause`: our own saves pause, and a change makes the controller give up the save at work. A paused session runs."""
 SIGN_SECONDS = 10.0
 """Between two signs of life; none within as long again means that the engine hangs."""
 LONGEST_LINE = 1 << 20

@@ -35,7 +35,7 @@ async def install(layout: Layout, image: ImageSpec, progress: Progress) -> None:
     wanted, target = requirements(image), place(layout, image)
     if (target / COMPLETE).exists():
         return
-    async with locked(layout.locks / f"{target.name}.lock") as lock:
+    async with locked(layout.tools / f"{target.name}.lock") as lock:  # beside it: several data directories may share their tools
         if not (target / COMPLETE).exists():
             await progress(f"Installing JupyterLab {image.tool_version}")
             await in_thread(shutil.rmtree, target, ignore_errors=True)

@@ -1,0 +1,48 @@
+"""The observer: one compute environment that hangs or breaks does not keep it from the others."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from services.compute.registry import Computes
+from services.controller import observer
+from services.policy import Policy
+from services.store import core
+from tests import factories
+from tests.controller.conftest import House
+from tests.controller.faulty import Faulty
+
+
+@pytest.mark.parametrize(("fault", "message"), [("hangs", "said nothing"), ("breaks", "told in its log")])
+async def test_an_environment_that_cannot_be_checked_is_unreachable_and_the_others_are_checked(
+    house: House, monkeypatch: pytest.MonkeyPatch, fault: str, message: str
+) -> None:
+    await house.crash()
+    monkeypatch.setattr(observer, "CHECK_LIMIT_SECONDS", 0.2)
+    bad = await factories.create_compute_environment(house.database, house.world.workspace_id, "There")
+    async with house.database.write() as transaction:
+        await transaction.execute(update(core.compute_environment).values(cpu=0.0))
+    faulty = Faulty(hold={"check": asyncio.Event()}) if fault == "hangs" else Faulty(broken={"check": KeyError("a bug")})
+    computes = Computes(house.database, {"process": lambda environment: faulty if environment.id == bad else house.compute})
+    object.__setattr__(house.tools, "computes", computes)
+    at_work = observer.Observer(house.tools)
+    await at_work._look()
+    await at_work.close()
+    rows = await house.rows(core.compute_environment)
+    assert {(row["id"] == bad, row["reachable"], row["cpu"]) for row in rows} == {(True, False, 0.0), (False, True, 8.0)}
+    assert [row["message"] for row in rows if row["id"] == bad and message in row["message"]]
+
+
+@pytest.mark.parametrize("policy", [Policy(observe_every=timedelta(minutes=5))], ids=["rare looks"])
+async def test_sessions_in_an_environment_that_is_switched_off_are_still_listened_to(house: House) -> None:
+    studio = await house.add()
+    await house.status(studio, "RUNNING")
+    await house.crash()
+    async with house.database.write() as transaction:
+        await transaction.execute(update(core.compute_environment).values(enabled=False))
+        await transaction.execute(update(core.studio).values(due_at=transaction.now + timedelta(minutes=5)))
+    await house.start()
+    house.compute.end(await house.name(studio), 0)
+    await house.status(studio, "STOPPED")

@@ -1,0 +1,57 @@
+"""Two people who act at once: every pair of commands, on a Studio that has ended and on one that runs, ends in one stable state."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from itertools import combinations_with_replacement
+
+import pytest
+
+from services.errors import DomainError
+from services.store import core
+from services.studios.inputs import Configuration, StartStudio, StopStudio, StudioAction, StudioOutcome, UpdateStudio
+from tests import factories
+from tests.controller.conftest import House
+
+Command = Callable[[House, str], Awaitable[StudioOutcome]]
+
+COMMANDS: dict[str, Command] = {
+    "start": lambda house, studio: house.studios.start(house.world.viewer, StartStudio(studio)),
+    "start otherwise": lambda house, studio: house.studios.start(house.world.viewer, StartStudio(studio, Configuration(cpu=1), save=True)),
+    "stop": lambda house, studio: house.studios.stop(house.world.viewer, StopStudio(studio)),
+    "stop later": lambda house, studio: house.studios.stop(house.world.viewer, StopStudio(studio, grace_seconds=1)),
+    "edit": lambda house, studio: house.studios.update(house.world.viewer, UpdateStudio(studio, description="new", expected_revision=1)),
+    "delete": lambda house, studio: house.studios.delete(house.world.viewer, StudioAction(studio, idempotency_key=studio)),
+}
+
+
+async def act(house: House, studio: str, command: Command) -> None:
+    """It works or is refused with an error of the domain; anything else is a mistake of ours."""
+    with suppress(DomainError):
+        await command(house, studio)
+
+
+@pytest.mark.behaviour("B12")
+@pytest.mark.parametrize("begins", ["STOPPED", "RUNNING"])
+async def test_every_pair_of_commands_at_once_ends_well(house: House, begins: str) -> None:
+    pairs = list(combinations_with_replacement(COMMANDS, 2))
+    studios = [await factories.create_studio(house.database, house.world, f"{one} and {other}") for one, other in pairs]
+    if begins == "RUNNING":
+        await asyncio.gather(*(house.studios.start(house.world.viewer, StartStudio(studio)) for studio in studios))
+        for studio in studios:
+            await house.status(studio, "RUNNING")
+    both = [(studio, COMMANDS[name]) for studio, pair in zip(studios, pairs, strict=True) for name in pair]
+    await asyncio.gather(*(act(house, studio, command) for studio, command in both))
+    await house.until(lambda: settled(house))
+    there = {row["public_id"] for row in await house.rows(core.studio) if row["status"] == "RUNNING"}
+    assert {name.split("-")[2] for name in house.compute.there} == there
+    assert len(house.compute.there) == len(there)
+    assert {row["state"] for row in await house.rows(core.operation)} <= {"SUCCEEDED"}
+    assert not [row for row in await house.rows(core.session) if row["ended_at"] and not row["saved"]]
+
+
+async def settled(house: House) -> bool:
+    """Nothing goes on, and nothing is planned or left."""
+    rows, sessions = await house.rows(core.studio), await house.rows(core.session)
+    planned = [s for s in sessions if s["stop_at"] and not s["ended_at"]]
+    return {row["status"] for row in rows} <= {"RUNNING", "STOPPED"} and not planned and not await house.rows(core.leftover)
