@@ -15,11 +15,11 @@ help: ## Show what there is
 run: $(VENV)/.run ## Set up, migrate, make a demo workspace, print address and token, serve
 	@$(BIN)/python -m studiograph serve --demo
 
-test: $(VENV)/.dev ## All tests that this machine can run; STUDIOGRAPH_REQUIRE=postgres,browser,node turns skips into failures
+test: $(VENV)/.dev ## All tests that this machine can run; STUDIOGRAPH_REQUIRE=docker,postgres,browser,node turns skips into failures
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile $(ARGS)
 
 quick: $(VENV)/.dev ## The tests that take seconds
-	$(BIN)/python -m pytest -m "not slow and not browser and not node and not postgres" --numprocesses=auto -x -q $(ARGS)
+	$(BIN)/python -m pytest -m "not slow and not browser and not node and not postgres and not docker" --numprocesses=auto -x -q $(ARGS)
 
 lint: $(VENV)/.dev ## Format, rules, types, direction of imports
 	$(BIN)/ruff format --check .
