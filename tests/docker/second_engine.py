@@ -52,12 +52,10 @@ class SecondEngine:
         assert self.process is not None
         if self.process.returncode is not None:
             raise TimeoutError
-        try:
-            _, writer = await asyncio.open_unix_connection(self.url.removeprefix("unix://"))
-        except OSError:
-            return False
-        writer.close()
-        return True
+        asked = await asyncio.create_subprocess_exec(
+            "docker", "-H", self.url, "ps", "-q", stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        )
+        return await asked.wait() == 0
 
     async def end(self, how: signal.Signals) -> None:
         assert self.process is not None

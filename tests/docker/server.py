@@ -55,7 +55,10 @@ class Job:
             assert found["status"] in (wanted, "STARTING", "STOPPING", "RUNNING", "STOPPED"), found
             return found if found["status"] == wanted else None
 
-        return await wait_for(there, limit, 0.05)
+        try:
+            return await wait_for(there, limit, 0.05)
+        except TimeoutError:
+            raise AssertionError(f"never {wanted}: {await self.look()}\n{self.server.log[-3000:]}") from None
 
     async def message(self, part: str, limit: float = 45) -> dict[str, Any]:
         """Wait until the status message has these words in it."""

@@ -1,6 +1,8 @@
 """The engine stopped, killed, frozen and started again under a running Studio: unknown is not stopped, and soon all is true again."""
 
+import asyncio
 import os
+import random
 import shutil
 import signal
 import tempfile
@@ -8,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from tests.compute.world import get, put
@@ -21,6 +24,8 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("dockerd"), reason="starting a second Docker Engine needs root and dockerd"),
 ]
+SEED = 11
+LONGEST_STEP = 1.5
 SOON = 10.0
 """Seconds after the engine's return in which everything must be true again (issue 3)."""
 
@@ -120,3 +125,58 @@ async def test_a_stop_without_an_engine_waits_for_it(engine: SecondEngine, job: 
     await engine.start()
     await job.status("STOPPED", SOON)
     assert await job.checkpoints() == ["FINALIZED"]
+
+
+@mortal
+@pytest.mark.behaviour("B8", "B12", "B31")
+async def test_an_engine_killed_at_random_points_loses_no_saved_work(engine: SecondEngine, job: Job) -> None:
+    """A start may fail with its engine; what was finalised is there again, and nothing is left behind."""
+    chance = random.Random(SEED)
+    kept = ["a.txt"]
+    for number in range(4):
+        await job.stop()
+        await _kill(engine, chance)
+        await job.status("STOPPED")
+        await job.start()
+        await _kill(engine, chance)
+        await stable(job)
+        if (await job.look())["status"] != "RUNNING":
+            await job.start()
+            await job.status("RUNNING")
+        upstream = await job.upstream()
+        assert [path for path in kept if await get(upstream, path) is None] == []
+        await put(upstream, f"{number}.txt", b"more")
+        kept.append(f"{number}.txt")
+    assert len(job.containers()) == 1
+    await job.stop()
+    await job.status("STOPPED")
+
+    async def gone() -> bool:
+        return job.containers() == job.networks() == []
+
+    await wait_for(gone)
+
+
+async def _kill(engine: SecondEngine, chance: random.Random) -> None:
+    await asyncio.sleep(chance.uniform(0, LONGEST_STEP))  # the point is what is random, so there is nothing to wait for
+    await engine.end(signal.SIGKILL)
+    await engine.start()
+
+
+async def stable(job: Job) -> None:
+    """RUNNING with an engine that says so, or ended."""
+
+    async def there() -> bool:
+        found = await job.look()
+        return found["status"] in ("STOPPED", "ERRORED") or (found["status"] == "RUNNING" and await answers(job))
+
+    await wait_for(there, 45)
+
+
+async def answers(job: Job) -> bool:
+    """The address of a session that is gone answers nothing at all."""
+    try:
+        async with asyncio.timeout(1):
+            return await get(await job.upstream(), "a.txt") is not None
+    except (aiohttp.ClientError, TimeoutError):
+        return False
