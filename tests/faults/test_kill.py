@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -101,7 +102,7 @@ async def test_kills_during_start_and_stop_lose_nothing(story: Story) -> None:
         await story.server.graphql(STOP, {"id": story.studio})
         await story.kill_soon()
         await story.status("STOPPED")
-        await wait_for(lambda: gone(pids))
+        await wait_for(partial(gone, pids))
     assert await story.checkpoints() == ["FINALIZED"] * rounds
     assert leftovers(story.server.directory) == []
 
