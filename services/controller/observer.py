@@ -106,4 +106,4 @@ async def _checked(tools: Tools, environment: EnvironmentState) -> tuple[Report 
     except Exception:
         log.exception("%s could not be checked", environment.name)
         return None, "It could not be checked: an error inside the server, which is told in its log."
-    return report, " ".join(report.warnings) or None
+    return report, " ".join((*report.notes, *report.warnings)) or None

@@ -1,51 +1,67 @@
-"""Sessions on this machine that no row knows: reported, and removed only when that is asked for (DESIGN 2)."""
+"""Sessions that no row knows, on this machine and on its engines: reported, and removed only when that is asked for (DESIGN 2)."""
 
-from collections.abc import Awaitable, Callable
-
+from services.compute.docker import DockerCompute
+from services.compute.kinds import DOCKER
 from services.compute.process import ProcessCompute
-from services.compute.protocol import ComputeFailed, ComputeUnknown, SessionName
+from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown, SessionName
 from services.store import doctor as store
-from services.store import installation
+from services.store import environments, installation
 from services.store.database import Database
 from studiograph.doctor.findings import Finding, bad, note, ok
 from studiograph.settings import Settings
 
 SUBJECT = "Sessions"
-Visit = Callable[[ProcessCompute, list[SessionName]], Awaitable[Finding]]
 
 
 async def check_sessions(settings: Settings, *, prune: bool) -> list[Finding]:
-    """Nothing to say before the first start. The machine is looked at before the rows: what starts meanwhile has a row by then."""
-    if not (settings.data_dir / "sessions").is_dir():
-        return []
+    """Places are looked at before the rows: what starts meanwhile has a row by then."""
     database = Database(settings.database)
     try:
-        return [await _check(database, settings, _prune if prune else _report)]
-    except (ComputeFailed, ComputeUnknown) as error:
-        return [bad(SUBJECT, str(error), "Nothing is concluded from that; look again later.")]
+        return [await _visit(database, place, compute, prune=prune) for place, compute in await _places(database, settings)]
     finally:
         await database.close()
 
 
-async def _check(database: Database, settings: Settings, visit: Visit) -> Finding:
+async def _places(database: Database, settings: Settings) -> list[tuple[str, Compute]]:
+    """Where sessions may be, with words for it. Nowhere before the first start."""
     async with database.read() as reader:
         found = await installation.find(reader)
+        there = await environments.in_use(reader)
     if found is None:
-        return ok(SUBJECT, "none")
-    compute = ProcessCompute(settings.data_dir, found)
-    there = [name for name, _ in await compute.sessions()]
-    async with database.read() as reader:
-        known = await store.known_sessions(reader)
-    unknown = [name for name in there if (name.studio_id, name.number) not in known]
-    return await visit(compute, unknown) if unknown else ok(SUBJECT, f"{len(there)} on this machine, all of them known")
+        return []
+    places: list[tuple[str, Compute]] = []
+    if (settings.data_dir / "sessions").is_dir():
+        places.append(("on this machine", ProcessCompute(settings.data_dir, found)))
+    for environment in there:
+        if environment.kind == DOCKER:
+            url = (environment.settings or {}).get("url") or settings.docker_url
+            places.append((f"in {environment.name}", DockerCompute(url, found, environment.id)))
+    return places
 
 
-async def _report(_compute: ProcessCompute, unknown: list[SessionName]) -> Finding:
+async def _visit(database: Database, place: str, compute: Compute, *, prune: bool) -> Finding:
+    try:
+        there = [name for name, _ in await compute.sessions()]
+        async with database.read() as reader:
+            known = await store.known_sessions(reader)
+        unknown = [name for name in there if (name.studio_id, name.number) not in known]
+        if not unknown:
+            return ok(SUBJECT, f"{len(there)} {place}, all of them known")
+        return await _prune(compute, unknown) if prune else _report(place, unknown)
+    except (ComputeFailed, ComputeUnknown) as error:
+        return bad(SUBJECT, f"{place}: {error}", "Nothing is concluded from that; look again later.")
+    finally:
+        await compute.close()
+
+
+def _report(place: str, unknown: list[SessionName]) -> Finding:
     names = ", ".join(map(str, unknown))
-    return note(SUBJECT, f"no Studio knows these: {names}", "A restored backup leaves such. `studiograph doctor --prune` removes them.")
+    return note(
+        SUBJECT, f"no Studio knows these, {place}: {names}", "A restored backup leaves such. `studiograph doctor --prune` removes them."
+    )
 
 
-async def _prune(compute: ProcessCompute, unknown: list[SessionName]) -> Finding:
+async def _prune(compute: Compute, unknown: list[SessionName]) -> Finding:
     for name in unknown:
         await compute.remove(name)
     return ok(SUBJECT, f"removed {', '.join(map(str, unknown))}")
