@@ -26,8 +26,8 @@ from tests.graphql_socket import GraphQLSocket
 
 ROOT = Path(__file__).parent.parent
 TINY = shlex.join([sys.executable, str(ROOT / "tests/tools/tiny.py")])
-START_LIMIT = 20.0
-WAIT_LIMIT = 20.0
+START_LIMIT = 90.0
+WAIT_LIMIT = 60.0
 T = TypeVar("T")
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -52,7 +53,7 @@ class Story:
             assert found["status"] != "ERRORED", found
             return bool(found["status"] == wanted)
 
-        await wait_for(there, limit=45)
+        await wait_for(there)
 
     async def socket(self) -> str:
         async with self.database.read() as reader:
@@ -101,7 +102,7 @@ async def test_kills_during_start_and_stop_lose_nothing(story: Story) -> None:
         await story.server.graphql(STOP, {"id": story.studio})
         await story.kill_soon()
         await story.status("STOPPED")
-        assert not alive(pids)
+        await wait_for(partial(gone, pids))
     assert await story.checkpoints() == ["FINALIZED"] * rounds
     assert leftovers(story.server.directory) == []
 
@@ -119,8 +120,16 @@ async def test_a_running_studio_runs_on_while_its_server_is_dead(story: Story) -
         assert (await tool.get("/pids")).json() == before
 
 
-def alive(pids: object) -> bool:
-    return any(Path(f"/proc/{pid}").exists() for pid in _numbers(pids))
+async def gone(pids: object) -> bool:
+    """Every one of these processes has ended; whether its parent has noticed is not ours."""
+    return all(_ended(pid) for pid in _numbers(pids))
+
+
+def _ended(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
 
 
 def leftovers(directory: Path) -> list[Path]:
