@@ -88,7 +88,7 @@ class Query:
         return load_for(info, AUTHENTICATED, users.by_id, info.context.viewer.user_id)
 
     @field("Anything that has an id; null if the viewer sees no such thing.", READ)
-    def node(self, info: Info, id: NodeId) -> Node | None:  # noqa: A002
+    def node(self, info: Info, id: NodeId) -> Node | None:  # noqa: A002 - the contract's word
         return load_for(info, READ, *_node(id, "id"))
 
     @field("Several of them, in the order of the ids; null for what the viewer does not see.", READ)
@@ -110,7 +110,7 @@ class Query:
         return load_for(info, READ, workspaces.by_id, _row_id(by.id, "Workspace", "by"))
 
     @field("A Studio; null if the viewer sees no such one.", READ)
-    def studio(self, info: Info, id: StudioId) -> Studio | None:  # noqa: A002
+    def studio(self, info: Info, id: StudioId) -> Studio | None:  # noqa: A002 - the contract's word
         return load_for(info, READ, studios.by_id, _row_id(id, "Studio", "id"))
 
     @field("Whether a Studio of this name could be created; null if the viewer sees no such workspace.", READ)
@@ -120,7 +120,7 @@ class Query:
         return load_for(info, READ, workspaces.name_available, (_row_id(workspace_id, "Workspace", "workspaceId"), name_key(name)))
 
     @field("The record of one action; null if the viewer sees no such one.", READ)
-    def operation(self, info: Info, id: OperationId) -> Operation | None:  # noqa: A002
+    def operation(self, info: Info, id: OperationId) -> Operation | None:  # noqa: A002 - the contract's word
         return load_for(info, READ, operations.by_id, _row_id(id, "Operation", "id"))
 
     @field("What a client should know of this server before it begins.", AUTHENTICATED)

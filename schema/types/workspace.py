@@ -79,7 +79,7 @@ class Workspace(Node):
     def studios(
         self,
         info: Info,
-        filter: Filter = UNSET,  # noqa: A002
+        filter: Filter = UNSET,  # noqa: A002 - the contract's word
         order_by: Order = UNSET,
         first: First = DEFAULT_FIRST,
         after: After = UNSET,
@@ -88,7 +88,7 @@ class Workspace(Node):
         return load_for(info, READ, studio_loads.pages, self.id, arguments)
 
     @field("How many of its Studios have each status.", READ)
-    def studio_counts(self, info: Info, filter: Filter = UNSET) -> list[StatusCount] | None:  # noqa: A002
+    def studio_counts(self, info: Info, filter: Filter = UNSET) -> list[StatusCount] | None:  # noqa: A002 - the contract's word
         return load_for(info, READ, studio_loads.counts, self.id, selection_of(filter))
 
     @field("The tools its Studios can run, by name.", READ)

@@ -145,11 +145,3 @@ async def ending(reader: Reader, workspace_id: str, studio_id: str, session_numb
             assert moment is not None
             return Ending(code, said["reason"], Actor.from_json(json_value(actor)), moment, bool(said.get("retryable", True)))
     return None
-
-
-_STUDIO = Query(select(S.id).where(S.public_id == bindparam("public_id")))
-
-
-async def studio_id_of(reader: Reader, public_id: str) -> str | None:
-    row = await reader.one(_STUDIO, public_id=public_id)
-    return str(row[0]) if row else None
