@@ -85,6 +85,7 @@ class ResponseWatch(Watch):
         self.heartbeats = 0
         self._text = ""
         self._seen: deque[Seen] = deque()
+        self._over = False
 
     async def receive(self) -> Seen:
         seen = await self._one()
@@ -92,7 +93,7 @@ class ResponseWatch(Watch):
             assert await self._one() == COMPLETE
             seen = "refused", codes(seen[1]["errors"])
         if seen[0] != "next":
-            assert await self.response.chunk() is None  # the response is whole
+            assert await self._chunk() is None  # the response is whole
         return seen
 
     async def payloads(self) -> list[dict[str, Any]]:
@@ -119,11 +120,16 @@ class ResponseWatch(Watch):
             await self._read()
         return self._seen.popleft()
 
+    async def _chunk(self) -> bytes | None:
+        """What comes next of the response; whoever looks again after its end finds the end again."""
+        chunk = None if self._over else await self.response.chunk()
+        self._over = chunk is None
+        return chunk
+
     async def _read(self) -> None:
-        chunk = await self.response.chunk()
+        chunk = await self._chunk()
         if chunk is None:
             self._seen.append(("ended",))
-            self.response.reader.feed_data(b"0\r\n\r\n")  # whoever looks again finds the end again
             return
         *whole, self._text = (self._text + chunk.decode()).split(self.separator)
         for text in whole:
