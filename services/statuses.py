@@ -79,6 +79,16 @@ class OperationState(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+class BuildState(StrEnum):
+    """How the build of an image stands."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
 class StepState(StrEnum):
     """B84: the state of one step of an operation."""
 

@@ -1,22 +1,27 @@
-"""Writes the initial migrations anew from the tables: `python -m services.store.migrations`. For use until the first release only."""
+"""Writes the next migration from what the tables have and the newest migration lacks: `python -m services.store.migrations WORDS`.
 
+What it writes is a draft: read it, and raise HEAD. A test compares the two on both databases.
+"""
+
+import asyncio
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.migration import MigrationContext
-from alembic.operations.ops import CreateTableOp, UpgradeOps
+from alembic.operations.ops import DowngradeOps, UpgradeOps
 from sqlalchemy import create_engine
 
+from services.store import migrate
+from services.store.migrations import HEAD
 from services.store.tables import metadata
 from services.store.types import Json, UtcTime
 
 VERSIONS = Path(__file__).parent / "versions"
-PARTS = {"0001": "people_and_places", "0002": "studios"}
-"""Revision -> what its tables are about: in the order of references, the first half and the second."""
-HEADER = '''"""The tables of the first release, part {number}. Written by `python -m services.store.migrations`."""
+FILE = '''"""{words}."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,9 +29,17 @@ from alembic import op
 from services.store.types import Json, UtcTime
 
 revision = "{revision}"
-down_revision = {before}
+down_revision = "{before}"
 branch_labels = None
 depends_on = None
+
+
+def upgrade() -> None:
+{upgrade}
+
+
+def downgrade() -> None:
+{downgrade}
 '''
 
 
@@ -41,28 +54,26 @@ def render_item(kind: str, item: Any, _context: Any) -> Any:
     return False
 
 
-def main() -> None:
-    with create_engine("sqlite://").connect() as connection:
-        context = MigrationContext.configure(connection, opts={"render_item": render_item, "target_metadata": metadata})
-        migrations = produce_migrations(context, metadata)
-    assert migrations.upgrade_ops
-    operations: list[Any] = list(migrations.upgrade_ops.ops)
-    tables = [operation.table_name for operation in operations if isinstance(operation, CreateTableOp)]
-    half = len(tables) // 2 + 2
-    before = None
-    for number, (revision, words), mine in zip((1, 2), PARTS.items(), (tables[:half], tables[half:]), strict=True):
-        body = _upgrade([operation for operation in operations if operation.table_name in mine], context)
-        header = HEADER.format(number=number, revision=revision, before=f'"{before}"' if before else None)
-        downgrade = "\n".join(f'    op.drop_table("{table}")' for table in reversed(mine))
-        file = VERSIONS / f"{revision}_{words}.py"
-        file.write_text(f"{header}\n\ndef upgrade() -> None:\n{body}\n\n\ndef downgrade() -> None:\n{downgrade}\n")
-        subprocess.run([sys.executable, "-m", "ruff", "format", "-q", file], check=True)  # noqa: S603 - our own file
-        before = revision
+def main(words: str) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        path = f"{directory}/migrated.db"
+        asyncio.run(migrate.upgrade(f"sqlite:///{path}"))
+        with create_engine(f"sqlite:///{path}").connect() as connection:
+            options = {"render_item": render_item, "target_metadata": metadata, "render_as_batch": True}
+            context = MigrationContext.configure(connection, opts=options)
+            found = produce_migrations(context, metadata)
+    assert found.upgrade_ops
+    assert found.downgrade_ops
+    revision = f"{int(HEAD) + 1:04}"
+    bodies = {"upgrade": _body(found.upgrade_ops, context), "downgrade": _body(found.downgrade_ops, context)}
+    file = VERSIONS / f"{revision}_{'_'.join(words.lower().split())}.py"
+    file.write_text(FILE.format(words=words, revision=revision, before=HEAD, **bodies))
+    subprocess.run([sys.executable, "-m", "ruff", "format", "-q", file], check=True)  # noqa: S603 - our own file
 
 
-def _upgrade(operations: list[Any], context: MigrationContext) -> str:
-    body = render_python_code(UpgradeOps(operations), render_item=render_item, migration_context=context)
-    return "\n".join(line for line in body.replace("], )", "])").splitlines() if not line.strip().startswith("#"))
+def _body(operations: UpgradeOps | DowngradeOps, context: MigrationContext) -> str:
+    body = render_python_code(operations, render_item=render_item, migration_context=context)
+    return "\n".join(line for line in body.splitlines() if not line.strip().startswith("#"))
 
 
-main()
+main(" ".join(sys.argv[1:]))

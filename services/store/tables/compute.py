@@ -11,7 +11,10 @@ from services.store.tables import columns
 
 
 class Template(SQLModel, table=True):
-    """An image of one tool. `tool` and `status` are words of `services.statuses`."""
+    """An image of one tool. `tool` and `status` are words of `services.statuses`.
+
+    `recipe` is the directory of images/ that the image is built from where it is missing; null = it is pulled.
+    """
 
     __table_args__ = (UniqueConstraint("workspace_id", "name_key"), columns.one_of("status", TemplateStatus))
 
@@ -21,6 +24,7 @@ class Template(SQLModel, table=True):
     name_key: str = columns.sort_key()
     tool: str = Field(max_length=32)
     image: str = columns.text()
+    recipe: str | None = Field(default=None, max_length=64)
     tool_version: str = Field(max_length=64)
     connect_version: str = Field(max_length=32)
     status: str = Field(max_length=16)

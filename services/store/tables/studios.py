@@ -14,7 +14,8 @@ class Studio(SQLModel, table=True):
     """Configuration, intent (`desired`), observation (`status`) and the controller's lease, in one row (DESIGN 2).
 
     `revision` counts configuration edits only; `version` counts every change that a reader can see. `due_at` is when the controller
-    must next look at it; null = nothing to do. `environment` is a list of {key, value, secret}; values of secret ones are encrypted.
+    must next look at it; null = nothing to do. `build_id` is the build that a BUILDING Studio waits for, or waited for. `environment` is
+    a list of {key, value, secret}; values of secret ones are encrypted.
     """
 
     __table_args__ = (
@@ -50,6 +51,7 @@ class Studio(SQLModel, table=True):
     session_number: int = 0
     operation_id: str | None = Field(default=None, max_length=32)
     parent_checkpoint_id: str | None = Field(default=None, max_length=32)
+    build_id: str | None = Field(default=None, max_length=32, index=True)
 
     deadline: datetime | None = columns.time(nullable=True)
     due_at: datetime | None = columns.time(nullable=True, index=True)

@@ -1,0 +1,107 @@
+"""The output of sessions and builds: appended at the end, read by byte offset, and never more than `KEPT` bytes of each."""
+
+from dataclasses import dataclass, fields
+from typing import cast
+
+from sqlalchemy import and_, delete, insert, select, update
+
+from services.store import core
+from services.store.database import Reader, Transaction
+
+O = core.output.c  # noqa: E741 - as the other tables' columns are called by one letter
+P = core.output_piece.c
+
+KEPT = 1 << 20
+"""Bytes of each output; of a longer one the oldest go. A little more may be kept, since whole pieces go."""
+LONGEST_PIECE = 1 << 16
+"""Bytes in one row."""
+
+
+class NotTheEnd(Exception):
+    """Somebody else appended meanwhile: look where the output ends now."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputState:
+    """Which bytes are kept, and where the compute environment goes on."""
+
+    id: str
+    start: int
+    end: int
+    place: str | None
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OutputPage:
+    """Bytes from `start` on; `start` > the asked offset means that older output was let go. `end` is how far the output goes."""
+
+    start: int
+    data: bytes
+    end: int
+    closed: bool
+
+    @property
+    def next_offset(self) -> int:
+        return self.start + len(self.data)
+
+
+NOTHING = OutputPage(0, b"", 0, closed=False)
+COLUMNS = [O[field.name] for field in fields(OutputState)]
+
+
+async def find(reader: Reader, output_id: str) -> OutputState | None:
+    row = (await reader.execute(select(*COLUMNS).where(O.id == output_id))).one_or_none()
+    return OutputState(**row._mapping) if row else None
+
+
+async def begin(transaction: Transaction, output_id: str) -> OutputState:
+    """An empty output, or the one that is there."""
+    found = await find(transaction, output_id)
+    if found is None:
+        values = {"id": output_id, "start": 0, "end": 0, "closed": False, "created_at": transaction.now}
+        await transaction.execute(insert(core.output).values(**values))
+        found = OutputState(output_id, 0, 0, None, closed=False)
+    return found
+
+
+async def append(transaction: Transaction, output: OutputState, data: bytes, place: str | None, *, skipped: int = 0) -> OutputState:
+    """`output` with `data` at its end, after `skipped` bytes that nobody kept. Raises NotTheEnd where `output` is not as it was."""
+    begin, end = output.end + skipped, output.end + skipped + len(data)
+    start = max(output.start, end - KEPT) if not skipped else begin
+    mine = and_(O.id == output.id, O.end == output.end)
+    result = await transaction.execute(update(core.output).where(mine).values(start=start, end=end, place=place))
+    if result.rowcount != 1:
+        raise NotTheEnd
+    pieces = [
+        {"output_id": output.id, "position": begin + at, "data": data[at : at + LONGEST_PIECE]} for at in range(0, len(data), LONGEST_PIECE)
+    ]
+    if pieces:
+        await transaction.execute(insert(core.output_piece), pieces)
+    await transaction.execute(delete(core.output_piece).where(P.output_id == output.id, P.position <= start - LONGEST_PIECE))
+    transaction.wake("output", output.id, end)
+    return OutputState(output.id, start, end, place, closed=False)
+
+
+async def close(transaction: Transaction, output_id: str) -> None:
+    """Nothing more comes."""
+    await transaction.execute(update(core.output).where(O.id == output_id).values(closed=True))
+    transaction.wake("output", output_id)
+
+
+async def read(reader: Reader, output_id: str, offset: int, limit: int) -> OutputPage:
+    """At most `limit` bytes from `offset` on; a negative offset counts from the end. NOTHING where there is no such output."""
+    output = await find(reader, output_id)
+    if output is None:
+        return NOTHING
+    start = min(max(output.end + offset if offset < 0 else offset, output.start), output.end)
+    wanted = and_(P.output_id == output_id, P.position > start - LONGEST_PIECE, P.position < start + limit)
+    rows = (await reader.execute(select(P.position, P.data).where(wanted).order_by(P.position))).all()
+    pieces = [cast("bytes", data)[max(start - position, 0) :] for position, data in rows if position + len(data) > start]
+    return OutputPage(start, b"".join(pieces)[:limit], output.end, output.closed)
+
+
+async def remove(transaction: Transaction, output_ids: list[str]) -> None:
+    """With all that they hold."""
+    await transaction.execute(delete(core.output_piece).where(P.output_id.in_(output_ids)))
+    await transaction.execute(delete(core.output).where(O.id.in_(output_ids)))

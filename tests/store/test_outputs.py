@@ -1,0 +1,72 @@
+"""Outputs: by byte offset, bounded, one writer at a time."""
+
+import pytest
+
+from services.ids import new_id
+from services.store import outputs
+from services.store.database import Database
+from services.store.outputs import KEPT, LONGEST_PIECE, NOTHING, NotTheEnd, OutputPage, OutputState
+
+pytestmark = pytest.mark.behaviour("B84")
+
+
+async def write(database: Database, output: OutputState, *pieces: bytes) -> OutputState:
+    for piece in pieces:
+        async with database.write() as transaction:
+            output = await outputs.append(transaction, output, piece, f"after {piece[:5]!r}")
+    return output
+
+
+async def begun(database: Database) -> OutputState:
+    async with database.write() as transaction:
+        return await outputs.begin(transaction, new_id())
+
+
+async def read(database: Database, output: OutputState, offset: int, limit: int = KEPT * 2) -> OutputPage:
+    async with database.read() as reader:
+        return await outputs.read(reader, output.id, offset, limit)
+
+
+async def test_what_was_appended_is_read_from_any_offset(database: Database) -> None:
+    output = await write(database, await begun(database), b"one\n", b"two\n", b"x" * (LONGEST_PIECE + 5))
+    whole = b"one\ntwo\n" + b"x" * (LONGEST_PIECE + 5)
+    assert await read(database, output, 0) == OutputPage(0, whole, len(whole), closed=False)
+    for offset in (1, 3, 4, 7, 8, LONGEST_PIECE + 7, LONGEST_PIECE + 8):
+        page = await read(database, output, offset, 9)
+        assert (page.start, page.data, page.next_offset) == (offset, whole[offset : offset + 9], min(offset + 9, len(whole)))
+    assert (await read(database, output, -3)).data == b"xxx"
+    assert await read(database, output, len(whole)) == await read(database, output, 1 << 40)
+
+
+async def test_the_oldest_goes_and_says_so(database: Database) -> None:
+    output = await begun(database)
+    for number in range(20):
+        output = await write(database, output, bytes([65 + number]) * LONGEST_PIECE)
+    page = await read(database, output, 0)
+    assert page.start == output.end - KEPT > 0
+    assert page.data == b"".join(bytes([65 + number]) * LONGEST_PIECE for number in range(4, 20))
+
+
+async def test_skipped_bytes_count_and_are_not_there(database: Database) -> None:
+    output = await write(database, await begun(database), b"early")
+    async with database.write() as transaction:
+        output = await outputs.append(transaction, output, b"late", "place", skipped=100)
+    assert await read(database, output, 0) == OutputPage(105, b"late", 109, closed=False)
+
+
+async def test_a_second_writer_is_refused(database: Database) -> None:
+    output = await begun(database)
+    await write(database, output, b"mine")
+    with pytest.raises(NotTheEnd):
+        await write(database, output, b"too late")
+    assert (await read(database, output, 0)).data == b"mine"
+
+
+async def test_an_output_that_is_not_there_is_empty_and_one_that_is_removed_is_gone(database: Database) -> None:
+    output = await write(database, await begun(database), b"data")
+    async with database.write() as transaction:
+        await outputs.close(transaction, output.id)
+    assert (await read(database, output, 0)).closed
+    async with database.write() as transaction:
+        await outputs.remove(transaction, [output.id])
+    assert await read(database, output, 0) == NOTHING
