@@ -35,7 +35,7 @@ async def answered(engine: Engine, name: str) -> tuple[float, dict[str, Any]]:
         if container is not None and (address := _address(container)):
             break
         await asyncio.sleep(PAUSE)
-    while not await probing.answers(Upstream(host=address, port=PORT), "/"):
+    while not await probing.answers(Upstream(host=address, port=PORT), "/"):  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(PAUSE)
     return time.time(), container
 

@@ -191,9 +191,12 @@ class Compute(Protocol):
         """End all of its processes: SIGTERM, `grace`, SIGKILL. Its file system stays. Absent or ended = nothing to do."""
         ...
 
-    async def save(self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = ()) -> Saved:
+    async def save(
+        self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = (), keep: str | None = None
+    ) -> Saved:
         """Save its file system under a reference made from `checkpoint_id` and whether it is interim; the same call again gives
         the same or an equal save. `interim` = it runs on afterwards. `secrets` must not be found in what the engine shows of the save.
+        `keep` is what the checkpoint stands for until now: other interim saves of it were never recorded, and may go.
         Raises ComputeFailed."""
         ...
 

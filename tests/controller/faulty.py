@@ -94,7 +94,9 @@ class Faulty:
         if str(name) in self.there and self.there[str(name)].presence is Presence.RUNNING:
             self.there[str(name)] = Observation(Presence.EXITED, 0)
 
-    async def save(self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = ()) -> Saved:
+    async def save(
+        self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = (), keep: str | None = None
+    ) -> Saved:
         await self._called("interim" if interim else "save")
         if self.refuse_save:
             raise ComputeFailed(self.refuse_save)
