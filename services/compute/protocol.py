@@ -196,7 +196,8 @@ class Compute(Protocol):
     ) -> Saved:
         """Save its file system under a reference made from `checkpoint_id` and whether it is interim; the same call again gives
         the same or an equal save. `interim` = it runs on afterwards. `secrets` must not be found in what the engine shows of the save.
-        `keep` is what the checkpoint stands for until now: other interim saves of it were never recorded, and may go.
+        `keep` is what the checkpoint's row names until now ("" = nothing yet): other interim saves of it were never recorded, and go.
+        None = nothing goes.
         Raises ComputeFailed."""
         ...
 

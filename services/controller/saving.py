@@ -20,7 +20,7 @@ async def save(work: Work, session: SessionState, *, interim: bool) -> Saved:
     hidden = await secrets(work, session)
     async with work.tools.database.read() as reader:
         checkpoint = await checkpoints.find(reader, session.checkpoint_id)
-    keep = checkpoint.reference if checkpoint else None
+    keep = (checkpoint.reference if checkpoint else None) or ""
     return await compute.save(work.name_of(session.number), session.checkpoint_id, interim=interim, secrets=hidden, keep=keep)
 
 

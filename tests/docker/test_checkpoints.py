@@ -90,7 +90,7 @@ async def test_saves_that_were_never_recorded_go_with_the_next_one(world: World)
     made: list[Saved] = []
     for number in range(3):
         await put(upstream, "a.txt", str(number).encode())
-        made.append(await world.compute.save(name, "c1", interim=True, keep=made[0].reference if made else None))
+        made.append(await world.compute.save(name, "c1", interim=True, keep=made[0].reference if made else ""))
     assert tags(world) == {it.reference.rpartition(":")[2] for it in (made[0], made[2])}
     await world.compute.stop(name, GRACE)
     last = await world.compute.save(name, "c1", interim=False, keep=made[2].reference)

@@ -118,6 +118,8 @@ class Checkpoints:
 
     async def _sweep_unrecorded(self, wanted: Wanted) -> None:
         """Interim saves of the checkpoint that a server's death kept from being recorded."""
+        if wanted.keep is None:
+            return
         for reference in await self._named(naming.repository(wanted.name), f"{wanted.checkpoint_id}-"):
             if reference != wanted.keep:
                 with suppress(ComputeUnknown):  # something was made from it by hand: no reason not to save
