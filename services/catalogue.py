@@ -11,12 +11,16 @@ from services.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class NewTemplate:
-    """`image` is an image reference, or the process kind's recipe: a word it knows, or for CUSTOM a shell-quoted command line."""
+    """`image` is an image reference, or the process kind's recipe: a word it knows, or for CUSTOM a shell-quoted command line.
+
+    With a `recipe` (a directory of images/) a container image is built where sessions run, rather than pulled.
+    """
 
     name: str
     tool: Tool
     image: str
     tool_version: str
+    recipe: str | None = None
     connect_version: str = "0.1.0"
     status: TemplateStatus = TemplateStatus.RECOMMENDED
     icon_url: str | None = None

@@ -4,11 +4,12 @@ import asyncio
 import signal
 from contextlib import AsyncExitStack
 
-from services.compute.docker import DockerCompute
+from services.compute.docker import IMAGES, DockerCompute, Recipes
 from services.compute.kinds import DOCKER, PROCESS
 from services.compute.process import ProcessCompute
 from services.compute.protocol import Compute
 from services.compute.registry import Computes, Factory
+from services.controller.builder import Builder
 from services.controller.cleaner import Cleaner
 from services.controller.controller import Controller
 from services.controller.observer import Observer
@@ -30,7 +31,7 @@ async def start_controller(core: Core, computes: Computes, stack: AsyncExitStack
     """Begin to work, and stop with the stack; sessions run on."""
     tools = Tools(core.database, computes, core.policy, core.box, core.installation)
     trimmer = Trimmer(core.database, core.policy.event_retention)
-    for part in (Cleaner(tools), Observer(tools), Controller(tools, core.wakeups), trimmer):
+    for part in (Cleaner(tools), Observer(tools), Controller(tools, core.wakeups), Builder(tools, core.wakeups), trimmer):
         await part.start()
         stack.push_async_callback(part.close)
 
@@ -51,9 +52,11 @@ def _factories(core: Core, settings: Settings) -> dict[str, Factory]:
     def process(_environment: EnvironmentState) -> Compute:
         return ProcessCompute(settings.data_dir, core.installation)
 
+    recipes = Recipes(settings.images_dir or IMAGES, settings.image_base, settings.image_certificates)
+
     def docker(environment: EnvironmentState) -> Compute:
         url = (environment.settings or {}).get("url") or settings.docker_url
-        return DockerCompute(url, core.installation, environment.id, pool=settings.docker_subnets)
+        return DockerCompute(url, core.installation, environment.id, pool=settings.docker_subnets, recipes=recipes)
 
     made: dict[str, Factory] = {DOCKER: docker}
     return made | {PROCESS: process} if settings.process_compute else made

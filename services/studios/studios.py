@@ -61,6 +61,9 @@ class Studios:
     async def delete(self, viewer: Viewer, given: StudioAction) -> StudioOutcome:
         return await self._on_studio(viewer, "deleteStudio", given, delete)
 
+    async def retry_build(self, viewer: Viewer, given: StudioAction) -> StudioOutcome:
+        return await self._on_studio(viewer, "retryBuild", given, self._starter.retry_build)
+
     async def star(self, viewer: Viewer, given: StudioAction) -> StudioOutcome:
         return await self._on_studio(viewer, "starStudio", given, _star)
 

@@ -4,5 +4,6 @@ Everything is asked of the engine through `engine.py`; nothing else here talks t
 """
 
 from services.compute.docker.compute import DockerCompute
+from services.compute.docker.recipes import IMAGES, Recipes
 
-__all__ = ["DockerCompute"]
+__all__ = ["IMAGES", "DockerCompute", "Recipes"]
