@@ -12,7 +12,8 @@ from services.compute.process.locks import locked
 from services.compute.process.running import in_thread, run_program
 from services.compute.protocol import ComputeFailed, ImageSpec, Progress
 
-REQUIREMENTS = Path(__file__).with_name("requirements")
+REQUIREMENTS = Path(__file__).parents[1] / "requirements"
+"""Shared with the image of the docker kind (`docker/recipes.py`)."""
 COMPLETE = "complete"
 QUIET = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
 """JupyterLab asks its makers for news unless told otherwise."""
