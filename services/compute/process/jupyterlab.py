@@ -41,7 +41,7 @@ async def install(layout: Layout, image: ImageSpec, progress: Progress) -> None:
             await progress(f"Installing JupyterLab {image.tool_version}")
             await in_thread(shutil.rmtree, target, ignore_errors=True)
             await _run([sys.executable, "-m", "venv", str(target)], progress, lock)
-            await _run([*_pip(target), "install", "--require-hashes", "-r", str(wanted)], progress, lock)
+            await _run([*_pip(target), "install", "--require-hashes", "--no-deps", "-r", str(wanted)], progress, lock)
             await in_thread(_finish, target)
 
 
