@@ -4,7 +4,7 @@ import asyncio
 import signal
 from contextlib import AsyncExitStack
 
-from services.compute.docker import IMAGES, DockerCompute, Recipes
+from services.compute.docker import DockerCompute, RecipeBook
 from services.compute.kinds import DOCKER, PROCESS
 from services.compute.process import ProcessCompute
 from services.compute.protocol import Compute
@@ -48,11 +48,16 @@ async def control(settings: Settings) -> None:
         await stopped.wait()
 
 
+def recipe_book(settings: Settings) -> RecipeBook:
+    """What this server can build, as the settings say."""
+    return RecipeBook(settings.image_base, settings.image_certificates, settings.images_dir)
+
+
 def _factories(core: Core, settings: Settings) -> dict[str, Factory]:
     def process(_environment: EnvironmentState) -> Compute:
         return ProcessCompute(settings.data_dir, core.installation)
 
-    recipes = Recipes(settings.images_dir or IMAGES, settings.image_base, settings.image_certificates)
+    recipes = recipe_book(settings)
 
     def docker(environment: EnvironmentState) -> Compute:
         url = (environment.settings or {}).get("url") or settings.docker_url

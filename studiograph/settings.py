@@ -58,7 +58,8 @@ class Settings(BaseSettings):
         description="What the networks of Docker sessions are taken from, 16 addresses each. Choose one that nothing else uses.",
     )
     images_dir: Path | None = Field(
-        default=None, description="Where the recipes of images are: a directory with a Dockerfile for each. Empty: the provided ones."
+        default=None,
+        description="Where further recipes of images are: a directory with a Dockerfile for each. The provided ones need none.",
     )
     image_base: str = Field(
         default="",

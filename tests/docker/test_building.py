@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select, update
 
-from services.compute.docker.recipes import Recipes
+from services.compute.docker.recipe_book import RecipeBook
 from services.compute.protocol import ComputeFailed
 from services.store import core, outputs
 from tests.compute.world import get, put
@@ -127,7 +127,7 @@ async def test_a_base_that_nobody_has_is_told_plainly(tmp_path: Path, sqlite_url
 
 def test_a_context_is_the_same_for_the_same_files(tmp_path: Path) -> None:
     write(tmp_path, "FROM scratch")
-    recipes = Recipes(tmp_path / "images", certificates=tmp_path / "images/tool/given.txt")
+    recipes = RecipeBook(certificates=tmp_path / "images/tool/given.txt", own=tmp_path / "images")
     first = recipes.context("tool")
     (tmp_path / "images/tool/Dockerfile").touch()
     assert recipes.context("tool") == first

@@ -17,7 +17,7 @@ from services.compute.docker.logs import Logs
 from services.compute.docker.networks import Networks
 from services.compute.docker.observing import observation
 from services.compute.docker.reach import Mode, Reach
-from services.compute.docker.recipes import Recipes
+from services.compute.docker.recipe_book import RecipeBook
 from services.compute.protocol import (
     Change,
     ComputeFailed,
@@ -57,7 +57,7 @@ class DockerCompute:
         *,
         pool: IPv4Network = POOL,
         mode: Mode | None = None,
-        recipes: Recipes | None = None,
+        recipes: RecipeBook | None = None,
     ) -> None:
         self._url = url
         self._installation = installation
@@ -68,7 +68,7 @@ class DockerCompute:
         self._containers = Containers(self._engine, installation, environment_id)
         self._networks = Networks(self._engine, environment_id, pool)
         self._logs = Logs(self._engine)
-        self._recipes = recipes or Recipes.provided()
+        self._recipes = recipes or RecipeBook()
         self._fixed_reach = self._reach = Reach(mode) if mode else None
         self._locks: WeakValueDictionary[SessionName, asyncio.Lock] = WeakValueDictionary()
 
