@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from services.compute.docker import DockerCompute, RecipeBook
 from services.compute.kinds import DOCKER, PROCESS
 from services.compute.process import ProcessCompute
-from services.compute.protocol import Compute
+from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown
 from services.compute.registry import Computes, Factory
 from services.controller.builder import Builder
 from services.controller.cleaner import Cleaner
@@ -18,6 +18,8 @@ from services.controller.work import Tools
 from services.store.environments import EnvironmentState
 from studiograph.core import Core, open_core
 from studiograph.settings import Settings
+
+ENGINE_SECONDS = 2.0
 
 
 def build_computes(core: Core, settings: Settings, stack: AsyncExitStack) -> Computes:
@@ -46,6 +48,19 @@ async def control(settings: Settings) -> None:
         await start_controller(core, build_computes(core, settings, stack), stack)
         print("Studiograph's controller works.", flush=True)  # noqa: T201 - what the operator waits for
         await stopped.wait()
+
+
+async def engine_answers(settings: Settings) -> bool:
+    """Whether there is a Docker Engine that this server may use, without waiting for one that hangs."""
+    compute = DockerCompute(settings.docker_url, "none", "none", pool=settings.docker_subnets)
+    try:
+        async with asyncio.timeout(ENGINE_SECONDS):
+            await compute.look()
+        return True
+    except (ComputeFailed, ComputeUnknown, TimeoutError):
+        return False
+    finally:
+        await compute.close()
 
 
 def recipe_book(settings: Settings) -> RecipeBook:
