@@ -28,7 +28,7 @@ from tests import factories
 from tests.controller.faulty import Faulty
 from tests.factories import World
 
-LIMIT_SECONDS = 10.0
+LIMIT_SECONDS = 30.0
 
 
 @dataclass
