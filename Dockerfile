@@ -26,7 +26,7 @@ RUN sh /opt/build/trust \
     && { command -v python3 >/dev/null \
         || { apt-get update -qq && apt-get install -y -qq --no-install-recommends ca-certificates python3; }; } \
     && { python3 -m compileall -q -j 0 -x '/(test|tests|idlelib|lib2to3)/' "$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" || true; } \
-    && rm -rf /opt/build /var/lib/apt/lists/* \
+    && apt-get clean && rm -rf /opt/build /var/lib/apt/lists/* \
     && groupadd --system --gid 10001 studiograph \
     && useradd --system --uid 10001 --gid studiograph --home-dir /data --shell /usr/sbin/nologin studiograph \
     && install -d -m 0700 -o studiograph -g studiograph /data
