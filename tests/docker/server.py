@@ -94,14 +94,16 @@ class Job:
 
 
 @asynccontextmanager
-async def docker_job(directory: Path, database_url: str, url: str = URL, **settings: str) -> AsyncIterator[Job]:
-    """Ended with all that it left on the engine."""
-    image = tiny_image(url)
+async def docker_job(
+    directory: Path, database_url: str, url: str = URL, *, image: str = "", port: int = 8000, **settings: str
+) -> AsyncIterator[Job]:
+    """Ended with all that it left on the engine. `image` is the template's; the tiny tool's where none is given."""
+    image = image or tiny_image(url)
     world = await seed(database_url)
     database = Database(database_url)
     async with database.write() as transaction:
         await transaction.execute(update(core.compute_environment).values(kind="docker", settings={"url": url}))
-        await transaction.execute(update(core.template).values(image=image, port=8000))
+        await transaction.execute(update(core.template).values(image=image, port=port))
     server = Server(directory, database_url, world, {"process_compute": "false", **settings})
     try:
         await server.start()
