@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from datetime import datetime, timedelta
-from itertools import chain, repeat
+from time import monotonic
 
 from services import masking
 from services.actor import Actor
@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 
 RETRY = timedelta(seconds=2)
 AFTER_THE_DEADLINE = 1.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 0.1
+LOOK_SECONDS = 0.1
+"""Between two looks whether the session is still there while its tool is asked: each is a call to the engine."""
 LAST_WORDS = 800
 """Characters of output in a status message."""
 
@@ -174,17 +177,26 @@ async def _spec(work: Work, image: ImageSpec, template: TemplateState, environme
 
 async def _answer(work: Work, compute: Compute, spec: SessionSpec) -> Upstream:
     """Wait until the tool answers an HTTP request (B3). Raises ComputeFailed if it ends before."""
-    for pause in chain(repeat(0.05, 100), repeat(0.2)):
-        upstream = await compute.probe(spec.name, spec.port, spec.ready_path)
-        if upstream is not None:
-            return upstream
-        observation = await compute.observe(spec.name)
-        if observation.presence in (Presence.EXITED, Presence.ABSENT):
-            code = "" if observation.exit_code is None else f" (exit code {observation.exit_code})"
-            memory = " It ran out of memory." if observation.out_of_memory else ""
-            raise ComputeFailed(f"The tool ended before it answered{code}.{memory}{await _last_words(work, compute)}")
-        await asyncio.sleep(pause)
-    raise AssertionError("the pauses never end")
+    began = seen = monotonic()
+    while (upstream := await compute.probe(spec.name, spec.port, spec.ready_path)) is None:
+        if monotonic() - seen >= LOOK_SECONDS:
+            await _require_alive(work, compute)
+            seen = monotonic()
+        await asyncio.sleep(_pause(monotonic() - began))
+    return upstream
+
+
+def _pause(waited: float) -> float:
+    """Seconds until the next question: a tool that is quick is asked often, and none is kept waiting much longer than it took itself."""
+    return min(max(waited / 20, SHORTEST_PAUSE), LONGEST_PAUSE)
+
+
+async def _require_alive(work: Work, compute: Compute) -> None:
+    observation = await compute.observe(work.name)
+    if observation.presence in (Presence.EXITED, Presence.ABSENT):
+        code = "" if observation.exit_code is None else f" (exit code {observation.exit_code})"
+        memory = " It ran out of memory." if observation.out_of_memory else ""
+        raise ComputeFailed(f"The tool ended before it answered{code}.{memory}{await _last_words(work, compute)}")
 
 
 async def _last_words(work: Work, compute: Compute) -> str:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from datetime import timedelta
 from ipaddress import IPv4Network
-from typing import Any
+from typing import Any, cast
 from weakref import WeakValueDictionary
 
 from services.compute.docker import bodies, building, capacity, containers, environment, firewall, naming, probing, reach, watching
@@ -102,16 +102,19 @@ class DockerCompute:
             if found is None:
                 await _finished(self._make(spec, await self._image(spec, progress)))
             elif observation(found).presence is Presence.CREATED:
-                await _finished(self._start(spec, found["Id"], found["Image"]))
+                await _finished(self._start(spec, self._containers.require_shell(found["Id"], found["Image"])))
 
     async def _make(self, spec: SessionSpec, image: Image) -> None:
         reached = await self._reached()
-        await self._networks.ensure(spec.name)
         body = bodies.container(spec, image, self._environment_id, published=reached.mode is Mode.PUBLISHED)
-        await self._start(spec, await self._containers.create(spec.name, body), image.id)
+        await self._start(spec, self._create(spec.name, body, image.id))
 
-    async def _start(self, spec: SessionSpec, container_id: str, image_id: str) -> None:
-        await self._containers.require_shell(container_id, image_id)
+    async def _create(self, name: SessionName, body: dict[str, Any], image_id: str) -> str:
+        return await self._containers.require_shell(await self._containers.create(name, body), image_id)
+
+    async def _start(self, spec: SessionSpec, container: Coroutine[Any, Any, str]) -> None:
+        """The network is made meanwhile: an engine looks for it when the container starts."""
+        container_id = await _beside(container, self._networks.ensure(spec.name))
         await self._containers.start(container_id, environment.script(bodies.tool_environment(spec)))
 
     async def _image(self, spec: SessionSpec, progress: Progress) -> Image:
@@ -191,6 +194,15 @@ class DockerCompute:
     def _lock(self, name: SessionName) -> asyncio.Lock:
         """Within this process; between processes the engine's own refusal of a second container of a name does the same."""
         return self._locks.setdefault(name, asyncio.Lock())
+
+
+async def _beside(first: Coroutine[Any, Any, str], second: Coroutine[Any, Any, Any]) -> str:
+    """What `first` gives. Both have ended, even where one of them failed: nothing goes on behind an error's back."""
+    given, other = await asyncio.gather(first, second, return_exceptions=True)
+    for ended in (given, other):
+        if isinstance(ended, BaseException):
+            raise ended
+    return cast("str", given)
 
 
 async def _finished(work: Coroutine[Any, Any, None]) -> None:

@@ -18,6 +18,7 @@ class Images:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._machine: str | None = None
 
     async def find(self, reference: str) -> Image | None:
         found = await self._engine.find(f"images/{reference}/json")
@@ -40,11 +41,16 @@ class Images:
         return image
 
     async def _check_platform(self, reference: str, inspected: dict[str, Any]) -> None:
-        version = await self._engine.call("GET", "version")
-        image = f"{inspected['Os']}/{inspected['Architecture']}"
-        machine = f"{version['Os']}/{ARCHITECTURES.get(version['Arch'], version['Arch'])}"
+        image, machine = f"{inspected['Os']}/{inspected['Architecture']}", await self._platform()
         if image != machine:
             raise ComputeFailed(f"The image {reference} is for {image}, and this engine runs {machine}.")
+
+    async def _platform(self) -> str:
+        """The engine's, which is asked once: to tell its version it runs its helpers, each time."""
+        if self._machine is None:
+            version = await self._engine.call("GET", "version")
+            self._machine = f"{version['Os']}/{ARCHITECTURES.get(version['Arch'], version['Arch'])}"
+        return self._machine
 
     async def _pull(self, reference: str, progress: Progress) -> None:
         await progress(f"Pulling {reference}")
