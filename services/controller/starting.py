@@ -12,6 +12,7 @@ from services.compute.protocol import (
     Compute,
     ComputeFailed,
     ComputeUnknown,
+    ImageMissing,
     ImageSpec,
     Presence,
     Saved,
@@ -22,7 +23,7 @@ from services.controller import saving
 from services.controller.work import Overtaken, Work, words
 from services.lifecycle import Trigger
 from services.statuses import StudioStatus
-from services.store import checkpoints, environments, leftovers, sessions
+from services.store import builds, checkpoints, environments, leftovers, sessions
 from services.store.database import DatabaseUnavailable
 from services.store.environments import EnvironmentState, TemplateState, WorkspaceSettings
 from services.store.leftovers import Leftover
@@ -73,6 +74,8 @@ async def _advance(work: Work) -> datetime | None:
         await _fail(work, Trigger.CHECKPOINT_MISSING, words(missing))
     except SaveFailedFirst as failed:
         await _fail(work, Trigger.SAVE_FAILED, words(failed))
+    except ImageMissing as missing:
+        await _fail(work, Trigger.START_FAILED, words(missing), missing.reference)
     except ComputeFailed as failed:
         await _fail(work, Trigger.START_FAILED, words(failed))
     return None
@@ -95,7 +98,7 @@ async def _start(work: Work) -> None:
         environment = await environments.find(reader, work.session.compute_environment_id)
     assert template is not None
     assert environment is not None
-    image = ImageSpec(template.tool, template.image, template.tool_version)
+    image = ImageSpec(template.tool, template.image, template.tool_version, built=template.recipe is not None)
     await work.step(Step.TOOL)
     await compute.ensure_image(image, lambda message: work.step(Step.TOOL, message))
     await work.step(Step.SESSION)
@@ -256,9 +259,11 @@ async def _deadline(work: Work, why: str = "the tool did not answer") -> datetim
     return None
 
 
-async def _fail(work: Work, trigger: Trigger, message: str) -> None:
+async def _fail(work: Work, trigger: Trigger, message: str, missing_image: str | None = None) -> None:
     """The start has failed: nothing of the user's is in this session, so its resources go; what was saved before stays."""
     async with work.result(StudioStatus.STARTING) as (transaction, studio):
+        if missing_image:
+            await builds.forget(transaction, work.session.compute_environment_id, missing_image, message)
         if trigger is Trigger.CHECKPOINT_MISSING and work.session.base_checkpoint_id:
             await saving.invalidate(transaction, studio, work.session.base_checkpoint_id)
         await end_operation(transaction, studio, message)

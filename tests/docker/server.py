@@ -104,14 +104,13 @@ class Job:
 
 
 @asynccontextmanager
-async def docker_job(directory: Path, database_url: str, url: str = URL, **settings: str) -> AsyncIterator[Job]:
-    """Ended with all that it left on the engine."""
-    image = tiny_image(url)
+async def docker_job(
+    directory: Path, database_url: str, url: str = URL, *, image: str = "", port: int = 8000, **settings: str
+) -> AsyncIterator[Job]:
+    """Ended with all that it left on the engine. `image` is the template's; the tiny tool's where none is given."""
     world = await seed(database_url)
+    await contain(database_url, url, image, port)
     database = Database(database_url)
-    async with database.write() as transaction:
-        await transaction.execute(update(core.compute_environment).values(kind="docker", settings={"url": url}))
-        await transaction.execute(update(core.template).values(image=image, port=8000))
     server = Server(directory, database_url, world, {"process_compute": "false", **settings})
     try:
         await server.start()
@@ -124,6 +123,15 @@ async def docker_job(directory: Path, database_url: str, url: str = URL, **setti
         await server.http.aclose()
         await database.close()
         await clean(url, world.installation_id)
+
+
+async def contain(database_url: str, url: str, image: str = "", port: int = 8000) -> None:
+    """From now on, the seeded world's sessions are containers of the engine at `url`."""
+    database = Database(database_url)
+    async with database.write() as transaction:
+        await transaction.execute(update(core.compute_environment).values(kind="docker", settings={"url": url}))
+        await transaction.execute(update(core.template).values(image=image or tiny_image(url), port=port))
+    await database.close()
 
 
 async def clean(url: str, installation: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from services.compute.docker.bodies import Image
 from services.compute.docker.engine import Absent, Engine
-from services.compute.protocol import ComputeFailed, ComputeUnknown, Progress
+from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageMissing, ImageSpec, Progress
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 """How an engine calls its own machine, and how images call the same."""
@@ -24,9 +24,12 @@ class Images:
         found = await self._engine.find(f"images/{reference}/json")
         return Image.of(found) if found else None
 
-    async def ensure(self, reference: str, progress: Progress) -> Image:
-        """The image, pulled when it is missing. Raises ComputeFailed when it cannot be had or cannot be run here."""
+    async def ensure(self, wanted: ImageSpec, progress: Progress) -> Image:
+        """The image, pulled when it is missing and not `built`. Raises ComputeFailed when it cannot be had or run here, ImageMissing."""
+        reference = wanted.image
         found = await self._engine.find(f"images/{reference}/json")
+        if found is None and wanted.built:
+            raise ImageMissing(reference)
         if found is None:
             await self._pull(reference, progress)
             found = await self._engine.find(f"images/{reference}/json")
