@@ -19,12 +19,12 @@ PAUSE = 0.002
 
 
 @asynccontextmanager
-async def served(**settings: str) -> AsyncIterator[Job]:
+async def served() -> AsyncIterator[Job]:
     """A server with one Studio of the tiny tool, and nothing left of them afterwards."""
     with tempfile.TemporaryDirectory(prefix="sgb-", ignore_cleanup_errors=True) as directory:
         url = f"sqlite:///{directory}/bench.db"
         await migrate.upgrade(url)
-        async with docker_job(Path(directory), url, **settings) as job:
+        async with docker_job(Path(directory), url) as job:
             yield job
 
 

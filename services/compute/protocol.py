@@ -132,13 +132,18 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the engine positively says. `exit_code` and `out_of_memory` only when EXITED; `at` when it ended, if known."""
+    """What the engine positively says. `exit_code` and `out_of_memory` only when EXITED; `at` when it ended, if known.
+
+    `unprepared`: it ended without what it needs, as after our death between its start and the handing over; `ensure_session` makes
+    it anew. A tool may by chance end in the same way: only a start may conclude from it, and only once.
+    """
 
     presence: Presence
     exit_code: int | None = None
     out_of_memory: bool = False
     at: datetime | None = None
     message: str | None = None
+    unprepared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
