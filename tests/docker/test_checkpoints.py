@@ -118,6 +118,22 @@ async def test_a_save_never_reads_a_session_that_another_save_lets_go_of(world: 
     assert told.count(" commit ") == told.count(" pause ") == 1
 
 
+@pytest.mark.behaviour("B9")
+async def test_a_last_save_that_nobody_waits_for_leaves_nothing(world: World) -> None:
+    """As when the stop was forced meanwhile: no row will ever name it."""
+    name = world.name()
+    await world.start(name)
+    docker("exec", str(name), "dd", "if=/dev/zero", "of=/workspace/big", "bs=1M", "count=100")
+    await world.compute.stop(name, GRACE)
+    save = asyncio.create_task(world.compute.save(name, "c1", interim=False))
+    await asyncio.wait([save], timeout=0.1)
+    save.cancel()
+    await asyncio.wait([save])
+    assert save.cancelled()
+    await world.compute.remove(name)
+    assert tags(world) == set()
+
+
 async def paused(name: SessionName) -> bool:
     return await run("inspect", "--format", "{{.State.Paused}}", str(name)) == "true"
 

@@ -92,6 +92,9 @@ class Checkpoints:
         except (Absent, Conflict) as error:
             raise ComputeUnknown(f"the session's container went away during the save: {error}") from error
         await self._search(made["Id"], wanted.secrets)
+        if self._at_work.abandoned(container["Id"]) and not wanted.running:
+            await self._untag(f"{repository}:{unfinished}")  # an interim save is found by the next one; this one by nobody
+            raise ComputeUnknown("nobody waits for the save any more")
         try:
             await self._engine.call("POST", f"images/{made['Id']}/tag", params={"repo": repository, "tag": tag})
         except Absent as error:

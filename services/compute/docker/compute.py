@@ -159,6 +159,7 @@ class DockerCompute:
         async with self._lock(name):
             container = await self._containers.find(name)
             if container is not None:
+                await self._checkpoints.at_work(container["Id"])
                 await self._containers.remove(container["Id"])
                 self._logs.forget(container["Id"])
             await self._networks.remove(name)
