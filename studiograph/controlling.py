@@ -50,9 +50,14 @@ async def control(settings: Settings) -> None:
         await stopped.wait()
 
 
+def docker_compute(settings: Settings) -> DockerCompute:
+    """The engine that the settings name, to look at: no session is called like this."""
+    return DockerCompute(settings.docker_url, "none", "none", pool=settings.docker_subnets)
+
+
 async def engine_answers(settings: Settings) -> bool:
     """Whether there is a Docker Engine that this server may use, without waiting for one that hangs."""
-    compute = DockerCompute(settings.docker_url, "none", "none", pool=settings.docker_subnets)
+    compute = docker_compute(settings)
     try:
         async with asyncio.timeout(ENGINE_SECONDS):
             await compute.look()
