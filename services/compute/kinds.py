@@ -10,6 +10,9 @@ TOOLS: dict[str, frozenset[Tool]] = {
     DOCKER: frozenset(Tool),
 }
 
+LIMITING = frozenset({DOCKER})
+"""Those that hold a session to its CPU cores."""
+
 
 def runs(kind: str, tool: str) -> bool:
     """Whether an environment of `kind` can run `tool` at all."""

@@ -73,6 +73,7 @@ async def watch(live: Live, viewer: Viewer, query: str, **variables: Any) -> Asy
         database=live.database,
         broker=live.broker,
         sentinel=live.sentinel,
+        meters=live.meters,
         addresses=Addresses("http://127.0.0.1:8000", "localhost:8000"),
     )
     executor = Executor(SCHEMA._schema, lambda viewer: make_context(cast("Services", services), viewer))
