@@ -71,7 +71,7 @@ class Studio(Node):
     )
     connected_users: list[ConnectedUser] = batched(studios.connected_users, "Who has the running session open.", of="id")
     stats: Annotated["SessionStats", strawberry.lazy("schema.types.stats")] | None = batched(
-        stats_loads.of_studios, "What its running session uses; null unless it runs and was measured (twice: ten seconds).", of="id"
+        stats_loads.of_studios, "What its running session uses; null unless it runs, and for some seconds after its start.", of="id"
     )
     url: str | None = computed(
         rules.url,

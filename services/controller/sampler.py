@@ -18,12 +18,14 @@ from services.store.stats import Measurement, RunningSession
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 5.0
+SOON_SECONDS = 1.0
+"""When a session was measured for the first time: it shows from the second time on."""
 FRESH = timedelta(seconds=3)
 """Another controller that measured it less than so long ago goes on with it. Our own is older: a round takes less than two seconds."""
 ROUND_SECONDS = 2.0
 """So long one environment waits for the others, before what is there is written; it goes on meanwhile."""
-LATEST = 60.0
-"""Seconds; an older measurement is nothing to compare with."""
+SHORTEST, LATEST = 0.5, 60.0
+"""Seconds between two measurements that can be compared: counters have steps of hundredths, and long ago says nothing of now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,14 @@ class Counted:
 class Sampler:
     """Every few seconds it begins with each environment that is not at it still, and writes what there is in one transaction.
 
-    `cpu` is the average since the measurement before, so a session's first one is only kept in mind: it shows from the second on.
+    `cpu` is the average since the measurement before, so a session's first one is only kept in mind, and followed by the next one soon.
     """
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._before: dict[str, Counted] = {}
         self._new: dict[str, tuple[float, Counted]] = {}
+        self._first = False
         self._at_work: dict[str, asyncio.Task[None]] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -58,15 +61,15 @@ class Sampler:
 
     async def _run(self) -> None:
         while True:
-            began = monotonic()
+            began, pause = monotonic(), EVERY_SECONDS
             try:
-                await self.sample()
+                pause = SOON_SECONDS if await self.sample() else EVERY_SECONDS
             except Exception:
                 log.exception("What sessions use could not be measured; it is tried again")
-            await asyncio.sleep(max(began + EVERY_SECONDS - monotonic(), 0))
+            await asyncio.sleep(max(began + pause - monotonic(), 0))
 
-    async def sample(self) -> None:
-        """One round."""
+    async def sample(self) -> bool:
+        """One round; True if some were measured for the first time. Who was measured just now is not asked again."""
         async with self._tools.database.read() as reader:
             running, now = await stats.running(reader), await clock(reader.connection)
             old = await stats.is_old(reader)
@@ -77,6 +80,8 @@ class Sampler:
         if self._at_work:
             await asyncio.wait(self._at_work.values(), timeout=ROUND_SECONDS)
         await self._write(old)
+        first, self._first = self._first, False
+        return first
 
     def _forget(self, running: Sequence[RunningSession]) -> None:
         ids = {session.id for session in running}
@@ -103,9 +108,14 @@ class Sampler:
     def _take(self, session: RunningSession, usage: Usage) -> None:
         """Counters that have gone back are others: an engine that was set up anew."""
         found, before = Counted(monotonic(), usage), self._before.get(session.id)
+        seconds = found.at - before.at if before else LATEST
+        if seconds < SHORTEST:
+            return
         self._before[session.id] = found
-        if before and found.at - before.at <= LATEST and usage.cpu_seconds >= before.usage.cpu_seconds:
-            self._new[session.id] = ((usage.cpu_seconds - before.usage.cpu_seconds) / (found.at - before.at), found)
+        if before is None or seconds >= LATEST or usage.cpu_seconds < before.usage.cpu_seconds:
+            self._first = True
+        else:
+            self._new[session.id] = ((usage.cpu_seconds - before.usage.cpu_seconds) / seconds, found)
 
     async def _write(self, old: bool) -> None:
         new, self._new = self._new, {}

@@ -41,6 +41,7 @@ class Counting(Faulty):
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any measurement may be followed by the next at once."""
     monkeypatch.setattr(sampler, "FRESH", timedelta(0))
+    monkeypatch.setattr(sampler, "SHORTEST", 0.0)
     monkeypatch.setattr(sampler, "ROUND_SECONDS", 0.3)
     monkeypatch.setattr(measuring, "TURN_SECONDS", 0.0)
 
@@ -77,12 +78,26 @@ async def measured_studios(database: Database, ids: list[str]) -> set[str]:
 async def test_the_processor_time_since_the_measurement_before_is_shown_in_cores(database: Database, world: World) -> None:
     await running(database, world)
     samples = at_work(database, world, lambda _: Counting())
-    await samples.sample()
+    assert await samples.sample(), "the next round must come soon"
     assert await measured(database) == []
-    await samples.sample()
+    assert not await samples.sample()
     (row,) = await measured(database)
     assert row["cpu"] == pytest.approx(0.5, abs=0.2)
     assert (row["memory_bytes"], row["network_sent_bytes"]) == (1000, None)
+
+
+async def test_two_measurements_that_lie_too_close_are_not_compared(
+    database: Database, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await running(database, world)
+    samples = at_work(database, world, lambda _: Counting())
+    await samples.sample()
+    monkeypatch.setattr(sampler, "SHORTEST", 10.0)
+    await samples.sample()
+    assert await measured(database) == []
+    monkeypatch.setattr(sampler, "SHORTEST", 0.0)
+    await samples.sample()
+    assert len(await measured(database)) == 1
 
 
 async def test_counters_that_went_back_begin_anew(database: Database, world: World) -> None:
