@@ -6,8 +6,8 @@ from typing import Any
 
 from resolvers.context import Context
 from resolvers.streams.sources import Source, Watched, watched
-from resolvers.studios import studios_by_ids
 from services.live.items import Heartbeat
+from services.store import studios
 
 
 async def studio_stats(context: Context, source: Source) -> AsyncGenerator[Any, None]:
@@ -43,5 +43,10 @@ async def _until_gone(stream: Watched, studio_id: str) -> None:
 
 
 async def _is_gone(stream: Watched, studio_id: str) -> bool:
-    (studio,) = await stream.read(lambda: studios_by_ids(stream.context, [studio_id]))
-    return studio is None
+    """Asked without regard to the viewer: who may not see it any more is told so, and not that it is gone."""
+    return await stream.read(lambda: _workspace(stream.context, studio_id)) is None
+
+
+async def _workspace(context: Context, studio_id: str) -> str | None:
+    async with context.services.database.read() as reader:
+        return await studios.workspace_of(reader, studio_id)

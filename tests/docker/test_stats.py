@@ -29,7 +29,7 @@ async def job(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Job]:
 
 async def until(frames: AsyncIterator[dict[str, Any]], wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """The first measurement like this."""
-    seen = []
+    seen: list[dict[str, Any]] = []
     async with asyncio.timeout(40):
         async for frame in frames:
             seen.append(frame["studioStats"])
