@@ -13,6 +13,9 @@ TOOLS: dict[str, frozenset[Tool]] = {
 LIMITING = frozenset({DOCKER})
 """Those that hold a session to its CPU cores."""
 
+BUILDS = frozenset({DOCKER})
+"""The kinds that build the images of templates with a recipe."""
+
 
 def runs(kind: str, tool: str) -> bool:
     """Whether an environment of `kind` can run `tool` at all."""

@@ -18,6 +18,8 @@ NAMES = {
     "stopStudio",
     "updateStudio",
     "deleteStudio",
+    "retryBuild",
+    "forceStopStudio",
     "connectStudio",
     "starStudio",
     "unstarStudio",

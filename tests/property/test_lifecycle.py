@@ -156,7 +156,8 @@ def test_every_end_carries_a_reason_of_its_own() -> None:
 @pytest.mark.parametrize("status", sorted(ENDED))
 def test_what_has_ended_can_be_started_edited_and_deleted_and_nothing_else(status: StudioStatus) -> None:
     allowed = {action for action in Action if status_refusal(status, action) is None}
-    assert allowed == {Action.START, Action.EDIT, Action.DELETE}
+    again = {Action.RETRY_BUILD} if status is S.BUILD_FAILED else set()
+    assert allowed == {Action.START, Action.EDIT, Action.DELETE} | again
 
 
 @pytest.mark.behaviour("B6")
@@ -180,6 +181,7 @@ def test_a_start_that_misses_its_deadline_becomes_errored_by_itself() -> None:
 
 @pytest.mark.behaviour("B9")
 def test_a_force_stop_ends_a_start_or_a_stop_that_hangs() -> None:
+    assert {status for status in S if status_refusal(status, Action.FORCE_STOP) is None} == {S.STARTING, S.STOPPING}
     forced = {status for status, trigger in TRANSITIONS if trigger is Trigger.FORCE_STOP}
     assert forced == {S.STARTING, S.STOPPING}
 

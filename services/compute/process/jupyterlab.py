@@ -12,7 +12,8 @@ from services.compute.process.locks import locked
 from services.compute.process.running import in_thread, run_program
 from services.compute.protocol import ComputeFailed, ImageSpec, Progress
 
-REQUIREMENTS = Path(__file__).with_name("requirements")
+REQUIREMENTS = Path(__file__).parents[1] / "requirements"
+"""Shared with the image of the docker kind (`docker/recipes.py`)."""
 COMPLETE = "complete"
 QUIET = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
 """JupyterLab asks its makers for news unless told otherwise."""
@@ -40,7 +41,7 @@ async def install(layout: Layout, image: ImageSpec, progress: Progress) -> None:
             await progress(f"Installing JupyterLab {image.tool_version}")
             await in_thread(shutil.rmtree, target, ignore_errors=True)
             await _run([sys.executable, "-m", "venv", str(target)], progress, lock)
-            await _run([*_pip(target), "install", "--require-hashes", "-r", str(wanted)], progress, lock)
+            await _run([*_pip(target), "install", "--require-hashes", "--no-deps", "-r", str(wanted)], progress, lock)
             await in_thread(_finish, target)
 
 

@@ -1,0 +1,65 @@
+"""What the provided images are built from: a directory of `images/`, and what it shares with others, as the engine's builder takes it."""
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from services.compute.protocol import ComputeFailed
+
+IMAGES = Path(__file__).resolve().parents[3] / "images"
+"""Beside the packages, in the source tree as in an installation."""
+REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements"
+CERTIFICATES = "certificates.crt"
+PROGRAM, TEXT = 0o755, 0o644
+DIGITS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A provided image: the version of its tool, and the files that its context has besides those of `images/<name>`."""
+
+    name: str
+    version: str
+    shared: Mapping[str, Path] = field(default_factory=dict)
+
+    def files(self) -> dict[str, bytes]:
+        """What the Dockerfile may COPY, by path."""
+        own = IMAGES / self.name
+        found = {path.relative_to(own).as_posix(): path for path in own.rglob("*") if path.is_file()}
+        return {name: path.read_bytes() for name, path in {**found, "trust": IMAGES / "trust", **self.shared}.items()}
+
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType(
+    {recipe.name: recipe for recipe in (Recipe("jupyter", "4.6.6", {"requirements.txt": REQUIREMENTS / "jupyterlab-4.6.6.txt"}),)}
+)
+
+
+def context(recipe: str, *, certificates: bytes | None = None) -> bytes:
+    """The build context as a tar, the same bytes for the same content wherever it is made.
+
+    `certificates` (PEM) are trusted during the build and in the image. Raises ComputeFailed for a recipe that there is none of.
+    """
+    if recipe not in RECIPES:
+        raise ComputeFailed(f"There is no recipe {recipe!r}; there is {', '.join(RECIPES)}.")
+    return packed(RECIPES[recipe].files() | ({CERTIFICATES: certificates} if certificates else {}))
+
+
+def packed(files: Mapping[str, bytes]) -> bytes:
+    """A tar in which only names and contents count: no times, no owners, and the mode by whether it is a program (`#!`)."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, data in sorted(files.items()):
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(data), PROGRAM if data.startswith(b"#!") else TEXT
+            archive.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def reference(recipe: str, base: str, *, certificates: bytes | None = None) -> str:
+    """What the image is called: another content or base is another image. Raises as `context`."""
+    content = hashlib.sha256(context(recipe, certificates=certificates) + base.encode()).hexdigest()[:DIGITS]
+    return f"studiograph/{recipe}:{RECIPES[recipe].version}-{content}"
