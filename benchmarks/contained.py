@@ -12,6 +12,7 @@ from services.compute.docker import probing
 from services.compute.docker.engine import Engine
 from services.compute.protocol import Upstream
 from services.store import migrate
+from tests import needs
 from tests.docker.server import Job, docker_job
 
 PORT = 8000
@@ -20,7 +21,10 @@ PAUSE = 0.002
 
 @asynccontextmanager
 async def served() -> AsyncIterator[Job]:
-    """A server with one Studio of the tiny tool, and nothing left of them afterwards."""
+    """A server with one Studio of the tiny tool, and nothing left of them afterwards. Ends the program where there is no engine."""
+    if (why := needs.missing("docker")) is not None:
+        print(f"Skipped: {why}.")
+        raise SystemExit(0)
     with tempfile.TemporaryDirectory(prefix="sgb-", ignore_cleanup_errors=True) as directory:
         url = f"sqlite:///{directory}/bench.db"
         await migrate.upgrade(url)

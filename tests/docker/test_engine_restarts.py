@@ -195,7 +195,10 @@ async def stable(job: Job) -> None:
         found = await job.look()
         return found["status"] in ("STOPPED", "ERRORED") or (found["status"] == "RUNNING" and await answers(job))
 
-    await wait_for(there, 45)
+    try:
+        await wait_for(there, 45)
+    except TimeoutError:
+        raise AssertionError(f"never stable: {await job.look()}\n{job.server.log[-3000:]}") from None
 
 
 async def answers(job: Job) -> bool:
