@@ -17,8 +17,9 @@ START_SECONDS = 120.0
 REMOVE_SECONDS = 120.0
 AT_ONCE = 20
 MEANWHILE_TRIES, MEANWHILE_PAUSE = 50, 0.1
-LONGEST_PAUSE = 30.0
-"""For which a pause may be a save's of a server that died meanwhile."""
+LONGEST_PAUSE = 540.0
+"""For which a pause may be a save's of a server that died meanwhile: as long as a commit may take. Not shorter, since that commit's end
+lets go of the session whoever paused it, and would tear the next save."""
 NEEDED = {"Config", "Image", "State"}
 ENDED = ("created", "exited", "dead")
 NO_SHELL = "The image has no /bin/sh, through which a session gets its environment. Add one (busybox is enough)."
