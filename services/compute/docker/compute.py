@@ -97,17 +97,15 @@ class DockerCompute:
     async def ensure_session(self, spec: SessionSpec, progress: Progress) -> None:
         async with self._lock(spec.name):
             found = await self._containers.find(spec.name)
-            if found is not None and containers.not_loaded(found):
+            if found is not None and (containers.not_started(found) or containers.not_loaded(found)):
                 await self._containers.remove(found["Id"])
                 found = None
             if found is None:
-                await _finished(self._make(spec, self._create(spec, await self._image(spec, progress))))
-            elif observation(found).presence is Presence.CREATED:
-                await _finished(self._make(spec, self._containers.require_shell(found["Id"], found["Image"])))
+                await _finished(self._make(spec, await self._image(spec, progress)))
 
-    async def _make(self, spec: SessionSpec, container: Coroutine[Any, Any, str]) -> None:
+    async def _make(self, spec: SessionSpec, image: Image) -> None:
         """The network is made meanwhile: an engine looks for it when the container starts."""
-        await self._start(spec, await _beside(container, self._networks.ensure(spec.name)))
+        await self._start(spec, await _beside(self._create(spec, image), self._networks.ensure(spec.name)))
 
     async def _create(self, spec: SessionSpec, image: Image) -> str:
         reached = await self._reached()
