@@ -7,7 +7,7 @@ SOURCES := studiograph schema resolvers connect services
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-header --no-emit-options \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --build-deps-for=editable
 .DEFAULT_GOAL := help
-.PHONY: help run test quick lint fmt schema docs behaviours demo bench image lock clean
+.PHONY: help run test quick soak lint fmt schema docs behaviours demo bench image lock clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ test: $(VENV)/.dev ## All tests that this machine can run; STUDIOGRAPH_REQUIRE=d
 quick: $(VENV)/.dev ## The rules of the domain on SQLite, under a minute: no sockets, no processes
 	$(BIN)/python -m pytest tests/property tests/studios tests/people tests/mutations tests/read tests/store \
 		-m "not slow and not postgres" --numprocesses=auto -x -q $(ARGS)
+
+soak: $(VENV)/.dev ## Server and engine killed at 50 random points each (STUDIOGRAPH_SOAK=n: at n); up to an hour
+	STUDIOGRAPH_SOAK=$${STUDIOGRAPH_SOAK:-50} $(BIN)/python -m pytest tests/docker -m soak -o faulthandler_timeout=7200 $(ARGS)
 
 lint: $(VENV)/.dev ## Format, rules, types, direction of imports
 	$(BIN)/ruff format --check .

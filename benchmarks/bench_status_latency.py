@@ -13,22 +13,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
 
 import httpx
 from sqlalchemy import select
 
-from schema.ids import encode
+from benchmarks.latency import START, WATCH, create, memory_mib, tell, until
 from services.store import core, migrate
 from services.store.database import Database
 from tests.server import ROOT, Server, running
-
-CREATE = "mutation($input: CreateStudioInput!) { createStudio(input: $input) { ... on StudioPayload { studio { id } } } }"
-START = "mutation($id: ID!) { startStudio(input: { studioId: $id }) { ... on StudioPayload { studio { status } } } }"
-WATCH = "subscription($id: ID!) { studioStatusChanged(scope: { studioId: $id }) { ... on StudioStatusEvent { status } } }"
 
 
 async def by_hand(directory: Path) -> float:
@@ -58,23 +52,9 @@ async def upstream(database: Database) -> Path:
         return Path((await reader.execute(newest)).scalar_one()["unix"])
 
 
-async def until(frames: AsyncIterator[dict[str, Any]], status: str) -> float:
-    """When the event with this status came."""
-    async for frame in frames:
-        if frame["studioStatusChanged"].get("status") == status:
-            return time.time()
-    raise AssertionError("the stream ended")
-
-
 async def rounds(server: Server, count: int) -> dict[str, list[float]]:
     database = Database(server.database_url)
-    given = {
-        "workspaceId": encode("Workspace", server.world.workspace_id),
-        "templateId": encode("Template", server.world.template_id),
-        "name": "Measured",
-        "autoStart": False,
-    }
-    studio = (await server.graphql(CREATE, {"input": given}))["createStudio"]["studio"]["id"]
+    studio = await create(server, "Measured")
     found: dict[str, list[float]] = {"answer": [], "killed": [], "start": [], "hand": []}
     async with aclosing(server.subscribe(WATCH, {"id": studio})) as frames:  # type: ignore[type-var]  # an async generator
         await anext(frames)
@@ -94,17 +74,6 @@ async def rounds(server: Server, count: int) -> dict[str, list[float]]:
             found["hand"].append(await by_hand(server.directory))
     await database.close()
     return found
-
-
-def memory_mib(pid: int) -> float:
-    """Resident memory of a process."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-def tell(what: str, seconds: list[float]) -> None:
-    median, worst = statistics.median(seconds), max(seconds)
-    print(f"{what:60} median {median * 1000:7.1f} ms   worst {worst * 1000:7.1f} ms   ({len(seconds)} rounds)")
 
 
 async def main(count: int) -> None:

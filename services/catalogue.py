@@ -11,12 +11,16 @@ from services.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class NewTemplate:
-    """`image` is an image reference, or the process kind's recipe: a word it knows, or for CUSTOM a shell-quoted command line."""
+    """`image` is an image reference, or the process kind's recipe: a word it knows, or for CUSTOM a shell-quoted command line.
+
+    With a `recipe` (a directory of images/) a container image is built where sessions run, rather than pulled.
+    """
 
     name: str
     tool: Tool
     image: str
     tool_version: str
+    recipe: str | None = None
     connect_version: str = "0.1.0"
     status: TemplateStatus = TemplateStatus.RECOMMENDED
     icon_url: str | None = None
@@ -28,23 +32,29 @@ class NewTemplate:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Adds what is not there yet; what is there under the same name stays as it is."""
+    """Adds what is not there yet; what is there under the same name stays as it is, but for the images of provided recipes."""
 
     database: Database
 
     async def ensure_template(self, workspace_id: str, new: NewTemplate) -> str:
-        """The id of the workspace's template of that name."""
+        """The id of the workspace's template of that name. One of the same recipe gets the image as it is called now."""
         async with self.database.write() as transaction:
             await outbox.lock_stream(transaction, workspace_id)
             known = await store.template_id_of(transaction, workspace_id, new.name)
             values = asdict(new)
-            return known or await store.insert_template(transaction, workspace_id, values.pop("name"), values)
+            if known is None:
+                return await store.insert_template(transaction, workspace_id, values.pop("name"), values)
+            if new.recipe is not None:
+                await store.change_image(transaction, known, new.recipe, new.image)
+            return known
 
-    async def ensure_environment(self, workspace_id: str, name: str, kind: str) -> str:
-        """The id of the workspace's compute environment of that name. A new one has no capacity until one is noted."""
+    async def ensure_environment(self, workspace_id: str, name: str, kind: str) -> tuple[str, bool]:
+        """The id of the workspace's compute environment of that name, and whether it is new: then it has no capacity until one is noted."""
         async with self.database.write() as transaction:
             await outbox.lock_stream(transaction, workspace_id)
             known = await store.environment_id_of(transaction, workspace_id, name)
+            if known is not None:
+                return known, False
             values = {
                 "kind": kind,
                 "settings": {},
@@ -55,7 +65,7 @@ class Catalogue:
                 "gpu": 0,
                 "environment": [],
             }
-            return known or await store.insert_environment(transaction, workspace_id, name, values)
+            return await store.insert_environment(transaction, workspace_id, name, values), True
 
     async def note_capacity(self, environment_id: str, report: Report) -> None:
         """What a check of the environment found."""

@@ -106,6 +106,7 @@ class Action(StrEnum):
     COPY_URL = "COPY_URL"
     EDIT = "EDIT"
     DELETE = "DELETE"
+    RETRY_BUILD = "RETRY_BUILD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,7 @@ ACTIONS: Mapping[Action, ActionRule] = MappingProxyType(
         Action.COPY_URL: ActionRule(Permission.STUDIO_CONNECT, frozenset({S.RUNNING}), "It is not running. Start it first."),
         Action.EDIT: ActionRule(Permission.STUDIO_EDIT, ENDED, "Stop it first: only a Studio that has ended can be edited."),
         Action.DELETE: ActionRule(Permission.STUDIO_DELETE, ENDED, "Stop it first: only a Studio that has ended can be deleted."),
+        Action.RETRY_BUILD: ActionRule(Permission.STUDIO_START, frozenset({S.BUILD_FAILED}), "No build of it has failed."),
     }
 )
 

@@ -4,11 +4,12 @@ import asyncio
 import signal
 from contextlib import AsyncExitStack
 
-from services.compute.docker import DockerCompute
+from services.compute.docker import DockerCompute, RecipeBook
 from services.compute.kinds import DOCKER, PROCESS
 from services.compute.process import ProcessCompute
-from services.compute.protocol import Compute
+from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown
 from services.compute.registry import Computes, Factory
+from services.controller.builder import Builder
 from services.controller.cleaner import Cleaner
 from services.controller.controller import Controller
 from services.controller.observer import Observer
@@ -17,6 +18,8 @@ from services.controller.work import Tools
 from services.store.environments import EnvironmentState
 from studiograph.core import Core, open_core
 from studiograph.settings import Settings
+
+ENGINE_SECONDS = 2.0
 
 
 def build_computes(core: Core, settings: Settings, stack: AsyncExitStack) -> Computes:
@@ -30,7 +33,7 @@ async def start_controller(core: Core, computes: Computes, stack: AsyncExitStack
     """Begin to work, and stop with the stack; sessions run on."""
     tools = Tools(core.database, computes, core.policy, core.box, core.installation)
     trimmer = Trimmer(core.database, core.policy.event_retention)
-    for part in (Cleaner(tools), Observer(tools), Controller(tools, core.wakeups), trimmer):
+    for part in (Cleaner(tools), Observer(tools), Controller(tools, core.wakeups), Builder(tools, core.wakeups), trimmer):
         await part.start()
         stack.push_async_callback(part.close)
 
@@ -47,13 +50,33 @@ async def control(settings: Settings) -> None:
         await stopped.wait()
 
 
+async def engine_answers(settings: Settings) -> bool:
+    """Whether there is a Docker Engine that this server may use, without waiting for one that hangs."""
+    compute = DockerCompute(settings.docker_url, "none", "none", pool=settings.docker_subnets)
+    try:
+        async with asyncio.timeout(ENGINE_SECONDS):
+            await compute.look()
+        return True
+    except (ComputeFailed, ComputeUnknown, TimeoutError):
+        return False
+    finally:
+        await compute.close()
+
+
+def recipe_book(settings: Settings) -> RecipeBook:
+    """What this server can build, as the settings say."""
+    return RecipeBook(settings.image_base, settings.image_certificates, settings.images_dir)
+
+
 def _factories(core: Core, settings: Settings) -> dict[str, Factory]:
     def process(_environment: EnvironmentState) -> Compute:
         return ProcessCompute(settings.data_dir, core.installation)
 
+    recipes = recipe_book(settings)
+
     def docker(environment: EnvironmentState) -> Compute:
         url = (environment.settings or {}).get("url") or settings.docker_url
-        return DockerCompute(url, core.installation, environment.id, pool=settings.docker_subnets)
+        return DockerCompute(url, core.installation, environment.id, pool=settings.docker_subnets, recipes=recipes)
 
     made: dict[str, Factory] = {DOCKER: docker}
     return made | {PROCESS: process} if settings.process_compute else made

@@ -56,6 +56,7 @@ def policy(settings: Settings) -> Policy:
     """The operator's limits; what has no setting keeps its default."""
     return Policy(
         start_deadline=timedelta(seconds=settings.start_deadline_seconds),
+        build_deadline=timedelta(seconds=settings.build_deadline_seconds),
         stop_deadline=timedelta(seconds=settings.stop_deadline_seconds),
         checkpoint_interval=timedelta(seconds=settings.checkpoint_interval_seconds),
         event_retention=timedelta(days=settings.event_retention_days),

@@ -1,17 +1,17 @@
-"""What `make run` finds or makes: a workspace to try, a user with a token, JupyterLab, this machine as compute environment."""
+"""What `make run` finds or makes: a workspace to try, a user with a token, JupyterLab, and where this machine can run it."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from services.access import TokenScope, Viewer
 from services.catalogue import Catalogue, NewTemplate
-from services.compute.kinds import PROCESS
 from services.compute.protocol import Compute, ImageSpec
 from services.compute.registry import Computes
 from services.errors import Conflict, Unauthenticated
 from services.people import People
-from services.statuses import Tool
+from services.statuses import ComputeKind, Tool
 from services.studios.inputs import CreateStudio
 from services.studios.studios import Studios
 from services.token_rules import NewToken
@@ -19,18 +19,32 @@ from services.tokens import Tokens
 from studiograph.secrets import read_private, replace_private
 
 NAME = "demo"
-STUDIO_NAME = "First look"
 TOKEN_FILE = "demo-token"  # noqa: S105 - the name of a file
+RECIPE = "jupyter"
 JUPYTERLAB = ImageSpec(Tool.JUPYTERLAB, "jupyterlab", "4.6.6")
+"""As the process kind installs it; containers get the image that is built from RECIPE."""
 WARNING = "Sessions run as the user of this server, without isolation: try it with code you trust, and share it with nobody."
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Somewhere to run sessions, and the Studio that shows it."""
+
+    kind: ComputeKind
+    name: str
+    studio: str
+
+
+PROCESSES = Place(ComputeKind.PROCESS, "This machine", "First look")
+CONTAINERS = Place(ComputeKind.DOCKER, "Docker on this machine", "First look, in a container")
+
+
+@dataclass(frozen=True, slots=True)
 class Demo:
-    """The demo user's token, which is kept in a file (0600) since the store has only its hash; and where its sessions run."""
+    """The demo user's token, which is kept in a file (0600) since the store has only its hash; and what runs its sessions."""
 
     token: str
-    compute: Compute
+    computes: dict[ComputeKind, Compute]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +56,25 @@ class FirstRun:
     catalogue: Catalogue
     studios: Studios
 
-    async def prepare(self, token_file: Path, computes: Computes) -> Demo:
-        """Raises ComputeFailed and ComputeUnknown where this machine cannot run sessions."""
+    async def prepare(self, token_file: Path, computes: Computes, places: Sequence[Place], image: str) -> Demo:
+        """Only on `places`. `image` is what RECIPE's image is called. Raises ComputeFailed and ComputeUnknown where one cannot be used."""
         user_id = await self.people.find_user(NAME) or await self.people.create_user(NAME, "Demo user")
         workspace_id = await self._workspace(user_id)
-        new = NewTemplate("JupyterLab", Tool.JUPYTERLAB, JUPYTERLAB.image, JUPYTERLAB.tool_version)
+        new = NewTemplate("JupyterLab", Tool.JUPYTERLAB, image, JUPYTERLAB.tool_version, RECIPE)
         template_id = await self.catalogue.ensure_template(workspace_id, new)
-        environment_id = await self.catalogue.ensure_environment(workspace_id, "This machine", PROCESS)
+        viewer, secret = await self._token(user_id, token_file)
+        there = {place.kind: await self._place(viewer, computes, place, workspace_id, template_id) for place in places}
+        return Demo(secret, there)
+
+    async def _place(self, viewer: Viewer, computes: Computes, place: Place, workspace_id: str, template_id: str) -> Compute:
+        environment_id, is_new = await self.catalogue.ensure_environment(workspace_id, place.name, place.kind.value)
         compute = await computes.get(environment_id)
         await self.catalogue.note_capacity(environment_id, await compute.check())
-        viewer, secret, is_new = await self._token(user_id, token_file)
         if is_new:
-            await self._studio(viewer, CreateStudio(workspace_id, STUDIO_NAME, template_id, environment_id, auto_start=False))
-        return Demo(secret, compute)
+            with suppress(Conflict):  # somebody has a Studio of that name
+                await self.studios.create(viewer, CreateStudio(workspace_id, place.studio, template_id, environment_id, auto_start=False))
+        await self.studios.prepare_image(workspace_id, template_id, environment_id)
+        return compute
 
     async def _workspace(self, user_id: str) -> str:
         found = await self.people.find_workspace(NAME)
@@ -63,15 +83,11 @@ class FirstRun:
         organisation_id = await self.people.find_organisation(NAME) or await self.people.create_organisation(NAME, "Demo organisation")
         return await self.people.create_workspace(organisation_id, NAME, "Demo", user_id)
 
-    async def _token(self, user_id: str, token_file: Path) -> tuple[Viewer, str, bool]:
+    async def _token(self, user_id: str, token_file: Path) -> tuple[Viewer, str]:
         kept = read_private(token_file)
         if kept:
             with suppress(Unauthenticated):  # expired or revoked: another one takes its place
-                return await self.tokens.authenticate(kept), kept, False
+                return await self.tokens.authenticate(kept), kept
         _, secret = await self.tokens.issue(user_id, NewToken("make run", frozenset(TokenScope)))
         replace_private(token_file, secret + "\n")
-        return await self.tokens.authenticate(secret), secret, True
-
-    async def _studio(self, viewer: Viewer, new: CreateStudio) -> None:
-        with suppress(Conflict):  # it is there: only the token is new
-            await self.studios.create(viewer, new)
+        return await self.tokens.authenticate(secret), secret

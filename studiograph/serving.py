@@ -5,14 +5,18 @@ from contextlib import AsyncExitStack
 from services.catalogue import Catalogue
 from services.compute.registry import Computes
 from services.services import Services
+from services.statuses import ComputeKind
 from studiograph.app import build_api, build_services
-from studiograph.controlling import build_computes, start_controller
+from studiograph.controlling import build_computes, engine_answers, recipe_book, start_controller
 from studiograph.core import Core
-from studiograph.first_run import NAME, TOKEN_FILE, WARNING, FirstRun
+from studiograph.first_run import CONTAINERS, NAME, PROCESSES, RECIPE, TOKEN_FILE, WARNING, FirstRun, Place
 from studiograph.preparing import prepare_in_background
 from studiograph.proxying import build_data_plane
+from studiograph.refusals import Refused
 from studiograph.served import Served
 from studiograph.settings import Settings
+
+CONTAINED = "A Docker Engine answers: sessions run in containers, too. The image of JupyterLab is built in the background."
 
 
 async def build(core: Core, settings: Settings, stack: AsyncExitStack, *, with_controller: bool, demo: bool) -> Served:
@@ -37,11 +41,24 @@ async def build(core: Core, settings: Settings, stack: AsyncExitStack, *, with_c
 async def _demo(services: Services, computes: Computes, settings: Settings, stack: AsyncExitStack) -> list[str]:
     first = FirstRun(services.people, services.tokens, Catalogue(services.database), services.studios)
     token_file = settings.data_dir / TOKEN_FILE
-    made = await first.prepare(token_file, computes)
-    prepare_in_background(made.compute, stack)
+    places = await _places(settings)
+    made = await first.prepare(token_file, computes, places, recipe_book(settings).reference(RECIPE))
+    if ComputeKind.PROCESS in made.computes:
+        prepare_in_background(made.computes[ComputeKind.PROCESS], stack)
     return [
         f"Sign in with the token   {made.token}",
         f"It is the user {NAME}'s, and kept in {token_file}; `studiograph token create {NAME}` makes another.",
-        WARNING,
+        *([WARNING] if PROCESSES in places else []),
+        *([CONTAINED] if CONTAINERS in places else []),
         "Ctrl+C stops the server; sessions run on, and are found again.",
     ]
+
+
+async def _places(settings: Settings) -> list[Place]:
+    """Raises Refused where this machine can run nothing."""
+    places = [PROCESSES] if settings.process_compute else []
+    if await engine_answers(settings):
+        places.append(CONTAINERS)
+    if not places:
+        raise Refused("There is nowhere to run sessions: no Docker Engine answers, and STUDIOGRAPH_PROCESS_COMPUTE is false.")
+    return places

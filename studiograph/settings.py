@@ -57,6 +57,18 @@ class Settings(BaseSettings):
         default=IPv4Network("10.213.0.0/16"),
         description="What the networks of Docker sessions are taken from, 16 addresses each. Choose one that nothing else uses.",
     )
+    images_dir: Path | None = Field(
+        default=None,
+        description="Where further recipes of images are: a directory with a Dockerfile for each. The provided ones need none.",
+    )
+    image_base: str = Field(
+        default="",
+        description="The image that provided images are built from: any Debian or Ubuntu one with Python. Empty: a public Python image.",
+    )
+    image_certificates: Path | None = Field(
+        default=None,
+        description="A file of certificate authorities that built images trust besides the usual ones, as behind a proxy that opens TLS.",
+    )
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
     log_format: str = Field(
         default="text", pattern="^(text|json)$", description="`text` for people, `json` for machines: one object a line."
@@ -67,6 +79,7 @@ class Settings(BaseSettings):
     start_deadline_seconds: Seconds = Field(
         default=900, description="A Studio that has not become RUNNING by then is ERRORED (START_TIMEOUT)."
     )
+    build_deadline_seconds: Seconds = Field(default=3600, description="An image that is not built by then has failed to build.")
     stop_deadline_seconds: Seconds = Field(default=600, description="After this, a Studio that still stops may be stopped by force.")
     checkpoint_interval_seconds: Seconds = Field(
         default=300, description="Between two saves of a running session; a workspace may say otherwise."

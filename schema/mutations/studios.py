@@ -42,6 +42,13 @@ class StudioMutations:
         lambda services, viewer, given: services.studios.stop(viewer, given.command()),
         payloads.studio,
     )
+    retry_build: StudioResult = mutation(
+        "Build the image of a Studio again whose build failed, and start it. While it builds, nothing changes.",
+        Permission.STUDIO_START,
+        StudioActionInput,
+        lambda services, viewer, given: services.studios.retry_build(viewer, given.command()),
+        payloads.studio,
+    )
     update_studio: StudioResult = mutation(
         "Edit a Studio that has ended.",
         Permission.STUDIO_EDIT,

@@ -10,6 +10,9 @@ TOOLS: dict[str, frozenset[Tool]] = {
     DOCKER: frozenset(Tool),
 }
 
+BUILDS = frozenset({DOCKER})
+"""The kinds that build the images of templates with a recipe."""
+
 
 def runs(kind: str, tool: str) -> bool:
     """Whether an environment of `kind` can run `tool` at all."""

@@ -24,6 +24,16 @@ class ComputeFailed(DomainError):
     code = "COMPUTE_FAILED"
 
 
+class ImageMissing(ComputeFailed):
+    """The image `reference`, which is built in the compute environment, is not there any more."""
+
+    code = "IMAGE_MISSING"
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(f"The image {reference} was removed from the compute environment. Start the Studio again: it is built anew.")
+        self.reference = reference
+
+
 class CheckpointMissing(ComputeFailed):
     """The saved archive or image is not there, or not what was saved (B30: INVALID)."""
 
@@ -45,11 +55,23 @@ class SessionName:
 
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
-    """What a template runs: `tool` is a word of `services.statuses.Tool`; `image` is an image reference, or the process kind's recipe."""
+    """What a template runs: `tool` is a word of `services.statuses.Tool`; `image` is an image reference, or the process kind's recipe.
+
+    `built` = it is built in the compute environment (`build_image`), and never pulled: somebody else's image may have that name.
+    """
 
     tool: str
     image: str
     tool_version: str
+    built: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImageBuild:
+    """An image to be built from the recipe `directory`, a word of images/, and called `reference`."""
+
+    reference: str
+    directory: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +184,12 @@ class Progress(Protocol):
     async def __call__(self, message: str) -> None: ...
 
 
+class Printer(Protocol):
+    """Takes what a build prints, as bytes of its log."""
+
+    async def __call__(self, data: bytes) -> None: ...
+
+
 class Compute(Protocol):
     """One compute environment of one kind."""
 
@@ -172,7 +200,14 @@ class Compute(Protocol):
         ...
 
     async def ensure_image(self, image: ImageSpec, progress: Progress) -> None:
-        """Have what the template runs at hand. May take minutes; safe to cancel and to call again. Raises ComputeFailed."""
+        """Have what the template runs at hand. May take minutes; safe to cancel and to call again. Raises ComputeFailed, ImageMissing."""
+        ...
+
+    async def build_image(self, build: ImageBuild, printed: Printer) -> None:
+        """Build an image. May take many minutes; a cancelled call ends the build, and the next one goes on where it was.
+
+        Raises ComputeFailed with what went wrong.
+        """
         ...
 
     async def ensure_session(self, spec: SessionSpec, progress: Progress) -> None:

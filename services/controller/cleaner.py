@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from services.compute.protocol import ComputeFailed, ComputeUnknown, SessionName
 from services.controller.work import Tools, words
@@ -15,6 +16,7 @@ log = logging.getLogger(__name__)
 EVERY_SECONDS = 1.0
 AT_ONCE = 20
 REMOVAL_SECONDS = 120.0
+GOODBYE_SECONDS = 3.0
 
 
 class Cleaner:
@@ -28,9 +30,14 @@ class Cleaner:
         self._task = asyncio.create_task(self._run(), name="cleaner")
 
     async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        """After a last look, so that a server that ends leaves nothing that it could have removed at once."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        with suppress(TimeoutError, DatabaseUnavailable):
+            async with asyncio.timeout(GOODBYE_SECONDS):
+                await self.clean()
 
     async def _run(self) -> None:
         while True:

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
-from services.controller import running, starting, stopping
+from services.controller import building, running, starting, stopping
 from services.controller.work import Overtaken, Tools, Work
 from services.ids import new_id
 from services.statuses import StudioStatus
@@ -31,6 +31,7 @@ GOODBYE_SECONDS = 3.0
 """For giving leases back at the end; those that are not given back end by themselves."""
 
 STEPS: dict[StudioStatus, Callable[[Work], Awaitable[datetime | None]]] = {
+    StudioStatus.BUILDING: building.advance,
     StudioStatus.STARTING: starting.advance,
     StudioStatus.RUNNING: running.advance,
     StudioStatus.STOPPING: stopping.advance,

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from datetime import datetime, timedelta
-from itertools import chain, repeat
+from time import monotonic
 
 from services import masking
 from services.actor import Actor
@@ -12,6 +12,7 @@ from services.compute.protocol import (
     Compute,
     ComputeFailed,
     ComputeUnknown,
+    ImageMissing,
     ImageSpec,
     Presence,
     Saved,
@@ -22,7 +23,7 @@ from services.controller import saving
 from services.controller.work import Overtaken, Work, words
 from services.lifecycle import Trigger
 from services.statuses import StudioStatus
-from services.store import checkpoints, environments, leftovers, sessions
+from services.store import builds, checkpoints, environments, leftovers, sessions
 from services.store.database import DatabaseUnavailable
 from services.store.environments import EnvironmentState, TemplateState, WorkspaceSettings
 from services.store.leftovers import Leftover
@@ -34,6 +35,9 @@ log = logging.getLogger(__name__)
 
 RETRY = timedelta(seconds=2)
 AFTER_THE_DEADLINE = 1.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 0.1
+LOOK_SECONDS = 0.1
+"""Between two looks whether the session is still there while its tool is asked: each is a call to the engine."""
 LAST_WORDS = 800
 """Characters of output in a status message."""
 
@@ -70,6 +74,8 @@ async def _advance(work: Work) -> datetime | None:
         await _fail(work, Trigger.CHECKPOINT_MISSING, words(missing))
     except SaveFailedFirst as failed:
         await _fail(work, Trigger.SAVE_FAILED, words(failed))
+    except ImageMissing as missing:
+        await _fail(work, Trigger.START_FAILED, words(missing), missing.reference)
     except ComputeFailed as failed:
         await _fail(work, Trigger.START_FAILED, words(failed))
     return None
@@ -92,7 +98,7 @@ async def _start(work: Work) -> None:
         environment = await environments.find(reader, work.session.compute_environment_id)
     assert template is not None
     assert environment is not None
-    image = ImageSpec(template.tool, template.image, template.tool_version)
+    image = ImageSpec(template.tool, template.image, template.tool_version, built=template.recipe is not None)
     await work.step(Step.TOOL)
     await compute.ensure_image(image, lambda message: work.step(Step.TOOL, message))
     await work.step(Step.SESSION)
@@ -171,17 +177,26 @@ async def _spec(work: Work, image: ImageSpec, template: TemplateState, environme
 
 async def _answer(work: Work, compute: Compute, spec: SessionSpec) -> Upstream:
     """Wait until the tool answers an HTTP request (B3). Raises ComputeFailed if it ends before."""
-    for pause in chain(repeat(0.05, 100), repeat(0.2)):
-        upstream = await compute.probe(spec.name, spec.port, spec.ready_path)
-        if upstream is not None:
-            return upstream
-        observation = await compute.observe(spec.name)
-        if observation.presence in (Presence.EXITED, Presence.ABSENT):
-            code = "" if observation.exit_code is None else f" (exit code {observation.exit_code})"
-            memory = " It ran out of memory." if observation.out_of_memory else ""
-            raise ComputeFailed(f"The tool ended before it answered{code}.{memory}{await _last_words(work, compute)}")
-        await asyncio.sleep(pause)
-    raise AssertionError("the pauses never end")
+    began = seen = monotonic()
+    while (upstream := await compute.probe(spec.name, spec.port, spec.ready_path)) is None:
+        if monotonic() - seen >= LOOK_SECONDS:
+            await _require_alive(work, compute)
+            seen = monotonic()
+        await asyncio.sleep(_pause(monotonic() - began))
+    return upstream
+
+
+def _pause(waited: float) -> float:
+    """Seconds until the next question: a tool that is quick is asked often, and none is kept waiting much longer than it took itself."""
+    return min(max(waited / 20, SHORTEST_PAUSE), LONGEST_PAUSE)
+
+
+async def _require_alive(work: Work, compute: Compute) -> None:
+    observation = await compute.observe(work.name)
+    if observation.presence in (Presence.EXITED, Presence.ABSENT):
+        code = "" if observation.exit_code is None else f" (exit code {observation.exit_code})"
+        memory = " It ran out of memory." if observation.out_of_memory else ""
+        raise ComputeFailed(f"The tool ended before it answered{code}.{memory}{await _last_words(work, compute)}")
 
 
 async def _last_words(work: Work, compute: Compute) -> str:
@@ -244,9 +259,11 @@ async def _deadline(work: Work, why: str = "the tool did not answer") -> datetim
     return None
 
 
-async def _fail(work: Work, trigger: Trigger, message: str) -> None:
+async def _fail(work: Work, trigger: Trigger, message: str, missing_image: str | None = None) -> None:
     """The start has failed: nothing of the user's is in this session, so its resources go; what was saved before stays."""
     async with work.result(StudioStatus.STARTING) as (transaction, studio):
+        if missing_image:
+            await builds.forget(transaction, work.session.compute_environment_id, missing_image, message)
         if trigger is Trigger.CHECKPOINT_MISSING and work.session.base_checkpoint_id:
             await saving.invalidate(transaction, studio, work.session.base_checkpoint_id)
         await end_operation(transaction, studio, message)

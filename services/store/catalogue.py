@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from services.ids import new_id
 from services.names import name_key
@@ -19,6 +19,12 @@ async def template_id_of(reader: Reader, workspace_id: str, name: str) -> str | 
 
 async def insert_template(transaction: Transaction, workspace_id: str, name: str, values: dict[str, Any]) -> str:
     return await _insert(transaction, core.template, workspace_id, name, values)
+
+
+async def change_image(transaction: Transaction, template_id: str, recipe: str, image: str) -> None:
+    """What a template of this recipe runs; nothing where it is that already."""
+    other = (P.id == template_id) & (P.recipe == recipe) & (P.image != image)
+    await transaction.execute(update(core.template).where(other).values(image=image, version=P.version + 1))
 
 
 async def environment_id_of(reader: Reader, workspace_id: str, name: str) -> str | None:

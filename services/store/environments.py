@@ -41,6 +41,7 @@ class TemplateState:
     name: str
     tool: str
     image: str
+    recipe: str | None
     tool_version: str
     status: str
     port: int

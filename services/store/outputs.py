@@ -1,7 +1,6 @@
 """The output of sessions and builds: appended at the end, read by byte offset, and never more than `KEPT` bytes of each."""
 
 from dataclasses import dataclass, fields
-from typing import cast
 
 from sqlalchemy import and_, delete, insert, select, update
 
@@ -97,8 +96,12 @@ async def read(reader: Reader, output_id: str, offset: int, limit: int) -> Outpu
     start = min(max(output.end + offset if offset < 0 else offset, output.start), output.end)
     wanted = and_(P.output_id == output_id, P.position > start - LONGEST_PIECE, P.position < start + limit)
     rows = (await reader.execute(select(P.position, P.data).where(wanted).order_by(P.position))).all()
-    pieces = [cast("bytes", data)[max(start - position, 0) :] for position, data in rows if position + len(data) > start]
+    pieces = [_from(start, row.position, row.data) for row in rows if row.position + len(row.data) > start]
     return OutputPage(start, b"".join(pieces)[:limit], output.end, output.closed)
+
+
+def _from(start: int, position: int, data: bytes) -> bytes:
+    return data[max(start - position, 0) :]
 
 
 async def remove(transaction: Transaction, output_ids: list[str]) -> None:

@@ -40,6 +40,7 @@ class StudioState:
     session_number: int
     operation_id: str | None
     parent_checkpoint_id: str | None
+    build_id: str | None
     deadline: datetime | None
     lease_epoch: int
 

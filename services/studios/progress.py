@@ -11,6 +11,7 @@ from services.statuses import OperationKind, StepState
 class Step(StrEnum):
     """The names of the steps, in words for the user."""
 
+    BUILD = "Build the image"
     CLEAN = "Clear up the former session"
     TOOL = "Prepare the tool"
     SESSION = "Create the session"
@@ -28,9 +29,10 @@ STEPS: dict[OperationKind, tuple[Step, ...]] = {
 Steps = list[dict[str, Any]]
 
 
-def pending(kind: OperationKind) -> Steps:
-    """All steps of a new operation."""
-    return [{"name": s.value, "state": StepState.PENDING.value, "message": None, "started_at": None, "ended_at": None} for s in STEPS[kind]]
+def pending(kind: OperationKind, *before: Step) -> Steps:
+    """All steps of a new operation; `before` come first."""
+    names = [step.value for step in (*before, *STEPS[kind])]
+    return [{"name": name, "state": StepState.PENDING.value, "message": None, "started_at": None, "ended_at": None} for name in names]
 
 
 def advanced(steps: Sequence[dict[str, Any]], to: Step, message: str | None, now: datetime) -> Steps:

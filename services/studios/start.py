@@ -8,7 +8,7 @@ from services.access import Permission, Viewer, require
 from services.errors import Conflict, InvalidInput, NotAllowedNow, Problem
 from services.events import Kind, NewEvent
 from services.ids import new_id
-from services.lifecycle import ENDED, Trigger
+from services.lifecycle import ENDED, Action, Trigger, status_refusal
 from services.names import name_key
 from services.policy import Policy
 from services.statuses import CheckpointStatus, OperationKind, StudioStatus
@@ -17,10 +17,13 @@ from services.store.database import Transaction
 from services.store.environments import EnvironmentState
 from services.store.studios import StudioState
 from services.studios import configuration, rights, validation
+from services.studios.building import Images
 from services.studios.configuration import Seal
-from services.studios.inputs import UNSET, StartStudio, StudioOutcome
+from services.studios.inputs import UNSET, StartStudio, StudioAction, StudioOutcome
+from services.studios.progress import Step
 from services.studios.transitions import begin_operation, move
 
+BUILDING = "Its image is being built; it starts by itself afterwards."
 CONFIGURATION = ("cpu", "memory_mib", "gpu", "lifespan_hours", "environment")
 
 
@@ -46,6 +49,21 @@ class Starter:
         started = await self.begin(transaction, viewer, studio, overrides)
         return StudioOutcome(studio.id, started.operation_id)
 
+    async def retry_build(self, transaction: Transaction, viewer: Viewer, given: StudioAction) -> StudioOutcome:
+        """Build the image of a BUILD_FAILED Studio again, and start it. Repeated while it builds, it changes nothing (B12, B76).
+
+        Raises NotFound, Forbidden, StaleRevision, NotAllowedNow.
+        """
+        studio = await rights.studio_for(transaction, viewer, given.studio_id, Permission.STUDIO_START)
+        rights.check_revision(studio, given.expected_revision)
+        if studio.status is StudioStatus.BUILDING:
+            return StudioOutcome(studio.id, studio.operation_id)
+        refusal = status_refusal(studio.status, Action.RETRY_BUILD)
+        if refusal:
+            raise NotAllowedNow(refusal, status=studio.status.value)
+        started = await self.begin(transaction, viewer, studio, {})
+        return StudioOutcome(studio.id, started.operation_id)
+
     async def _check_override_rights(self, transaction: Transaction, viewer: Viewer, studio: StudioState, given: StartStudio) -> None:
         """Overrides for one session need LAUNCH; environment and `save` need MAINTAIN (B1)."""
         if given.save or given.configuration.environment is not UNSET:
@@ -61,21 +79,31 @@ class Starter:
 
     async def begin(self, transaction: Transaction, viewer: Viewer, studio: StudioState, overrides: Mapping[str, Any]) -> StudioState:
         """A new session of an ended Studio, with `overrides` over its configuration. Raises InvalidInput if it has nowhere to run."""
-        session_number = await self._add_session(transaction, viewer, studio, overrides)
-        deadline = transaction.now + self.policy.start_deadline
+        environment = await _usable_environment(transaction, studio)
+        template = await environments.template(transaction, studio.template_id)
+        assert template is not None
+        build = await Images(self.policy).awaited(transaction, viewer.actor, template, environment)
+        builds = build is not None or studio.status is StudioStatus.BUILD_FAILED
+        session_number = await self._add_session(transaction, viewer, studio, environment, overrides)
+        deadline = build.deadline if build else transaction.now + self.policy.start_deadline
+        first = (Step.BUILD,) if builds else ()
         values: dict[str, Any] = {
             "desired": StudioStatus.RUNNING.value,
             "session_number": session_number,
-            "operation_id": await begin_operation(transaction, studio, OperationKind.START, viewer.actor, deadline),
+            "operation_id": await begin_operation(transaction, studio, OperationKind.START, viewer.actor, deadline, *first),
+            "build_id": build.id if build else None,
             "deadline": deadline,
             "due_at": transaction.now,
             "last_started_at": transaction.now,
         }
+        if builds:
+            return await move(transaction, studio, Trigger.START_BUILDING, viewer.actor, BUILDING, **values)
         return await move(transaction, studio, Trigger.START, viewer.actor, "Starting.", **values)
 
-    async def _add_session(self, transaction: Transaction, viewer: Viewer, studio: StudioState, overrides: Mapping[str, Any]) -> int:
+    async def _add_session(
+        self, transaction: Transaction, viewer: Viewer, studio: StudioState, environment: EnvironmentState, overrides: Mapping[str, Any]
+    ) -> int:
         """The session's row and its checkpoint's, from the newest save (B10); returns its number."""
-        environment = await _usable_environment(transaction, studio)
         number = studio.session_number + 1
         base = await checkpoints.latest_saved(transaction, studio.id)
         base_id = base.id if base else studio.parent_checkpoint_id

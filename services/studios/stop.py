@@ -14,9 +14,9 @@ from services.statuses import ConnectionErrorCode, OperationKind, StudioStatus
 from services.store import outbox, sessions, studios
 from services.store.database import Transaction
 from services.store.studios import StudioState
-from services.studios import rights, validation
+from services.studios import building, rights, validation
 from services.studios.inputs import StopStudio, StudioOutcome
-from services.studios.transitions import begin_operation, move
+from services.studios.transitions import begin_operation, end_operation, move
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,16 @@ class Stopper:
 
 
 async def _cancel_build(transaction: Transaction, viewer: Viewer, studio: StudioState) -> StudioState:
+    """Its session has never been. The image's build goes on only if another Studio waits for it too."""
     message = f"The build was cancelled by {viewer.user_name}."
+    await end_operation(transaction, studio, message, cancelled=True)
     ended: dict[str, Any] = {"desired": StudioStatus.STOPPED.value, "deadline": None, "due_at": None}
-    return await move(transaction, studio, Trigger.STOP, viewer.actor, message, **ended)
+    moved = await move(transaction, studio, Trigger.STOP, viewer.actor, message, **ended)
+    session = await sessions.find(transaction, studio.id, studio.session_number)
+    if session is not None:
+        await sessions.change(transaction, session.id, saved=True, ended_at=transaction.now, stop_reason=moved.stop_reason)
+    await building.release(transaction, studio.build_id, message)
+    return moved
 
 
 def _starting(studio: StudioState) -> NotAllowedNow:

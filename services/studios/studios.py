@@ -5,14 +5,16 @@ from dataclasses import asdict
 from typing import Any, Protocol, TypeVar
 
 from services.access import Permission, Viewer
+from services.actor import Actor
 from services.commands import CommandRunner
 from services.errors import NotFound
 from services.events import Kind, NewEvent
 from services.policy import Policy
-from services.store import outbox, studios
+from services.store import environments, outbox, studios
 from services.store.database import Transaction
 from services.store.studios import StudioState
 from services.studios import rights
+from services.studios.building import Images
 from services.studios.configuration import Seal
 from services.studios.create import Creator
 from services.studios.delete import delete
@@ -41,6 +43,7 @@ class Studios:
 
     def __init__(self, runner: CommandRunner, policy: Policy, seal: Seal) -> None:
         self._runner = runner
+        self._images = Images(policy)
         self._starter = Starter(policy, seal)
         self._stopper = Stopper(policy)
         self._creator = Creator(policy, seal, self._starter)
@@ -52,6 +55,15 @@ class Studios:
     async def start(self, viewer: Viewer, given: StartStudio) -> StudioOutcome:
         return await self._on_studio(viewer, "startStudio", given, self._starter)
 
+    async def prepare_image(self, workspace_id: str, template_id: str, environment_id: str) -> None:
+        """Have the template's image built in the background, if it is built and is not there; nobody waits for it."""
+        async with self._runner.database.write() as transaction:
+            await outbox.lock_stream(transaction, workspace_id)
+            template = await environments.template(transaction, template_id)
+            environment = await environments.find(transaction, environment_id)
+            if template is not None and environment is not None:
+                await self._images.awaited(transaction, Actor.system("preparation"), template, environment)
+
     async def stop(self, viewer: Viewer, given: StopStudio) -> StudioOutcome:
         return await self._on_studio(viewer, "stopStudio", given, self._stopper)
 
@@ -60,6 +72,9 @@ class Studios:
 
     async def delete(self, viewer: Viewer, given: StudioAction) -> StudioOutcome:
         return await self._on_studio(viewer, "deleteStudio", given, delete)
+
+    async def retry_build(self, viewer: Viewer, given: StudioAction) -> StudioOutcome:
+        return await self._on_studio(viewer, "retryBuild", given, self._starter.retry_build)
 
     async def star(self, viewer: Viewer, given: StudioAction) -> StudioOutcome:
         return await self._on_studio(viewer, "starStudio", given, _star)

@@ -13,6 +13,7 @@ from services.store import operations, outbox, studios
 from services.store.database import Transaction
 from services.store.studios import StudioState
 from services.studios import progress
+from services.studios.progress import Step
 
 CODES: dict[StopReason, ConnectionErrorCode] = {
     StopReason.USER_REQUEST: ConnectionErrorCode.STUDIO_STOPPED,
@@ -91,8 +92,10 @@ async def say(transaction: Transaction, studio: StudioState, message: str | None
     await outbox.append(transaction, studio.workspace_id, [event])
 
 
-async def begin_operation(transaction: Transaction, studio: StudioState, kind: OperationKind, actor: Actor, deadline: Any) -> str:
-    """A new operation on the Studio, all steps pending; returns its id, to be written as the Studio's current one."""
+async def begin_operation(
+    transaction: Transaction, studio: StudioState, kind: OperationKind, actor: Actor, deadline: Any, *before: Step
+) -> str:
+    """A new operation on the Studio, all steps pending (`before` first); returns its id, to be written as the Studio's current one."""
     operation_id = new_id()
     await operations.add(
         transaction,
@@ -104,20 +107,20 @@ async def begin_operation(transaction: Transaction, studio: StudioState, kind: O
             "kind": kind.value,
             "state": OperationState.RUNNING.value,
             "actor": actor.to_json(),
-            "steps": progress.pending(kind),
+            "steps": progress.pending(kind, *before),
             "deadline": deadline,
         },
     )
     return operation_id
 
 
-async def end_operation(transaction: Transaction, studio: StudioState, error: str | None = None) -> None:
-    """The Studio's current operation succeeded, or failed for `error`."""
+async def end_operation(transaction: Transaction, studio: StudioState, error: str | None = None, *, cancelled: bool = False) -> None:
+    """The Studio's current operation succeeded, or failed for `error`, or was `cancelled` with those words."""
     operation = await operations.find(transaction, studio.operation_id) if studio.operation_id else None
     if operation is None or operation.state != OperationState.RUNNING.value:
         return
     steps = progress.failed(operation.steps, error, transaction.now) if error else progress.finished(operation.steps, transaction.now)
-    end_state = OperationState.FAILED if error else OperationState.SUCCEEDED
+    end_state = OperationState.CANCELLED if cancelled else OperationState.FAILED if error else OperationState.SUCCEEDED
     await operations.change(transaction, operation.id, steps=steps, state=end_state.value, error=error, ended_at=transaction.now)
     await outbox.append(transaction, studio.workspace_id, [operation_event(studio, operation.id)])
 

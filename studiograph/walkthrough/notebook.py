@@ -1,5 +1,6 @@
 """Working in a JupyterLab session through the proxy, as a program does: the one-time code, then the kernel's WebSocket."""
 
+import base64
 import uuid
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -51,6 +52,13 @@ class Notebook:
             await response.read()
             xsrf = response.cookies["_xsrf"].value
         self._headers |= {"X-XSRFToken": xsrf, "Cookie": f"{self._headers['Cookie']}; _xsrf={xsrf}"}
+
+    async def upload(self, name: str, data: bytes) -> None:
+        """Put a file beside the notebooks. Raises Refusal."""
+        body = {"type": "file", "format": "base64", "content": base64.b64encode(data).decode()}
+        async with self._http.put(f"http://{self._dial}/api/contents/{name}", json=body, headers=self._headers) as response:
+            if response.status not in (200, 201):
+                raise Refusal(f"the upload was answered with {response.status}: {(await response.text())[:200]}")
 
     async def run(self, code: str) -> str:
         """Run a cell and return what it printed. Raises Refusal for an exception in it."""

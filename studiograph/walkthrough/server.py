@@ -16,12 +16,14 @@ from studiograph.secrets import read_private
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
 LOG = "server.log"
+PASSED_ON = tuple(f"STUDIOGRAPH_{name}" for name in ("DOCKER_URL", "DOCKER_SUBNETS", "IMAGE_BASE", "IMAGE_CERTIFICATES"))
+"""What belongs to the machine rather than to a server."""
 
 
 @asynccontextmanager
 async def own_server(data_dir: Path) -> AsyncIterator[tuple[str, str]]:
     """Its address and the demo user's token. Raises Refused if it does not start."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("STUDIOGRAPH_")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("STUDIOGRAPH_") or name in PASSED_ON}
     command = [sys.executable, "-m", "studiograph", "serve", "--demo", "--port", "0", "--data-dir", str(data_dir)]
     with (data_dir / LOG).open("ab") as log:
         process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=log)

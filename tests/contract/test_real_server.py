@@ -76,10 +76,11 @@ async def test_a_page_of_its_own_origin_may_open_a_socket_and_a_stranger_s_may_n
 
 async def test_sigterm_ends_streams_so_that_clients_come_back_and_ends_cleanly(server: Server) -> None:
     async with on_each_transport(server) as watches:
-        stopping = asyncio.create_task(server.stop())
-        for transport, watched in watches.items():
-            assert await watched.receive() == TOLD["restart"][transport]
-        assert await stopping == 0
+        async with asyncio.TaskGroup() as group:
+            stopping = group.create_task(server.stop())
+            for transport, watched in watches.items():
+                assert await watched.receive() == TOLD["restart"][transport]
+        assert stopping.result() == 0
     assert server.log == ""
 
 

@@ -12,6 +12,7 @@ import pytest
 from services.commands import CommandRunner
 from services.compute.protocol import SessionName
 from services.compute.registry import Computes
+from services.controller.builder import Builder
 from services.controller.cleaner import Cleaner
 from services.controller.controller import Controller
 from services.controller.observer import Observer
@@ -27,7 +28,7 @@ from tests import factories
 from tests.controller.faulty import Faulty
 from tests.factories import World
 
-LIMIT_SECONDS = 10.0
+LIMIT_SECONDS = 30.0
 
 
 @dataclass
@@ -44,7 +45,7 @@ class House:
 
     async def start(self) -> None:
         """A controller begins, as after a start of the server."""
-        self.running = [Controller(self.tools, self.wakeups), Cleaner(self.tools), Observer(self.tools)]
+        self.running = [Controller(self.tools, self.wakeups), Builder(self.tools, self.wakeups), Cleaner(self.tools), Observer(self.tools)]
         for part in self.running:
             await part.start()
 
@@ -118,7 +119,7 @@ async def house(database: Database, policy: Policy) -> AsyncIterator[House]:
     world = await factories.create_world(database)
     box = SecretBox(SecretBox.new_key())
     compute = Faulty()
-    computes = Computes(database, {"process": lambda _: compute})
+    computes = Computes(database, {"process": lambda _: compute, "docker": lambda _: compute})
     tools = Tools(database, computes, policy, box, world.installation_id)
     wakeups = Wakeups(database)
     await wakeups.start()

@@ -10,10 +10,13 @@ from services.compute.protocol import (
     CheckpointMissing,
     ComputeFailed,
     ComputeUnknown,
+    ImageBuild,
+    ImageMissing,
     ImageSpec,
     LogPage,
     Observation,
     Presence,
+    Printer,
     Progress,
     Report,
     Saved,
@@ -30,6 +33,9 @@ class Faulty:
     kind: str = "process"
     silent: bool = False
     answers: bool = True
+    refuse_build: str | None = None
+    no_image: bool = False
+    build_log: tuple[bytes, ...] = (b"Step 1/2 : FROM base\n", b"Step 2/2 : RUN install\n")
     refuse_start: str | None = None
     refuse_save: str | None = None
     refuse_removal: bool = False
@@ -70,6 +76,15 @@ class Faulty:
 
     async def ensure_image(self, image: ImageSpec, progress: Progress) -> None:
         await self._called("image")
+        if self.no_image:
+            raise ImageMissing(image.image)
+
+    async def build_image(self, build: ImageBuild, printed: Printer) -> None:
+        for line in self.build_log:
+            await printed(line)
+        await self._called("build")
+        if self.refuse_build:
+            raise ComputeFailed(self.refuse_build)
 
     async def ensure_session(self, spec: SessionSpec, progress: Progress) -> None:
         await self._called("session")

@@ -1,6 +1,5 @@
 """A real server whose compute environment is a Docker Engine, and one Studio that is started and stopped through its API."""
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ START = """mutation($id: ID!) {
   startStudio(input: { studioId: $id }) { ... on StudioPayload { studio { status } } ... on Error { message } } }"""
 STOP = """mutation($id: ID!) {
   stopStudio(input: { studioId: $id }) { ... on StudioPayload { studio { status } } ... on Error { message } } }"""
+LIST_IMAGES = ("images", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}")
 STUDIO = "query($id: ID!) { studio(id: $id) { status statusMessage stopReason } }"
 
 
@@ -88,9 +88,17 @@ class Job:
         wanted = f"label={INSTALLATION}={self.server.world.installation_id}"
         return docker("network", "ls", "--filter", wanted, "--format", "{{.Name}}", host=self.url).split()
 
-    def images(self) -> list[str]:
-        names = docker("images", "--format", "{{json .}}", f"studiograph-{self.server.world.installation_id[:8]}/*", host=self.url)
-        return [json.loads(line)["Tag"] for line in names.splitlines()]
+    def saves(self) -> dict[str, str]:
+        """The checkpoints' images on the engine: name and id."""
+        wanted = f"studiograph-{self.server.world.installation_id[:8]}/*"
+        return dict(line.split() for line in docker(*LIST_IMAGES, wanted, host=self.url).splitlines())
+
+    async def recorded(self) -> dict[str, str]:
+        """The same, as the checkpoints' rows have it."""
+        T = core.checkpoint.c
+        async with self.database.read() as reader:
+            rows = await reader.execute(select(T.reference, T.digest).where(T.reference.is_not(None), T.deleted_at.is_(None)))
+            return {row.reference: row.digest for row in rows}
 
 
 @asynccontextmanager

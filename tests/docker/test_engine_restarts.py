@@ -18,6 +18,7 @@ from tests.docker.second_engine import SecondEngine, second_engine
 from tests.docker.server import Job, docker_job
 from tests.docker.tiny_image import docker
 from tests.server import wait_for
+from tests.soak import rounds
 
 pytestmark = [
     pytest.mark.docker,
@@ -128,12 +129,13 @@ async def test_a_stop_without_an_engine_waits_for_it(engine: SecondEngine, job: 
 
 
 @mortal
+@pytest.mark.soak
 @pytest.mark.behaviour("B8", "B12", "B31")
 async def test_an_engine_killed_at_random_points_loses_no_saved_work(engine: SecondEngine, job: Job) -> None:
     """A start may fail with its engine; what was finalised is there again, and nothing is left behind."""
     chance = random.Random(SEED)
     kept = ["a.txt"]
-    for number in range(4):
+    for number in range(rounds(4)):
         await job.stop()
         await _kill(engine, chance)
         await job.status("STOPPED")

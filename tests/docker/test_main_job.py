@@ -7,15 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from schema.ids import decode
+from services.store import sessions
+from services.store.database import clock
 from tests.compute.world import ask, get, put
 from tests.docker.server import Job, docker_job
 from tests.docker.tiny_image import docker
 from tests.server import wait_for
+from tests.soak import rounds
 
 pytestmark = pytest.mark.docker
 SEED = 7
-LONGEST_STEP = 1.8
-"""Seconds in which a start or stop of the tiny tool is over: the kills fall before, between and after its steps."""
+START_SECONDS, SAVE_SECONDS, STOP_SECONDS = 0.8, 0.5, 1.0
+"""In which a start, an interim save and a stop of the tiny tool are over: the kills fall before, between and after their steps."""
 
 
 @pytest.fixture
@@ -68,35 +72,61 @@ async def test_a_tool_that_ends_by_itself_is_saved(job: Job) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rounds", [10])
-@pytest.mark.behaviour("B8", "B10", "B12")
-async def test_kills_of_the_server_during_start_and_stop_lose_nothing(job: Job, rounds: int) -> None:
+@pytest.mark.soak
+@pytest.mark.behaviour("B8", "B10", "B12", "B30", "B31")
+async def test_kills_of_the_server_lose_nothing_and_leave_nothing(tmp_path: Path, sqlite_url: str) -> None:
+    """Each round has three, at random points of a start, of an interim save, and of a stop."""
     chance = random.Random(SEED)
-    for number in range(rounds):
-        await job.start()
-        await _kill(job, chance)
-        await job.status("RUNNING")
-        upstream = await job.upstream()
-        for earlier in range(number):
-            assert await get(upstream, str(earlier)) == f"round {earlier}".encode()
-        await put(upstream, str(number), f"round {number}".encode())
-        assert len(job.containers()) == 1
-        await job.stop()
-        await _kill(job, chance)
-        await job.status("STOPPED")
-    assert await job.checkpoints() == ["FINALIZED"] * rounds
-    await _nothing_left(job)
-    assert len(job.images()) == rounds
+    count = rounds(3)
+    async with docker_job(tmp_path, sqlite_url, checkpoint_interval_seconds="1") as job:
+        for number in range(count):
+            await job.start()
+            await _kill(job, chance.uniform(0, START_SECONDS))
+            await job.status("RUNNING")
+            await _has_all(job, number)
+            await put(await job.upstream(), str(number), f"round {number}".encode())
+            await _saves(job, number + 1)
+            await _kill(job, chance.uniform(0, SAVE_SECONDS))
+            assert (await job.look())["status"] == "RUNNING"
+            assert len(job.containers()) == 1
+            await _has_all(job, number + 1)
+            await job.stop()
+            await _kill(job, chance.uniform(0, STOP_SECONDS))
+            await job.status("STOPPED")
+            await _only_checkpoints_left(job)
+        assert await job.checkpoints() == ["FINALIZED"] * count
 
 
-async def _kill(job: Job, chance: random.Random) -> None:
-    await asyncio.sleep(chance.uniform(0, LONGEST_STEP))  # the point is what is random, so there is nothing to wait for
+async def _kill(job: Job, after: float) -> None:
+    await asyncio.sleep(after)  # the point is what is random, so there is nothing to wait for
     await job.server.kill9()
     await job.server.start()
 
 
-async def _nothing_left(job: Job) -> None:
-    async def gone() -> bool:
-        return not job.containers() and not job.networks()
+async def _has_all(job: Job, count: int) -> None:
+    upstream = await job.upstream()
+    for number in range(count):
+        assert await get(upstream, str(number)) == f"round {number}".encode()
 
-    await wait_for(gone)
+
+async def _saves(job: Job, number: int) -> None:
+    """Until the session of this number is due to be saved; by then the save begins within some hundredths of a second."""
+
+    async def due() -> bool:
+        async with job.database.read() as reader:
+            session = await sessions.find(reader, decode(job.studio, "Studio"), number)
+            return bool(session and session.next_save_at and session.next_save_at <= await clock(reader.connection))
+
+    await wait_for(due)
+
+
+async def _only_checkpoints_left(job: Job) -> None:
+    """On the engine is what the checkpoints' rows name, and it is what they say."""
+
+    async def settled() -> bool:
+        return not job.containers() and not job.networks() and job.saves() == await job.recorded()
+
+    try:
+        await wait_for(settled, 30, 0.1)
+    except TimeoutError:
+        raise AssertionError((job.containers(), job.networks(), job.saves(), await job.recorded())) from None

@@ -8,8 +8,10 @@ import httpx
 import pytest
 
 from studiograph.first_run import JUPYTERLAB, TOKEN_FILE, WARNING
-from studiograph.walkthrough.server import own_server
+from studiograph.walkthrough.server import LOG, own_server
+from tests.docker.engine import URL
 from tests.house.conftest import Command
+from tests.server import wait_for
 
 PLACE = """{ viewer { userName } workspace(by: { slug: "demo" }) {
   templates { name } computeEnvironments { name kind } studios { nodes { name status } } } }"""
@@ -29,7 +31,13 @@ class Demo:
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Demo:
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine without Docker."""
+    monkeypatch.setenv("STUDIOGRAPH_DOCKER_URL", "unix:///nowhere/docker.sock")
+
+
+@pytest.fixture
+def demo(tmp_path: Path, no_engine: None) -> Demo:
     """With JupyterLab marked as installed: nothing is fetched."""
     tool = tmp_path / f"data/tools/jupyterlab-{JUPYTERLAB.tool_version}"
     tool.mkdir(parents=True)
@@ -47,6 +55,27 @@ async def test_the_first_start_makes_a_place_to_try(demo: Demo) -> None:
         "computeEnvironments": [{"name": "This machine", "kind": "PROCESS"}],
         "studios": {"nodes": [{"name": "First look", "status": "STOPPED"}]},
     }
+
+
+@pytest.mark.docker
+async def test_an_engine_is_a_second_place_and_an_image_that_cannot_be_built_is_told(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUDIOGRAPH_DOCKER_URL", URL)
+    monkeypatch.setenv("STUDIOGRAPH_IMAGE_BASE", "localhost:9/nobody-has-it:1")
+    async with own_server(demo.directory) as (url, token):
+        place = await demo.place(url, token)
+
+        async def told() -> bool:
+            return "could not be built" in (demo.directory / LOG).read_text()
+
+        await wait_for(told)
+    assert place["workspace"] == {
+        "templates": [{"name": "JupyterLab"}],
+        "computeEnvironments": [{"name": "Docker on this machine", "kind": "DOCKER"}, {"name": "This machine", "kind": "PROCESS"}],
+        "studios": {
+            "nodes": [{"name": "First look", "status": "STOPPED"}, {"name": "First look, in a container", "status": "STOPPED"}],
+        },
+    }
+    assert "name another base with STUDIOGRAPH_IMAGE_BASE" in (demo.directory / LOG).read_text()
 
 
 async def test_the_second_start_finds_it_and_knows_the_token(demo: Demo) -> None:
@@ -82,7 +111,7 @@ def test_it_says_that_sessions_are_not_isolated() -> None:
 def test_the_demo_does_the_main_job(studiograph: Command, tmp_path: Path, jupyterlab_tools: Path) -> None:
     (tmp_path / "data").mkdir(mode=0o700)
     (tmp_path / "data/tools").symlink_to(jupyterlab_tools)
-    told = studiograph("demo", limit=400)
+    told = studiograph("demo", limit=400, docker_url="unix:///nowhere/docker.sock")
     assert told.returncode == 0, told.stdout
     assert "found the file" in told.stdout
     assert "found the package" in told.stdout

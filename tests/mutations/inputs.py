@@ -36,6 +36,12 @@ async def a_running_studio(database: Database, world: World) -> dict[str, Any]:
     return {"studioId": gid("Studio", studio_id)}
 
 
+async def a_studio_whose_build_failed(database: Database, world: World) -> dict[str, Any]:
+    studio_id = await factories.create_studio(database, world, status="BUILD_FAILED", session_number=1)
+    await factories.create_session(database, world, studio_id, saved=True)
+    return {"studioId": gid("Studio", studio_id)}
+
+
 async def a_checkpoint(database: Database, world: World) -> dict[str, Any]:
     studio_id = await factories.create_studio(database, world)
     return {"checkpointId": gid("Checkpoint", await factories.create_checkpoint(database, world, studio_id)), "name": "new"}
@@ -66,6 +72,7 @@ INPUTS: dict[str, Prepare] = {
     "stopStudio": a_running_studio,
     "updateStudio": a_studio_to_edit,
     "deleteStudio": a_studio,
+    "retryBuild": a_studio_whose_build_failed,
     "connectStudio": a_running_studio,
     "starStudio": a_studio,
     "unstarStudio": a_studio,

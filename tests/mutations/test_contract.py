@@ -18,6 +18,7 @@ NAMES = {
     "stopStudio",
     "updateStudio",
     "deleteStudio",
+    "retryBuild",
     "connectStudio",
     "starStudio",
     "unstarStudio",

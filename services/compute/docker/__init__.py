@@ -4,5 +4,6 @@ Everything is asked of the engine through `engine.py`; nothing else here talks t
 """
 
 from services.compute.docker.compute import DockerCompute
+from services.compute.docker.recipe_book import RecipeBook
 
-__all__ = ["DockerCompute"]
+__all__ = ["DockerCompute", "RecipeBook"]

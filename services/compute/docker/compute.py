@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from datetime import timedelta
 from ipaddress import IPv4Network
-from typing import Any
+from typing import Any, cast
 from weakref import WeakValueDictionary
 
-from services.compute.docker import bodies, capacity, containers, environment, firewall, naming, probing, reach, watching
+from services.compute.docker import bodies, building, capacity, containers, environment, firewall, naming, probing, reach, watching
 from services.compute.docker.bodies import Image
 from services.compute.docker.checkpoints import Checkpoints
 from services.compute.docker.containers import Containers
@@ -17,13 +17,16 @@ from services.compute.docker.logs import Logs
 from services.compute.docker.networks import Networks
 from services.compute.docker.observing import observation
 from services.compute.docker.reach import Mode, Reach
+from services.compute.docker.recipe_book import RecipeBook
 from services.compute.protocol import (
     Change,
     ComputeFailed,
+    ImageBuild,
     ImageSpec,
     LogPage,
     Observation,
     Presence,
+    Printer,
     Progress,
     Report,
     Saved,
@@ -40,12 +43,22 @@ class DockerCompute:
     """Sessions as containers of the Docker Engine at `url`.
 
     `installation` and `environment_id` are on every label, so that several servers and compute environments share an engine in
-    peace. `pool` is what the sessions' networks get their subnets from; `mode` says how sessions are reached, where it is known.
+    peace. `pool` is what the sessions' networks get their subnets from; `mode` says how sessions are reached, where it is known;
+    `recipes` are the images that can be built.
     """
 
     kind = "docker"
 
-    def __init__(self, url: str, installation: str, environment_id: str, *, pool: IPv4Network = POOL, mode: Mode | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        installation: str,
+        environment_id: str,
+        *,
+        pool: IPv4Network = POOL,
+        mode: Mode | None = None,
+        recipes: RecipeBook | None = None,
+    ) -> None:
         self._url = url
         self._installation = installation
         self._environment_id = environment_id
@@ -55,6 +68,7 @@ class DockerCompute:
         self._containers = Containers(self._engine, installation, environment_id)
         self._networks = Networks(self._engine, environment_id, pool)
         self._logs = Logs(self._engine)
+        self._recipes = recipes or RecipeBook()
         self._fixed_reach = self._reach = Reach(mode) if mode else None
         self._locks: WeakValueDictionary[SessionName, asyncio.Lock] = WeakValueDictionary()
 
@@ -73,7 +87,11 @@ class DockerCompute:
         return capacity.report(await self._info(), reached.mode, await firewall.why_open(local=reached.mode is Mode.DIRECT))
 
     async def ensure_image(self, image: ImageSpec, progress: Progress) -> None:
-        await self._images.ensure(image.image, progress)
+        await self._images.ensure(image, progress)
+
+    async def build_image(self, build: ImageBuild, printed: Printer) -> None:
+        context = await asyncio.to_thread(self._recipes.context, build.directory)
+        await building.build(self._engine, build.reference, context, self._recipes.arguments, printed)
 
     async def ensure_session(self, spec: SessionSpec, progress: Progress) -> None:
         async with self._lock(spec.name):
@@ -84,22 +102,25 @@ class DockerCompute:
             if found is None:
                 await _finished(self._make(spec, await self._image(spec, progress)))
             elif observation(found).presence is Presence.CREATED:
-                await _finished(self._start(spec, found["Id"], found["Image"]))
+                await _finished(self._start(spec, self._containers.require_shell(found["Id"], found["Image"])))
 
     async def _make(self, spec: SessionSpec, image: Image) -> None:
         reached = await self._reached()
-        await self._networks.ensure(spec.name)
         body = bodies.container(spec, image, self._environment_id, published=reached.mode is Mode.PUBLISHED)
-        await self._start(spec, await self._containers.create(spec.name, body), image.id)
+        await self._start(spec, self._create(spec.name, body, image.id))
 
-    async def _start(self, spec: SessionSpec, container_id: str, image_id: str) -> None:
-        await self._containers.require_shell(container_id, image_id)
+    async def _create(self, name: SessionName, body: dict[str, Any], image_id: str) -> str:
+        return await self._containers.require_shell(await self._containers.create(name, body), image_id)
+
+    async def _start(self, spec: SessionSpec, container: Coroutine[Any, Any, str]) -> None:
+        """The network is made meanwhile: an engine looks for it when the container starts."""
+        container_id = await _beside(container, self._networks.ensure(spec.name))
         await self._containers.start(container_id, environment.script(bodies.tool_environment(spec)))
 
     async def _image(self, spec: SessionSpec, progress: Progress) -> Image:
         if spec.base is not None:
             return await self._checkpoints.base(spec.base, spec.base_digest)
-        return await self._images.ensure(spec.image.image, progress)
+        return await self._images.ensure(spec.image, progress)
 
     async def probe(self, name: SessionName, port: int, ready_path: str) -> Upstream | None:
         container = await self._containers.find(name)
@@ -173,6 +194,15 @@ class DockerCompute:
     def _lock(self, name: SessionName) -> asyncio.Lock:
         """Within this process; between processes the engine's own refusal of a second container of a name does the same."""
         return self._locks.setdefault(name, asyncio.Lock())
+
+
+async def _beside(first: Coroutine[Any, Any, str], second: Coroutine[Any, Any, Any]) -> str:
+    """What `first` gives. Both have ended, even where one of them failed: nothing goes on behind an error's back."""
+    given, other = await asyncio.gather(first, second, return_exceptions=True)
+    for ended in (given, other):
+        if isinstance(ended, BaseException):
+            raise ended
+    return cast("str", given)
 
 
 async def _finished(work: Coroutine[Any, Any, None]) -> None:

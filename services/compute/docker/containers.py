@@ -68,6 +68,8 @@ class Containers:
         except Conflict as conflict:
             return await self._made_meanwhile(name, conflict)
         except Absent as absent:
+            if "network" in str(absent):
+                raise ComputeUnknown(f"the session's network is not there yet: {absent}") from absent
             raise ComputeFailed(f"The session's image was removed from the engine at this moment: {absent}") from absent
         return str(made["Id"])
 
@@ -79,16 +81,16 @@ class Containers:
             await asyncio.sleep(MEANWHILE_PAUSE)
         raise ComputeUnknown(f"the container's name is in use: {conflict}") from conflict
 
-    async def require_shell(self, container_id: str, image_id: str) -> None:
-        """Asked once for each image, before the start, since docker-init's own words would not help anybody. Raises ComputeFailed."""
-        if image_id in self._with_shell:
-            return
-        try:
-            async with self._engine.stream("GET", f"containers/{container_id}/archive", {"path": "/bin/sh"}):
-                self._with_shell.add(image_id)
-        except Absent as absent:
-            await self.remove(container_id)
-            raise ComputeFailed(NO_SHELL) from absent
+    async def require_shell(self, container_id: str, image_id: str) -> str:
+        """The same id. Asked once for each image, before the start: docker-init's own words would help nobody. Raises ComputeFailed."""
+        if image_id not in self._with_shell:
+            try:
+                async with self._engine.stream("GET", f"containers/{container_id}/archive", {"path": "/bin/sh"}):
+                    self._with_shell.add(image_id)
+            except Absent as absent:
+                await self.remove(container_id)
+                raise ComputeFailed(NO_SHELL) from absent
+        return container_id
 
     async def start(self, container_id: str, script: bytes) -> None:
         """Start it and hand it its environment. Raises ComputeFailed."""

@@ -80,10 +80,14 @@ class Engine:
 
     @asynccontextmanager
     async def stream(
-        self, method: str, path: str, params: Mapping[str, Any], limit: float = SECONDS
+        self, method: str, path: str, params: Mapping[str, Any], limit: float = SECONDS, *, archive: bytes | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """An answer that is read piece by piece; `limit` is until it begins. Errors while reading are the reader's: see `reading`."""
-        query = self._client()._query(path, method, params=dict(params), timeout=aiohttp.ClientTimeout())
+        """An answer that is read piece by piece; `limit` is until it begins. Errors while reading are the reader's: see `reading`.
+
+        `archive` is a tar that is sent.
+        """
+        headers = {"Content-Type": "application/x-tar"} if archive is not None else None
+        query = self._client()._query(path, method, params=dict(params), data=archive, headers=headers, timeout=aiohttp.ClientTimeout())
         async with self._answering(path, limit):
             response = await query.__aenter__()
         try:

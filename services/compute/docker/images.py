@@ -5,7 +5,7 @@ from typing import Any
 
 from services.compute.docker.bodies import Image
 from services.compute.docker.engine import Absent, Engine
-from services.compute.protocol import ComputeFailed, ComputeUnknown, Progress
+from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageMissing, ImageSpec, Progress
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 """How an engine calls its own machine, and how images call the same."""
@@ -19,14 +19,18 @@ class Images:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._machine: str | None = None
 
     async def find(self, reference: str) -> Image | None:
         found = await self._engine.find(f"images/{reference}/json")
         return Image.of(found) if found else None
 
-    async def ensure(self, reference: str, progress: Progress) -> Image:
-        """The image, pulled when it is missing. Raises ComputeFailed when it cannot be had or cannot be run here."""
+    async def ensure(self, wanted: ImageSpec, progress: Progress) -> Image:
+        """The image, pulled when it is missing and not `built`. Raises ComputeFailed when it cannot be had or run here, ImageMissing."""
+        reference = wanted.image
         found = await self._engine.find(f"images/{reference}/json")
+        if found is None and wanted.built:
+            raise ImageMissing(reference)
         if found is None:
             await self._pull(reference, progress)
             found = await self._engine.find(f"images/{reference}/json")
@@ -38,13 +42,18 @@ class Images:
         return image
 
     async def _check_platform(self, reference: str, inspected: dict[str, Any]) -> None:
-        version = await self._engine.call("GET", "version")
-        image = f"{inspected['Os']}/{inspected['Architecture']}"
-        machine = f"{version['Os']}/{ARCHITECTURES.get(version['Arch'], version['Arch'])}"
+        image, machine = f"{inspected['Os']}/{inspected['Architecture']}", await self._platform()
         if image != machine:
             raise ComputeFailed(
                 f"The image {reference} is for {image}, and this engine runs {machine}. Build it for {machine}, or load that variant."
             )
+
+    async def _platform(self) -> str:
+        """The engine's, which is asked once: to tell its version it runs its helpers, each time."""
+        if self._machine is None:
+            version = await self._engine.call("GET", "version")
+            self._machine = f"{version['Os']}/{ARCHITECTURES.get(version['Arch'], version['Arch'])}"
+        return self._machine
 
     async def _pull(self, reference: str, progress: Progress) -> None:
         await progress(f"Pulling {reference}")

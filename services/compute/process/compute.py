@@ -18,10 +18,12 @@ from services.compute.protocol import (
     Change,
     ComputeFailed,
     ComputeUnknown,
+    ImageBuild,
     ImageSpec,
     LogPage,
     Observation,
     Presence,
+    Printer,
     Progress,
     Report,
     Saved,
@@ -60,6 +62,9 @@ class ProcessCompute:
             tools.command_line(image)
         else:
             raise tools.unsupported(image)
+
+    async def build_image(self, build: ImageBuild, printed: Printer) -> None:
+        raise ComputeFailed("A process compute environment runs no images.")
 
     async def ensure_session(self, spec: SessionSpec, progress: Progress) -> None:
         await self.ensure_image(spec.image, progress)

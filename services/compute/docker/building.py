@@ -1,0 +1,45 @@
+"""Building an image on the engine (the classic builder: every engine has it), with what it prints as it comes."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from services.compute.docker.engine import Absent, Engine
+from services.compute.protocol import ComputeFailed, Printer
+
+SILENCE = 900.0
+"""Seconds in which a build must print something: an installation of packages can be long and quiet."""
+NO_BASE = ("pull access denied", "manifest unknown", "no such host", "dial tcp", "i/o timeout", "Client.Timeout", "not found")
+ADVICE = (
+    "Its base image is not on the engine, and no registry gave it. Load it there, or name another base with STUDIOGRAPH_IMAGE_BASE "
+    "(any Debian or Ubuntu image with Python will do), and retry the build."
+)
+
+
+async def build(engine: Engine, reference: str, context: bytes, arguments: Mapping[str, str], printed: Printer) -> None:
+    """Build the tar `context` into `reference`. The engine ends the build when we go away, and keeps the steps that were done.
+
+    Raises ComputeFailed, ComputeUnknown.
+    """
+    params = {"t": reference, "buildargs": json.dumps(dict(arguments)), "forcerm": "true", "rm": "true"}
+    try:
+        async with engine.stream("POST", "build", params, SILENCE, archive=context) as response:
+            while True:
+                async with engine.reading("build", SILENCE):
+                    line = await response.content.readline()
+                if not line:
+                    return
+                await _said(json.loads(line), printed)
+    except Absent as error:
+        raise ComputeFailed(str(error)) from error
+
+
+async def _said(line: dict[str, Any], printed: Printer) -> None:
+    if "error" in line:
+        text = str(line["error"]).strip()
+        await printed(f"{text}\n".encode())
+        raise ComputeFailed(f"{text}. {ADVICE}" if any(words in text for words in NO_BASE) else f"{text}. The build's log says more.")
+    if line.get("stream"):
+        await printed(str(line["stream"]).encode())
+    elif line.get("status") and not line.get("progressDetail"):  # a base image that is being pulled
+        await printed(f"{line.get('id', '')} {line['status']}\n".lstrip().encode())

@@ -1,0 +1,47 @@
+"""What this server can build, and how: the provided recipes, an operator's own, and what every build is told."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.compute.docker import recipes
+from services.compute.protocol import ComputeFailed
+
+DOCKERFILE = "Dockerfile"
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeBook:
+    """`base` is the image that builds begin from (empty = what each recipe says itself); `certificates` (a PEM file) are trusted in all.
+
+    `own` is a directory with further recipes, a directory with a Dockerfile each; they come before the provided ones.
+    """
+
+    base: str = ""
+    certificates: Path | None = None
+    own: Path | None = None
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """What every build is told."""
+        return {"BASE": self.base} if self.base else {}
+
+    def context(self, recipe: str) -> bytes:
+        """What the engine builds from, as a tar. Reads files. Raises ComputeFailed."""
+        directory = self.own / recipe if self.own else None
+        if directory is None or not (directory / DOCKERFILE).is_file():
+            return recipes.context(recipe, certificates=self._trusted())
+        files = {path.relative_to(directory).as_posix(): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+        trusted = self._trusted()
+        return recipes.packed(files | ({recipes.CERTIFICATES: trusted} if trusted else {}))
+
+    def reference(self, recipe: str) -> str:
+        """What a provided recipe's image is called here: another content or base is another image. Raises ComputeFailed."""
+        return recipes.reference(recipe, self.base, certificates=self._trusted())
+
+    def _trusted(self) -> bytes | None:
+        if self.certificates is None:
+            return None
+        try:
+            return self.certificates.read_bytes()
+        except OSError as error:
+            raise ComputeFailed(f"STUDIOGRAPH_IMAGE_CERTIFICATES cannot be read: {error}.") from error

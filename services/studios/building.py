@@ -1,0 +1,48 @@
+"""Whether a start must wait for an image, and what becomes of its build when nobody waits any more (B8, B84)."""
+
+from dataclasses import dataclass
+
+from services.actor import Actor
+from services.compute import kinds
+from services.policy import Policy
+from services.statuses import BuildState
+from services.store import builds, outputs
+from services.store.builds import Build
+from services.store.database import Transaction
+from services.store.environments import EnvironmentState, TemplateState
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """The images of templates that are built where they run."""
+
+    policy: Policy
+
+    async def awaited(self, transaction: Transaction, actor: Actor, template: TemplateState, environment: EnvironmentState) -> Build | None:
+        """The build that a start must wait for: the one that goes on, or a new one; None where the image is not built, or was."""
+        if template.recipe is None or environment.kind not in kinds.BUILDS:
+            return None
+        latest = await builds.latest(transaction, environment.id, template.image)
+        if latest is not None and latest.state == BuildState.SUCCEEDED.value:
+            return None
+        return latest if latest is not None and latest.is_open else await self._queue(transaction, actor, template, environment)
+
+    async def _queue(self, transaction: Transaction, actor: Actor, template: TemplateState, environment: EnvironmentState) -> Build:
+        values = {
+            "workspace_id": environment.workspace_id,
+            "compute_environment_id": environment.id,
+            "reference": template.image,
+            "recipe": {"directory": template.recipe},
+            "actor": actor.to_json(),
+            "deadline": transaction.now + self.policy.build_deadline,
+        }
+        build = await builds.find(transaction, await builds.add(transaction, values))
+        assert build is not None
+        return build
+
+
+async def release(transaction: Transaction, build_id: str | None, message: str) -> None:
+    """A Studio does not wait for this build any more: it ends, unless somebody else does."""
+    if build_id is not None and not await builds.is_awaited(transaction, build_id):
+        await builds.cancel(transaction, build_id, message)
+        await outputs.close(transaction, build_id)

@@ -1,0 +1,152 @@
+"""Images built on the engine from recipes: through the API, with the log as it comes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import select, update
+
+from services.compute.docker.recipe_book import RecipeBook
+from services.compute.protocol import ComputeFailed
+from services.store import core, outputs
+from tests.compute.world import get, put
+from tests.docker.server import Job, docker_job
+from tests.docker.tiny_image import docker, tiny_image
+from tests.server import wait_for
+
+pytestmark = [pytest.mark.docker, pytest.mark.behaviour("B8", "B84")]
+RETRY = (
+    "mutation($id: ID!) { retryBuild(input: { studioId: $id }) { ... on StudioPayload { studio { status } } ... on Error { message } } }"
+)
+
+
+@asynccontextmanager
+async def recipe_job(tmp_path: Path, sqlite_url: str, *lines: str) -> AsyncIterator[Job]:
+    """A job whose template is built from these lines of a Dockerfile."""
+    write(tmp_path, f"FROM {tiny_image()}", *lines)
+    reference = f"studiograph-test/built-{uuid4().hex[:12]}:1"
+    try:
+        async with docker_job(tmp_path, sqlite_url, images_dir=str(tmp_path / "images")) as job:
+            async with job.database.write() as transaction:
+                await transaction.execute(update(core.template).values(image=reference, recipe="tool"))
+            yield job
+    finally:
+        if docker("images", "-q", reference):
+            docker("rmi", "-f", reference)
+
+
+def write(tmp_path: Path, *lines: str) -> None:
+    (tmp_path / "images/tool").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "images/tool/Dockerfile").write_text("\n".join(lines))
+    (tmp_path / "images/tool/given.txt").write_text("given\n")
+
+
+async def log(job: Job) -> str:
+    async with job.database.read() as reader:
+        newest = select(core.build.c.id).order_by(core.build.c.created_at.desc()).limit(1)
+        build_id = (await reader.execute(newest)).scalar_one()
+        return (await outputs.read(reader, build_id, 0, 1 << 20)).data.decode()
+
+
+async def logged(job: Job, text: str) -> None:
+    async def there() -> bool:
+        return text in await log(job)
+
+    await wait_for(there)
+
+
+async def ended(job: Job, status: str) -> dict[str, Any]:
+    async def there() -> dict[str, Any] | None:
+        found = await job.look()
+        return found if found["status"] == status else None
+
+    return await wait_for(there)
+
+
+async def test_a_start_builds_the_image_and_works_in_it(tmp_path: Path, sqlite_url: str) -> None:
+    async with recipe_job(tmp_path, sqlite_url, "COPY given.txt /workspace/given.txt", "RUN echo from-the-build") as job:
+        await job.start()
+        await logged(job, "from-the-build")
+        await ended(job, "RUNNING")
+        upstream = await job.upstream()
+        assert await get(upstream, "given.txt") == b"given\n"
+        await put(upstream, "a.txt", b"hello")
+        await job.stop()
+        await job.status("STOPPED")
+        await job.start()
+        await job.status("RUNNING")
+        assert await get(await job.upstream(), "a.txt") == b"hello"
+
+
+async def test_a_failed_build_says_why_keeps_its_log_and_can_be_retried(tmp_path: Path, sqlite_url: str) -> None:
+    async with recipe_job(tmp_path, sqlite_url, "RUN echo before-the-end; exit 3") as job:
+        await job.start()
+        failed = await ended(job, "BUILD_FAILED")
+        assert failed["stopReason"] == "BUILD_FAILED"
+        assert "returned a non-zero code: 3" in failed["statusMessage"]
+        assert "before-the-end" in await log(job)
+        write(tmp_path, f"FROM {tiny_image()}", "RUN echo mended")
+        assert "studio" in (await job.server.graphql(RETRY, {"id": job.studio}))["retryBuild"]
+        await ended(job, "RUNNING")
+
+
+async def test_a_stop_ends_the_build_on_the_engine_too(tmp_path: Path, sqlite_url: str) -> None:
+    async with recipe_job(tmp_path, sqlite_url, "RUN echo it-sleeps; sleep 531") as job:
+        await job.start()
+        await logged(job, "it-sleeps")
+        await job.stop()
+        assert (await job.look())["status"] == "STOPPED"
+
+        async def nothing_sleeps() -> bool:
+            return "sleep 531" not in docker("ps", "--no-trunc", "--format", "{{.Command}}")
+
+        await wait_for(nothing_sleeps)
+
+
+async def test_a_server_that_dies_in_the_middle_builds_on_when_it_is_back(tmp_path: Path, sqlite_url: str) -> None:
+    async with recipe_job(tmp_path, sqlite_url, "RUN echo first-step", "RUN echo it-sleeps; sleep 4") as job:
+        await job.start()
+        await logged(job, "it-sleeps")
+        await job.server.kill9()
+        await job.server.start()
+        await ended(job, "RUNNING")
+        assert "begins again" in await log(job)
+        assert "Using cache" in await log(job)
+
+
+async def test_a_base_that_nobody_has_is_told_plainly(tmp_path: Path, sqlite_url: str) -> None:
+    async with recipe_job(tmp_path, sqlite_url) as job:
+        write(tmp_path, "FROM localhost:9/studiograph-test/nowhere:1")
+        await job.start()
+        failed = await ended(job, "BUILD_FAILED")
+        assert "STUDIOGRAPH_IMAGE_BASE" in failed["statusMessage"]
+
+
+def test_a_context_is_the_same_for_the_same_files(tmp_path: Path) -> None:
+    write(tmp_path, "FROM scratch")
+    recipes = RecipeBook(certificates=tmp_path / "images/tool/given.txt", own=tmp_path / "images")
+    first = recipes.context("tool")
+    (tmp_path / "images/tool/Dockerfile").touch()
+    assert recipes.context("tool") == first
+    assert b"certificates.crt" in first
+    with pytest.raises(ComputeFailed, match="no recipe 'other'"):
+        recipes.context("other")
+
+
+async def test_an_image_of_a_recipe_is_never_pulled(tmp_path: Path, sqlite_url: str) -> None:
+    """Somebody else's image may have that name at a registry."""
+    async with recipe_job(tmp_path, sqlite_url) as job:
+        await job.start()
+        await ended(job, "RUNNING")
+        await job.stop()
+        await job.status("STOPPED")
+        async with job.database.write() as transaction:
+            await transaction.execute(update(core.build).values(reference="localhost:9/other:1"))
+            await transaction.execute(update(core.template).values(image="localhost:9/other:1"))
+            await transaction.execute(update(core.checkpoint).values(status="INVALID"))
+        await job.start()
+        failed = await ended(job, "ERRORED")
+        assert failed["statusMessage"].startswith("The image localhost:9/other:1 was removed from the compute environment.")
