@@ -121,7 +121,9 @@ async def compare(job: Job, engine: Engine, rounds: int, delay: float) -> None:
         tell(f"    {name}", times)
     plain_median, our_median = statistics.median(found["plain"]), statistics.median(found["ours"])
     ratios = sorted(mine / theirs for theirs, mine in zip(found["plain"], found["ours"], strict=True))
-    print(f"  {(our_median - plain_median) * 1000:.0f} ms more; ratio {statistics.median(ratios):.2f}  [{ratios[0]:.2f} .. {ratios[-1]:.2f}]")
+    print(
+        f"  {(our_median - plain_median) * 1000:.0f} ms more; ratio {statistics.median(ratios):.2f}  [{ratios[0]:.2f} .. {ratios[-1]:.2f}]"
+    )
 
 
 async def main(rounds: int, delays: list[float]) -> None:

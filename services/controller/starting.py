@@ -19,7 +19,7 @@ from services.compute.protocol import (
     SessionSpec,
     Upstream,
 )
-from services.controller import saving
+from services.controller import lateness, saving
 from services.controller.work import Overtaken, Work, words
 from services.lifecycle import Trigger
 from services.statuses import StudioStatus
@@ -246,8 +246,8 @@ async def _unknown(work: Work, why: str) -> datetime | None:
         return transaction.now + RETRY
 
 
-async def _deadline(work: Work, why: str = "the tool did not answer") -> datetime | None:
-    """The deadline has passed: if the environment answers at all, the start has failed."""
+async def _deadline(work: Work, why: str | None = None) -> datetime | None:
+    """The deadline has passed: if the environment answers at all, the start has failed. What the tool printed may tell why."""
     try:
         await work.observe()
     except ComputeUnknown as unknown:
@@ -255,7 +255,8 @@ async def _deadline(work: Work, why: str = "the tool did not answer") -> datetim
     except ComputeFailed:
         pass  # an answer, too
     minutes = work.policy.start_deadline.total_seconds() / 60
-    await _fail(work, Trigger.START_TIMEOUT, f"It could not be started within {minutes:g} min: {why}.")
+    told = f"{why or await lateness.reason(work)}.{await _last_words(work, await work.compute())}"
+    await _fail(work, Trigger.START_TIMEOUT, f"It could not be started within {minutes:g} min: {told}")
     return None
 
 

@@ -88,6 +88,14 @@ class Job:
         wanted = f"label={INSTALLATION}={self.server.world.installation_id}"
         return docker("network", "ls", "--filter", wanted, "--format", "{{.Name}}", host=self.url).split()
 
+    async def nothing_left(self) -> None:
+        """Neither container nor network, soon."""
+
+        async def gone() -> bool:
+            return not self.containers() and not self.networks()
+
+        await wait_for(gone)
+
     def saves(self) -> dict[str, str]:
         """The checkpoints' images on the engine: name and id."""
         wanted = f"studiograph-{self.server.world.installation_id[:8]}/*"
