@@ -12,6 +12,12 @@ const ACTIONS = [
 
 export const statusWord = (status) => status.toLowerCase().replaceAll("_", " ");
 
+// What goes on at this moment, such as a step of a build.
+const underWay = ({ progress }) => {
+  const step = progress.find(({ state }) => state === "IN_PROGRESS");
+  return step && `${step.name}${step.message ? `: ${step.message}` : ""}`;
+};
+
 export class Card {
   constructor(studio, act) {
     this.name = element("h3");
@@ -36,8 +42,9 @@ export class Card {
     setText(this.name, studio.name);
     setText(this.badge, statusWord(studio.status));
     this.badge.dataset.tone = TONES[studio.status];
-    setText(this.about, `${studio.template.name} · ${studio.workspace.name} · since ${clock(studio.statusSince)}`);
-    setText(this.message, studio.statusMessage ?? "");
+    const place = studio.computeEnvironment ? ` on ${studio.computeEnvironment.name}` : "";
+    setText(this.about, `${studio.template.name}${place} · ${studio.workspace.name} · since ${clock(studio.statusSince)}`);
+    setText(this.message, [studio.statusMessage, underWay(studio)].filter(Boolean).join(" "));
     this.#showPeople(studio.connectedUsers);
     for (const { action, allowed, reason } of studio.availableActions) this.#allow(action, allowed, reason);
   }

@@ -3,6 +3,8 @@
 const CARD = `fragment Card on Studio {
   id name status statusMessage statusSince url
   template { name }
+  computeEnvironment { name }
+  progress { name state message }
   owner { userName }
   workspace { id name }
   availableActions { action allowed reason }
@@ -27,7 +29,7 @@ export const VIEWER = `query Viewer {
     userName displayName
     memberships {
       role
-      workspace { id name eventCursor templates { id name status } events(first: 20) { nodes { ...Line } } }
+      workspace { id name eventCursor templates { id name status } computeEnvironments { id name enabled } events(first: 20) { nodes { ...Line } } }
     }
   }
 }

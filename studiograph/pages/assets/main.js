@@ -63,13 +63,14 @@ function fillForm() {
   const canCreate = memberships.filter(({ role }) => ["OWNER", "ADMIN", "MAINTAIN"].includes(role));
   byId("add").hidden = canCreate.length === 0;
   setChildren(byId("workspace"), canCreate.map(({ workspace }) => element("option", { value: workspace.id }, workspace.name)));
-  fillTemplates();
+  fillChoices();
 }
 
-function fillTemplates() {
+function fillChoices() {
   const chosen = memberships.find(({ workspace }) => workspace.id === byId("workspace").value);
-  const templates = chosen?.workspace.templates ?? [];
-  setChildren(byId("template"), templates.map(({ id, name }) => element("option", { value: id }, name)));
+  const options = (things) => things.map(({ id, name }) => element("option", { value: id }, name));
+  setChildren(byId("template"), options(chosen?.workspace.templates ?? []));
+  setChildren(byId("environment"), options((chosen?.workspace.computeEnvironments ?? []).filter(({ enabled }) => enabled)));
 }
 
 async function act(action, studio) {
@@ -155,6 +156,7 @@ async function create(event) {
   const input = {
     workspaceId: form.workspace.value,
     templateId: form.template.value,
+    computeEnvironmentId: form.environment.value,
     name: form.elements.name.value,
     autoStart: event.submitter?.value !== "add",
     idempotencyKey: crypto.randomUUID?.(),
@@ -162,7 +164,7 @@ async function create(event) {
   if (await send(CREATE, input)) {
     say(`${input.name} is added`);
     form.reset();
-    fillTemplates();
+    fillChoices();
   }
 }
 
@@ -171,7 +173,7 @@ async function begin() {
   sessionStorage.removeItem("studiograph.farewell");
   byId("sign-in").addEventListener("submit", signIn);
   byId("create").addEventListener("submit", create);
-  byId("workspace").addEventListener("change", fillTemplates);
+  byId("workspace").addEventListener("change", fillChoices);
   byId("sign-out").addEventListener("click", () => leave());
   byId("problem").lastElementChild.addEventListener("click", hideProblem);
   showSignedIn(false);
