@@ -35,14 +35,12 @@ async def contained(directory: Path, database_url: str, image: str) -> AsyncIter
         await transaction.execute(update(core.compute_environment).values(kind="docker", settings={}))
         await transaction.execute(update(core.template).values(image=tiny_image(), port=8000))
     await database.close()
-    name = f"sgt-server-{world.installation_id[:8]}"
+    name = name_of(world.installation_id)
     server = Server(directory, "", world)
     try:
         fill = ["run", "--rm", "--interactive", "--user", "0", "--volume", f"{name}:/data", image, "sh", "-c", FILL]
         docker(*fill, data=Path(database_url.removeprefix("sqlite:///")).read_bytes())
-        words = ["--volume", f"{name}:/data", "--volume", MOUNT, "--group-add", group(), "--publish", f"127.0.0.1:0:{PORT}"]
-        await run("run", "--detach", "--name", name, "--health-interval", "1s", *words, image)
-        server.port = await _served(name)
+        server.port = await _serve(name, image)
         given = {"workspaceId": encode("Workspace", world.workspace_id), "templateId": encode("Template", world.template_id)}
         made = await server.graphql(CREATE, {"input": {**given, "name": "Contained", "autoStart": False}})
         yield Job(server, database, made["createStudio"]["studio"]["id"], URL)
@@ -51,6 +49,27 @@ async def contained(directory: Path, database_url: str, image: str) -> AsyncIter
         docker("rm", "--force", "--volumes", name)
         docker("volume", "rm", "--force", name)
         await clean(URL, world.installation_id)
+
+
+async def replace(job: Job, image: str) -> None:
+    """Another container takes the server's place, as after an update; on the same data, at another port."""
+    docker("rm", "--force", container(job))
+    job.server.port = await _serve(container(job), image)
+
+
+def container(job: Job) -> str:
+    """The server's own."""
+    return name_of(job.server.world.installation_id)
+
+
+def name_of(installation: str) -> str:
+    return f"sgt-server-{installation[:8]}"
+
+
+async def _serve(name: str, image: str) -> int:
+    words = ["--volume", f"{name}:/data", "--volume", MOUNT, "--group-add", group(), "--publish", f"127.0.0.1:0:{PORT}"]
+    await run("run", "--detach", "--name", name, "--health-interval", "1s", *words, image)
+    return await _served(name)
 
 
 async def _served(name: str) -> int:

@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 
 from tests.docker.built import server_image
-from tests.docker.contained import MOUNT, contained, group
+from tests.docker.contained import MOUNT, contained, container, group, replace
 from tests.docker.server import Job
 from tests.docker.tiny_image import docker, run
 from tests.docker.visitor import address, dial, visiting
+from tests.server import wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 WATCH = """subscription($id: ID!) { studioEvents(scope: { studioId: $id }) { __typename
   ... on StudioStatusEvent { status statusMessage } } }"""
+NETWORKS = "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}"
 CHECKPOINTS = "query($id: ID!) { studio(id: $id) { checkpoints { nodes { status } } } }"
 
 
@@ -50,9 +52,22 @@ async def it_is_reached_where_it_was_joined(job: Job) -> None:
         async with visitor.socket("/ws") as socket:
             await socket.send_str("hello")
             assert await socket.receive_str(timeout=10) == "hello"
-    name = f"sgt-server-{job.server.world.installation_id[:8]}"
-    networks = docker("inspect", "-f", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}", name).split()
-    assert set(job.networks()) < set(networks)
+    assert set(job.networks()) < set(docker("inspect", "-f", NETWORKS, container(job)).split())
+
+
+@pytest.mark.behaviour("B57")
+async def test_a_server_whose_container_was_replaced_joins_what_runs(tmp_path: Path, sqlite_url: str) -> None:
+    image = await server_image()
+    async with contained(tmp_path, sqlite_url, image) as job:
+        await job.start()
+        await job.status("RUNNING")
+        await replace(job, image)
+
+        async def reached() -> bool:
+            async with visiting(await address(job), dial(job)) as visitor:
+                return await visitor.get("/") == (200, "tiny")
+
+        await wait_for(reached, every=0.5)
 
 
 async def test_it_is_not_root_and_has_its_recipes() -> None:

@@ -70,6 +70,7 @@ class DockerCompute:
         self._logs = Logs(self._engine)
         self._recipes = recipes or RecipeBook()
         self._fixed_reach = self._reach = Reach(mode) if mode else None
+        self._joined: set[SessionName] = set()
         self._locks: WeakValueDictionary[SessionName, asyncio.Lock] = WeakValueDictionary()
 
     async def check(self) -> Report:
@@ -126,15 +127,18 @@ class DockerCompute:
         container = await self._containers.find(name)
         if container is None or not container["State"]["Running"]:
             return None
-        reached = await self._reached()
-        if reached.own_container:
-            await self._networks.attach(name, reached.own_container)
+        reached = await self._join(name)
         upstream = probing.upstream(container, name, port, reached.mode)
         return upstream if upstream and await probing.answers(upstream, ready_path) else None
 
     async def observe(self, name: SessionName) -> Observation:
         container = await self._containers.find(name)
-        return observation(container) if container else Observation(Presence.ABSENT)
+        if container is None:
+            return Observation(Presence.ABSENT)
+        found = observation(container)
+        if found.presence is Presence.RUNNING:
+            await self._join(name)
+        return found
 
     async def stop(self, name: SessionName, grace: timedelta) -> None:
         container = await self._containers.find(name)
@@ -157,6 +161,7 @@ class DockerCompute:
                 await self._containers.remove(container["Id"])
                 self._logs.forget(container["Id"])
             await self._networks.remove(name)
+            self._joined.discard(name)
         await self._checkpoints.sweep(name)
 
     async def remove_checkpoint(self, reference: str) -> None:
@@ -185,6 +190,14 @@ class DockerCompute:
     async def _info(self) -> dict[str, Any]:
         info: dict[str, Any] = await self._engine.call("GET", "info")
         return info
+
+    async def _join(self, name: SessionName) -> Reach:
+        """Enter the session's network if we are a container: once in each process, since a newer container of ours is not in it yet."""
+        reached = await self._reached()
+        if reached.own_container and name not in self._joined:
+            await self._networks.attach(name, reached.own_container)
+            self._joined.add(name)
+        return reached
 
     async def _reached(self) -> Reach:
         if self._reach is None:
