@@ -1,6 +1,7 @@
 """Studios outside of fields: after a mutation, for an event, and what the viewer may do with one."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from resolvers.context import Context
 from services import access
@@ -10,6 +11,7 @@ from services.rows.selection import StudioFilter
 from services.rows.studio import AvailableActionRow, StudioRow
 from services.statuses import StudioStatus
 from services.store.reads import studio_lists, studios
+from services.studios import force_stop
 
 
 async def studios_by_ids(context: Context, ids: Sequence[str]) -> list[StudioRow | None]:
@@ -32,8 +34,14 @@ def available_actions(studio: StudioRow, context: Context) -> list[AvailableActi
 
 def _available(action: Action, studio: StudioRow, context: Context) -> AvailableActionRow:
     missing = access.refusal(ACTIONS[action].permission, studio.viewer_role, context.viewer.scopes)
-    reason = missing or status_refusal(studio.status, action)
+    reason = missing or _refusal(action, studio, context)
     return AvailableActionRow(action, reason is None, reason)
+
+
+def _refusal(action: Action, studio: StudioRow, context: Context) -> str | None:
+    if action is Action.FORCE_STOP:
+        return force_stop.refusal(context.services.policy, studio.status, studio.status_since, datetime.now(UTC))
+    return status_refusal(studio.status, action)
 
 
 def url(studio: StudioRow, context: Context) -> str | None:

@@ -192,6 +192,7 @@ describe(
         "COPY_URL": "Copy the session's address to share it.",
         "EDIT": "Change its name, description or configuration.",
         "DELETE": "Delete it.",
+        "FORCE_STOP": "End a start or a stop that does not end by itself; what was not saved is lost.",
         "RETRY_BUILD": "Build its image again after a failure, and start it.",
     },
     name="StudioAction",

@@ -107,6 +107,7 @@ class Action(StrEnum):
     EDIT = "EDIT"
     DELETE = "DELETE"
     RETRY_BUILD = "RETRY_BUILD"
+    FORCE_STOP = "FORCE_STOP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,9 @@ ACTIONS: Mapping[Action, ActionRule] = MappingProxyType(
         Action.EDIT: ActionRule(Permission.STUDIO_EDIT, ENDED, "Stop it first: only a Studio that has ended can be edited."),
         Action.DELETE: ActionRule(Permission.STUDIO_DELETE, ENDED, "Stop it first: only a Studio that has ended can be deleted."),
         Action.RETRY_BUILD: ActionRule(Permission.STUDIO_START, frozenset({S.BUILD_FAILED}), "No build of it has failed."),
+        Action.FORCE_STOP: ActionRule(
+            Permission.STUDIO_STOP, frozenset({S.STARTING, S.STOPPING}), "Only a start or a stop that does not end can be forced."
+        ),
     }
 )
 

@@ -11,6 +11,7 @@ class Policy:
     start_deadline: timedelta = timedelta(minutes=15)
     stop_deadline: timedelta = timedelta(minutes=10)
     build_deadline: timedelta = timedelta(minutes=60)
+    force_after: timedelta = timedelta(minutes=10)
     stop_grace: timedelta = timedelta(seconds=30)
     checkpoint_interval: timedelta = timedelta(minutes=5)
     lifespan_hours: int = 8

@@ -9,6 +9,7 @@ from services.live.broker import Broker
 from services.live.sentinel import Sentinel
 from services.members import Members
 from services.people import People
+from services.policy import Policy
 from services.presence import Presence
 from services.store.database import Database
 from services.store.wakeups import Wakeups
@@ -34,3 +35,4 @@ class Services:
     connect_codes: ConnectCodes
     presence: Presence
     addresses: Addresses
+    policy: Policy

@@ -51,6 +51,7 @@ def build_services(core: Core, settings: Settings, stack: AsyncExitStack) -> Ser
         connect_codes=ConnectCodes(core.database, core.addresses),
         presence=core.presence,
         addresses=core.addresses,
+        policy=core.policy,
     )
 
 

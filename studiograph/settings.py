@@ -80,7 +80,11 @@ class Settings(BaseSettings):
         default=900, description="A Studio that has not become RUNNING by then is ERRORED (START_TIMEOUT)."
     )
     build_deadline_seconds: Seconds = Field(default=3600, description="An image that is not built by then has failed to build.")
-    stop_deadline_seconds: Seconds = Field(default=600, description="After this, a Studio that still stops may be stopped by force.")
+    stop_deadline_seconds: Seconds = Field(
+        default=600,
+        description="A session that is not saved by then, though its compute environment answers, is kept as it is (SAVE_FAILED).",
+    )
+    force_stop_seconds: Seconds = Field(default=600, description="A Studio that starts or stops for so long may be stopped by force.")
     checkpoint_interval_seconds: Seconds = Field(
         default=300, description="Between two saves of a running session; a workspace may say otherwise."
     )

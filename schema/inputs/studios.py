@@ -156,10 +156,10 @@ class UpdateStudioInput:
 
 @strawberry.input(description="A Studio to act on.")
 class StudioActionInput:
-    """Delete, retry a build, star, unstar, connect."""
+    """Delete, force a stop, retry a build, star, unstar, connect."""
 
     studio_id: strawberry.ID = strawberry.field(description="Which one.")
-    expected_revision: int | None = expected_revision("Looked at by `deleteStudio` and `retryBuild` only.")
+    expected_revision: int | None = expected_revision("Looked at by `deleteStudio`, `forceStopStudio` and `retryBuild` only.")
     idempotency_key: str | None = idempotency_key("Not looked at by `connectStudio`: each call makes an address of its own.")
 
     def command(self) -> StudioAction:

@@ -42,6 +42,13 @@ class StudioMutations:
         lambda services, viewer, given: services.studios.stop(viewer, given.command()),
         payloads.studio,
     )
+    force_stop_studio: StudioResult = mutation(
+        "Get a Studio out of a start or a stop that lasts too long. What was not saved is lost; the newest checkpoint stays.",
+        Permission.STUDIO_STOP,
+        StudioActionInput,
+        lambda services, viewer, given: services.studios.force_stop(viewer, given.command()),
+        payloads.studio,
+    )
     retry_build: StudioResult = mutation(
         "Build the image of a Studio again whose build failed, and start it. While it builds, nothing changes.",
         Permission.STUDIO_START,

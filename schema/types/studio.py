@@ -49,7 +49,7 @@ class Studio(Node):
         operations.steps, "The steps of the operation that goes on, or of the last one.", of="operation_id", absent=list
     )
     available_actions: list[AvailableAction] = computed(
-        rules.available_actions, "Every action, and whether the viewer may take it now.", marks=(Mark.VIEWER,)
+        rules.available_actions, "Every action, and whether the viewer may take it now.", marks=(Mark.VIEWER, Mark.NOW)
     )
     template: Annotated["Template", strawberry.lazy("schema.types.compute")] = batched(
         templates.by_id, "The tool it runs.", of="template_id"

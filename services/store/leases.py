@@ -80,6 +80,12 @@ async def release(transaction: Transaction, lease: Lease, due_at: datetime | Non
     await transaction.execute(update(core.studio).where(_mine(lease)).values(lease_until=None, lease_owner=None))
 
 
+async def break_lease(transaction: Transaction, studio_id: str) -> None:
+    """Whoever works on the Studio finds that it is not theirs any more."""
+    values = {"lease_until": None, "lease_owner": None, "lease_epoch": T.lease_epoch + 1}
+    await transaction.execute(update(core.studio).where(T.id == studio_id).values(**values))
+
+
 async def release_owned(transaction: Transaction, owner: str) -> None:
     """`owner` ends in good order: what it held, or was just about to take up, is due at once."""
     values = {"lease_until": None, "lease_owner": None, "due_at": transaction.now}

@@ -42,11 +42,18 @@ GARBAGE = (G.id, G.compute_environment_id, G.reference, G.attempts)
 
 
 async def leave(
-    transaction: Transaction, compute_environment_id: str, studio_id: str, public_id: str, number: int, why: str | None = None
+    transaction: Transaction,
+    compute_environment_id: str,
+    studio_id: str,
+    public_id: str,
+    number: int,
+    why: str | None = None,
+    *,
+    wait: timedelta = timedelta(0),
 ) -> Leftover:
-    """Note a session's resources for removal. Noting them twice does no harm: removal is idempotent."""
+    """Note a session's resources for removal, after `wait`. Noting them twice does no harm: removal is idempotent."""
     left = Leftover(new_id(), compute_environment_id, studio_id, public_id, number, 0)
-    values: dict[str, Any] = {**asdict(left), "message": why, "created_at": transaction.now, "due_at": transaction.now}
+    values: dict[str, Any] = {**asdict(left), "message": why, "created_at": transaction.now, "due_at": transaction.now + wait}
     await transaction.execute(insert(core.leftover).values(**values))
     transaction.wake("studio", studio_id)
     return left

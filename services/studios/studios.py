@@ -18,6 +18,7 @@ from services.studios.building import Images
 from services.studios.configuration import Seal
 from services.studios.create import Creator
 from services.studios.delete import delete
+from services.studios.force_stop import Forcer
 from services.studios.inputs import CreateStudio, StartStudio, StopStudio, StudioAction, StudioOutcome, UpdateStudio
 from services.studios.start import Starter
 from services.studios.stop import Stopper
@@ -46,6 +47,7 @@ class Studios:
         self._images = Images(policy)
         self._starter = Starter(policy, seal)
         self._stopper = Stopper(policy)
+        self._forcer = Forcer(policy)
         self._creator = Creator(policy, seal, self._starter)
         self._editor = Editor(seal)
 
@@ -75,6 +77,9 @@ class Studios:
 
     async def retry_build(self, viewer: Viewer, given: StudioAction) -> StudioOutcome:
         return await self._on_studio(viewer, "retryBuild", given, self._starter.retry_build)
+
+    async def force_stop(self, viewer: Viewer, given: StudioAction) -> StudioOutcome:
+        return await self._on_studio(viewer, "forceStopStudio", given, self._forcer)
 
     async def star(self, viewer: Viewer, given: StudioAction) -> StudioOutcome:
         return await self._on_studio(viewer, "starStudio", given, _star)

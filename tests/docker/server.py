@@ -114,12 +114,9 @@ async def docker_job(
     directory: Path, database_url: str, url: str = URL, *, image: str = "", port: int = 8000, **settings: str
 ) -> AsyncIterator[Job]:
     """Ended with all that it left on the engine. `image` is the template's; the tiny tool's where none is given."""
-    image = image or tiny_image(url)
     world = await seed(database_url)
+    await contain(database_url, url, image, port)
     database = Database(database_url)
-    async with database.write() as transaction:
-        await transaction.execute(update(core.compute_environment).values(kind="docker", settings={"url": url}))
-        await transaction.execute(update(core.template).values(image=image, port=port))
     server = Server(directory, database_url, world, {"process_compute": "false", **settings})
     try:
         await server.start()
@@ -132,6 +129,15 @@ async def docker_job(
         await server.http.aclose()
         await database.close()
         await clean(url, world.installation_id)
+
+
+async def contain(database_url: str, url: str, image: str = "", port: int = 8000) -> None:
+    """From now on, the seeded world's sessions are containers of the engine at `url`."""
+    database = Database(database_url)
+    async with database.write() as transaction:
+        await transaction.execute(update(core.compute_environment).values(kind="docker", settings={"url": url}))
+        await transaction.execute(update(core.template).values(image=image or tiny_image(url), port=port))
+    await database.close()
 
 
 async def clean(url: str, installation: str) -> None:

@@ -18,6 +18,7 @@ from services.access import Viewer
 from services.actor import Actor
 from services.addresses import Addresses
 from services.events import Kind, NewEvent
+from services.policy import Policy
 from services.services import Services
 from services.store import core, outbox
 from services.store.database import Database
@@ -74,6 +75,7 @@ async def watch(live: Live, viewer: Viewer, query: str, **variables: Any) -> Asy
         broker=live.broker,
         sentinel=live.sentinel,
         addresses=Addresses("http://127.0.0.1:8000", "localhost:8000"),
+        policy=Policy(),
     )
     executor = Executor(SCHEMA._schema, lambda viewer: make_context(cast("Services", services), viewer))
     types = {"scope": "StudioScope!", "after": "Cursor", "id": "ID!", "filter": "StudioFilter"}

@@ -5,17 +5,20 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import select, update
 
+from services.compute.docker.naming import INSTALLATION
+from services.compute.protocol import Upstream
 from services.store import core
 from services.store.database import Database
+from tests.docker.tiny_image import docker
 from tests.graphql_ids import global_id
-from tests.server import Server, running
+from tests.main_job.conftest import Opening
+from tests.server import Server, wait_for
 
 ERROR = "... on Error { __typename code message } ... on NotAllowedNowError { status until }"
 CREATE = f"mutation($input: CreateStudioInput!) {{ createStudio(input: $input) {{ ... on StudioPayload {{ studio {{ id }} }} {ERROR} }} }}"
@@ -64,9 +67,20 @@ async def tool(server: Server) -> httpx.AsyncClient:
     database = Database(server.database_url)
     async with database.read() as reader:
         newest = select(core.session.c.upstream).order_by(core.session.c.number.desc()).limit(1)
-        socket = (await reader.execute(newest)).scalar_one()["unix"]
+        upstream = Upstream.from_json((await reader.execute(newest)).scalar_one())
     await database.close()
-    return httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=socket), base_url="http://tool")
+    transport = httpx.AsyncHTTPTransport(uds=upstream.unix)
+    return httpx.AsyncClient(transport=transport, base_url=f"http://{upstream.host or 'tool'}:{upstream.port or 80}")
+
+
+async def kill(server: Server, pid: int) -> None:
+    """The session's main process, which calls itself `pid`, from outside."""
+    wanted = f"label={INSTALLATION}={server.world.installation_id}"
+    containers = docker("ps", "-q", "--filter", wanted) if server.settings.get("process_compute") == "false" else ""
+    if containers:
+        docker("kill", containers)
+    else:
+        os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.behaviour("B1")
@@ -147,7 +161,7 @@ async def test_a_tool_that_is_killed_from_outside_loses_nothing(server: Server) 
         await told(frames, "STARTING", "RUNNING")
         async with await tool(server) as client:
             await client.put("/files/notes", content=b"what I found")
-            os.kill((await client.get("/pids")).json()["pid"], signal.SIGKILL)
+            await kill(server, (await client.get("/pids")).json()["pid"])
         await told(frames, "STOPPING", "ERRORED")
         await server.graphql(START, {"id": cells})
         await told(frames, "STARTING", "RUNNING")
@@ -156,8 +170,8 @@ async def test_a_tool_that_is_killed_from_outside_loses_nothing(server: Server) 
 
 
 @pytest.mark.behaviour("B7")
-async def test_a_start_that_misses_its_deadline_ends_by_itself(tmp_path: Path, sqlite_url: str) -> None:
-    async with running(tmp_path, sqlite_url, start_deadline_seconds="2") as server:
+async def test_a_start_that_misses_its_deadline_ends_by_itself(opening: Opening) -> None:
+    async with opening(start_deadline_seconds="2") as server:
         cells = await add(server, TINY_NEVER="1")
         async with aclosing(server.subscribe(WATCH, {"id": cells})) as frames:  # type: ignore[type-var]  # an async generator
             await anext(frames)
@@ -194,3 +208,33 @@ async def test_a_session_ends_with_its_lifespan(server: Server) -> None:
         _, ended = await told(frames, "STOPPING", "STOPPED")
     await database.close()
     assert (ended["stopReason"], ended["actor"]["cause"]) == ("LIFESPAN_EXPIRED", "lifespan")
+
+
+@pytest.mark.behaviour("B5", "B22")
+async def test_a_deleted_studio_leaves_nothing_where_it_ran(server: Server) -> None:
+    cells = await add(server)
+    async with aclosing(server.subscribe(WATCH, {"id": cells})) as frames:  # type: ignore[type-var]  # an async generator
+        await anext(frames)
+        await server.graphql(START, {"id": cells})
+        await told(frames, "STARTING", "RUNNING")
+        assert held(server) != []
+        await server.graphql(STOP, {"id": cells})
+        await told(frames, "STOPPING", "STOPPED")
+        assert len(held(server)) == 1  # the checkpoint
+        assert (await server.graphql(DELETE, {"id": cells}))["deleteStudio"]["__typename"] == "DeleteStudioPayload"
+
+    async def nothing() -> bool:
+        return held(server) == []
+
+    await wait_for(nothing)
+
+
+def held(server: Server) -> list[str]:
+    """What this server has where sessions run: containers, networks and images of its engine, or files."""
+    if server.settings.get("process_compute") != "false":
+        kept = [path for name in ("sessions", "checkpoints") for path in (server.directory / "data" / name).glob("*")]
+        return [path.name for path in kept if path.name.startswith("sg-") or path.suffix == ".zst"]
+    mine = f"label={INSTALLATION}={server.world.installation_id}"
+    lists = [["ps", "-aq", "--filter", mine], ["network", "ls", "-q", "--filter", mine]]
+    lists.append(["images", "-q", f"studiograph-{server.world.installation_id[:8]}/*"])
+    return [line for words in lists for line in docker(*words).splitlines()]

@@ -45,6 +45,7 @@ def services(database: Database) -> Services:
         studios=Studios(runner, Policy(), SecretBox(SecretBox.new_key())),
         checkpoints=Checkpoints(runner),
         addresses=addresses,
+        policy=Policy(),
         connect_codes=ConnectCodes(database, addresses),
     )
     return cast("Services", some)

@@ -42,6 +42,12 @@ async def a_studio_whose_build_failed(database: Database, world: World) -> dict[
     return {"studioId": gid("Studio", studio_id)}
 
 
+async def a_studio_that_starts_for_ever(database: Database, world: World) -> dict[str, Any]:
+    studio_id = await factories.create_studio(database, world, status="STARTING", session_number=1)
+    await factories.create_session(database, world, studio_id)
+    return {"studioId": gid("Studio", studio_id)}
+
+
 async def a_checkpoint(database: Database, world: World) -> dict[str, Any]:
     studio_id = await factories.create_studio(database, world)
     return {"checkpointId": gid("Checkpoint", await factories.create_checkpoint(database, world, studio_id)), "name": "new"}
@@ -72,6 +78,7 @@ INPUTS: dict[str, Prepare] = {
     "stopStudio": a_running_studio,
     "updateStudio": a_studio_to_edit,
     "deleteStudio": a_studio,
+    "forceStopStudio": a_studio_that_starts_for_ever,
     "retryBuild": a_studio_whose_build_failed,
     "connectStudio": a_running_studio,
     "starStudio": a_studio,

@@ -19,6 +19,7 @@ NAMES = {
     "updateStudio",
     "deleteStudio",
     "retryBuild",
+    "forceStopStudio",
     "connectStudio",
     "starStudio",
     "unstarStudio",

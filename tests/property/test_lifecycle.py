@@ -181,6 +181,7 @@ def test_a_start_that_misses_its_deadline_becomes_errored_by_itself() -> None:
 
 @pytest.mark.behaviour("B9")
 def test_a_force_stop_ends_a_start_or_a_stop_that_hangs() -> None:
+    assert {status for status in S if status_refusal(status, Action.FORCE_STOP) is None} == {S.STARTING, S.STOPPING}
     forced = {status for status, trigger in TRANSITIONS if trigger is Trigger.FORCE_STOP}
     assert forced == {S.STARTING, S.STOPPING}
 

@@ -16,6 +16,7 @@ from schema.limits import Limits
 from schema.requests import OperationRequest
 from services.access import Viewer
 from services.addresses import Addresses
+from services.policy import Policy
 from services.services import Services
 from services.store.database import Database
 from services.store.query import Query, Row
@@ -43,7 +44,7 @@ class Asker:
 
     def __init__(self, database: Database, limits: Limits = GENEROUS) -> None:
         self.database = database
-        services = SimpleNamespace(database=database, addresses=Addresses("http://127.0.0.1:8000", "localhost:8000"))
+        services = SimpleNamespace(database=database, addresses=Addresses("http://127.0.0.1:8000", "localhost:8000"), policy=Policy())
         self._executor = Executor(SCHEMA._schema, lambda viewer: make_context(cast("Services", services), viewer), limits)
 
     async def ask(self, viewer: Viewer, query: str, **variables: Any) -> Reply:

@@ -1,6 +1,6 @@
 """What a Studio shows."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -78,6 +78,15 @@ async def test_what_is_allowed_follows_the_role_of_who_asks(
     stopped = await factories.create_studio(database, world, status="STOPPED")
     assert allowed(await show(asker, viewer, running, ACTIONS)) == when_running
     assert allowed(await show(asker, viewer, stopped, ACTIONS)) == when_stopped
+
+
+@pytest.mark.behaviour("B6", "B9")
+async def test_a_start_that_lasts_too_long_may_be_forced_to_stop(database: Database, world: World, asker: Asker) -> None:
+    old = await factories.create_studio(database, world, status="STARTING", status_since=BEGAN)
+    new = await factories.create_studio(database, world, status="STARTING", status_since=datetime.now(UTC))
+    assert allowed(await show(asker, world.viewer, old, ACTIONS)) == {"FORCE_STOP"}
+    seen = (await show(asker, world.viewer, new, ACTIONS))["availableActions"]
+    assert "from 20" in next(action["reason"] for action in seen if action["action"] == "FORCE_STOP")
 
 
 @pytest.mark.behaviour("B6")
