@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers.context import Context
-from resolvers.streams import logs, states
+from resolvers.streams import gauges, logs, states
 from resolvers.streams.sources import Scope, Source, cursor_of, operation_scope, studio_scope, workspace_scope
 from schema.fields import Info, check
 from schema.ids import BadId, decode
@@ -14,11 +14,15 @@ from schema.policies import Mark, described, metadata
 from schema.scalars import Cursor
 from schema.types.frames import ConnectedUsersFrame, ConnectionErrorFrame, StudioEventFrame, StudioListFrame, StudioStatusFrame
 from schema.types.operation import Operation
+from schema.types.stats import SessionStats
 from schema.types.studio_list import Filter, StudioFilter, selection_of
 from services.access import Permission
 from services.errors import BadArgument
+from services.events import Kind
 
 READ = Permission.WORKSPACE_READ
+NOTHING: frozenset[Kind] = frozenset()
+"""Of the log, a stream of one Studio that is not made of events needs only its deletion."""
 
 
 @strawberry.input(one_of=True, description="What a stream is about: all Studios of a workspace, or one Studio.")
@@ -98,6 +102,14 @@ class Subscription:
         check(info.context, READ)
         scope = await studio_scope(info.context, _row_id(studio_id, "Studio", "studioId"))
         return states.connected_users(info.context, Source(scope, states.PRESENCE_KINDS))
+
+    @_stream(
+        "What a Studio's running session uses: the newest measurement, then each newer one. Waits while it does not run; ends with it."
+    )
+    async def studio_stats(self, info: Info, studio_id: StudioId) -> AsyncGenerator[SessionStats, None]:
+        check(info.context, READ)
+        scope = await studio_scope(info.context, _row_id(studio_id, "Studio", "studioId"))
+        return gauges.studio_stats(info.context, Source(scope, NOTHING))
 
     @_stream("The record of one action: as it stands, again whenever it changes, until it has ended.")
     async def operation_progress(self, info: Info, operation_id: OperationId) -> AsyncGenerator[Operation, None]:

@@ -1,6 +1,8 @@
 """What a workspace can run and where: templates and compute environments, as the operator adds them (command line, demo)."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 
 from services.compute.protocol import Report
 from services.statuses import TemplateStatus, Tool
@@ -48,8 +50,13 @@ class Catalogue:
                 await store.change_image(transaction, known, new.recipe, new.image)
             return known
 
-    async def ensure_environment(self, workspace_id: str, name: str, kind: str) -> tuple[str, bool]:
-        """The id of the workspace's compute environment of that name, and whether it is new: then it has no capacity until one is noted."""
+    async def ensure_environment(
+        self, workspace_id: str, name: str, kind: str, settings: Mapping[str, str] = MappingProxyType({})
+    ) -> tuple[str, bool]:
+        """The id of the workspace's compute environment of that name, and whether it is new: then it has no capacity until one is noted.
+
+        `settings` belong to the kind, and are for a new one.
+        """
         async with self.database.write() as transaction:
             await outbox.lock_stream(transaction, workspace_id)
             known = await store.environment_id_of(transaction, workspace_id, name)
@@ -57,7 +64,7 @@ class Catalogue:
                 return known, False
             values = {
                 "kind": kind,
-                "settings": {},
+                "settings": dict(settings),
                 "enabled": True,
                 "reachable": True,
                 "cpu": 0,

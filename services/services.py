@@ -6,6 +6,7 @@ from services.addresses import Addresses
 from services.commands import CommandRunner
 from services.connect_codes import ConnectCodes
 from services.live.broker import Broker
+from services.live.meters import Meters
 from services.live.sentinel import Sentinel
 from services.members import Members
 from services.people import People
@@ -32,6 +33,7 @@ class Services:
     checkpoints: Checkpoints
     broker: Broker
     sentinel: Sentinel
+    meters: Meters
     connect_codes: ConnectCodes
     presence: Presence
     addresses: Addresses

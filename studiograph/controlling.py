@@ -13,6 +13,7 @@ from services.controller.builder import Builder
 from services.controller.cleaner import Cleaner
 from services.controller.controller import Controller
 from services.controller.observer import Observer
+from services.controller.sampler import Sampler
 from services.controller.trimmer import Trimmer
 from services.controller.work import Tools
 from services.store.environments import EnvironmentState
@@ -33,7 +34,8 @@ async def start_controller(core: Core, computes: Computes, stack: AsyncExitStack
     """Begin to work, and stop with the stack; sessions run on."""
     tools = Tools(core.database, computes, core.policy, core.box, core.installation)
     trimmer = Trimmer(core.database, core.policy.event_retention)
-    for part in (Cleaner(tools), Observer(tools), Controller(tools, core.wakeups), Builder(tools, core.wakeups), trimmer):
+    controller, builder = Controller(tools, core.wakeups), Builder(tools, core.wakeups)
+    for part in (Cleaner(tools), Observer(tools), Sampler(tools), controller, builder, trimmer):
         await part.start()
         stack.push_async_callback(part.close)
 
@@ -50,9 +52,14 @@ async def control(settings: Settings) -> None:
         await stopped.wait()
 
 
+def docker_compute(settings: Settings) -> DockerCompute:
+    """The engine that the settings name, to look at: no session is called like this."""
+    return DockerCompute(settings.docker_url, "none", "none", pool=settings.docker_subnets)
+
+
 async def engine_answers(settings: Settings) -> bool:
     """Whether there is a Docker Engine that this server may use, without waiting for one that hangs."""
-    compute = DockerCompute(settings.docker_url, "none", "none", pool=settings.docker_subnets)
+    compute = docker_compute(settings)
     try:
         async with asyncio.timeout(ENGINE_SECONDS):
             await compute.look()

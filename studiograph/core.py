@@ -7,6 +7,7 @@ from datetime import timedelta
 from services.addresses import Addresses
 from services.installation import ensure_installation
 from services.live.broker import Broker
+from services.live.meters import Meters
 from services.live.sentinel import Sentinel
 from services.policy import Policy
 from services.presence import Presence
@@ -30,6 +31,7 @@ class Core:
     wakeups: Wakeups
     broker: Broker
     sentinel: Sentinel
+    meters: Meters
     presence: Presence
     addresses: Addresses
 
@@ -49,7 +51,11 @@ async def open_core(settings: Settings, port: int, stack: AsyncExitStack) -> Cor
     sentinel = Sentinel(broker, database)
     await sentinel.start()
     stack.push_async_callback(sentinel.close)
-    return Core(database, installation, key, SecretBox(key), policy(settings), wakeups, broker, sentinel, Presence(database), addresses)
+    meters = Meters(database, wakeups)
+    await meters.start()
+    stack.push_async_callback(meters.close)
+    box, presence = SecretBox(key), Presence(database)
+    return Core(database, installation, key, box, policy(settings), wakeups, broker, sentinel, meters, presence, addresses)
 
 
 def policy(settings: Settings) -> Policy:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.catalogue import Catalogue
 from services.commands import CommandRunner
+from services.errors import NotFound
 from services.installation import ensure_installation
 from services.people import People
 from services.store import migrate
@@ -34,3 +35,11 @@ async def desk(settings: Settings) -> AsyncIterator[Desk]:
         yield Desk(database, People(database), Tokens(database, CommandRunner(database)), Catalogue(database))
     finally:
         await database.close()
+
+
+async def workspace_of(at: Desk, slug: str) -> str:
+    """The id of a workspace. Raises NotFound with what to do."""
+    found = await at.people.find_workspace(slug)
+    if found is None:
+        raise NotFound(f"There is no workspace {slug}. Add one: studiograph workspace add {slug} --owner USER")
+    return found

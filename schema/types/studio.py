@@ -10,6 +10,7 @@ from resolvers.loads import checkpoints as checkpoint_loads
 from resolvers.loads import compute_environments, operations, studios, templates, users, workspaces
 from resolvers.loads import events as event_loads
 from resolvers.loads import sessions as session_loads
+from resolvers.loads import stats as stats_loads
 from resolvers.pagination import DEFAULT_FIRST
 from schema.enums import OrderDirection, StopReason, StudioStatus
 from schema.fields import After, First, Info, attribute, batched, computed, exactly, field, load_for, node_id, paged
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from schema.types.operation import ProgressStep
     from schema.types.people import User
     from schema.types.session import SessionConnection
+    from schema.types.stats import SessionStats
     from schema.types.workspace import Workspace
 
 
@@ -68,6 +70,9 @@ class Studio(Node):
         checkpoint_loads.by_id, "The checkpoint of another Studio that it was made from.", of="parent_checkpoint_id"
     )
     connected_users: list[ConnectedUser] = batched(studios.connected_users, "Who has the running session open.", of="id")
+    stats: Annotated["SessionStats", strawberry.lazy("schema.types.stats")] | None = batched(
+        stats_loads.of_studios, "What its running session uses; null unless it runs, and for some seconds after its start.", of="id"
+    )
     url: str | None = computed(
         rules.url,
         "The session's address, to open in a browser or to share; null unless it runs and the viewer may connect.",

@@ -10,6 +10,9 @@ TOOLS: dict[str, frozenset[Tool]] = {
     DOCKER: frozenset(Tool),
 }
 
+LIMITING = frozenset({DOCKER})
+"""Those that hold a session to its CPU cores."""
+
 BUILDS = frozenset({DOCKER})
 """The kinds that build the images of templates with a recipe."""
 

@@ -168,6 +168,22 @@ class LogPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What a session uses, as counted at one moment, over all its processes; None = the kind cannot tell.
+
+    `cpu_seconds`, of one core, and network bytes only grow. `memory_bytes` is without what the kernel can drop at once;
+    `memory_limit_bytes` what it may use at most (None = nothing limits it). `processes` counts each with its threads.
+    """
+
+    cpu_seconds: float
+    memory_bytes: int
+    memory_limit_bytes: int | None = None
+    network_received_bytes: int | None = None
+    network_sent_bytes: int | None = None
+    processes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a check of the environment found: what it has (cpu in cores, memory in MiB), warnings and notes in plain words."""
 
@@ -250,6 +266,10 @@ class Compute(Protocol):
 
     async def logs(self, name: SessionName, offset: int, limit: int) -> LogPage:
         """Its output from byte `offset`, at most `limit` bytes. A negative offset counts from the end."""
+        ...
+
+    async def stats(self, name: SessionName) -> Usage | None:
+        """What it uses; None when it does not run. May take a second. Raises ComputeUnknown."""
         ...
 
     async def close(self) -> None:

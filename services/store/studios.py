@@ -77,6 +77,8 @@ async def change(transaction: Transaction, studio_id: str, **values: Any) -> Non
 
 async def remove(transaction: Transaction, studio_id: str) -> None:
     """Delete the row and what belongs to it alone. Checkpoints, events and operations refer by value and stay."""
+    runs = select(core.session.c.id).where(core.session.c.studio_id == studio_id)
+    await transaction.execute(delete(core.session_stats).where(core.session_stats.c.session_id.in_(runs)))
     for table in (core.star, core.session):
         await transaction.execute(delete(table).where(table.c.studio_id == studio_id))
     await transaction.execute(delete(core.studio).where(T.id == studio_id))

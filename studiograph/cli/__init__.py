@@ -6,7 +6,7 @@ import typer
 
 from services.errors import DomainError
 from services.store.migrate import SchemaError
-from studiograph.cli import tokens, users
+from studiograph.cli import places, tokens, users
 from studiograph.cli.database import migrate
 from studiograph.cli.doctor import doctor
 from studiograph.cli.jobs import demo
@@ -29,6 +29,8 @@ app.command("doctor")(doctor)
 app.command("demo")(demo)
 app.add_typer(users.app, name="user")
 app.add_typer(users.workspaces, name="workspace")
+app.add_typer(places.compute, name="compute")
+app.add_typer(places.templates, name="template")
 app.add_typer(tokens.app, name="token")
 
 

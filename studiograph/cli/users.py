@@ -8,7 +8,7 @@ import typer
 from services.access import Role
 from services.errors import NotFound
 from studiograph.cli.options import settings
-from studiograph.operator import Desk, desk
+from studiograph.operator import desk, workspace_of
 
 app = typer.Typer(help="The people of this installation.", no_args_is_help=True)
 workspaces = typer.Typer(help="Where Studios, members and compute environments belong.", no_args_is_help=True)
@@ -36,7 +36,7 @@ def add_user(
 
     async def work() -> None:
         async with desk(settings()) as at:
-            workspace_id = await _workspace(at, workspace) if workspace else None
+            workspace_id = await workspace_of(at, workspace) if workspace else None
             user_id = await at.people.create_user(user_name, name or None, email or None)
             if workspace_id:
                 await at.people.join(workspace_id, user_id, given)
@@ -77,10 +77,3 @@ def _role(text: str) -> Role:
         return Role[text.upper()]
     except KeyError:
         raise typer.BadParameter(f"{text} is no role; there is {', '.join(role.name for role in Role)}.") from None
-
-
-async def _workspace(at: Desk, slug: str) -> str:
-    found = await at.people.find_workspace(slug)
-    if found is None:
-        raise NotFound(f"There is no workspace {slug}. Add one: studiograph workspace add {slug} --owner USER")
-    return found

@@ -23,6 +23,7 @@ from services.compute.protocol import (
     SessionName,
     SessionSpec,
     Upstream,
+    Usage,
 )
 
 
@@ -43,6 +44,7 @@ class Faulty:
     hold: dict[str, asyncio.Event] = field(default_factory=dict)
     broken: dict[str, Exception] = field(default_factory=dict)
     printed: bytes = b"bad\nworse\n"
+    usage: Usage = Usage(1.0, 1000)  # noqa: RUF009 - immutable
     there: dict[str, Observation] = field(default_factory=dict)
     saves: dict[str, bool] = field(default_factory=dict)
     specs: list[SessionSpec] = field(default_factory=list)
@@ -139,6 +141,10 @@ class Faulty:
     async def logs(self, name: SessionName, offset: int, limit: int) -> LogPage:
         start = max(len(self.printed) + offset, 0) if offset < 0 else offset
         return LogPage(start, self.printed[start : start + limit], start + limit)
+
+    async def stats(self, name: SessionName) -> Usage | None:
+        await self._called("stats")
+        return self.usage if str(name) in self.there else None
 
     async def close(self) -> None:
         self.calls.append("close")

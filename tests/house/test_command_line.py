@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.docker.engine import URL
 from tests.house.conftest import Command
 
 
@@ -19,8 +20,44 @@ def test_an_installation_is_set_up_without_a_server(studiograph: Command) -> Non
     assert "revoked" in studiograph("token", "list", "ada").stdout
 
 
+@pytest.mark.docker
+def test_a_workspace_gets_an_engine_and_templates(studiograph: Command) -> None:
+    studiograph("migrate")
+    studiograph("user", "add", "ada")
+    studiograph("workspace", "add", "lab", "--owner", "ada")
+    added = studiograph("compute", "add", "lab", "Lab server", "--url", URL).stdout
+    assert added.startswith("Added Lab server: ")
+    assert "Docker Engine" in added
+    assert "There was already" in studiograph("compute", "add", "lab", "Lab server", "--url", URL).stdout
+    words = ["template", "add", "lab"]
+    assert "runs example/marimo:1" in studiograph(*words, "Marimo", "--image", "example/marimo:1", "--port", "2718").stdout
+    assert "runs studiograph/jupyter:" in studiograph(*words, "JupyterLab", "--recipe", "jupyter", "--tool", "JUPYTERLAB").stdout
+    assert "There is no recipe 'other'" in studiograph(*words, "Other", "--recipe", "other").stderr
+    assert "Give --image or --recipe" in studiograph(*words, "Other").stderr
+
+
+def test_an_engine_that_does_not_answer_is_not_added(studiograph: Command) -> None:
+    studiograph("migrate")
+    answer = studiograph("compute", "add", "lab", "Lab server", "--url", "unix:///nowhere/docker.sock")
+    assert answer.returncode == 1
+    assert "studiograph doctor" in answer.stderr
+
+
 @pytest.mark.parametrize(
-    "command", ["serve", "migrate", "schema", "doctor", "demo", "user add", "workspace add", "token create", "token revoke"]
+    "command",
+    [
+        "serve",
+        "migrate",
+        "schema",
+        "doctor",
+        "demo",
+        "user add",
+        "workspace add",
+        "compute add",
+        "template add",
+        "token create",
+        "token revoke",
+    ],
 )
 def test_help_shows_an_example(studiograph: Command, command: str) -> None:
     answer = studiograph(*command.split(), "--help")

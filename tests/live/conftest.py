@@ -12,6 +12,7 @@ from services.actor import Actor
 from services.events import Kind, LoggedEvent, NewEvent
 from services.live.broker import Broker
 from services.live.items import Item, Timing
+from services.live.meters import Meters
 from services.live.sentinel import Sentinel
 from services.live.subscription import Subscription
 from services.store import outbox
@@ -73,6 +74,7 @@ class Live:
     wakeups: Wakeups
     broker: Broker
     sentinel: Sentinel
+    meters: Meters
 
 
 @asynccontextmanager
@@ -82,10 +84,13 @@ async def running(database: Database, timing: Timing | None = None, *, recheck_s
     sentinel = Sentinel(broker, database, recheck_seconds=recheck_seconds)
     await wakeups.start()
     await broker.start()
+    meters = Meters(database, wakeups, timing)
     await sentinel.start()
+    await meters.start()
     try:
-        yield Live(database, wakeups, broker, sentinel)
+        yield Live(database, wakeups, broker, sentinel, meters)
     finally:
+        await meters.close()
         await sentinel.close()
         await broker.close()
         await wakeups.close()

@@ -74,6 +74,7 @@ async def watch(live: Live, viewer: Viewer, query: str, **variables: Any) -> Asy
         database=live.database,
         broker=live.broker,
         sentinel=live.sentinel,
+        meters=live.meters,
         addresses=Addresses("http://127.0.0.1:8000", "localhost:8000"),
         policy=Policy(),
     )

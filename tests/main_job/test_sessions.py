@@ -210,6 +210,40 @@ async def test_a_session_ends_with_its_lifespan(server: Server) -> None:
     assert (ended["stopReason"], ended["actor"]["cause"]) == ("LIFESPAN_EXPIRED", "lifespan")
 
 
+STATS = "query($id: ID!) { studio(id: $id) { stats { cpu cpuLimit memoryBytes memoryLimitBytes networkSentBytes processes } } }"
+WATCH_STATS = "subscription($id: ID!) { studioStats(studioId: $id) { at memoryBytes } }"
+
+
+@pytest.mark.behaviour("B85")
+async def test_what_a_session_uses_is_shown_while_it_runs_and_streamed_over_its_restart(server: Server) -> None:
+    cells = await add(server)
+    async with (
+        aclosing(server.subscribe(WATCH, {"id": cells})) as statuses,  # type: ignore[type-var]  # an async generator
+        aclosing(server.subscribe(WATCH_STATS, {"id": cells})) as measured,  # type: ignore[type-var]
+    ):
+        await anext(statuses)
+        await server.graphql(START, {"id": cells})
+        await told(statuses, "STARTING", "RUNNING")
+        async with asyncio.timeout(20):
+            first = (await anext(measured))["studioStats"]
+        shown = (await server.graphql(STATS, {"id": cells}))["studio"]["stats"]
+        assert 4 << 20 < shown["memoryBytes"] < 64 << 20
+        assert shown["processes"] >= 1
+        on_engine = server.settings.get("process_compute") == "false"
+        assert {shown[name] is not None for name in ("cpuLimit", "memoryLimitBytes", "networkSentBytes")} == {on_engine}
+        await server.graphql(STOP, {"id": cells})
+        await told(statuses, "STOPPING", "STOPPED")
+        assert (await server.graphql(STATS, {"id": cells}))["studio"]["stats"] is None
+        stopped_at = (await studio(server, cells))["statusSince"]
+        await server.graphql(START, {"id": cells})
+        await told(statuses, "STARTING", "RUNNING")
+        async with asyncio.timeout(20):
+            async for frame in measured:
+                if frame["studioStats"]["at"] > stopped_at:
+                    break
+        assert first["at"] < stopped_at
+
+
 @pytest.mark.behaviour("B5", "B22")
 async def test_a_deleted_studio_leaves_nothing_where_it_ran(server: Server) -> None:
     cells = await add(server)

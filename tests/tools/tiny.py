@@ -20,6 +20,7 @@ Paths (any method unless named):
   /redirect?to=/x    302                                     /never              no answer until the client leaves
   /env  /pids        JSON                                    /exit?code=3        ends the process after answering
   /print?text=x&times=1  writes lines to stdout              /abort              drops the connection without an answer
+  /burn?seconds=0.5  uses that much processor time; with &in=child a child does that ends    /hold?n=1000000    keeps that much memory
   /ws (or any path with Upgrade: websocket): echoes text and binary messages, and answers pings. Text messages that are commands:
      `tiny:headers` (JSON as /headers), `tiny:close:<code>:<reason>`, `tiny:drop`, `tiny:send:<n>` (n binary bytes), `tiny:ping`.
      The first subprotocol offered is chosen.
@@ -36,6 +37,7 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +49,7 @@ WS_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 SLEEPER = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(3600)"
 DAEMON = f"import os, sys; os.fork() and os._exit(0); os.setsid(); os.fork() and os._exit(0); {SLEEPER}"
 uploads = {"requests": 0, "bytes": 0}
+held: list[bytes] = []
 
 
 @dataclass
@@ -195,10 +198,27 @@ async def abort(request: Request) -> None:
     request.writer.transport.abort()
 
 
+async def burn(request: Request) -> None:
+    seconds = float(request.query.get("seconds", "0.5"))
+    if request.query.get("in") == "child":
+        code = f"import time\nwhile time.process_time() < {seconds}: pass"
+        await (await asyncio.create_subprocess_exec(sys.executable, "-I", "-c", code)).wait()
+    else:
+        end = time.process_time() + seconds
+        while time.process_time() < end:
+            pass
+    await request.answer(200, "burnt")
+
+
+async def hold(request: Request) -> None:
+    held.append(b"x" * int(request.query.get("n", "1000000")))
+    await request.answer(200, "held")
+
+
 ROUTES: dict[str, Callable[[Request], Awaitable[None]]] = {
     "/": home, "/headers": headers, "/upload": upload, "/uploads": upload_count, "/slow": slow, "/bytes": many_bytes, "/status": status,
     "/cookie": cookie, "/redirect": redirect, "/never": never, "/env": environment, "/pids": pids, "/exit": end, "/print": output,
-    "/abort": abort,
+    "/abort": abort, "/burn": burn, "/hold": hold,
 }  # fmt: skip
 
 

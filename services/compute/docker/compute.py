@@ -7,11 +7,11 @@ from ipaddress import IPv4Network
 from typing import Any, cast
 from weakref import WeakValueDictionary
 
-from services.compute.docker import bodies, building, capacity, containers, environment, firewall, naming, probing, reach, watching
+from services.compute.docker import bodies, building, capacity, containers, environment, firewall, naming, probing, reach, stats, watching
 from services.compute.docker.bodies import Image
 from services.compute.docker.checkpoints import Checkpoints
 from services.compute.docker.containers import Containers
-from services.compute.docker.engine import Engine
+from services.compute.docker.engine import Absent, Engine
 from services.compute.docker.images import Images
 from services.compute.docker.logs import Logs
 from services.compute.docker.networks import Networks
@@ -33,6 +33,7 @@ from services.compute.protocol import (
     SessionName,
     SessionSpec,
     Upstream,
+    Usage,
 )
 
 POOL = IPv4Network("10.213.0.0/16")
@@ -183,6 +184,14 @@ class DockerCompute:
         if container is None:
             return LogPage(0, b"", 0)
         return await self._logs.page(container["Id"], offset, limit)
+
+    async def stats(self, name: SessionName) -> Usage | None:
+        """Asked for by name at once: this is asked often, and looking first would double it."""
+        try:
+            return await stats.usage(self._engine, str(name))
+        except Absent:
+            container = await self._containers.find(name)
+        return await stats.usage(self._engine, container["Id"]) if container else None
 
     async def close(self) -> None:
         await self._engine.close()

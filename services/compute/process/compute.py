@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
-from services.compute.process import jupyterlab, keeping, preparing, probing, tools, trees, watching
+from services.compute.process import jupyterlab, keeping, preparing, probing, tools, trees, usage, watching
 from services.compute.process.archives import MAX_BYTES, MAX_MEMBERS, Archives
 from services.compute.process.capacity import report
 from services.compute.process.layout import Card, Layout, SessionPlace
@@ -30,6 +30,7 @@ from services.compute.protocol import (
     SessionName,
     SessionSpec,
     Upstream,
+    Usage,
 )
 from services.statuses import Tool
 
@@ -158,6 +159,9 @@ class ProcessCompute:
 
     async def logs(self, name: SessionName, offset: int, limit: int) -> LogPage:
         return await in_thread(read_page, self._layout.session(name).path, offset, limit)
+
+    async def stats(self, name: SessionName) -> Usage | None:
+        return await in_thread(usage.usage, self._layout.session(name))
 
     async def close(self) -> None:
         """Nothing is held open: sessions belong to their keepers."""

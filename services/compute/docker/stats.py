@@ -1,0 +1,58 @@
+"""What a container uses, as the engine counts it.
+
+An engine of 20.10 answers with its next look at the container, which it takes once a second for all that are asked for: a call may
+take a second, and many at once take no longer. Newer ones answer at once.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.compute.docker.engine import Conflict, Engine
+from services.compute.docker.observing import NEVER
+from services.compute.protocol import ComputeUnknown, Usage
+
+NANO = 1_000_000_000
+ONCE = {"stream": 0, "one-shot": 1}
+RECLAIMABLE = ("total_inactive_file", "inactive_file")
+"""The file cache that the kernel drops first, under cgroup v1 and v2 (v1 has both names, and means less by the second).
+`docker stats` leaves it out as well."""
+
+
+async def usage(engine: Engine, container: str) -> Usage | None:
+    """By the container's name or id; None when it does not run. Raises Absent, ComputeUnknown."""
+    try:
+        found = await engine.call("GET", f"containers/{container}/stats", params=ONCE)
+    except Conflict:
+        return None  # it is being removed
+    if not isinstance(found, dict) or "read" not in found:
+        raise ComputeUnknown("the Docker Engine's answer cannot be read (stats)")
+    return None if found["read"].startswith(NEVER) else read(found)
+
+
+def read(found: Mapping[str, Any]) -> Usage:
+    """The engine's numbers for a container that runs. Raises ComputeUnknown where it does not count processor time or memory."""
+    try:
+        cpu, memory = found["cpu_stats"]["cpu_usage"]["total_usage"], found["memory_stats"]
+        return Usage(
+            cpu_seconds=cpu / NANO,
+            memory_bytes=_used(memory),
+            memory_limit_bytes=memory.get("limit"),
+            network_received_bytes=_network(found, "rx_bytes"),
+            network_sent_bytes=_network(found, "tx_bytes"),
+            processes=(found.get("pids_stats") or {}).get("current"),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ComputeUnknown(f"the Docker Engine does not count what sessions use ({error})") from error
+
+
+def _used(memory: Mapping[str, Any]) -> int:
+    counted = memory.get("stats") or {}
+    cache = next((counted[name] for name in RECLAIMABLE if name in counted), 0)
+    used: int = memory["usage"]
+    return used - cache if cache < used else used
+
+
+def _network(found: Mapping[str, Any], direction: str) -> int | None:
+    """The sum over its interfaces; None without a network."""
+    interfaces = found.get("networks")
+    return sum(interface[direction] for interface in interfaces.values()) if interfaces else None

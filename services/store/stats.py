@@ -1,0 +1,126 @@
+"""What running sessions use: the newest measurement of each, written by the sampler, followed by whoever watches (B85).
+
+Neither an event nor a `version`: a measurement changes nothing but itself, and lists of Studios would never come to rest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, and_, bindparam, delete, exists, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from services.compute import kinds
+from services.rows.stats import SessionStatsRow
+from services.statuses import StudioStatus
+from services.store import core
+from services.store.database import Reader, Transaction
+from services.store.query import Query, Row, is_one_of
+from services.store.types import instant, utc_time
+
+T = core.session_stats.c
+R = core.session.c
+S = core.studio.c
+E = core.compute_environment.c
+
+NAMES = ("session_id", "at", "cpu", "memory_bytes", "memory_limit_bytes", "network_received_bytes", "network_sent_bytes", "processes")
+NOW_RUNNING = and_(S.id == R.studio_id, S.session_number == R.number, S.status == StudioStatus.RUNNING.value)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSession:
+    """A session to measure; `measured_at` by anybody."""
+
+    id: str
+    studio_id: str
+    public_id: str
+    number: int
+    compute_environment_id: str
+    measured_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A row of the table."""
+
+    session_id: str
+    at: datetime
+    cpu: float
+    memory_bytes: int
+    memory_limit_bytes: int | None
+    network_received_bytes: int | None
+    network_sent_bytes: int | None
+    processes: int | None
+
+
+_RUNNING = Query(
+    select(R.id, R.studio_id, S.public_id, R.number, R.compute_environment_id, T.at)
+    .select_from(core.studio)
+    .join(core.session, NOW_RUNNING)
+    .outerjoin(core.session_stats, T.session_id == R.id)
+    .order_by(R.id)
+)
+_ENDED = ~exists(select(R.id).join(core.studio, NOW_RUNNING).where(R.id == T.session_id))
+_IS_OLD = Query(select(T.session_id).where(_ENDED).limit(1))
+
+
+async def running(reader: Reader) -> list[RunningSession]:
+    """Every session that runs, whoever's it is."""
+    rows = await reader.all(_RUNNING)
+    return [RunningSession(raw[0], raw[1], raw[2], raw[3], raw[4], measured_at=utc_time(raw[5])) for raw in rows]
+
+
+async def is_old(reader: Reader) -> bool:
+    """Whether there are measurements of sessions that run no more."""
+    return await reader.one(_IS_OLD) is not None
+
+
+async def forget_ended(transaction: Transaction) -> None:
+    """Remove those."""
+    await transaction.execute(delete(core.session_stats).where(_ENDED))
+
+
+async def write(transaction: Transaction, measured: Sequence[Measurement]) -> None:
+    """One statement for all, in one order, so that two controllers do not deadlock. A session that ended meanwhile is left out."""
+    rows = [asdict(measurement) for measurement in sorted(measured, key=lambda measurement: measurement.session_id)]
+    await transaction.execute(_UPSERTS[transaction.connection.dialect.name], rows)
+    transaction.wake("stats", "")
+
+
+def _upsert(insert: Any) -> Any:
+    values = [bindparam(name, type_=T[name].type) for name in NAMES]
+    runs = select(*values).select_from(core.session).join(core.studio, NOW_RUNNING).where(R.id == bindparam("session_id"))
+    made = insert(core.session_stats).from_select(NAMES, runs)
+    return made.on_conflict_do_update(index_elements=[T.session_id], set_={name: made.excluded[name] for name in NAMES[1:]})
+
+
+_UPSERTS = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
+
+COLUMNS = (S.id, E.kind, S.cpu, *(T[name] for name in NAMES[1:]))
+
+
+def newest() -> Select[Any]:
+    """The measurements of what runs, of the Studios `:studio_ids`. A Studio's configuration stands still while it runs (B14)."""
+    return (
+        select(*COLUMNS)
+        .select_from(core.session_stats)
+        .join(core.session, R.id == T.session_id)
+        .join(core.studio, NOW_RUNNING)
+        .join(core.compute_environment, E.id == R.compute_environment_id)
+        .where(is_one_of(S.id, "studio_ids"))
+    )
+
+
+def stats_row(raw: Row) -> SessionStatsRow:
+    """The row of COLUMNS."""
+    limit = raw[2] if raw[1] in kinds.LIMITING else 0
+    return SessionStatsRow(instant(raw[3]), raw[4], limit or None, *raw[5:])
+
+
+_NEWEST = Query(newest())
+
+
+async def of_studios(reader: Reader, studio_ids: Sequence[str]) -> dict[str, SessionStatsRow]:
+    """Whoever's they are: for who has checked that already."""
+    return {raw[0]: stats_row(raw) for raw in await reader.all(_NEWEST, studio_ids=list(studio_ids))}
