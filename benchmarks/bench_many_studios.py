@@ -1,7 +1,7 @@
 """Many Studios running at once on one server and one engine: how long all take to start, what the idle server holds, and what is left.
 
-Run: python -m benchmarks.bench_many_studios [Studios] [idle seconds] [waves]. Each Studio is the tiny tool with 64 MiB and a tenth of a core. It
-ends with 1 where something is left on the engine after all were stopped and deleted: a container, a network, a bridge, an image.
+Run: python -m benchmarks.bench_many_studios [Studios] [idle seconds] [waves]. Each Studio is the tiny tool with 64 MiB and a tenth of a
+core. It ends with 1 where something is left on the engine after all were stopped and deleted: a container, a network, a bridge, an image.
 """
 
 import asyncio
@@ -112,7 +112,7 @@ async def all_become(job: Job, studios: list[str], status: str, act: str) -> lis
 
 async def nothing_left(job: Job, ours: list[Path]) -> bool:
     def left() -> list[str]:
-        return [*job.containers(), *job.networks(), *job.images(), *(bridge.name for bridge in ours if bridge.exists())]
+        return [*job.containers(), *job.networks(), *job.saves(), *(bridge.name for bridge in ours if bridge.exists())]
 
     async def gone() -> bool:
         return not left()

@@ -19,7 +19,7 @@ PAUSE = 0.002
 
 
 @asynccontextmanager
-async def served(**settings: str) -> AsyncIterator[Job]:
+async def served(**settings: Any) -> AsyncIterator[Job]:
     """A server with one Studio of the tiny tool, and nothing left of them afterwards."""
     with tempfile.TemporaryDirectory(prefix="sgb-", ignore_cleanup_errors=True) as directory:
         url = f"sqlite:///{directory}/bench.db"
@@ -35,7 +35,7 @@ async def answered(engine: Engine, name: str) -> tuple[float, dict[str, Any]]:
         if container is not None and (address := _address(container)):
             break
         await asyncio.sleep(PAUSE)
-    while not await probing.answers(Upstream(host=address, port=PORT), "/"):
+    while not await probing.answers(Upstream(host=address, port=PORT), "/"):  # noqa: ASYNC110 - of another process: no event tells
         await asyncio.sleep(PAUSE)
     return time.time(), container
 

@@ -39,7 +39,7 @@ async def contained(directory: Path, database_url: str, image: str) -> AsyncIter
     server = Server(directory, "", world)
     try:
         fill = ["run", "--rm", "--interactive", "--user", "0", "--volume", f"{name}:/data", image, "sh", "-c", FILL]
-        docker(*fill, data=Path(database_url.removeprefix("sqlite:///")).read_bytes())
+        docker(*fill, data=_content(database_url))
         server.port = await _serve(name, image)
         given = {"workspaceId": encode("Workspace", world.workspace_id), "templateId": encode("Template", world.template_id)}
         made = await server.graphql(CREATE, {"input": {**given, "name": "Contained", "autoStart": False}})
@@ -49,6 +49,10 @@ async def contained(directory: Path, database_url: str, image: str) -> AsyncIter
         docker("rm", "--force", "--volumes", name)
         docker("volume", "rm", "--force", name)
         await clean(URL, world.installation_id)
+
+
+def _content(database_url: str) -> bytes:
+    return Path(database_url.removeprefix("sqlite:///")).read_bytes()
 
 
 async def replace(job: Job, image: str) -> None:

@@ -103,9 +103,11 @@ class Job:
 
     async def recorded(self) -> dict[str, str]:
         """The same, as the checkpoints' rows have it."""
-        T = core.checkpoint.c
+        saved = core.checkpoint.c
         async with self.database.read() as reader:
-            rows = await reader.execute(select(T.reference, T.digest).where(T.reference.is_not(None), T.deleted_at.is_(None)))
+            rows = await reader.execute(
+                select(saved.reference, saved.digest).where(saved.reference.is_not(None), saved.deleted_at.is_(None))
+            )
             return {row.reference: row.digest for row in rows}
 
 
