@@ -35,7 +35,7 @@ def test_a_port_that_a_running_server_holds_is_fine(studiograph: Command) -> Non
 class Livez(BaseHTTPRequestHandler):
     """What a server on PostgreSQL shows of itself: it holds no lock."""
 
-    def do_GET(self) -> None:  # noqa: N802 - the name is the library's
+    def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"ok" if self.path == "/livez" else b"")
