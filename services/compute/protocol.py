@@ -132,13 +132,18 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the engine positively says. `exit_code` and `out_of_memory` only when EXITED; `at` when it ended, if known."""
+    """What the engine positively says. `exit_code` and `out_of_memory` only when EXITED; `at` when it ended, if known.
+
+    `unprepared`: it ended without what it needs, as after our death between its start and the handing over; `ensure_session` makes
+    it anew. A tool may by chance end in the same way: only a start may conclude from it, and only once.
+    """
 
     presence: Presence
     exit_code: int | None = None
     out_of_memory: bool = False
     at: datetime | None = None
     message: str | None = None
+    unprepared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,9 +247,13 @@ class Compute(Protocol):
         """End all of its processes: SIGTERM, `grace`, SIGKILL. Its file system stays. Absent or ended = nothing to do."""
         ...
 
-    async def save(self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = ()) -> Saved:
+    async def save(
+        self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = (), keep: str | None = None
+    ) -> Saved:
         """Save its file system under a reference made from `checkpoint_id` and whether it is interim; the same call again gives
         the same or an equal save. `interim` = it runs on afterwards. `secrets` must not be found in what the engine shows of the save.
+        `keep` is what the checkpoint's row names until now ("" = nothing yet): other interim saves of it were never recorded, and go.
+        None = nothing goes.
         Raises ComputeFailed."""
         ...
 

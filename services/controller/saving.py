@@ -18,7 +18,10 @@ async def save(work: Work, session: SessionState, *, interim: bool) -> Saved:
     """Have the compute environment save this session. Raises ComputeFailed, ComputeUnknown."""
     compute = await work.tools.computes.get(session.compute_environment_id)
     hidden = await secrets(work, session)
-    return await compute.save(work.name_of(session.number), session.checkpoint_id, interim=interim, secrets=hidden)
+    async with work.tools.database.read() as reader:
+        checkpoint = await checkpoints.find(reader, session.checkpoint_id)
+    keep = (checkpoint.reference if checkpoint else None) or ""
+    return await compute.save(work.name_of(session.number), session.checkpoint_id, interim=interim, secrets=hidden, keep=keep)
 
 
 async def secrets(work: Work, session: SessionState) -> tuple[str, ...]:

@@ -46,6 +46,10 @@ class SaveFailedFirst(Exception):
     """The former session's file system could not be saved, so this start must not go on (B8)."""
 
 
+class Unprepared(ComputeFailed):
+    """The session ended without its environment."""
+
+
 async def advance(work: Work) -> datetime | None:
     """Do what is missing; every part may have been done before a crash. Returns when to look again."""
     try:
@@ -176,7 +180,18 @@ async def _spec(work: Work, image: ImageSpec, template: TemplateState, environme
 
 
 async def _answer(work: Work, compute: Compute, spec: SessionSpec) -> Upstream:
-    """Wait until the tool answers an HTTP request (B3). Raises ComputeFailed if it ends before."""
+    """Wait until the tool answers an HTTP request (B3). Raises ComputeFailed if it ends before.
+
+    A session that was still there when we found it may have lost its server before it was prepared, and end only now.
+    """
+    try:
+        return await _first_answer(work, compute, spec)
+    except Unprepared:
+        await compute.ensure_session(spec, lambda message: work.step(Step.SESSION, message))
+        return await _first_answer(work, compute, spec)
+
+
+async def _first_answer(work: Work, compute: Compute, spec: SessionSpec) -> Upstream:
     began = seen = monotonic()
     while (upstream := await compute.probe(spec.name, spec.port, spec.ready_path)) is None:
         if monotonic() - seen >= LOOK_SECONDS:
@@ -196,7 +211,8 @@ async def _require_alive(work: Work, compute: Compute) -> None:
     if observation.presence in (Presence.EXITED, Presence.ABSENT):
         code = "" if observation.exit_code is None else f" (exit code {observation.exit_code})"
         memory = " It ran out of memory." if observation.out_of_memory else ""
-        raise ComputeFailed(f"The tool ended before it answered{code}.{memory}{await _last_words(work, compute)}")
+        kind = Unprepared if observation.unprepared else ComputeFailed
+        raise kind(f"The tool ended before it answered{code}.{memory}{await _last_words(work, compute)}")
 
 
 async def _last_words(work: Work, compute: Compute) -> str:

@@ -41,6 +41,7 @@ class Faulty:
     refuse_save: str | None = None
     refuse_removal: bool = False
     no_checkpoint: bool = False
+    unprepared_again: bool = False
     hold: dict[str, asyncio.Event] = field(default_factory=dict)
     broken: dict[str, Exception] = field(default_factory=dict)
     printed: bytes = b"bad\nworse\n"
@@ -66,6 +67,11 @@ class Faulty:
         """The session's main process ends by itself."""
         self.there[str(name)] = Observation(Presence.EXITED, code, out_of_memory)
         self.changes.put_nowait(Change(name, "exited"))
+
+    def unprepared(self, name: str, *, again: bool = False) -> None:
+        """The session ends without its environment, as after a server's death; `again` = the one made anew does as well."""
+        self.there[name] = Observation(Presence.EXITED, 97, unprepared=True)
+        self.unprepared_again = again
 
     def lose(self, name: SessionName) -> None:
         """Somebody removes the session's resources from outside."""
@@ -94,6 +100,9 @@ class Faulty:
             raise ComputeFailed(self.refuse_start)
         if self.no_checkpoint and spec.base:
             raise CheckpointMissing("The archive is not there.")
+        if str(spec.name) in self.there and self.there[str(spec.name)].unprepared:
+            self.answers = not self.unprepared_again
+            self.there = {name: there for name, there in self.there.items() if self.unprepared_again or not there.unprepared}
         if str(spec.name) not in self.there:
             self.specs.append(spec)
             self.there[str(spec.name)] = Observation(Presence.RUNNING)
@@ -111,7 +120,9 @@ class Faulty:
         if str(name) in self.there and self.there[str(name)].presence is Presence.RUNNING:
             self.there[str(name)] = Observation(Presence.EXITED, 0)
 
-    async def save(self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = ()) -> Saved:
+    async def save(
+        self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = (), keep: str | None = None
+    ) -> Saved:
         await self._called("interim" if interim else "save")
         if self.refuse_save:
             raise ComputeFailed(self.refuse_save)

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from services.compute.docker import bodies, building, capacity, containers, environment, firewall, naming, probing, reach, stats, watching
 from services.compute.docker.bodies import Image
-from services.compute.docker.checkpoints import Checkpoints
+from services.compute.docker.checkpoints import Checkpoints, Wanted
 from services.compute.docker.containers import Containers
 from services.compute.docker.engine import Absent, Engine
 from services.compute.docker.images import Images
@@ -102,21 +102,20 @@ class DockerCompute:
                 await self._containers.remove(found["Id"])
                 found = None
             if found is None:
-                await _finished(self._make(spec, await self._image(spec, progress)))
+                await _finished(self._make(spec, self._create(spec, await self._image(spec, progress))))
             elif observation(found).presence is Presence.CREATED:
-                await _finished(self._start(spec, self._containers.require_shell(found["Id"], found["Image"])))
+                await _finished(self._make(spec, self._containers.require_shell(found["Id"], found["Image"])))
 
-    async def _make(self, spec: SessionSpec, image: Image) -> None:
+    async def _make(self, spec: SessionSpec, container: Coroutine[Any, Any, str]) -> None:
+        """The network is made meanwhile: an engine looks for it when the container starts."""
+        await self._start(spec, await _beside(container, self._networks.ensure(spec.name)))
+
+    async def _create(self, spec: SessionSpec, image: Image) -> str:
         reached = await self._reached()
         body = bodies.container(spec, image, self._environment_id, published=reached.mode is Mode.PUBLISHED)
-        await self._start(spec, self._create(spec.name, body, image.id))
+        return await self._containers.require_shell(await self._containers.create(spec.name, body), image.id)
 
-    async def _create(self, name: SessionName, body: dict[str, Any], image_id: str) -> str:
-        return await self._containers.require_shell(await self._containers.create(name, body), image_id)
-
-    async def _start(self, spec: SessionSpec, container: Coroutine[Any, Any, str]) -> None:
-        """The network is made meanwhile: an engine looks for it when the container starts."""
-        container_id = await _beside(container, self._networks.ensure(spec.name))
+    async def _start(self, spec: SessionSpec, container_id: str) -> None:
         await self._containers.start(container_id, environment.script(bodies.tool_environment(spec)))
 
     async def _image(self, spec: SessionSpec, progress: Progress) -> Image:
@@ -133,9 +132,12 @@ class DockerCompute:
         return upstream if upstream and await probing.answers(upstream, ready_path) else None
 
     async def observe(self, name: SessionName) -> Observation:
+        """Also lets a session go on that a save of ours left paused: a pause by somebody else is left alone."""
         container = await self._containers.find(name)
         if container is None:
             return Observation(Presence.ABSENT)
+        if self._checkpoints.left_paused(container):
+            await self._containers.unpause(container)
         found = observation(container)
         if found.presence is Presence.RUNNING:
             await self._join(name)
@@ -146,19 +148,23 @@ class DockerCompute:
         if container is not None:
             await self._containers.stop(container, grace)
 
-    async def save(self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = ()) -> Saved:
+    async def save(
+        self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = (), keep: str | None = None
+    ) -> Saved:
         """A running session is paused meanwhile, whether or not it is `interim`; one that has ended is saved for good."""
-        container = await self._containers.find(name)
+        container = await self._containers.settled(name, self._checkpoints.at_work)
         if container is None:
             raise ComputeFailed("The session's container is gone: there is nothing to save.")
         running = observation(container).presence is Presence.RUNNING
-        return await self._checkpoints.save(name, container, checkpoint_id, secrets, running=running or interim)
+        wanted = Wanted(name, checkpoint_id, secrets, keep, running=running or interim)
+        return await self._checkpoints.save(container, wanted)
 
     async def remove(self, name: SessionName) -> None:
         """The container first: without it nothing uses the network, nor an unfinished save. Raises ComputeUnknown."""
         async with self._lock(name):
             container = await self._containers.find(name)
             if container is not None:
+                await self._checkpoints.at_work(container["Id"])
                 await self._containers.remove(container["Id"])
                 self._logs.forget(container["Id"])
             await self._networks.remove(name)
@@ -194,6 +200,7 @@ class DockerCompute:
         return await stats.usage(self._engine, container["Id"]) if container else None
 
     async def close(self) -> None:
+        await self._checkpoints.close()
         await self._engine.close()
 
     async def _info(self) -> dict[str, Any]:

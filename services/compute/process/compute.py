@@ -103,7 +103,9 @@ class ProcessCompute:
             await keeping.stop(place, self._card(name), grace)
             await in_thread(observe, place)
 
-    async def save(self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = ()) -> Saved:
+    async def save(
+        self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = (), keep: str | None = None
+    ) -> Saved:
         """`secrets` are nowhere in an archive but where the session itself wrote them: the environment is never on disk."""
         place = self._layout.session(name)
         presence = (await self.observe(name)).presence
