@@ -189,10 +189,10 @@ async def _last_words(work: Work, compute: Compute) -> str:
     secrets = masking.forms(await saving.secrets(work, work.session))
     margin = max((len(secret.encode()) for secret in secrets), default=0)
     try:
-        page = await compute.logs(work.name, -(LAST_WORDS + margin), LAST_WORDS + margin)
+        data = await compute.tail(work.name, LAST_WORDS + margin)
     except (ComputeUnknown, ComputeFailed):
         return ""
-    text = masking.masked(page.data.decode(errors="replace"), secrets, margin if page.start else 0)
+    text = masking.masked(data.decode(errors="replace"), secrets, margin if len(data) == LAST_WORDS + margin else 0)
     lines = [line for line in words(text[-LAST_WORDS:]).splitlines() if line.strip()][-5:]
     return f" Its last output:\n{chr(10).join(lines)}" if lines else ""
 
