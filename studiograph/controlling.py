@@ -10,6 +10,7 @@ from services.compute.process import ProcessCompute
 from services.compute.protocol import Compute
 from services.compute.registry import Computes, Factory
 from services.controller.cleaner import Cleaner
+from services.controller.collector import Collector
 from services.controller.controller import Controller
 from services.controller.observer import Observer
 from services.controller.trimmer import Trimmer
@@ -30,7 +31,7 @@ async def start_controller(core: Core, computes: Computes, stack: AsyncExitStack
     """Begin to work, and stop with the stack; sessions run on."""
     tools = Tools(core.database, computes, core.policy, core.box, core.installation)
     trimmer = Trimmer(core.database, core.policy.event_retention)
-    for part in (Cleaner(tools), Observer(tools), Controller(tools, core.wakeups), trimmer):
+    for part in (Cleaner(tools), Observer(tools), Collector(tools, core.wakeups), Controller(tools, core.wakeups), trimmer):
         await part.start()
         stack.push_async_callback(part.close)
 

@@ -19,10 +19,11 @@ from services.compute.protocol import (
     Upstream,
 )
 from services.controller import saving
+from services.controller.draining import drain
 from services.controller.work import Overtaken, Work, words
 from services.lifecycle import Trigger
 from services.statuses import StudioStatus
-from services.store import checkpoints, environments, leftovers, sessions
+from services.store import checkpoints, environments, leftovers, outputs, sessions
 from services.store.database import DatabaseUnavailable
 from services.store.environments import EnvironmentState, TemplateState, WorkspaceSettings
 from services.store.leftovers import Leftover
@@ -186,7 +187,7 @@ async def _answer(work: Work, compute: Compute, spec: SessionSpec) -> Upstream:
 
 async def _last_words(work: Work, compute: Compute) -> str:
     """The end of what the session printed, as a help; secrets it may have printed are taken out."""
-    secrets = masking.forms(await saving.secrets(work, work.session))
+    secrets = masking.forms(await saving.secrets(work.tools, work.session))
     margin = max((len(secret.encode()) for secret in secrets), default=0)
     try:
         data = await compute.tail(work.name, LAST_WORDS + margin)
@@ -246,6 +247,7 @@ async def _deadline(work: Work, why: str = "the tool did not answer") -> datetim
 
 async def _fail(work: Work, trigger: Trigger, message: str) -> None:
     """The start has failed: nothing of the user's is in this session, so its resources go; what was saved before stays."""
+    await drain(work)
     async with work.result(StudioStatus.STARTING) as (transaction, studio):
         if trigger is Trigger.CHECKPOINT_MISSING and work.session.base_checkpoint_id:
             await saving.invalidate(transaction, studio, work.session.base_checkpoint_id)
@@ -262,5 +264,6 @@ async def _fail(work: Work, trigger: Trigger, message: str) -> None:
         )
         ended = {"saved": True, "ended_at": transaction.now, "stop_reason": moved.stop_reason}
         await sessions.change(transaction, work.session.id, **ended)
+        await outputs.close(transaction, work.session.id)
         environment_id = work.session.compute_environment_id
         await leftovers.leave(transaction, environment_id, studio.id, studio.public_id, work.session.number, message[:200])

@@ -26,7 +26,8 @@ __all__ = ["CHANNEL", "Database", "DatabaseUnavailable", "Reader", "Transaction"
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """A hint to look: `topic` is `stream` (key = stream id, seq = its head) or `studio` (key = Studio id: work for the controller).
+    """A hint to look: `topic` is `stream` (key = stream id, seq = its head), `studio` (key = Studio id: work for the controller) or
+    `output` (key = session or build id, seq = how far its output goes).
 
     `lost` (no key): hints may have been missed, look at everything.
     """

@@ -13,6 +13,7 @@ from services.commands import CommandRunner
 from services.compute.protocol import SessionName
 from services.compute.registry import Computes
 from services.controller.cleaner import Cleaner
+from services.controller.collector import Collector
 from services.controller.controller import Controller
 from services.controller.observer import Observer
 from services.controller.work import Tools
@@ -44,7 +45,12 @@ class House:
 
     async def start(self) -> None:
         """A controller begins, as after a start of the server."""
-        self.running = [Controller(self.tools, self.wakeups), Cleaner(self.tools), Observer(self.tools)]
+        self.running = [
+            Controller(self.tools, self.wakeups),
+            Cleaner(self.tools),
+            Observer(self.tools),
+            Collector(self.tools, self.wakeups),
+        ]
         for part in self.running:
             await part.start()
 
