@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from services.addresses import Addresses
 from services.commands import CommandRunner
 from services.connect_codes import ConnectCodes
+from services.live.bells import Bells
 from services.live.broker import Broker
 from services.live.sentinel import Sentinel
 from services.members import Members
@@ -31,6 +32,7 @@ class Services:
     checkpoints: Checkpoints
     broker: Broker
     sentinel: Sentinel
+    bells: Bells
     connect_codes: ConnectCodes
     presence: Presence
     addresses: Addresses

@@ -48,6 +48,7 @@ def build_services(core: Core, settings: Settings, stack: AsyncExitStack) -> Ser
         checkpoints=Checkpoints(runner),
         broker=core.broker,
         sentinel=core.sentinel,
+        bells=core.bells,
         connect_codes=ConnectCodes(core.database, core.addresses),
         presence=core.presence,
         addresses=core.addresses,

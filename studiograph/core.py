@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from services.addresses import Addresses
 from services.installation import ensure_installation
+from services.live.bells import Bells
 from services.live.broker import Broker
 from services.live.sentinel import Sentinel
 from services.policy import Policy
@@ -30,6 +31,7 @@ class Core:
     wakeups: Wakeups
     broker: Broker
     sentinel: Sentinel
+    bells: Bells
     presence: Presence
     addresses: Addresses
 
@@ -49,7 +51,11 @@ async def open_core(settings: Settings, port: int, stack: AsyncExitStack) -> Cor
     sentinel = Sentinel(broker, database)
     await sentinel.start()
     stack.push_async_callback(sentinel.close)
-    return Core(database, installation, key, SecretBox(key), policy(settings), wakeups, broker, sentinel, Presence(database), addresses)
+    bells = Bells(wakeups)
+    bells.start()
+    stack.callback(bells.close)
+    box, presence = SecretBox(key), Presence(database)
+    return Core(database, installation, key, box, policy(settings), wakeups, broker, sentinel, bells, presence, addresses)
 
 
 def policy(settings: Settings) -> Policy:
