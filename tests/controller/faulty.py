@@ -137,7 +137,7 @@ class Faulty:
         while True:
             more = self.more = self.more or asyncio.Event()
             ended = self.there.get(str(name), Observation(Presence.ABSENT)).presence in (Presence.EXITED, Presence.ABSENT)
-            if str(name) in self.there and self.printed[at:]:
+            if str(name) in self.there and len(self.printed) > at:
                 piece = self.printed[at : at + self.piece]
                 at += len(piece)
                 yield Printed(piece, str(at))
