@@ -43,7 +43,8 @@ class Writer:
             await self._asked.wait()
             self._asked.clear()
             entries, self._waiting = self._waiting, []
-            await self._write([entry for entry in entries if not entry.written.done()])
+            asked = [entry for entry in entries if not entry.written.done()]
+            await self._write(sorted(asked, key=lambda entry: entry.output.id))  # one order of locks in all processes
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _write(self, entries: Sequence[_Entry]) -> None:

@@ -101,7 +101,7 @@ async def read(reader: Reader, output_id: str, offset: int, limit: int) -> Outpu
     start = min(max(output.end + offset if offset < 0 else offset, output.start), output.end)
     later = and_(P.output_id == output_id, P.position > start - LONGEST_PIECE, P.position + func.length(P.data) > start)
     first = (await reader.execute(select(func.min(P.position)).where(later))).scalar_one()
-    begin = max(start, first or 0)
+    begin = output.end if first is None else max(start, first)
     wanted = and_(later, P.position < begin + limit)
     rows = (await reader.execute(select(P.position, P.data).where(wanted).order_by(P.position))).all()
     return OutputPage(begin, run([(row.position, row.data) for row in rows], begin, limit), output.end, output.closed)

@@ -2,6 +2,7 @@
 
 from contextlib import aclosing
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,8 @@ from services.compute.protocol import ComputeUnknown
 from tests.compute.test_logs import follow_until, joined, printed
 from tests.compute.world import World
 from tests.docker.engine import ENVIRONMENT, URL
+from tests.docker.server import docker_job
+from tests.docker.tiny_image import docker
 
 pytestmark = pytest.mark.behaviour("B84")
 
@@ -51,6 +54,39 @@ async def test_what_the_engine_dropped_is_left_out_and_the_rest_comes(world: Wor
     late = joined(await follow_until(world, name, b"line-29-" + b"y" * 40 + b"\n", place))
     assert late.count(b"line-29-") == 20
     assert b"line-0-" not in late
+
+
+@pytest.mark.docker
+async def test_a_renamed_session_is_still_heard(world: World) -> None:
+    name = world.name()
+    upstream = await world.start(name)
+    docker("rename", str(name), f"renamed-{world.installation[:8]}")
+    await printed(upstream, "hello")
+    assert joined(await follow_until(world, name, b"hello\n")).endswith(b"hello\n")
+    assert await world.compute.tail(name, 6) == b"hello\n"
+
+
+STUDIO = "query($id: ID!) { studio(id: $id) { sessions { nodes { number logs { text isComplete } } } } }"
+
+
+@pytest.mark.docker
+async def test_the_output_of_each_session_is_kept_when_its_container_is_gone(tmp_path: Path, sqlite_url: str) -> None:
+    async with docker_job(tmp_path, sqlite_url) as job:
+        texts = []
+        for number in (1, 2):
+            await job.start()
+            await job.status("RUNNING")
+            if number == 1:
+                await job.server.kill9()
+                await job.server.start()
+            await job.stop()
+            await job.status("STOPPED")
+            assert job.containers() == []
+            sessions = (await job.server.graphql(STUDIO, {"id": job.studio}))["studio"]["sessions"]["nodes"]
+            assert sessions[0]["logs"]["isComplete"]
+            texts.append(sessions[0]["logs"]["text"])
+        assert texts[0] == texts[1]
+        assert texts[0].count("tiny listens\n") == 1
 
 
 def framed(line: Line) -> bytes:

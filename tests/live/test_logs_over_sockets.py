@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,11 +12,13 @@ import pytest
 
 from schema.ids import encode
 from services.access import Role
+from services.ids import new_id
 from services.store import core
 from services.store.database import Database
 from tests import factories
 from tests.contract.watching import COMPLETE, STREAMING
 from tests.house.test_roles import three_roles
+from tests.read.test_logs import printed
 from tests.server import Server, wait_for
 
 pytestmark = pytest.mark.behaviour("B84")
@@ -115,6 +118,28 @@ async def test_the_stream_ends_in_good_order_over_every_transport(server: Server
         seen = await watch.rest()
     kinds = [payload["data"]["studioLogs"]["kind"] for _, payload in seen[:-1]]
     assert (kinds[0], kinds[-1], seen[-1]) == ("LogChunk", "LogEnded", COMPLETE)
+
+
+async def test_what_is_not_kept_is_told_and_a_build_is_heard_like_a_session(server: Server) -> None:
+    database, build = Database(server.database_url), new_id()
+    studio_id = await factories.create_studio(database, server.world, status="BUILD_FAILED", session_number=1, build_id=build)
+    session_id = await factories.create_session(database, server.world, studio_id, ended_at=datetime.now(UTC))
+    await printed(database, session_id, b"early", 1000, b"late", 7, b"", closed=True)
+    await printed(database, build, "äö".encode() * 40_000, closed=True)
+    await database.close()
+    query = LOGS.replace("$after: BigInt", "$source: LogSource").replace("afterOffset: $after", "source: $source")
+    seen = []
+    for source in ("SESSION", None):
+        async with aclosing(cast("Frames", server.subscribe(query, {"id": encode("Studio", studio_id), "source": source}))) as frames:
+            seen.append(await rest(frames))
+    session, of_build = seen
+    assert [(frame["kind"], frame["offset"], frame.get("skipped")) for frame in session] == [
+        ("LogChunk", 0, 0),
+        ("LogChunk", 1005, 1000),
+        ("LogEnded", 1016, None),
+    ]
+    assert "".join(frame["text"] for frame in of_build[:-1]) == "äö" * 40_000
+    assert (of_build[0]["session"], of_build[-1]["kind"]) == (None, "LogEnded")
 
 
 @pytest.mark.behaviour("B92")

@@ -86,11 +86,13 @@ async def test_pages_put_together_are_the_whole_and_never_cut_a_character(databa
 
 
 async def test_what_was_skipped_is_a_jump(database: Database, world: World, asker: Asker) -> None:
-    studio_id, _ = await studio_with(database, world, b"early \xe2\x82", 1000, b"late \xff", closed=True)
+    studio_id, _ = await studio_with(database, world, b"early \xe2\x82", 1000, b"late \xff", 50, b"", closed=True)
     early = await logs(asker, world, studio_id, after=0)
     assert (early["text"], early["nextOffset"], early["isComplete"]) == ("early \ufffd", 8, False)
     late = await logs(asker, world, studio_id, after=8)
-    assert (late["startOffset"], late["text"], late["isComplete"]) == (1008, "late \ufffd", True)
+    assert (late["startOffset"], late["text"], late["isComplete"]) == (1008, "late \ufffd", False)
+    end = await logs(asker, world, studio_id, after=late["nextOffset"])
+    assert (end["startOffset"], end["text"], end["isComplete"]) == (1064, "", True)
 
 
 async def test_a_character_that_is_not_whole_yet_is_waited_for_until_the_end(database: Database, world: World, asker: Asker) -> None:

@@ -56,6 +56,10 @@ async def test_skipped_bytes_count_and_are_not_there(database: Database) -> None
         assert await read(database, output, offset) == OutputPage(105, b"late", 109, closed=False)
     assert await read(database, output, 60, 3) == OutputPage(105, b"lat", 109, closed=False)
     assert await read(database, output, 107) == OutputPage(107, b"te", 109, closed=False)
+    async with database.write() as transaction:
+        await outputs.append(transaction, output, b"", "place", skipped=11)
+    for offset in (109, 115, 120, 121):
+        assert await read(database, output, offset) == OutputPage(120, b"", 120, closed=False)
 
 
 async def test_nothing_is_appended_to_what_is_closed(database: Database) -> None:

@@ -44,9 +44,10 @@ class Logs:
     async def tail(self, name: SessionName, limit: int) -> bytes:
         """The last `limit` bytes."""
         data = bytearray()
-        if await self._find(name) is None:
+        container = await self._find(name)
+        if container is None:
             return b""
-        async with aclosing(self._read(name, SECONDS, tail=min(limit, MOST_LINES))) as batches:
+        async with aclosing(self._read(container["Id"], SECONDS, tail=min(limit, MOST_LINES))) as batches:
             async for lines in batches:
                 data += b"".join(text for _, text in lines)
                 del data[:-limit]
@@ -56,9 +57,11 @@ class Logs:
         """What came after `place`, as it comes. A created container has no output to wait for, so that is looked at again."""
         while True:
             container = await self._find(name)
-            ended = container is None or observation(container).presence is Presence.EXITED
+            if container is None:
+                return
+            ended = observation(container).presence is Presence.EXITED
             bookmark = Bookmark(Place.parse(place))
-            async with aclosing(self._read(name, None, follow=1, since=bookmark.since)) as batches:
+            async with aclosing(self._read(container["Id"], None, follow=1, since=bookmark.since)) as batches:
                 async for lines in batches:
                     if data := bookmark.take(lines):
                         place = str(bookmark.place)
@@ -67,9 +70,9 @@ class Logs:
                 return
             await asyncio.sleep(AGAIN_SECONDS)
 
-    async def _read(self, name: SessionName, limit: float | None, **params: Any) -> AsyncGenerator[list[Line]]:
+    async def _read(self, container_id: str, limit: float | None, **params: Any) -> AsyncGenerator[list[Line]]:
         """Batches of lines; none of a container that is not there. Others get their turn between two."""
-        path = f"containers/{name}/logs"
+        path = f"containers/{container_id}/logs"
         asked = {"stdout": 1, "stderr": 1, "timestamps": 1, **params}
         frames = Frames()
         try:

@@ -38,7 +38,7 @@ def _pages() -> Query:
     spans = select(O.id, O.end, O.closed, start).where(is_one_of(O.id, "ids"), _visible()).subquery()
     behind = and_(P.output_id == spans.c.id, P.position > spans.c.start - LONGEST_PIECE, P.position + func.length(P.data) > spans.c.start)
     first = select(func.min(P.position)).where(behind).scalar_subquery()
-    begin = case((first > spans.c.start, first), else_=spans.c.start).label("begin")
+    begin = case((first.is_(None), spans.c.end), (first > spans.c.start, first), else_=spans.c.start).label("begin")
     begun = select(spans.c.id, spans.c.end, spans.c.closed, begin).subquery()
     inside = and_(
         P.output_id == begun.c.id,
