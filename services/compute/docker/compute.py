@@ -1,7 +1,7 @@
 """The `docker` kind behind the protocol: each method is a few steps over the modules beside it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from datetime import timedelta
 from ipaddress import IPv4Network
 from typing import Any, cast
@@ -23,9 +23,9 @@ from services.compute.protocol import (
     ComputeFailed,
     ImageBuild,
     ImageSpec,
-    LogPage,
     Observation,
     Presence,
+    Printed,
     Printer,
     Progress,
     Report,
@@ -68,7 +68,7 @@ class DockerCompute:
         self._checkpoints = Checkpoints(self._engine, self._images)
         self._containers = Containers(self._engine, installation, environment_id)
         self._networks = Networks(self._engine, environment_id, pool)
-        self._logs = Logs(self._engine)
+        self._logs = Logs(self._engine, self._containers.find)
         self._recipes = recipes or RecipeBook()
         self._fixed_reach = self._reach = Reach(mode) if mode else None
         self._joined: set[SessionName] = set()
@@ -166,7 +166,6 @@ class DockerCompute:
             if container is not None:
                 await self._checkpoints.at_work(container["Id"])
                 await self._containers.remove(container["Id"])
-                self._logs.forget(container["Id"])
             await self._networks.remove(name)
             self._joined.discard(name)
         await self._checkpoints.sweep(name)
@@ -185,11 +184,11 @@ class DockerCompute:
     def watch(self) -> AsyncIterator[Change]:
         return watching.watch(self._url, self._installation, self._environment_id)
 
-    async def logs(self, name: SessionName, offset: int, limit: int) -> LogPage:
-        container = await self._containers.find(name)
-        if container is None:
-            return LogPage(0, b"", 0)
-        return await self._logs.page(container["Id"], offset, limit)
+    async def tail(self, name: SessionName, limit: int) -> bytes:
+        return await self._logs.tail(name, limit)
+
+    def follow(self, name: SessionName, place: str | None) -> AsyncGenerator[Printed]:
+        return self._logs.follow(name, place)
 
     async def stats(self, name: SessionName) -> Usage | None:
         """Asked for by name at once: this is asked often, and looking first would double it."""
