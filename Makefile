@@ -6,11 +6,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 SOURCES := studiograph schema resolvers connect services
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-header --no-emit-options \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --build-deps-for=editable
+RECIPES := $(BIN)/python -m services.compute.docker.recipes
+BUILD = $(if $(BASE),--build-arg BASE=$(BASE))
 .DEFAULT_GOAL := help
-.PHONY: help run test quick soak lint fmt schema docs behaviours demo bench image lock clean
+.PHONY: help run test quick soak lint fmt schema docs behaviours demo bench image images images-test lock clean
 
 help: ## Show what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 run: $(VENV)/.run ## Set up, migrate, make a demo workspace, print address and token, serve
 	@$(BIN)/python -m studiograph serve --demo
@@ -52,8 +54,15 @@ demo: $(VENV)/.run ## The main job against a server of its own, each step with i
 bench: $(VENV)/.dev ## Measure
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; done
 
-image: ## Build the container image of the server
-	docker build --tag studiograph:$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) .
+image: ## Build the container image of the server (BASE=debian:bookworm CERTIFICATES=/path/to/authorities.crt)
+	@$(if $(CERTIFICATES),trap 'rm -f certificates.crt' EXIT && cp $(CERTIFICATES) certificates.crt &&) docker build $(BUILD) \
+		--tag studiograph:$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) .
+
+images: $(VENV)/.run ## Build the images of the provided templates by hand (NAMES=jupyter, BASE and CERTIFICATES as above)
+	@set -e; for image in $(or $(NAMES),$$($(RECIPES))); do $(RECIPES) $$image $(CERTIFICATES) | docker build $(BUILD) --tag studiograph/$$image -; done
+
+images-test: $(VENV)/.dev ## Build the images on a Debian base made here, and use them: templates, server, tools of one's own
+	STUDIOGRAPH_REQUIRE=docker $(BIN)/python -m pytest $(addprefix tests/docker/test_,jupyter.py tools.py unfit_images.py server_image.py recipes.py) $(ARGS)
 
 lock: $(VENV)/.dev ## Renew the locked versions of what we depend on (ARGS=--upgrade takes the newest)
 	PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(COMPILE) $(ARGS) --output-file=requirements.txt pyproject.toml

@@ -19,11 +19,12 @@ from services.compute.protocol import (
     SessionSpec,
     Upstream,
 )
-from services.controller import saving
+from services.controller import lateness, saving
+from services.controller.draining import drain
 from services.controller.work import Overtaken, Work, words
 from services.lifecycle import Trigger
 from services.statuses import StudioStatus
-from services.store import builds, checkpoints, environments, leftovers, sessions
+from services.store import builds, checkpoints, environments, leftovers, outputs, sessions
 from services.store.database import DatabaseUnavailable
 from services.store.environments import EnvironmentState, TemplateState, WorkspaceSettings
 from services.store.leftovers import Leftover
@@ -217,13 +218,13 @@ async def _require_alive(work: Work, compute: Compute) -> None:
 
 async def _last_words(work: Work, compute: Compute) -> str:
     """The end of what the session printed, as a help; secrets it may have printed are taken out."""
-    secrets = masking.forms(await saving.secrets(work, work.session))
+    secrets = masking.forms(await saving.secrets(work.tools, work.session))
     margin = max((len(secret.encode()) for secret in secrets), default=0)
     try:
-        page = await compute.logs(work.name, -(LAST_WORDS + margin), LAST_WORDS + margin)
+        data = await compute.tail(work.name, LAST_WORDS + margin)
     except (ComputeUnknown, ComputeFailed):
         return ""
-    text = masking.masked(page.data.decode(errors="replace"), secrets, margin if page.start else 0)
+    text = masking.masked(data.decode(errors="replace"), secrets, margin if len(data) == LAST_WORDS + margin else 0)
     lines = [line for line in words(text[-LAST_WORDS:]).splitlines() if line.strip()][-5:]
     return f" Its last output:\n{chr(10).join(lines)}" if lines else ""
 
@@ -262,8 +263,8 @@ async def _unknown(work: Work, why: str) -> datetime | None:
         return transaction.now + RETRY
 
 
-async def _deadline(work: Work, why: str = "the tool did not answer") -> datetime | None:
-    """The deadline has passed: if the environment answers at all, the start has failed."""
+async def _deadline(work: Work, why: str | None = None) -> datetime | None:
+    """The deadline has passed: if the environment answers at all, the start has failed. What the tool printed may tell why."""
     try:
         await work.observe()
     except ComputeUnknown as unknown:
@@ -271,12 +272,14 @@ async def _deadline(work: Work, why: str = "the tool did not answer") -> datetim
     except ComputeFailed:
         pass  # an answer, too
     minutes = work.policy.start_deadline.total_seconds() / 60
-    await _fail(work, Trigger.START_TIMEOUT, f"It could not be started within {minutes:g} min: {why}.")
+    told = f"{why or await lateness.reason(work)}.{await _last_words(work, await work.compute())}"
+    await _fail(work, Trigger.START_TIMEOUT, f"It could not be started within {minutes:g} min: {told}")
     return None
 
 
 async def _fail(work: Work, trigger: Trigger, message: str, missing_image: str | None = None) -> None:
     """The start has failed: nothing of the user's is in this session, so its resources go; what was saved before stays."""
+    await drain(work)
     async with work.result(StudioStatus.STARTING) as (transaction, studio):
         if missing_image:
             await builds.forget(transaction, work.session.compute_environment_id, missing_image, message)
@@ -295,5 +298,6 @@ async def _fail(work: Work, trigger: Trigger, message: str, missing_image: str |
         )
         ended = {"saved": True, "ended_at": transaction.now, "stop_reason": moved.stop_reason}
         await sessions.change(transaction, work.session.id, **ended)
+        await outputs.close(transaction, work.session.id)
         environment_id = work.session.compute_environment_id
         await leftovers.leave(transaction, environment_id, studio.id, studio.public_id, work.session.number, message[:200])

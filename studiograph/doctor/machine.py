@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import sys
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from studiograph.doctor.findings import Finding, bad, note, ok
@@ -12,6 +13,7 @@ from studiograph.refusals import Refused
 from studiograph.serve_lock import holder
 from studiograph.settings import Settings
 
+LIVEZ_SECONDS = 2.0
 LITTLE_SPACE = 2 * 1024**3
 
 
@@ -68,8 +70,20 @@ def _port(settings: Settings) -> Finding:
     try:
         listen(settings.host, settings.port).close()
     except Refused as error:
-        return bad("Port", str(error), "")
+        return ok("Server", f"running at port {settings.port}") if _lives(settings.port) else bad("Port", str(error), "")
     return ok("Port", f"{settings.port} is free")
+
+
+def _lives(port: int) -> bool:
+    """Whether what holds the port is a server like this: with PostgreSQL no lock tells."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=LIVEZ_SECONDS)
+    try:
+        connection.request("GET", "/livez")
+        return connection.getresponse().read() == b"ok"
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _user() -> Finding:

@@ -88,6 +88,14 @@ class Job:
         wanted = f"label={INSTALLATION}={self.server.world.installation_id}"
         return docker("network", "ls", "--filter", wanted, "--format", "{{.Name}}", host=self.url).split()
 
+    async def nothing_left(self) -> None:
+        """Neither container nor network, soon."""
+
+        async def gone() -> bool:
+            return not self.containers() and not self.networks()
+
+        await wait_for(gone)
+
     def saves(self) -> dict[str, str]:
         """The checkpoints' images on the engine: name and id."""
         wanted = f"studiograph-{self.server.world.installation_id[:8]}/*"
@@ -106,10 +114,10 @@ class Job:
 
     async def recorded(self) -> dict[str, str]:
         """The same, as the checkpoints' rows have it."""
-        column = core.checkpoint.c
+        saved = core.checkpoint.c
         async with self.database.read() as reader:
             rows = await reader.execute(
-                select(column.reference, column.digest).where(column.reference.is_not(None), column.deleted_at.is_(None))
+                select(saved.reference, saved.digest).where(saved.reference.is_not(None), saved.deleted_at.is_(None))
             )
             return {row.reference: row.digest for row in rows}
 

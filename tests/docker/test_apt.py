@@ -1,21 +1,16 @@
 """A session on a Debian image, in which root installs packages as users of such products expect."""
 
-import asyncio
-import os
-import shutil
-from pathlib import Path
-
 import pytest
 
+from services.compute.docker.recipes import packed
 from services.compute.protocol import ImageSpec
 from tests.compute.world import GRACE, World
-from tests.docker.tiny_image import TINY, docker, run
+from tests.docker.built import built
+from tests.docker.tiny_image import TINY, run
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
-BASE = "studiograph/debian:bookworm"
-REFERENCE = "studiograph-test/debian:latest"
-SCRIPT = Path(__file__).parents[2] / "scripts" / "base-image"
-DOCKERFILE = f"""FROM {BASE}
+DOCKERFILE = b"""ARG BASE
+FROM ${BASE}
 COPY tiny.py /opt/tiny.py
 ENV TINY_HOST=0.0.0.0
 WORKDIR /workspace
@@ -24,15 +19,8 @@ CMD ["python3", "-I", "/opt/tiny.py"]
 
 
 @pytest.fixture
-async def debian(tmp_path: Path) -> ImageSpec:
-    if not docker("images", "-q", BASE) and (os.geteuid() != 0 or not shutil.which("debootstrap")):
-        pytest.skip("a Debian image is made with debootstrap, as root (apt install debootstrap)")
-    make = await asyncio.create_subprocess_exec(SCRIPT, BASE)
-    assert await make.wait() == 0
-    shutil.copy(TINY, tmp_path)
-    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
-    await run("build", "-q", "-t", REFERENCE, str(tmp_path))
-    return ImageSpec("CUSTOM", REFERENCE, "")
+async def debian() -> ImageSpec:
+    return ImageSpec("CUSTOM", await built("debian", packed({"Dockerfile": DOCKERFILE, "tiny.py": TINY.read_bytes()})), "")
 
 
 @pytest.mark.behaviour("B10")

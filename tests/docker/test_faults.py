@@ -34,7 +34,8 @@ CALLS: dict[str, Call] = {
     "remove": lambda compute: compute.remove(NAME),
     "remove_checkpoint": lambda compute: compute.remove_checkpoint("a/b:c1"),
     "sessions": lambda compute: compute.sessions(),
-    "logs": lambda compute: compute.logs(NAME, 0, 100),
+    "tail": lambda compute: compute.tail(NAME, 100),
+    "follow": lambda compute: anext(compute.follow(NAME, None)),
 }
 each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 

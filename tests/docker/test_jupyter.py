@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from services.compute.protocol import ImageSpec, Presence
 from services.statuses import Tool
-from tests.compute.world import GRACE, World, ask, until
+from tests.compute.world import GRACE, World, ask
 from tests.docker.built import provided
 from tests.docker.server import docker_job
 from tests.docker.tiny_image import run
@@ -57,16 +58,17 @@ async def test_nothing_is_written_before_a_person_works(world: World) -> None:
     assert not [line for line in written if line.endswith(".pyc")]
 
 
-async def test_its_terminals_and_programs_find_the_same_python(world: World) -> None:
+async def test_its_terminals_find_the_same_python_and_shell_as_its_cells(world: World) -> None:
     world.image = ImageSpec(Tool.JUPYTERLAB, await provided("jupyter"), "4.6.6")
-    await world.start(world.name())
-
-    async def found() -> str:
-        return await run("exec", str(world.name()), "bash", "-c", "command -v python3 pip jupyter; pwd")
-
-    assert (await until(found)).splitlines() == [
-        "/opt/jupyter/bin/python3",
-        "/opt/jupyter/bin/pip",
-        "/opt/jupyter/bin/jupyter",
-        "/workspace",
-    ]
+    upstream = await world.start(world.name())
+    async with aiohttp.ClientSession(f"http://{upstream.host}:{upstream.port}", cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+        async with http.get("/lab") as page:
+            xsrf = page.cookies["_xsrf"].value
+        async with http.post("/api/terminals", headers={"X-XSRFToken": xsrf}) as made:
+            number = (await made.json())["name"]
+        async with http.ws_connect(f"/terminals/websocket/{number}") as socket:
+            await socket.send_json(["stdin", "echo $0 $(command -v python3 pip) $(pwd) | tr ' ' ,\r"])
+            printed = ""
+            while "/bin/bash,/opt/jupyter/bin/python3,/opt/jupyter/bin/pip,/workspace" not in printed:
+                message = await socket.receive_json(timeout=20)
+                printed += message[1] if message[0] == "stdout" else ""

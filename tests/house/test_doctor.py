@@ -2,7 +2,9 @@
 
 import os
 import socket
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 from services.compute.process import ProcessCompute
 from services.compute.protocol import ImageSpec, SessionName, SessionSpec
@@ -19,6 +21,27 @@ def test_a_machine_before_the_first_start_is_fine(studiograph: Command) -> None:
     assert answer.returncode == 0, answer.stdout
     assert "Database: not made yet" in answer.stdout
     assert "make run" in answer.stdout
+
+
+def test_a_port_that_a_running_server_holds_is_fine(studiograph: Command) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Livez) as other:
+        Thread(target=other.serve_forever, daemon=True).start()
+        answer = studiograph("doctor", port=str(other.server_port))
+        other.shutdown()
+    assert answer.returncode == 0, answer.stdout
+    assert f"Server: running at port {other.server_port}" in answer.stdout
+
+
+class Livez(BaseHTTPRequestHandler):
+    """What a server on PostgreSQL shows of itself: it holds no lock."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"ok" if self.path == "/livez" else b"")
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
 
 
 def test_what_is_missing_comes_with_what_to_do(studiograph: Command) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.house.conftest import ROOT
 
-TARGETS = ["help", "run", "test", "quick", "lint", "fmt", "schema", "behaviours", "demo", "bench", "image"]
+TARGETS = ["help", "run", "test", "quick", "lint", "fmt", "schema", "behaviours", "demo", "bench", "image", "images", "images-test"]
 
 
 def _make(*arguments: str, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
@@ -41,9 +41,9 @@ def test_help_shows_every_target_with_what_it_does() -> None:
 def test_every_command_of_the_readme_exists() -> None:
     documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     asked = {
-        word for path in documents for word in re.findall(r"make ([a-z]+)`|\$ make ([a-z]+)", path.read_text()) for word in word if word
+        word for path in documents for word in re.findall(r"make ([a-z-]+)`|\$ make ([a-z-]+)", path.read_text()) for word in word if word
     }
-    known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {"run", "test"} <= asked <= known
 
 

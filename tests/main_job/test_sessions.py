@@ -178,6 +178,7 @@ async def test_a_start_that_misses_its_deadline_ends_by_itself(opening: Opening)
             await server.graphql(START, {"id": cells})
             _, ended = await told(frames, "STARTING", "ERRORED")
         assert ended["stopReason"] == "START_TIMEOUT"
+        assert "answers no HTTP request" in ended["statusMessage"]
 
 
 @pytest.mark.behaviour("B2")

@@ -1,7 +1,7 @@
 """The `docker` kind behind the protocol: each method is a few steps over the modules beside it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from datetime import timedelta
 from ipaddress import IPv4Network
 from typing import Any, cast
@@ -23,9 +23,9 @@ from services.compute.protocol import (
     ComputeFailed,
     ImageBuild,
     ImageSpec,
-    LogPage,
     Observation,
     Presence,
+    Printed,
     Printer,
     Progress,
     Report,
@@ -68,9 +68,10 @@ class DockerCompute:
         self._checkpoints = Checkpoints(self._engine, self._images)
         self._containers = Containers(self._engine, installation, environment_id)
         self._networks = Networks(self._engine, environment_id, pool)
-        self._logs = Logs(self._engine)
+        self._logs = Logs(self._engine, self._containers.find)
         self._recipes = recipes or RecipeBook()
         self._fixed_reach = self._reach = Reach(mode) if mode else None
+        self._joined: set[SessionName] = set()
         self._locks: WeakValueDictionary[SessionName, asyncio.Lock] = WeakValueDictionary()
 
     async def check(self) -> Report:
@@ -124,18 +125,21 @@ class DockerCompute:
         container = await self._containers.find(name)
         if container is None or not container["State"]["Running"]:
             return None
-        reached = await self._reached()
-        if reached.own_container:
-            await self._networks.attach(name, reached.own_container)
+        reached = await self._join(name)
         upstream = probing.upstream(container, name, port, reached.mode)
         return upstream if upstream and await probing.answers(upstream, ready_path) else None
 
     async def observe(self, name: SessionName) -> Observation:
         """Also lets a session go on that a save of ours left paused: a pause by somebody else is left alone."""
         container = await self._containers.find(name)
-        if container and self._checkpoints.left_paused(container):
+        if container is None:
+            return Observation(Presence.ABSENT)
+        if self._checkpoints.left_paused(container):
             await self._containers.unpause(container)
-        return observation(container) if container else Observation(Presence.ABSENT)
+        found = observation(container)
+        if found.presence is Presence.RUNNING:
+            await self._join(name)
+        return found
 
     async def stop(self, name: SessionName, grace: timedelta) -> None:
         container = await self._containers.find(name)
@@ -160,8 +164,8 @@ class DockerCompute:
             if container is not None:
                 await self._checkpoints.at_work(container["Id"])
                 await self._containers.remove(container["Id"])
-                self._logs.forget(container["Id"])
             await self._networks.remove(name)
+            self._joined.discard(name)
         await self._checkpoints.sweep(name)
 
     async def remove_checkpoint(self, reference: str) -> None:
@@ -178,11 +182,11 @@ class DockerCompute:
     def watch(self) -> AsyncIterator[Change]:
         return watching.watch(self._url, self._installation, self._environment_id)
 
-    async def logs(self, name: SessionName, offset: int, limit: int) -> LogPage:
-        container = await self._containers.find(name)
-        if container is None:
-            return LogPage(0, b"", 0)
-        return await self._logs.page(container["Id"], offset, limit)
+    async def tail(self, name: SessionName, limit: int) -> bytes:
+        return await self._logs.tail(name, limit)
+
+    def follow(self, name: SessionName, place: str | None) -> AsyncGenerator[Printed]:
+        return self._logs.follow(name, place)
 
     async def stats(self, name: SessionName) -> Usage | None:
         """Asked for by name at once: this is asked often, and looking first would double it."""
@@ -199,6 +203,14 @@ class DockerCompute:
     async def _info(self) -> dict[str, Any]:
         info: dict[str, Any] = await self._engine.call("GET", "info")
         return info
+
+    async def _join(self, name: SessionName) -> Reach:
+        """Enter the session's network if we are a container: once in each process, since a newer container of ours is not in it yet."""
+        reached = await self._reached()
+        if reached.own_container and name not in self._joined:
+            await self._networks.attach(name, reached.own_container)
+            self._joined.add(name)
+        return reached
 
     async def _reached(self) -> Reach:
         if self._reach is None:

@@ -9,6 +9,7 @@ from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageMissin
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 """How an engine calls its own machine, and how images call the same."""
+WHAT_TO_DO = "Build or load it there, or correct the template's image."
 SILENCE = 120.0
 """Seconds in which a pull must say something."""
 
@@ -43,7 +44,9 @@ class Images:
     async def _check_platform(self, reference: str, inspected: dict[str, Any]) -> None:
         image, machine = f"{inspected['Os']}/{inspected['Architecture']}", await self._platform()
         if image != machine:
-            raise ComputeFailed(f"The image {reference} is for {image}, and this engine runs {machine}.")
+            raise ComputeFailed(
+                f"The image {reference} is for {image}, and this engine runs {machine}. Build it for {machine}, or load that variant."
+            )
 
     async def _platform(self) -> str:
         """The engine's, which is asked once: to tell its version it runs its helpers, each time."""
@@ -64,12 +67,12 @@ class Images:
                         return
                     await self._said(json.loads(line), progress)
         except (Absent, ComputeFailed) as error:
-            raise ComputeFailed(
-                f"The image {reference} is not on the engine and cannot be pulled ({error}). Build or load it there, or correct its name."
-            ) from error
+            raise ComputeFailed(f"The image {reference} is not on the engine and cannot be pulled ({error}). {WHAT_TO_DO}") from error
         except ComputeUnknown as error:
             if "registry" in str(error) or "lookup" in str(error) or "dial" in str(error):
-                raise ComputeFailed(f"The image {reference} is not on the engine, and its registry does not answer ({error}).") from error
+                raise ComputeFailed(
+                    f"The image {reference} is not on the engine, and its registry does not answer ({error}). {WHAT_TO_DO}"
+                ) from error
             raise
 
     async def _said(self, line: dict[str, Any], progress: Progress) -> None:

@@ -1,7 +1,12 @@
-"""What the provided images are built from: a directory of `images/`, and what it shares with others, as the engine's builder takes it."""
+"""What the provided images are built from: a directory of `images/`, and what it shares with others, as the engine's builder takes it.
+
+`python -m services.compute.docker.recipes` lists them; with a name, and a file of certificates if need be, it writes the context to its
+standard output, for `docker build -`: see `make images`.
+"""
 
 import hashlib
 import io
+import sys
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -63,3 +68,15 @@ def reference(recipe: str, base: str, *, certificates: bytes | None = None) -> s
     """What the image is called: another content or base is another image. Raises as `context`."""
     content = hashlib.sha256(context(recipe, certificates=certificates) + base.encode()).hexdigest()[:DIGITS]
     return f"studiograph/{recipe}:{RECIPES[recipe].version}-{content}"
+
+
+def main(arguments: list[str]) -> None:
+    if not arguments:
+        sys.stdout.write("".join(f"{recipe.name}:{recipe.version}\n" for recipe in RECIPES.values()))
+        return
+    certificates = Path(arguments[1]).read_bytes() if arguments[1:] else None
+    sys.stdout.buffer.write(context(arguments[0].partition(":")[0], certificates=certificates))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

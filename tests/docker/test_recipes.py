@@ -1,0 +1,106 @@
+"""What images are built from: the same bytes for the same content, and a company's certificates where they are given."""
+
+import io
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from services.compute.docker import recipes
+from services.compute.docker.recipes import IMAGES, RECIPES, REQUIREMENTS, context, packed, reference
+from services.compute.process import jupyterlab
+from services.compute.protocol import ComputeFailed
+from tests.docker.built import base_image
+from tests.docker.tiny_image import run
+from tests.house.conftest import ROOT
+
+CERTIFICATE = b"-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
+
+
+def names(archive: bytes) -> list[str]:
+    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+        return opened.getnames()
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_context_has_all_that_its_dockerfile_copies(recipe: str) -> None:
+    found = names(context(recipe))
+    assert {"Dockerfile", "trust"} <= set(found)
+    assert found == sorted(found)
+    for line in (IMAGES / recipe / "Dockerfile").read_text().splitlines():
+        if line.startswith("COPY "):
+            sources = [word.rstrip("/") for word in line.split()[1:-1] if "[" not in word]
+            assert all(any(name == source or name.startswith(f"{source}/") for name in found) for source in sources), line
+
+
+def test_a_context_does_not_depend_on_where_and_how_the_files_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = context("jupyter")
+    shutil.copytree(IMAGES, tmp_path / "images", copy_function=shutil.copyfile)
+    for path in (tmp_path / "images").rglob("*"):
+        path.chmod(0o777)
+    monkeypatch.setattr(recipes, "IMAGES", tmp_path / "images")
+    assert context("jupyter") == here
+
+
+def test_programs_are_programs_and_belong_to_root() -> None:
+    with tarfile.open(fileobj=io.BytesIO(packed({"start": b"#!/bin/sh\n", "notes": b"#\n"}))) as opened:
+        assert [(member.name, member.mode, member.uid, member.mtime) for member in opened] == [
+            ("notes", 0o644, 0, 0),
+            ("start", 0o755, 0, 0),
+        ]
+
+
+def test_certificates_are_in_the_context_only_when_given() -> None:
+    assert recipes.CERTIFICATES not in names(context("jupyter"))
+    assert recipes.CERTIFICATES in names(context("jupyter", certificates=CERTIFICATE))
+
+
+def test_another_content_or_base_is_another_image() -> None:
+    plain = reference("jupyter", "")
+    assert plain.startswith("studiograph/jupyter:4.6.6-")
+    assert len({plain, reference("jupyter", "debian:bookworm"), reference("jupyter", "", certificates=CERTIFICATE)}) == 3
+
+
+def test_a_recipe_that_there_is_none_of_names_those_there_are() -> None:
+    with pytest.raises(ComputeFailed, match="There is no recipe 'r'; there is jupyter"):
+        context("r")
+
+
+def test_processes_and_containers_install_jupyterlab_from_one_list() -> None:
+    assert jupyterlab.REQUIREMENTS == REQUIREMENTS
+    assert RECIPES["jupyter"].shared["requirements.txt"] == REQUIREMENTS / f"jupyterlab-{RECIPES['jupyter'].version}.txt"
+
+
+def test_make_lists_the_images_and_gets_their_contexts() -> None:
+    command = [sys.executable, "-m", "services.compute.docker.recipes"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.decode().split()
+    assert listed == [f"{recipe.name}:{recipe.version}" for recipe in RECIPES.values()]
+    assert subprocess.run([*command, listed[0]], cwd=ROOT, capture_output=True, check=True).stdout == context("jupyter")
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+async def test_given_certificates_are_trusted_once(tmp_path: Path) -> None:
+    """One that the store has already, one that it has not, twice, and with the line ends of another system."""
+    own = authority(tmp_path)
+    script = """
+        known=/etc/ssl/certs/ca-certificates.crt; before=$(grep -c BEGIN $known)
+        mkdir /build && cp /given/trust /build/
+        { sed '/END/q' $known; echo '# Acme'; sed 's/$/\\r/' /given/own.pem; cat /given/own.pem; } >/build/certificates.crt
+        sh /build/trust && sh /build/trust
+        echo $(($(grep -c BEGIN $known) - before)) $(ls /usr/local/share/ca-certificates)
+    """
+    mounts = ["--volume", f"{IMAGES / 'trust'}:/given/trust:ro", "--volume", f"{own}:/given/own.pem:ro"]
+    printed = await run("run", "--rm", "--network", "none", *mounts, await base_image(), "sh", "-ec", script)
+    assert printed.splitlines()[-1] == "1 given-1.crt"
+
+
+def authority(directory: Path) -> Path:
+    """A certificate that nobody trusts yet."""
+    own = directory / "own.pem"
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=Acme Proxy", "-keyout", str(directory / "key")]
+    subprocess.run([*words, "-out", str(own)], check=True, capture_output=True)
+    return own
