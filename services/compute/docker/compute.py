@@ -7,7 +7,20 @@ from ipaddress import IPv4Network
 from typing import Any, cast
 from weakref import WeakValueDictionary
 
-from services.compute.docker import bodies, building, capacity, containers, environment, firewall, naming, probing, reach, stats, watching
+from services.compute.docker import (
+    bodies,
+    bridges,
+    building,
+    capacity,
+    containers,
+    environment,
+    firewall,
+    naming,
+    probing,
+    reach,
+    stats,
+    watching,
+)
 from services.compute.docker.bodies import Image
 from services.compute.docker.checkpoints import Checkpoints, Wanted
 from services.compute.docker.containers import Containers
@@ -166,6 +179,8 @@ class DockerCompute:
                 await self._containers.remove(container["Id"])
             await self._networks.remove(name)
             self._joined.discard(name)
+            if await self._shares_interfaces():
+                await bridges.discard(naming.bridge(name))
         await self._checkpoints.sweep(name)
 
     async def remove_checkpoint(self, reference: str) -> None:
@@ -216,6 +231,13 @@ class DockerCompute:
         if self._reach is None:
             self._reach = await reach.find(self._engine)
         return self._reach
+
+    async def _shares_interfaces(self) -> bool:
+        """Whether the engine's bridges are interfaces that this process sees."""
+        try:
+            return (await self._reached()).mode is Mode.DIRECT
+        except ComputeFailed:
+            return False
 
     def _lock(self, name: SessionName) -> asyncio.Lock:
         """Within this process; between processes the engine's own refusal of a second container of a name does the same."""
