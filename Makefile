@@ -24,7 +24,7 @@ quick: $(VENV)/.dev ## The rules of the domain on SQLite, under a minute: no soc
 	$(BIN)/python -m pytest tests/property tests/studios tests/people tests/mutations tests/read tests/store \
 		-m "not slow and not postgres" --numprocesses=auto -x -q $(ARGS)
 
-soak: $(VENV)/.dev ## Server and engine killed at 50 random points each (STUDIOGRAPH_SOAK=n: at n); up to an hour
+soak: $(VENV)/.dev ## Server and engine killed at random points of 50 rounds (STUDIOGRAPH_SOAK=n: of n); half an hour
 	STUDIOGRAPH_SOAK=$${STUDIOGRAPH_SOAK:-50} $(BIN)/python -m pytest tests/docker -m soak -o faulthandler_timeout=7200 $(ARGS)
 
 lint: $(VENV)/.dev ## Format, rules, types, direction of imports

@@ -1,7 +1,8 @@
 """Many Studios running at once on one server and one engine: how long all take to start, what the idle server holds, and what is left.
 
-Run: python -m benchmarks.bench_many_studios [Studios] [idle seconds] [waves]. Each Studio is the tiny tool with 64 MiB and a tenth of a
-core. It ends with 1 where something is left on the engine after all were stopped and deleted: a container, a network, a bridge, an image.
+Run: python -m benchmarks.bench_many_studios [Studios] [idle seconds] [waves]. Each Studio is the tiny tool with 64 MiB and a tenth of
+a core; the second wave starts them from their checkpoints, and shows whether the server grows. It ends with 1 where something is left
+on the engine after all were stopped and deleted: a container, a network, a bridge, an image.
 """
 
 import asyncio

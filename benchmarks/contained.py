@@ -12,6 +12,7 @@ from services.compute.docker import probing
 from services.compute.docker.engine import Engine
 from services.compute.protocol import Upstream
 from services.store import migrate
+from tests import needs
 from tests.docker.server import Job, docker_job
 
 PORT = 8000
@@ -19,12 +20,15 @@ PAUSE = 0.002
 
 
 @asynccontextmanager
-async def served(**settings: Any) -> AsyncIterator[Job]:
-    """A server with one Studio of the tiny tool, and nothing left of them afterwards."""
+async def served() -> AsyncIterator[Job]:
+    """A server with one Studio of the tiny tool, and nothing left of them afterwards. Ends the program where there is no engine."""
+    if (why := needs.missing("docker")) is not None:
+        print(f"Skipped: {why}.")
+        raise SystemExit(0)
     with tempfile.TemporaryDirectory(prefix="sgb-", ignore_cleanup_errors=True) as directory:
         url = f"sqlite:///{directory}/bench.db"
         await migrate.upgrade(url)
-        async with docker_job(Path(directory), url, **settings) as job:
+        async with docker_job(Path(directory), url) as job:
             yield job
 
 
@@ -35,7 +39,7 @@ async def answered(engine: Engine, name: str) -> tuple[float, dict[str, Any]]:
         if container is not None and (address := _address(container)):
             break
         await asyncio.sleep(PAUSE)
-    while not await probing.answers(Upstream(host=address, port=PORT), "/"):  # noqa: ASYNC110 - of another process: no event tells
+    while not await probing.answers(Upstream(host=address, port=PORT), "/"):  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(PAUSE)
     return time.time(), container
 

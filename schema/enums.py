@@ -12,6 +12,7 @@ from services.statuses import (
     CheckpointStatus,
     ComputeKind,
     ConnectionErrorCode,
+    LogSource,
     OperationKind,
     OperationState,
     StepState,
@@ -205,6 +206,11 @@ describe(
         "DOCKER": "As containers of a Docker engine.",
     },
 )
+describe(
+    LogSource,
+    "What printed an output.",
+    {"SESSION": "The tool of a session, and what it started.", "BUILD": "The build of a Studio's image."},
+)
 describe(OrderDirection, "Which end of an order comes first.", {"ASC": "The least first.", "DESC": "The greatest first."})
 describe(
     StudioOrderField,
@@ -223,6 +229,7 @@ __all__ = [
     "CheckpointStatus",
     "ComputeKind",
     "ConnectionErrorCode",
+    "LogSource",
     "OperationKind",
     "OperationState",
     "OrderDirection",

@@ -6,13 +6,16 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers.context import Context
-from resolvers.streams import gauges, logs, states
+from resolvers.loads.logs import log_arguments
+from resolvers.streams import gauges, logs, outputs, states
 from resolvers.streams.sources import Scope, Source, cursor_of, operation_scope, studio_scope, workspace_scope
 from schema.fields import Info, check
 from schema.ids import BadId, decode
 from schema.policies import Mark, described, metadata
 from schema.scalars import Cursor
-from schema.types.frames import ConnectedUsersFrame, ConnectionErrorFrame, StudioEventFrame, StudioListFrame, StudioStatusFrame
+from schema.types.frames import ConnectedUsersFrame, ConnectionErrorFrame, LogFrame, StudioEventFrame, StudioListFrame, StudioStatusFrame
+from schema.types.logs import FromOffset
+from schema.types.logs import Source as WhichSource
 from schema.types.operation import Operation
 from schema.types.stats import SessionStats
 from schema.types.studio_list import Filter, StudioFilter, selection_of
@@ -110,6 +113,18 @@ class Subscription:
         check(info.context, READ)
         scope = await studio_scope(info.context, _row_id(studio_id, "Studio", "studioId"))
         return gauges.studio_stats(info.context, Source(scope, NOTHING))
+
+    @_stream(
+        "What a Studio's current session, or the build of its image, prints: all that is kept first, then as it comes, until it ends. "
+        "The next session is another stream."
+    )
+    async def studio_logs(
+        self, info: Info, studio_id: StudioId, source: WhichSource = None, after_offset: FromOffset = None
+    ) -> AsyncGenerator[LogFrame, None]:
+        check(info.context, READ)
+        offset = log_arguments(None, after_offset).after or 0
+        scope = await studio_scope(info.context, _row_id(studio_id, "Studio", "studioId"))
+        return outputs.studio_logs(info.context, Source(scope, outputs.KINDS), source, offset)
 
     @_stream("The record of one action: as it stands, again whenever it changes, until it has ended.")
     async def operation_progress(self, info: Info, operation_id: OperationId) -> AsyncGenerator[Operation, None]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from services.addresses import Addresses
 from services.commands import CommandRunner
 from services.connect_codes import ConnectCodes
+from services.live.bells import Bells
 from services.live.broker import Broker
 from services.live.meters import Meters
 from services.live.sentinel import Sentinel
@@ -34,6 +35,7 @@ class Services:
     broker: Broker
     sentinel: Sentinel
     meters: Meters
+    bells: Bells
     connect_codes: ConnectCodes
     presence: Presence
     addresses: Addresses

@@ -89,6 +89,13 @@ class BuildState(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+class LogSource(StrEnum):
+    """B84: what printed an output."""
+
+    SESSION = "SESSION"
+    BUILD = "BUILD"
+
+
 class StepState(StrEnum):
     """B84: the state of one step of an operation."""
 

@@ -49,6 +49,7 @@ def build_services(core: Core, settings: Settings, stack: AsyncExitStack) -> Ser
         broker=core.broker,
         sentinel=core.sentinel,
         meters=core.meters,
+        bells=core.bells,
         connect_codes=ConnectCodes(core.database, core.addresses),
         presence=core.presence,
         addresses=core.addresses,

@@ -11,6 +11,7 @@ from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown
 from services.compute.registry import Computes, Factory
 from services.controller.builder import Builder
 from services.controller.cleaner import Cleaner
+from services.controller.collector import Collector
 from services.controller.controller import Controller
 from services.controller.observer import Observer
 from services.controller.sampler import Sampler
@@ -34,8 +35,8 @@ async def start_controller(core: Core, computes: Computes, stack: AsyncExitStack
     """Begin to work, and stop with the stack; sessions run on."""
     tools = Tools(core.database, computes, core.policy, core.box, core.installation)
     trimmer = Trimmer(core.database, core.policy.event_retention)
-    controller, builder = Controller(tools, core.wakeups), Builder(tools, core.wakeups)
-    for part in (Cleaner(tools), Observer(tools), Sampler(tools), controller, builder, trimmer):
+    parts = (Cleaner(tools), Observer(tools), Sampler(tools), Collector(tools, core.wakeups), Controller(tools, core.wakeups))
+    for part in (*parts, Builder(tools, core.wakeups), trimmer):
         await part.start()
         stack.push_async_callback(part.close)
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from services.addresses import Addresses
 from services.installation import ensure_installation
+from services.live.bells import Bells
 from services.live.broker import Broker
 from services.live.meters import Meters
 from services.live.sentinel import Sentinel
@@ -32,6 +33,7 @@ class Core:
     broker: Broker
     sentinel: Sentinel
     meters: Meters
+    bells: Bells
     presence: Presence
     addresses: Addresses
 
@@ -54,8 +56,11 @@ async def open_core(settings: Settings, port: int, stack: AsyncExitStack) -> Cor
     meters = Meters(database, wakeups)
     await meters.start()
     stack.push_async_callback(meters.close)
+    bells = Bells(wakeups)
+    bells.start()
+    stack.callback(bells.close)
     box, presence = SecretBox(key), Presence(database)
-    return Core(database, installation, key, box, policy(settings), wakeups, broker, sentinel, meters, presence, addresses)
+    return Core(database, installation, key, box, policy(settings), wakeups, broker, sentinel, meters, bells, presence, addresses)
 
 
 def policy(settings: Settings) -> Policy:

@@ -89,7 +89,9 @@ class Settings(BaseSettings):
         default=300, description="Between two saves of a running session; a workspace may say otherwise."
     )
     event_retention_days: int = Field(
-        default=90, ge=1, description="How long events are kept; streams resumed from before then are told to resync."
+        default=90,
+        ge=1,
+        description="How long events, and what sessions printed, are kept; streams resumed from before then are told to resync.",
     )
 
     @model_validator(mode="after")

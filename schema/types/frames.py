@@ -17,6 +17,7 @@ from schema.types.events import (
     StudioEditedEvent,
     StudioStatusEvent,
 )
+from schema.types.logs import LogChunk, LogEnded
 from schema.types.studio import Studio
 from schema.types.studio_parts import ConnectedUser
 from services.live.items import Heartbeat as HeartbeatItem
@@ -159,4 +160,8 @@ StudioListFrame = Annotated[
 ConnectedUsersFrame = Annotated[
     ConnectedUsersSnapshot | Heartbeat | Resync,
     strawberry.union("ConnectedUsersFrame", description="What `connectedUsers` gives."),
+]
+LogFrame = Annotated[
+    LogChunk | LogEnded | Heartbeat,
+    strawberry.union("LogFrame", description="What `studioLogs` gives."),
 ]

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from resolvers.loads import checkpoints, compute_environments, sessions, studios, templates, users
+from resolvers.loads import logs as log_loads
 from schema.enums import StopReason
-from schema.fields import attribute, batched, exactly, node_id
+from schema.fields import Info, attribute, batched, exactly, field, load_for, node_id
 from schema.scalars import Cursor
 from schema.types.checkpoint import Checkpoint
 from schema.types.compute import ComputeEnvironment, Template
+from schema.types.logs import AfterOffset, Bytes, LogPage
 from schema.types.node import Node
 from schema.types.page import EDGE_CURSOR, EDGES, NODES, PAGE_INFO, TOTAL, PageInfo
 from schema.types.studio_parts import SessionConfiguration
+from services.access import Permission
 from services.rows.studio import SessionRow
 
 if TYPE_CHECKING:
@@ -42,6 +45,11 @@ class Session(Node):
     idle_stops_at: datetime | None = attribute("When it is stopped if nobody uses it.")
     last_active_at: datetime | None = attribute("When somebody last used it.")
     ended_at: datetime | None = attribute("When it was over.")
+
+    @field("What it printed: the newest bytes, or those after an offset.", Permission.WORKSPACE_READ)
+    def logs(self, info: Info, after_offset: AfterOffset = None, first: Bytes = log_loads.DEFAULT_BYTES) -> LogPage:
+        arguments = log_loads.log_arguments(first, after_offset)
+        return load_for(info, Permission.WORKSPACE_READ, log_loads.of_sessions, self, arguments)
 
     is_type_of = exactly(SessionRow)
 

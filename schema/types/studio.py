@@ -9,6 +9,7 @@ from resolvers import studios as rules
 from resolvers.loads import checkpoints as checkpoint_loads
 from resolvers.loads import compute_environments, operations, studios, templates, users, workspaces
 from resolvers.loads import events as event_loads
+from resolvers.loads import logs as log_loads
 from resolvers.loads import sessions as session_loads
 from resolvers.loads import stats as stats_loads
 from resolvers.pagination import DEFAULT_FIRST
@@ -16,6 +17,7 @@ from schema.enums import OrderDirection, StopReason, StudioStatus
 from schema.fields import After, First, Info, attribute, batched, computed, exactly, field, load_for, node_id, paged
 from schema.policies import Mark
 from schema.types.event_list import Direction, EventConnection, event_arguments
+from schema.types.logs import AfterOffset, Bytes, LogPage, SessionNumber, Source
 from schema.types.node import Node
 from schema.types.studio_parts import AvailableAction, ConnectedUser, StudioConfiguration
 from services.access import Permission
@@ -91,5 +93,17 @@ class Studio(Node):
         self, info: Info, first: First = DEFAULT_FIRST, after: After = strawberry.UNSET, direction: Direction = OrderDirection.DESC
     ) -> EventConnection | None:
         return load_for(info, Permission.WORKSPACE_READ, event_loads.of_studios, self, event_arguments(first, after, direction))
+
+    @field("What its session, or the build of its image, printed: the newest bytes, or those after an offset.", Permission.WORKSPACE_READ)
+    def logs(
+        self,
+        info: Info,
+        session: SessionNumber = None,
+        source: Source = None,
+        after_offset: AfterOffset = None,
+        first: Bytes = log_loads.DEFAULT_BYTES,
+    ) -> LogPage:
+        arguments = log_loads.log_arguments(first, after_offset, session, source)
+        return load_for(info, Permission.WORKSPACE_READ, log_loads.of_studios, self.id, arguments)
 
     is_type_of = exactly(StudioRow)

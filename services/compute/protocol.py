@@ -5,7 +5,7 @@ creation (`SessionName`), so that adoption after a crash is a look-up. What the 
 unknown is not stopped.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -132,13 +132,18 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the engine positively says. `exit_code` and `out_of_memory` only when EXITED; `at` when it ended, if known."""
+    """What the engine positively says. `exit_code` and `out_of_memory` only when EXITED; `at` when it ended, if known.
+
+    `unprepared`: it ended without what it needs, as after our death between its start and the handing over; `ensure_session` makes
+    it anew. A tool may by chance end in the same way: only a start may conclude from it, and only once.
+    """
 
     presence: Presence
     exit_code: int | None = None
     out_of_memory: bool = False
     at: datetime | None = None
     message: str | None = None
+    unprepared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +164,12 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class LogPage:
-    """Bytes of a session's output. `next_offset` is where to go on; `start` > the asked offset means older output was dropped."""
+class Printed:
+    """Bytes of a session's output, and the place after them: a word of the kind's own. Before them, `skipped` bytes were lost."""
 
-    start: int
     data: bytes
-    next_offset: int
+    place: str
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,9 +247,13 @@ class Compute(Protocol):
         """End all of its processes: SIGTERM, `grace`, SIGKILL. Its file system stays. Absent or ended = nothing to do."""
         ...
 
-    async def save(self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = ()) -> Saved:
+    async def save(
+        self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = (), keep: str | None = None
+    ) -> Saved:
         """Save its file system under a reference made from `checkpoint_id` and whether it is interim; the same call again gives
         the same or an equal save. `interim` = it runs on afterwards. `secrets` must not be found in what the engine shows of the save.
+        `keep` is what the checkpoint's row names until now ("" = nothing yet): other interim saves of it were never recorded, and go.
+        None = nothing goes.
         Raises ComputeFailed."""
         ...
 
@@ -264,8 +273,16 @@ class Compute(Protocol):
         """Changes as they happen; ends (with ComputeUnknown) when the connection is lost; the caller lists and watches again."""
         ...
 
-    async def logs(self, name: SessionName, offset: int, limit: int) -> LogPage:
-        """Its output from byte `offset`, at most `limit` bytes. A negative offset counts from the end."""
+    async def tail(self, name: SessionName, limit: int) -> bytes:
+        """The last bytes of its output, at most `limit`. Absent = none. Raises ComputeUnknown."""
+        ...
+
+    def follow(self, name: SessionName, place: str | None) -> AsyncGenerator[Printed]:
+        """What it printed after `place` (None = from the beginning), in pieces of about 64 KiB, then what it prints, as it comes.
+
+        Ends once its processes have ended and all is read, at once where it is absent. Raises ComputeUnknown when the connection
+        is lost: the same call with the last place goes on. Whoever takes slowly holds up nobody. To be closed (`aclosing`).
+        """
         ...
 
     async def stats(self, name: SessionName) -> Usage | None:

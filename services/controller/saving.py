@@ -4,7 +4,7 @@ from typing import Any
 
 from services.actor import Actor
 from services.compute.protocol import Saved
-from services.controller.work import Work
+from services.controller.work import Tools, Work
 from services.events import Kind, NewEvent
 from services.statuses import CheckpointStatus
 from services.store import checkpoints, environments, leftovers, outbox, sessions
@@ -17,16 +17,19 @@ from services.studios import configuration
 async def save(work: Work, session: SessionState, *, interim: bool) -> Saved:
     """Have the compute environment save this session. Raises ComputeFailed, ComputeUnknown."""
     compute = await work.tools.computes.get(session.compute_environment_id)
-    hidden = await secrets(work, session)
-    return await compute.save(work.name_of(session.number), session.checkpoint_id, interim=interim, secrets=hidden)
-
-
-async def secrets(work: Work, session: SessionState) -> tuple[str, ...]:
-    """What a session was given and nobody may see: the Studio's and the compute environment's."""
+    hidden = await secrets(work.tools, session)
     async with work.tools.database.read() as reader:
+        checkpoint = await checkpoints.find(reader, session.checkpoint_id)
+    keep = (checkpoint.reference if checkpoint else None) or ""
+    return await compute.save(work.name_of(session.number), session.checkpoint_id, interim=interim, secrets=hidden, keep=keep)
+
+
+async def secrets(tools: Tools, session: SessionState) -> tuple[str, ...]:
+    """What a session was given and nobody may see: the Studio's and the compute environment's."""
+    async with tools.database.read() as reader:
         environment = await environments.find(reader, session.compute_environment_id)
     shared = environment.environment if environment else []
-    return configuration.secrets(shared, session.configuration["environment"], seal=work.tools.seal)
+    return configuration.secrets(shared, session.configuration["environment"], seal=tools.seal)
 
 
 async def record(transaction: Transaction, studio: StudioState, session: SessionState, saved: Saved, *, interim: bool) -> None:

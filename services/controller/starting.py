@@ -20,10 +20,11 @@ from services.compute.protocol import (
     Upstream,
 )
 from services.controller import lateness, saving
+from services.controller.draining import drain
 from services.controller.work import Overtaken, Work, words
 from services.lifecycle import Trigger
 from services.statuses import StudioStatus
-from services.store import builds, checkpoints, environments, leftovers, sessions
+from services.store import builds, checkpoints, environments, leftovers, outputs, sessions
 from services.store.database import DatabaseUnavailable
 from services.store.environments import EnvironmentState, TemplateState, WorkspaceSettings
 from services.store.leftovers import Leftover
@@ -44,6 +45,10 @@ LAST_WORDS = 800
 
 class SaveFailedFirst(Exception):
     """The former session's file system could not be saved, so this start must not go on (B8)."""
+
+
+class Unprepared(ComputeFailed):
+    """The session ended without its environment."""
 
 
 async def advance(work: Work) -> datetime | None:
@@ -176,7 +181,18 @@ async def _spec(work: Work, image: ImageSpec, template: TemplateState, environme
 
 
 async def _answer(work: Work, compute: Compute, spec: SessionSpec) -> Upstream:
-    """Wait until the tool answers an HTTP request (B3). Raises ComputeFailed if it ends before."""
+    """Wait until the tool answers an HTTP request (B3). Raises ComputeFailed if it ends before.
+
+    A session that was still there when we found it may have lost its server before it was prepared, and end only now.
+    """
+    try:
+        return await _first_answer(work, compute, spec)
+    except Unprepared:
+        await compute.ensure_session(spec, lambda message: work.step(Step.SESSION, message))
+        return await _first_answer(work, compute, spec)
+
+
+async def _first_answer(work: Work, compute: Compute, spec: SessionSpec) -> Upstream:
     began = seen = monotonic()
     while (upstream := await compute.probe(spec.name, spec.port, spec.ready_path)) is None:
         if monotonic() - seen >= LOOK_SECONDS:
@@ -196,18 +212,19 @@ async def _require_alive(work: Work, compute: Compute) -> None:
     if observation.presence in (Presence.EXITED, Presence.ABSENT):
         code = "" if observation.exit_code is None else f" (exit code {observation.exit_code})"
         memory = " It ran out of memory." if observation.out_of_memory else ""
-        raise ComputeFailed(f"The tool ended before it answered{code}.{memory}{await _last_words(work, compute)}")
+        kind = Unprepared if observation.unprepared else ComputeFailed
+        raise kind(f"The tool ended before it answered{code}.{memory}{await _last_words(work, compute)}")
 
 
 async def _last_words(work: Work, compute: Compute) -> str:
     """The end of what the session printed, as a help; secrets it may have printed are taken out."""
-    secrets = masking.forms(await saving.secrets(work, work.session))
+    secrets = masking.forms(await saving.secrets(work.tools, work.session))
     margin = max((len(secret.encode()) for secret in secrets), default=0)
     try:
-        page = await compute.logs(work.name, -(LAST_WORDS + margin), LAST_WORDS + margin)
+        data = await compute.tail(work.name, LAST_WORDS + margin)
     except (ComputeUnknown, ComputeFailed):
         return ""
-    text = masking.masked(page.data.decode(errors="replace"), secrets, margin if page.start else 0)
+    text = masking.masked(data.decode(errors="replace"), secrets, margin if len(data) == LAST_WORDS + margin else 0)
     lines = [line for line in words(text[-LAST_WORDS:]).splitlines() if line.strip()][-5:]
     return f" Its last output:\n{chr(10).join(lines)}" if lines else ""
 
@@ -262,6 +279,7 @@ async def _deadline(work: Work, why: str | None = None) -> datetime | None:
 
 async def _fail(work: Work, trigger: Trigger, message: str, missing_image: str | None = None) -> None:
     """The start has failed: nothing of the user's is in this session, so its resources go; what was saved before stays."""
+    await drain(work)
     async with work.result(StudioStatus.STARTING) as (transaction, studio):
         if missing_image:
             await builds.forget(transaction, work.session.compute_environment_id, missing_image, message)
@@ -280,5 +298,6 @@ async def _fail(work: Work, trigger: Trigger, message: str, missing_image: str |
         )
         ended = {"saved": True, "ended_at": transaction.now, "stop_reason": moved.stop_reason}
         await sessions.change(transaction, work.session.id, **ended)
+        await outputs.close(transaction, work.session.id)
         environment_id = work.session.compute_environment_id
         await leftovers.leave(transaction, environment_id, studio.id, studio.public_id, work.session.number, message[:200])

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from services.actor import Actor
 from services.compute.protocol import ComputeFailed, ComputeUnknown, Observation, Presence
 from services.controller import saving
+from services.controller.draining import drain
 from services.controller.work import Overtaken, Work, words
 from services.lifecycle import Trigger
 from services.statuses import StopReason, StudioStatus
-from services.store import leftovers, sessions
+from services.store import leftovers, outputs, sessions
 from services.store.database import DatabaseUnavailable, Transaction
 from services.store.studios import StudioState
 from services.studios.progress import Step
@@ -78,6 +79,7 @@ async def _stop(work: Work) -> None:
         if observation.presence is Presence.ABSENT:
             await _lost(work)
             return
+        await drain(work)
         await _save(work, observation)
     await work.step(Step.FREE)
     await _finish(work, await _removed(work))
@@ -117,6 +119,7 @@ async def _finish(work: Work, left: str | None) -> None:
         actor = await work.actor(transaction, studio)
         await end_operation(transaction, studio)
         await _end(transaction, work, studio, trigger, actor, _why(studio))
+        await outputs.close(transaction, work.session.id)
 
 
 def _clean(work: Work, studio: StudioState) -> bool:

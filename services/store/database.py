@@ -27,7 +27,8 @@ __all__ = ["CHANNEL", "Database", "DatabaseUnavailable", "Reader", "Transaction"
 @dataclass(frozen=True, slots=True)
 class Wake:
     """A hint to look: `topic` is `stream` (key = stream id, seq = its head), `studio` (key = Studio id: work for the controller),
-    or `stats` (no key: sessions were measured).
+    `build` (key = build id), `output` (key = session or build id, seq = how far its output goes), or `stats` (no key: sessions were
+    measured).
 
     `lost` (no key): hints may have been missed, look at everything.
     """

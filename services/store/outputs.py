@@ -1,8 +1,10 @@
 """The output of sessions and builds: appended at the end, read by byte offset, and never more than `KEPT` bytes of each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime
 
-from sqlalchemy import and_, delete, insert, select, update
+from sqlalchemy import and_, delete, exists, func, insert, or_, select, update
 
 from services.store import core
 from services.store.database import Reader, Transaction
@@ -17,7 +19,7 @@ LONGEST_PIECE = 1 << 16
 
 
 class NotTheEnd(Exception):
-    """Somebody else appended meanwhile: look where the output ends now."""
+    """Somebody else appended or closed it meanwhile: look where the output ends now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,10 @@ class OutputState:
 
 @dataclass(frozen=True, slots=True)
 class OutputPage:
-    """Bytes from `start` on; `start` > the asked offset means that older output was let go. `end` is how far the output goes."""
+    """Bytes from `start` on, until something was skipped; `start` > the asked offset means that what was between is not kept.
+
+    `end` is how far the output goes.
+    """
 
     start: int
     data: bytes
@@ -67,8 +72,8 @@ async def begin(transaction: Transaction, output_id: str) -> OutputState:
 async def append(transaction: Transaction, output: OutputState, data: bytes, place: str | None, *, skipped: int = 0) -> OutputState:
     """`output` with `data` at its end, after `skipped` bytes that nobody kept. Raises NotTheEnd where `output` is not as it was."""
     begin, end = output.end + skipped, output.end + skipped + len(data)
-    start = max(output.start, end - KEPT) if not skipped else begin
-    mine = and_(O.id == output.id, O.end == output.end)
+    start = max(output.start, end - KEPT)
+    mine = and_(O.id == output.id, O.end == output.end, O.closed.is_(False))
     result = await transaction.execute(update(core.output).where(mine).values(start=start, end=end, place=place))
     if result.rowcount != 1:
         raise NotTheEnd
@@ -94,17 +99,43 @@ async def read(reader: Reader, output_id: str, offset: int, limit: int) -> Outpu
     if output is None:
         return NOTHING
     start = min(max(output.end + offset if offset < 0 else offset, output.start), output.end)
-    wanted = and_(P.output_id == output_id, P.position > start - LONGEST_PIECE, P.position < start + limit)
+    later = and_(P.output_id == output_id, P.position > start - LONGEST_PIECE, P.position + func.length(P.data) > start)
+    first = (await reader.execute(select(func.min(P.position)).where(later))).scalar_one()
+    begin = output.end if first is None else max(start, first)
+    wanted = and_(later, P.position < begin + limit)
     rows = (await reader.execute(select(P.position, P.data).where(wanted).order_by(P.position))).all()
-    pieces = [_from(start, row.position, row.data) for row in rows if row.position + len(row.data) > start]
-    return OutputPage(start, b"".join(pieces)[:limit], output.end, output.closed)
+    return OutputPage(begin, run([(row.position, row.data) for row in rows], begin, limit), output.end, output.closed)
 
 
-def _from(start: int, position: int, data: bytes) -> bytes:
-    return data[max(start - position, 0) :]
+def run(pieces: Sequence[tuple[int, bytes]], begin: int, limit: int) -> bytes:
+    """The bytes from `begin` on, at most `limit`, up to the first that is not there. `pieces` by position, the first with `begin` in it."""
+    found, at = [], begin
+    for position, data in pieces:
+        if position > at:
+            break
+        found.append(data[at - position :])
+        at = position + len(data)
+    return b"".join(found)[:limit]
 
 
 async def remove(transaction: Transaction, output_ids: list[str]) -> None:
     """With all that they hold."""
     await transaction.execute(delete(core.output_piece).where(P.output_id.in_(output_ids)))
     await transaction.execute(delete(core.output).where(O.id.in_(output_ids)))
+
+
+async def remove_of_studio(transaction: Transaction, studio_id: str) -> None:
+    """The output of all its sessions."""
+    sessions = select(core.session.c.id).where(core.session.c.studio_id == studio_id)
+    await transaction.execute(delete(core.output_piece).where(P.output_id.in_(sessions)))
+    await transaction.execute(delete(core.output).where(O.id.in_(sessions)))
+
+
+async def outlived(reader: Reader, until: datetime, limit: int) -> list[str]:
+    """Ids of outputs that began before `until` and whose session or build, if there still is one, has ended before it."""
+    needed = [
+        exists().where(printer.c.id == O.id, or_(printer.c.ended_at.is_(None), printer.c.ended_at >= until))
+        for printer in (core.session, core.build)
+    ]
+    old = select(O.id).where(O.created_at < until, *(~some for some in needed)).limit(limit)
+    return list((await reader.execute(old)).scalars())

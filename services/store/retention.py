@@ -1,10 +1,10 @@
-"""Removes what has served its time: old events, answered keys, used codes, ended logins and connections."""
+"""Removes what has served its time: old events, answered keys, used codes, ended logins and connections, what was printed."""
 
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Table, delete, exists, func, select, update
 
-from services.store import core, outbox
+from services.store import core, outbox, outputs
 from services.store.database import Database, Transaction, clock
 
 KEYS_LIVE = timedelta(hours=24)
@@ -12,13 +12,15 @@ KEYS_LIVE = timedelta(hours=24)
 ENDED_CONNECTIONS_LIVE = timedelta(days=7)
 BATCH = 1000
 """How many events go in one transaction: its stream's writers wait for it."""
+OUTPUTS = 20
+"""The same for outputs, of about 1 MiB each."""
 
 E = core.event.c
 S = core.stream.c
 
 
 async def trim(database: Database, keep: timedelta) -> None:
-    """Remove events older than `keep`, and everything else whose time is over. Safe to call at any time, by any process."""
+    """Remove events and outputs older than `keep`, and everything else whose time is over. Safe to call at any time, by any process."""
     async with database.read() as reader:
         now = await clock(reader.connection)
         old = select(E.stream_id).where(E.at < now - keep).distinct()
@@ -29,6 +31,16 @@ async def trim(database: Database, keep: timedelta) -> None:
     for table, condition in _expired(now):
         async with database.write() as transaction:
             await transaction.execute(delete(table).where(condition))
+    while await _trim_outputs(database, now - keep):
+        pass
+
+
+async def _trim_outputs(database: Database, until: datetime) -> bool:
+    """The same for what sessions and builds printed that have ended before."""
+    async with database.write() as transaction:
+        ids = await outputs.outlived(transaction, until, OUTPUTS)
+        await outputs.remove(transaction, ids)
+    return len(ids) == OUTPUTS
 
 
 async def _trim_stream(database: Database, stream_id: str, until: datetime) -> bool:

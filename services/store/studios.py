@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, exists, insert, select, update
 
 from services.statuses import StudioStatus
-from services.store import core
+from services.store import core, outputs
 from services.store.database import Reader, Transaction
 from services.store.query import Query
 
@@ -79,6 +79,7 @@ async def remove(transaction: Transaction, studio_id: str) -> None:
     """Delete the row and what belongs to it alone. Checkpoints, events and operations refer by value and stay."""
     runs = select(core.session.c.id).where(core.session.c.studio_id == studio_id)
     await transaction.execute(delete(core.session_stats).where(core.session_stats.c.session_id.in_(runs)))
+    await outputs.remove_of_studio(transaction, studio_id)
     for table in (core.star, core.session):
         await transaction.execute(delete(table).where(table.c.studio_id == studio_id))
     await transaction.execute(delete(core.studio).where(T.id == studio_id))

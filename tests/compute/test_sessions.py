@@ -89,19 +89,6 @@ async def test_removing_is_repeatable_and_complete(world: World) -> None:
     await world.compute.remove(name)
 
 
-async def test_output_is_read_in_pages(world: World) -> None:
-    name = world.name()
-    await world.start(name, TINY_PRINT="first line")
-    await world.logged(name, b"tiny listens\n")
-    page = await world.compute.logs(name, 0, 5)
-    assert (page.start, page.data, page.next_offset) == (0, b"first", 5)
-    page = await world.compute.logs(name, page.next_offset, 1000)
-    assert page.data == b" line\ntiny listens\n"
-    assert (await world.compute.logs(name, -8, 1000)).data == b"listens\n"
-    page = await world.compute.logs(name, page.next_offset, 1000)
-    assert (page.data, page.start) == (b"", page.next_offset)
-
-
 async def test_the_check_says_what_there_is(world: World) -> None:
     report = await world.compute.check()
     assert report.cpu >= 1

@@ -72,7 +72,7 @@ async def test_a_session_can_be_stopped_while_its_tool_starts(world: World) -> N
 
 
 async def _printed(world: World, name: SessionName) -> bytes:
-    return (await world.compute.logs(name, 0, 100)).data
+    return await world.compute.tail(name, 100)
 
 
 def _with(marker: str) -> list[str]:

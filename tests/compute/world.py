@@ -65,7 +65,7 @@ class World:
 
         async def look() -> Upstream | None:
             found = await self.compute.observe(name)
-            assert found.presence is Presence.RUNNING, (found, await self.compute.logs(name, -2000, 2000))
+            assert found.presence is Presence.RUNNING, (found, await self.compute.tail(name, 2000))
             return await self.compute.probe(name, 8000, "/")
 
         upstream = await until(look, 30)
@@ -85,7 +85,7 @@ class World:
         """The session's output, once `text` is in it."""
 
         async def look() -> bytes | None:
-            data = (await self.compute.logs(name, 0, 1 << 20)).data
+            data = await self.compute.tail(name, 1 << 20)
             return data if text in data else None
 
         found = await until(look)

@@ -14,6 +14,7 @@ from services.compute.protocol import SessionName
 from services.compute.registry import Computes
 from services.controller.builder import Builder
 from services.controller.cleaner import Cleaner
+from services.controller.collector import Collector
 from services.controller.controller import Controller
 from services.controller.observer import Observer
 from services.controller.work import Tools
@@ -45,7 +46,13 @@ class House:
 
     async def start(self) -> None:
         """A controller begins, as after a start of the server."""
-        self.running = [Controller(self.tools, self.wakeups), Builder(self.tools, self.wakeups), Cleaner(self.tools), Observer(self.tools)]
+        self.running = [
+            Controller(self.tools, self.wakeups),
+            Builder(self.tools, self.wakeups),
+            Cleaner(self.tools),
+            Observer(self.tools),
+            Collector(self.tools, self.wakeups),
+        ]
         for part in self.running:
             await part.start()
 

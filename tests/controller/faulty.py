@@ -1,7 +1,7 @@
 """A compute environment for faults: it hangs, falls silent, refuses, loses things, at the test's word. What it runs is only noted down."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -13,9 +13,9 @@ from services.compute.protocol import (
     ImageBuild,
     ImageMissing,
     ImageSpec,
-    LogPage,
     Observation,
     Presence,
+    Printed,
     Printer,
     Progress,
     Report,
@@ -41,10 +41,13 @@ class Faulty:
     refuse_save: str | None = None
     refuse_removal: bool = False
     no_checkpoint: bool = False
+    unprepared_again: bool = False
     hold: dict[str, asyncio.Event] = field(default_factory=dict)
     broken: dict[str, Exception] = field(default_factory=dict)
     printed: bytes = b"bad\nworse\n"
     usage: Usage = Usage(1.0, 1000)  # noqa: RUF009 - immutable
+    piece: int = 1 << 16
+    more: asyncio.Event | None = None
     there: dict[str, Observation] = field(default_factory=dict)
     saves: dict[str, bool] = field(default_factory=dict)
     specs: list[SessionSpec] = field(default_factory=list)
@@ -65,11 +68,18 @@ class Faulty:
     def end(self, name: SessionName, code: int | None = 0, *, out_of_memory: bool = False) -> None:
         """The session's main process ends by itself."""
         self.there[str(name)] = Observation(Presence.EXITED, code, out_of_memory)
+        self.look()
         self.changes.put_nowait(Change(name, "exited"))
+
+    def unprepared(self, name: str, *, again: bool = False) -> None:
+        """The session ends without its environment, as after a server's death; `again` = the one made anew does as well."""
+        self.there[name] = Observation(Presence.EXITED, 97, unprepared=True)
+        self.unprepared_again = again
 
     def lose(self, name: SessionName) -> None:
         """Somebody removes the session's resources from outside."""
         del self.there[str(name)]
+        self.look()
         self.changes.put_nowait(Change(name, "removed"))
 
     async def check(self) -> Report:
@@ -94,6 +104,9 @@ class Faulty:
             raise ComputeFailed(self.refuse_start)
         if self.no_checkpoint and spec.base:
             raise CheckpointMissing("The archive is not there.")
+        if str(spec.name) in self.there and self.there[str(spec.name)].unprepared:
+            self.answers = not self.unprepared_again
+            self.there = {name: there for name, there in self.there.items() if self.unprepared_again or not there.unprepared}
         if str(spec.name) not in self.there:
             self.specs.append(spec)
             self.there[str(spec.name)] = Observation(Presence.RUNNING)
@@ -110,8 +123,11 @@ class Faulty:
         await self._called("stop")
         if str(name) in self.there and self.there[str(name)].presence is Presence.RUNNING:
             self.there[str(name)] = Observation(Presence.EXITED, 0)
+            self.look()
 
-    async def save(self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = ()) -> Saved:
+    async def save(
+        self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = (), keep: str | None = None
+    ) -> Saved:
         await self._called("interim" if interim else "save")
         if self.refuse_save:
             raise ComputeFailed(self.refuse_save)
@@ -138,9 +154,37 @@ class Faulty:
         while True:
             yield await self.changes.get()
 
-    async def logs(self, name: SessionName, offset: int, limit: int) -> LogPage:
-        start = max(len(self.printed) + offset, 0) if offset < 0 else offset
-        return LogPage(start, self.printed[start : start + limit], start + limit)
+    async def tail(self, name: SessionName, limit: int) -> bytes:
+        await self._called("tail")
+        return self.printed[-limit:]
+
+    async def follow(self, name: SessionName, place: str | None) -> AsyncGenerator[Printed]:
+        """Places are offsets in what was printed; it is told of more by `print`."""
+        await self._called("follow")
+        at = int(place or 0)
+        while True:
+            more = self.more = self.more or asyncio.Event()
+            ended = self.there.get(str(name), Observation(Presence.ABSENT)).presence in (Presence.EXITED, Presence.ABSENT)
+            if str(name) in self.there and len(self.printed) > at:
+                piece = self.printed[at : at + self.piece]
+                at += len(piece)
+                yield Printed(piece, str(at))
+            elif ended:
+                return
+            else:
+                await more.wait()
+            await self._called("followed")
+
+    def print(self, data: bytes) -> None:
+        """The sessions print this."""
+        self.printed += data
+        self.look()
+
+    def look(self) -> None:
+        """Whoever follows looks again."""
+        if self.more:
+            self.more.set()
+            self.more = None
 
     async def stats(self, name: SessionName) -> Usage | None:
         await self._called("stats")

@@ -145,3 +145,28 @@ async def test_a_silence_is_no_longer_said_once_the_engine_answers(house: House)
     house.compute.silent, house.compute.answers = False, False
     await house.until(lambda: says(house, studio, "Starting."))
     assert (await house.row(studio))["status"] == "STARTING"
+
+
+@pytest.mark.behaviour("B8", "B12")
+async def test_a_session_that_our_death_left_unprepared_is_made_anew(house: House) -> None:
+    """It may run still when we find it again, and end only then."""
+    house.compute.answers, house.compute.hold["probe"] = False, asyncio.Event()
+    studio = await house.add()
+    await house.called("probe")
+    [name] = house.compute.there
+    house.compute.unprepared(name)
+    house.compute.hold.pop("probe").set()
+    await house.status(studio, "RUNNING")
+    assert house.compute.calls.count("session") == 2
+
+
+async def test_a_tool_that_ends_like_an_unprepared_session_is_made_anew_only_once(house: House) -> None:
+    house.compute.answers, house.compute.hold["probe"] = False, asyncio.Event()
+    studio = await house.add()
+    await house.called("probe")
+    [name] = house.compute.there
+    house.compute.unprepared(name, again=True)
+    house.compute.hold.pop("probe").set()
+    row = await house.status(studio, "ERRORED")
+    assert "exit code 97" in row["status_message"]
+    assert house.compute.calls.count("session") == 2

@@ -101,6 +101,17 @@ class Job:
         wanted = f"studiograph-{self.server.world.installation_id[:8]}/*"
         return dict(line.split() for line in docker(*LIST_IMAGES, wanted, host=self.url).splitlines())
 
+    async def only_checkpoints_left(self) -> None:
+        """Wait until on the engine is what the checkpoints' rows name, and it is what they say; nothing else of ours."""
+
+        async def settled() -> bool:
+            return not self.containers() and not self.networks() and self.saves() == await self.recorded()
+
+        try:
+            await wait_for(settled, 30, 0.1)
+        except TimeoutError:
+            raise AssertionError((self.containers(), self.networks(), self.saves(), await self.recorded())) from None
+
     async def recorded(self) -> dict[str, str]:
         """The same, as the checkpoints' rows have it."""
         saved = core.checkpoint.c

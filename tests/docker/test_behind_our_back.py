@@ -5,11 +5,12 @@ import statistics
 import time
 from contextlib import aclosing
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
 from services.compute.protocol import ComputeFailed, Presence
-from tests.compute.world import World, get, put
+from tests.compute.world import World, get, put, quietly
 from tests.docker.tiny_image import docker
 
 pytestmark = pytest.mark.docker
@@ -86,3 +87,13 @@ async def test_pausing_is_not_ending(world: World) -> None:
     assert await world.presence(name) is Presence.RUNNING
     docker("unpause", str(name))
     assert await world.start(name)
+
+
+@pytest.mark.behaviour("B12")
+async def test_a_network_that_somebody_removed_before_the_start_is_made_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = world.name()
+    with monkeypatch.context() as patch:
+        patch.setattr(world.compute, "_start", AsyncMock())
+        await world.compute.ensure_session(world.spec(name), quietly)
+    docker("network", "rm", str(name))
+    assert await get(await world.start(name), "nothing") is None

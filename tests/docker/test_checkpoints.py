@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from services.compute.protocol import ComputeUnknown, Saved
-from tests.compute.world import GRACE, World, put
-from tests.docker.tiny_image import docker
+from services.compute.docker import containers
+from services.compute.protocol import ComputeUnknown, Presence, Saved, SessionName
+from tests.compute.world import GRACE, World, get, put, until
+from tests.docker.tiny_image import docker, run
 
 pytestmark = pytest.mark.docker
 MIB = 1 << 20
@@ -79,6 +80,75 @@ async def test_with_a_save_go_the_older_ones_of_its_checkpoint(world: World) -> 
     other = await world.compute.save(name, "c2", interim=True)
     await world.compute.remove_checkpoint(made[1].reference)
     assert tags(world) == {it.reference.rpartition(":")[2] for it in (made[2], other)}
+
+
+@pytest.mark.behaviour("B30")
+async def test_saves_that_were_never_recorded_go_with_the_next_one(world: World) -> None:
+    """As after deaths of the server between a save and its record."""
+    name = world.name()
+    upstream = await world.start(name)
+    made: list[Saved] = []
+    for number in range(3):
+        await put(upstream, "a.txt", str(number).encode())
+        made.append(await world.compute.save(name, "c1", interim=True, keep=made[0].reference if made else ""))
+    assert tags(world) == {it.reference.rpartition(":")[2] for it in (made[0], made[2])}
+    await world.compute.stop(name, GRACE)
+    last = await world.compute.save(name, "c1", interim=False, keep=made[2].reference)
+    assert tags(world) == {it.reference.rpartition(":")[2] for it in (made[2], last)}
+
+
+@pytest.mark.behaviour("B30", "B34")
+async def test_a_save_never_reads_a_session_that_another_save_lets_go_of(world: World) -> None:
+    """A commit of a container that is paused already does not hold the pause: the first one's end would tear it."""
+    name = world.name()
+    await world.start(name)
+    docker("exec", str(name), "dd", "if=/dev/zero", "of=/workspace/big", "bs=1M", "count=200")
+    events = await asyncio.create_subprocess_exec("docker", "events", "--filter", f"container={name}", stdout=asyncio.subprocess.PIPE)
+    first = asyncio.create_task(world.compute.save(name, "c1", interim=True))
+    await until(lambda: paused(name))
+    first.cancel()
+    await asyncio.wait([first])
+    saved = await world.compute.save(name, "c1", interim=True)
+    assert saved.size >= 200 * MIB
+    assert not await paused(name)
+    events.terminate()
+    assert events.stdout is not None
+    told = (await events.stdout.read()).decode()
+    await events.wait()
+    assert told.count(" commit ") == told.count(" pause ") == 1
+
+
+@pytest.mark.behaviour("B9")
+async def test_a_last_save_that_nobody_waits_for_leaves_nothing(world: World) -> None:
+    """As when the stop was forced meanwhile: no row will ever name it."""
+    name = world.name()
+    await world.start(name)
+    docker("exec", str(name), "dd", "if=/dev/zero", "of=/workspace/big", "bs=1M", "count=100")
+    await world.compute.stop(name, GRACE)
+    save = asyncio.create_task(world.compute.save(name, "c1", interim=False))
+    await asyncio.wait([save], timeout=0.1)
+    save.cancel()
+    await asyncio.wait([save])
+    assert save.cancelled()
+    await world.compute.remove(name)
+    assert tags(world) == set()
+
+
+async def paused(name: SessionName) -> bool:
+    return await run("inspect", "--format", "{{.State.Paused}}", str(name)) == "true"
+
+
+@pytest.mark.behaviour("B12", "B30")
+async def test_a_session_that_somebody_paused_is_saved_and_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(containers, "LONGEST_PAUSE", 0.3)
+    name = world.name()
+    upstream = await world.start(name)
+    await put(upstream, "a.txt", b"hello")
+    docker("pause", str(name))
+    assert await world.presence(name) is Presence.RUNNING
+    assert await paused(name)
+    await world.compute.save(name, "c1", interim=True)
+    assert await get(upstream, "a.txt") == b"hello"
 
 
 @pytest.mark.behaviour("B35")

@@ -13,10 +13,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from services.compute.protocol import ComputeUnknown, Presence, SessionName
 from tests.compute.world import get, put
+from tests.docker.engine import docker_world
 from tests.docker.second_engine import SecondEngine, second_engine
 from tests.docker.server import Job, docker_job
-from tests.docker.tiny_image import docker
+from tests.docker.tiny_image import docker, run
 from tests.server import wait_for
 from tests.soak import rounds
 
@@ -105,6 +107,30 @@ async def test_a_session_that_died_meanwhile_is_found_out(engine: SecondEngine, 
 
 
 @live
+@pytest.mark.behaviour("B12", "B30")
+async def test_a_session_whose_save_died_with_the_engine_goes_on(engine: SecondEngine) -> None:
+    """A commit pauses the session; an engine that dies meanwhile never lets go of it."""
+    async with docker_world(engine.url) as world:
+        name = world.name()
+        await world.start(name)
+        docker("exec", str(name), "dd", "if=/dev/zero", "of=/workspace/big", "bs=1M", "count=400", host=engine.url)
+        save = asyncio.create_task(world.compute.save(name, "c1", interim=True))
+        await wait_for(lambda: paused(engine, name))
+        await engine.end(signal.SIGKILL)
+        with pytest.raises(ComputeUnknown):
+            await save
+        await engine.start()
+        assert await paused(engine, name)
+        assert await world.presence(name) is Presence.RUNNING
+        assert not await paused(engine, name)
+        assert (await world.compute.save(name, "c1", interim=True)).size > 0
+
+
+async def paused(engine: SecondEngine, name: SessionName) -> bool:
+    return await run("-H", engine.url, "inspect", "--format", "{{.State.Paused}}", str(name)) == "true"
+
+
+@live
 @pytest.mark.behaviour("B12")
 async def test_a_frozen_engine_stops_nothing(engine: SecondEngine, job: Job) -> None:
     engine.freeze()
@@ -152,11 +178,8 @@ async def test_an_engine_killed_at_random_points_loses_no_saved_work(engine: Sec
     assert len(job.containers()) == 1
     await job.stop()
     await job.status("STOPPED")
-
-    async def gone() -> bool:
-        return job.containers() == job.networks() == []
-
-    await wait_for(gone)
+    await job.only_checkpoints_left()
+    assert docker("images", "--quiet", "--filter", "dangling=true", host=engine.url) == ""
 
 
 async def _kill(engine: SecondEngine, chance: random.Random) -> None:
@@ -172,7 +195,10 @@ async def stable(job: Job) -> None:
         found = await job.look()
         return found["status"] in ("STOPPED", "ERRORED") or (found["status"] == "RUNNING" and await answers(job))
 
-    await wait_for(there, 45)
+    try:
+        await wait_for(there, 45)
+    except TimeoutError:
+        raise AssertionError(f"never stable: {await job.look()}\n{job.server.log[-3000:]}") from None
 
 
 async def answers(job: Job) -> bool:

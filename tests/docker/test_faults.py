@@ -34,7 +34,8 @@ CALLS: dict[str, Call] = {
     "remove": lambda compute: compute.remove(NAME),
     "remove_checkpoint": lambda compute: compute.remove_checkpoint("a/b:c1"),
     "sessions": lambda compute: compute.sessions(),
-    "logs": lambda compute: compute.logs(NAME, 0, 100),
+    "tail": lambda compute: compute.tail(NAME, 100),
+    "follow": lambda compute: anext(compute.follow(NAME, None)),
 }
 each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 
@@ -125,6 +126,23 @@ async def test_a_full_disk_fails_the_save_and_is_no_reason_to_wait(compute: Dock
     }
     with pytest.raises(ComputeFailed, match="no space left"):
         await compute.save(NAME, "c1", interim=False)
+
+
+async def test_an_engine_that_wants_the_network_before_the_container_is_asked_again(compute: DockerCompute, fake: FakeEngine) -> None:
+    """The two are made side by side; the engines that we know look for the network at the start only."""
+    image = {"Id": "sha256:1", "Size": 1, "Os": "linux", "Architecture": "amd64", "Config": {"Cmd": ["x"]}}
+    fake.answers = {
+        "GET /containers/json": [],
+        "GET /images/image:1": image,
+        "GET /networks/bridge": (404, "no such network"),
+        "GET /networks/sg-": (404, "no such network"),
+        "GET /networks": [],
+        "POST /networks/create": {"Id": "n1"},
+        "POST /containers/create": (404, f"network {NAME} not found"),
+    }
+    with pytest.raises(ComputeUnknown, match="not there yet"):
+        await compute.ensure_session(SPEC, quietly)
+    assert "POST /networks/create" in fake.calls
 
 
 async def test_watching_ends_when_the_stream_is_cut(compute: DockerCompute, fake: FakeEngine) -> None:

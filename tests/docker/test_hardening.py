@@ -138,4 +138,5 @@ async def test_a_session_that_never_got_its_environment_is_made_anew(world: Worl
         "docker", "start", "--attach", "--interactive", str(name), stdin=asyncio.subprocess.DEVNULL
     )
     assert await process.wait() == NOT_LOADED
+    assert (await world.compute.observe(name)).unprepared
     await world.start(name)

@@ -1,79 +1,141 @@
-"""Output by byte offset, from an engine that keeps lines and drops the oldest."""
+"""Output from an engine that keeps lines and drops the oldest."""
+
+from contextlib import aclosing
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from services.compute.docker import DockerCompute, bodies, logs
-from services.compute.protocol import LogPage, SessionName
-from tests.compute.world import GRACE, World, ask, until
+from services.compute.docker import DockerCompute, bodies
+from services.compute.docker.logs import NANO, Bookmark, Frames, Line, Place
+from services.compute.protocol import ComputeUnknown
+from tests.compute.test_logs import follow_until, joined, printed
+from tests.compute.world import World
 from tests.docker.engine import ENVIRONMENT, URL
+from tests.docker.server import docker_job
+from tests.docker.tiny_image import docker
 
-pytestmark = pytest.mark.docker
-MUCH = 1 << 24
-
-
-async def page_to(world: World, name: SessionName, end: bytes, offset: int = 0) -> LogPage:
-    """The page from `offset` once it ends with `end`; the engine writes its log a moment later."""
-
-    async def look() -> LogPage | None:
-        page = await world.compute.logs(name, offset, MUCH)
-        return page if page.data.endswith(end) else None
-
-    found = await until(look)
-    assert isinstance(found, LogPage)
-    return found
+pytestmark = pytest.mark.behaviour("B84")
 
 
-async def test_pages_put_together_are_the_whole(world: World) -> None:
+@pytest.mark.docker
+async def test_a_line_longer_than_the_engines_is_whole(world: World) -> None:
+    name = world.name()
+    await printed(await world.start(name), "x" * 40_000)
+    pieces = await follow_until(world, name, b"x" * 40_000 + b"\n")
+    assert joined(pieces).splitlines()[-1] == b"x" * 40_000
+    assert (await world.compute.tail(name, 40_001)) == b"x" * 40_000 + b"\n"
+
+
+@pytest.mark.docker
+async def test_another_server_goes_on_from_the_place(world: World) -> None:
     name = world.name()
     upstream = await world.start(name)
-    await ask(upstream, "GET", "/print?times=200&text=some-words")
-    await ask(upstream, "GET", "/print?text=the-end")
-    whole = await page_to(world, name, b"the-end\n")
-    pieces, offset = [], 0
-    while (page := await world.compute.logs(name, offset, 333)).data:
-        assert page.start == offset
-        pieces.append(page.data)
-        offset = page.next_offset
-    assert b"".join(pieces) == whole.data
-    assert whole.data.count(b"some-words\n") == 200
-
-
-async def test_output_outlives_the_session_and_this_server(world: World) -> None:
-    name = world.name()
-    upstream = await world.start(name)
-    await ask(upstream, "GET", "/print?text=last-words")
-    await world.compute.stop(name, GRACE)
-    whole = await page_to(world, name, b"last-words\n")
+    await printed(upstream, "before")
+    first = await follow_until(world, name, b"before\n")
+    await printed(upstream, "after")
     other = DockerCompute(URL, world.installation, ENVIRONMENT)
-    assert await other.logs(name, 0, MUCH) == whole
-    assert (await other.logs(name, -11, MUCH)).data == b"last-words\n"
+    async with aclosing(other.follow(name, first[-1].place)) as follow:
+        assert (await anext(follow)).data == b"after\n"
     await other.close()
 
 
-async def test_a_line_longer_than_the_engines_is_whole(world: World) -> None:
-    name = world.name()
-    upstream = await world.start(name)
-    await ask(upstream, "GET", "/print?text=" + "x" * 40_000)
-    assert (await page_to(world, name, b"x\n")).data.splitlines()[-1] == b"x" * 40_000
-
-
-async def test_dropped_output_shows_as_a_later_start(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.docker
+async def test_what_the_engine_dropped_is_left_out_and_the_rest_comes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "LOG_SIZE", "20k")
-    monkeypatch.setattr(logs, "UNSETTLED", 0)
     name = world.name()
     upstream = await world.start(name)
-    await ask(upstream, "GET", "/print?text=first")
-    first = await page_to(world, name, b"first\n")
-    offset = first.next_offset
+    await printed(upstream, "first")
+    place = (await follow_until(world, name, b"first\n"))[-1].place
     for number in range(30):
-        await ask(upstream, "GET", f"/print?times=20&text=line-{number}-{'y' * 40}")
-        page = await page_to(world, name, f"line-{number}-{'y' * 40}\n".encode(), offset)
-        assert page.start == offset
-        offset = page.next_offset
-    late = await world.compute.logs(name, 0, MUCH)
-    assert late.start > 0
-    assert late.next_offset == offset
+        await printed(upstream, f"line-{number}-{'y' * 40}", times=20)
+    late = joined(await follow_until(world, name, b"line-29-" + b"y" * 40 + b"\n", place))
+    assert late.count(b"line-29-") == 20
+    assert b"line-0-" not in late
 
 
-async def test_an_absent_session_has_no_output(world: World) -> None:
-    assert await world.compute.logs(world.name(), 0, MUCH) == LogPage(0, b"", 0)
+@pytest.mark.docker
+async def test_a_renamed_session_is_still_heard(world: World) -> None:
+    name = world.name()
+    upstream = await world.start(name)
+    docker("rename", str(name), f"renamed-{world.installation[:8]}")
+    await printed(upstream, "hello")
+    assert joined(await follow_until(world, name, b"hello\n")).endswith(b"hello\n")
+    assert await world.compute.tail(name, 6) == b"hello\n"
+
+
+STUDIO = "query($id: ID!) { studio(id: $id) { sessions { nodes { number logs { text isComplete } } } } }"
+
+
+@pytest.mark.docker
+async def test_the_output_of_each_session_is_kept_when_its_container_is_gone(tmp_path: Path, sqlite_url: str) -> None:
+    async with docker_job(tmp_path, sqlite_url) as job:
+        texts = []
+        for number in (1, 2):
+            await job.start()
+            await job.status("RUNNING")
+            if number == 1:
+                await job.server.kill9()
+                await job.server.start()
+            await job.stop()
+            await job.status("STOPPED")
+            assert job.containers() == []
+            sessions = (await job.server.graphql(STUDIO, {"id": job.studio}))["studio"]["sessions"]["nodes"]
+            assert sessions[0]["logs"]["isComplete"]
+            texts.append(sessions[0]["logs"]["text"])
+        assert texts[0] == texts[1]
+        assert texts[0].count("tiny listens\n") == 1
+
+
+def framed(line: Line) -> bytes:
+    text = line[0] + b" " + line[1]
+    return b"\1\0\0\0" + len(text).to_bytes(4) + text
+
+
+def stamp(nanoseconds: int) -> bytes:
+    return f"{datetime.fromtimestamp(nanoseconds // NANO, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds % NANO:09}Z".encode()
+
+
+@given(st.lists(st.binary(max_size=30)), st.lists(st.integers(1, 40), min_size=1))
+def test_frames_are_put_together_however_they_are_cut(texts: list[bytes], cuts: list[int]) -> None:
+    lines = [(stamp(number), text) for number, text in enumerate(texts)]
+    raw, frames, found, at = b"".join(map(framed, lines)), Frames(), [], 0
+    while at < len(raw):
+        size = cuts[at % len(cuts)]
+        found += frames.feed(raw[at : at + size])
+        at += size
+    assert found == lines
+
+
+def test_what_is_no_frame_is_unknown() -> None:
+    with pytest.raises(ComputeUnknown):
+        Frames().feed(b"<html><body>Bad gateway")
+
+
+MINUTE = st.integers(0, 8 * NANO)
+
+
+@given(st.lists(st.tuples(MINUTE, st.integers(0, NANO // 3), st.binary(min_size=1, max_size=5)), min_size=1, max_size=40), st.data())
+def test_nothing_is_lost_or_twice_wherever_reading_is_broken_off(made: list[tuple[int, int, bytes]], data: st.DataObject) -> None:
+    """The engine's order is not quite that of times, times come twice, and it takes no place but a time."""
+    begin = 1_750_000_000 * NANO
+    lines = [(begin + time + jitter, text) for time, jitter, text in sorted(made, key=lambda line: line[0])]
+    seen, place = b"", Place(0, 0)
+    for _ in range(4):
+        bookmark = Bookmark(place)
+        replayed = [(stamp(time), text) for time, text in lines if time >= place.time]
+        until = data.draw(st.integers(0, len(replayed)))
+        while until:
+            size = data.draw(st.integers(1, until))
+            if new := bookmark.take(replayed[:size]):
+                seen, place = seen + new, bookmark.place
+            replayed, until = replayed[size:], until - size
+    rest = [(stamp(time), text) for time, text in lines if time >= place.time]
+    assert seen + (Bookmark(place).take(rest) if rest else b"") == b"".join(text for _, text in lines)
+
+
+def test_places_are_words() -> None:
+    assert Place.parse(str(Place(5, 7))) == Place(5, 7)
+    assert Place.parse(None) == Place.parse("nonsense") == Place(0, 0)

@@ -93,7 +93,7 @@ async def test_kills_of_the_server_lose_nothing_and_leave_nothing(tmp_path: Path
             await job.stop()
             await _kill(job, chance.uniform(0, STOP_SECONDS))
             await job.status("STOPPED")
-            await _only_checkpoints_left(job)
+            await job.only_checkpoints_left()
         assert await job.checkpoints() == ["FINALIZED"] * count
 
 
@@ -118,15 +118,3 @@ async def _saves(job: Job, number: int) -> None:
             return bool(session and session.next_save_at and session.next_save_at <= await clock(reader.connection))
 
     await wait_for(due)
-
-
-async def _only_checkpoints_left(job: Job) -> None:
-    """On the engine is what the checkpoints' rows name, and it is what they say."""
-
-    async def settled() -> bool:
-        return not job.containers() and not job.networks() and job.saves() == await job.recorded()
-
-    try:
-        await wait_for(settled, 30, 0.1)
-    except TimeoutError:
-        raise AssertionError((job.containers(), job.networks(), job.saves(), await job.recorded())) from None

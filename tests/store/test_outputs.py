@@ -51,7 +51,23 @@ async def test_skipped_bytes_count_and_are_not_there(database: Database) -> None
     output = await write(database, await begun(database), b"early")
     async with database.write() as transaction:
         output = await outputs.append(transaction, output, b"late", "place", skipped=100)
-    assert await read(database, output, 0) == OutputPage(105, b"late", 109, closed=False)
+    assert await read(database, output, 0) == OutputPage(0, b"early", 109, closed=False)
+    for offset in (5, 60, 105):
+        assert await read(database, output, offset) == OutputPage(105, b"late", 109, closed=False)
+    assert await read(database, output, 60, 3) == OutputPage(105, b"lat", 109, closed=False)
+    assert await read(database, output, 107) == OutputPage(107, b"te", 109, closed=False)
+    async with database.write() as transaction:
+        await outputs.append(transaction, output, b"", "place", skipped=11)
+    for offset in (109, 115, 120, 121):
+        assert await read(database, output, offset) == OutputPage(120, b"", 120, closed=False)
+
+
+async def test_nothing_is_appended_to_what_is_closed(database: Database) -> None:
+    output = await write(database, await begun(database), b"all")
+    async with database.write() as transaction:
+        await outputs.close(transaction, output.id)
+    with pytest.raises(NotTheEnd):
+        await write(database, output, b"too late")
 
 
 async def test_a_second_writer_is_refused(database: Database) -> None:

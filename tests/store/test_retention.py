@@ -9,7 +9,7 @@ from sqlalchemy import Table, func, insert, select, update
 from services.actor import Actor
 from services.events import Kind, NewEvent
 from services.ids import new_id
-from services.store import core, outbox, retention
+from services.store import core, outbox, outputs, retention
 from services.store.database import Database
 from tests import factories
 
@@ -109,3 +109,24 @@ async def test_a_living_proxy_without_connections_stays(database: Database) -> N
         await transaction.execute(update(core.proxy_instance).values(heartbeat_at=transaction.now))
     await retention.trim(database, KEEP)
     assert await _count(database, core.proxy_instance) == 1
+
+
+@pytest.mark.behaviour("B84")
+async def test_outputs_go_once_what_printed_them_has_long_ended(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "OUTPUTS", 1)
+    world, now = await factories.create_world(database), datetime.now(UTC)
+    studio_id = await factories.create_studio(database, world)
+    ended = {1: now - 31 * DAY, 2: now - 29 * DAY, 3: None, 4: now - 40 * DAY}
+    printers = {
+        number: await factories.create_session(database, world, studio_id, number=number, ended_at=at) for number, at in ended.items()
+    }
+    printers[5] = new_id()  # of a Studio that is gone
+    for output_id in printers.values():
+        async with database.write() as transaction:
+            transaction.now -= 41 * DAY
+            await outputs.append(transaction, await outputs.begin(transaction, output_id), b"printed", None)
+    await retention.trim(database, KEEP)
+    for table, column in ((core.output, core.output.c.id), (core.output_piece, core.output_piece.c.output_id)):
+        async with database.read() as reader:
+            left = set((await reader.execute(select(column).select_from(table))).scalars())
+        assert left == {printers[2], printers[3]}

@@ -6,11 +6,15 @@ it is there and clean: an engine finishes what a cancelled call began, and what 
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from secrets import token_hex
 from typing import Any
 
-from services.compute.docker import bodies, changes, naming
+from services.compute.docker import bodies, changes, naming, observing
 from services.compute.docker.bodies import Image
+from services.compute.docker.committing import Commits
 from services.compute.docker.engine import Absent, Conflict, Engine
 from services.compute.docker.images import Images
 from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, Saved, SessionName
@@ -21,12 +25,35 @@ SHORTEST_SECRET = 6
 """A shorter value would be found by chance in an inspection; it is looked for among the variables only."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A save to be made, in the words of `Compute.save`; `running` = of a session that runs on."""
+
+    name: SessionName
+    checkpoint_id: str
+    secrets: tuple[str, ...]
+    keep: str | None
+    running: bool
+
+
 class Checkpoints:
     """The checkpoints on one engine."""
 
     def __init__(self, engine: Engine, images: Images) -> None:
         self._engine = engine
         self._images = images
+        self._at_work = Commits()
+
+    async def at_work(self, container_id: str) -> None:
+        """Wait until no commit of ours is at work on this container."""
+        await self._at_work.over(container_id)
+
+    def left_paused(self, container: Mapping[str, Any]) -> bool:
+        """Whether it is paused by a commit of ours whose end we did not hear of: its engine died with it."""
+        return bool(container["State"].get("Paused")) and self._at_work.lost(container["Id"])
+
+    async def close(self) -> None:
+        await self._at_work.close()
 
     async def base(self, reference: str, digest: str | None) -> Image:
         """The image to begin from. Raises CheckpointMissing when it is gone or another."""
@@ -37,34 +64,37 @@ class Checkpoints:
             raise CheckpointMissing(f"The checkpoint's image {reference} is not the one that was saved.")
         return image
 
-    async def save(
-        self, name: SessionName, container: Mapping[str, Any], checkpoint_id: str, secrets: tuple[str, ...], *, running: bool
-    ) -> Saved:
+    async def save(self, container: Mapping[str, Any], wanted: Wanted) -> Saved:
         """A commit; of a running container with all of it paused, as an unpaused one would tear what it writes. Raises ComputeFailed."""
-        mark = f"-{await changes.mark(self._engine, container)}" if running else ""
-        tag = f"{checkpoint_id}{mark}"
-        reference = f"{naming.repository(name)}:{tag}"
+        mark = f"-{await changes.mark(self._engine, container)}" if wanted.running else ""
+        tag = f"{wanted.checkpoint_id}{mark}"
+        reference = f"{naming.repository(wanted.name)}:{tag}"
         parent = await self._images.find(container["Image"])
         if parent is None:
             raise ComputeFailed("The image that the session began from was removed from the engine: it cannot be saved as an image.")
         saved = await self._images.find(reference)
         if saved is None or not await self._is_of(saved, container):
-            saved = await self._commit(name, container, tag, parent, secrets)
+            saved = await self._at_work.run(container["Id"], lambda: self._commit(container, wanted, tag, parent))
         return Saved(reference, saved.id, max(0, saved.size - parent.size))
 
     async def _is_of(self, saved: Image, container: Mapping[str, Any]) -> bool:
         inspected = await self._engine.find(f"images/{saved.id}/json")
         return inspected is not None and inspected.get("Container", container["Id"]) == container["Id"]
 
-    async def _commit(self, name: SessionName, container: Mapping[str, Any], tag: str, parent: Image, secrets: tuple[str, ...]) -> Image:
+    async def _commit(self, container: Mapping[str, Any], wanted: Wanted, tag: str, parent: Image) -> Image:
+        name = wanted.name
         await self.sweep(name)
+        await self._sweep_unrecorded(wanted)
         repository, unfinished = naming.repository(name), f"next-{name.number}-{token_hex(4)}"
         params = {"container": container["Id"], "repo": repository, "tag": unfinished, "pause": True}
         try:
             made = await self._engine.call("POST", "commit", params=params, body=bodies.commit(parent), limit=COMMIT_SECONDS)
         except (Absent, Conflict) as error:
             raise ComputeUnknown(f"the session's container went away during the save: {error}") from error
-        await self._search(made["Id"], secrets)
+        await self._search(made["Id"], wanted.secrets)
+        if self._at_work.abandoned(container["Id"]) and not wanted.running:
+            await self._untag(f"{repository}:{unfinished}")  # an interim save is found by the next one; this one by nobody
+            raise ComputeUnknown("nobody waits for the save any more")
         try:
             await self._engine.call("POST", f"images/{made['Id']}/tag", params={"repo": repository, "tag": tag})
         except Absent as error:
@@ -89,21 +119,30 @@ class Checkpoints:
             if int(reference.rpartition(":next-")[2].partition("-")[0]) <= name.number:
                 await self._untag(reference)
 
+    async def _sweep_unrecorded(self, wanted: Wanted) -> None:
+        """Interim saves of the checkpoint that a server's death kept from being recorded."""
+        if wanted.keep is None:
+            return
+        for reference in await self._named(naming.repository(wanted.name), f"{wanted.checkpoint_id}-"):
+            if reference != wanted.keep:
+                with suppress(ComputeUnknown):  # something was made from it by hand: no reason not to save
+                    await self._untag(reference)
+
     async def remove(self, reference: str) -> None:
         """With older saves of the same checkpoint, which nothing can name any more: a crash may have left them."""
         image = await self._engine.find(f"images/{reference}/json")
         if image is not None:
-            for older in await self._older(reference, image["Created"]):
+            for older in await self._older(reference, created_at(image)):
                 await self._untag(older)
         await self._untag(reference)
 
-    async def _older(self, reference: str, created: str) -> list[str]:
+    async def _older(self, reference: str, created: datetime) -> list[str]:
         repository, _, tag = reference.rpartition(":")
         names = await self._named(repository, f"{tag.partition('-')[0]}-")
         older = []
         for name in names:
             inspected = await self._engine.find(f"images/{name}/json")
-            if inspected and inspected["Created"] < created:
+            if inspected and created_at(inspected) < created:
                 older.append(name)
         return older
 
@@ -119,6 +158,13 @@ class Checkpoints:
             return
         except Conflict as error:
             raise ComputeUnknown(f"the image {reference} is still needed: {error}") from error
+
+
+def created_at(image: Mapping[str, Any]) -> datetime:
+    """The engine leaves zeros at the end away, so that its words do not sort as its times do. Raises ComputeUnknown."""
+    if (moment := observing.time(image["Created"])) is None:
+        raise ComputeUnknown("the Docker Engine does not say when an image was made")
+    return moment
 
 
 def _shown(found: Any, secrets: tuple[str, ...]) -> str | None:

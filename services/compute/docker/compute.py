@@ -1,7 +1,7 @@
 """The `docker` kind behind the protocol: each method is a few steps over the modules beside it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from datetime import timedelta
 from ipaddress import IPv4Network
 from typing import Any, cast
@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from services.compute.docker import bodies, building, capacity, containers, environment, firewall, naming, probing, reach, stats, watching
 from services.compute.docker.bodies import Image
-from services.compute.docker.checkpoints import Checkpoints
+from services.compute.docker.checkpoints import Checkpoints, Wanted
 from services.compute.docker.containers import Containers
 from services.compute.docker.engine import Absent, Engine
 from services.compute.docker.images import Images
@@ -23,9 +23,9 @@ from services.compute.protocol import (
     ComputeFailed,
     ImageBuild,
     ImageSpec,
-    LogPage,
     Observation,
     Presence,
+    Printed,
     Printer,
     Progress,
     Report,
@@ -68,7 +68,7 @@ class DockerCompute:
         self._checkpoints = Checkpoints(self._engine, self._images)
         self._containers = Containers(self._engine, installation, environment_id)
         self._networks = Networks(self._engine, environment_id, pool)
-        self._logs = Logs(self._engine)
+        self._logs = Logs(self._engine, self._containers.find)
         self._recipes = recipes or RecipeBook()
         self._fixed_reach = self._reach = Reach(mode) if mode else None
         self._joined: set[SessionName] = set()
@@ -102,21 +102,20 @@ class DockerCompute:
                 await self._containers.remove(found["Id"])
                 found = None
             if found is None:
-                await _finished(self._make(spec, await self._image(spec, progress)))
+                await _finished(self._make(spec, self._create(spec, await self._image(spec, progress))))
             elif observation(found).presence is Presence.CREATED:
-                await _finished(self._start(spec, self._containers.require_shell(found["Id"], found["Image"])))
+                await _finished(self._make(spec, self._containers.require_shell(found["Id"], found["Image"])))
 
-    async def _make(self, spec: SessionSpec, image: Image) -> None:
+    async def _make(self, spec: SessionSpec, container: Coroutine[Any, Any, str]) -> None:
+        """The network is made meanwhile: an engine looks for it when the container starts."""
+        await self._start(spec, await _beside(container, self._networks.ensure(spec.name)))
+
+    async def _create(self, spec: SessionSpec, image: Image) -> str:
         reached = await self._reached()
         body = bodies.container(spec, image, self._environment_id, published=reached.mode is Mode.PUBLISHED)
-        await self._start(spec, self._create(spec.name, body, image.id))
+        return await self._containers.require_shell(await self._containers.create(spec.name, body), image.id)
 
-    async def _create(self, name: SessionName, body: dict[str, Any], image_id: str) -> str:
-        return await self._containers.require_shell(await self._containers.create(name, body), image_id)
-
-    async def _start(self, spec: SessionSpec, container: Coroutine[Any, Any, str]) -> None:
-        """The network is made meanwhile: an engine looks for it when the container starts."""
-        container_id = await _beside(container, self._networks.ensure(spec.name))
+    async def _start(self, spec: SessionSpec, container_id: str) -> None:
         await self._containers.start(container_id, environment.script(bodies.tool_environment(spec)))
 
     async def _image(self, spec: SessionSpec, progress: Progress) -> Image:
@@ -133,9 +132,12 @@ class DockerCompute:
         return upstream if upstream and await probing.answers(upstream, ready_path) else None
 
     async def observe(self, name: SessionName) -> Observation:
+        """Also lets a session go on that a save of ours left paused: a pause by somebody else is left alone."""
         container = await self._containers.find(name)
         if container is None:
             return Observation(Presence.ABSENT)
+        if self._checkpoints.left_paused(container):
+            await self._containers.unpause(container)
         found = observation(container)
         if found.presence is Presence.RUNNING:
             await self._join(name)
@@ -146,21 +148,24 @@ class DockerCompute:
         if container is not None:
             await self._containers.stop(container, grace)
 
-    async def save(self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = ()) -> Saved:
+    async def save(
+        self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = (), keep: str | None = None
+    ) -> Saved:
         """A running session is paused meanwhile, whether or not it is `interim`; one that has ended is saved for good."""
-        container = await self._containers.find(name)
+        container = await self._containers.settled(name, self._checkpoints.at_work)
         if container is None:
             raise ComputeFailed("The session's container is gone: there is nothing to save.")
         running = observation(container).presence is Presence.RUNNING
-        return await self._checkpoints.save(name, container, checkpoint_id, secrets, running=running or interim)
+        wanted = Wanted(name, checkpoint_id, secrets, keep, running=running or interim)
+        return await self._checkpoints.save(container, wanted)
 
     async def remove(self, name: SessionName) -> None:
         """The container first: without it nothing uses the network, nor an unfinished save. Raises ComputeUnknown."""
         async with self._lock(name):
             container = await self._containers.find(name)
             if container is not None:
+                await self._checkpoints.at_work(container["Id"])
                 await self._containers.remove(container["Id"])
-                self._logs.forget(container["Id"])
             await self._networks.remove(name)
             self._joined.discard(name)
         await self._checkpoints.sweep(name)
@@ -179,11 +184,11 @@ class DockerCompute:
     def watch(self) -> AsyncIterator[Change]:
         return watching.watch(self._url, self._installation, self._environment_id)
 
-    async def logs(self, name: SessionName, offset: int, limit: int) -> LogPage:
-        container = await self._containers.find(name)
-        if container is None:
-            return LogPage(0, b"", 0)
-        return await self._logs.page(container["Id"], offset, limit)
+    async def tail(self, name: SessionName, limit: int) -> bytes:
+        return await self._logs.tail(name, limit)
+
+    def follow(self, name: SessionName, place: str | None) -> AsyncGenerator[Printed]:
+        return self._logs.follow(name, place)
 
     async def stats(self, name: SessionName) -> Usage | None:
         """Asked for by name at once: this is asked often, and looking first would double it."""
@@ -194,6 +199,7 @@ class DockerCompute:
         return await stats.usage(self._engine, container["Id"]) if container else None
 
     async def close(self) -> None:
+        await self._checkpoints.close()
         await self._engine.close()
 
     async def _info(self) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 from services.compute.docker import environment, naming
@@ -16,6 +17,9 @@ START_SECONDS = 120.0
 REMOVE_SECONDS = 120.0
 AT_ONCE = 20
 MEANWHILE_TRIES, MEANWHILE_PAUSE = 50, 0.1
+LONGEST_PAUSE = 540.0
+"""For which a pause may be a save's of a server that died meanwhile: as long as a commit may take. Not shorter, since that commit's end
+lets go of the session whoever paused it, and would tear the next save."""
 NEEDED = {"Config", "Image", "State"}
 ENDED = ("created", "exited", "dead")
 NO_SHELL = "The image has no /bin/sh, through which a session gets its environment. Add one (busybox is enough)."
@@ -109,7 +113,7 @@ class Containers:
         if container["State"]["Status"] in ENDED:
             return
         seconds = math.ceil(grace.total_seconds())
-        await self._unpause(container)
+        await self.unpause(container)
         try:
             await self._engine.call("POST", f"containers/{container_id}/stop", params={"t": seconds}, limit=seconds + END_SECONDS)
         except Absent:
@@ -120,7 +124,24 @@ class Containers:
         if found is not None and found["State"]["Status"] not in ENDED:
             raise ComputeUnknown("the session's processes do not end, even when killed")
 
-    async def _unpause(self, container: Mapping[str, Any]) -> None:
+    async def settled(self, name: SessionName, at_work: Callable[[str], Awaitable[None]]) -> dict[str, Any] | None:
+        """The container when no save is at work on it. A second commit of a paused container would not pause it itself, and be torn
+        when the first lets go of it. `at_work` waits for the end of one that we know of; one of a server that died ends by itself; and
+        what is still paused then was left so by an engine that died, or by somebody who cannot be asked: it goes on.
+        """
+        began = monotonic()
+        while (container := await self.find(name)) is not None:
+            await at_work(container["Id"])
+            if not container["State"].get("Paused"):
+                break
+            if monotonic() - began > 2 * LONGEST_PAUSE:
+                raise ComputeUnknown("the session is paused, and does not go on")
+            if monotonic() - began > LONGEST_PAUSE:
+                await self.unpause(container)
+            await asyncio.sleep(MEANWHILE_PAUSE)
+        return container
+
+    async def unpause(self, container: Mapping[str, Any]) -> None:
         """A paused process does not hear SIGTERM."""
         if not container["State"].get("Paused"):
             return

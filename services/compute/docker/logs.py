@@ -1,108 +1,177 @@
-"""A session's output by byte offset, out of an engine that knows only lines with a time, and drops the oldest.
+"""A session's output out of an engine that knows only lines with a time.
 
-Offsets count what was written since the session began. One place is remembered for each container (a time, and the offset up to
-there), so that going on costs only what is new, and dropped output shows as a higher `start`. A server that has just started
-reads all that is kept, once, and counts from there.
+`since` of the engine is a time and includes it, and the parts of a line longer than 16 KiB all have the same time: so a place is
+a time that nothing can be put before any more, and how many bytes were seen from there on.
 """
 
-import struct
-from collections import OrderedDict
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
+from typing import Any, Self
 
-from services.compute.docker.engine import Engine
-from services.compute.protocol import ComputeUnknown, LogPage
+from services.compute.docker.engine import Absent, Conflict, Engine
+from services.compute.docker.observing import observation
+from services.compute.protocol import ComputeUnknown, Presence, Printed, SessionName
 
-HEADER = struct.Struct(">BxxxL")
-SECONDS = 60.0
+SECONDS = 15.0
+READ_BYTES = 1 << 16
+HEADER_BYTES = 8
+LONGEST_FRAME = 1 << 20
+"""The engine's own are 16 KiB: a longer one is none of its."""
 NANO = 1_000_000_000
 UNSETTLED = NANO
 """Output and error output are read by two threads of the engine: within this time a line may still come before another."""
-REMEMBERED = 1000
+SPACING = NANO // 20
+"""How far apart the times are that a place may begin at."""
+AGAIN_SECONDS = 0.25
+MOST_LINES = 10_000
+
+Line = tuple[bytes, bytes]
+"""Its time as the engine writes it, and its text. Parts of a long line are lines here."""
+Find = Callable[[SessionName], Awaitable[dict[str, Any] | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """`time` in ns. The engine cuts lines after 16 KiB; a part is a line here."""
+class Logs:
+    """The output of one engine's containers; `find` gives a session's container as the engine shows it, or None."""
 
-    time: int
-    text: bytes
+    def __init__(self, engine: Engine, find: Find) -> None:
+        self._engine = engine
+        self._find = find
+
+    async def tail(self, name: SessionName, limit: int) -> bytes:
+        """The last `limit` bytes."""
+        data = bytearray()
+        container = await self._find(name)
+        if container is None:
+            return b""
+        async with aclosing(self._read(container["Id"], SECONDS, tail=min(limit, MOST_LINES))) as batches:
+            async for lines in batches:
+                data += b"".join(text for _, text in lines)
+                del data[:-limit]
+        return bytes(data)
+
+    async def follow(self, name: SessionName, place: str | None) -> AsyncGenerator[Printed]:
+        """What came after `place`, as it comes. A created container has no output to wait for, so that is looked at again."""
+        while True:
+            container = await self._find(name)
+            if container is None:
+                return
+            ended = observation(container).presence is Presence.EXITED
+            bookmark = Bookmark(Place.parse(place))
+            async with aclosing(self._read(container["Id"], None, follow=1, since=bookmark.since)) as batches:
+                async for lines in batches:
+                    if data := bookmark.take(lines):
+                        place = str(bookmark.place)
+                        yield Printed(data, place)
+            if ended:
+                return
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _read(self, container_id: str, limit: float | None, **params: Any) -> AsyncGenerator[list[Line]]:
+        """Batches of lines; none of a container that is not there. Others get their turn between two."""
+        path = f"containers/{container_id}/logs"
+        asked = {"stdout": 1, "stderr": 1, "timestamps": 1, **params}
+        frames = Frames()
+        try:
+            async with self._engine.stream("GET", path, asked) as response, self._engine.reading(path, limit):
+                while data := await response.content.read(READ_BYTES):
+                    if lines := frames.feed(data):
+                        yield lines
+                    await asyncio.sleep(0)
+        except (Absent, Conflict):
+            return  # being removed, or gone
+
+
+class Frames:
+    """Puts the engine's frames together: one header, one time and one line each."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[Line]:
+        """The lines that are whole now. Raises ComputeUnknown for what is no frame."""
+        data = self._rest + data
+        found, at = [], 0
+        while (begin := at + HEADER_BYTES) <= len(data):
+            size = int.from_bytes(data[at + 4 : begin])
+            if size > LONGEST_FRAME:
+                raise ComputeUnknown("the Docker Engine's log cannot be read: it is not in frames")
+            if begin + size > len(data):
+                break
+            at = begin + size
+            stamp, _, text = data[begin:at].partition(b" ")
+            found.append((stamp, text))
+        self._rest = data[at:]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """All output up to and with `time` (ns) ends at `offset`."""
+    """After `seen` bytes of the lines of `time` (ns) and later, in the engine's order."""
 
     time: int
-    offset: int
+    seen: int
+
+    def __str__(self) -> str:
+        return f"{self.time}+{self.seen}"
+
+    @classmethod
+    def parse(cls, text: str | None) -> Self:
+        """The beginning for None, and for what is none of ours."""
+        time, _, seen = (text or "").partition("+")
+        return cls(int(time), int(seen)) if time.isdecimal() and seen.isdecimal() else cls(0, 0)
 
 
-class Logs:
-    """The output of one engine's containers."""
+class Bookmark:
+    """Where reading is: leaves out what was seen before, and moves the time that a place counts from."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._places: OrderedDict[str, Place] = OrderedDict()
+    def __init__(self, place: Place) -> None:
+        self._anchor = place.time
+        self._base = 0  # of `_count`, at the anchor
+        self._count = 0
+        self._to_skip = place.seen
+        self._begun = False
+        self._newest = 0
+        self._later: deque[tuple[int, int]] = deque()  # times that the anchor may move to, and `_count` there
 
-    async def page(self, container_id: str, offset: int, limit: int) -> LogPage:
-        """At most `limit` bytes from `offset` on; a negative offset counts from the end."""
-        place = self._places.get(container_id)
-        if place is not None and offset >= place.offset:
-            lines, first = await self._read(container_id, place.time), place.offset
-        else:
-            lines = await self._read(container_id, -1)
-            first = place.offset - sum(len(line.text) for line in lines if line.time <= place.time) if place else 0
-        data = b"".join(line.text for line in lines)
-        end = first + len(data)
-        start = max(first, end + offset if offset < 0 else min(offset, end))
-        piece = data[start - first : start - first + limit]
-        self._remember(container_id, lines, first, start + len(piece))
-        return LogPage(start, piece, start + len(piece))
+    @property
+    def since(self) -> str:
+        return f"{self._anchor // NANO}.{self._anchor % NANO:09}" if self._anchor else "0"
 
-    def forget(self, container_id: str) -> None:
-        self._places.pop(container_id, None)
+    @property
+    def place(self) -> Place:
+        return Place(self._anchor, self._count - self._base)
 
-    def _remember(self, container_id: str, lines: list[Line], first: int, read_to: int) -> None:
-        """The last place at or before `read_to` after which nothing can be put in any more."""
-        settled = lines[-1].time - UNSETTLED if lines else -1
-        end = first
-        for line, following in pairwise(lines):
-            end += len(line.text)
-            if line.time > settled or end > read_to:
-                break
-            if line.time < following.time:
-                self._places[container_id] = Place(line.time, end)
-        if container_id in self._places:
-            self._places.move_to_end(container_id)
-        while len(self._places) > REMEMBERED:
-            self._places.popitem(last=False)
+    def take(self, lines: list[Line]) -> bytes:
+        """The text of `lines`, as far as it was not seen before."""
+        stamps = [stamp for stamp, _ in lines]
+        self._move(_nanoseconds(min(stamps)), _nanoseconds(max(stamps)))
+        data = b"".join(text for _, text in lines)
+        self._count += len(data)
+        skip = min(self._to_skip, len(data))
+        self._to_skip -= skip
+        return data[skip:]
 
-    async def _read(self, container_id: str, after: int) -> list[Line]:
-        """What came after that time, in order of time."""
-        since = f"{max(after, 0) // NANO}.{max(after, 0) % NANO:09}"
-        params = {"stdout": 1, "stderr": 1, "timestamps": 1, "since": since if after > 0 else "0"}
-        path = f"containers/{container_id}/logs"
-        async with self._engine.stream("GET", path, params) as response, self._engine.reading(path, SECONDS):
-            raw = await response.read()
-        return sorted((line for line in _lines(raw) if line.time > after), key=lambda line: line.time)
+    def _move(self, first: int, last: int) -> None:
+        if not self._anchor:
+            self._anchor = first - UNSETTLED
+        elif not self._begun and first > self._anchor + 2 * UNSETTLED:
+            self._to_skip = 0  # the engine has dropped what was seen, and maybe more
+        self._begun = True
+        if first > self._newest and (not self._later or first > self._later[-1][0] + SPACING):
+            self._later.append((first, self._count))
+        self._newest = max(self._newest, last)
+        while self._later and self._later[0][0] < self._newest - UNSETTLED:
+            self._anchor, self._base = self._later.popleft()
 
 
-def _lines(raw: bytes) -> list[Line]:
-    """The engine's frames: one header, one time and one line each."""
-    found, at = [], 0
-    while at + HEADER.size <= len(raw):
-        _, size = HEADER.unpack_from(raw, at)
-        at += HEADER.size
-        stamp, _, text = raw[at : at + size].partition(b" ")
-        at += size
-        found.append(Line(_nanoseconds(stamp.decode(errors="replace")), text))
-    return found
-
-
-def _nanoseconds(stamp: str) -> int:
+def _nanoseconds(stamp: bytes) -> int:
+    text = stamp.decode(errors="replace")
     try:
-        seconds = datetime.fromisoformat(stamp[:19]).replace(tzinfo=UTC).timestamp()
-        return int(seconds) * NANO + int(stamp[20:].rstrip("Z").ljust(9, "0")[:9])
+        seconds = datetime.fromisoformat(text[:19]).replace(tzinfo=UTC).timestamp()
+        return int(seconds) * NANO + int(text[20:].rstrip("Z").ljust(9, "0")[:9])
     except ValueError as error:
-        raise ComputeUnknown(f"the Docker Engine's log has a line that cannot be read: {stamp[:40]!r}") from error
+        raise ComputeUnknown(f"the Docker Engine's log has a line that cannot be read: {text[:40]!r}") from error

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from services.compute.docker import environment
 from services.compute.protocol import ComputeUnknown, Observation, Presence
 
 KILLED = 137
@@ -26,9 +27,9 @@ def observation(container: Mapping[str, Any]) -> Observation:
         return Observation(Presence.CREATED, message=state.get("Error") or None)
     if status not in ENDED:
         raise ComputeUnknown(f"the session's container is in the state {status!r}")
-    return Observation(
-        Presence.EXITED, state["ExitCode"], out_of_memory(state), time(state["FinishedAt"]), message=state.get("Error") or None
-    )
+    message, memory = state.get("Error") or None, out_of_memory(state)
+    unprepared = state["ExitCode"] == environment.NOT_LOADED
+    return Observation(Presence.EXITED, state["ExitCode"], memory, time(state["FinishedAt"]), message, unprepared)
 
 
 def out_of_memory(state: Mapping[str, Any]) -> bool:

@@ -2,16 +2,15 @@
 
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
-from services.compute.process import jupyterlab, keeping, preparing, probing, tools, trees, usage, watching
+from services.compute.process import jupyterlab, keeping, logs, preparing, probing, tools, trees, usage, watching
 from services.compute.process.archives import MAX_BYTES, MAX_MEMBERS, Archives
 from services.compute.process.capacity import report
 from services.compute.process.layout import Card, Layout, SessionPlace
 from services.compute.process.locks import locked, try_lock
-from services.compute.process.logs import read_page
 from services.compute.process.running import in_thread
 from services.compute.process.state import end_orphans, observe
 from services.compute.protocol import (
@@ -20,9 +19,9 @@ from services.compute.protocol import (
     ComputeUnknown,
     ImageBuild,
     ImageSpec,
-    LogPage,
     Observation,
     Presence,
+    Printed,
     Printer,
     Progress,
     Report,
@@ -103,7 +102,9 @@ class ProcessCompute:
             await keeping.stop(place, self._card(name), grace)
             await in_thread(observe, place)
 
-    async def save(self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = ()) -> Saved:
+    async def save(
+        self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = (), keep: str | None = None
+    ) -> Saved:
         """`secrets` are nowhere in an archive but where the session itself wrote them: the environment is never on disk."""
         place = self._layout.session(name)
         presence = (await self.observe(name)).presence
@@ -157,8 +158,11 @@ class ProcessCompute:
     def watch(self) -> AsyncIterator[Change]:
         return watching.watch(self._layout)
 
-    async def logs(self, name: SessionName, offset: int, limit: int) -> LogPage:
-        return await in_thread(read_page, self._layout.session(name).path, offset, limit)
+    async def tail(self, name: SessionName, limit: int) -> bytes:
+        return await in_thread(logs.tail, self._layout.session(name).path, limit)
+
+    def follow(self, name: SessionName, place: str | None) -> AsyncGenerator[Printed]:
+        return logs.follow(self._layout.session(name), place)
 
     async def stats(self, name: SessionName) -> Usage | None:
         return await in_thread(usage.usage, self._layout.session(name))

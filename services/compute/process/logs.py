@@ -1,27 +1,77 @@
 """Reading the output that the keeper wrote: files named by the offset of their first byte, the oldest dropped."""
 
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from pathlib import Path
 
-from services.compute.protocol import LogPage
+from services.compute.process.layout import SessionPlace
+from services.compute.process.running import in_thread
+from services.compute.process.state import observe
+from services.compute.protocol import ComputeUnknown, Presence, Printed
+
+PIECE_BYTES = 1 << 16
+LOOK_SECONDS = 0.25
 
 
-def read_page(directory: Path, offset: int, limit: int) -> LogPage:
-    """Bytes from `offset` on, at most `limit`; a negative offset counts from the end."""
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes from `start` on. `last`: the session had ended before they were read, so that none come after the last ones."""
+
+    start: int
+    data: bytes
+    last: bool = False
+
+
+def tail(directory: Path, limit: int) -> bytes:
+    """The last bytes, at most `limit`."""
+    return _persistently(directory, -limit, limit).data
+
+
+async def follow(place: SessionPlace, at: str | None) -> AsyncGenerator[Printed]:
+    """What was printed after `at`, the offset as text, as it comes. The files are looked at four times a second."""
+    offset = int(at or 0)
+    while True:
+        piece = await in_thread(_next, place, offset)
+        if piece.data:
+            skipped = max(piece.start - offset, 0)
+            offset = piece.start + len(piece.data)
+            yield Printed(piece.data, str(offset), skipped)
+        elif piece.last:
+            return
+        else:
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+def _next(place: SessionPlace, offset: int) -> Piece:
+    """Most looks find something, or a session that runs: what is known of it is asked for only when there is nothing."""
+    found = _persistently(place.path, offset, PIECE_BYTES)
+    if found.data:
+        return found
+    ended = observe(place).presence in (Presence.EXITED, Presence.ABSENT)
+    found = _persistently(place.path, offset, PIECE_BYTES)
+    return Piece(found.start, found.data, last=ended)
+
+
+def _persistently(directory: Path, offset: int, limit: int) -> Piece:
+    """At most `limit` bytes from `offset` on; a negative offset counts from the end. Raises ComputeUnknown."""
     while True:
         try:
             return _read(directory, offset, limit)
         except FileNotFoundError:  # a file was dropped at this moment: its bytes are gone, look again
             continue
+        except OSError as error:
+            raise ComputeUnknown(f"The session's output cannot be read: {error}") from error
 
 
-def _read(directory: Path, offset: int, limit: int) -> LogPage:
+def _read(directory: Path, offset: int, limit: int) -> Piece:
     segments = sorted((int(path.suffix[1:]), path) for path in directory.glob("log.*"))
     if not segments:
-        return LogPage(0, b"", 0)
+        return Piece(offset, b"")
     end = segments[-1][0] + segments[-1][1].stat().st_size
     start = max(segments[0][0], end + offset if offset < 0 else min(offset, end))
     data = b"".join(_part(path, first, start, limit) for first, path in segments)[:limit]
-    return LogPage(start, data, start + len(data))
+    return Piece(start, data)
 
 
 def _part(path: Path, first: int, start: int, limit: int) -> bytes:
