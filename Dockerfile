@@ -2,7 +2,7 @@
 # BASE is any image of Debian or Ubuntu; its own Python is used where it has one (3.11 or newer).
 ARG BASE=python:3.12-slim
 
-FROM ${BASE} AS build
+FROM ${BASE} AS dependencies
 ARG PIP_INDEX_URL
 ARG PIP_DEFAULT_TIMEOUT=60
 ARG DEBIAN_FRONTEND=noninteractive
@@ -15,9 +15,14 @@ WORKDIR /src
 ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 COPY requirements.txt ./
 RUN /opt/studiograph/bin/pip install --quiet --require-hashes --no-deps -r requirements.txt
+
+# Apart from what it stands on, so that a new version is a small layer.
+FROM dependencies AS project
 COPY . .
-RUN /opt/studiograph/bin/pip install --quiet --no-deps --no-build-isolation . \
-    && /opt/studiograph/bin/pip uninstall --quiet --yes hatchling setuptools pip
+RUN /opt/studiograph/bin/pip install --quiet --no-deps --no-build-isolation --prefix /opt/project .
+
+FROM dependencies AS lean
+RUN /opt/studiograph/bin/pip uninstall --quiet --yes hatchling setuptools pip
 
 FROM ${BASE}
 ARG DEBIAN_FRONTEND=noninteractive
@@ -30,7 +35,8 @@ RUN sh /opt/build/trust \
     && groupadd --system --gid 10001 studiograph \
     && useradd --system --uid 10001 --gid studiograph --home-dir /data --shell /usr/sbin/nologin studiograph \
     && install -d -m 0700 -o studiograph -g studiograph /data
-COPY --from=build /opt/studiograph /opt/studiograph
+COPY --from=lean /opt/studiograph /opt/studiograph
+COPY --from=project /opt/project /opt/studiograph
 USER studiograph
 WORKDIR /data
 ENV PATH=/opt/studiograph/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \

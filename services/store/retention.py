@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Table, delete, exists, func, select, update
 
+from services.statuses import BuildState
 from services.store import core, outbox, outputs
 from services.store.database import Database, Transaction, clock
 
@@ -28,7 +29,7 @@ async def trim(database: Database, keep: timedelta) -> None:
     for stream_id in streams:
         while await _trim_stream(database, stream_id, now - keep):
             pass
-    for table, condition in _expired(now):
+    for table, condition in _expired(now, keep):
         async with database.write() as transaction:
             await transaction.execute(delete(table).where(condition))
     while await _trim_outputs(database, now - keep):
@@ -62,8 +63,9 @@ async def _last_of_batch(transaction: Transaction, stream_id: str, until: dateti
     return last
 
 
-def _expired(now: datetime) -> list[tuple[Table, ColumnElement[bool]]]:
-    connection, proxy = core.connection.c, core.proxy_instance.c
+def _expired(now: datetime, keep: timedelta) -> list[tuple[Table, ColumnElement[bool]]]:
+    connection, proxy, build = core.connection.c, core.proxy_instance.c, core.build.c
+    succeeded = build.state == BuildState.SUCCEEDED.value  # says that the image is there
     long_ago = now - ENDED_CONNECTIONS_LIVE
     return [
         (core.idempotency_key, core.idempotency_key.c.created_at < now - KEYS_LIVE),
@@ -71,4 +73,5 @@ def _expired(now: datetime) -> list[tuple[Table, ColumnElement[bool]]]:
         (core.login, core.login.c.expires_at < now),
         (core.connection, connection.ended_at < long_ago),
         (core.proxy_instance, (proxy.heartbeat_at < long_ago) & ~exists().where(connection.proxy_id == proxy.id)),
+        (core.build, (build.ended_at < now - keep) & ~succeeded & ~exists().where(core.studio.c.build_id == build.id)),
     ]

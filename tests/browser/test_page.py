@@ -37,6 +37,23 @@ async def test_a_wrong_token_is_told_and_nothing_shows(page: Page, server: Serve
     await expect(page.locator("#board")).to_be_hidden()
 
 
+@pytest.mark.behaviour("B84")
+async def test_what_a_session_prints_shows_while_it_runs_and_after_it_stopped(signed_in: Page, server: Server) -> None:
+    studio = await add(server)
+    await expect(card(signed_in).get_by_role("button", name="Log of Analysis")).to_be_hidden()
+    await server.graphql(START, {"id": studio})
+    await expect(card(signed_in).locator(".badge")).to_have_text("running")
+    await card(signed_in).get_by_role("button", name="Log of Analysis").click()
+    await expect(signed_in.locator("#log-text")).to_contain_text("listens")
+    await expect(signed_in.locator("#log-state")).to_have_text("live")
+    await signed_in.keyboard.press("Escape")
+    await card(signed_in).get_by_role("button", name="Stop").click()
+    await expect(card(signed_in).locator(".badge")).to_have_text("stopped")
+    await card(signed_in).get_by_role("button", name="Log of Analysis").click()
+    await expect(signed_in.locator("#log-text")).to_contain_text("listens")
+    await expect(signed_in.locator("#log-state")).to_have_text("complete")
+
+
 @pytest.mark.behaviour("B82")
 async def test_a_studio_is_added_started_and_stopped_without_a_reload(signed_in: Page) -> None:
     await signed_in.evaluate("window.notReloaded = true")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from services.compute.docker.recipes import CERTIFICATES, IMAGES, context, packed
+from services.compute.docker.recipes import CERTIFICATES, context, packed, trust
 from tests.docker.tiny_image import docker
 from tests.needs import required
 
@@ -74,7 +74,7 @@ def _sources() -> dict[str, bytes]:
 
 def _with_trust(files: Mapping[str, bytes], place: str = "") -> bytes:
     given = certificates()
-    return packed({**files, f"{place}trust": (IMAGES / "trust").read_bytes()} | ({CERTIFICATES: given} if given else {}))
+    return packed({**files, f"{place}trust": trust()["trust"]} | ({CERTIFICATES: given} if given else {}))
 
 
 async def built(name: str, content: bytes) -> str:

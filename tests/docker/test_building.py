@@ -1,23 +1,26 @@
 """Images built on the engine from recipes: through the API, with the log as it comes."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from services.compute.docker.recipe_book import RecipeBook
 from services.compute.protocol import ComputeFailed
-from services.store import core, outputs
+from services.store import core
 from tests.compute.world import get, put
 from tests.docker.server import Job, docker_job
 from tests.docker.tiny_image import docker, tiny_image
 from tests.server import wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.behaviour("B8", "B84")]
+LOG = "query($id: ID!) { studio(id: $id) { logs(source: BUILD) { text } } }"
+WATCH = "subscription($id: ID!) { studioLogs(studioId: $id) { __typename ... on LogChunk { source text } ... on LogEnded { source } } }"
 RETRY = (
     "mutation($id: ID!) { retryBuild(input: { studioId: $id }) { ... on StudioPayload { studio { status } } ... on Error { message } } }"
 )
@@ -45,10 +48,8 @@ def write(tmp_path: Path, *lines: str) -> None:
 
 
 async def log(job: Job) -> str:
-    async with job.database.read() as reader:
-        newest = select(core.build.c.id).order_by(core.build.c.created_at.desc()).limit(1)
-        build_id = (await reader.execute(newest)).scalar_one()
-        return (await outputs.read(reader, build_id, 0, 1 << 20)).data.decode()
+    """The build's, as a client asks for it."""
+    return str((await job.server.graphql(LOG, {"id": job.studio}))["studio"]["logs"]["text"])
 
 
 async def logged(job: Job, text: str) -> None:
@@ -79,6 +80,22 @@ async def test_a_start_builds_the_image_and_works_in_it(tmp_path: Path, sqlite_u
         await job.start()
         await job.status("RUNNING")
         assert await get(await job.upstream(), "a.txt") == b"hello"
+
+
+async def test_what_a_build_prints_is_streamed_while_it_builds(tmp_path: Path, sqlite_url: str) -> None:
+    async with recipe_job(tmp_path, sqlite_url, "RUN echo one-of-two; sleep 2", "RUN echo two-of-two") as job:
+        await job.start()
+        text = ""
+        async with aclosing(job.server.subscribe(WATCH, {"id": job.studio})) as frames, asyncio.timeout(45):  # type: ignore[type-var]
+            async for data in frames:
+                frame = data["studioLogs"]
+                if frame["__typename"] == "LogEnded":
+                    break
+                assert frame["source"] == "BUILD"
+                text += frame["text"]
+                if "one-of-two" in text and "two-of-two" not in text:
+                    assert (await job.look())["status"] == "BUILDING"
+        assert "Successfully tagged" in text
 
 
 async def test_a_failed_build_says_why_keeps_its_log_and_can_be_retried(tmp_path: Path, sqlite_url: str) -> None:

@@ -32,7 +32,7 @@ class RecipeBook:
             return recipes.context(recipe, certificates=self._trusted())
         files = {path.relative_to(directory).as_posix(): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
         trusted = self._trusted()
-        return recipes.packed(files | ({recipes.CERTIFICATES: trusted} if trusted else {}))
+        return recipes.packed({**recipes.trust(), **files} | ({recipes.CERTIFICATES: trusted} if trusted else {}))
 
     def reference(self, recipe: str) -> str:
         """What a provided recipe's image is called here: another content or base is another image. Raises ComputeFailed."""

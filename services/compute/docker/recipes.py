@@ -35,7 +35,12 @@ class Recipe:
         """What the Dockerfile may COPY, by path."""
         own = IMAGES / self.name
         found = {path.relative_to(own).as_posix(): path for path in own.rglob("*") if path.is_file()}
-        return {name: path.read_bytes() for name, path in {**found, "trust": IMAGES / "trust", **self.shared}.items()}
+        return {**trust(), **{name: path.read_bytes() for name, path in {**found, **self.shared}.items()}}
+
+
+def trust() -> dict[str, bytes]:
+    """The script that makes an image trust the certificates that it is given: in every context."""
+    return {"trust": (IMAGES / "trust").read_bytes()}
 
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(

@@ -26,13 +26,14 @@ export class Card {
     this.message = element("div", { class: "soft small" });
     this.people = element("ul", { class: "people", "aria-label": "Connected" });
     this.buttons = new Map(ACTIONS.map((kind) => [kind.action, this.#button(kind, act)]));
+    this.log = element("button", { type: "button", class: "plain", onclick: () => act("LOG", this.studio) }, "Log");
     this.node = element(
       "article",
       { class: "card", "data-studio": studio.id },
       element("div", { class: "head" }, this.name, this.badge, this.about),
       this.message,
       this.people,
-      element("div", { class: "acts" }, ...this.buttons.values()),
+      element("div", { class: "acts" }, ...this.buttons.values(), this.log),
     );
     this.update(studio);
   }
@@ -46,6 +47,8 @@ export class Card {
     setText(this.about, `${studio.template.name}${place} · ${studio.workspace.name} · since ${clock(studio.statusSince)}`);
     setText(this.message, [studio.statusMessage, underWay(studio)].filter(Boolean).join(" "));
     this.#showPeople(studio.connectedUsers);
+    this.log.hidden = !studio.lastStartedAt;
+    this.log.setAttribute("aria-label", `Log of ${studio.name}`);
     for (const { action, allowed, reason } of studio.availableActions) this.#allow(action, allowed, reason);
   }
 

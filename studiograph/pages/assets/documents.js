@@ -5,6 +5,7 @@ const CARD = `fragment Card on Studio {
   template { name }
   computeEnvironment { name }
   progress { name state message }
+  lastStartedAt
   owner { userName }
   workspace { id name }
   availableActions { action allowed reason }
@@ -54,6 +55,13 @@ export const EVENTS = `subscription Events($workspaceId: ID!, $after: Cursor) {
   }
 }
 ${LINE}`;
+
+export const LOGS = `subscription Logs($studioId: ID!, $afterOffset: BigInt) {
+  studioLogs(studioId: $studioId, afterOffset: $afterOffset) {
+    __typename
+    ... on LogChunk { nextOffset text skipped }
+  }
+}`;
 
 export const CREATE = `mutation Create($input: CreateStudioInput!) { createStudio(input: $input) { __typename ... on StudioPayload { studio { id } } ${OUTCOME} } }`;
 export const START = `mutation Start($input: StartStudioInput!) { startStudio(input: $input) { __typename ${OUTCOME} } }`;

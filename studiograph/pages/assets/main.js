@@ -5,9 +5,11 @@ import { chronicle } from "./chronicle.js";
 import { Live, ask } from "./client.js";
 import { CONNECT, CREATE, DELETE, EVENTS, START, STOP, STUDIOS, VIEWER } from "./documents.js";
 import { byId, element, say, setChildren, setText } from "./dom.js";
+import { Log } from "./log.js";
 import { token } from "./token.js";
 
 const board = new Board(act);
+const log = new Log();
 const LINK = { live: ["live", "good"], reconnecting: ["reconnecting", "busy"], refused: ["not connected", "bad"] };
 let live = null;
 let memberships = [];
@@ -75,6 +77,7 @@ function fillChoices() {
 
 async function act(action, studio) {
   if (action === "CONNECT") return connect(studio);
+  if (action === "LOG") return log.open(live, studio, showProblem);
   if (action === "DELETE" && !(await confirmed(`Delete ${studio.name}, with its checkpoints? This cannot be undone.`))) return undefined;
   return send({ START, STOP, DELETE }[action], { studioId: studio.id, idempotencyKey: crypto.randomUUID?.() });
 }
