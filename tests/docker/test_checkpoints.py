@@ -70,6 +70,17 @@ async def test_what_an_interrupted_save_left_goes_with_the_session(world: World)
     assert tags(world) == set()
 
 
+async def test_what_a_killed_engine_had_not_named_yet_goes_with_the_session(world: World) -> None:
+    await world.start(world.name(1))
+    await world.start(world.name(2))
+    mine, another = (docker("commit", str(world.name(number))) for number in (1, 2))
+    await world.compute.remove(world.name(1))
+    left = docker("images", "--quiet", "--no-trunc", "--filter", "dangling=true").split()
+    assert mine not in left
+    assert another in left
+    await world.compute.remove(world.name(2))
+
+
 async def test_with_a_save_go_the_older_ones_of_its_checkpoint(world: World) -> None:
     name = world.name()
     upstream = await world.start(name)

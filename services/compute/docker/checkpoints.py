@@ -119,6 +119,13 @@ class Checkpoints:
             if int(reference.rpartition(":next-")[2].partition("-")[0]) <= name.number:
                 await self._untag(reference)
 
+    async def sweep_unnamed(self, container_id: str) -> None:
+        """Images that an engine made of this container, and was killed before it gave them their name."""
+        for image in await self._engine.all("images/json", filters={"dangling": ["true"]}):
+            inspected = await self._engine.find(f"images/{image['Id']}/json")
+            if inspected is not None and inspected.get("Container") == container_id:
+                await self._untag(image["Id"])
+
     async def _sweep_unrecorded(self, wanted: Wanted) -> None:
         """Interim saves of the checkpoint that a server's death kept from being recorded."""
         if wanted.keep is None:

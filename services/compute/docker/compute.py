@@ -176,6 +176,7 @@ class DockerCompute:
             container = await self._containers.find(name)
             if container is not None:
                 await self._checkpoints.at_work(container["Id"])
+                await self._checkpoints.sweep_unnamed(container["Id"])
                 await self._containers.remove(container["Id"])
             await self._networks.remove(name)
             self._joined.discard(name)
