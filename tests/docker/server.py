@@ -1,5 +1,6 @@
 """A real server whose compute environment is a Docker Engine, and one Studio that is started and stopped through its API."""
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from typing import Any
 from sqlalchemy import select, update
 
 from schema.ids import encode
+from services.compute.docker import naming
 from services.compute.docker.engine import Engine
 from services.compute.docker.naming import INSTALLATION
-from services.compute.protocol import Upstream
+from services.compute.protocol import SessionName, Upstream
 from services.store import core
 from services.store.database import Database
 from tests.docker.engine import URL, remove_images
@@ -111,6 +113,13 @@ class Job:
             await wait_for(settled, 30, 0.1)
         except TimeoutError:
             raise AssertionError((self.containers(), self.networks(), self.saves(), await self.recorded())) from None
+
+    async def interfaces(self) -> set[str]:
+        """The bridges of its sessions that are there, whatever the engine knows of them."""
+        async with self.database.read() as reader:
+            row = (await reader.execute(select(core.studio.c.id, core.studio.c.public_id, core.studio.c.session_number))).one()
+        names = [SessionName(self.server.world.installation_id, row.id, row.public_id, n) for n in range(1, row.session_number + 1)]
+        return {naming.bridge(name) for name in names} & {interface for _, interface in socket.if_nameindex()}
 
     async def recorded(self) -> dict[str, str]:
         """The same, as the checkpoints' rows have it."""

@@ -90,10 +90,13 @@ async def test_pausing_is_not_ending(world: World) -> None:
 
 
 @pytest.mark.behaviour("B12")
-async def test_a_network_that_somebody_removed_before_the_start_is_made_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_session_that_was_never_started_is_made_anew_with_its_network(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that died at a start may refuse to start that container for ever."""
     name = world.name()
     with monkeypatch.context() as patch:
         patch.setattr(world.compute, "_start", AsyncMock())
         await world.compute.ensure_session(world.spec(name), quietly)
+    former = docker("inspect", "--format", "{{.Id}}", str(name))
     docker("network", "rm", str(name))
     assert await get(await world.start(name), "nothing") is None
+    assert docker("inspect", "--format", "{{.Id}}", str(name)) != former

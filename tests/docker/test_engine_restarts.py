@@ -179,6 +179,7 @@ async def test_an_engine_killed_at_random_points_loses_no_saved_work(engine: Sec
     await job.stop()
     await job.status("STOPPED")
     await job.only_checkpoints_left()
+    assert await job.interfaces() == set()
     assert docker("images", "--quiet", "--filter", "dangling=true", host=engine.url) == ""
 
 

@@ -3,11 +3,13 @@
 import asyncio
 import ipaddress
 import json
+import os
+import shutil
 import socket
 
 import pytest
 
-from services.compute.docker import DockerCompute
+from services.compute.docker import DockerCompute, naming
 from services.compute.docker.engine import Engine
 from services.compute.docker.networks import Networks
 from services.compute.protocol import ComputeFailed, SessionName
@@ -61,6 +63,17 @@ async def test_two_controllers_at_once_make_one_network(world: World) -> None:
     assert len(set(made)) == 1
     for engine in engines:
         await engine.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ip"), reason="making an interface needs root and ip")
+@pytest.mark.behaviour("B5")
+async def test_a_bridge_that_a_killed_engine_forgot_goes_with_its_session(world: World) -> None:
+    """Left where an engine is killed while it removes a network."""
+    left = naming.bridge(world.name())
+    add = await asyncio.create_subprocess_exec("ip", "link", "add", left, "type", "bridge")
+    assert await add.wait() == 0
+    await world.compute.remove(world.name())
+    assert left not in [name for _, name in socket.if_nameindex()]
 
 
 async def reaches(name: SessionName, address: str, port: int) -> bool:

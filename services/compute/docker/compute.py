@@ -7,7 +7,20 @@ from ipaddress import IPv4Network
 from typing import Any, cast
 from weakref import WeakValueDictionary
 
-from services.compute.docker import bodies, building, capacity, containers, environment, firewall, naming, probing, reach, stats, watching
+from services.compute.docker import (
+    bodies,
+    bridges,
+    building,
+    capacity,
+    containers,
+    environment,
+    firewall,
+    naming,
+    probing,
+    reach,
+    stats,
+    watching,
+)
 from services.compute.docker.bodies import Image
 from services.compute.docker.checkpoints import Checkpoints, Wanted
 from services.compute.docker.containers import Containers
@@ -98,17 +111,15 @@ class DockerCompute:
     async def ensure_session(self, spec: SessionSpec, progress: Progress) -> None:
         async with self._lock(spec.name):
             found = await self._containers.find(spec.name)
-            if found is not None and containers.not_loaded(found):
+            if found is not None and (containers.not_started(found) or containers.not_loaded(found)):
                 await self._containers.remove(found["Id"])
                 found = None
             if found is None:
-                await _finished(self._make(spec, self._create(spec, await self._image(spec, progress))))
-            elif observation(found).presence is Presence.CREATED:
-                await _finished(self._make(spec, self._containers.require_shell(found["Id"], found["Image"])))
+                await _finished(self._make(spec, await self._image(spec, progress)))
 
-    async def _make(self, spec: SessionSpec, container: Coroutine[Any, Any, str]) -> None:
+    async def _make(self, spec: SessionSpec, image: Image) -> None:
         """The network is made meanwhile: an engine looks for it when the container starts."""
-        await self._start(spec, await _beside(container, self._networks.ensure(spec.name)))
+        await self._start(spec, await _beside(self._create(spec, image), self._networks.ensure(spec.name)))
 
     async def _create(self, spec: SessionSpec, image: Image) -> str:
         reached = await self._reached()
@@ -168,6 +179,8 @@ class DockerCompute:
                 await self._containers.remove(container["Id"])
             await self._networks.remove(name)
             self._joined.discard(name)
+            if await self._shares_interfaces():
+                await bridges.discard(naming.bridge(name))
         await self._checkpoints.sweep(name)
 
     async def remove_checkpoint(self, reference: str) -> None:
@@ -218,6 +231,13 @@ class DockerCompute:
         if self._reach is None:
             self._reach = await reach.find(self._engine)
         return self._reach
+
+    async def _shares_interfaces(self) -> bool:
+        """Whether the engine's bridges are interfaces that this process sees."""
+        try:
+            return (await self._reached()).mode is Mode.DIRECT
+        except ComputeFailed:
+            return False
 
     def _lock(self, name: SessionName) -> asyncio.Lock:
         """Within this process; between processes the engine's own refusal of a second container of a name does the same."""

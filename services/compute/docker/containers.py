@@ -174,6 +174,12 @@ def _explained(failed: ComputeFailed) -> ComputeFailed:
     return failed
 
 
+def not_started(container: Mapping[str, Any]) -> bool:
+    """Whether it was made and no more. It holds nothing yet; and an engine that died at its start may never start it ("task already
+    exists"), however often it is asked."""
+    return bool(container["State"]["Status"] == "created")
+
+
 def not_loaded(container: Mapping[str, Any]) -> bool:
     """Whether it ended because its environment never came: a server died between its start and the handing over."""
     state = container["State"]

@@ -1,0 +1,27 @@
+"""Bridges that an engine left behind: killed while it removed a network, it forgets the network and keeps the interface.
+
+The engine cannot be asked for what it has forgotten, so the interface is removed past it: on this machine only, and where this
+process may. Each that stays keeps its subnet from being used again.
+"""
+
+import asyncio
+import os
+import shutil
+from pathlib import Path
+
+INTERFACES = Path("/sys/class/net")
+SECONDS = 5.0
+
+
+async def discard(interface: str) -> None:
+    """Remove the interface, whose network is positively gone. None there = nothing to do."""
+    if not (INTERFACES / interface).exists() or os.geteuid() != 0 or shutil.which("ip") is None:
+        return
+    nowhere = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec("ip", "link", "delete", interface, stdin=nowhere, stdout=nowhere, stderr=nowhere)
+    try:
+        async with asyncio.timeout(SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await asyncio.shield(process.wait())
