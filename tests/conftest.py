@@ -8,7 +8,7 @@ to PostgreSQL is disconnected at its end.
 import asyncio
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from tests import needs, postgres
 from tests.jupyterlab import jupyterlab_tools
 from tests.postgres import Cluster
 from tests.server import server
+from tests.turns import turn
 
 __all__ = ["jupyterlab_tools", "server"]
 
@@ -44,6 +45,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.fail(f"{need} is required, but {reason}", pytrace=False)
         if reason:
             pytest.skip(f"{need}: {reason}")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    with turn(item):
+        return (yield)
 
 
 def _finish(work: Coroutine[Any, Any, None]) -> None:

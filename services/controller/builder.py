@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageBuild
-from services.controller.controller import WakeSource
 from services.controller.work import Tools, words
 from services.ids import new_id
 from services.statuses import BuildState
@@ -15,6 +14,7 @@ from services.store import builds, outputs
 from services.store.builds import Build
 from services.store.database import DatabaseUnavailable, Wake, clock
 from services.store.outputs import NotTheEnd, OutputState
+from services.store.wakeups import WakeSource
 
 log = logging.getLogger(__name__)
 

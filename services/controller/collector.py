@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import logging
 
-from services.controller.controller import WakeSource
 from services.controller.listening import Listening, Pace
 from services.controller.work import Tools
 from services.controller.writer import Writer
 from services.store import printing
 from services.store.database import Wake
+from services.store.wakeups import WakeSource
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
-from typing import Protocol
 
 from services.controller import building, running, starting, stopping
 from services.controller.work import Overtaken, Tools, Work
@@ -16,6 +15,7 @@ from services.statuses import StudioStatus
 from services.store import leases, sessions
 from services.store.database import DatabaseUnavailable, Wake, clock
 from services.store.leases import Busy, Lease
+from services.store.wakeups import WakeSource
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +36,6 @@ STEPS: dict[StudioStatus, Callable[[Work], Awaitable[datetime | None]]] = {
     StudioStatus.RUNNING: running.advance,
     StudioStatus.STOPPING: stopping.advance,
 }
-
-
-class WakeSource(Protocol):
-    """Tells of commits, here and in other processes (`services.store.wakeups`)."""
-
-    def subscribe(self, callback: Callable[[Wake], None]) -> Callable[[], None]: ...
 
 
 class Controller:

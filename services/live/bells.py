@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from services.live.broker import WakeSource
 from services.store.database import Wake
+from services.store.wakeups import WakeSource
 
 
 class Bells:

@@ -5,7 +5,6 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 from services.events import Cursor, LoggedEvent
 from services.live.ending import Ending
@@ -14,14 +13,9 @@ from services.live.items import EventMatch, Timing
 from services.live.reading import EventLog, InTurn, StoredLog, persistently
 from services.live.subscription import Subscription
 from services.store.database import Database, Wake
+from services.store.wakeups import WakeSource
 
 logger = logging.getLogger(__name__)
-
-
-class WakeSource(Protocol):
-    """Tells when to look: `services.store.wakeups.Wakeups`."""
-
-    def subscribe(self, callback: Callable[[Wake], None]) -> Callable[[], None]: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)

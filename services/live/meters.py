@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Self
 
-from services.live.broker import WakeSource
 from services.live.ending import Ending
 from services.live.items import Timing
 from services.live.reading import persistently
 from services.rows.stats import SessionStatsRow
 from services.store import stats
 from services.store.database import Database, Wake
+from services.store.wakeups import WakeSource
 
 
 class Meter:

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from services.store.database import CHANNEL, Database, Wake
 
@@ -20,6 +20,12 @@ PING_LIMIT_SECONDS = 10.0
 LOST = Wake("lost", "")
 
 Callback = Callable[[Wake], None]
+
+
+class WakeSource(Protocol):
+    """Tells of commits, here and in other processes: what listeners need of `Wakeups`."""
+
+    def subscribe(self, callback: Callback) -> Callable[[], None]: ...
 
 
 class Wakeups:
