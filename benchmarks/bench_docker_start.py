@@ -9,7 +9,7 @@ Run: python -m benchmarks.bench_docker_start [rounds] [seconds that the tool tak
 
 The network is the greater part of what we cost, and the same for every tool: some 75 ms to make it, and 60 ms more for a container that
 starts in one of its own, as the engine puts a resolver into it. So the ratio is told for a tool that answers at once, of which that is
-much, and for one that needs half a second (JupyterLab needs three), of which it is little.
+much, and for one that needs half a second (as JupyterLab does, in its image), of which it is little.
 
 Both containers are stopped and removed before the next is begun. Beside the ratio it tells what our time is made of: the steps of the
 operation as people see them, and every call to the engine, counted in a compute environment of this process.
