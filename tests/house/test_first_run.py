@@ -75,7 +75,7 @@ async def test_an_engine_is_a_second_place_and_an_image_that_cannot_be_built_is_
             "nodes": [{"name": "First look", "status": "STOPPED"}, {"name": "First look, in a container", "status": "STOPPED"}],
         },
     }
-    assert "name another base with STUDIOGRAPH_IMAGE_BASE" in (demo.directory / LOG).read_text()
+    assert "base image localhost:9/nobody-has-it:1 is not on the engine" in (demo.directory / LOG).read_text()
 
 
 async def test_the_second_start_finds_it_and_knows_the_token(demo: Demo) -> None:
