@@ -161,3 +161,13 @@ async def test_the_way_in_keeps_clear_of_the_edges(page: Page, server: Server, w
     assert box is not None
     assert box["x"] >= 16
     assert box["x"] + box["width"] <= width - 16
+
+
+async def test_the_token_can_be_typed_at_once_and_the_way_past_the_bar_waits_for_studios(page: Page, server: Server) -> None:
+    await page.goto(f"{server.url}/")
+    await expect(page.get_by_label("Access token")).to_be_focused()
+    await expect(page.locator("#to-studios")).to_be_hidden()
+    await page.keyboard.type(server.world.secret)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#to-studios")).to_be_attached()
+    await expect(page.locator("#to-studios")).not_to_have_attribute("hidden", "")

@@ -58,6 +58,7 @@ async function recheck() {
 function showSignedIn(yes) {
   byId("sign-in").hidden = yes;
   byId("board").hidden = !yes;
+  byId("to-studios").hidden = !yes;
   byId("sign-out").hidden = !yes;
 }
 
@@ -182,6 +183,7 @@ async function begin() {
   showSignedIn(false);
   if (farewell) showProblem({ message: farewell });
   if (token.get()) await enter().catch(showProblem);
+  else byId("token").focus();
 }
 
 begin();
