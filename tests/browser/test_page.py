@@ -33,7 +33,7 @@ async def test_a_wrong_token_is_told_and_nothing_shows(page: Page, server: Serve
     await page.goto(f"{server.url}/")
     await page.get_by_label("Access token").fill("sgt_wrong")
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("alert")).to_contain_text("access token")
+    await expect(page.get_by_role("alert")).to_contain_text("not a valid access token")
     await expect(page.locator("#board")).to_be_hidden()
 
 

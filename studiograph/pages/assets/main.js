@@ -143,8 +143,9 @@ async function signIn(event) {
   } catch (error) {
     token.forget();
     showSignedIn(false);
-    setText(byId("problem").firstElementChild, error.message);
-    byId("problem").hidden = false;
+    // The API's words for it are for programs: they speak of headers.
+    const words = error.code === "UNAUTHENTICATED" ? "This is not a valid access token, or not any more." : error.message;
+    showProblem({ message: words });
     byId("token").focus();
   }
 }
