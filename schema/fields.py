@@ -51,16 +51,6 @@ def node_id(type_name: str, description: str = "Its id, the same everywhere and 
     return derived(lambda row: encode(type_name, getattr(row, attribute)), description)
 
 
-def optional_id(type_name: str, attribute: str, description: str) -> Any:
-    """The same where the attribute may be null."""
-
-    def derive(row: Any) -> str | None:
-        row_id = getattr(row, attribute)
-        return None if row_id is None else encode(type_name, row_id)
-
-    return derived(derive, description)
-
-
 def computed(compute: Callable[[Any, Context], Any], description: str, *, marks: tuple[Mark, ...]) -> Any:
     """A field that is a function of its row and the context; no waiting, no reading."""
 

@@ -5,7 +5,7 @@ import binascii
 import re
 from dataclasses import dataclass
 
-from services.errors import NotFound
+from services.errors import BadArgument, NotFound
 
 ROW_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -46,3 +46,11 @@ def decode(text: str, type_name: str) -> str:
     if found.type_name != type_name:
         raise BadId(f"This is the id of a {found.type_name}, where the id of a {type_name} is needed.")
     return found.row_id
+
+
+def given_id(text: str | None, type_name: str, argument: str) -> str:
+    """The row id. Raises BadArgument that says which argument is wrong."""
+    try:
+        return decode(text or "", type_name)
+    except BadId as error:
+        raise BadArgument(argument, error.code, error.message) from error

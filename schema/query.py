@@ -20,7 +20,7 @@ from resolvers.loads import (
     workspaces,
 )
 from schema.fields import Info, field, load_for
-from schema.ids import BadId, GlobalId, decode, parse
+from schema.ids import BadId, GlobalId, given_id, parse
 from schema.policies import AUTHENTICATED, Mark
 from schema.types.node import Node
 from schema.types.operation import Operation
@@ -101,27 +101,27 @@ class Query:
     def organization(self, info: Info, by: WhichOrganization) -> Organization | None:
         if by.slug:
             return load_for(info, READ, organizations.by_slug, by.slug)
-        return load_for(info, READ, organizations.by_id, _row_id(by.id, "Organization", "by"))
+        return load_for(info, READ, organizations.by_id, given_id(by.id, "Organization", "by"))
 
     @field("A workspace; null if the viewer sees no such one.", READ)
     def workspace(self, info: Info, by: WhichWorkspace) -> Workspace | None:
         if by.slug:
             return load_for(info, READ, workspaces.by_slug, by.slug)
-        return load_for(info, READ, workspaces.by_id, _row_id(by.id, "Workspace", "by"))
+        return load_for(info, READ, workspaces.by_id, given_id(by.id, "Workspace", "by"))
 
     @field("A Studio; null if the viewer sees no such one.", READ)
     def studio(self, info: Info, id: StudioId) -> Studio | None:  # noqa: A002 - the contract's word
-        return load_for(info, READ, studios.by_id, _row_id(id, "Studio", "id"))
+        return load_for(info, READ, studios.by_id, given_id(id, "Studio", "id"))
 
     @field("Whether a Studio of this name could be created; null if the viewer sees no such workspace.", READ)
     def studio_name_available(self, info: Info, workspace_id: WorkspaceId, name: StudioName) -> bool | None:
         for problem in validation.name(name):
             raise BadArgument("name", problem.code, problem.message)
-        return load_for(info, READ, workspaces.name_available, (_row_id(workspace_id, "Workspace", "workspaceId"), name_key(name)))
+        return load_for(info, READ, workspaces.name_available, (given_id(workspace_id, "Workspace", "workspaceId"), name_key(name)))
 
     @field("The record of one action; null if the viewer sees no such one.", READ)
     def operation(self, info: Info, id: OperationId) -> Operation | None:  # noqa: A002 - the contract's word
-        return load_for(info, READ, operations.by_id, _row_id(id, "Operation", "id"))
+        return load_for(info, READ, operations.by_id, given_id(id, "Operation", "id"))
 
     @field("What a client should know of this server before it begins.", AUTHENTICATED)
     async def server_info(self, info: Info) -> ServerInfo:
@@ -141,13 +141,5 @@ def _node(text: str, argument: str) -> tuple[Load, str]:
 def _told(argument: str, text: str) -> GlobalId:
     try:
         return parse(text)
-    except BadId as error:
-        raise BadArgument(argument, error.code, error.message) from error
-
-
-def _row_id(text: str | None, type_name: str, argument: str) -> str:
-    """The row id. Raises BadArgument that says which argument is wrong."""
-    try:
-        return decode(text or "", type_name)
     except BadId as error:
         raise BadArgument(argument, error.code, error.message) from error

@@ -10,7 +10,7 @@ from resolvers.loads.logs import log_arguments
 from resolvers.streams import gauges, logs, outputs, states
 from resolvers.streams.sources import Scope, Source, cursor_of, operation_scope, studio_scope, workspace_scope
 from schema.fields import Info, check
-from schema.ids import BadId, decode
+from schema.ids import given_id
 from schema.policies import Mark, described, metadata
 from schema.scalars import Cursor
 from schema.types.frames import ConnectedUsersFrame, ConnectionErrorFrame, LogFrame, StudioEventFrame, StudioListFrame, StudioStatusFrame
@@ -20,7 +20,6 @@ from schema.types.operation import Operation
 from schema.types.stats import SessionStats
 from schema.types.studio_list import Filter, StudioFilter, selection_of
 from services.access import Permission
-from services.errors import BadArgument
 from services.events import Kind
 
 READ = Permission.WORKSPACE_READ
@@ -97,13 +96,13 @@ class Subscription:
         filter: Filter = None,  # noqa: A002 - the contract's word
     ) -> AsyncGenerator[StudioListFrame, None]:
         check(info.context, READ)
-        scope = await workspace_scope(info.context, _row_id(workspace_id, "Workspace", "workspaceId"))
+        scope = await workspace_scope(info.context, given_id(workspace_id, "Workspace", "workspaceId"))
         return states.studio_list(info.context, Source(scope, states.LIST_KINDS, wanted=selection_of(filter)))
 
     @_stream("Who is connected to a Studio's session: all of them, again whenever somebody comes or goes.")
     async def connected_users(self, info: Info, studio_id: StudioId) -> AsyncGenerator[ConnectedUsersFrame, None]:
         check(info.context, READ)
-        scope = await studio_scope(info.context, _row_id(studio_id, "Studio", "studioId"))
+        scope = await studio_scope(info.context, given_id(studio_id, "Studio", "studioId"))
         return states.connected_users(info.context, Source(scope, states.PRESENCE_KINDS))
 
     @_stream(
@@ -111,7 +110,7 @@ class Subscription:
     )
     async def studio_stats(self, info: Info, studio_id: StudioId) -> AsyncGenerator[SessionStats, None]:
         check(info.context, READ)
-        scope = await studio_scope(info.context, _row_id(studio_id, "Studio", "studioId"))
+        scope = await studio_scope(info.context, given_id(studio_id, "Studio", "studioId"))
         return gauges.studio_stats(info.context, Source(scope, NOTHING))
 
     @_stream(
@@ -123,13 +122,13 @@ class Subscription:
     ) -> AsyncGenerator[LogFrame, None]:
         check(info.context, READ)
         offset = log_arguments(None, after_offset).after or 0
-        scope = await studio_scope(info.context, _row_id(studio_id, "Studio", "studioId"))
+        scope = await studio_scope(info.context, given_id(studio_id, "Studio", "studioId"))
         return outputs.studio_logs(info.context, Source(scope, outputs.KINDS), source, offset)
 
     @_stream("The record of one action: as it stands, again whenever it changes, until it has ended.")
     async def operation_progress(self, info: Info, operation_id: OperationId) -> AsyncGenerator[Operation, None]:
         check(info.context, READ)
-        row_id = _row_id(operation_id, "Operation", "operationId")
+        row_id = given_id(operation_id, "Operation", "operationId")
         source = Source(await operation_scope(info.context, row_id), states.OPERATION_KINDS)
         return states.operation_progress(info.context, source, row_id)
 
@@ -138,13 +137,5 @@ async def _scope(info: Info, given: StudioScope) -> Scope:
     context: Context = info.context
     check(context, READ)
     if given.studio_id:
-        return await studio_scope(context, _row_id(given.studio_id, "Studio", "scope"))
-    return await workspace_scope(context, _row_id(given.workspace_id, "Workspace", "scope"))
-
-
-def _row_id(text: str | None, type_name: str, argument: str) -> str:
-    """The row id. Raises BadArgument that says which argument is wrong."""
-    try:
-        return decode(text or "", type_name)
-    except BadId as error:
-        raise BadArgument(argument, error.code, error.message) from error
+        return await studio_scope(context, given_id(given.studio_id, "Studio", "scope"))
+    return await workspace_scope(context, given_id(given.workspace_id, "Workspace", "scope"))

@@ -23,7 +23,6 @@ TOKEN_FILE = "demo-token"  # noqa: S105 - the name of a file
 RECIPE = "jupyter"
 JUPYTERLAB = ImageSpec(Tool.JUPYTERLAB, "jupyterlab", "4.6.6")
 """As the process kind installs it; containers get the image that is built from RECIPE."""
-WARNING = "Sessions run as the user of this server, without isolation: try it with code you trust, and share it with nobody."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +36,10 @@ class Place:
 
 PROCESSES = Place(ComputeKind.PROCESS, "This machine", "First look")
 CONTAINERS = Place(ComputeKind.DOCKER, "Docker on this machine", "First look, in a container")
+WARNING = (
+    f"Sessions on {PROCESSES.name!r} run as the user of this server, without isolation: "
+    "try it with code you trust, and share it with nobody."
+)
 
 
 @dataclass(frozen=True, slots=True)

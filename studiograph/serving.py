@@ -16,7 +16,9 @@ from studiograph.refusals import Refused
 from studiograph.served import Served
 from studiograph.settings import Settings
 
-CONTAINED = "A Docker Engine answers: sessions run in containers, too. The image of JupyterLab is built in the background."
+CONTAINED = (
+    f"A Docker Engine answers: those on {CONTAINERS.name!r} run in containers. Their image is built in the background where it is missing."
+)
 
 
 async def build(core: Core, settings: Settings, stack: AsyncExitStack, *, with_controller: bool, demo: bool) -> Served:

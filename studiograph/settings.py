@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     )
     image_base: str = Field(
         default="",
-        description="The image that provided images are built from: any Debian or Ubuntu one with Python. Empty: a public Python image.",
+        description="The image that provided images are built from: any Debian or Ubuntu one. Empty: a public Python image.",
     )
     image_certificates: Path | None = Field(
         default=None,

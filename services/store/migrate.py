@@ -133,7 +133,10 @@ async def _opened(url: str, *, writes: bool = False) -> AsyncIterator[AsyncConne
 async def _connected(database: Database) -> AsyncIterator[AsyncConnection]:
     path = database.url.database
     if database.dialect == "sqlite" and path and not await asyncio.to_thread(Path(path).parent.is_dir):
-        raise NoDatabase(f"There is no directory {Path(path).parent} for the database. Run `studiograph migrate`, which makes it.")
+        raise NoDatabase(
+            f"There is no directory {Path(path).parent} for the database. Call this where it is, or set STUDIOGRAPH_DATA_DIR; "
+            "`studiograph migrate` makes a new one."
+        )
     connection = database.engine.connect()
     try:
         await connection.start()

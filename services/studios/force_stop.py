@@ -41,7 +41,9 @@ class Forcer:
             return StudioOutcome(studio.id)  # it has ended: a repeated stop is a success that changes nothing (B12)
         why_not = refusal(self.policy, studio.status, studio.status_since, transaction.now)
         if why_not:
-            raise NotAllowedNow(why_not, status=studio.status.value, until=studio.status_since + self.policy.force_after)
+            in_time = status_refusal(studio.status, Action.FORCE_STOP) is None  # else no waiting helps
+            until = studio.status_since + self.policy.force_after if in_time else None
+            raise NotAllowedNow(why_not, status=studio.status.value, until=until)
         await self._end(transaction, viewer, studio)
         return StudioOutcome(studio.id)
 

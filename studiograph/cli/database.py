@@ -13,9 +13,9 @@ from studiograph.secrets import private_directory
 def migrate(
     to: Annotated[str, typer.Option("--to", help="Go back to this revision instead (`base`: remove everything).", show_default=False)] = "",
 ) -> None:
-    """Bring the database to what this version needs; does nothing if it is there already.
+    """Bring the database to what this version needs.
 
-    `serve` refuses a database that lacks migrations, `serve --demo` migrates by itself.
+    Does nothing if it is there already. `serve` refuses a database that lacks migrations, `serve --demo` migrates by itself.
 
     \b
     Example: STUDIOGRAPH_DATABASE_URL=postgresql://studiograph@db/studiograph studiograph migrate

@@ -11,9 +11,9 @@ from studiograph.cli.options import settings
 def doctor(
     prune: Annotated[bool, typer.Option("--prune", help="Remove sessions of this installation that no Studio knows.")] = False,
 ) -> None:
-    """Look at this machine and installation, and say what is missing and what to do about it.
+    """Look at this machine and installation, and say what is missing.
 
-    Exit code 1 if something stops the server from working. Without --prune it changes nothing.
+    With what to do about it. Exit code 1 if something stops the server from working. Without --prune it changes nothing.
 
     \b
     Example: studiograph doctor

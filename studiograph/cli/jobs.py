@@ -9,10 +9,10 @@ import typer
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Keep the data directory, and say where it is.")] = False,
 ) -> None:
-    """Do the main job against a server of its own, each step with its time.
+    """Do the main job against a server of its own.
 
-    Create, subscribe, start, connect, run a cell that writes a file and installs a package, stop, see the checkpoint, start again,
-    find both there, delete.
+    Each step with its time: create, subscribe, start, connect, run a cell that writes a file and installs a package, stop, see the
+    checkpoint, start again, find both there, delete.
 
     \b
     Example: studiograph demo

@@ -57,7 +57,7 @@ def add_template(
     port: Annotated[int, typer.Option(help="The port that its tool listens on.", min=1, max=65535)] = 8888,
     ready_path: Annotated[str, typer.Option(help="The path whose answer means that it is ready.")] = "/",
 ) -> None:
-    """Add a template: any image that follows the contract, or a provided one.
+    """Add a template: an image of your own, or a provided one.
 
     \b
     Examples: studiograph template add lab JupyterLab --recipe jupyter --tool JUPYTERLAB --version 4.6.6

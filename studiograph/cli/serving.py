@@ -18,9 +18,9 @@ def serve(
     data_dir: Annotated[Path | None, typer.Option(help="Where the data lives (STUDIOGRAPH_DATA_DIR).")] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Migrate, and make a demo workspace, user and token if there are none.")] = False,
 ) -> None:
-    """Serve the API, the pages and the sessions, until SIGINT or SIGTERM.
+    """Serve the API, the pages and the sessions.
 
-    Sessions run on when the server stops, and are found again when it starts.
+    Until SIGINT or SIGTERM. Sessions run on when the server stops, and are found again when it starts.
 
     \b
     Examples: studiograph serve --demo

@@ -44,7 +44,9 @@ def create(
 
 @app.command("list")
 def list_tokens(user_name: UserName) -> None:
-    """List a user's tokens: id, first characters, name, scopes, expiry, last use.
+    """List a user's tokens.
+
+    Each with its id, first characters, name, scopes, expiry, last use.
 
     \b
     Example: studiograph token list ada

@@ -24,9 +24,9 @@ def add_user(
     workspace: Annotated[str, typer.Option(help="The slug of a workspace to join.", show_default=False)] = "",
     role: Annotated[str, typer.Option(help="The role there.", metavar="ROLE")] = Role.LAUNCH.name,
 ) -> None:
-    """Add a user, who can sign in once `studiograph token create` made a token.
+    """Add a user.
 
-    Roles: VIEW, CONNECT, LAUNCH, MAINTAIN, ADMIN, OWNER.
+    Who can sign in once `studiograph token create` made a token. Roles: VIEW, CONNECT, LAUNCH, MAINTAIN, ADMIN, OWNER.
 
     \b
     Example: studiograph user add ada --name "Ada Lovelace" --workspace lab --role MAINTAIN

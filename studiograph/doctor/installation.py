@@ -63,8 +63,14 @@ def _contents(counts: store.Counts) -> list[Finding]:
     people = f"{counts.users} users, {counts.workspaces} workspaces, {counts.studios} Studios ({counts.running} running)"
     return [
         ok("Content", people) if counts.users else note("Content", "no user yet", "`studiograph user add NAME`, or `make run` for a demo."),
-        _at_least_one("Templates", counts.templates, "Without one no Studio can be added. `make run` adds JupyterLab to a demo workspace."),
-        _at_least_one("Compute environments", counts.environments, "Without one no Studio can start. `make run` adds this machine."),
+        _at_least_one(
+            "Templates", counts.templates, "Without one no Studio can be added: `studiograph template add`, or `make run` for a demo."
+        ),
+        _at_least_one(
+            "Compute environments",
+            counts.environments,
+            "Without one no Studio can start: `studiograph compute add`, or `make run` for a demo.",
+        ),
     ]
 
 

@@ -19,7 +19,7 @@ LITTLE_SPACE = 2 * 1024**3
 
 def check_machine(settings: Settings) -> list[Finding]:
     """Everything that needs no database."""
-    return [_python(), *_programs(), *_data_dir(settings.data_dir), _port(settings), _user()]
+    return [_python(), *_programs(), *_data_dir(settings.data_dir), _port(settings), _user(settings)]
 
 
 def _python() -> Finding:
@@ -86,7 +86,8 @@ def _lives(port: int) -> bool:
         connection.close()
 
 
-def _user() -> Finding:
+def _user(settings: Settings) -> Finding:
     if os.geteuid() == 0:
-        return note("User", "the server would run as root, and process sessions with it", "Run it as a user of its own.")
+        too = ", and process sessions with it" if settings.process_compute else ""
+        return note("User", f"the server would run as root{too}", "Run it as a user of its own.")
     return ok("User", f"uid {os.geteuid()}")

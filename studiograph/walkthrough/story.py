@@ -40,8 +40,8 @@ async def walk(*, keep: bool) -> bool:
     try:
         async with own_server(directory) as (url, token), client() as http:
             teller.remark(f"a server of its own at {url}, its data in {directory}")
-            await _on_each_kind(Api(http, url, token), http, directory, teller)
-        teller.total("in all. Everything worked.")
+            left_out = await _on_each_kind(Api(http, url, token), http, directory, teller)
+        teller.total(f"in all. Everything worked{' but what was left out' if left_out else ''}.")
     except (Refusal, Refused, TimeoutError, aiohttp.ClientError) as error:
         teller.remark(f"It went wrong: {error or type(error).__name__}. The server's log: {directory / 'server.log'}")
         return False
@@ -52,17 +52,23 @@ async def walk(*, keep: bool) -> bool:
     return True
 
 
-async def _on_each_kind(api: Api, http: aiohttp.ClientSession, directory: Path, teller: Teller) -> None:
+async def _on_each_kind(api: Api, http: aiohttp.ClientSession, directory: Path, teller: Teller) -> bool:
+    """Whether one had to be left out. Raises Refusal if all had to be."""
     places = await api.ask(PLACES)
     workspace, dial = places["workspace"], places["serverInfo"]["dialAddress"]
     package = wheel.build(directory)
-    for environment in workspace["computeEnvironments"]:
+    environments, left_out = workspace["computeEnvironments"], 0
+    for environment in environments:
         teller.remark(f"On {environment['name']} (kind {environment['kind']}):")
         given = {"workspaceId": workspace["id"], "templateId": workspace["templates"][0]["id"], "computeEnvironmentId": environment["id"]}
         try:
             await Story(api, http, teller, dial, package, given).tell()
         except CannotBuild as reason:
             teller.remark(f"Left out, since this machine cannot build what it runs. {reason}")
+            left_out += 1
+    if left_out == len(environments):
+        raise Refusal("there was nothing else to tell it on")
+    return left_out > 0
 
 
 def _share_tools(directory: Path) -> None:
@@ -101,6 +107,9 @@ class Story:
             with self.teller.step("deleted it"):
                 await self.api.do("deleteStudio", "__typename", studioId=self.studio)
                 await events.until("__typename", "StudioDeletedEvent", 10)
+        except CannotBuild:
+            await self.api.do("deleteStudio", "__typename", studioId=self.studio)  # the next place's has the same name
+            raise
         finally:
             await events.close()
 

@@ -31,3 +31,17 @@ async def test_the_examples_run_and_the_subscription_is_live(page: Page, server:
     await server.graphql(START, {"id": studio})
     await expect(page.locator(".result-window")).to_contain_text('"status": "RUNNING"')
     assert foreign == []
+
+
+async def test_a_token_outlives_a_server_that_is_away_but_not_its_refusal(page: Page, server: Server) -> None:
+    await page.goto(f"{server.url}/explore")
+    await server.stop()
+    await page.get_by_label("Access token").fill(server.world.secret)
+    await page.get_by_role("button", name="Use").click()
+    await expect(page.get_by_role("alert")).to_contain_text("does not answer")
+    assert await page.evaluate("sessionStorage.length") == 1
+    await server.start()
+    await page.get_by_label("Access token").fill("sgt_wrong")
+    await page.get_by_role("button", name="Use").click()
+    await expect(page.get_by_role("alert")).to_contain_text("access token")
+    assert await page.evaluate("sessionStorage.length") == 0

@@ -33,7 +33,7 @@ async def test_a_wrong_token_is_told_and_nothing_shows(page: Page, server: Serve
     await page.goto(f"{server.url}/")
     await page.get_by_label("Access token").fill("sgt_wrong")
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("alert")).to_contain_text("access token")
+    await expect(page.get_by_role("alert")).to_contain_text("not a valid access token")
     await expect(page.locator("#board")).to_be_hidden()
 
 
@@ -141,3 +141,33 @@ async def test_what_happened_to_members_shows_beside_what_happened_to_studios(pa
     await database.close()
     await sign_in(page, server)
     await expect(page.locator("#events li").filter(has_text="is now OWNER of the workspace")).to_be_visible()
+
+
+async def test_events_read_as_sentences_and_say_nothing_twice(signed_in: Page, server: Server) -> None:
+    studio = await add(server)
+    await server.graphql(START, {"id": studio})
+    await expect(card(signed_in).locator(".badge")).to_have_text("running")
+    await expect(signed_in.locator("#events li").filter(has_text="Analysis is starting ")).to_have_count(1)
+    await expect(signed_in.locator("#events li").filter(has_text="Analysis: checkpoint Analysis_1 created")).to_have_count(1)
+    await card(signed_in).get_by_role("button", name="Stop").click()
+    await expect(signed_in.locator("#events li").filter(has_text="Analysis is stopped by ada ")).to_have_count(1)
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+async def test_the_way_in_keeps_clear_of_the_edges(page: Page, server: Server, width: int) -> None:
+    await page.set_viewport_size({"width": width, "height": 700})
+    await page.goto(f"{server.url}/")
+    box = await page.locator("#sign-in").bounding_box()
+    assert box is not None
+    assert box["x"] >= 16
+    assert box["x"] + box["width"] <= width - 16
+
+
+async def test_the_token_can_be_typed_at_once_and_the_way_past_the_bar_waits_for_studios(page: Page, server: Server) -> None:
+    await page.goto(f"{server.url}/")
+    await expect(page.get_by_label("Access token")).to_be_focused()
+    await expect(page.locator("#to-studios")).to_be_hidden()
+    await page.keyboard.type(server.world.secret)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#to-studios")).to_be_attached()
+    await expect(page.locator("#to-studios")).not_to_have_attribute("hidden", "")

@@ -49,8 +49,9 @@ async def test_a_running_one_is_stopped_not_forced_and_an_ended_one_stays(house:
     studio = await house.add()
     await house.status(studio, "RUNNING")
     await long_ago(house, studio)
-    with pytest.raises(NotAllowedNow, match="Only a start or a stop"):
+    with pytest.raises(NotAllowedNow, match="Only a start or a stop") as refused:
         await force(house, studio)
+    assert refused.value.until is None
     await house.studios.stop(house.world.viewer, StopStudio(studio))
     before = await house.status(studio, "STOPPED")
     await force(house, studio)

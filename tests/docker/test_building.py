@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import update
 
+from services.compute.docker import building
 from services.compute.docker.recipe_book import RecipeBook
 from services.compute.protocol import ComputeFailed
 from services.store import core
@@ -139,7 +140,13 @@ async def test_a_base_that_nobody_has_is_told_plainly(tmp_path: Path, sqlite_url
         write(tmp_path, "FROM localhost:9/studiograph-test/nowhere:1")
         await job.start()
         failed = await ended(job, "BUILD_FAILED")
+        assert "localhost:9/studiograph-test/nowhere:1 is not on the engine" in failed["statusMessage"]
         assert "STUDIOGRAPH_IMAGE_BASE" in failed["statusMessage"]
+
+
+@pytest.mark.parametrize(("given", "begins"), [({}, "python:3.12-slim"), ({"BASE": "debian:bookworm"}, "debian:bookworm")])
+def test_what_a_provided_image_begins_from_is_known(given: dict[str, str], begins: str) -> None:
+    assert building.base(RecipeBook().context("jupyter"), given) == begins
 
 
 def test_a_context_is_the_same_for_the_same_files(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import re
 
+from typer.testing import CliRunner
+
 from studiograph import reference
 from studiograph.cli import app
 from tests.house.conftest import ROOT
@@ -29,3 +31,11 @@ def test_every_command_has_help_with_an_example() -> None:
     for command in commands:
         assert command.callback
         assert "Example" in (command.callback.__doc__ or ""), command.name
+
+
+def test_the_lists_of_commands_cut_no_sentence() -> None:
+    runner = CliRunner(env={"COLUMNS": "80"})
+    for group in ["", *(group.name for group in app.registered_groups)]:
+        listed = runner.invoke(app, [*([group] if group else []), "--help"]).output
+        assert "Commands:" in listed
+        assert "..." not in listed.partition("Commands:")[2], group

@@ -50,6 +50,14 @@ def test_what_is_missing_comes_with_what_to_do(studiograph: Command) -> None:
     assert "no user yet" in answer.stdout
     assert "studiograph user add" in answer.stdout
     assert "Templates: none" in answer.stdout
+    assert "studiograph template add" in answer.stdout
+    assert "studiograph compute add" in answer.stdout
+
+
+def test_process_sessions_are_spoken_of_only_where_there_can_be_any(studiograph: Command) -> None:
+    root = os.geteuid() == 0
+    assert ("process sessions with it" in studiograph("doctor").stdout) is root
+    assert "process sessions" not in studiograph("doctor", process_compute="false").stdout
 
 
 def test_a_taken_port_is_bad(studiograph: Command) -> None:

@@ -75,7 +75,7 @@ async def test_an_engine_is_a_second_place_and_an_image_that_cannot_be_built_is_
             "nodes": [{"name": "First look", "status": "STOPPED"}, {"name": "First look, in a container", "status": "STOPPED"}],
         },
     }
-    assert "name another base with STUDIOGRAPH_IMAGE_BASE" in (demo.directory / LOG).read_text()
+    assert "base image localhost:9/nobody-has-it:1 is not on the engine" in (demo.directory / LOG).read_text()
 
 
 async def test_the_second_start_finds_it_and_knows_the_token(demo: Demo) -> None:
@@ -116,3 +116,15 @@ def test_the_demo_does_the_main_job(studiograph: Command, tmp_path: Path, jupyte
     assert "found the file" in told.stdout
     assert "found the package" in told.stdout
     assert "Everything worked" in told.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.docker
+def test_the_demo_leaves_out_what_cannot_be_built_and_goes_on(studiograph: Command, tmp_path: Path, jupyterlab_tools: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    (tmp_path / "data/tools").symlink_to(jupyterlab_tools)
+    told = studiograph("demo", limit=400, docker_url=URL, image_base="localhost:9/nobody-has-it:1")
+    assert told.returncode == 0, told.stdout
+    assert "Left out, since this machine cannot build" in told.stdout
+    assert "found the package" in told.stdout
+    assert "Everything worked but what was left out." in told.stdout

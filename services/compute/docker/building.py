@@ -1,6 +1,9 @@
 """Building an image on the engine (the classic builder: every engine has it), with what it prints as it comes."""
 
+import io
 import json
+import re
+import tarfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,9 +14,12 @@ SILENCE = 900.0
 """Seconds in which a build must print something: an installation of packages can be long and quiet."""
 NO_BASE = ("pull access denied", "manifest unknown", "no such host", "dial tcp", "i/o timeout", "Client.Timeout", "not found")
 ADVICE = (
-    "Its base image is not on the engine, and no registry gave it. Load it there, or name another base with STUDIOGRAPH_IMAGE_BASE "
-    "(any Debian or Ubuntu image with Python will do), and retry the build."
+    "Its base image {base} is not on the engine, and no registry gave it. Load it there and start the Studio again; or start the server "
+    "with another base in STUDIOGRAPH_IMAGE_BASE: any Debian or Ubuntu image will do."
 )
+DOCKERFILE = "Dockerfile"
+FROM = re.compile(r"^FROM\s+(\S+)", re.MULTILINE)
+ARGUMENT = re.compile(r"^ARG\s+(\w+)=(\S+)", re.MULTILINE)
 
 
 async def build(engine: Engine, reference: str, context: bytes, arguments: Mapping[str, str], printed: Printer) -> None:
@@ -32,13 +38,31 @@ async def build(engine: Engine, reference: str, context: bytes, arguments: Mappi
                 await _said(json.loads(line), printed)
     except Absent as error:
         raise ComputeFailed(str(error)) from error
+    except _NoBase as error:
+        raise ComputeFailed(f"{error}. {ADVICE.format(base=base(context, arguments))}") from None
+
+
+def base(context: bytes, arguments: Mapping[str, str]) -> str:
+    """What the Dockerfile in the tar `context` begins from, given these build arguments; empty if it does not say."""
+    with tarfile.open(fileobj=io.BytesIO(context)) as archive:
+        file = archive.extractfile(DOCKERFILE)
+        text = file.read().decode(errors="replace") if file else ""
+    named = FROM.search(text)
+    given = {**dict(ARGUMENT.findall(text)), **arguments}
+    return re.sub(r"\$\{?(\w+)\}?", lambda found: given.get(found[1], found[0]), named[1]) if named else ""
+
+
+class _NoBase(Exception):
+    """The image that a build begins from is nowhere."""
 
 
 async def _said(line: dict[str, Any], printed: Printer) -> None:
     if "error" in line:
         text = str(line["error"]).strip()
         await printed(f"{text}\n".encode())
-        raise ComputeFailed(f"{text}. {ADVICE}" if any(words in text for words in NO_BASE) else f"{text}. The build's log says more.")
+        if any(words in text for words in NO_BASE):
+            raise _NoBase(text)
+        raise ComputeFailed(f"{text}. The build's log says more.")
     if line.get("stream"):
         await printed(str(line["stream"]).encode())
     elif line.get("status") and not line.get("progressDetail"):  # a base image that is being pulled

@@ -5,15 +5,22 @@ import { byId, clock, element } from "./dom.js";
 
 const SHOWN = 30;
 const WORDS = {
-  StudioStatusEvent: (event) => `is ${statusWord(event.status)}${event.statusMessage ? `: ${event.statusMessage}` : ""}`,
-  CheckpointEvent: (event) => `checkpoint ${event.checkpointName} ${event.checkpointChange.toLowerCase()}`,
-  ConnectedUsersEvent: (event) => `${event.user?.displayName ?? "somebody"} ${event.presenceChange.toLowerCase()}`,
-  ConnectionErrorEvent: (event) => event.reason,
-  DisruptionWarningEvent: (event) => event.reason,
-  StudioEditedEvent: () => "was edited",
-  StudioDeletedEvent: () => "was deleted",
-  MemberEvent: (event) => (event.role ? `is now ${event.role} of the workspace` : "left the workspace"),
+  StudioStatusEvent: (event) => ` ${became(event.status, event.statusMessage ?? "")}`,
+  CheckpointEvent: (event) => `: checkpoint ${event.checkpointName} ${event.checkpointChange.toLowerCase()}`,
+  ConnectedUsersEvent: (event) => `: ${event.user?.displayName ?? "somebody"} ${event.presenceChange.toLowerCase()}`,
+  ConnectionErrorEvent: (event) => `: ${event.reason}`,
+  DisruptionWarningEvent: (event) => `: ${event.reason}`,
+  StudioEditedEvent: () => " was edited",
+  StudioDeletedEvent: () => " was deleted",
+  MemberEvent: (event) => (event.role ? ` is now ${event.role} of the workspace` : " left the workspace"),
 };
+
+function became(status, message) {
+  // A message that begins with the status says it already: "is starting", not "is starting: Starting."
+  const word = statusWord(status);
+  if (message.toLowerCase().startsWith(word)) return `is ${word}${message.slice(word.length).replace(/\.$/, "")}`;
+  return [status === "BUILD_FAILED" ? "was not built" : `is ${word}`, message].filter(Boolean).join(": ");
+}
 
 function by(actor) {
   return actor.name ?? `the system (${actor.cause})`;
@@ -27,7 +34,7 @@ export function chronicle(event) {
     "li",
     {},
     element("strong", {}, event.studioName ?? event.user?.displayName ?? "Somebody"),
-    ` ${words(event)} `,
+    `${words(event)} `,
     element("div", { class: "soft small" }, element("time", { datetime: event.at }, clock(event.at)), ` · by ${by(event.actor)}`),
   );
   const list = byId("events");

@@ -25,7 +25,7 @@ async function show() {
     const { viewer } = await ask(token.get(), FIRST_WORKSPACE);
     defaultTabs = examples(viewer.memberships[0]?.workspace.id ?? "");
   } catch (error) {
-    token.forget();
+    if (error.code === "UNAUTHENTICATED") token.forget();
     return refuse(error.message);
   }
   root?.unmount();

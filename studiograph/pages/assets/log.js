@@ -23,7 +23,7 @@ export class Log {
       if (frame.__typename === "LogChunk") this.#add(text, frame);
     };
     const end = (error) => {
-      setText(byId("log-state"), text.textContent ? "complete" : "nothing was printed");
+      setText(byId("log-state"), error?.message ?? (text.textContent ? "complete" : "nothing was printed"));
       if (error) onProblem(error);
     };
     this.#leave = live.stream(LOGS, () => ({ studioId: studio.id, afterOffset: after }), take, end);

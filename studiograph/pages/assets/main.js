@@ -58,6 +58,7 @@ async function recheck() {
 function showSignedIn(yes) {
   byId("sign-in").hidden = yes;
   byId("board").hidden = !yes;
+  byId("to-studios").hidden = !yes;
   byId("sign-out").hidden = !yes;
 }
 
@@ -142,8 +143,9 @@ async function signIn(event) {
   } catch (error) {
     token.forget();
     showSignedIn(false);
-    setText(byId("problem").firstElementChild, error.message);
-    byId("problem").hidden = false;
+    // The API's words for it are for programs: they speak of headers.
+    const words = error.code === "UNAUTHENTICATED" ? "This is not a valid access token, or not any more." : error.message;
+    showProblem({ message: words });
     byId("token").focus();
   }
 }
@@ -182,6 +184,7 @@ async function begin() {
   showSignedIn(false);
   if (farewell) showProblem({ message: farewell });
   if (token.get()) await enter().catch(showProblem);
+  else byId("token").focus();
 }
 
 begin();
