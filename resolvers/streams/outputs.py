@@ -34,6 +34,7 @@ async def studio_logs(context: Context, source: Source, wanted: LogSource | None
             await stream.check()
             if page is None:
                 return
+            offset = min(offset, page.start_offset)  # of another session's output, or another database's: its own end is as far as it goes
             if page.text:
                 yield LogChunkRow(page.source, page.session, page.start_offset, page.next_offset, page.text, page.start_offset - offset)
                 offset = page.next_offset
