@@ -83,12 +83,11 @@ class Builder:
         if free <= 0:
             return
         async with self._tools.database.write() as transaction:
-            claimed = await builds.claim(transaction, self._owner, self._tools.policy.lease, free)
+            claimed = await builds.claim(transaction, self._owner, self._tools.policy.lease, free, list(self._at_work))
         for build in claimed:
-            if build.id not in self._at_work:
-                task = asyncio.create_task(self._work(build), name=f"build {build.reference}")
-                self._at_work[build.id] = task
-                task.add_done_callback(lambda _, build_id=build.id: self._ended(build_id))  # type: ignore[misc]
+            task = asyncio.create_task(self._work(build), name=f"build {build.reference}")
+            self._at_work[build.id] = task
+            task.add_done_callback(lambda _, build_id=build.id: self._ended(build_id))  # type: ignore[misc]
 
     def _ended(self, build_id: str) -> None:
         self._at_work.pop(build_id, None)

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from services.actor import Actor
+from services.controller.builder import Builder
 from services.errors import NotAllowedNow
 from services.policy import Policy
 from services.store import builds, core, environments, outputs
@@ -290,3 +291,21 @@ async def test_a_stop_and_the_end_of_the_build_do_not_wait_for_each_other(
     assert (await house.row(studio))["status"] == "STOPPED"
     assert "failed in the server" not in caplog.text
     assert await states(house) == ["CANCELLED"]
+
+
+async def test_two_controllers_do_a_build_once_and_one_that_lost_it_stops(house: House) -> None:
+    event = hold(house)
+    other = Builder(house.tools, house.wakeups)
+    if house.database.dialect == "postgresql":  # of SQLite there is one process
+        house.running.append(other)
+        await other.start()
+    studios = [await house.add(name=name) for name in ("One", "Two")]
+    await house.called("build")
+    async with house.database.write() as transaction:  # as if its holder had hung for as long as its lease
+        await transaction.execute(update(core.build).values(lease_until=None, lease_owner=None, lease_epoch=core.build.c.lease_epoch + 1))
+        transaction.wake("build", "")
+    await house.called("build", 2) if house.database.dialect == "postgresql" else None
+    event.set()
+    for studio in studios:
+        await house.status(studio, "RUNNING")
+    assert await states(house) == ["SUCCEEDED"]
