@@ -5,10 +5,12 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
 from services.compute.protocol import Report
+from services.errors import Conflict
 from services.statuses import TemplateStatus, Tool
 from services.store import catalogue as store
 from services.store import environments, outbox
 from services.store.database import Database
+from services.studios import validation
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,26 @@ class Catalogue:
             if new.recipe is not None:
                 await store.change_image(transaction, known, new.recipe, new.image)
             return known
+
+    async def add_template(self, workspace_id: str, new: NewTemplate) -> None:
+        """`ensure_template` for a person, who is told what is not as they asked. Raises InvalidInput, Conflict."""
+        validation.raise_all(validation.name(new.name))
+        template_id = await self.ensure_template(workspace_id, new)
+        async with self.database.read() as reader:
+            found = await environments.template(reader, template_id)
+        if found is not None and found.image != new.image:
+            raise Conflict(f"There is a template {new.name} already, and it runs {found.image}. Give this one another name.")
+
+    async def add_environment(self, workspace_id: str, name: str, kind: str, settings: Mapping[str, str]) -> tuple[str, bool]:
+        """The same for `ensure_environment`."""
+        validation.raise_all(validation.name(name))
+        environment_id, is_new = await self.ensure_environment(workspace_id, name, kind, settings)
+        async with self.database.read() as reader:
+            found = await environments.find(reader, environment_id)
+        if found is not None and (found.kind, found.settings) != (kind, dict(settings)):
+            what = f"{found.kind} {found.settings.get('url', '')}".strip()
+            raise Conflict(f"There is a compute environment {name} already, and it is another one: {what}. Give this one another name.")
+        return environment_id, is_new
 
     async def ensure_environment(
         self, workspace_id: str, name: str, kind: str, settings: Mapping[str, str] = MappingProxyType({})

@@ -34,6 +34,7 @@ async def studio_logs(context: Context, source: Source, wanted: LogSource | None
             await stream.check()
             if page is None:
                 return
+            offset = min(offset, page.start_offset)  # of another session's output, or another database's: its own end is as far as it goes
             if page.text:
                 yield LogChunkRow(page.source, page.session, page.start_offset, page.next_offset, page.text, page.start_offset - offset)
                 offset = page.next_offset
@@ -99,6 +100,8 @@ async def _page(context: Context, source: Source, first: PrinterRow, offset: int
         printer = await _find(reader, context, source, first.session, first.source)
         if printer is None:
             return None
+        if first.source is LogSource.BUILD and printer.output_id != first.output_id:  # it has ended: another was begun, or none is needed
+            return LogPageRow(first.source, None, offset, offset, offset, "", is_complete=True)
         output_id = first.output_id or printer.output_id
         found = await reads.pages(reader, context.viewer.user_id, [output_id], offset, CHUNK_BYTES) if output_id else {}
     return log_page(printer, found.get(output_id or "", NOTHING), CHUNK_BYTES, from_end=False)

@@ -83,12 +83,11 @@ class Builder:
         if free <= 0:
             return
         async with self._tools.database.write() as transaction:
-            claimed = await builds.claim(transaction, self._owner, self._tools.policy.lease, free)
+            claimed = await builds.claim(transaction, self._owner, self._tools.policy.lease, free, list(self._at_work))
         for build in claimed:
-            if build.id not in self._at_work:
-                task = asyncio.create_task(self._work(build), name=f"build {build.reference}")
-                self._at_work[build.id] = task
-                task.add_done_callback(lambda _, build_id=build.id: self._ended(build_id))  # type: ignore[misc]
+            task = asyncio.create_task(self._work(build), name=f"build {build.reference}")
+            self._at_work[build.id] = task
+            task.add_done_callback(lambda _, build_id=build.id: self._ended(build_id))  # type: ignore[misc]
 
     def _ended(self, build_id: str) -> None:
         self._at_work.pop(build_id, None)
@@ -104,13 +103,19 @@ class Builder:
     async def _work(self, build: Build) -> None:
         try:
             await _Attempt(self._tools, build).run()
+        except NotTheEnd:
+            log.info("The build of %s was cancelled or taken over", build.reference)
         except Exception:
             log.exception("The build of %s failed in the server; it is tried again", build.reference)
             await asyncio.sleep(RETRY_SECONDS)
 
 
 class _Attempt:
-    """One build at work."""
+    """One build at work.
+
+    Its transactions write the Studios that wait first, then the build, then the output, as those that cancel it do: PostgreSQL would
+    end one of two that wait for each other's rows.
+    """
 
     def __init__(self, tools: Tools, build: Build) -> None:
         self._tools = tools
@@ -120,12 +125,13 @@ class _Attempt:
         self._output: OutputState | None = None
 
     async def run(self) -> None:
-        """To its end, under the lease. Raises what no attempt can help."""
+        """To its end, under the lease. Raises what no attempt can help, NotTheEnd where it is not ours any more."""
         await self._begin()
         work = asyncio.create_task(self._do())
         tending = asyncio.create_task(self._tend(work))
         try:
             state, message = await work
+            await tending  # ends by itself, and not in the middle of a write
         finally:
             for task in (tending, work):
                 task.cancel()
@@ -135,10 +141,10 @@ class _Attempt:
 
     async def _begin(self) -> None:
         async with self._tools.database.write() as transaction:
+            await builds.look_again(transaction, self._build.id)
             self._output = await outputs.begin(transaction, self._build.id)
             if self._output.end:
                 self._output = await outputs.append(transaction, self._output, AGAIN, None)
-            await builds.look_again(transaction, self._build.id)
 
     async def _do(self) -> tuple[BuildState, str | None]:
         """Tried again while the engine says nothing; its deadline ends that."""
@@ -174,8 +180,8 @@ class _Attempt:
         every = self._tools.policy.lease.total_seconds() / 3
         renew_at = loop.time() + every
         mine = True
-        while mine:
-            await asyncio.sleep(FLUSH_SECONDS)
+        while mine and not work.done():
+            await asyncio.wait([work], timeout=FLUSH_SECONDS)
             try:
                 await self._flush()
                 if loop.time() >= renew_at:
@@ -198,22 +204,23 @@ class _Attempt:
         data = bytes(self._printed)
         steps = STEP.findall(data)
         async with self._tools.database.write() as transaction:
-            self._output = await outputs.append(transaction, self._output, data, None)
             if steps:
-                await builds.say(transaction, self._build, words(steps[-1].decode(errors="replace")))
                 await builds.look_again(transaction, self._build.id)
+                await builds.say(transaction, self._build, words(steps[-1].decode(errors="replace")))
+            output = await outputs.append(transaction, self._output, data, None)
+        self._output = output  # only now: a transaction that failed has written nothing
         del self._printed[: len(data)]
         self._room.set()
 
     async def _say(self, message: str) -> None:
         async with self._tools.database.write() as transaction:
-            await builds.say(transaction, self._build, message)
             await builds.look_again(transaction, self._build.id)
+            await builds.say(transaction, self._build, message)
 
     async def _end(self, state: BuildState, message: str | None) -> None:
         async with self._tools.database.write() as transaction:
+            await builds.look_again(transaction, self._build.id)
             if await builds.end(transaction, self._build, state, message):
                 await outputs.close(transaction, self._build.id)
-                await builds.look_again(transaction, self._build.id)
         if message is not None:
             log.warning("%s", message)

@@ -161,8 +161,9 @@ async def begun(tools: Tools, found: Printing) -> tuple[OutputState, SessionStat
 
 async def intake_of(tools: Tools, output: OutputState, session: SessionState) -> Intake:
     """Where what comes after the stored output goes through."""
-    forms = masking.forms(await saving.secrets(tools, session))
-    return Intake(masking.Mask(forms), output.place, monotonic())
+    secrets = await saving.secrets(tools, session)
+    mask = await asyncio.to_thread(lambda: masking.Mask(masking.forms(secrets)))  # of many long ones it takes a while
+    return Intake(mask, output.place, monotonic())
 
 
 def name_of(tools: Tools, found: Printing) -> SessionName:

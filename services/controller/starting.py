@@ -218,13 +218,15 @@ async def _require_alive(work: Work, compute: Compute) -> None:
 
 async def _last_words(work: Work, compute: Compute) -> str:
     """The end of what the session printed, as a help; secrets it may have printed are taken out."""
-    secrets = masking.forms(await saving.secrets(work.tools, work.session))
+    given = await saving.secrets(work.tools, work.session)
+    secrets = await asyncio.to_thread(masking.forms, given)
     margin = max((len(secret.encode()) for secret in secrets), default=0)
     try:
         data = await compute.tail(work.name, LAST_WORDS + margin)
     except (ComputeUnknown, ComputeFailed):
         return ""
-    text = masking.masked(data.decode(errors="replace"), secrets, margin if len(data) == LAST_WORDS + margin else 0)
+    skip = margin if len(data) == LAST_WORDS + margin else 0
+    text = await asyncio.to_thread(masking.masked, data.decode(errors="replace"), secrets, skip)
     lines = [line for line in words(text[-LAST_WORDS:]).splitlines() if line.strip()][-5:]
     return f" Its last output:\n{chr(10).join(lines)}" if lines else ""
 

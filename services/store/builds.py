@@ -1,5 +1,6 @@
 """The builds of images, and the claims of those who do them (fenced by an epoch, as the Studios' leases are)."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -59,11 +60,11 @@ async def add(transaction: Transaction, values: dict[str, Any]) -> str:
     return build_id
 
 
-async def claim(transaction: Transaction, owner: str, length: timedelta, limit: int) -> list[Build]:
-    """At most `limit` that nobody does, the oldest first."""
+async def claim(transaction: Transaction, owner: str, length: timedelta, limit: int, at_work: Collection[str] = ()) -> list[Build]:
+    """At most `limit` that nobody does, the oldest first; none of those that the claimer is `at_work` on, whatever became of its lease."""
     now = transaction.now
     free = or_(B.lease_until.is_(None), B.lease_until <= now)
-    due = select(B.id).where(B.due_at <= now, free).order_by(B.due_at).limit(limit).with_for_update(skip_locked=True)
+    due = select(B.id).where(B.due_at <= now, free, B.id.not_in(at_work)).order_by(B.due_at).limit(limit).with_for_update(skip_locked=True)
     ids = (await transaction.execute(due)).scalars().all()
     if not ids:
         return []

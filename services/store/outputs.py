@@ -119,7 +119,8 @@ def run(pieces: Sequence[tuple[int, bytes]], begin: int, limit: int) -> bytes:
 
 
 async def remove(transaction: Transaction, output_ids: list[str]) -> None:
-    """With all that they hold."""
+    """With all that they hold; what is just being appended is waited for, and goes too."""
+    await transaction.execute(select(O.id).where(O.id.in_(output_ids)).order_by(O.id).with_for_update())
     await transaction.execute(delete(core.output_piece).where(P.output_id.in_(output_ids)))
     await transaction.execute(delete(core.output).where(O.id.in_(output_ids)))
 
@@ -127,8 +128,7 @@ async def remove(transaction: Transaction, output_ids: list[str]) -> None:
 async def remove_of_studio(transaction: Transaction, studio_id: str) -> None:
     """The output of all its sessions."""
     sessions = select(core.session.c.id).where(core.session.c.studio_id == studio_id)
-    await transaction.execute(delete(core.output_piece).where(P.output_id.in_(sessions)))
-    await transaction.execute(delete(core.output).where(O.id.in_(sessions)))
+    await remove(transaction, list((await transaction.execute(sessions)).scalars()))
 
 
 async def outlived(reader: Reader, until: datetime, limit: int) -> list[str]:

@@ -38,7 +38,7 @@ def add_compute(
         async with desk(chosen) as at:
             workspace_id = await workspace_of(at, workspace)
             given = {"url": url} if url else {}
-            environment_id, is_new = await at.catalogue.ensure_environment(workspace_id, name, ComputeKind.DOCKER.value, given)
+            environment_id, is_new = await at.catalogue.add_environment(workspace_id, name, ComputeKind.DOCKER.value, given)
             await at.catalogue.note_capacity(environment_id, report)
         print(f"{'Added' if is_new else 'There was already'} {name}: {report.cpu:g} cores, {report.memory_mib} MiB.")
         print("\n".join([*report.notes, *report.warnings]))
@@ -71,7 +71,7 @@ def add_template(
 
     async def work() -> None:
         async with desk(chosen) as at:
-            await at.catalogue.ensure_template(await workspace_of(at, workspace), new)
+            await at.catalogue.add_template(await workspace_of(at, workspace), new)
         print(f"{name} runs {runs}.")
 
     asyncio.run(work())

@@ -1,14 +1,19 @@
 """A template with a recipe: its image is built first, once for all who wait, and a Studio says so."""
 
 import asyncio
+from contextlib import suppress
+from typing import Any
 
 import pytest
 from sqlalchemy import update
 
 from services.actor import Actor
+from services.controller.builder import Builder
 from services.errors import NotAllowedNow
 from services.policy import Policy
 from services.store import builds, core, environments, outputs
+from services.store.database import Database, DatabaseUnavailable
+from services.studios import building
 from services.studios.building import Images
 from services.studios.inputs import StartStudio, StopStudio, StudioAction
 from tests.controller.conftest import House
@@ -223,3 +228,80 @@ async def test_a_studio_that_is_only_added_builds_nothing(house: House) -> None:
     assert await house.rows(core.build) == []
     async with house.database.read() as reader:
         assert await builds.latest(reader, house.world.compute_environment_id, "studiograph/tool:1") is None
+
+
+async def test_a_build_that_ends_while_its_output_is_written_down_is_done(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    event, commit = hold(house), Database._commit
+
+    async def slowly(self: Database, begun: Any, transaction: Any) -> None:
+        await commit(self, begun, transaction)
+        if any(wake.topic == "output" and wake.seq for wake in transaction.wakes):
+            event.set()
+            for _ in range(100):
+                await asyncio.sleep(0)
+
+    monkeypatch.setattr(Database, "_commit", slowly)
+    await house.status(await house.add(), "RUNNING")
+    assert "failed in the server" not in caplog.text
+    assert house.compute.calls.count("build") == 1
+    assert await log(house) == b"Step 1/2 : FROM base\nStep 2/2 : RUN install\n"
+
+
+async def test_a_database_that_is_away_for_a_moment_costs_a_build_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    event, commit = hold(house), Database._commit
+
+    async def once(self: Database, begun: Any, transaction: Any) -> None:
+        if any(wake.topic == "output" and wake.seq for wake in transaction.wakes):
+            monkeypatch.setattr(Database, "_commit", commit)
+            event.set()
+            raise DatabaseUnavailable("away")
+        await commit(self, begun, transaction)
+
+    monkeypatch.setattr(Database, "_commit", once)
+    await house.status(await house.add(), "RUNNING")
+    assert house.compute.calls.count("build") == 1
+    assert await log(house) == b"Step 1/2 : FROM base\nStep 2/2 : RUN install\n"
+
+
+async def test_a_stop_and_the_end_of_the_build_do_not_wait_for_each_other(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Both write the same rows: in one order, or PostgreSQL ends one of the two."""
+    event, ended = hold(house), asyncio.Event()
+    release, end = building.release, builds.end
+
+    async def ending(*given: Any) -> bool:
+        found = await end(*given)
+        ended.set()
+        return found
+
+    async def releasing(*given: Any) -> None:
+        event.set()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), 1)
+        await release(*given)
+
+    studio = await house.add()
+    await house.called("build")
+    monkeypatch.setattr(builds, "end", ending)
+    monkeypatch.setattr(building, "release", releasing)
+    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    assert (await house.row(studio))["status"] == "STOPPED"
+    assert "failed in the server" not in caplog.text
+    assert await states(house) == ["CANCELLED"]
+
+
+async def test_two_controllers_do_a_build_once(house: House) -> None:
+    event = hold(house)
+    if house.database.dialect == "postgresql":  # of SQLite there is one process
+        house.running.append(Builder(house.tools, house.wakeups))
+        await house.running[-1].start()
+    studios = [await house.add(name=name) for name in ("One", "Two")]
+    await house.called("build")
+    event.set()
+    for studio in studios:
+        await house.status(studio, "RUNNING")
+    assert house.compute.calls.count("build") == 1
+    assert await states(house) == ["SUCCEEDED"]

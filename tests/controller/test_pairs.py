@@ -6,6 +6,7 @@ from contextlib import suppress
 from itertools import combinations_with_replacement
 
 import pytest
+from sqlalchemy import update
 
 from services.errors import DomainError
 from services.store import core
@@ -50,8 +51,45 @@ async def test_every_pair_of_commands_at_once_ends_well(house: House, begins: st
     assert not [row for row in await house.rows(core.session) if row["ended_at"] and not row["saved"]]
 
 
-async def settled(house: House) -> bool:
+BUILDS: dict[str, Command] = {
+    "start": COMMANDS["start"],
+    "stop": COMMANDS["stop"],
+    "delete": COMMANDS["delete"],
+    "retry": lambda house, studio: house.studios.retry_build(house.world.viewer, StudioAction(studio)),
+    "force": lambda house, studio: house.studios.force_stop(house.world.viewer, StudioAction(studio)),
+}
+
+
+@pytest.mark.behaviour("B12")
+@pytest.mark.parametrize("begins", ["BUILDING", "BUILD_FAILED"])
+async def test_every_pair_of_commands_while_its_image_is_built_ends_well(house: House, begins: str) -> None:
+    async with house.database.write() as transaction:
+        await transaction.execute(update(core.template).values(image="studiograph/tool:1", recipe="tool"))
+        await transaction.execute(update(core.compute_environment).values(kind="docker"))
+    held = house.compute.hold["build"] = asyncio.Event()
+    if begins == "BUILD_FAILED":
+        house.compute.refuse_build = "No."
+        held.set()
+    pairs = list(combinations_with_replacement(BUILDS, 2))
+    studios = [await house.add(name=f"{one} and {other}") for one, other in pairs]
+    for studio in studios:
+        await house.status(studio, begins)
+    house.compute.refuse_build = None
+    both = [(studio, BUILDS[name]) for studio, pair in zip(studios, pairs, strict=True) for name in pair]
+    ending = asyncio.get_running_loop().call_later(0.05, held.set)
+    await asyncio.gather(*(act(house, studio, command) for studio, command in both))
+    ending.cancel()
+    held.set()
+    await house.until(lambda: settled(house, "BUILD_FAILED"))
+    there = {row["public_id"] for row in await house.rows(core.studio) if row["status"] == "RUNNING"}
+    assert {name.split("-")[2] for name in house.compute.there} == there
+    assert "RUNNING" not in {row["state"] for row in await house.rows(core.operation)}
+    assert not [row for row in await house.rows(core.session) if row["ended_at"] and not row["saved"]]
+    assert not {"QUEUED", "RUNNING"} & {row["state"] for row in await house.rows(core.build)}
+
+
+async def settled(house: House, *also: str) -> bool:
     """Nothing goes on, and nothing is planned or left."""
     rows, sessions = await house.rows(core.studio), await house.rows(core.session)
     planned = [s for s in sessions if s["stop_at"] and not s["ended_at"]]
-    return {row["status"] for row in rows} <= {"RUNNING", "STOPPED"} and not planned and not await house.rows(core.leftover)
+    return {row["status"] for row in rows} <= {"RUNNING", "STOPPED", *also} and not planned and not await house.rows(core.leftover)

@@ -31,6 +31,10 @@ def test_a_workspace_gets_an_engine_and_templates(studiograph: Command) -> None:
     assert "There was already" in studiograph("compute", "add", "lab", "Lab server", "--url", URL).stdout
     words = ["template", "add", "lab"]
     assert "runs example/marimo:1" in studiograph(*words, "Marimo", "--image", "example/marimo:1", "--port", "2718").stdout
+    assert "it runs example/marimo:1" in studiograph(*words, "Marimo", "--image", "example/marimo:2").stderr
+    assert "A name has 1 to 80 characters" in studiograph(*words, " ", "--image", "example/marimo:2").stderr
+    other = studiograph("compute", "add", "lab", "Lab server", "--url", f"unix://{URL.removeprefix('unix:/')}")
+    assert "already, and it is another one" in other.stderr
     assert "runs studiograph/jupyter:" in studiograph(*words, "JupyterLab", "--recipe", "jupyter", "--tool", "JUPYTERLAB").stdout
     assert "There is no recipe 'other'" in studiograph(*words, "Other", "--recipe", "other").stderr
     assert "Give --image or --recipe" in studiograph(*words, "Other").stderr

@@ -142,6 +142,33 @@ async def test_what_is_not_kept_is_told_and_a_build_is_heard_like_a_session(serv
     assert (of_build[0]["session"], of_build[-1]["kind"]) == (None, "LogEnded")
 
 
+async def test_an_offset_beyond_the_end_hides_nothing_that_comes(server: Server) -> None:
+    database, build = Database(server.database_url), new_id()
+    studio_id = await factories.create_studio(database, server.world, status="BUILDING", session_number=1, build_id=build)
+    await printed(database, build, b"before")
+    query = LOGS.replace("__typename", "__typename ... on Heartbeat { at }")
+    async with aclosing(cast("Frames", server.subscribe(query, {"id": encode("Studio", studio_id), "after": 1000}))) as frames:
+        while (await anext(frames))["studioLogs"]["kind"] != "Heartbeat":
+            pass
+        await printed(database, build, b"after", closed=True)
+        seen = await rest(frames)
+    await database.close()
+    assert [(frame["kind"], frame["offset"], frame.get("text")) for frame in seen] == [("LogChunk", 6, "after"), ("LogEnded", 11, None)]
+
+
+async def test_the_stream_of_a_build_ends_where_another_begins(server: Server) -> None:
+    database, build = Database(server.database_url), new_id()
+    studio_id = await factories.create_studio(database, server.world, status="BUILDING", session_number=1, build_id=build)
+    await printed(database, build, b"before")
+    async with aclosing(cast("Frames", server.subscribe(LOGS, {"id": encode("Studio", studio_id)}))) as frames:
+        await read(frames, "before")
+        async with database.write() as transaction:
+            await transaction.execute(core.studio.update().where(core.studio.c.id == studio_id).values(build_id=new_id()))
+            transaction.wake("output", build)
+        assert await rest(frames) == [{"kind": "LogEnded", "offset": 6}]
+    await database.close()
+
+
 @pytest.mark.behaviour("B92")
 async def test_rights_are_checked_before_and_meanwhile(server: Server) -> None:
     studio_id = await create(server)

@@ -1,5 +1,7 @@
 """Outputs: by byte offset, bounded, one writer at a time."""
 
+import asyncio
+
 import pytest
 
 from services.ids import new_id
@@ -85,4 +87,19 @@ async def test_an_output_that_is_not_there_is_empty_and_one_that_is_removed_is_g
     assert (await read(database, output, 0)).closed
     async with database.write() as transaction:
         await outputs.remove(transaction, [output.id])
+    assert await read(database, output, 0) == NOTHING
+
+
+async def test_an_output_can_be_removed_while_more_is_appended(database: Database) -> None:
+    output = await write(database, await begun(database), b"one")
+
+    async def remove() -> None:
+        async with database.write() as transaction:
+            await outputs.remove(transaction, [output.id])
+
+    async with database.write() as transaction:
+        await outputs.append(transaction, output, b"two", None)
+        removing = asyncio.create_task(remove())
+        await asyncio.wait([removing], timeout=0.3)
+    await removing
     assert await read(database, output, 0) == NOTHING
