@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.compute.docker.engine import Absent, Engine
-from services.compute.protocol import ComputeFailed, Printer
+from services.compute.docker.said import Said
+from services.compute.protocol import ComputeFailed, ComputeUnknown, Printer
 
 SILENCE = 900.0
 """Seconds in which a build must print something: an installation of packages can be long and quiet."""
@@ -19,19 +20,20 @@ ADVICE = (
 async def build(engine: Engine, reference: str, context: bytes, arguments: Mapping[str, str], printed: Printer) -> None:
     """Build the tar `context` into `reference`. The engine ends the build when we go away, and keeps the steps that were done.
 
-    Raises ComputeFailed, ComputeUnknown.
+    Raises ComputeFailed, ComputeUnknown: also when the answer ends without saying that the build did.
     """
     params = {"t": reference, "buildargs": json.dumps(dict(arguments)), "forcerm": "true", "rm": "true"}
+    made = False
     try:
         async with engine.stream("POST", "build", params, SILENCE, archive=context) as response:
-            while True:
-                async with engine.reading("build", SILENCE):
-                    line = await response.content.readline()
-                if not line:
-                    return
-                await _said(json.loads(line), printed)
+            said = Said(engine, "build", response, SILENCE)
+            while (line := await said.next()) is not None:
+                made = made or "ID" in (line.get("aux") or {})
+                await _said(line, printed)
     except Absent as error:
         raise ComputeFailed(str(error)) from error
+    if not made:
+        raise ComputeUnknown("the Docker Engine broke the build off without a word")
 
 
 async def _said(line: dict[str, Any], printed: Printer) -> None:

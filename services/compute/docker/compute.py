@@ -107,6 +107,7 @@ class DockerCompute:
     async def build_image(self, build: ImageBuild, printed: Printer) -> None:
         context = await asyncio.to_thread(self._recipes.context, build.directory)
         await building.build(self._engine, build.reference, context, self._recipes.arguments, printed)
+        await self._images.built(build.reference)
 
     async def ensure_session(self, spec: SessionSpec, progress: Progress) -> None:
         async with self._lock(spec.name):

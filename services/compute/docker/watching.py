@@ -16,13 +16,13 @@ import aiohttp
 
 from services.compute.docker import naming
 from services.compute.docker.engine import Engine
+from services.compute.docker.said import Said
 from services.compute.protocol import Change, ComputeUnknown
 
 ACTIONS = ("create", "start", "die", "oom", "kill", "stop", "rename", "destroy")
 """Not `pause` and `unpause`: our own saves pause, and a change makes the controller give up the save at work. A paused session runs."""
 SIGN_SECONDS = 10.0
 """Between two signs of life; none within as long again means that the engine hangs."""
-LONGEST_LINE = 1 << 20
 
 
 async def watch(url: str, installation: str, environment_id: str) -> AsyncIterator[Change]:
@@ -40,20 +40,19 @@ async def watch(url: str, installation: str, environment_id: str) -> AsyncIterat
 
 
 async def _events(engine: Engine, response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
-    line: asyncio.Task[bytes] | None = None
+    said = Said(engine, "events", response)
+    line: asyncio.Task[dict[str, Any] | None] | None = None
     try:
         while True:
-            line = line or asyncio.ensure_future(response.content.readline())
+            line = line or asyncio.ensure_future(said.next())
             await asyncio.wait([line], timeout=SIGN_SECONDS)
             if not line.done():
                 await engine.call("GET", "_ping", limit=SIGN_SECONDS)
                 continue
-            async with engine.reading("events"):
-                text = line.result()
-                if not text.endswith(b"\n"):
-                    raise ComputeUnknown("the Docker Engine's event stream ended")
-                yield json.loads(text)
+            if (event := line.result()) is None:
+                raise ComputeUnknown("the Docker Engine's event stream ended")
             line = None
+            yield event
     finally:
         if line is not None:
             line.cancel()
