@@ -66,7 +66,7 @@ async def test_a_session_reaches_nothing_of_this_machine_at_any_address(session:
         datagrams.bind(("0.0.0.0", port))
         datagrams.setblocking(False)
         other = await session.start(session.name(2, "zyxwvtsrqpnm"))
-        found = {}
+        found: dict[str, str] = {}
         for address in {*own_addresses(), str(subnet(session.name())[1])}:
             found |= await attempts(session.name(), address=address, port=port, foreign=str(other.host), link=link_address(session.name()))
         assert {what for what, came in found.items() if came == "done"} <= ALLOWED
