@@ -24,7 +24,7 @@ DONE = ({"stream": "Step 1/1 : FROM x\n"}, {"aux": {"ID": "sha256:1"}}, {"stream
 async def fake() -> AsyncIterator[FakeEngine]:
     with tempfile.TemporaryDirectory(prefix="sgt-") as directory:
         async with fake_engine(Path(directory)) as made:
-            made.answers = {"GET /images/built:1": IMAGE}
+            made.answers = {"GET /images/built:1": IMAGE, "GET /_ping": "OK"}
             yield made
 
 
@@ -91,6 +91,14 @@ async def test_what_is_wrong_with_the_image_is_told_by_its_build(
 async def test_an_error_in_the_stream_is_the_builds_failure(compute: DockerCompute, fake: FakeEngine) -> None:
     fake.answers["POST /build"] = lines(DONE[0], {"error": "write /x: no space left on device", "errorDetail": {}})
     with pytest.raises(ComputeFailed, match="no space left on device"):
+        await built(compute)
+
+
+async def test_an_error_of_an_engine_that_ends_is_not_the_builds(compute: DockerCompute, fake: FakeEngine) -> None:
+    """It has ended the step itself, and takes no new connection by then."""
+    fake.answers["POST /build"] = lines(DONE[0], {"error": "returned a non-zero code: 137"})
+    fake.answers["GET /_ping"] = (500, "going away")
+    with pytest.raises(ComputeUnknown):
         await built(compute)
 
 

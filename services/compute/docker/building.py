@@ -20,7 +20,7 @@ ADVICE = (
 async def build(engine: Engine, reference: str, context: bytes, arguments: Mapping[str, str], printed: Printer) -> None:
     """Build the tar `context` into `reference`. The engine ends the build when we go away, and keeps the steps that were done.
 
-    Raises ComputeFailed, ComputeUnknown: also when the answer ends without saying that the build did.
+    Raises ComputeFailed, ComputeUnknown: also when the answer ends without saying that the build did, and when the engine ends.
     """
     params = {"t": reference, "buildargs": json.dumps(dict(arguments)), "forcerm": "true", "rm": "true"}
     made = False
@@ -32,8 +32,23 @@ async def build(engine: Engine, reference: str, context: bytes, arguments: Mappi
                 await _said(line, printed)
     except Absent as error:
         raise ComputeFailed(str(error)) from error
+    except ComputeFailed:
+        await _stays(engine)
+        raise
     if not made:
         raise ComputeUnknown("the Docker Engine broke the build off without a word")
+
+
+async def _stays(engine: Engine) -> None:
+    """An engine that is asked to end takes no new connection, and then ends the containers of its builds: such a build has not failed.
+
+    Raises ComputeUnknown.
+    """
+    another = Engine(engine.url)
+    try:
+        await another.call("GET", "_ping")
+    finally:
+        await another.close()
 
 
 async def _said(line: dict[str, Any], printed: Printer) -> None:

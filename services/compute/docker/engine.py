@@ -67,13 +67,18 @@ class Engine:
             found = await self.call("GET", path)
         except Absent:
             return None
+        except Conflict as error:
+            raise ComputeUnknown(f"the Docker Engine cannot tell: {error}") from error
         if not isinstance(found, dict) or not found.get("Id"):
             raise ComputeUnknown(f"the Docker Engine's answer cannot be read ({path.split('/')[0]})")
         return found
 
     async def all(self, path: str, **params: Any) -> list[dict[str, Any]]:
-        """The things that `GET path` lists. Raises as `call`."""
-        found = await self.call("GET", path, params=params)
+        """The things that `GET path` lists. Raises as `call`, but an engine without such a list is unknown."""
+        try:
+            found = await self.call("GET", path, params=params)
+        except (Absent, Conflict) as error:
+            raise ComputeUnknown(f"the Docker Engine does not list its {path.split('/')[0]}: {error}") from error
         if not isinstance(found, list):
             raise ComputeUnknown(f"the Docker Engine's answer cannot be read ({path.split('/')[0]})")
         return found
