@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from dataclasses import replace
 from datetime import timedelta
 from ipaddress import IPv4Network
 from typing import Any, cast
@@ -151,9 +152,9 @@ class DockerCompute:
         if self._checkpoints.left_paused(container):
             await self._containers.unpause(container)
         found = observation(container)
-        if found.presence is Presence.RUNNING:
-            await self._join(name)
-        return found
+        if found.presence is not Presence.RUNNING:
+            return found
+        return replace(found, upstream=probing.moved(container, name, (await self._join(name)).mode))
 
     async def stop(self, name: SessionName, grace: timedelta) -> None:
         container = await self._containers.find(name)
