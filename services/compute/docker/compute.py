@@ -86,6 +86,7 @@ class DockerCompute:
         self._recipes = recipes or RecipeBook()
         self._fixed_reach = self._reach = Reach(mode) if mode else None
         self._joined: set[SessionName] = set()
+        self._left: set[str] = set()
         self._locks: WeakValueDictionary[SessionName, asyncio.Lock] = WeakValueDictionary()
 
     async def check(self) -> Report:
@@ -107,7 +108,7 @@ class DockerCompute:
 
     async def build_image(self, build: ImageBuild, printed: Printer) -> None:
         context = await asyncio.to_thread(self._recipes.context, build.directory)
-        await building.build(self._engine, build.reference, context, self._recipes.arguments, printed)
+        await building.build(self._engine, build.reference, context, self._recipes.arguments, printed, self._left)
         await self._images.built(build.reference)
 
     async def ensure_session(self, spec: SessionSpec, progress: Progress) -> None:

@@ -7,7 +7,7 @@ aiodocker gives the connection, the API version, TLS and upgraded streams. Its w
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
@@ -60,6 +60,11 @@ class Engine:
         with_json = {name: json.dumps(value) if isinstance(value, dict | list) else value for name, value in (params or {}).items()}
         async with self._answering(path, limit):
             return await self._client()._query_json(path, method, params=with_json, data=body)
+
+    async def sign_of_life(self, limit: float = SECONDS) -> None:
+        """Any answer is one, but for that it is broken. Raises ComputeUnknown."""
+        with suppress(Absent, Conflict, ComputeFailed):
+            await self.call("GET", "_ping", limit=limit)
 
     async def find(self, path: str) -> dict[str, Any] | None:
         """The thing that `GET path` shows; None where there is positively none. Raises as `call`."""

@@ -4,6 +4,7 @@ aiohttp's own `readline` gives up on a line of half a megabyte, with an error of
 what a build prints in one piece, or as the labels of somebody's image.
 """
 
+import asyncio
 import json
 from typing import Any
 
@@ -41,6 +42,17 @@ class Said:
         line = bytes(self._rest[: end + 1])
         del self._rest[: end + 1]
         return self._parsed(line)
+
+    async def next_alive(self, every: float) -> dict[str, Any] | None:
+        """`next` of an engine that may have nothing to say for long: it is asked for a sign of life every so many seconds."""
+        line = asyncio.ensure_future(self.next())
+        try:
+            while not (await asyncio.wait([line], timeout=every))[0]:
+                await self._engine.sign_of_life(every)
+            return line.result()
+        finally:
+            line.cancel()
+            await asyncio.gather(line, return_exceptions=True)
 
     def _parsed(self, line: bytes) -> dict[str, Any]:
         try:

@@ -6,7 +6,6 @@ look; `exec_*` actions, which carry whole command lines, are not asked for; and 
 is asked for a sign of life.
 """
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -41,19 +40,6 @@ async def watch(url: str, installation: str, environment_id: str) -> AsyncIterat
 
 async def _events(engine: Engine, response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
     said = Said(engine, "events", response)
-    line: asyncio.Task[dict[str, Any] | None] | None = None
-    try:
-        while True:
-            line = line or asyncio.ensure_future(said.next())
-            await asyncio.wait([line], timeout=SIGN_SECONDS)
-            if not line.done():
-                await engine.call("GET", "_ping", limit=SIGN_SECONDS)
-                continue
-            if (event := line.result()) is None:
-                raise ComputeUnknown("the Docker Engine's event stream ended")
-            line = None
-            yield event
-    finally:
-        if line is not None:
-            line.cancel()
-            await asyncio.gather(line, return_exceptions=True)
+    while (event := await said.next_alive(SIGN_SECONDS)) is not None:
+        yield event
+    raise ComputeUnknown("the Docker Engine's event stream ended")
