@@ -1,10 +1,15 @@
 """How the one port is listened on: the limits are the proxy's; the GraphQL handlers keep their own, smaller ones (DESIGN 5)."""
 
 import asyncio
+import logging
 import socket
+from functools import cache
+from ipaddress import IPv4Network, IPv6Address, ip_address
 from typing import Any, TypedDict
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+logger = logging.getLogger(__name__)
 
 MAX_HEAD = 65536
 MAX_FRAME = 64 * 1024 * 1024
@@ -13,7 +18,13 @@ PING_SECONDS = 10.0
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, which by itself reads headers without end: 64 KiB without their end is an answer of 431."""
+    """uvicorn's HTTP protocol, which by itself reads headers without end: 64 KiB without their end is an answer of 431.
+
+    Nothing is taken from `sessions`, the subnets of sessions on this machine's engine, nor at an address of ours in them: where the
+    packet filter does not keep sessions from this port (no root, or a container that has joined their networks), this does.
+    """
+
+    sessions: IPv4Network | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -26,6 +37,9 @@ class BoundedHttp(HttpToolsProtocol):
         if connection is not None and connection.family in {socket.AF_INET, socket.AF_INET6}:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().connection_made(transport)
+        if self.sessions and any(_within(transport.get_extra_info(end), self.sessions) for end in ("peername", "sockname")):
+            _warn()
+            transport.abort()
 
     def on_message_begin(self) -> None:
         self._head = 0
@@ -43,6 +57,20 @@ class BoundedHttp(HttpToolsProtocol):
             if self._head > MAX_HEAD and not self.transport.is_closing():
                 self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
                 self.transport.close()
+
+
+@cache
+def _warn() -> None:
+    """Once: a session could fill the log."""
+    logger.warning("A connection out of the subnets of sessions was dropped; a person's there needs another STUDIOGRAPH_DOCKER_SUBNETS")
+
+
+def _within(name: Any, network: IPv4Network) -> bool:
+    """Whether the address of a socket's end is in the network; a path of a unix socket is not."""
+    if not isinstance(name, tuple):
+        return False
+    address = ip_address(name[0].partition("%")[0])
+    return ((address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address) in network
 
 
 class ListenerOptions(TypedDict):
@@ -72,3 +100,8 @@ LISTENER = ListenerOptions(
     proxy_headers=False,  # decisions are made from raw values, never from what a header claims
     timeout_keep_alive=75,
 )
+
+
+def options(sessions: IPv4Network) -> ListenerOptions:
+    """The same, with sessions of these subnets kept out."""
+    return {**LISTENER, "http": type("GuardedHttp", (BoundedHttp,), {"sessions": sessions})}

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from connect.listener import LISTENER
+from connect.listener import options
 from studiograph.refusals import Refused
 from studiograph.settings import Settings
 
@@ -80,7 +80,7 @@ def http_server(app: ASGIApp, settings: Settings, on_ready: Callable[[], None], 
     """uvicorn with our limits; the listening socket is given to `serve`."""
     config = uvicorn.Config(
         app,
-        **LISTENER,
+        **options(settings.docker_subnets),
         loop="uvloop",
         lifespan="off",  # roles.py starts and closes the services
         log_config=None,

@@ -55,7 +55,8 @@ class Settings(BaseSettings):
     )
     docker_subnets: IPv4Network = Field(
         default=IPv4Network("10.213.0.0/16"),
-        description="What the networks of Docker sessions are taken from, 16 addresses each. Choose one that nothing else uses.",
+        description="What the networks of Docker sessions are taken from, 16 addresses each. Choose one that nothing else uses: "
+        "the server takes no connection out of it.",
     )
     images_dir: Path | None = Field(
         default=None,

@@ -136,6 +136,7 @@ class Observation:
 
     `unprepared`: it ended without what it needs, as after our death between its start and the handing over; `ensure_session` makes
     it anew. A tool may by chance end in the same way: only a start may conclude from it, and only once.
+    `upstream`: where it listens now, when RUNNING and if that is known and may change; without a `port`, it is at the one it had.
     """
 
     presence: Presence
@@ -144,6 +145,7 @@ class Observation:
     at: datetime | None = None
     message: str | None = None
     unprepared: bool = False
+    upstream: Upstream | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ async def advance(work: Work) -> datetime | None:
         return None
     if _ending(work.session, work.now):
         return await _end(work)
+    await _follow(work, observation)
     await _warn(work)
     if work.session.next_save_at and work.session.next_save_at <= work.now:
         await _save(work)
@@ -55,6 +56,18 @@ def _next(work: Work) -> datetime:
     times = [session.stop_at, session.expires_at, session.idle_stops_at, session.next_save_at]
     times += [plan.warn_at for plan in _plans(work) if not _warned(session, plan)]
     return min([work.now + work.policy.observe_every, *(max(time, work.now) for time in times if time)])
+
+
+async def _follow(work: Work, observation: Observation) -> None:
+    """Have it reached where it listens now."""
+    before, now = work.session.upstream, observation.upstream
+    if before is None or now is None:
+        return
+    upstream = before | {"host": now.host, "port": now.port or before["port"]}
+    if upstream != before:
+        async with work.result(StudioStatus.RUNNING) as (transaction, _):
+            await sessions.change(transaction, work.session.id, upstream=upstream)
+        await work.reload_session()
 
 
 async def _unknown(work: Work, why: str) -> datetime:

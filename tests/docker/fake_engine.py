@@ -49,6 +49,8 @@ class FakeEngine:
         for beginning, answer in self.answers.items():
             if call.startswith(beginning):
                 return _response(answer)
+        if path == "/_ping":
+            return web.Response(text="OK")
         return web.json_response({"message": f"no such thing: {call}"}, status=404)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:

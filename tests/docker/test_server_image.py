@@ -17,6 +17,13 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow]
 WATCH = """subscription($id: ID!) { studioEvents(scope: { studioId: $id }) { __typename
   ... on StudioStatusEvent { status statusMessage } } }"""
 NETWORKS = "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}"
+ASK = """import socket, sys
+with socket.create_connection((sys.argv[1], 8000), 5) as made:
+    try:
+        made.sendall(b"GET /livez HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n")
+        print(made.recv(100) or "nothing")
+    except ConnectionError:
+        print("nothing")"""
 CHECKPOINTS = "query($id: ID!) { studio(id: $id) { checkpoints { nodes { status } } } }"
 
 
@@ -29,6 +36,7 @@ async def test_the_main_job_inside_a_container(tmp_path: Path, sqlite_url: str) 
         await job.start()
         await told(frames, "RUNNING")
         await it_is_reached_where_it_was_joined(job)
+        await no_session_gets_an_answer(job)
         await job.stop()
         await told(frames, "STOPPED")
         checkpoints = (await job.server.graphql(CHECKPOINTS, {"id": job.studio}))["studio"]["checkpoints"]["nodes"]
@@ -53,6 +61,14 @@ async def it_is_reached_where_it_was_joined(job: Job) -> None:
             await socket.send_str("hello")
             assert await socket.receive_str(timeout=10) == "hello"
     assert set(job.networks()) < set(docker("inspect", "-f", NETWORKS, container(job)).split())
+
+
+async def no_session_gets_an_answer(job: Job) -> None:
+    """The server is in its network, where no packet filter is between them: the server drops what comes from there."""
+    [name] = job.containers()
+    address = docker("inspect", "-f", f'{{{{(index .NetworkSettings.Networks "{name}").IPAddress}}}}', container(job))
+    python = docker("inspect", "-f", "{{index .Config.Cmd 0}}", name)
+    assert await run("exec", name, python, "-I", "-c", ASK, address) == "nothing"
 
 
 @pytest.mark.behaviour("B57")

@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.compute.docker.engine import Absent, Engine
-from services.compute.protocol import ComputeFailed, Printer
+from services.compute.docker.said import Said
+from services.compute.protocol import ComputeFailed, ComputeUnknown, Printer
 
 SILENCE = 900.0
 """Seconds in which a build must print something: an installation of packages can be long and quiet."""
+SIGN_SECONDS = 15.0
+"""A step that is quiet and an engine that hangs are told apart by a sign of life."""
 NO_BASE = ("pull access denied", "manifest unknown", "no such host", "dial tcp", "i/o timeout", "Client.Timeout", "not found")
 ADVICE = (
     "Its base image {base} is not on the engine, and no registry gave it. Load it there and start the Studio again; or start the server "
@@ -25,21 +28,42 @@ ARGUMENT = re.compile(r"^ARG\s+(\w+)=(\S+)", re.MULTILINE)
 async def build(engine: Engine, reference: str, context: bytes, arguments: Mapping[str, str], printed: Printer) -> None:
     """Build the tar `context` into `reference`. The engine ends the build when we go away, and keeps the steps that were done.
 
-    Raises ComputeFailed, ComputeUnknown.
+    Raises ComputeFailed, ComputeUnknown: also when the answer ends without saying that the build did, and when the engine ends.
     """
-    params = {"t": reference, "buildargs": json.dumps(dict(arguments)), "forcerm": "true", "rm": "true"}
+    await engine.sign_of_life()
     try:
-        async with engine.stream("POST", "build", params, SILENCE, archive=context) as response:
-            while True:
-                async with engine.reading("build", SILENCE):
-                    line = await response.content.readline()
-                if not line:
-                    return
-                await _said(json.loads(line), printed)
+        await _build(engine, reference, context, arguments, printed)
     except Absent as error:
         raise ComputeFailed(str(error)) from error
     except _NoBase as error:
         raise ComputeFailed(f"{error}. {ADVICE.format(base=base(context, arguments))}") from None
+    except ComputeFailed:
+        await _stays(engine)
+        raise
+
+
+async def _build(engine: Engine, reference: str, context: bytes, arguments: Mapping[str, str], printed: Printer) -> None:
+    params = {"t": reference, "buildargs": json.dumps(dict(arguments)), "forcerm": "true", "rm": "true"}
+    made = False
+    async with engine.stream("POST", "build", params, SILENCE, archive=context) as response:
+        said = Said(engine, "build", response, SILENCE)
+        while (line := await said.next_alive(SIGN_SECONDS)) is not None:
+            made = made or "ID" in (line.get("aux") or {})
+            await _said(line, printed)
+    if not made:
+        raise ComputeUnknown("the Docker Engine broke the build off without a word")
+
+
+async def _stays(engine: Engine) -> None:
+    """An engine that is asked to end takes no new connection, and then ends the containers of its builds: such a build has not failed.
+
+    Raises ComputeUnknown.
+    """
+    another = Engine(engine.url)
+    try:
+        await another.sign_of_life()
+    finally:
+        await another.close()
 
 
 def base(context: bytes, arguments: Mapping[str, str]) -> str:

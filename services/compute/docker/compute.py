@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from dataclasses import replace
 from datetime import timedelta
 from ipaddress import IPv4Network
 from typing import Any, cast
@@ -107,6 +108,7 @@ class DockerCompute:
     async def build_image(self, build: ImageBuild, printed: Printer) -> None:
         context = await asyncio.to_thread(self._recipes.context, build.directory)
         await building.build(self._engine, build.reference, context, self._recipes.arguments, printed)
+        await self._images.built(build.reference)
 
     async def ensure_session(self, spec: SessionSpec, progress: Progress) -> None:
         async with self._lock(spec.name):
@@ -150,9 +152,9 @@ class DockerCompute:
         if self._checkpoints.left_paused(container):
             await self._containers.unpause(container)
         found = observation(container)
-        if found.presence is Presence.RUNNING:
-            await self._join(name)
-        return found
+        if found.presence is not Presence.RUNNING:
+            return found
+        return replace(found, upstream=probing.moved(container, name, (await self._join(name)).mode))
 
     async def stop(self, name: SessionName, grace: timedelta) -> None:
         container = await self._containers.find(name)

@@ -7,7 +7,7 @@ aiodocker gives the connection, the API version, TLS and upgraded streams. Its w
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
@@ -61,19 +61,29 @@ class Engine:
         async with self._answering(path, limit):
             return await self._client()._query_json(path, method, params=with_json, data=body)
 
+    async def sign_of_life(self, limit: float = SECONDS) -> None:
+        """Any answer is one, but for that it is broken. Raises ComputeUnknown."""
+        with suppress(Absent, Conflict, ComputeFailed):
+            await self.call("GET", "_ping", limit=limit)
+
     async def find(self, path: str) -> dict[str, Any] | None:
         """The thing that `GET path` shows; None where there is positively none. Raises as `call`."""
         try:
             found = await self.call("GET", path)
         except Absent:
             return None
+        except Conflict as error:
+            raise ComputeUnknown(f"the Docker Engine cannot tell: {error}") from error
         if not isinstance(found, dict) or not found.get("Id"):
             raise ComputeUnknown(f"the Docker Engine's answer cannot be read ({path.split('/')[0]})")
         return found
 
     async def all(self, path: str, **params: Any) -> list[dict[str, Any]]:
-        """The things that `GET path` lists. Raises as `call`."""
-        found = await self.call("GET", path, params=params)
+        """The things that `GET path` lists. Raises as `call`, but an engine without such a list is unknown."""
+        try:
+            found = await self.call("GET", path, params=params)
+        except (Absent, Conflict) as error:
+            raise ComputeUnknown(f"the Docker Engine does not list its {path.split('/')[0]}: {error}") from error
         if not isinstance(found, list):
             raise ComputeUnknown(f"the Docker Engine's answer cannot be read ({path.split('/')[0]})")
         return found

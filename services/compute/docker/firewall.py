@@ -17,7 +17,7 @@ RULES = (
     ("DOCKER-USER", "-i", INTERFACES, "-d", "169.254.0.0/16", "-j", "DROP"),
 )
 SECONDS = 5.0
-OPEN = "Sessions can reach ports that this machine listens on: {}."
+OPEN = "Sessions can reach ports that this machine listens on, or a cloud's metadata: {}."
 
 
 async def close_host() -> None:
@@ -33,7 +33,10 @@ async def why_open(*, local: bool) -> str | None:
         return OPEN.format("the engine's machine keeps its own filter, which this server cannot see")
     if not _may():
         return OPEN.format("this server may not change the machine's packet filter (it needs root and iptables)")
-    return None if await _iptables("-C", *RULES[0]) else OPEN.format("the rule against it is not in the packet filter")
+    for rule in RULES:
+        if not await _iptables("-C", *rule):
+            return OPEN.format(f"a rule is not in the packet filter (iptables -I {' '.join(rule)})")
+    return None
 
 
 def _may() -> bool:

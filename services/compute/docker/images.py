@@ -1,10 +1,10 @@
 """Images of templates: at hand, fit for this engine, or fetched."""
 
-import json
 from typing import Any
 
 from services.compute.docker.bodies import Image
 from services.compute.docker.engine import Absent, Engine
+from services.compute.docker.said import Said
 from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageMissing, ImageSpec, Progress
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
@@ -36,8 +36,19 @@ class Images:
             found = await self._engine.find(f"images/{reference}/json")
         if found is None:
             raise ComputeFailed(f"The image {reference} was pulled, and is not there: it may be for another platform.")
-        await self._check_platform(reference, found)
-        image = Image.of(found)
+        return await self._check(reference, found)
+
+    async def built(self, reference: str) -> None:
+        """See what a build has made: what is wrong with it is told by the build. Raises ComputeFailed, ComputeUnknown."""
+        found = await self._engine.find(f"images/{reference}/json")
+        if found is None:
+            raise ComputeUnknown(f"the image {reference} was built, and is not there")
+        await self._check(reference, found)
+
+    async def _check(self, reference: str, inspected: dict[str, Any]) -> Image:
+        """Raises ComputeFailed for an image that is not fit for sessions on this engine."""
+        await self._check_platform(reference, inspected)
+        image = Image.of(inspected)
         image.check(reference)
         return image
 
@@ -60,12 +71,9 @@ class Images:
         name, tag = split(reference)
         try:
             async with self._engine.stream("POST", "images/create", {"fromImage": name, "tag": tag}, SILENCE) as response:
-                while True:
-                    async with self._engine.reading("images/create", SILENCE):
-                        line = await response.content.readline()
-                    if not line:
-                        return
-                    await self._said(json.loads(line), progress)
+                said = Said(self._engine, "images/create", response, SILENCE)
+                while (line := await said.next()) is not None:
+                    await self._said(line, progress)
         except (Absent, ComputeFailed) as error:
             raise ComputeFailed(f"The image {reference} is not on the engine and cannot be pulled ({error}). {WHAT_TO_DO}") from error
         except ComputeUnknown as error:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from services.compute.docker.reach import Mode
@@ -13,12 +14,20 @@ SECONDS = 2.0
 
 def upstream(container: Mapping[str, Any], name: SessionName, port: int, mode: Mode) -> Upstream | None:
     """Where the session listens as the engine has it now: after a restart of the engine it may be elsewhere."""
-    settings = container["NetworkSettings"]
+    settings = container.get("NetworkSettings") or {}
     if mode is Mode.PUBLISHED:
         bindings = (settings.get("Ports") or {}).get(f"{port}/tcp") or []
         return Upstream(host="127.0.0.1", port=int(bindings[0]["HostPort"])) if bindings else None
     address = ((settings.get("Networks") or {}).get(str(name)) or {}).get("IPAddress")
     return Upstream(host=address, port=port) if address else None
+
+
+def moved(container: Mapping[str, Any], name: SessionName, mode: Mode) -> Upstream | None:
+    """The same for a session whose port is not known: only a published one tells it. None where this server has no way to it."""
+    ports = (container.get("NetworkSettings") or {}).get("Ports") or {}
+    published = next((int(inner.partition("/")[0]) for inner, bindings in ports.items() if bindings), None)
+    found = upstream(container, name, published or 0, mode)
+    return replace(found, port=None) if found and not published else found
 
 
 async def answers(target: Upstream, path: str) -> bool:

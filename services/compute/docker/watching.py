@@ -6,7 +6,6 @@ look; `exec_*` actions, which carry whole command lines, are not asked for; and 
 is asked for a sign of life.
 """
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -16,13 +15,13 @@ import aiohttp
 
 from services.compute.docker import naming
 from services.compute.docker.engine import Engine
+from services.compute.docker.said import Said
 from services.compute.protocol import Change, ComputeUnknown
 
 ACTIONS = ("create", "start", "die", "oom", "kill", "stop", "rename", "destroy")
 """Not `pause` and `unpause`: our own saves pause, and a change makes the controller give up the save at work. A paused session runs."""
 SIGN_SECONDS = 10.0
 """Between two signs of life; none within as long again means that the engine hangs."""
-LONGEST_LINE = 1 << 20
 
 
 async def watch(url: str, installation: str, environment_id: str) -> AsyncIterator[Change]:
@@ -40,21 +39,7 @@ async def watch(url: str, installation: str, environment_id: str) -> AsyncIterat
 
 
 async def _events(engine: Engine, response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
-    line: asyncio.Task[bytes] | None = None
-    try:
-        while True:
-            line = line or asyncio.ensure_future(response.content.readline())
-            await asyncio.wait([line], timeout=SIGN_SECONDS)
-            if not line.done():
-                await engine.call("GET", "_ping", limit=SIGN_SECONDS)
-                continue
-            async with engine.reading("events"):
-                text = line.result()
-                if not text.endswith(b"\n"):
-                    raise ComputeUnknown("the Docker Engine's event stream ended")
-                yield json.loads(text)
-            line = None
-    finally:
-        if line is not None:
-            line.cancel()
-            await asyncio.gather(line, return_exceptions=True)
+    said = Said(engine, "events", response)
+    while (event := await said.next_alive(SIGN_SECONDS)) is not None:
+        yield event
+    raise ComputeUnknown("the Docker Engine's event stream ended")

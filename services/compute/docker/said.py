@@ -1,0 +1,67 @@
+"""What an engine says line by line: objects of JSON, each on a line of its own, however long.
+
+aiohttp's own `readline` gives up on a line of half a megabyte, with an error of its server's side; and an engine's line is as long as
+what a build prints in one piece, or as the labels of somebody's image.
+"""
+
+import asyncio
+import json
+from typing import Any
+
+import aiohttp
+
+from services.compute.docker.engine import Engine
+from services.compute.protocol import ComputeUnknown
+
+LONGEST = 16 << 20
+"""Bytes. A longer line is no engine's."""
+
+
+class Said:
+    """The lines of an answer of `path` (`Engine.stream`); `silence` is the seconds in which it must say something."""
+
+    def __init__(self, engine: Engine, path: str, response: aiohttp.ClientResponse, silence: float | None = None) -> None:
+        self._engine = engine
+        self._path = path
+        self._content = response.content
+        self._silence = silence
+        self._rest = bytearray()
+
+    async def next(self) -> dict[str, Any] | None:
+        """The next line; None at the answer's end. Raises ComputeUnknown for what is no whole line, and for an engine that says nothing."""
+        searched = 0
+        while (end := self._rest.find(b"\n", searched)) < 0:
+            searched = len(self._rest)
+            async with self._engine.reading(self._path, self._silence):
+                data = await self._content.readany()
+            if not data and not self._rest:
+                return None
+            if not data or len(self._rest) > LONGEST:
+                raise self._unreadable()
+            self._rest += data
+        line = bytes(self._rest[: end + 1])
+        del self._rest[: end + 1]
+        return self._parsed(line)
+
+    async def next_alive(self, every: float) -> dict[str, Any] | None:
+        """`next` of an engine that may have nothing to say for long: it is asked for a sign of life every so many seconds."""
+        line = asyncio.ensure_future(self.next())
+        try:
+            while not (await asyncio.wait([line], timeout=every))[0]:
+                await self._engine.sign_of_life(every)
+            return line.result()
+        finally:
+            line.cancel()
+            await asyncio.gather(line, return_exceptions=True)
+
+    def _parsed(self, line: bytes) -> dict[str, Any]:
+        try:
+            found = json.loads(line)
+        except ValueError as error:
+            raise self._unreadable() from error
+        if not isinstance(found, dict):
+            raise self._unreadable()
+        return found
+
+    def _unreadable(self) -> ComputeUnknown:
+        return ComputeUnknown(f"the Docker Engine's answer cannot be read ({self._path.split('/')[0]})")
