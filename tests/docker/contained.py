@@ -40,6 +40,7 @@ async def contained(directory: Path, database_url: str, image: str) -> AsyncIter
     try:
         fill = ["run", "--rm", "--interactive", "--user", "0", "--volume", f"{name}:/data", image, "sh", "-c", FILL]
         docker(*fill, data=_content(database_url))
+        docker("network", "create", network(name))
         server.port = await _serve(name, image)
         given = {"workspaceId": encode("Workspace", world.workspace_id), "templateId": encode("Template", world.template_id)}
         made = await server.graphql(CREATE, {"input": {**given, "name": "Contained", "autoStart": False}})
@@ -48,6 +49,7 @@ async def contained(directory: Path, database_url: str, image: str) -> AsyncIter
         await server.http.aclose()
         docker("rm", "--force", "--volumes", name)
         docker("volume", "rm", "--force", name)
+        docker("network", "rm", network(name))
         await clean(URL, world.installation_id)
 
 
@@ -70,9 +72,14 @@ def name_of(installation: str) -> str:
     return f"sgt-server-{installation[:8]}"
 
 
+def network(name: str) -> str:
+    """As compose makes one for its project: by the alphabet it comes after a session's container, and before its network."""
+    return f"{name}_default"
+
+
 async def _serve(name: str, image: str) -> int:
     words = ["--volume", f"{name}:/data", "--volume", MOUNT, "--group-add", group(), "--publish", f"127.0.0.1:0:{PORT}"]
-    await run("run", "--detach", "--name", name, "--health-interval", "1s", *words, image)
+    await run("run", "--detach", "--name", name, "--network", network(name), "--health-interval", "1s", *words, image)
     return await _served(name)
 
 

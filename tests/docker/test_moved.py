@@ -25,9 +25,9 @@ async def test_a_running_session_at_another_address_is_reached_there(tmp_path: P
         await job.status("RUNNING")
         before = await job.upstream()
         assert before.host
-        [name] = job.containers()
-        docker("network", "disconnect", name, name)
-        docker("network", "connect", "--ip", f"{before.host.rpartition('.')[0]}.{int(before.host.rpartition('.')[2]) + 5}", name, name)
+        [name], [network] = job.containers(), job.networks()
+        docker("network", "disconnect", network, name)
+        docker("network", "connect", "--ip", f"{before.host.rpartition('.')[0]}.{int(before.host.rpartition('.')[2]) + 5}", network, name)
         await job.server.kill9()
         await job.server.start()
         await wait_for(lambda: moved(job, before))

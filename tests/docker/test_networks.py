@@ -23,7 +23,7 @@ CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.ar
 
 
 def subnet(name: SessionName) -> ipaddress.IPv4Network:
-    [found] = json.loads(docker("network", "inspect", str(name)))
+    [found] = json.loads(docker("network", "inspect", naming.network(name)))
     return ipaddress.IPv4Network(found["IPAM"]["Config"][0]["Subnet"])
 
 

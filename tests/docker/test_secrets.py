@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from services.compute.docker import naming
 from services.compute.protocol import ComputeFailed
 from services.secret_box import SecretBox
 from services.store import core
@@ -35,7 +36,7 @@ async def test_a_secret_is_in_no_inspection_history_log_event_or_image(world: Wo
     shown = [
         (await events.stdout.read()).decode(),
         docker("inspect", str(name)),
-        docker("network", "inspect", str(name)),
+        docker("network", "inspect", naming.network(name)),
         docker("logs", str(name)),
         docker("image", "inspect", interim.reference, saved.reference),
         docker("history", "--no-trunc", saved.reference),

@@ -66,7 +66,7 @@ async def it_is_reached_where_it_was_joined(job: Job) -> None:
 async def no_session_gets_an_answer(job: Job) -> None:
     """The server is in its network, where no packet filter is between them: the server drops what comes from there."""
     [name] = job.containers()
-    address = docker("inspect", "-f", f'{{{{(index .NetworkSettings.Networks "{name}").IPAddress}}}}', container(job))
+    address = docker("inspect", "-f", f'{{{{(index .NetworkSettings.Networks "zz-{name}").IPAddress}}}}', container(job))
     python = docker("inspect", "-f", "{{index .Config.Cmd 0}}", name)
     assert await run("exec", name, python, "-I", "-c", ASK, address) == "nothing"
 

@@ -55,14 +55,14 @@ def container(spec: SessionSpec, image: Image, environment_id: str, *, published
         "AttachStdin": True,
         "ExposedPorts": {port: {}} if published else {},
         "HostConfig": _host(spec, image) | ({"PortBindings": {port: [{"HostIp": "127.0.0.1"}]}} if published else {}),
-        "NetworkingConfig": {"EndpointsConfig": {str(spec.name): {}}},
+        "NetworkingConfig": {"EndpointsConfig": {naming.network(spec.name): {}}},
     }
 
 
 def _host(spec: SessionSpec, image: Image) -> dict[str, Any]:
     memory = spec.memory_mib * MIB
     return {
-        "NetworkMode": str(spec.name),
+        "NetworkMode": naming.network(spec.name),
         "NanoCpus": round(spec.cpu * NANO),
         "Memory": memory,
         "MemorySwap": memory,

@@ -44,6 +44,13 @@ def require(name: SessionName, environment_id: str, found: Mapping[str, str] | N
         raise ComputeFailed(f"Something else on the Docker Engine is called {name}. Rename or remove it.")
 
 
+def network(name: SessionName) -> str:
+    """The session's network. It comes last by the alphabet, since an engine leads a container's way out, and its published ports, through
+    the first of its networks: a server in a container that joins sessions' networks must keep its own.
+    """
+    return f"zz-{name}"
+
+
 def bridge(name: SessionName) -> str:
     """The host's interface for the session's network, by which a firewall knows it."""
     digest = hashlib.sha256(f"{name.installation}:{name}".encode()).hexdigest()

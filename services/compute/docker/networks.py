@@ -34,7 +34,7 @@ class Networks:
 
     async def ensure(self, name: SessionName) -> str:
         """The id of the session's network, made if need be. Raises ComputeFailed when the pool is used up."""
-        found = await self._engine.find(f"networks/{name}")
+        found = await self._engine.find(f"networks/{naming.network(name)}")
         if found is None:
             async with self._lock:
                 return await self._make(name)
@@ -43,7 +43,7 @@ class Networks:
 
     async def remove(self, name: SessionName) -> None:
         """Whatever is still attached (our own container, a dead session's end) is detached first."""
-        found = await self._engine.find(f"networks/{name}")
+        found = await self._engine.find(f"networks/{naming.network(name)}")
         if found is None or naming.read(found["Labels"]) != name:
             return
         for container_id in found.get("Containers") or {}:
@@ -58,7 +58,7 @@ class Networks:
     async def attach(self, name: SessionName, container_id: str) -> None:
         """Let a container (our own) into the session's network. Twice is once."""
         try:
-            await self._engine.call("POST", f"networks/{name}/connect", body={"Container": container_id})
+            await self._engine.call("POST", f"networks/{naming.network(name)}/connect", body={"Container": container_id})
         except (Conflict, ComputeFailed) as error:
             if "already exists" not in str(error):
                 raise ComputeUnknown(f"this server's container cannot join the session's network: {error}") from error
@@ -80,7 +80,7 @@ class Networks:
             except (Conflict, ComputeFailed) as error:
                 if not any(word in str(error) for word in TAKEN):
                     raise ComputeFailed(f"The session's network could not be made: {error}") from error
-                if (there := await self._engine.find(f"networks/{name}")) is not None:
+                if (there := await self._engine.find(f"networks/{naming.network(name)}")) is not None:
                     return str(there["Id"])
             else:
                 return str(made["Id"])
@@ -98,7 +98,7 @@ class Networks:
 
     def _body(self, name: SessionName, subnet: Network) -> dict[str, Any]:
         return {
-            "Name": str(name),
+            "Name": naming.network(name),
             "CheckDuplicate": True,
             "Driver": "bridge",
             "EnableIPv6": False,

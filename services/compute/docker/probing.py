@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from services.compute.docker import naming
 from services.compute.docker.reach import Mode
 from services.compute.protocol import SessionName, Upstream
 
@@ -18,7 +19,7 @@ def upstream(container: Mapping[str, Any], name: SessionName, port: int, mode: M
     if mode is Mode.PUBLISHED:
         bindings = (settings.get("Ports") or {}).get(f"{port}/tcp") or []
         return Upstream(host="127.0.0.1", port=int(bindings[0]["HostPort"])) if bindings else None
-    address = ((settings.get("Networks") or {}).get(str(name)) or {}).get("IPAddress")
+    address = ((settings.get("Networks") or {}).get(naming.network(name)) or {}).get("IPAddress")
     return Upstream(host=address, port=port) if address else None
 
 
