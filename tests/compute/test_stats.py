@@ -1,13 +1,11 @@
 """What a session uses, over the protocol: counted by the engine or the kernel, for all of its processes."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
 from services.compute.protocol import Presence, SessionName, Usage
-from tests.compute.world import GRACE, World, ask, quietly, until
-from tests.docker.tiny_image import docker
+from tests.compute.world import GRACE, World, ask, until
 
 pytestmark = pytest.mark.behaviour("B85")
 MIB = 1 << 20
@@ -65,33 +63,3 @@ async def test_a_session_that_stands_still_for_a_save_is_counted(world: World) -
     while not saving.done():
         assert (await used(world, name)).cpu_seconds >= before.cpu_seconds
     await world.compute.remove_checkpoint((await saving).reference)
-
-
-@pytest.mark.docker
-async def test_a_container_has_its_limit_and_its_network(world: World) -> None:
-    if world.compute.kind != "docker":
-        pytest.skip("the process kind limits nothing, and has no network of its own")
-    name = world.name()
-    await world.compute.ensure_session(replace(world.spec(name), memory_mib=256), quietly)
-    upstream = await world.ready(name)
-    before = await used(world, name)
-    assert before.memory_limit_bytes == 256 * MIB
-    assert before.network_received_bytes is not None
-    assert before.network_sent_bytes is not None
-    for _ in range(3):
-        await ask(upstream, "POST", "/upload", b"x" * (MIB - 1))
-    await ask(upstream, "GET", f"/bytes?n={2 * MIB}")
-    after = await used(world, name)
-    assert after.network_received_bytes is not None
-    assert after.network_sent_bytes is not None
-    assert 3 * (MIB - 1) <= after.network_received_bytes - before.network_received_bytes < 4 * MIB
-    assert 2 * MIB <= after.network_sent_bytes - before.network_sent_bytes < 3 * MIB
-
-
-@pytest.mark.docker
-async def test_a_container_that_was_renamed_is_found(world: World) -> None:
-    if world.compute.kind != "docker":
-        pytest.skip("only containers have names that others can change")
-    await world.start(world.name())
-    docker("rename", str(world.name()), f"{world.name()}-renamed")
-    assert (await used(world, world.name())).memory_bytes > 0

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 
 from services.compute.docker import stats
 from services.compute.protocol import ComputeUnknown, Usage
-from tests.compute.world import ask
+from tests.compute.test_stats import used
+from tests.compute.world import World, ask, quietly
 from tests.docker.server import Job, docker_job
+from tests.docker.tiny_image import docker
 
 pytestmark = pytest.mark.behaviour("B85")
 MIB = 1 << 20
@@ -97,3 +100,29 @@ def test_the_traffic_of_all_networks_counts() -> None:
 def test_an_engine_that_does_not_count_is_unknown(nonsense: dict[str, Any]) -> None:
     with pytest.raises(ComputeUnknown, match="does not count"):
         stats.read({**answer(usage=1), **nonsense})
+
+
+@pytest.mark.docker
+async def test_a_container_has_its_limit_and_its_network(world: World) -> None:
+    name = world.name()
+    await world.compute.ensure_session(replace(world.spec(name), memory_mib=256), quietly)
+    upstream = await world.ready(name)
+    before = await used(world, name)
+    assert before.memory_limit_bytes == 256 * MIB
+    assert before.network_received_bytes is not None
+    assert before.network_sent_bytes is not None
+    for _ in range(3):
+        await ask(upstream, "POST", "/upload", b"x" * (MIB - 1))
+    await ask(upstream, "GET", f"/bytes?n={2 * MIB}")
+    after = await used(world, name)
+    assert after.network_received_bytes is not None
+    assert after.network_sent_bytes is not None
+    assert 3 * (MIB - 1) <= after.network_received_bytes - before.network_received_bytes < 4 * MIB
+    assert 2 * MIB <= after.network_sent_bytes - before.network_sent_bytes < 3 * MIB
+
+
+@pytest.mark.docker
+async def test_a_container_that_was_renamed_is_found(world: World) -> None:
+    await world.start(world.name())
+    docker("rename", str(world.name()), f"{world.name()}-renamed")
+    assert (await used(world, world.name())).memory_bytes > 0
