@@ -9,6 +9,7 @@ from unittest.mock import AsyncMock
 
 import pytest
 
+from services.compute.docker import naming
 from services.compute.protocol import ComputeFailed, Presence
 from tests.compute.world import World, get, put, quietly
 from tests.docker.tiny_image import docker
@@ -97,6 +98,6 @@ async def test_a_session_that_was_never_started_is_made_anew_with_its_network(wo
         patch.setattr(world.compute, "_start", AsyncMock())
         await world.compute.ensure_session(world.spec(name), quietly)
     former = docker("inspect", "--format", "{{.Id}}", str(name))
-    docker("network", "rm", str(name))
+    docker("network", "rm", naming.network(name))
     assert await get(await world.start(name), "nothing") is None
     assert docker("inspect", "--format", "{{.Id}}", str(name)) != former

@@ -135,7 +135,7 @@ async def test_an_engine_that_wants_the_network_before_the_container_is_asked_ag
         "GET /containers/json": [],
         "GET /images/image:1": image,
         "GET /networks/bridge": (404, "no such network"),
-        "GET /networks/sg-": (404, "no such network"),
+        "GET /networks/zz-": (404, "no such network"),
         "GET /networks": [],
         "POST /networks/create": {"Id": "n1"},
         "POST /containers/create": (404, f"network {NAME} not found"),
