@@ -97,6 +97,7 @@ async def test_all_who_wait_for_an_image_wait_for_one_build(house: House) -> Non
     assert house.compute.calls.count("build") == 1
 
 
+@pytest.mark.behaviour("B76")
 async def test_a_failure_is_told_and_kept_and_a_retry_starts_it(house: House) -> None:
     house.compute.refuse_build = "The command 'install' returned 1."
     studio = await house.add()

@@ -83,6 +83,7 @@ async def test_a_start_builds_the_image_and_works_in_it(tmp_path: Path, sqlite_u
         assert await get(await job.upstream(), "a.txt") == b"hello"
 
 
+@pytest.mark.behaviour("B76")
 async def test_what_a_build_prints_is_streamed_while_it_builds(tmp_path: Path, sqlite_url: str) -> None:
     async with recipe_job(tmp_path, sqlite_url, "RUN echo one-of-two; sleep 2", "RUN echo two-of-two") as job:
         await job.start()
@@ -99,6 +100,7 @@ async def test_what_a_build_prints_is_streamed_while_it_builds(tmp_path: Path, s
         assert "Successfully tagged" in text
 
 
+@pytest.mark.behaviour("B76")
 async def test_a_failed_build_says_why_keeps_its_log_and_can_be_retried(tmp_path: Path, sqlite_url: str) -> None:
     async with recipe_job(tmp_path, sqlite_url, "RUN echo before-the-end; exit 3") as job:
         await job.start()

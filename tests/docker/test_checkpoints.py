@@ -109,6 +109,21 @@ async def test_saves_that_were_never_recorded_go_with_the_next_one(world: World)
     assert tags(world) == {it.reference.rpartition(":")[2] for it in (made[2], last)}
 
 
+@pytest.mark.behaviour("B33")
+async def test_what_is_mounted_in_a_session_is_in_no_checkpoint(world: World) -> None:
+    """Every container has a mount at /dev/shm; what a data-link mounts is one more."""
+    name, again = world.name(1), world.name(2)
+    upstream = await world.start(name)
+    await put(upstream, "a.txt", b"hello")
+    docker("exec", str(name), "sh", "-c", "echo mounted >/dev/shm/a.txt")
+    await world.compute.stop(name, GRACE)
+    saved = await world.compute.save(name, "c1", interim=False)
+    await world.compute.remove(name)
+    started = await world.start(again, base=saved.reference, base_digest=saved.digest)
+    assert await get(started, "a.txt") == b"hello"
+    assert docker("exec", str(again), "ls", "/dev/shm") == ""
+
+
 @pytest.mark.behaviour("B30", "B34")
 async def test_a_save_never_reads_a_session_that_another_save_lets_go_of(world: World) -> None:
     """A commit of a container that is paused already does not hold the pause: the first one's end would tear it."""
