@@ -161,18 +161,27 @@ class House:
         return self.http.ws_connect(_encoded(f"{self.origin}{path}"), headers=headers, **options)
 
     async def run_session(self, upstream: Upstream | None) -> None:
-        """Begin the next session of the Studio, with its tool at `upstream`."""
+        """Run the next session of the Studio, with its tool at `upstream`."""
+        await self.begin_session(upstream)
+        await self.session_is_ready()
+
+    async def begin_session(self, upstream: Upstream | None) -> None:
+        """The Studio is STARTING; what follows it may see that, or only that it runs when `session_is_ready` comes at once."""
         async with self.database.write() as transaction:
             await outbox.lock_stream(transaction, self.world.workspace_id)
             state = await studios.find(transaction, self.studio_id)
             assert state is not None
             number = state.session_number + 1
-            moved = await transitions.move(transaction, state, Trigger.START, self.world.viewer.actor, None, session_number=number)
+            await transitions.move(transaction, state, Trigger.START, self.world.viewer.actor, None, session_number=number)
         row = upstream.to_json() if upstream else None
         await factories.create_session(self.database, self.world, self.studio_id, number=number, upstream=row)
+
+    async def session_is_ready(self) -> None:
         async with self.database.write() as transaction:
             await outbox.lock_stream(transaction, self.world.workspace_id)
-            await transitions.move(transaction, moved, Trigger.READY, Actor.system("test"), None)
+            state = await studios.find(transaction, self.studio_id)
+            assert state is not None
+            await transitions.move(transaction, state, Trigger.READY, Actor.system("test"), None)
 
     async def stop(self, message: str = "Stopped by ada.", trigger: Trigger = Trigger.STOP) -> None:
         """Stop the session as the service does: status and connection error in one transaction."""

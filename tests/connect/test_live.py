@@ -131,8 +131,9 @@ async def test_a_stop_is_told_with_code_reason_and_actor_and_the_tab_returns(any
         assert time.monotonic() - began < 2
         assert (told["code"], told["reason"], told["who"], told["returns"]) == ("STUDIO_STOPPED", "Stopped for the night.", "ada", True)
         await until(lambda: is_alone(house))
-        await house.run_session(tool)
+        await house.begin_session(tool)
         assert (await one.told("end"))["code"] == "STUDIO_STARTING"
+        await house.session_is_ready()
         await one.told("ready")
 
 
