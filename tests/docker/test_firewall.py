@@ -10,12 +10,12 @@ from services.compute.docker import firewall
 needs_filter = pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("iptables"), reason="asking the packet filter needs root and iptables"
 )
-THERE, MISSING = firewall.RULES[0], ("INPUT", "-i", "sgt-nothing+", "-j", "DROP")
+THERE, MISSING = firewall.RULES[0], ("filter", "INPUT", "-i", "sgt-nothing+", "-j", "DROP")
 
 
 @needs_filter
 @pytest.mark.docker
-@pytest.mark.parametrize("rules", [(MISSING, THERE), (THERE, MISSING), (THERE, ("NO-SUCH-CHAIN", "-j", "DROP"))])
+@pytest.mark.parametrize("rules", [(MISSING, THERE), (THERE, MISSING), (THERE, ("filter", "NO-SUCH-CHAIN", "-j", "DROP"))])
 async def test_every_rule_counts(monkeypatch: pytest.MonkeyPatch, rules: tuple[tuple[str, ...], ...]) -> None:
     await firewall.close_host()
     assert await firewall.why_open(local=True) is None

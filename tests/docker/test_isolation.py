@@ -16,12 +16,11 @@ from services.compute.protocol import SessionName
 from tests.compute.world import World
 from tests.docker.engine import ENVIRONMENT, URL, docker_world
 from tests.docker.images import variant
-from tests.docker.test_networks import subnet
+from tests.docker.test_networks import require_closed, subnet
 from tests.docker.tiny_image import docker, run
 
 pytestmark = [pytest.mark.docker, pytest.mark.behaviour("B5")]
 ATTEMPTS = Path(__file__).with_name("attempts.py").read_text()
-OUTSIDE = "Sessions can reach"
 ALLOWED = {"own processes", "a ping"}
 """What nothing stops: a session may look into itself, and ping."""
 
@@ -57,8 +56,7 @@ async def test_a_session_has_no_power_over_the_kernel_or_the_machine(session: Wo
 async def test_a_session_reaches_nothing_of_this_machine_at_any_address(session: World) -> None:
     """The API's port among them: a listener on all addresses of both families stands for it."""
     report = await session.compute.check()
-    if any(OUTSIDE in warning for warning in report.warnings):
-        pytest.skip(f"this machine cannot close itself: {report.warnings}")
+    require_closed(report)
     async with AsyncExitStack() as stack:
         server = stack.enter_context(socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True))
         datagrams = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
@@ -100,8 +98,7 @@ def link_address(name: SessionName) -> str:
 async def test_a_published_port_of_another_is_not_reached_through_the_machine(world: World) -> None:
     """Neither another session's, nor one that somebody has opened to the whole network."""
     report = await world.compute.check()
-    if any(OUTSIDE in warning for warning in report.warnings):
-        pytest.skip(f"this machine cannot close itself: {report.warnings}")
+    require_closed(report)
     await world.start(world.name(1))
     world.compute, before = DockerCompute(URL, world.installation, ENVIRONMENT, mode=Mode.PUBLISHED), world.compute
     await before.close()
