@@ -58,7 +58,7 @@ async def advance(work: Work) -> datetime | None:
     except (Overtaken, DatabaseUnavailable):
         raise
     except Exception:
-        if not _late(work):
+        if not work.late:
             raise  # told in the log, and tried again
         log.exception("Studio %s cannot be started", work.studio.id)
         await _fail(work, Trigger.START_TIMEOUT, "It could not be started in time: an error inside the server, which is told in its log.")
@@ -74,7 +74,7 @@ async def _advance(work: Work) -> datetime | None:
             raise  # of some call within, not our deadline
         return await _deadline(work)
     except ComputeUnknown as unknown:
-        return await (_deadline(work, words(unknown)) if _late(work) else _unknown(work, words(unknown)))
+        return await (_deadline(work, words(unknown)) if work.late else _unknown(work, words(unknown)))
     except CheckpointMissing as missing:
         await _fail(work, Trigger.CHECKPOINT_MISSING, words(missing))
     except SaveFailedFirst as failed:
@@ -84,10 +84,6 @@ async def _advance(work: Work) -> datetime | None:
     except ComputeFailed as failed:
         await _fail(work, Trigger.START_FAILED, words(failed))
     return None
-
-
-def _late(work: Work) -> bool:
-    return work.studio.deadline is not None and work.studio.deadline <= work.now
 
 
 def _left(work: Work) -> float:
@@ -258,7 +254,7 @@ def _times(work: Work, now: datetime, settings: WorkspaceSettings) -> dict[str, 
 async def _unknown(work: Work, why: str) -> datetime | None:
     """Unknown is not failed: report, and try again; a deadline that passes meanwhile is reported, not acted on."""
     late = ""
-    if work.studio.deadline and _late(work):
+    if work.studio.deadline and work.late:
         late = f" The start's deadline ({work.studio.deadline:%H:%M:%S} UTC) has passed; it is decided once the environment answers."
     async with work.result(StudioStatus.STARTING) as (transaction, studio):
         await say(transaction, studio, f"Waiting: the compute environment does not answer ({why}).{late}")

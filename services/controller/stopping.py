@@ -28,7 +28,7 @@ async def advance(work: Work) -> datetime | None:
     try:
         await _stop(work)
     except ComputeUnknown as unknown:
-        if not _late(work) or await _silent(work):
+        if not work.late or await _silent(work):
             return await _unknown(work, words(unknown))
         await _save_failed(work, f"{words(unknown)}.")
     except ComputeFailed as failed:
@@ -36,15 +36,11 @@ async def advance(work: Work) -> datetime | None:
     except (Overtaken, DatabaseUnavailable):
         raise
     except Exception:
-        if not _late(work):
+        if not work.late:
             raise  # told in the log, and tried again
         log.exception("Studio %s cannot be stopped", work.studio.id)
         await _save_failed(work, "an error inside the server, which is told in its log.")
     return None
-
-
-def _late(work: Work) -> bool:
-    return work.studio.deadline is not None and work.studio.deadline <= work.now
 
 
 async def _silent(work: Work) -> bool:

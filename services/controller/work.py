@@ -63,6 +63,11 @@ class Work:
         return self.lease.at
 
     @property
+    def late(self) -> bool:
+        """Whether the deadline of what it is in has passed."""
+        return self.studio.deadline is not None and self.studio.deadline <= self.now
+
+    @property
     def policy(self) -> Policy:
         return self.tools.policy
 

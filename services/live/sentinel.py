@@ -101,12 +101,6 @@ class Sentinel:
         if error:
             raise error
 
-    async def right_lost(self, viewer: Viewer, workspace_id: str, permission: Permission) -> DomainError:
-        """Return once the viewer has the right no longer, with the error to show."""
-        lost: asyncio.Future[DomainError] = asyncio.get_running_loop().create_future()
-        async with self.guard(viewer, workspace_id, permission, lost.set_result):
-            return await lost
-
     async def _role(self, guard: Guard) -> Role | None:
         """For what is open: while the database is away, nothing is shown and nothing ends."""
         return await persistently(lambda: self.role_of(guard.viewer, guard.workspace_id), self._broker.timing)

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import delete, update
 
-from services.access import Permission, Role, TokenScope
-from services.errors import Forbidden
+from services.access import Permission, Role, TokenScope, Viewer
+from services.errors import DomainError, Forbidden
 from services.events import INSTALLATION_STREAM, Kind
+from services.live.sentinel import Sentinel
 from services.store import core
 from services.store.database import Database
 from tests import factories
@@ -35,6 +36,13 @@ async def revoke(database: Database, token_id: str, *, silently: bool = False) -
         await transaction.execute(update(core.token).where(core.token.c.id == token_id).values(revoked_at=transaction.now))
     if not silently:
         await append(database, INSTALLATION_STREAM, Kind.TOKEN_REVOKED, studio_id=None, token_id=token_id)
+
+
+async def right_lost(sentinel: Sentinel, viewer: Viewer, workspace_id: str, permission: Permission) -> DomainError:
+    """The error to show, once the viewer has the right no longer."""
+    lost: asyncio.Future[DomainError] = asyncio.get_running_loop().create_future()
+    async with sentinel.guard(viewer, workspace_id, permission, lost.set_result):
+        return await lost
 
 
 @pytest.mark.behaviour("B94")
@@ -67,7 +75,7 @@ async def test_a_token_ends_when_it_expires(live: Live, world: World) -> None:
 async def test_without_the_event_the_re_check_finds_it(database: Database, world: World) -> None:
     async with running(database, recheck_seconds=0.05) as live:
         waiting = asyncio.create_task(live.sentinel.token_ended(world.viewer))
-        lost = asyncio.create_task(live.sentinel.right_lost(world.viewer, world.workspace_id, READ))
+        lost = asyncio.create_task(right_lost(live.sentinel, world.viewer, world.workspace_id, READ))
         await until(lambda: live.sentinel._tokens and live.sentinel._guards)
         await revoke(database, world.viewer.token_id, silently=True)
         await set_role(database, world.workspace_id, world.user_id, None, silently=True)
@@ -78,8 +86,8 @@ async def test_without_the_event_the_re_check_finds_it(database: Database, world
 @pytest.mark.behaviour("B59")
 async def test_who_is_removed_from_a_workspace_loses_the_right_within_two_seconds(live: Live, world: World) -> None:
     viewer, _ = await factories.create_viewer(live.database, world.workspace_id, Role.VIEW)
-    lost = asyncio.create_task(live.sentinel.right_lost(viewer, world.workspace_id, READ))
-    kept = asyncio.create_task(live.sentinel.right_lost(world.viewer, world.workspace_id, READ))
+    lost = asyncio.create_task(right_lost(live.sentinel, viewer, world.workspace_id, READ))
+    kept = asyncio.create_task(right_lost(live.sentinel, world.viewer, world.workspace_id, READ))
     await until(lambda: len(live.sentinel._guards) == 2)
     await set_role(live.database, world.workspace_id, viewer.user_id, None)
     error = await asyncio.wait_for(lost, 2)
@@ -91,8 +99,8 @@ async def test_who_is_removed_from_a_workspace_loses_the_right_within_two_second
 @pytest.mark.behaviour("B59")
 async def test_a_lesser_role_ends_only_what_it_does_not_allow(live: Live, world: World) -> None:
     viewer, _ = await factories.create_viewer(live.database, world.workspace_id, Role.CONNECT)
-    connect = asyncio.create_task(live.sentinel.right_lost(viewer, world.workspace_id, Permission.STUDIO_CONNECT))
-    read = asyncio.create_task(live.sentinel.right_lost(viewer, world.workspace_id, READ))
+    connect = asyncio.create_task(right_lost(live.sentinel, viewer, world.workspace_id, Permission.STUDIO_CONNECT))
+    read = asyncio.create_task(right_lost(live.sentinel, viewer, world.workspace_id, READ))
     await until(lambda: sum(map(len, live.sentinel._guards.values())) == 2)
     await set_role(live.database, world.workspace_id, viewer.user_id, Role.VIEW)
     assert "CONNECT or above" in (await soon(connect)).message
@@ -102,9 +110,9 @@ async def test_a_lesser_role_ends_only_what_it_does_not_allow(live: Live, world:
 
 async def test_a_right_that_was_never_there_is_lost_at_once(live: Live, world: World) -> None:
     stranger, _ = await factories.create_token(live.database, await factories.create_user(live.database))
-    assert isinstance(await soon(live.sentinel.right_lost(stranger, world.workspace_id, READ)), Forbidden)
+    assert isinstance(await soon(right_lost(live.sentinel, stranger, world.workspace_id, READ)), Forbidden)
     unscoped, _ = await factories.create_token(live.database, world.user_id, [TokenScope.CONNECT])
-    assert "READ" in (await soon(live.sentinel.right_lost(unscoped, world.workspace_id, READ))).message
+    assert "READ" in (await soon(right_lost(live.sentinel, unscoped, world.workspace_id, READ))).message
 
 
 async def test_a_role_is_read_once_until_it_changes(live: Live, world: World) -> None:

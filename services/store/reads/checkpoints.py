@@ -70,7 +70,6 @@ def _row(raw: Row) -> CheckpointRow:
 BY_ID = Query(_visible(*COLUMNS).where(is_one_of(C.id, "ids")))
 NEWEST = Query(_newest())
 OF_STUDIO = Listing(_present, COLUMNS, C.studio_id, C.number, descending=True)
-COUNT = OF_STUDIO.count_query()
 
 
 async def by_ids(reader: Reader, viewer_id: str, ids: Sequence[str]) -> dict[str, CheckpointRow]:
@@ -91,5 +90,4 @@ async def pages(reader: Reader, viewer_id: str, studio_ids: Sequence[str], windo
 
 async def count(reader: Reader, viewer_id: str, studio_ids: Sequence[str]) -> dict[str, int]:
     """How many checkpoints each Studio has."""
-    rows = await reader.all(COUNT, viewer_id=viewer_id, parents=studio_ids)
-    return {raw[0]: raw[1] for raw in rows}
+    return await OF_STUDIO.count(reader, viewer_id, studio_ids, {})

@@ -36,8 +36,6 @@ OF_WORKSPACES = {
     newest_first: Listing(_of_workspaces, COLUMNS, E.stream_id, E.seq, descending=newest_first) for newest_first in (True, False)
 }
 OF_STUDIOS = {newest_first: Listing(_of_studios, COLUMNS, E.studio_id, E.seq, descending=newest_first) for newest_first in (True, False)}
-WORKSPACE_COUNT = OF_WORKSPACES[True].count_query()
-STUDIO_COUNT = OF_STUDIOS[True].count_query()
 
 
 async def of_workspaces(
@@ -60,11 +58,9 @@ def _logged(found: Mapping[str, list[Row]]) -> dict[str, list[LoggedEvent]]:
 
 async def count_of_workspaces(reader: Reader, viewer_id: str, workspace_ids: Sequence[str]) -> dict[str, int]:
     """How many events of each workspace are kept."""
-    rows = await reader.all(WORKSPACE_COUNT, viewer_id=viewer_id, parents=workspace_ids)
-    return {raw[0]: raw[1] for raw in rows}
+    return await OF_WORKSPACES[True].count(reader, viewer_id, workspace_ids, {})
 
 
 async def count_of_studios(reader: Reader, viewer_id: str, studio_ids: Sequence[str]) -> dict[str, int]:
     """How many events of each Studio are kept."""
-    rows = await reader.all(STUDIO_COUNT, viewer_id=viewer_id, parents=studio_ids)
-    return {raw[0]: raw[1] for raw in rows}
+    return await OF_STUDIOS[True].count(reader, viewer_id, studio_ids, {})

@@ -34,7 +34,8 @@ class Listing:
     sort: ColumnElement[Any]
     id: ColumnElement[Any] | None = None
     descending: bool = False
-    _queries: dict[tuple[bool, bool], Query] = field(default_factory=dict)
+    _queries: dict[tuple[bool, bool] | None, Query] = field(default_factory=dict)
+    """Made once each: by whether there are many parents and a place to go on from; None = the counting one."""
 
     async def pages(
         self, reader: Reader, viewer_id: str, parents: Sequence[str], window: Window, params: Mapping[str, Any]
@@ -47,9 +48,18 @@ class Listing:
             found[raw[len(self.columns)]].append(raw)
         return found
 
+    async def count(self, reader: Reader, viewer_id: str, parents: Sequence[str], params: Mapping[str, Any]) -> dict[str, int]:
+        """How many rows each parent has; one that has none is left out."""
+        rows = await reader.all(self.count_query(), viewer_id=viewer_id, parents=parents, **params)
+        return {raw[0]: raw[1] for raw in rows}
+
     def count_query(self) -> Query:
         """The number of rows of each parent of `:parents`."""
-        return Query(self.base(self.parent, func.count()).where(is_one_of(self.parent, "parents")).group_by(self.parent))
+        known = self._queries.get(None)
+        if known is None:
+            counted = self.base(self.parent, func.count()).where(is_one_of(self.parent, "parents")).group_by(self.parent)
+            known = self._queries[None] = Query(counted)
+        return known
 
     def _query(self, many: bool, after: bool) -> Query:
         known = self._queries.get((many, after))

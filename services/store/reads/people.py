@@ -39,7 +39,6 @@ def _members(*columns: Any) -> Select[Any]:
 
 
 MEMBERS = Listing(_members, MEMBER_COLUMNS, THEIRS.c.workspace_id, U.user_name, THEIRS.c.user_id)
-MEMBER_COUNT = MEMBERS.count_query()
 MEMBERSHIPS = Query(
     _members(*MEMBER_COLUMNS).where(is_one_of(THEIRS.c.user_id, "ids")).order_by(THEIRS.c.created_at, THEIRS.c.workspace_id)
 )
@@ -98,5 +97,4 @@ async def member_pages(reader: Reader, viewer_id: str, workspace_ids: Sequence[s
 
 async def member_count(reader: Reader, viewer_id: str, workspace_ids: Sequence[str]) -> dict[str, int]:
     """How many members each workspace has."""
-    rows = await reader.all(MEMBER_COUNT, viewer_id=viewer_id, parents=workspace_ids)
-    return {raw[0]: raw[1] for raw in rows}
+    return await MEMBERS.count(reader, viewer_id, workspace_ids, {})

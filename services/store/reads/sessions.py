@@ -68,7 +68,6 @@ def _row(raw: Row) -> SessionRow:
 BY_ID = Query(_visible(*COLUMNS).where(is_one_of(R.id, "ids")))
 CONFIGURATIONS = Query(_visible(R.id, R.configuration).where(is_one_of(R.id, "ids")))
 OF_STUDIO = Listing(_visible, COLUMNS, R.studio_id, R.number, descending=True)
-COUNT = OF_STUDIO.count_query()
 
 
 async def by_ids(reader: Reader, viewer_id: str, ids: Sequence[str]) -> dict[str, SessionRow]:
@@ -95,5 +94,4 @@ async def pages(reader: Reader, viewer_id: str, studio_ids: Sequence[str], windo
 
 async def count(reader: Reader, viewer_id: str, studio_ids: Sequence[str]) -> dict[str, int]:
     """How many runs each Studio had."""
-    rows = await reader.all(COUNT, viewer_id=viewer_id, parents=studio_ids)
-    return {raw[0]: raw[1] for raw in rows}
+    return await OF_STUDIO.count(reader, viewer_id, studio_ids, {})

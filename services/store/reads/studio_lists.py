@@ -81,11 +81,6 @@ def _listing(order: str, descending: bool, shape: Shape) -> Listing:
 
 
 @cache
-def _count(shape: Shape) -> Query:
-    return _listing("NAME", False, shape).count_query()
-
-
-@cache
 def _count_by_status(shape: Shape) -> Query:
     counted = _selected(shape)(S.workspace_id, S.status, func.count())
     return Query(counted.where(is_one_of(S.workspace_id, "parents")).group_by(S.workspace_id, S.status))
@@ -109,8 +104,7 @@ async def pages(
 
 async def count(reader: Reader, viewer_id: str, workspace_ids: Sequence[str], wanted: StudioFilter) -> dict[str, int]:
     """How many Studios of each workspace match."""
-    rows = await reader.all(_count(_shape(wanted)), viewer_id=viewer_id, parents=workspace_ids, **_params(wanted))
-    return {raw[0]: raw[1] for raw in rows}
+    return await _listing("NAME", False, _shape(wanted)).count(reader, viewer_id, workspace_ids, _params(wanted))
 
 
 async def count_by_status(
