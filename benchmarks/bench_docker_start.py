@@ -4,14 +4,15 @@ Run: python -m benchmarks.bench_docker_start [rounds] [seconds that the tool tak
 
   plain   `docker run --detach` by the command line, with the limits, capabilities and `--init` that a session has, on the engine's
           default bridge; then HTTP requests every 2 ms until the first answer. Its time is from the command to that answer.
+  apart   The same in a network of its own, which `docker network create` makes first: what keeping sessions apart costs by itself.
   ours    `startStudio` by HTTP to a real server; its time is from the request to the RUNNING event at a GraphQL subscriber. In it are
           a network of the session's own, the environment handed over by a shell, the commits of five steps, and the event's way.
 
 The network is the greater part of what we cost, and the same for every tool: some 75 ms to make it, and 60 ms more for a container that
-starts in one of its own, as the engine puts a resolver into it. So the ratio is told for a tool that answers at once, of which that is
+starts in one of its own, as the engine puts a resolver into it. So the ratios are told for a tool that answers at once, of which that is
 much, and for one that needs half a second (as JupyterLab does, in its image), of which it is little.
 
-Both containers are stopped and removed before the next is begun. Beside the ratio it tells what our time is made of: the steps of the
+The containers are stopped and removed before the next is begun. Beside the ratio it tells what our time is made of: the steps of the
 operation as people see them, and every call to the engine, counted in a compute environment of this process.
 """
 
@@ -35,6 +36,7 @@ from tests.docker.server import Job
 from tests.docker.tiny_image import run, tiny_image
 
 MEMORY, CPUS = "8192m", "2"
+NETWORK = "zz-sg-bench"
 STEPS = "query($id: ID!) { operation(id: $id) { steps { name startedAt endedAt } } }"
 DETAILED = 5
 DELAYS = [0.0, 0.5]
@@ -42,16 +44,31 @@ DELAYS = [0.0, 0.5]
 
 async def plain(engine: Engine, delay: float) -> float:
     """Seconds."""
+    began = time.time()
+    return await _run(engine, delay) - began
+
+
+async def apart(engine: Engine, delay: float) -> float:
+    """Seconds, with those of the network."""
+    began = time.time()
+    await run("network", "create", NETWORK)
+    try:
+        return await _run(engine, delay, "--network", NETWORK) - began
+    finally:
+        await run("network", "rm", NETWORK)
+
+
+async def _run(engine: Engine, delay: float, *more: str) -> float:
+    """The moment of the tool's first answer; the container is removed."""
     limits = ["--init", "--memory", MEMORY, "--memory-swap", MEMORY, "--cpus", CPUS, "--pids-limit", str(bodies.PIDS), "--cap-drop", "ALL"]
     rights = [f"--cap-add={capability}" for capability in bodies.ROOT_CAPABILITIES]
     logs = ["--log-opt", f"max-size={bodies.LOG_SIZE}", "--log-opt", f"max-file={bodies.LOG_FILES}"]
     hardening = ["--security-opt", "no-new-privileges", "--env", f"CONNECT_TOOL_PORT={PORT}"]
     image = ["--env", f"TINY_DELAY={delay}", tiny_image()]
-    began = time.time()
-    container = await run("run", "--detach", *limits, *rights, *logs, *hardening, *image)
+    container = await run("run", "--detach", *more, *limits, *rights, *logs, *hardening, *image)
     at, _ = await answered(engine, container)
     await run("rm", "--force", container)
-    return at - began
+    return at
 
 
 async def ours(job: Job, name: str, delay: float) -> tuple[float, dict[str, float]]:
@@ -106,24 +123,25 @@ def _kind(path: str) -> str:
 
 async def compare(job: Job, engine: Engine, rounds: int, delay: float) -> None:
     """In turns; prints."""
-    found: dict[str, list[float]] = {"plain": [], "ours": []}
+    found: dict[str, list[float]] = {"plain": [], "apart": [], "ours": []}
     steps: dict[str, list[float]] = defaultdict(list)
     for number in range(rounds):
         found["plain"].append(await plain(engine, delay))
+        found["apart"].append(await apart(engine, delay))
         took, parts = await ours(job, f"{delay} {number}", delay)
         found["ours"].append(took)
         for name, seconds in parts.items():
             steps[name].append(seconds)
     print(f"A tool that waits {delay:g} s before it listens:")
     tell("  docker run -> the tool's first answer", found["plain"])
+    tell("  docker network create, docker run -> its first answer", found["apart"])
     tell("  startStudio -> RUNNING at a subscriber", found["ours"])
     for name, times in steps.items():
         tell(f"    {name}", times)
-    plain_median, our_median = statistics.median(found["plain"]), statistics.median(found["ours"])
-    ratios = sorted(mine / theirs for theirs, mine in zip(found["plain"], found["ours"], strict=True))
-    print(
-        f"  {(our_median - plain_median) * 1000:.0f} ms more; ratio {statistics.median(ratios):.2f}  [{ratios[0]:.2f} .. {ratios[-1]:.2f}]"
-    )
+    for kind, words in (("plain", "docker run"), ("apart", "docker run in a network of its own")):
+        more = statistics.median(found["ours"]) - statistics.median(found[kind])
+        ratios = sorted(mine / theirs for theirs, mine in zip(found[kind], found["ours"], strict=True))
+        print(f"  {more * 1000:.0f} ms more than {words}; ratio {statistics.median(ratios):.2f}  [{ratios[0]:.2f} .. {ratios[-1]:.2f}]")
 
 
 async def main(rounds: int, delays: list[float]) -> None:
