@@ -34,14 +34,12 @@ def available_actions(studio: StudioRow, context: Context) -> list[AvailableActi
 
 def _available(action: Action, studio: StudioRow, context: Context) -> AvailableActionRow:
     missing = access.refusal(ACTIONS[action].permission, studio.viewer_role, context.viewer.scopes)
-    reason = missing or _refusal(action, studio, context)
-    return AvailableActionRow(action, reason is None, reason)
-
-
-def _refusal(action: Action, studio: StudioRow, context: Context) -> str | None:
-    if action is Action.FORCE_STOP:
-        return force_stop.refusal(context.services.policy, studio.status, studio.status_since, datetime.now(UTC))
-    return status_refusal(studio.status, action)
+    reason = missing or status_refusal(studio.status, action)
+    if reason or action is not Action.FORCE_STOP:
+        return AvailableActionRow(action, reason is None, reason)
+    begins = force_stop.begins(context.services.policy, studio.status_since)
+    too_early = force_stop.too_early(begins, datetime.now(UTC))
+    return AvailableActionRow(action, too_early is None, too_early, begins if too_early else None)
 
 
 def url(studio: StudioRow, context: Context) -> str | None:

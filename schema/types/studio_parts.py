@@ -66,6 +66,9 @@ class AvailableAction:
     action: Action = attribute("What could be done.")
     allowed: bool = attribute("Whether the viewer may, in the Studio's present status.")
     reason: str | None = attribute("If not: why, in words for the viewer.")
+    until: datetime | None = attribute(
+        "If not: when it will be allowed, should the status still be the same then; null where that is not known."
+    )
 
     is_type_of = exactly(AvailableActionRow)
 

@@ -136,8 +136,9 @@ class CheckpointRow:
 
 @dataclass(frozen=True, slots=True)
 class AvailableActionRow:
-    """Whether the viewer may do this now; `reason` says why not."""
+    """Whether the viewer may do this now; `reason` says why not, `until` how long (UTC) if waiting helps and that is known."""
 
     action: Action
     allowed: bool
     reason: str | None
+    until: datetime | None = None

@@ -17,11 +17,13 @@ from services.studios.inputs import StudioAction, StudioOutcome
 from services.studios.transitions import end_operation, move
 
 
-def refusal(policy: Policy, status: StudioStatus, since: datetime, now: datetime) -> str | None:
-    """Why a Studio in `status` since then cannot be forced at `now`, in words for the user; None if it can."""
-    if (of_status := status_refusal(status, Action.FORCE_STOP)) is not None:
-        return of_status
-    begins = since + policy.force_after
+def begins(policy: Policy, since: datetime) -> datetime:
+    """From when on a Studio that starts or stops since then may be forced."""
+    return since + policy.force_after
+
+
+def too_early(begins: datetime, now: datetime) -> str | None:
+    """Why it cannot be forced at `now`, in words for the user; None if it can."""
     if now >= begins:
         return None
     return f"It can be forced to stop from {begins:%Y-%m-%d %H:%M:%S} UTC on, unless it has ended by itself by then."
@@ -39,11 +41,11 @@ class Forcer:
         rights.check_revision(studio, given.expected_revision)
         if studio.status in ENDED:
             return StudioOutcome(studio.id)  # it has ended: a repeated stop is a success that changes nothing (B12)
-        why_not = refusal(self.policy, studio.status, studio.status_since, transaction.now)
-        if why_not:
-            in_time = status_refusal(studio.status, Action.FORCE_STOP) is None  # else no waiting helps
-            until = studio.status_since + self.policy.force_after if in_time else None
-            raise NotAllowedNow(why_not, status=studio.status.value, until=until)
+        if (of_status := status_refusal(studio.status, Action.FORCE_STOP)) is not None:
+            raise NotAllowedNow(of_status, status=studio.status.value)
+        until = begins(self.policy, studio.status_since)
+        if (early := too_early(until, transaction.now)) is not None:
+            raise NotAllowedNow(early, status=studio.status.value, until=until)
         await self._end(transaction, viewer, studio)
         return StudioOutcome(studio.id)
 

@@ -1,5 +1,7 @@
 """The page at `/`: everything happens by itself, and by keyboard."""
 
+from pathlib import Path
+
 import pytest
 from playwright.async_api import Locator, Page, expect
 
@@ -8,20 +10,21 @@ from services.events import Kind, NewEvent
 from services.store import outbox
 from services.store.database import Database
 from tests.browser.conftest import sign_in
+from tests.factories import create_studio
 from tests.graphql_ids import global_id
-from tests.server import Server
+from tests.server import Server, running
 
 CREATE = """mutation ($input: CreateStudioInput!) { createStudio(input: $input) { ... on StudioPayload { studio { id } } } }"""
 START = """mutation ($id: ID!) { startStudio(input: { studioId: $id }) { ... on StudioPayload { studio { id } } } }"""
 
 
-async def add(server: Server, name: str = "Analysis") -> str:
+async def add(server: Server, name: str = "Analysis", **more: object) -> str:
     """A Studio that does not run yet."""
     given = {
         "workspaceId": global_id("Workspace", server.world.workspace_id),
         "templateId": global_id("Template", server.world.template_id),
     }
-    data = await server.graphql(CREATE, {"input": {**given, "name": name, "autoStart": False}})
+    data = await server.graphql(CREATE, {"input": {**given, "name": name, "autoStart": False, **more}})
     return str(data["createStudio"]["studio"]["id"])
 
 
@@ -95,11 +98,38 @@ async def test_the_keyboard_is_enough(signed_in: Page, server: Server) -> None:
 async def test_deleting_asks_first(signed_in: Page, server: Server) -> None:
     await add(server)
     await card(signed_in).get_by_role("button", name="Delete").click()
-    await signed_in.get_by_role("button", name="Keep it").click()
+    await signed_in.get_by_role("button", name="Leave it").click()
     await expect(card(signed_in)).to_be_visible()
     await card(signed_in).get_by_role("button", name="Delete").click()
     await signed_in.get_by_role("dialog").get_by_role("button", name="Delete").click()
     await expect(card(signed_in)).to_have_count(0)
+
+
+@pytest.mark.behaviour("B9")
+async def test_a_start_that_does_not_end_can_be_forced_once_that_is_allowed(page: Page, tmp_path: Path, sqlite_url: str) -> None:
+    async with running(tmp_path, sqlite_url, force_stop_seconds="3") as server:
+        await sign_in(page, server)
+        studio = await add(server, environment=[{"key": "TINY_NEVER", "value": "1"}])
+        await server.graphql(START, {"id": studio})
+        await expect(card(page).locator(".badge")).to_have_text("starting")
+        force = card(page).get_by_role("button", name="Force stop Analysis")
+        await expect(force).to_be_hidden()
+        await force.click()
+        await expect(page.get_by_role("dialog")).to_contain_text("What it has not saved is lost")
+        await page.get_by_role("dialog").get_by_role("button", name="Force stop").click()
+        await expect(card(page).locator(".badge")).to_have_text("stopped")
+        await expect(force).to_be_hidden()
+
+
+@pytest.mark.behaviour("B76")
+async def test_a_failed_build_can_be_tried_again(page: Page, server: Server) -> None:
+    database = Database(server.database_url)
+    await create_studio(database, server.world, "Analysis", status="BUILD_FAILED")
+    await database.close()
+    await sign_in(page, server)
+    await card(page).get_by_role("button", name="Build again Analysis").click()
+    await expect(card(page).locator(".badge")).to_have_text("running")
+    await expect(card(page).get_by_role("button", name="Build again Analysis")).to_be_hidden()
 
 
 async def test_it_says_that_it_reconnects_and_misses_nothing(page: Page, server: Server) -> None:

@@ -85,8 +85,11 @@ async def test_a_start_that_lasts_too_long_may_be_forced_to_stop(database: Datab
     old = await factories.create_studio(database, world, status="STARTING", status_since=BEGAN)
     new = await factories.create_studio(database, world, status="STARTING", status_since=datetime.now(UTC))
     assert allowed(await show(asker, world.viewer, old, ACTIONS)) == {"FORCE_STOP"}
-    seen = (await show(asker, world.viewer, new, ACTIONS))["availableActions"]
-    assert "from 20" in next(action["reason"] for action in seen if action["action"] == "FORCE_STOP")
+    seen = (await show(asker, world.viewer, new, "availableActions { action reason until }"))["availableActions"]
+    later = next(action for action in seen if action["action"] == "FORCE_STOP")
+    assert "from 20" in later["reason"]
+    assert datetime.fromisoformat(later["until"]) > datetime.now(UTC)
+    assert all(action["until"] is None for action in seen if action["action"] != "FORCE_STOP")
 
 
 @pytest.mark.behaviour("B6")

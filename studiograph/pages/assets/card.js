@@ -3,10 +3,13 @@
 import { clock, element, setChildren, setText } from "./dom.js";
 
 const TONES = { RUNNING: "good", STARTING: "busy", BUILDING: "busy", STOPPING: "busy", ERRORED: "bad", BUILD_FAILED: "bad", STOPPED: "idle" };
+// A seldom one shows only when it is allowed.
 const ACTIONS = [
   { action: "START", label: "Start", first: true },
   { action: "CONNECT", label: "Connect", first: true },
   { action: "STOP", label: "Stop" },
+  { action: "RETRY_BUILD", label: "Build again", first: true, seldom: true },
+  { action: "FORCE_STOP", label: "Force stop", seldom: true },
   { action: "DELETE", label: "Delete" },
 ];
 
@@ -49,7 +52,8 @@ export class Card {
     this.#showPeople(studio.connectedUsers);
     this.log.hidden = !studio.lastStartedAt;
     this.log.setAttribute("aria-label", `Log of ${studio.name}`);
-    for (const { action, allowed, reason } of studio.availableActions) this.#allow(action, allowed, reason);
+    clearTimeout(this.later);
+    for (const available of studio.availableActions) this.#allow(available);
   }
 
   #showPeople(users) {
@@ -60,22 +64,26 @@ export class Card {
     );
   }
 
-  #button({ action, label, first }, act) {
+  #button({ action, label, first, seldom }, act) {
     // A button that is not allowed stays reachable and says why; `disabled` would hide the reason from the keyboard.
     const press = () => {
       if (made.getAttribute("aria-disabled") !== "true") act(action, this.studio);
     };
     const made = element("button", { type: "button", class: first ? "first" : "", onclick: press }, label);
+    made.dataset.seldom = Boolean(seldom);
     return made;
   }
 
-  #allow(action, allowed, reason) {
+  #allow({ action, allowed, reason, until }) {
     const button = this.buttons.get(action);
     if (!button) return;
+    // Nothing is sent when the time has come: a status that lasts does not change.
+    if (until) this.later = setTimeout(() => this.#allow({ action, allowed: true }), Date.parse(until) - Date.now());
     button.setAttribute("aria-disabled", String(!allowed));
     button.setAttribute("aria-label", `${button.textContent} ${this.studio.name}`);
     button.title = allowed ? "" : (reason ?? "");
     if (action === "CONNECT") button.hidden = !allowed && this.studio.status !== "STARTING";
+    if (button.dataset.seldom === "true") button.hidden = !allowed;
     if (action === "START") button.hidden = this.studio.status === "RUNNING";
   }
 }

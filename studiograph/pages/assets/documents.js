@@ -8,7 +8,7 @@ const CARD = `fragment Card on Studio {
   lastStartedAt
   owner { userName }
   workspace { id name }
-  availableActions { action allowed reason }
+  availableActions { action allowed reason until }
   connectedUsers { user { userName displayName } tabs }
 }`;
 
@@ -66,5 +66,7 @@ export const LOGS = `subscription Logs($studioId: ID!, $afterOffset: BigInt) {
 export const CREATE = `mutation Create($input: CreateStudioInput!) { createStudio(input: $input) { __typename ... on StudioPayload { studio { id } } ${OUTCOME} } }`;
 export const START = `mutation Start($input: StartStudioInput!) { startStudio(input: $input) { __typename ${OUTCOME} } }`;
 export const STOP = `mutation Stop($input: StopStudioInput!) { stopStudio(input: $input) { __typename ${OUTCOME} } }`;
+export const FORCE_STOP = `mutation ForceStop($input: StudioActionInput!) { forceStopStudio(input: $input) { __typename ${OUTCOME} } }`;
+export const RETRY_BUILD = `mutation RetryBuild($input: StudioActionInput!) { retryBuild(input: $input) { __typename ${OUTCOME} } }`;
 export const DELETE = `mutation Delete($input: StudioActionInput!) { deleteStudio(input: $input) { __typename ${OUTCOME} } }`;
 export const CONNECT = `mutation Connect($input: StudioActionInput!) { connectStudio(input: $input) { __typename ... on ConnectStudioPayload { url } ${OUTCOME} } }`;

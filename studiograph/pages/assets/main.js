@@ -3,7 +3,7 @@
 import { Board } from "./board.js";
 import { chronicle } from "./chronicle.js";
 import { Live, ask } from "./client.js";
-import { CONNECT, CREATE, DELETE, EVENTS, START, STOP, STUDIOS, VIEWER } from "./documents.js";
+import { CONNECT, CREATE, DELETE, EVENTS, FORCE_STOP, RETRY_BUILD, START, STOP, STUDIOS, VIEWER } from "./documents.js";
 import { byId, element, say, setChildren, setText } from "./dom.js";
 import { Log } from "./log.js";
 import { token } from "./token.js";
@@ -11,6 +11,11 @@ import { token } from "./token.js";
 const board = new Board(act);
 const log = new Log();
 const LINK = { live: ["live", "good"], reconnecting: ["reconnecting", "busy"], refused: ["not connected", "bad"] };
+// What is asked before an action that loses something, and the words on the button that goes on.
+const QUESTIONS = {
+  DELETE: ["Delete", ({ name }) => `Delete ${name}, with its checkpoints? This cannot be undone.`],
+  FORCE_STOP: ["Force stop", ({ name }) => `Force ${name} to stop? What it has not saved is lost; its next start begins from its newest checkpoint.`],
+};
 let live = null;
 let memberships = [];
 
@@ -79,8 +84,8 @@ function fillChoices() {
 async function act(action, studio) {
   if (action === "CONNECT") return connect(studio);
   if (action === "LOG") return log.open(live, studio, showProblem);
-  if (action === "DELETE" && !(await confirmed(`Delete ${studio.name}, with its checkpoints? This cannot be undone.`))) return undefined;
-  return send({ START, STOP, DELETE }[action], { studioId: studio.id, idempotencyKey: crypto.randomUUID?.() });
+  if (QUESTIONS[action] && !(await confirmed(studio, ...QUESTIONS[action]))) return undefined;
+  return send({ START, STOP, FORCE_STOP, RETRY_BUILD, DELETE }[action], { studioId: studio.id, idempotencyKey: crypto.randomUUID?.() });
 }
 
 async function connect(studio) {
@@ -106,9 +111,10 @@ async function send(mutation, input) {
   }
 }
 
-function confirmed(question) {
+function confirmed(studio, yes, question) {
   const dialog = byId("confirm");
-  setText(byId("confirm-text"), question);
+  setText(byId("confirm-text"), question(studio));
+  setText(byId("confirm-yes"), yes);
   dialog.returnValue = "no";
   dialog.showModal();
   return new Promise((answer) => dialog.addEventListener("close", () => answer(dialog.returnValue === "yes"), { once: true }));
