@@ -23,6 +23,7 @@ from tests.server import Server
 
 SUBSCRIBERS = 200
 DISCONNECTS = 30
+SEEN = 5
 TOKENS = 5
 """So many, since a token opens at most 100 sockets."""
 WITHIN_SECONDS = 2
@@ -58,9 +59,13 @@ class Client:
         return self.cursors[-1] if self.cursors else self.start
 
     async def come_and_go(self) -> None:
-        for _ in range(DISCONNECTS):
+        """So many times, and then, on a machine so busy that most were cut off before the first frame, until it saw some of the middle."""
+        for number in count():
+            patience = 1 if number < DISCONNECTS else 10
+            if number >= DISCONNECTS and len(self.cursors) > SEEN:
+                return
             with suppress(ConnectionClosed, TimeoutError):
-                async with asyncio.timeout(self.random.random()):
+                async with asyncio.timeout(patience * self.random.random()):
                     await self.read(abrupt=self.random.random() < 0.5)
 
     async def read(self, until: str | None = None, *, abrupt: bool = False) -> None:
@@ -143,7 +148,6 @@ async def test_200_subscribers_with_30_disconnects_each_all_see_the_log_in_order
     await until_quiet(server)
     written = await status_cursors(server)
     assert len(written) > 20, "nothing happened meanwhile"
-    assert sum(len(client.cursors) for client in clients) > 5 * SUBSCRIBERS, "nobody saw much of it before the end"
     async with asyncio.timeout(60):
         await asyncio.gather(*(client.read(until=written[-1]) for client in clients))
     for client in clients:
