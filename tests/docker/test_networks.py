@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
-from services.compute.docker import DockerCompute, naming
+from services.compute.docker import DockerCompute, firewall, naming
 from services.compute.docker.engine import Engine
-from services.compute.docker.networks import Networks
+from services.compute.docker.networks import BRIDGE_NAME, Networks
 from services.compute.protocol import ComputeFailed, Report, SessionName
 from tests import needs
 from tests.compute.world import World
@@ -114,21 +116,38 @@ async def test_a_session_reaches_neither_another_session_nor_the_host(world: Wor
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("iptables"), reason="changing the packet filter needs root and iptables")
 async def test_sessions_are_kept_apart_while_the_engine_rearranges_its_filter(world: World) -> None:
     """It takes out what keeps networks apart, and puts it in again, with every network that it makes."""
-    require_closed(await world.compute.check())
-    one, two = world.name(1), world.name(2, "zyxwvtsrqpnm")
-    await world.start(one)
-    other = await world.start(two)
-    assert other.host
-    jumps = ("DOCKER-USER", "DOCKER-ISOLATION-STAGE-1")
-    taken = [jump for jump in jumps if await iptables("-D", jump)]
+    async with named_bridge(world) as others:
+        require_closed(await world.compute.check())
+        one, two = world.name(1), world.name(2, "zyxwvtsrqpnm")
+        await world.start(one)
+        other = await world.start(two)
+        jumps = [["FORWARD", "-j", jump] for jump in ("DOCKER-USER", "DOCKER-ISOLATION-STAGE-1")]
+        taken = [jump for jump in jumps if await iptables("-D", *jump)]
+        try:
+            assert taken
+            for address in (other.host, others):
+                assert address
+                assert not await reaches(one, address, 8000)
+        finally:
+            for jump in reversed(taken):
+                assert await iptables("-C", *jump) or await iptables("-I", *jump)
+
+
+@asynccontextmanager
+async def named_bridge(world: World) -> AsyncIterator[str]:
+    """Where something answers at port 8000 in a network of somebody else's, whose bridge has a name by which nobody knows it."""
+    name, bridge = f"other-{world.installation[:8]}", f"sgt-{world.installation[:8]}"
+    docker("network", "create", "--opt", f"{BRIDGE_NAME}={bridge}", name)
     try:
-        assert taken
-        assert not await reaches(one, other.host, 8000)
+        docker("run", "--detach", "--name", name, "--network", name, "--env", "CONNECT_TOOL_PORT=8000", world.image.image)
+        yield docker("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name)
     finally:
-        for jump in reversed(taken):
-            assert await iptables("-C", jump) or await iptables("-I", jump)
+        docker("rm", "--force", name)
+        docker("network", "rm", name)
+        while await iptables("-D", "FORWARD", "-i", firewall.INTERFACES, "-o", bridge, "-j", "DROP", table="mangle"):
+            pass
 
 
-async def iptables(act: str, jump: str) -> bool:
-    process = await asyncio.create_subprocess_exec("iptables", "-w", "5", act, "FORWARD", "-j", jump, stderr=asyncio.subprocess.DEVNULL)
-    return await process.wait() == 0
+async def iptables(act: str, *rule: str, table: str = "filter") -> bool:
+    words = ("iptables", "-w", "5", "-t", table, act, *rule)
+    return await (await asyncio.create_subprocess_exec(*words, stderr=asyncio.subprocess.DEVNULL)).wait() == 0

@@ -92,15 +92,16 @@ class DockerCompute:
         """Also finds out how sessions are reached, and closes the host to them where this process may."""
         self._reach = self._fixed_reach
         info, reached = await self._info(), await self._reached()
+        bridges = await self._networks.bridges()
         if reached.mode is Mode.DIRECT:
-            await firewall.close_host()
-        open_host = await firewall.why_open(local=reached.mode is Mode.DIRECT)
-        return capacity.report(info, reached.mode, open_host)
+            await firewall.close_host(bridges)
+        return capacity.report(info, reached.mode, await firewall.why_open(bridges, local=reached.mode is Mode.DIRECT))
 
     async def look(self) -> Report:
         """`check` that changes nothing: for doctor."""
-        reached = await self._reached()
-        return capacity.report(await self._info(), reached.mode, await firewall.why_open(local=reached.mode is Mode.DIRECT))
+        info, reached = await self._info(), await self._reached()
+        open_host = await firewall.why_open(await self._networks.bridges(), local=reached.mode is Mode.DIRECT)
+        return capacity.report(info, reached.mode, open_host)
 
     async def ensure_image(self, image: ImageSpec, progress: Progress) -> None:
         await self._images.ensure(image, progress)

@@ -3,52 +3,66 @@
 A session's network lets it talk to every port that the host listens on; only the host's filter can stop that. The first rule drops what
 a session begins and leaves answers alone, so that the proxy still gets through.
 
-The others stand in the table `mangle`, in which engines change nothing. An engine keeps networks apart by itself, and offers the chain
-`DOCKER-USER`, but takes both jumps out of `FORWARD` and puts them in again with every network it makes (seen with 20.10): for
-milliseconds at each start of a session, any session would reach every other, other people's containers, and the addresses at which
-clouds hand out a machine's credentials. What stays within one bridge is let through: a server that has joined a session's network asks
-it there.
+All stand in the table `mangle`, in which engines change nothing, and which comes before what anybody lets through in `filter`. An engine
+keeps networks apart by itself, and offers the chain `DOCKER-USER`, but takes both jumps out of `FORWARD` and puts them in again with
+every network it makes (seen with 20.10): for milliseconds at each start of a session, any session would reach every other, other
+people's containers, and the addresses at which clouds hand out a machine's credentials. What stays within one bridge is let through: a
+server that has joined a session's network asks it there.
 """
 
 import asyncio
 import os
 import shutil
+from collections.abc import Iterable
+from contextlib import suppress
 
 from services.compute.docker.naming import BRIDGE_PREFIX
 
 INTERFACES = f"{BRIDGE_PREFIX}+"
-_FORWARDED = ("mangle", "FORWARD", "-i", INTERFACES)
+OTHERS = ("docker0", "br-+")
+"""What engines call the bridges of other networks, where nobody gave one a name."""
+METADATA = ("169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32")
+"""Most clouds; Alibaba's; Azure's. Some answer for names there too (Google's, Azure's), and an engine asks from within the session."""
+_FORWARDED = ("FORWARD", "-i", INTERFACES)
+_NO_NAME = ("!", "--dport", "53", "-j", "DROP")
 RULES = (
-    ("filter", "INPUT", "-i", INTERFACES, "-m", "conntrack", "--ctstate", "NEW", "-j", "DROP"),
+    ("INPUT", "-i", INTERFACES, "-m", "conntrack", "--ctstate", "NEW", "-j", "DROP"),
     (*_FORWARDED, "-o", INTERFACES, "-m", "physdev", "!", "--physdev-is-bridged", "-j", "DROP"),
-    (*_FORWARDED, "-o", "docker0", "-j", "DROP"),
-    (*_FORWARDED, "-o", "br-+", "-j", "DROP"),
-    (*_FORWARDED, "-d", "169.254.0.0/16", "-j", "DROP"),
+    *((*_FORWARDED, "-o", bridge, "-j", "DROP") for bridge in OTHERS),
+    *((*_FORWARDED, "-d", address, "-p", "tcp", *_NO_NAME) for address in METADATA),
+    (*_FORWARDED, "-d", METADATA[0], "-p", "udp", *_NO_NAME),
 )
-"""Table, chain, match. `docker0` and `br-...` are what engines call the bridges of other networks."""
-SECONDS = 5.0
+"""Chain, match."""
+LIMIT_SECONDS = 10.0
+"""For all of them. `check` does both, and has 30 s: a filter that hangs must not pass for an engine that does."""
 BUSY = 4
 """iptables: a resource problem, as when somebody else changes the filter."""
 ATTEMPTS = 5
 OPEN = "Sessions can reach ports that this machine listens on, one another, or a cloud's metadata: {}."
 
 
-async def close_host() -> None:
-    """Have the rules in place, if this process may; `why_open` tells whether they are."""
+async def close_host(bridges: Iterable[str]) -> None:
+    """Have the rules in place, if this process may; `why_open` tells whether they are. `bridges` are those of other networks."""
     if _may():
-        for rule in RULES:
-            await _ensure(rule)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LIMIT_SECONDS):
+                for rule in _rules(bridges):
+                    await _ensure(rule)
 
 
-async def why_open(*, local: bool) -> str | None:
+async def why_open(bridges: Iterable[str], *, local: bool) -> str | None:
     """None when sessions cannot reach the host; else why they can."""
     if not local:
         return OPEN.format("the engine's machine keeps its own filter, which this server cannot see")
     if not _may():
         return OPEN.format("this server may not change the machine's packet filter (it needs root and iptables)")
-    for rule in RULES:
-        if not await _iptables("-C", rule):
-            return OPEN.format(f"a rule is not in the packet filter (iptables {' '.join(_words('-I', rule))})")
+    try:
+        async with asyncio.timeout(LIMIT_SECONDS):
+            missing = await _missing(bridges)
+    except TimeoutError:
+        return OPEN.format(f"iptables did not say within {LIMIT_SECONDS:g} s what is in the packet filter")
+    if missing:
+        return OPEN.format(f"a rule is not in the packet filter (iptables {' '.join(_words('-I', missing))})")
     return None
 
 
@@ -56,33 +70,51 @@ def _may() -> bool:
     return os.geteuid() == 0 and shutil.which("iptables") is not None
 
 
-async def _ensure(rule: tuple[str, ...]) -> bool:
-    """`-C` asks whether it is there. Two servers at once may add it twice, which does no harm."""
-    return await _iptables("-C", rule) or await _iptables("-I", rule)
+def _rules(bridges: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+    known = (*OTHERS, INTERFACES)
+    named = [bridge for bridge in sorted(set(bridges)) if not any(_covers(name, bridge) for name in known)]
+    return (*RULES, *((*_FORWARDED, "-o", bridge, "-j", "DROP") for bridge in named))
+
+
+def _covers(name: str, bridge: str) -> bool:
+    return bridge.startswith(name[:-1]) if name.endswith("+") else bridge == name
+
+
+async def _missing(bridges: Iterable[str]) -> tuple[str, ...] | None:
+    for rule in _rules(bridges):
+        if await _iptables("-C", rule) != 0:
+            return rule
+    return None
+
+
+async def _ensure(rule: tuple[str, ...]) -> None:
+    """Added where it is surely not there. Two servers at once may add it twice, which does no harm."""
+    if await _iptables("-C", rule) not in (0, BUSY, None):
+        await _iptables("-I", rule)
 
 
 def _words(act: str, rule: tuple[str, ...]) -> tuple[str, ...]:
-    table, *rest = rule
-    return "-t", table, act, *rest
+    return "-t", "mangle", act, *rule
 
 
-async def _iptables(act: str, rule: tuple[str, ...]) -> bool:
+async def _iptables(act: str, rule: tuple[str, ...]) -> int | None:
     """Asked again where another program, such as the engine, changed the filter at this moment: that says nothing about the rule."""
+    code = None
     for _ in range(ATTEMPTS):
         if (code := await _exit_code(*_words(act, rule))) != BUSY:
-            return code == 0
-    return False
+            break
+    return code
 
 
 async def _exit_code(*words: str) -> int | None:
-    """None when it took too long."""
+    """None where it cannot be run."""
     nowhere = asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec("iptables", "-w", "2", *words, stdin=nowhere, stdout=nowhere, stderr=nowhere)
     try:
-        async with asyncio.timeout(SECONDS):
-            return await process.wait()
-    except TimeoutError:
+        process = await asyncio.create_subprocess_exec("iptables", "-w", "2", *words, stdin=nowhere, stdout=nowhere, stderr=nowhere)
+    except OSError:
         return None
+    try:
+        return await process.wait()
     finally:
         if process.returncode is None:
             process.kill()

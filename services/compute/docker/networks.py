@@ -20,6 +20,7 @@ Network = ipaddress.IPv4Network
 PREFIX_LENGTH = 28
 TRIES = 64
 ROUTES = Path("/proc/net/route")
+BRIDGE_NAME = "com.docker.network.bridge.name"
 TAKEN = ("overlap", "already exists", "is in use", "conflicts with network")
 
 
@@ -54,6 +55,11 @@ class Networks:
             return
         except (Conflict, ComputeFailed) as error:
             raise ComputeUnknown(f"the session's network could not be removed: {error}") from error
+
+    async def bridges(self) -> set[str]:
+        """The host's interfaces for networks on this engine, whoever made them, that were given a name."""
+        found = [(network.get("Options") or {}).get(BRIDGE_NAME) for network in await self._engine.all("networks")]
+        return {name for name in found if name}
 
     async def attach(self, name: SessionName, container_id: str) -> None:
         """Let a container (our own) into the session's network. Twice is once."""
@@ -103,7 +109,7 @@ class Networks:
             "Driver": "bridge",
             "EnableIPv6": False,
             "IPAM": {"Driver": "default", "Config": [{"Subnet": str(subnet)}]},
-            "Options": {"com.docker.network.bridge.name": naming.bridge(name)},
+            "Options": {BRIDGE_NAME: naming.bridge(name)},
             "Labels": naming.labels(name, self._environment_id),
         }
 
