@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.compute.docker import firewall
+from services.compute.docker import firewall, routes
 from tests.docker.filtered import IPTABLES, Machine, machine, needs_namespaces, program
 
 SESSION = "sgr-one"
@@ -37,7 +37,7 @@ async def test_every_rule_counts(host: Machine, monkeypatch: pytest.MonkeyPatch,
 async def test_a_rule_that_was_removed_is_told_and_comes_back_once(host: Machine) -> None:
     await firewall.close_host([])
     before = host.run(IPTABLES, "-t", "mangle", "-S")
-    host.run(IPTABLES, "-t", "mangle", "-D", *firewall.RULES[2])
+    host.run(IPTABLES, "-t", "mangle", "-D", "FORWARD", "-i", firewall.INTERFACES, "-o", "docker0", "-j", "DROP")
     assert "-o docker0 -j DROP" in (await firewall.why_open([], local=True) or "")
     for _ in range(2):
         await firewall.close_host([])
@@ -62,6 +62,19 @@ async def test_no_bridge_of_an_engine_is_reached_by_whatever_name(host: Machine,
     await firewall.close_host(["docker0", "docker_gwbridge", "backend", SESSION])
     assert await firewall.why_open(["backend"], local=True) is None
     assert not await host.reaches(SESSION, "10.9.2.2", 80)
+
+
+@needs_namespaces
+@pytest.mark.parametrize("uplink", ["br-lan", "backbone"])
+async def test_the_way_out_stays_open_where_it_is_a_bridge(host: Machine, monkeypatch: pytest.MonkeyPatch, uplink: str) -> None:
+    """Also where an engine's network is on that bridge."""
+    monkeypatch.setattr(routes, "uplinks", lambda: {uplink})
+    for bridge, gateway, address in ((uplink, "10.9.2.1", "10.9.2.2"), ("br-0123456789ab", "10.9.3.1", "10.9.3.2")):
+        host.attach(bridge, gateway, address)
+    await firewall.close_host([uplink, "br-0123456789ab"])
+    assert await firewall.why_open([uplink, "br-0123456789ab"], local=True) is None
+    assert await host.reaches(SESSION, "10.9.2.2", 80)
+    assert not await host.reaches(SESSION, "10.9.3.2", 80)
 
 
 @needs_namespaces

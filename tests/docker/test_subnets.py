@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.compute.docker import networks
+from services.compute.docker import routes
 from services.compute.docker.engine import Engine
 from services.compute.docker.networks import Networks
 from services.compute.protocol import SessionName
@@ -21,8 +21,9 @@ tun0\t0000D50A\t00000000\t0001\t0\t0\t0\t0080FFFF\t0\t0\t0
 
 def test_routes_of_the_machine_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "route").write_text(ROUTES)
-    monkeypatch.setattr(networks, "ROUTES", tmp_path / "route")
-    used = networks._routes()
+    monkeypatch.setattr(routes, "TABLE", tmp_path / "route")
+    assert routes.uplinks() == {"eth0"}
+    used = routes.networks()
     assert used == [IPv4Network("10.213.0.0/17")]
     free = list(Networks(Engine("unix:///none"), "e", IPv4Network("10.213.0.0/16"))._free(NAME, used))
     assert len(free) == len(set(free)) == 2048
@@ -30,8 +31,9 @@ def test_routes_of_the_machine_are_left_alone(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_machine_without_routes_to_read_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(networks, "ROUTES", tmp_path / "none")
-    assert networks._routes() == []
+    monkeypatch.setattr(routes, "TABLE", tmp_path / "none")
+    assert routes.networks() == []
+    assert routes.uplinks() == set()
 
 
 def test_neighbours_begin_at_different_places() -> None:

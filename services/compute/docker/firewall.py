@@ -16,6 +16,7 @@ import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 
+from services.compute.docker import routes
 from services.compute.docker.naming import BRIDGE_PREFIX
 
 INTERFACES = f"{BRIDGE_PREFIX}+"
@@ -28,7 +29,6 @@ _NO_NAME = ("!", "--dport", "53", "-j", "DROP")
 RULES = (
     ("INPUT", "-i", INTERFACES, "-m", "conntrack", "--ctstate", "NEW", "-j", "DROP"),
     (*_FORWARDED, "-o", INTERFACES, "-m", "physdev", "!", "--physdev-is-bridged", "-j", "DROP"),
-    *((*_FORWARDED, "-o", bridge, "-j", "DROP") for bridge in OTHERS),
     *((*_FORWARDED, "-d", address, "-p", "tcp", *_NO_NAME) for address in METADATA),
     (*_FORWARDED, "-d", METADATA[0], "-p", "udp", *_NO_NAME),
 )
@@ -46,7 +46,7 @@ async def close_host(bridges: Iterable[str]) -> None:
     if _may():
         with suppress(TimeoutError):
             async with asyncio.timeout(LIMIT_SECONDS):
-                for rule in _rules(bridges):
+                for rule in await _rules(bridges):
                     await _ensure(rule)
 
 
@@ -70,10 +70,12 @@ def _may() -> bool:
     return os.geteuid() == 0 and shutil.which("iptables") is not None
 
 
-def _rules(bridges: Iterable[str]) -> tuple[tuple[str, ...], ...]:
-    known = (*OTHERS, INTERFACES)
-    named = [bridge for bridge in sorted(set(bridges)) if not any(_covers(name, bridge) for name in known)]
-    return (*RULES, *((*_FORWARDED, "-o", bridge, "-j", "DROP") for bridge in named))
+async def _rules(bridges: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+    """Never closed is the machine's own way out, which may be a bridge too (`br-lan`), and may have networks of an engine on it."""
+    uplinks = await asyncio.to_thread(routes.uplinks)
+    closed = [name for name in OTHERS if not any(_covers(name, uplink) for uplink in uplinks)]
+    named = [bridge for bridge in sorted(set(bridges) - uplinks) if not any(_covers(name, bridge) for name in (*closed, INTERFACES))]
+    return (*RULES, *((*_FORWARDED, "-o", bridge, "-j", "DROP") for bridge in (*closed, *named)))
 
 
 def _covers(name: str, bridge: str) -> bool:
@@ -81,7 +83,7 @@ def _covers(name: str, bridge: str) -> bool:
 
 
 async def _missing(bridges: Iterable[str]) -> tuple[str, ...] | None:
-    for rule in _rules(bridges):
+    for rule in await _rules(bridges):
         if await _iptables("-C", rule) != 0:
             return rule
     return None

@@ -9,17 +9,15 @@ import asyncio
 import hashlib
 import ipaddress
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
-from services.compute.docker import naming
+from services.compute.docker import naming, routes
 from services.compute.docker.engine import Absent, Conflict, Engine
 from services.compute.protocol import ComputeFailed, ComputeUnknown, SessionName
 
 Network = ipaddress.IPv4Network
 PREFIX_LENGTH = 28
 TRIES = 64
-ROUTES = Path("/proc/net/route")
 BRIDGE_NAME = "com.docker.network.bridge.name"
 TAKEN = ("overlap", "already exists", "is in use", "conflicts with network")
 
@@ -57,9 +55,8 @@ class Networks:
             raise ComputeUnknown(f"the session's network could not be removed: {error}") from error
 
     async def bridges(self) -> set[str]:
-        """The host's interfaces for networks on this engine, whoever made them, that were given a name."""
-        found = [(network.get("Options") or {}).get(BRIDGE_NAME) for network in await self._engine.all("networks")]
-        return {name for name in found if name}
+        """The host's interfaces for networks on this engine, whoever made them."""
+        return {_bridge(network) for network in await self._engine.all("networks") if network["Driver"] == "bridge"}
 
     async def attach(self, name: SessionName, container_id: str) -> None:
         """Let a container (our own) into the session's network. Twice is once."""
@@ -79,7 +76,7 @@ class Networks:
 
     async def _make(self, name: SessionName) -> str:
         used = _subnets(await self._engine.all("networks"))
-        used += await asyncio.to_thread(_routes)
+        used += await asyncio.to_thread(routes.networks)  # a local engine's sessions must not hide them
         for _, subnet in zip(range(TRIES), self._free(name, used), strict=False):
             try:
                 made = await self._engine.call("POST", "networks/create", body=self._body(name, subnet))
@@ -114,17 +111,10 @@ class Networks:
         }
 
 
+def _bridge(network: dict[str, Any]) -> str:
+    return str((network.get("Options") or {}).get(BRIDGE_NAME) or f"br-{network['Id'][:12]}")
+
+
 def _subnets(networks: Iterable[dict[str, Any]]) -> list[Network]:
     configs = [config for network in networks for config in (network.get("IPAM") or {}).get("Config") or []]
     return [Network(config["Subnet"], strict=False) for config in configs if "." in config.get("Subnet", "")]
-
-
-def _routes() -> list[Network]:
-    """Where this machine's routes lead; a local engine's sessions must not hide them. (/proc/net/route is little-endian hex.)"""
-    found = []
-    for line in ROUTES.read_text().splitlines()[1:] if ROUTES.exists() else []:
-        fields = line.split()
-        target, mask = (int.from_bytes(bytes.fromhex(fields[at]), "little") for at in (1, 7))
-        if mask:
-            found.append(Network((target, mask.bit_count())))
-    return found

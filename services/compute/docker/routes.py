@@ -1,0 +1,25 @@
+"""This machine's IPv4 routes, as the kernel lists them: networks and masks are little-endian hex."""
+
+import ipaddress
+from pathlib import Path
+
+TABLE = Path("/proc/net/route")
+
+
+def networks() -> list[ipaddress.IPv4Network]:
+    """Where routes lead, but for the default ones."""
+    return [network for _, network in _table() if network.prefixlen]
+
+
+def uplinks() -> set[str]:
+    """The interfaces of the default routes: the way to everything else."""
+    return {interface for interface, network in _table() if not network.prefixlen}
+
+
+def _table() -> list[tuple[str, ipaddress.IPv4Network]]:
+    found = []
+    for line in TABLE.read_text().splitlines()[1:] if TABLE.exists() else []:
+        interface, *fields = line.split()
+        target, mask = (int.from_bytes(bytes.fromhex(fields[at]), "little") for at in (0, 6))
+        found.append((interface, ipaddress.IPv4Network((target, mask.bit_count()))))
+    return found
