@@ -95,7 +95,7 @@ class Work:
         """A transaction for what a step found out, and the Studio as it is now. Raises Overtaken if it is no longer ours to say."""
         async with self.tools.database.write() as transaction:
             await outbox.lock_stream(transaction, self.studio.workspace_id)
-            studio = await studios.find(transaction, self.studio.id)
+            studio = await studios.hold(transaction, self.studio.id)
             if studio is None or studio.lease_epoch != self.lease.epoch or studio.session_number != self.studio.session_number:
                 raise Overtaken
             if studio.status not in expected:

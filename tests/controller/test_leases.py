@@ -11,9 +11,10 @@ import pytest
 from services.compute.registry import Computes
 from services.controller import controller
 from services.controller.controller import Controller
+from services.controller.work import Work
 from services.policy import Policy
 from services.statuses import StudioStatus
-from services.store import core, leases
+from services.store import core, leases, sessions
 from services.store.database import DatabaseUnavailable, Wake
 from services.studios.inputs import StopStudio
 from tests import factories
@@ -70,6 +71,22 @@ async def test_two_servers_on_one_database_do_each_step_once(house: House) -> No
     assert {call: house.compute.calls.count(call) for call in ("session", "stop", "save", "remove")} == dict.fromkeys(
         ("session", "stop", "save", "remove"), 8
     )
+
+
+@MANY_SERVERS
+async def test_a_studio_is_not_taken_over_while_a_result_is_being_written(house: House) -> None:
+    await house.crash()
+    studio = await house.add()
+    async with house.database.write() as transaction:
+        [lease] = await leases.claim(transaction, "one", timedelta(0), 1)
+    async with house.database.read() as reader:
+        session = await sessions.find(reader, studio, 1)
+    assert session is not None
+    async with Work(house.tools, lease, session).result(StudioStatus.STARTING):
+        async with house.database.write() as other:
+            assert await leases.claim(other, "other", timedelta(0), 1) == []
+    async with house.database.write() as other:
+        assert [taken.studio.id for taken in await leases.claim(other, "other", timedelta(0), 1)] == [studio]
 
 
 @MANY_SERVERS
