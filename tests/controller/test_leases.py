@@ -26,13 +26,16 @@ SHORT = Policy(lease=timedelta(seconds=0.6), observe_every=timedelta(seconds=5))
 
 
 @pytest.mark.parametrize("policy", [SHORT], ids=["short lease"])
-async def test_a_step_outlives_a_database_that_is_gone_for_longer_than_its_lease(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("trouble", [DatabaseUnavailable("gone"), RuntimeError("a bug")], ids=["gone", "a bug"])
+async def test_a_step_outlives_a_database_that_is_gone_for_longer_than_its_lease(
+    house: House, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
     house.compute.hold["image"] = asyncio.Event()
     tries: asyncio.Queue[None] = asyncio.Queue()
 
     async def refuse(*_: Any) -> bool:
         tries.put_nowait(None)
-        raise DatabaseUnavailable("gone")
+        raise trouble
 
     with monkeypatch.context() as outage:
         outage.setattr(leases, "renew", refuse)
