@@ -85,9 +85,8 @@ async def test_a_studio_is_not_taken_over_while_a_result_is_being_written(house:
     async with house.database.read() as reader:
         session = await sessions.find(reader, studio, 1)
     assert session is not None
-    async with Work(house.tools, lease, session).result(StudioStatus.STARTING):
-        async with house.database.write() as other:
-            assert await leases.claim(other, "other", timedelta(0), 1) == []
+    async with Work(house.tools, lease, session).result(StudioStatus.STARTING), house.database.write() as other:
+        assert await leases.claim(other, "other", timedelta(0), 1) == []
     async with house.database.write() as other:
         assert [taken.studio.id for taken in await leases.claim(other, "other", timedelta(0), 1)] == [studio]
 
