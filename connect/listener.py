@@ -83,7 +83,7 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        waiting = len(self.conn.reader.buffer) + (self.conn.current_size or 0)
+        waiting = len(self.conn.reader.buffer) + (self.conn.current_size or 0) + len(self.frames)  # even of nothing, each is kept
         if waiting > self._most and not self._cut and not self.transport.is_closing():
             self._cut = True
             self.conn.fail(CloseCode.MESSAGE_TOO_BIG)  # from now on what comes is dropped
