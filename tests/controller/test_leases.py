@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from services.compute.registry import Computes
-from services.controller import controller
+from services.controller import controller, saving
 from services.controller.controller import Controller
-from services.controller.work import Work
+from services.controller.work import Overtaken, Work
 from services.policy import Policy
 from services.statuses import StudioStatus
 from services.store import core, leases, sessions
@@ -89,6 +89,24 @@ async def test_a_studio_is_not_taken_over_while_a_result_is_being_written(house:
         assert await leases.claim(other, "other", timedelta(0), 1) == []
     async with house.database.write() as other:
         assert [taken.studio.id for taken in await leases.claim(other, "other", timedelta(0), 1)] == [studio]
+
+
+@pytest.mark.behaviour("B31")
+async def test_who_was_overtaken_saves_no_more_and_so_removes_no_save_of_its_successor(house: House) -> None:
+    studio = await house.add()
+    await house.status(studio, "RUNNING")
+    await house.crash()
+    async with house.database.write() as transaction:
+        await transaction.execute(core.studio.update().values(due_at=transaction.now))
+        [lease] = await leases.claim(transaction, "one", timedelta(0), 1)
+        session = await sessions.find(transaction, studio, 1)
+    assert session is not None
+    await saving.save(Work(house.tools, lease, session), session, interim=True)
+    async with house.database.write() as transaction:
+        await leases.break_lease(transaction, studio)
+    with pytest.raises(Overtaken):
+        await saving.save(Work(house.tools, lease, session), session, interim=True)
+    assert house.compute.calls.count("interim") == 1
 
 
 @MANY_SERVERS
