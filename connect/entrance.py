@@ -19,6 +19,7 @@ from services.logins import LIVES, Logins
 from services.paths import relative_path
 
 MAX_FORM = 8192
+MAX_FIELDS = 20
 PREFIX = b"/connect/"
 
 
@@ -88,7 +89,7 @@ class Entrance:
             return self._refused(Refusal(refusals.CROSS_ORIGIN, "This form belongs to our own page."))
         form = await _form(receive)
         if form is None:
-            return self._refused(Refusal(refusals.BAD_REQUEST, "The form is too long."))
+            return self._refused(Refusal(refusals.BAD_REQUEST, "The form is longer than any of ours."))
         for old in cookies.values(request.header(b"cookie"), self._names.login):
             ended = await self._logins.sign_out(old)
             if ended:
@@ -167,4 +168,8 @@ async def _form(receive: Receive) -> dict[str, list[str]] | None:
         if len(body) > MAX_FORM:
             return None
         if not message.get("more_body", False):
-            return parse_qs(body.decode("latin-1"), max_num_fields=20)
+            break
+    try:
+        return parse_qs(body.decode("latin-1"), max_num_fields=MAX_FIELDS)
+    except ValueError:
+        return None

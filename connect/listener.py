@@ -8,12 +8,20 @@ from ipaddress import IPv4Network, IPv6Address, ip_address
 from typing import Any, TypedDict
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode
+from websockets.http11 import Request as Opening
+
+from connect.requests import Scope
 
 logger = logging.getLogger(__name__)
 
 MAX_HEAD = 65536
 MAX_FRAME = 64 * 1024 * 1024
 """Bytes of one WebSocket message; a session's tool may send such. GraphQL's own limit is 64 KiB."""
+MAX_OF_STRANGERS = 128 * 1024
+"""The same of whoever was not let into a session: more than GraphQL's limit, so that its own words are said where they can be."""
+LARGE_MESSAGES = "studiograph.large-messages"
 PING_SECONDS = 10.0
 
 
@@ -59,6 +67,46 @@ class BoundedHttp(HttpToolsProtocol):
                 self.transport.close()
 
 
+class BoundedWebSocket(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket protocol, which by itself holds a message of any size that some may have until it is whole.
+
+    Strangers would fill the memory so. Their sockets are closed by 1009 as soon as what is not whole is longer than they may send.
+    """
+
+    _most = MAX_OF_STRANGERS
+    _cut = False
+
+    def handle_connect(self, event: Opening) -> None:
+        super().handle_connect(event)
+        if not self.close_sent:
+            self.scope["extensions"][LARGE_MESSAGES] = {"allow": self._allow_large}
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        waiting = len(self.conn.reader.buffer) + (self.conn.current_size or 0) + len(self.frames)  # even of nothing, each is kept
+        if waiting > self._most and not self._cut and not self.transport.is_closing():
+            self._cut = True
+            self.conn.fail(CloseCode.MESSAGE_TOO_BIG)  # from now on what comes is dropped
+            self._close_in_time()
+
+    def _close_in_time(self) -> None:
+        """To close at once, with something unread, would take the code from a client that still sends."""
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": int(CloseCode.MESSAGE_TOO_BIG)})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.close_timer = self.close_timer or self.loop.call_later(self.close_timeout, self.transport.close)
+
+    def _allow_large(self) -> None:
+        self._most = MAX_FRAME
+
+
+def allow_large_messages(scope: Scope) -> None:
+    """Whoever is at the other end may send what tools may be sent from now on. Listeners of other kinds have their own limits."""
+    extension = (scope.get("extensions") or {}).get(LARGE_MESSAGES)
+    if extension:
+        extension["allow"]()
+
+
 @cache
 def _warn() -> None:
     """Once: a session could fill the log."""
@@ -77,7 +125,7 @@ class ListenerOptions(TypedDict):
     """What `uvicorn.Config` is given for any server that carries sessions."""
 
     http: type[BoundedHttp]
-    ws: str
+    ws: type[BoundedWebSocket]
     ws_max_size: int
     ws_ping_interval: float
     ws_ping_timeout: float
@@ -90,7 +138,7 @@ class ListenerOptions(TypedDict):
 
 LISTENER = ListenerOptions(
     http=BoundedHttp,
-    ws="websockets-sansio",
+    ws=BoundedWebSocket,
     ws_max_size=MAX_FRAME,
     ws_ping_interval=PING_SECONDS,
     ws_ping_timeout=PING_SECONDS,

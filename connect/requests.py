@@ -17,6 +17,7 @@ MAX_PATH = 8192
 MAX_QUERY = 32768
 MAX_HEADERS = 65536
 MAX_HEADER_COUNT = 128
+MAX_PARAMETERS = 50
 
 _BAD_PATH = re.compile(rb"^(?!/)|^//|[\\\x00-\x20\x7f-\xff]|%(?:[01][0-9a-fA-F]|7[fF])|/(?:\.|%2[eE]){1,2}(?:/|$)")
 _BAD_QUERY = re.compile(rb"[\x00-\x20\x7f-\xff]")
@@ -53,8 +54,11 @@ class Request:
         return str((self.scope.get("client") or ("",))[0])
 
     def parameter(self, name: str) -> str | None:
-        """A query parameter, decoded; None unless there is exactly one."""
-        found = parse_qs(self.query.decode("latin-1"), keep_blank_values=True, max_num_fields=50).get(name, [])
+        """A query parameter, decoded; None unless there is exactly one, and in a query that has no more of them than any of ours."""
+        try:
+            found = parse_qs(self.query.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS).get(name, [])
+        except ValueError:
+            return None
         return found[0] if len(found) == 1 else None
 
     @property

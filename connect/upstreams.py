@@ -62,8 +62,10 @@ class Upstreams:
         key = f"{address.unix}|{address.host}|{address.port}"
         tool = self._tools.get(key)
         if tool is None:
-            await self._forget_idle()
+            idle = self._forget_idle()
             tool = self._tools[key] = Tool(address, _client(address), asyncio.get_running_loop().time())
+            for gone in idle:  # only now: whoever asks meanwhile finds the new one
+                await gone.client.close()
         tool.address = address
         return tool
 
@@ -72,11 +74,11 @@ class Upstreams:
             await tool.client.close()
         self._tools.clear()
 
-    async def _forget_idle(self) -> None:
+    def _forget_idle(self) -> list[Tool]:
+        """Those that nobody used for long, to be closed."""
         now = asyncio.get_running_loop().time()
-        for key, tool in list(self._tools.items()):
-            if not tool.users and now - tool.used_at > IDLE_SECONDS:
-                await self._tools.pop(key).client.close()
+        idle = [key for key, tool in self._tools.items() if not tool.users and now - tool.used_at > IDLE_SECONDS]
+        return [self._tools.pop(key) for key in idle]
 
 
 async def _no_redirects(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:

@@ -9,6 +9,7 @@ import aiohttp
 from aiohttp import ClientWebSocketResponse, ClientWSTimeout, WSMsgType
 
 from connect import headers
+from connect.listener import allow_large_messages
 from connect.refusals import Refusal
 from connect.requests import Headers, Receive, Request, Send
 from connect.responses import CODE_HEADER, COMMON, Response
@@ -43,6 +44,7 @@ class Close:
 
 async def run(request: Request, receive: Receive, send: Send, stay: Stay, tool: Tool, scheme: str) -> None:
     """Dial the tool, then accept, then pass messages. Raises aiohttp.ClientConnectorError before anything was answered."""
+    allow_large_messages(request.scope)
     try:
         upstream = await _dial(request, tool, scheme)
     except aiohttp.WSServerHandshakeError as error:

@@ -31,6 +31,8 @@ from graphql import (
 
 PAGE_ARGUMENTS = ("first", "last")
 INTROSPECTION = ("__schema", "__type")
+MAX_DIGITS = 18
+"""Of a page size. More is no number of ours, and Python refuses to read thousands of digits."""
 MAX_NESTING = 100
 """Of selections and fragments together, so that measuring needs no more stack than this."""
 
@@ -160,7 +162,7 @@ class Measurer:
     def _page(self, node: FieldNode, definition: GraphQLField, name: str) -> int:
         given = next((argument.value for argument in node.arguments or () if argument.name.value == name), None)
         if isinstance(given, IntValueNode):
-            return max(0, int(given.value))
+            return max(0, _number(given))
         if isinstance(given, VariableNode):
             variable = given.name.value
             self.cost_variables.add(variable)
@@ -171,13 +173,18 @@ class Measurer:
         return default if isinstance(default, int) else self.limits.default_page
 
 
+def _number(node: IntValueNode) -> int:
+    """Of one with more than MAX_DIGITS, what is too much in any case."""
+    return int(node.value) if len(node.value) <= MAX_DIGITS else 10**MAX_DIGITS
+
+
 def _directives(node: OperationDefinitionNode | SelectionNode) -> Measure:
     return Measure(directives=len(node.directives or ()))
 
 
 def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
     return {
-        definition.variable.name.value: int(definition.default_value.value)
+        definition.variable.name.value: _number(definition.default_value)
         for definition in operation.variable_definitions or ()
         if isinstance(definition.default_value, IntValueNode)
     }

@@ -7,7 +7,7 @@ from services.actor import Actor
 from services.controller.work import Work
 from services.lifecycle import Trigger
 from services.statuses import BuildState, StudioStatus
-from services.store import builds, sessions
+from services.store import builds, operations, sessions
 from services.store.builds import Build
 from services.studios import building
 from services.studios.progress import Step
@@ -45,6 +45,7 @@ async def _start(work: Work) -> None:
     async with work.result(StudioStatus.BUILDING) as (transaction, studio):
         deadline = transaction.now + work.policy.start_deadline
         actor = await work.actor(transaction, studio)
+        await operations.change(transaction, studio.operation_id or "", deadline=deadline)
         await move(transaction, studio, Trigger.BUILT, actor, "Starting.", deadline=deadline, due_at=transaction.now)
 
 

@@ -166,6 +166,8 @@ class Controller:
                     mine = await leases.renew(transaction, lease, self._tools.policy.lease)
             except DatabaseUnavailable as trouble:
                 log.warning("A lease could not be renewed yet: %s", trouble)
+            except Exception:
+                log.exception("A lease could not be renewed; it is tried again")
         worker.cancel()
 
     async def _release(self, lease: Lease, next_look: datetime | None) -> None:

@@ -15,10 +15,14 @@ from services.studios import configuration
 
 
 async def save(work: Work, session: SessionState, *, interim: bool) -> Saved:
-    """Have the compute environment save this session. Raises ComputeFailed, ComputeUnknown."""
+    """Have the compute environment save this session. Raises ComputeFailed, ComputeUnknown, Overtaken.
+
+    With it goes what was never recorded, which may be what somebody who took over has just saved and is about to record.
+    """
     compute = await work.tools.computes.get(session.compute_environment_id)
     hidden = await secrets(work.tools, session)
     async with work.tools.database.read() as reader:
+        await work.require_mine(reader)
         checkpoint = await checkpoints.find(reader, session.checkpoint_id)
     keep = (checkpoint.reference if checkpoint else None) or ""
     return await compute.save(work.name_of(session.number), session.checkpoint_id, interim=interim, secrets=hidden, keep=keep)

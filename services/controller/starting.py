@@ -112,7 +112,7 @@ async def _start(work: Work) -> None:
 
 
 async def _clean(work: Work) -> None:
-    """Save what a former session left unsaved, and see its resources gone."""
+    """Save what a former session left unsaved, and see its resources gone. What is noted for later may come into being until then."""
     async with work.tools.database.read() as reader:
         unsaved = await sessions.unsaved_before(reader, work.studio.id, work.session.number)
         left = await leftovers.of_studio(reader, work.studio.id)
@@ -124,7 +124,8 @@ async def _clean(work: Work) -> None:
         former = await work.tools.computes.get(leftover.compute_environment_id)
         await former.remove(work.name_of(leftover.session_number))
         async with work.result(StudioStatus.STARTING) as (transaction, _):
-            await leftovers.gone(transaction, leftover)
+            if leftover.due_at <= transaction.now:
+                await leftovers.gone(transaction, leftover)
 
 
 async def _save_former(work: Work, former: sessions.SessionState) -> Leftover:

@@ -13,7 +13,7 @@ from services.compute.registry import Computes
 from services.policy import Policy
 from services.statuses import OperationState, StudioStatus
 from services.store import operations, outbox, sessions, studios
-from services.store.database import Database, Transaction
+from services.store.database import Database, Reader, Transaction
 from services.store.leases import Lease
 from services.store.sessions import SessionState
 from services.store.studios import StudioState
@@ -95,12 +95,19 @@ class Work:
         """A transaction for what a step found out, and the Studio as it is now. Raises Overtaken if it is no longer ours to say."""
         async with self.tools.database.write() as transaction:
             await outbox.lock_stream(transaction, self.studio.workspace_id)
-            studio = await studios.find(transaction, self.studio.id)
-            if studio is None or studio.lease_epoch != self.lease.epoch or studio.session_number != self.studio.session_number:
-                raise Overtaken
-            if studio.status not in expected:
+            studio = await studios.hold(transaction, self.studio.id)
+            if studio is None or not self._is_mine(studio) or studio.status not in expected:
                 raise Overtaken
             yield transaction, studio
+
+    async def require_mine(self, reader: Reader) -> None:
+        """Before what would harm whoever took over. Raises Overtaken."""
+        studio = await studios.find(reader, self.studio.id)
+        if studio is None or not self._is_mine(studio):
+            raise Overtaken
+
+    def _is_mine(self, studio: StudioState) -> bool:
+        return studio.lease_epoch == self.lease.epoch and studio.session_number == self.studio.session_number
 
     async def step(self, to: Step, message: str | None = None) -> None:
         """Show people how far the operation is (B84). Saying the same twice writes nothing."""

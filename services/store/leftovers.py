@@ -25,6 +25,7 @@ class Leftover:
     public_id: str
     session_number: int
     attempts: int
+    due_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Garbage:
     attempts: int
 
 
-LEFTOVER = (L.id, L.compute_environment_id, L.studio_id, L.public_id, L.session_number, L.attempts)
+LEFTOVER = (L.id, L.compute_environment_id, L.studio_id, L.public_id, L.session_number, L.attempts, L.due_at)
 GARBAGE = (G.id, G.compute_environment_id, G.reference, G.attempts)
 
 
@@ -52,8 +53,8 @@ async def leave(
     wait: timedelta = timedelta(0),
 ) -> Leftover:
     """Note a session's resources for removal, after `wait`. Noting them twice does no harm: removal is idempotent."""
-    left = Leftover(new_id(), compute_environment_id, studio_id, public_id, number, 0)
-    values: dict[str, Any] = {**asdict(left), "message": why, "created_at": transaction.now, "due_at": transaction.now + wait}
+    left = Leftover(new_id(), compute_environment_id, studio_id, public_id, number, 0, transaction.now + wait)
+    values: dict[str, Any] = {**asdict(left), "message": why, "created_at": transaction.now}
     await transaction.execute(insert(core.leftover).values(**values))
     transaction.wake("studio", studio_id)
     return left

@@ -66,6 +66,12 @@ async def find(reader: Reader, studio_id: str) -> StudioState | None:
     return state(row) if row else None
 
 
+async def hold(transaction: Transaction, studio_id: str) -> StudioState | None:
+    """The same, and nobody changes the row, nor claims the Studio, until the transaction ends. SQLite has one writer anyway."""
+    row = (await transaction.execute(select(*COLUMNS).where(T.id == studio_id).with_for_update())).one_or_none()
+    return state(row) if row else None
+
+
 async def add(transaction: Transaction, values: dict[str, Any]) -> None:
     await transaction.execute(insert(core.studio).values(**values, status_since=transaction.now, created_at=transaction.now))
 

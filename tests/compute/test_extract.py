@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -138,6 +139,23 @@ def test_an_enormous_header_is_refused(tmp_path: Path) -> None:
         stream.write(member.tobuf())
     (tmp_path / "target").mkdir()
     assert run(tmp_path).returncode == 3
+
+
+def test_a_file_needs_little_memory_so_that_millions_can_be_restored(tmp_path: Path) -> None:
+    many = 3000
+    members = [entry(f"file-{n:06}", data=b"") for n in range(many)]
+    for member, _ in members:
+        member.mtime = 1_000_000_000.5
+    archive = write(tmp_path / "archive", members)
+    del members, member
+    (tmp_path / "target").mkdir()
+    tracemalloc.start()
+    try:
+        extract(archive, tmp_path / "target", PLENTY, many)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak / many < 400
 
 
 def run(path: Path) -> subprocess.CompletedProcess[str]:

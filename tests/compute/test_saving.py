@@ -1,6 +1,7 @@
 """Saving and restoring sessions, over the protocol."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -103,6 +104,26 @@ async def test_removing_the_former_save_never_takes_the_newest(world: World) -> 
     for former in (first, second):
         await world.compute.remove_checkpoint(former.reference)
     assert await get(await world.start(world.name(2), base=last.reference, base_digest=last.digest), "a.txt") == b"1"
+
+
+@pytest.mark.behaviour("B30")
+async def test_interim_saves_that_were_never_recorded_go_with_the_next_save(process_world: World, root: Path) -> None:
+    world, name = process_world, process_world.name(1)
+    upstream = await world.start(name)
+    made: list[Saved] = []
+    for content in (b"1", b"2", b"3"):
+        await put(upstream, "a.txt", content)
+        made.append(await world.compute.save(name, "c1", interim=True, keep=made[0].reference if made else ""))
+    assert kept(root) == {made[0].reference, made[2].reference}
+    await world.compute.stop(name, GRACE)
+    last = await world.compute.save(name, "c1", interim=False, keep=made[2].reference)
+    assert kept(root) == {made[2].reference, last.reference}
+    assert await world.compute.save(name, "c1", interim=False, keep=last.reference) == last
+    assert kept(root) == {last.reference}
+
+
+def kept(root: Path) -> set[str]:
+    return {archive.name for archive in (root / "checkpoints").glob("*.tar.zst")}
 
 
 async def test_an_absent_session_cannot_be_saved(world: World) -> None:

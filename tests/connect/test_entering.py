@@ -193,9 +193,16 @@ async def test_a_browser_that_sends_no_origin_says_same_origin_otherwise(house: 
     assert answer.status == 303
 
 
-async def test_a_form_without_end_is_refused(house: House) -> None:
-    answer = await house.ask(f"{house.api}/login", "POST", data={"token": "x" * 9000}, Origin=house.api)
+@pytest.mark.parametrize("form", [{"token": "x" * 9000}, {f"field{n}": "x" for n in range(21)}], ids=["long", "many fields"])
+async def test_a_form_without_end_is_refused(house: House, form: dict[str, str]) -> None:
+    answer = await house.ask(f"{house.api}/login", "POST", data=form, Origin=house.api)
     assert answer.status == 400
+
+
+async def test_an_address_with_many_parameters_is_one_without_ours(house: House) -> None:
+    many = "&".join(["code=sgc_x", *(f"a{n}=" for n in range(50))])
+    assert (await house.visit(f"/_sg/enter?{many}")).code == "BAD_CODE"
+    assert (await house.visit(f"{house.api}/login?{many}")).status == 200
 
 
 async def test_a_login_ends_with_its_token(house: House) -> None:

@@ -141,6 +141,13 @@ def test_the_default_of_a_variable_counts() -> None:
         documents_.check_cost(document, document.operation(None), None)
 
 
+@pytest.mark.parametrize(
+    "text", ["{people(first:%s){nodes{name}}}", "query($n: Int = %s){people(first:$n){nodes{name}}}"], ids=["in the text", "as a default"]
+)
+def test_a_page_size_of_thousands_of_digits_is_refused_like_any_that_is_too_much(text: str) -> None:
+    assert refused(text % ("9" * 5000)).code in (Code.LIMIT_EXCEEDED, Code.VALIDATION_FAILED)
+
+
 def test_a_document_of_comments_or_spaces_is_refused_by_its_length() -> None:
     spaces, comments = "{me{name}}" + " " * 20_000_000, "{me{name}}" + "#x\n" * 10_000
     assert refused(spaces).code is Code.LIMIT_EXCEEDED

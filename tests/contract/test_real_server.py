@@ -66,6 +66,31 @@ async def test_the_limits_of_graphql_hold_beside_those_of_the_proxy(server: Serv
     assert response.status_code == 413
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"\x81\xff" + (60 << 20).to_bytes(8) + bytes(4) + b"x" * 200_000,
+        b"\x01\x80" + bytes(4) + (b"\x00\xfe\x03\xe8" + bytes(4) + b"x" * 1000) * 200,
+        b"\x01\x80" + bytes(4) + (b"\x00\x80" + bytes(4)) * 200_000,
+    ],
+    ids=["a long frame", "many frames", "many empty frames"],
+)
+async def test_what_a_stranger_sends_is_not_held_until_it_is_whole(server: Server, begun: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    try:
+        upgrade = (
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        )
+        subprotocol = "Sec-WebSocket-Protocol: graphql-transport-ws\r\n"
+        writer.write(f"GET /graphql HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n{upgrade}{subprotocol}\r\n".encode())
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+        writer.write(begun)
+        async with asyncio.timeout(5):
+            await reader.readuntil(b"\x88\x02" + (1009).to_bytes(2))
+    finally:
+        writer.close()
+
+
 async def test_a_page_of_its_own_origin_may_open_a_socket_and_a_stranger_s_may_not(server: Server) -> None:
     async with dial(f"ws://localhost:{server.port}/graphql", origin=f"http://localhost:{server.port}") as socket:
         await socket.init(server.world.secret)

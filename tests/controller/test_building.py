@@ -72,6 +72,18 @@ async def test_the_first_start_builds_and_the_next_does_not(house: House) -> Non
     assert house.compute.calls.count("build") == 1
 
 
+async def test_the_operations_deadline_is_that_of_what_it_is_at(house: House) -> None:
+    build, start = hold(house), asyncio.Event()
+    house.compute.hold["image"] = start
+    studio = await house.add()
+    for status, goes_on in (("BUILDING", build), ("STARTING", start)):
+        row = await house.status(studio, status)
+        [operation] = await house.rows(core.operation)
+        assert operation["deadline"] == row["deadline"]
+        goes_on.set()
+    await house.status(studio, "RUNNING")
+
+
 async def test_how_far_it_is_shows_as_a_step(house: House) -> None:
     event = hold(house)
     studio = await house.add()

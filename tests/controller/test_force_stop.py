@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
+from services.compute.protocol import Observation, Presence
 from services.errors import NotAllowedNow
 from services.policy import Policy
 from services.store import core
@@ -72,6 +73,30 @@ async def test_a_start_that_hangs_is_ended_and_nothing_stays(house: House) -> No
     house.compute.answers = True
     await house.studios.start(house.world.viewer, StartStudio(studio))
     await house.status(studio, "RUNNING")
+
+
+async def test_what_is_made_late_of_a_forced_start_goes_though_another_start_came_before(house: House) -> None:
+    house.compute.answers = False
+    studio = await house.add()
+    await house.called("probe")
+    forced = str(await house.name(studio))
+    await long_ago(house, studio)
+    await force(house, studio)
+    due = core.leftover.c.due_at
+    async with house.database.write() as transaction:
+        later = {"due_at": transaction.now + timedelta(hours=1)}
+        await transaction.execute(update(core.leftover).where(due > transaction.now).values(**later))
+    house.compute.answers = True
+    await house.studios.start(house.world.viewer, StartStudio(studio))
+    await house.status(studio, "RUNNING")
+    house.compute.there[forced] = Observation(Presence.RUNNING)
+    async with house.database.write() as transaction:
+        await transaction.execute(update(core.leftover).values(due_at=transaction.now))
+
+    async def only_the_new_one() -> bool:
+        return list(house.compute.there) == [str(await house.name(studio))]
+
+    await house.until(only_the_new_one)
 
 
 async def test_a_stop_that_hangs_keeps_the_newest_save(house: House) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from services.compute.registry import Computes
-from services.controller import controller
+from services.controller import controller, saving
 from services.controller.controller import Controller
+from services.controller.work import Overtaken, Work
 from services.policy import Policy
 from services.statuses import StudioStatus
-from services.store import core, leases
+from services.store import core, leases, sessions
 from services.store.database import DatabaseUnavailable, Wake
 from services.studios.inputs import StopStudio
 from tests import factories
@@ -25,13 +26,16 @@ SHORT = Policy(lease=timedelta(seconds=0.6), observe_every=timedelta(seconds=5))
 
 
 @pytest.mark.parametrize("policy", [SHORT], ids=["short lease"])
-async def test_a_step_outlives_a_database_that_is_gone_for_longer_than_its_lease(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("trouble", [DatabaseUnavailable("gone"), RuntimeError("a bug")], ids=["gone", "a bug"])
+async def test_a_step_outlives_a_database_that_is_gone_for_longer_than_its_lease(
+    house: House, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
     house.compute.hold["image"] = asyncio.Event()
     tries: asyncio.Queue[None] = asyncio.Queue()
 
     async def refuse(*_: Any) -> bool:
         tries.put_nowait(None)
-        raise DatabaseUnavailable("gone")
+        raise trouble
 
     with monkeypatch.context() as outage:
         outage.setattr(leases, "renew", refuse)
@@ -70,6 +74,39 @@ async def test_two_servers_on_one_database_do_each_step_once(house: House) -> No
     assert {call: house.compute.calls.count(call) for call in ("session", "stop", "save", "remove")} == dict.fromkeys(
         ("session", "stop", "save", "remove"), 8
     )
+
+
+@MANY_SERVERS
+async def test_a_studio_is_not_taken_over_while_a_result_is_being_written(house: House) -> None:
+    await house.crash()
+    studio = await house.add()
+    async with house.database.write() as transaction:
+        [lease] = await leases.claim(transaction, "one", timedelta(0), 1)
+    async with house.database.read() as reader:
+        session = await sessions.find(reader, studio, 1)
+    assert session is not None
+    async with Work(house.tools, lease, session).result(StudioStatus.STARTING), house.database.write() as other:
+        assert await leases.claim(other, "other", timedelta(0), 1) == []
+    async with house.database.write() as other:
+        assert [taken.studio.id for taken in await leases.claim(other, "other", timedelta(0), 1)] == [studio]
+
+
+@pytest.mark.behaviour("B31")
+async def test_who_was_overtaken_saves_no_more_and_so_removes_no_save_of_its_successor(house: House) -> None:
+    studio = await house.add()
+    await house.status(studio, "RUNNING")
+    await house.crash()
+    async with house.database.write() as transaction:
+        await transaction.execute(core.studio.update().values(due_at=transaction.now))
+        [lease] = await leases.claim(transaction, "one", timedelta(0), 1)
+        session = await sessions.find(transaction, studio, 1)
+    assert session is not None
+    await saving.save(Work(house.tools, lease, session), session, interim=True)
+    async with house.database.write() as transaction:
+        await leases.break_lease(transaction, studio)
+    with pytest.raises(Overtaken):
+        await saving.save(Work(house.tools, lease, session), session, interim=True)
+    assert house.compute.calls.count("interim") == 1
 
 
 @MANY_SERVERS

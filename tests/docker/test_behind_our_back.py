@@ -38,6 +38,21 @@ async def test_a_kill_is_told_within_a_second(world: World) -> None:
     assert statistics.median(took) < 1
 
 
+@pytest.mark.behaviour("B30")
+async def test_a_child_that_is_killed_for_memory_is_no_change_that_would_interrupt_a_save(world: World) -> None:
+    name = world.name()
+    await world.start(name)
+    docker("update", "--memory", "64m", "--memory-swap", "64m", str(name))
+    changes: Any = world.compute.watch()
+    async with aclosing(changes):
+        await anext(changes)
+        command = "dd if=/dev/zero of=/dev/null bs=200M count=1 || echo killed"
+        assert "killed" in await asyncio.to_thread(docker, "exec", str(name), "sh", "-c", command)
+        await asyncio.to_thread(docker, "rename", str(name), f"renamed-{world.installation[:8]}")
+        async with asyncio.timeout(10):
+            assert (await anext(changes)).what == "rename"
+
+
 async def test_a_session_that_was_removed_is_absent(world: World) -> None:
     await world.start(world.name())
     docker("rm", "-f", str(world.name()))

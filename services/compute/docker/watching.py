@@ -18,8 +18,9 @@ from services.compute.docker.engine import Engine
 from services.compute.docker.said import Said
 from services.compute.protocol import Change, ComputeUnknown
 
-ACTIONS = ("create", "start", "die", "oom", "kill", "stop", "rename", "destroy")
-"""Not `pause` and `unpause`: our own saves pause, and a change makes the controller give up the save at work. A paused session runs."""
+ACTIONS = ("create", "start", "die", "kill", "stop", "rename", "destroy")
+"""Not `pause` and `unpause`: our own saves pause, and a change makes the controller give up the save at work. A paused session runs.
+Nor `oom`: where it ends the session, `die` tells; else a session whose children are killed again and again would never be saved."""
 SIGN_SECONDS = 10.0
 """Between two signs of life; none within as long again means that the engine hangs."""
 

@@ -83,6 +83,12 @@ class Archives:
         if code:
             raise ComputeFailed(f"The checkpoint's archive {reference} could not be restored: {reason}.")
 
+    def sweep_unrecorded(self, checkpoint_id: str, keep: str) -> None:
+        """Interim saves of the checkpoint that a cancellation or a server's death kept from being recorded: each holds all files anew."""
+        for path in self._layout.checkpoints.glob(f"{checkpoint_id}.*.tar.zst"):
+            if path.name != keep:
+                path.unlink(missing_ok=True)
+
     def remove(self, reference: str) -> None:
         self._layout.checkpoint(reference).unlink(missing_ok=True)
 

@@ -110,6 +110,8 @@ class ProcessCompute:
         presence = (await self.observe(name)).presence
         if presence is Presence.ABSENT:
             raise ComputeFailed("The session's files are gone: there is nothing to save.")
+        if keep is not None:
+            await in_thread(self._archives.sweep_unrecorded, checkpoint_id, keep)
         if presence is Presence.RUNNING:
             async with keeping.frozen(self._card(name)):
                 return await self._archives.save(place.files, checkpoint_id, interim=True)

@@ -51,6 +51,7 @@ class Extraction:
         """Raises Refused, OSError."""
         for member in archive:
             self.add(archive, member)
+            archive.members = []  # type: ignore[attr-defined] # tarfile keeps each, which would be most of MEMORY_BYTES
         for name, target in self.hard_links:
             self.make_hard_link(name, target)
         for name, link in self.symbolic_links.items():
