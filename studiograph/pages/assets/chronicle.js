@@ -5,7 +5,7 @@ import { byId, clock, element } from "./dom.js";
 
 const SHOWN = 30;
 const WORDS = {
-  StudioStatusEvent: (event) => ` ${became(event.status, event.statusMessage ?? "")}`,
+  StudioStatusEvent: (event) => ` ${event.previousStatus ? became(event.status, event.statusMessage ?? "") : "was added"}`,
   CheckpointEvent: (event) => `: checkpoint ${event.checkpointName} ${event.checkpointChange.toLowerCase()}`,
   ConnectedUsersEvent: (event) => `: ${event.user?.displayName ?? "somebody"} ${event.presenceChange.toLowerCase()}`,
   ConnectionErrorEvent: (event) => `: ${event.reason}`,

@@ -25,7 +25,8 @@ async function enter() {
   setText(byId("who"), viewer.displayName);
   showSignedIn(true);
   fillForm();
-  const past = memberships.flatMap(({ workspace }) => workspace.events?.nodes ?? []);
+  // Newest first as they come; what happened at the same moment keeps its order.
+  const past = memberships.flatMap(({ workspace }) => (workspace.events?.nodes ?? []).toReversed());
   past.sort((one, other) => one.at.localeCompare(other.at)).forEach(chronicle);
   live = new Live(token.get(), showLink);
   for (const { workspace } of memberships) watch(workspace);
@@ -47,6 +48,7 @@ function showLink(state, reason, code) {
   badge.hidden = false;
   badge.dataset.tone = tone;
   setText(badge, words);
+  log.tell(words);
   if (state === "refused" && reason) showProblem({ message: reason });
   if (code === 4403) recheck();
 }
@@ -81,7 +83,8 @@ function fillChoices() {
   setChildren(byId("environment"), options((chosen?.workspace.computeEnvironments ?? []).filter(({ enabled }) => enabled)));
 }
 
-async function act(action, studio) {
+async function act(action, studio, refusal) {
+  if (refusal) return showProblem({ message: `${studio.name}: ${refusal}` });
   if (action === "CONNECT") return connect(studio);
   if (action === "LOG") return log.open(live, studio, showProblem);
   if (QUESTIONS[action] && !(await confirmed(studio, ...QUESTIONS[action]))) return undefined;
