@@ -7,6 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from services.catalogue import Catalogue
+from services.statuses import ComputeKind
+from services.store.database import Database
 from studiograph.first_run import JUPYTERLAB, TOKEN_FILE, WARNING
 from studiograph.walkthrough.server import LOG, own_server
 from tests.docker.engine import URL
@@ -128,3 +131,15 @@ def test_the_demo_leaves_out_what_cannot_be_built_and_goes_on(studiograph: Comma
     assert "Left out, since this machine cannot build" in told.stdout
     assert "found the package" in told.stdout
     assert "Everything worked but what was left out." in told.stdout
+
+
+async def test_what_was_switched_off_is_on_again_while_there_is_one_user(demo: Demo) -> None:
+    enabled = '{ workspace(by: { slug: "demo" }) { computeEnvironments { enabled } } }'
+    async with own_server(demo.directory):
+        pass
+    database = Database(f"sqlite:///{demo.directory / 'studiograph.db'}")
+    await Catalogue(database).switch(ComputeKind.PROCESS.value, enabled=False)
+    await database.close()
+    async with own_server(demo.directory) as (url, token), httpx.AsyncClient(trust_env=False) as http:
+        answer = await http.post(f"{url}/graphql", json={"query": enabled}, headers={"Authorization": f"Bearer {token}"})
+    assert answer.json()["data"]["workspace"]["computeEnvironments"] == [{"enabled": True}]
