@@ -158,6 +158,7 @@ async def test_a_failed_build_can_be_tried_again(page: Page, server: Server) -> 
     await create_studio(database, server.world, "Analysis", status="BUILD_FAILED")
     await database.close()
     await sign_in(page, server)
+    await expect(card(page).get_by_role("button", name="Start")).to_be_hidden()
     await card(page).get_by_role("button", name="Build again Analysis").click()
     await expect(card(page).locator(".badge")).to_have_text("running")
     await expect(card(page).get_by_role("button", name="Build again Analysis")).to_be_hidden()
@@ -168,9 +169,12 @@ async def test_it_says_that_it_reconnects_and_misses_nothing(page: Page, server:
     studio = await add(server)
     await server.stop()
     await expect(page.get_by_role("status").filter(has_text="reconnecting")).to_be_visible()
+    await card(page).get_by_role("button", name="Start").click()
+    await expect(page.get_by_role("alert")).to_contain_text("does not answer")
     await server.start()
     await server.graphql(START, {"id": studio})
     await expect(page.get_by_role("status").filter(has_text="live")).to_be_visible()
+    await expect(page.get_by_role("alert")).to_be_hidden()
     await expect(card(page).locator(".badge")).to_have_text("running")
     await expect(page.locator("#events li").filter(has_text="is running")).to_have_count(1)
 
@@ -201,7 +205,7 @@ async def test_what_happened_to_members_shows_beside_what_happened_to_studios(pa
         await outbox.append(transaction, server.world.workspace_id, [joined])
     await database.close()
     await sign_in(page, server)
-    await expect(page.locator("#events li").filter(has_text="is now OWNER of the workspace")).to_be_visible()
+    await expect(page.locator("#events li").filter(has_text="has the role OWNER now")).to_be_visible()
 
 
 async def test_events_read_as_sentences_and_say_nothing_twice(signed_in: Page, server: Server) -> None:

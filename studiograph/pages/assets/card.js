@@ -59,9 +59,9 @@ export class Card {
   }
 
   #nextFor() {
-    // The button that was pressed is gone, such as Start of what runs: the keyboard goes on with what can be done now.
-    const usable = [...this.buttons.values(), this.log].find((button) => !button.hidden && button.getAttribute("aria-disabled") !== "true");
-    usable?.focus();
+    // The button that was pressed is gone, such as Start of what runs: the keyboard goes on with what is done next, and ends nothing.
+    const next = ACTIONS.filter(({ first }) => first).map(({ action }) => this.buttons.get(action));
+    [...next, this.log].find((button) => !button.hidden && button.getAttribute("aria-disabled") !== "true")?.focus();
   }
 
   #showPeople(users) {
@@ -80,6 +80,10 @@ export class Card {
     return made;
   }
 
+  #offers(wanted) {
+    return this.studio.availableActions.some(({ action, allowed }) => action === wanted && allowed);
+  }
+
   #allow({ action, allowed, reason, until }) {
     const button = this.buttons.get(action);
     if (!button) return;
@@ -90,6 +94,6 @@ export class Card {
     button.title = allowed ? "" : (reason ?? "");
     if (action === "CONNECT") button.hidden = !allowed && this.studio.status !== "STARTING";
     if (button.dataset.seldom === "true") button.hidden = !allowed;
-    if (action === "START") button.hidden = this.studio.status === "RUNNING";
+    if (action === "START") button.hidden = this.studio.status === "RUNNING" || this.#offers("RETRY_BUILD");
   }
 }

@@ -12,7 +12,7 @@ const WORDS = {
   DisruptionWarningEvent: (event) => `: ${event.reason}`,
   StudioEditedEvent: () => " was edited",
   StudioDeletedEvent: () => " was deleted",
-  MemberEvent: (event) => (event.role ? ` is now ${event.role} of the workspace` : " left the workspace"),
+  MemberEvent: (event) => (event.role ? ` has the role ${event.role} now` : " left the workspace"),
 };
 
 function became(status, message) {

@@ -49,6 +49,7 @@ function showLink(state, reason, code) {
   badge.dataset.tone = tone;
   setText(badge, words);
   log.tell(words);
+  if (state === "live" && byId("problem").dataset.code === "UNREACHABLE") hideProblem();
   if (state === "refused" && reason) showProblem({ message: reason });
   if (code === 4403) recheck();
 }
@@ -126,6 +127,7 @@ function confirmed(studio, yes, question) {
 function showProblem(error) {
   if (!error) return;
   if (error.code === "UNAUTHENTICATED") return leave("This access token is not valid (any more). Sign in with another one.");
+  byId("problem").dataset.code = error.code ?? "";
   setText(byId("problem").firstElementChild, error.message);
   byId("problem").hidden = false;
 }
