@@ -20,6 +20,7 @@ from studiograph.settings import Settings
 CONTAINED = (
     f"A Docker Engine answers: those on {CONTAINERS.name!r} run in containers. Their image is built in the background where it is missing."
 )
+ALONE = f"There are several users: {PROCESSES.name!r}, where sessions would run as the user of this server, is left out."
 
 
 async def build(core: Core, settings: Settings, stack: AsyncExitStack, *, with_controller: bool, demo: bool) -> Served:
@@ -56,6 +57,7 @@ async def _demo(services: Services, computes: Computes, settings: Settings, stac
         f"Sign in with the token   {made.token}",
         f"It is the user {NAME}'s, and kept in {token_file}; `studiograph token create {NAME}` makes another.",
         *([WARNING] if PROCESSES in places else []),
+        *([ALONE] if settings.process_compute and PROCESSES not in places else []),
         *([CONTAINED] if CONTAINERS in places else []),
         "Ctrl+C stops the server; sessions run on, and are found again.",
     ]

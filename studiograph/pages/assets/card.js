@@ -7,8 +7,8 @@ const TONES = { RUNNING: "good", STARTING: "busy", BUILDING: "busy", STOPPING: "
 const ACTIONS = [
   { action: "START", label: "Start", first: true },
   { action: "CONNECT", label: "Connect", first: true },
-  { action: "STOP", label: "Stop" },
   { action: "RETRY_BUILD", label: "Build again", first: true, seldom: true },
+  { action: "STOP", label: "Stop" },
   { action: "FORCE_STOP", label: "Force stop", seldom: true },
   { action: "DELETE", label: "Delete" },
 ];
