@@ -167,6 +167,7 @@ async def test_a_failed_build_can_be_tried_again(page: Page, server: Server) -> 
 async def test_it_says_that_it_reconnects_and_misses_nothing(page: Page, server: Server) -> None:
     await sign_in(page, server)
     studio = await add(server)
+    await expect(card(page)).to_be_visible()
     await server.stop()
     await expect(page.get_by_role("status").filter(has_text="reconnecting")).to_be_visible()
     await card(page).get_by_role("button", name="Start").click()
