@@ -90,22 +90,28 @@ class Entrance:
         form = await _form(receive)
         if form is None:
             return self._refused(Refusal(refusals.BAD_REQUEST, "The form is longer than any of ours."))
-        for old in cookies.values(request.header(b"cookie"), self._names.login):
+        former = cookies.values(request.header(b"cookie"), self._names.login)
+        if request.raw_path == b"/logout":
+            await self._sign_out(former)
+            return pages.signed_out_page([self._names.clear(self._names.login)])
+        return await self._sign_in(form, former)
+
+    async def _sign_out(self, former: list[str]) -> None:
+        for old in former:
             ended = await self._logins.sign_out(old)
             if ended:
                 self._admission.forget_login(ended)
-        if request.raw_path == b"/logout":
-            return pages.signed_out_page([self._names.clear(self._names.login)])
-        return await self._sign_in(form)
 
-    async def _sign_in(self, form: dict[str, list[str]]) -> Response:
+    async def _sign_in(self, form: dict[str, list[str]], former: list[str]) -> Response:
+        """A token that is not valid changes nothing; another one than before ends what the former opened."""
         token, studio, to = ((form.get(name) or [""])[0] for name in ("token", "studio", "to"))
         public_id, path = _target(studio, to)
         try:
-            cookie = await self._logins.sign_in(token.strip())
+            cookie = await self._logins.sign_in(token.strip(), former[0] if len(former) == 1 else None)
         except Unauthenticated:
             error = "This token is not valid: it is unknown, expired or revoked."
             return pages.login_page(public_id, path, self._form_to(public_id), error)
+        await self._sign_out(former)
         headers = [self._names.set(self._names.login, cookie, LIVES.total_seconds())]
         return redirect(_connect_address(public_id, path) if public_id else "/login", headers)
 

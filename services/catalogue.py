@@ -96,6 +96,11 @@ class Catalogue:
             }
             return await store.insert_environment(transaction, workspace_id, name, values), True
 
+    async def switch(self, kind: str, *, enabled: bool) -> None:
+        """What the server's settings say of a kind holds for its environments: none is offered that no session may run on."""
+        async with self.database.write() as transaction:
+            await environments.switch(transaction, kind, enabled=enabled)
+
     async def note_capacity(self, environment_id: str, report: Report) -> None:
         """What a check of the environment found."""
         async with self.database.write() as transaction:

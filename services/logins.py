@@ -23,13 +23,18 @@ class Logins:
     database: Database
     authenticate: Authenticate
 
-    async def sign_in(self, secret: str) -> str:
-        """The value of the new login's cookie, for the token typed in. Raises Unauthenticated."""
+    async def sign_in(self, secret: str, former: str | None = None) -> str:
+        """The value of the login's cookie, for the token typed in. Raises Unauthenticated.
+
+        The login of the cookie `former` goes on under the new one if it is the same token's, and with it what was opened.
+        """
         viewer = await self.authenticate(secret)
         cookie = new_secret(PREFIX)
         async with self.database.write() as transaction:
             expires_at = min(transaction.now + LIVES, viewer.expires_at or datetime.max.replace(tzinfo=UTC))
-            await store.add(transaction, new_id(), secret_hash(cookie), viewer.token_id, expires_at)
+            known = former and await store.renew(transaction, secret_hash(former), secret_hash(cookie), viewer.token_id, expires_at)
+            if not known:
+                await store.add(transaction, new_id(), secret_hash(cookie), viewer.token_id, expires_at)
         return cookie
 
     async def find(self, cookie: str) -> tuple[str, Viewer] | None:

@@ -83,7 +83,7 @@ async def refuse_second_user(transaction: Transaction) -> None:
     if await store.one_user_only(transaction):
         raise Conflict(
             "Sessions of the process compute environment run as the server's own user, so that this installation takes one person only. "
-            "To add others, switch that kind off: start the server with STUDIOGRAPH_PROCESS_COMPUTE=false."
+            "To add others, stop the Studios there, and switch that kind off: start the server once with STUDIOGRAPH_PROCESS_COMPUTE=false."
         )
 
 

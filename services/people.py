@@ -43,6 +43,11 @@ class People:
             await store.insert_user(transaction, {"id": user_id, "user_name": user_name, "display_name": display_name, "email": email})
             return user_id
 
+    async def are_several(self) -> bool:
+        """Whether this installation has more than one user."""
+        async with self.database.read() as reader:
+            return await store.several_users(reader)
+
     async def create_organisation(self, slug: str, name: str) -> str:
         """An organisation and its stream. Raises InvalidInput, and Conflict for a slug that is taken."""
         check_place(slug, name)

@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 
 from services.catalogue import Catalogue
 from services.compute.registry import Computes
+from services.people import People
 from services.services import Services
 from services.statuses import ComputeKind
 from studiograph.app import build_api, build_services
@@ -19,12 +20,15 @@ from studiograph.settings import Settings
 CONTAINED = (
     f"A Docker Engine answers: those on {CONTAINERS.name!r} run in containers. Their image is built in the background where it is missing."
 )
+ALONE = f"There are several users: {PROCESSES.name!r}, where sessions would run as the user of this server, is left out."
 
 
 async def build(core: Core, settings: Settings, stack: AsyncExitStack, *, with_controller: bool, demo: bool) -> Served:
     """Started; closed with the stack."""
     services = build_services(core, settings, stack)
     computes = build_computes(core, settings, stack)
+    if not settings.process_compute:
+        await Catalogue(core.database).switch(ComputeKind.PROCESS.value, enabled=False)
     announcement = [f"Studiograph serves at {core.addresses.api_origin}"]
     if demo:
         announcement += await _demo(services, computes, settings, stack)
@@ -43,7 +47,9 @@ async def build(core: Core, settings: Settings, stack: AsyncExitStack, *, with_c
 async def _demo(services: Services, computes: Computes, settings: Settings, stack: AsyncExitStack) -> list[str]:
     first = FirstRun(services.people, services.tokens, Catalogue(services.database), services.studios)
     token_file = settings.data_dir / TOKEN_FILE
-    places = await _places(settings)
+    places = await _places(services.people, settings)
+    if PROCESSES in places:
+        await first.catalogue.switch(PROCESSES.kind.value, enabled=True)
     made = await first.prepare(token_file, computes, places, recipe_book(settings).reference(RECIPE))
     if ComputeKind.PROCESS in made.computes:
         prepare_in_background(made.computes[ComputeKind.PROCESS], stack)
@@ -51,16 +57,18 @@ async def _demo(services: Services, computes: Computes, settings: Settings, stac
         f"Sign in with the token   {made.token}",
         f"It is the user {NAME}'s, and kept in {token_file}; `studiograph token create {NAME}` makes another.",
         *([WARNING] if PROCESSES in places else []),
+        *([ALONE] if settings.process_compute and PROCESSES not in places else []),
         *([CONTAINED] if CONTAINERS in places else []),
         "Ctrl+C stops the server; sessions run on, and are found again.",
     ]
 
 
-async def _places(settings: Settings) -> list[Place]:
-    """Raises Refused where this machine can run nothing."""
-    places = [PROCESSES] if settings.process_compute else []
+async def _places(people: People, settings: Settings) -> list[Place]:
+    """Raises Refused where this machine can run nothing. Sessions as the server's own user are for one person."""
+    places = [PROCESSES] if settings.process_compute and not await people.are_several() else []
     if await engine_answers(settings):
         places.append(CONTAINERS)
     if not places:
-        raise Refused("There is nowhere to run sessions: no Docker Engine answers, and STUDIOGRAPH_PROCESS_COMPUTE is false.")
+        why = "several users are there" if settings.process_compute else "STUDIOGRAPH_PROCESS_COMPUTE is false"
+        raise Refused(f"There is nowhere to run sessions: no Docker Engine answers, and {why}.")
     return places

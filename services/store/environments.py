@@ -84,6 +84,12 @@ async def change(transaction: Transaction, environment_id: str, **values: Any) -
     await transaction.execute(update(core.compute_environment).where(E.id == environment_id).values(**values, version=E.version + 1))
 
 
+async def switch(transaction: Transaction, kind: str, *, enabled: bool) -> None:
+    """All of a kind, in every workspace, that are not so yet."""
+    these = (E.kind == kind) & (E.enabled.is_not(enabled))
+    await transaction.execute(update(core.compute_environment).where(these).values(enabled=enabled, version=E.version + 1))
+
+
 async def template(reader: Reader, template_id: str) -> TemplateState | None:
     row = (await reader.execute(select(*TEMPLATE).where(P.id == template_id))).one_or_none()
     return TemplateState(**row._mapping) if row else None

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, insert, or_, select
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from services.access import TokenScope, Viewer
 from services.store import core
@@ -38,6 +38,13 @@ async def find(reader: Reader, cookie_hash: str, now: datetime) -> tuple[str, Vi
 async def add(transaction: Transaction, login_id: str, cookie_hash: str, token_id: str, expires_at: datetime) -> None:
     values = {"id": login_id, "hash": cookie_hash, "token_id": token_id, "created_at": transaction.now, "expires_at": expires_at}
     await transaction.execute(insert(core.login).values(**values))
+
+
+async def renew(transaction: Transaction, former_hash: str, cookie_hash: str, token_id: str, expires_at: datetime) -> bool:
+    """Give the login of that token another cookie and end; False if there is none."""
+    of_token = (L.hash == former_hash) & (L.token_id == token_id)
+    found = await transaction.execute(update(core.login).where(of_token).values(hash=cookie_hash, expires_at=expires_at).returning(L.id))
+    return found.scalar_one_or_none() is not None
 
 
 async def remove(transaction: Transaction, cookie_hash: str) -> str | None:

@@ -25,6 +25,10 @@ async def any_user(reader: Reader) -> bool:
     return (await reader.execute(select(U.id).limit(1))).one_or_none() is not None
 
 
+async def several_users(reader: Reader) -> bool:
+    return len((await reader.execute(select(U.id).limit(2))).all()) > 1
+
+
 async def insert_user(transaction: Transaction, values: dict[str, Any]) -> None:
     await transaction.execute(insert(core.user).values(**values, created_at=transaction.now, version=1))
 

@@ -51,7 +51,9 @@ def add_template(
     workspace: Workspace,
     name: Annotated[str, typer.Argument(help="The name that people see.")],
     image: Annotated[str, typer.Option(help="A container image that follows the contract of docs/images.md.", show_default=False)] = "",
-    recipe: Annotated[str, typer.Option(help="Instead: a provided image, such as `jupyter`.", show_default=False)] = "",
+    recipe: Annotated[
+        str, typer.Option(help="Instead: a provided image, such as `jupyter`, or one of STUDIOGRAPH_IMAGES_DIR.", show_default=False)
+    ] = "",
     tool: Annotated[Tool, typer.Option(help="What it shows.")] = Tool.CUSTOM,
     version: Annotated[str, typer.Option(help="The tool's version.")] = "1",
     port: Annotated[int, typer.Option(help="The port that its tool listens on.", min=1, max=65535)] = 8888,

@@ -95,6 +95,37 @@ async def test_the_keyboard_is_enough(signed_in: Page, server: Server) -> None:
     await expect(signed_in.locator("#said")).to_have_text("Analysis is running")
 
 
+async def test_the_keyboard_stays_on_the_card_when_the_pressed_button_goes(signed_in: Page, server: Server) -> None:
+    await add(server)
+    await card(signed_in).get_by_role("button", name="Start").focus()
+    await signed_in.keyboard.press("Enter")
+    await expect(card(signed_in).locator(".badge")).to_have_text("running")
+    await expect(card(signed_in).get_by_role("button", name="Connect")).to_be_focused()
+
+
+@pytest.mark.behaviour("B6")
+async def test_pressing_what_is_not_allowed_tells_why_wherever_the_page_is(signed_in: Page, server: Server) -> None:
+    for number in range(12):
+        await add(server, f"Analysis {number:02}")
+    await card(signed_in, "Analysis 11").get_by_role("button", name="Stop").focus()
+    await signed_in.keyboard.press("Enter")
+    await expect(signed_in.get_by_role("alert")).to_contain_text("Analysis 11: It is not running.")
+    await expect(signed_in.get_by_role("alert")).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.behaviour("B84")
+async def test_a_log_says_that_the_connection_is_lost(page: Page, server: Server) -> None:
+    await sign_in(page, server)
+    await server.graphql(START, {"id": await add(server)})
+    await expect(card(page).locator(".badge")).to_have_text("running")
+    await card(page).get_by_role("button", name="Log of Analysis").click()
+    await expect(page.locator("#log-state")).to_have_text("live")
+    await server.stop()
+    await expect(page.locator("#log-state")).to_have_text("reconnecting")
+    await server.start()
+    await expect(page.locator("#log-state")).to_have_text("live")
+
+
 async def test_deleting_asks_first(signed_in: Page, server: Server) -> None:
     await add(server)
     await card(signed_in).get_by_role("button", name="Delete").click()
@@ -127,6 +158,7 @@ async def test_a_failed_build_can_be_tried_again(page: Page, server: Server) -> 
     await create_studio(database, server.world, "Analysis", status="BUILD_FAILED")
     await database.close()
     await sign_in(page, server)
+    await expect(card(page).get_by_role("button", name="Start")).to_be_hidden()
     await card(page).get_by_role("button", name="Build again Analysis").click()
     await expect(card(page).locator(".badge")).to_have_text("running")
     await expect(card(page).get_by_role("button", name="Build again Analysis")).to_be_hidden()
@@ -135,11 +167,15 @@ async def test_a_failed_build_can_be_tried_again(page: Page, server: Server) -> 
 async def test_it_says_that_it_reconnects_and_misses_nothing(page: Page, server: Server) -> None:
     await sign_in(page, server)
     studio = await add(server)
+    await expect(card(page)).to_be_visible()
     await server.stop()
     await expect(page.get_by_role("status").filter(has_text="reconnecting")).to_be_visible()
+    await card(page).get_by_role("button", name="Start").click()
+    await expect(page.get_by_role("alert")).to_contain_text("does not answer")
     await server.start()
     await server.graphql(START, {"id": studio})
     await expect(page.get_by_role("status").filter(has_text="live")).to_be_visible()
+    await expect(page.get_by_role("alert")).to_be_hidden()
     await expect(card(page).locator(".badge")).to_have_text("running")
     await expect(page.locator("#events li").filter(has_text="is running")).to_have_count(1)
 
@@ -170,7 +206,7 @@ async def test_what_happened_to_members_shows_beside_what_happened_to_studios(pa
         await outbox.append(transaction, server.world.workspace_id, [joined])
     await database.close()
     await sign_in(page, server)
-    await expect(page.locator("#events li").filter(has_text="is now OWNER of the workspace")).to_be_visible()
+    await expect(page.locator("#events li").filter(has_text="has the role OWNER now")).to_be_visible()
 
 
 async def test_events_read_as_sentences_and_say_nothing_twice(signed_in: Page, server: Server) -> None:
@@ -181,6 +217,26 @@ async def test_events_read_as_sentences_and_say_nothing_twice(signed_in: Page, s
     await expect(signed_in.locator("#events li").filter(has_text="Analysis: checkpoint Analysis_1 created")).to_have_count(1)
     await card(signed_in).get_by_role("button", name="Stop").click()
     await expect(signed_in.locator("#events li").filter(has_text="Analysis is stopped by ada ")).to_have_count(1)
+
+
+async def test_what_happened_at_one_moment_reads_in_its_order_after_a_reload_too(signed_in: Page, server: Server) -> None:
+    await add(server, autoStart=True)
+    await expect(card(signed_in).locator(".badge")).to_have_text("running")
+    events = signed_in.locator("#events li strong")
+    seen = await signed_in.locator("#events li").all_inner_texts()
+    assert seen[-1].startswith("Analysis was added")
+    await signed_in.reload()
+    await expect(events).to_have_count(len(seen))
+    assert await signed_in.locator("#events li").all_inner_texts() == seen
+
+
+async def test_a_question_keeps_clear_of_the_edges(signed_in: Page, server: Server) -> None:
+    await add(server)
+    await signed_in.set_viewport_size({"width": 320, "height": 700})
+    await card(signed_in).get_by_role("button", name="Delete").click()
+    box = await signed_in.get_by_role("dialog").bounding_box()
+    assert box is not None
+    assert 16 <= box["x"] <= 320 - 16 - box["width"]
 
 
 @pytest.mark.parametrize("width", [320, 1280])

@@ -63,6 +63,7 @@ async def test_a_person_works_in_jupyterlab_is_told_why_it_stopped_and_comes_bac
     await expect(tab.locator("#state")).to_have_text("Running")
     await expect(card(page).locator(".people")).to_contain_text("Ada")
     await run_a_cell(tab, tool)
+    await expect(tool.locator(".jp-mod-dirty")).to_have_count(0)  # saved by itself, long before JupyterLab's two minutes
 
     studio = await card(page).get_attribute("data-studio")
     await lab_server.graphql(STOP, {"id": studio})
@@ -76,3 +77,4 @@ async def test_a_person_works_in_jupyterlab_is_told_why_it_stopped_and_comes_bac
     await expect(tab.locator("#state")).to_have_text("Running")
     await expect(tool.locator(".jp-Notebook, .jp-Launcher").first).to_be_visible(timeout=60_000)
     await expect(tool.locator(".jp-DirListing-itemText").filter(has_text="Untitled.ipynb")).to_be_visible()
+    await expect(tool.locator(".jp-OutputArea-output").filter(has_text="42").first).to_be_visible(timeout=60_000)

@@ -224,6 +224,37 @@ async def test_signing_out_ends_the_login_and_what_came_from_it(house: House) ->
     assert location(await house.visit(f"{house.api}/connect/{house.public_id}", login)).startswith("/login")
 
 
+async def signed_in_session(house: House) -> tuple[str, str]:
+    """The cookies of a login, and of a session that was opened with it."""
+    login = await house.sign_in(house.world.secret)
+    entered = await house.visit(location(await house.visit(f"{house.api}/connect/{house.public_id}", login)))
+    return login, entered.cookies[0].partition(";")[0]
+
+
+async def test_signing_in_again_with_the_same_token_ends_nothing_and_signing_out_then_ends_all(house: House) -> None:
+    login, session = await signed_in_session(house)
+    again = await house.ask(f"{house.api}/login", "POST", cookie=login, data={"token": house.world.secret}, Origin=house.api)
+    renewed = again.cookies[0].partition(";")[0]
+    assert renewed != login
+    assert (await house.ask("/", cookie=session)).status == 200
+    assert location(await house.visit(f"{house.api}/connect/{house.public_id}", login)).startswith("/login")
+    await house.ask(f"{house.api}/logout", "POST", cookie=renewed, Origin=house.api)
+    assert (await house.ask("/", cookie=session)).code == "UNAUTHENTICATED"
+
+
+async def test_a_mistyped_token_ends_nothing(house: House) -> None:
+    login, session = await signed_in_session(house)
+    await house.ask(f"{house.api}/login", "POST", cookie=login, data={"token": "sgt_wrong"}, Origin=house.api)
+    assert (await house.ask("/", cookie=session)).status == 200
+
+
+async def test_signing_in_as_somebody_else_ends_what_the_former_opened(house: House) -> None:
+    login, session = await signed_in_session(house)
+    _, secret = await house.newcomer()
+    await house.ask(f"{house.api}/login", "POST", cookie=login, data={"token": secret}, Origin=house.api)
+    assert (await house.ask("/", cookie=session)).code == "UNAUTHENTICATED"
+
+
 async def test_the_signed_in_page_says_who_and_lets_sign_out(house: House) -> None:
     login = await house.sign_in(house.world.secret)
     page = await house.visit(f"{house.api}/login", login)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.compute.docker import recipes
+from services.compute.docker.recipe_book import RecipeBook
 from services.compute.docker.recipes import IMAGES, RECIPES, REQUIREMENTS, context, packed, reference
 from services.compute.process import jupyterlab
 from services.compute.protocol import ComputeFailed
@@ -51,6 +52,19 @@ def test_programs_are_programs_and_belong_to_root() -> None:
             ("notes", 0o644, 0, 0),
             ("start", 0o755, 0, 0),
         ]
+
+
+def test_a_recipe_of_ones_own_is_called_by_its_content(tmp_path: Path) -> None:
+    (tmp_path / "tool").mkdir()
+    (tmp_path / "tool/Dockerfile").write_text("FROM scratch\n")
+    first = RecipeBook(own=tmp_path).reference("tool")
+    assert first.startswith("studiograph/tool:")
+    assert RecipeBook("debian:bookworm", own=tmp_path).reference("tool") != first
+    (tmp_path / "tool/Dockerfile").write_text("FROM scratch\nCMD true\n")
+    assert RecipeBook(own=tmp_path).reference("tool") != first
+    assert RecipeBook(own=tmp_path).reference("jupyter") == reference("jupyter", "")
+    with pytest.raises(ComputeFailed, match="no recipe 'other'"):
+        RecipeBook(own=tmp_path).reference("other")
 
 
 def test_certificates_are_in_the_context_only_when_given() -> None:

@@ -7,6 +7,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from services.catalogue import Catalogue
+from services.people import People
+from services.statuses import ComputeKind
+from services.store.database import Database
 from studiograph.first_run import JUPYTERLAB, TOKEN_FILE, WARNING
 from studiograph.walkthrough.server import LOG, own_server
 from tests.docker.engine import URL
@@ -15,6 +19,7 @@ from tests.server import wait_for
 
 PLACE = """{ viewer { userName } workspace(by: { slug: "demo" }) {
   templates { name } computeEnvironments { name kind } studios { nodes { name status } } } }"""
+ENABLED = '{ workspace(by: { slug: "demo" }) { computeEnvironments { kind enabled } } }'
 
 
 @dataclass
@@ -128,3 +133,30 @@ def test_the_demo_leaves_out_what_cannot_be_built_and_goes_on(studiograph: Comma
     assert "Left out, since this machine cannot build" in told.stdout
     assert "found the package" in told.stdout
     assert "Everything worked but what was left out." in told.stdout
+
+
+async def test_what_was_switched_off_is_on_again_while_there_is_one_user(demo: Demo) -> None:
+    async with own_server(demo.directory):
+        pass
+    database = Database(f"sqlite:///{demo.directory / 'studiograph.db'}")
+    await Catalogue(database).switch(ComputeKind.PROCESS.value, enabled=False)
+    await database.close()
+    async with own_server(demo.directory) as (url, token), httpx.AsyncClient(trust_env=False) as http:
+        answer = await http.post(f"{url}/graphql", json={"query": ENABLED}, headers={"Authorization": f"Bearer {token}"})
+    assert answer.json()["data"]["workspace"]["computeEnvironments"] == [{"kind": "PROCESS", "enabled": True}]
+
+
+@pytest.mark.docker
+async def test_where_there_are_several_users_sessions_run_in_containers_only(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with own_server(demo.directory):
+        pass
+    monkeypatch.setenv("STUDIOGRAPH_DOCKER_URL", URL)
+    monkeypatch.setenv("STUDIOGRAPH_IMAGE_BASE", "localhost:9/nobody-has-it:1")
+    database = Database(f"sqlite:///{demo.directory / 'studiograph.db'}")
+    await Catalogue(database).switch(ComputeKind.PROCESS.value, enabled=False)
+    await People(database).create_user("grace")
+    await database.close()
+    async with own_server(demo.directory) as (url, token), httpx.AsyncClient(trust_env=False) as http:
+        answer = await http.post(f"{url}/graphql", json={"query": ENABLED}, headers={"Authorization": f"Bearer {token}"})
+    there = answer.json()["data"]["workspace"]["computeEnvironments"]
+    assert there == [{"kind": "DOCKER", "enabled": True}, {"kind": "PROCESS", "enabled": False}]

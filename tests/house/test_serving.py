@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from services.people import People
+from services.store.database import Database
 from studiograph.refusals import Refused
 from studiograph.serve_lock import holder, only_server
 from tests.house.conftest import ROOT
@@ -40,6 +42,16 @@ async def test_open_sockets_are_told_to_come_back_when_it_stops(server: Server) 
         await server.stop()
         await socket.connection.wait_closed()
         assert socket.connection.close_code == 1012
+
+
+async def test_a_kind_that_is_switched_off_is_not_offered_and_others_may_join(tmp_path: Path, sqlite_url: str) -> None:
+    async with running(tmp_path, sqlite_url, process_compute="false") as server:
+        data = await server.graphql("{ viewer { memberships { workspace { computeEnvironments { kind enabled } } } } }")
+        [membership] = data["viewer"]["memberships"]
+        assert membership["workspace"]["computeEnvironments"] == [{"kind": "PROCESS", "enabled": False}]
+        database = Database(sqlite_url)
+        assert await People(database).create_user("grace")
+        await database.close()
 
 
 async def test_an_idle_server_is_small(server: Server) -> None:

@@ -35,8 +35,8 @@ class RecipeBook:
         return recipes.packed({**recipes.trust(), **files} | ({recipes.CERTIFICATES: trusted} if trusted else {}))
 
     def reference(self, recipe: str) -> str:
-        """What a provided recipe's image is called here: another content or base is another image. Raises ComputeFailed."""
-        return recipes.reference(recipe, self.base, certificates=self._trusted())
+        """What a recipe's image is called here: another content or base is another image. Reads files. Raises ComputeFailed."""
+        return recipes.called(recipe, self.base, self.context(recipe))
 
     def _trusted(self) -> bytes | None:
         if self.certificates is None:

@@ -71,8 +71,13 @@ def packed(files: Mapping[str, bytes]) -> bytes:
 
 def reference(recipe: str, base: str, *, certificates: bytes | None = None) -> str:
     """What the image is called: another content or base is another image. Raises as `context`."""
-    content = hashlib.sha256(context(recipe, certificates=certificates) + base.encode()).hexdigest()[:DIGITS]
-    return f"studiograph/{recipe}:{RECIPES[recipe].version}-{content}"
+    return called(recipe, base, context(recipe, certificates=certificates))
+
+
+def called(recipe: str, base: str, given: bytes) -> str:
+    """The same for the context `given`. The tag of a provided image begins with its tool's version."""
+    content = hashlib.sha256(given + base.encode()).hexdigest()[:DIGITS]
+    return f"studiograph/{recipe}:{RECIPES[recipe].version}-{content}" if recipe in RECIPES else f"studiograph/{recipe}:{content}"
 
 
 def main(arguments: list[str]) -> None:

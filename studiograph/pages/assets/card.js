@@ -7,8 +7,8 @@ const TONES = { RUNNING: "good", STARTING: "busy", BUILDING: "busy", STOPPING: "
 const ACTIONS = [
   { action: "START", label: "Start", first: true },
   { action: "CONNECT", label: "Connect", first: true },
-  { action: "STOP", label: "Stop" },
   { action: "RETRY_BUILD", label: "Build again", first: true, seldom: true },
+  { action: "STOP", label: "Stop" },
   { action: "FORCE_STOP", label: "Force stop", seldom: true },
   { action: "DELETE", label: "Delete" },
 ];
@@ -25,7 +25,7 @@ export class Card {
   constructor(studio, act) {
     this.name = element("h3");
     this.badge = element("span", { class: "badge" });
-    this.about = element("span", { class: "soft small" });
+    this.about = element("div", { class: "soft small about" });
     this.message = element("div", { class: "soft small" });
     this.people = element("ul", { class: "people", "aria-label": "Connected" });
     this.buttons = new Map(ACTIONS.map((kind) => [kind.action, this.#button(kind, act)]));
@@ -53,7 +53,15 @@ export class Card {
     this.log.hidden = !studio.lastStartedAt;
     this.log.setAttribute("aria-label", `Log of ${studio.name}`);
     clearTimeout(this.later);
+    const focused = document.activeElement;
     for (const available of studio.availableActions) this.#allow(available);
+    if (focused.hidden && this.node.contains(focused)) this.#nextFor();
+  }
+
+  #nextFor() {
+    // The button that was pressed is gone, such as Start of what runs: the keyboard goes on with what is done next, and ends nothing.
+    const next = ACTIONS.filter(({ first }) => first).map(({ action }) => this.buttons.get(action));
+    [...next, this.log].find((button) => !button.hidden && button.getAttribute("aria-disabled") !== "true")?.focus();
   }
 
   #showPeople(users) {
@@ -66,12 +74,14 @@ export class Card {
 
   #button({ action, label, first, seldom }, act) {
     // A button that is not allowed stays reachable and says why; `disabled` would hide the reason from the keyboard.
-    const press = () => {
-      if (made.getAttribute("aria-disabled") !== "true") act(action, this.studio);
-    };
+    const press = () => act(action, this.studio, made.getAttribute("aria-disabled") === "true" ? made.title : "");
     const made = element("button", { type: "button", class: first ? "first" : "", onclick: press }, label);
     made.dataset.seldom = Boolean(seldom);
     return made;
+  }
+
+  #offers(wanted) {
+    return this.studio.availableActions.some(({ action, allowed }) => action === wanted && allowed);
   }
 
   #allow({ action, allowed, reason, until }) {
@@ -84,6 +94,6 @@ export class Card {
     button.title = allowed ? "" : (reason ?? "");
     if (action === "CONNECT") button.hidden = !allowed && this.studio.status !== "STARTING";
     if (button.dataset.seldom === "true") button.hidden = !allowed;
-    if (action === "START") button.hidden = this.studio.status === "RUNNING";
+    if (action === "START") button.hidden = this.studio.status === "RUNNING" || this.#offers("RETRY_BUILD");
   }
 }

@@ -5,14 +5,14 @@ import { byId, clock, element } from "./dom.js";
 
 const SHOWN = 30;
 const WORDS = {
-  StudioStatusEvent: (event) => ` ${became(event.status, event.statusMessage ?? "")}`,
+  StudioStatusEvent: (event) => ` ${event.previousStatus ? became(event.status, event.statusMessage ?? "") : "was added"}`,
   CheckpointEvent: (event) => `: checkpoint ${event.checkpointName} ${event.checkpointChange.toLowerCase()}`,
   ConnectedUsersEvent: (event) => `: ${event.user?.displayName ?? "somebody"} ${event.presenceChange.toLowerCase()}`,
   ConnectionErrorEvent: (event) => `: ${event.reason}`,
   DisruptionWarningEvent: (event) => `: ${event.reason}`,
   StudioEditedEvent: () => " was edited",
   StudioDeletedEvent: () => " was deleted",
-  MemberEvent: (event) => (event.role ? ` is now ${event.role} of the workspace` : " left the workspace"),
+  MemberEvent: (event) => (event.role ? ` has the role ${event.role} now` : " left the workspace"),
 };
 
 function became(status, message) {

@@ -18,7 +18,7 @@ const LINE = `fragment Line on Event {
   __typename cursor at actor { name cause }
   ... on StudioEvent { studioName }
   ... on MemberEvent { user { displayName } role }
-  ... on StudioStatusEvent { status statusMessage stopReason }
+  ... on StudioStatusEvent { previousStatus status statusMessage stopReason }
   ... on CheckpointEvent { checkpointChange: change checkpointName }
   ... on ConnectedUsersEvent { presenceChange: change user { displayName } }
   ... on ConnectionErrorEvent { reason }

@@ -7,6 +7,8 @@ const KEPT = 200_000; // characters on the page; the API keeps more
 
 export class Log {
   #leave = () => {};
+  #ended = true;
+  #link = "";
 
   constructor() {
     byId("log").addEventListener("close", () => this.#leave());
@@ -17,17 +19,25 @@ export class Log {
     let after = null;
     setText(byId("log-title"), `Log of ${studio.name}`);
     setText(text, "");
-    setText(byId("log-state"), "live");
+    this.#ended = false;
+    this.tell(this.#link);
     const take = (frame) => {
       if (frame.nextOffset !== undefined) after = frame.nextOffset;
       if (frame.__typename === "LogChunk") this.#add(text, frame);
     };
     const end = (error) => {
+      this.#ended = true;
       setText(byId("log-state"), error?.message ?? (text.textContent ? "complete" : "nothing was printed"));
       if (error) onProblem(error);
     };
     this.#leave = live.stream(LOGS, () => ({ studioId: studio.id, afterOffset: after }), take, end);
     byId("log").showModal();
+  }
+
+  tell(link) {
+    // How the connection is, as long as more may come.
+    this.#link = link;
+    if (!this.#ended) setText(byId("log-state"), link);
   }
 
   #add(node, { text, skipped }) {

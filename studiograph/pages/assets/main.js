@@ -25,7 +25,8 @@ async function enter() {
   setText(byId("who"), viewer.displayName);
   showSignedIn(true);
   fillForm();
-  const past = memberships.flatMap(({ workspace }) => workspace.events?.nodes ?? []);
+  // Newest first as they come; what happened at the same moment keeps its order.
+  const past = memberships.flatMap(({ workspace }) => (workspace.events?.nodes ?? []).toReversed());
   past.sort((one, other) => one.at.localeCompare(other.at)).forEach(chronicle);
   live = new Live(token.get(), showLink);
   for (const { workspace } of memberships) watch(workspace);
@@ -47,6 +48,8 @@ function showLink(state, reason, code) {
   badge.hidden = false;
   badge.dataset.tone = tone;
   setText(badge, words);
+  log.tell(words);
+  if (state === "live" && byId("problem").dataset.code === "UNREACHABLE") hideProblem();
   if (state === "refused" && reason) showProblem({ message: reason });
   if (code === 4403) recheck();
 }
@@ -81,7 +84,8 @@ function fillChoices() {
   setChildren(byId("environment"), options((chosen?.workspace.computeEnvironments ?? []).filter(({ enabled }) => enabled)));
 }
 
-async function act(action, studio) {
+async function act(action, studio, refusal) {
+  if (refusal) return showProblem({ message: `${studio.name}: ${refusal}` });
   if (action === "CONNECT") return connect(studio);
   if (action === "LOG") return log.open(live, studio, showProblem);
   if (QUESTIONS[action] && !(await confirmed(studio, ...QUESTIONS[action]))) return undefined;
@@ -123,6 +127,7 @@ function confirmed(studio, yes, question) {
 function showProblem(error) {
   if (!error) return;
   if (error.code === "UNAUTHENTICATED") return leave("This access token is not valid (any more). Sign in with another one.");
+  byId("problem").dataset.code = error.code ?? "";
   setText(byId("problem").firstElementChild, error.message);
   byId("problem").hidden = false;
 }
