@@ -17,6 +17,8 @@ from connect.requests import Scope
 logger = logging.getLogger(__name__)
 
 MAX_HEAD = 65536
+HEAD_SECONDS = 30.0
+"""From the first byte of a request, or from the connection on, until its headers have come: who sends them slower holds a descriptor."""
 MAX_FRAME = 64 * 1024 * 1024
 """Bytes of one WebSocket message; a session's tool may send such. GraphQL's own limit is 64 KiB."""
 MAX_OF_STRANGERS = 128 * 1024
@@ -26,7 +28,7 @@ PING_SECONDS = 10.0
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, which by itself reads headers without end: 64 KiB without their end is an answer of 431.
+    """uvicorn's HTTP protocol, which by itself reads headers without end: 64 KiB without their end are answered by 431, 30 s by 408.
 
     Nothing is taken from `sessions`, the subnets of sessions on this machine's engine, nor at an address of ours in them: where the
     packet filter does not keep sessions from this port (no root, or a container that has joined their networks), this does.
@@ -38,6 +40,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._head = 0
         self._in_head = True
+        self._limit: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Answers leave at once: head and body are written apart, and Nagle's algorithm would hold the second back for 40 ms."""
@@ -48,23 +51,47 @@ class BoundedHttp(HttpToolsProtocol):
         if self.sessions and any(_within(transport.get_extra_info(end), self.sessions) for end in ("peername", "sockname")):
             _warn()
             transport.abort()
+        self._limit_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_is_there()
+        super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         self._head = 0
         self._in_head = True
+        self._limit_head()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        self._head_is_there()
         super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self._in_head:
             self._head += len(data)
-            if self._head > MAX_HEAD and not self.transport.is_closing():
-                self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-                self.transport.close()
+            if self._head > MAX_HEAD:
+                self._refuse(b"431 Request Header Fields Too Large")
+
+    def _limit_head(self) -> None:
+        self._head_is_there()
+        self._limit = self.loop.call_later(HEAD_SECONDS, self._refuse, b"408 Request Timeout")
+
+    def _head_is_there(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+            self._limit = None
+
+    def _refuse(self, status: bytes) -> None:
+        """Without a word into another answer, or where nothing was asked: browsers open connections ahead, and would show it later."""
+        if self.transport.is_closing():
+            return
+        is_answering = self.cycle is not None and not self.cycle.response_complete
+        if self._head and not is_answering:
+            self.transport.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        self.transport.close()
 
 
 class BoundedWebSocket(WebSocketsSansIOProtocol):

@@ -27,11 +27,15 @@ class JsonLines(logging.Formatter):
         return orjson.dumps(line, default=str).decode()
 
 
+CUT_OFF = ("ASGI callable returned without completing response.", "ASGI callable returned without completing handshake.")
+
+
 class NoCutOffs(logging.Filter):
-    """Leaves out what uvicorn calls an error: responses that we break off, since their reader took nothing or their tool broke."""
+    """Leaves out what uvicorn calls an error: responses that we break off, since their reader took nothing or their tool broke, and
+    WebSockets whose client left while the tool was asked."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return record.msg != "ASGI callable returned without completing response."
+        return record.msg not in CUT_OFF
 
 
 class WithoutQuery(logging.Filter):

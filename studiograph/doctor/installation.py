@@ -60,7 +60,8 @@ def _key(settings: Settings) -> Finding:
 
 
 def _contents(counts: store.Counts) -> list[Finding]:
-    people = f"{counts.users} users, {counts.workspaces} workspaces, {counts.studios} Studios ({counts.running} running)"
+    counted = [(counts.users, "user"), (counts.workspaces, "workspace"), (counts.studios, "Studio")]
+    people = ", ".join(f"{number} {what}{'' if number == 1 else 's'}" for number, what in counted) + f" ({counts.running} running)"
     return [
         ok("Content", people) if counts.users else note("Content", "no user yet", "`studiograph user add NAME`, or `make run` for a demo."),
         _at_least_one(

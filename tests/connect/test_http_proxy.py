@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from connect import listener
 from services.compute.protocol import Upstream
 from services.events import Kind
 from tests.connect.house import House, end_tool, exchanges, location, soon, until
@@ -343,6 +344,25 @@ async def test_headers_without_end_are_cut_off(house: House) -> None:
         answer = await soon(reader.read())
     assert answer == b"" or b" 431 " in answer
     writer.close()
+
+
+@pytest.mark.parametrize(("sent", "answered"), [(b"", b""), (b"GET / HTTP/1.1\r\nX-Slow:", b"HTTP/1.1 408 ")])
+async def test_who_does_not_come_to_the_end_of_the_headers_is_cut_off(
+    house: House, monkeypatch: pytest.MonkeyPatch, sent: bytes, answered: bytes
+) -> None:
+    """A connection that was opened ahead just ends: a browser would show the answer to what it asks later."""
+    monkeypatch.setattr(listener, "HEAD_SECONDS", 0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    writer.write(sent)
+    answer = await soon(reader.read())
+    assert answer.startswith(answered)
+    assert bool(answer) == bool(answered)
+    writer.close()
+
+
+async def test_the_limit_is_that_of_headers_alone(house: House, cookie: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "HEAD_SECONDS", 0.2)
+    assert (await house.ask("/slow?chunks=6&interval=0.1&size=10", cookie=cookie)).status == 200
 
 
 async def test_headers_and_paths_that_are_too_long_are_refused(house: House, cookie: str) -> None:
