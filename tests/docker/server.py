@@ -157,7 +157,7 @@ async def contain(database_url: str, url: str, image: str = "", port: int = 8000
     """From now on, the seeded world's sessions are containers of the engine at `url`."""
     database = Database(database_url)
     async with database.write() as transaction:
-        await transaction.execute(update(core.compute_environment).values(kind="docker", settings={"url": url}))
+        await transaction.execute(update(core.compute_environment).values(kind="docker", settings={"url": url}, enabled=True))
         await transaction.execute(update(core.template).values(image=image or tiny_image(url), port=port))
     await database.close()
 
