@@ -5,19 +5,25 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.addresses import Addresses
-from services.installation import ensure_installation
+from services.installation import ensure_installation, require_key
 from services.live.bells import Bells
 from services.live.broker import Broker
 from services.live.meters import Meters
 from services.live.sentinel import Sentinel
 from services.policy import Policy
 from services.presence import Presence
-from services.secret_box import SecretBox
+from services.secret_box import CannotOpen, SecretBox
 from services.store.database import Database
 from services.store.wakeups import Wakeups
 from studiograph.refusals import Refused
 from studiograph.secrets import installation_key
 from studiograph.settings import Settings
+
+WRONG_KEY = "The secret key is another one than this database's secrets were sealed with."
+KEY_ADVICE = (
+    "Give every process of the installation the same: STUDIOGRAPH_SECRET_KEY, or the file secret.key in the data directory. "
+    "If the former is lost: `studiograph replace-key`."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,8 @@ class Core:
 
 async def open_core(settings: Settings, port: int, stack: AsyncExitStack) -> Core:
     """Connect and start. `port` is the one really listened on. Raises Refused for settings that cannot work."""
-    key, addresses = _key(settings), _addresses(settings, port)
+    key, addresses = secret_key(settings), _addresses(settings, port)
+    box = SecretBox(key)
     database = Database(settings.database, pool_size=settings.pool_size)
     stack.push_async_callback(database.close)
     wakeups = Wakeups(database)
@@ -50,6 +57,7 @@ async def open_core(settings: Settings, port: int, stack: AsyncExitStack) -> Cor
     await broker.start()
     stack.push_async_callback(broker.close)
     installation = await ensure_installation(database)
+    await _require_key(database, box)
     sentinel = Sentinel(broker, database)
     await sentinel.start()
     stack.push_async_callback(sentinel.close)
@@ -59,7 +67,7 @@ async def open_core(settings: Settings, port: int, stack: AsyncExitStack) -> Cor
     bells = Bells(wakeups)
     bells.start()
     stack.callback(bells.close)
-    box, presence = SecretBox(key), Presence(database)
+    presence = Presence(database)
     return Core(database, installation, key, box, policy(settings), wakeups, broker, sentinel, meters, bells, presence, addresses)
 
 
@@ -75,12 +83,20 @@ def policy(settings: Settings) -> Policy:
     )
 
 
-def _key(settings: Settings) -> str:
+def secret_key(settings: Settings) -> str:
+    """The key that this server has. Raises Refused."""
     try:
         return installation_key(settings.data_dir, settings.secret_key)
     except ValueError as error:
         advice = "Put the right one back; `studiograph doctor` says where it is looked for."
         raise Refused(f"the secret key is not a key: {error}. {advice}") from error
+
+
+async def _require_key(database: Database, box: SecretBox) -> None:
+    try:
+        await require_key(database, box)
+    except CannotOpen as error:
+        raise Refused(f"{WRONG_KEY} {KEY_ADVICE}") from error
 
 
 def _addresses(settings: Settings, port: int) -> Addresses:

@@ -9,6 +9,7 @@ from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown, Pr
 from services.controller.intake import Intake
 from services.controller.listening import begun, intake_of
 from services.controller.work import Work
+from services.secret_box import CannotOpen
 from services.store import outputs
 from services.store.database import DatabaseUnavailable
 from services.store.outputs import NotTheEnd, OutputState
@@ -30,7 +31,7 @@ async def drain(work: Work) -> None:
             with suppress(NotTheEnd):
                 await _drain(work)
                 return
-    except (ComputeUnknown, ComputeFailed, DatabaseUnavailable) as trouble:
+    except (ComputeUnknown, ComputeFailed, DatabaseUnavailable, CannotOpen) as trouble:
         log.warning("The last output of Studio %s could not be collected: %s", work.studio.id, trouble)
     except Exception:
         log.exception("The last output of Studio %s could not be collected", work.studio.id)

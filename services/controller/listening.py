@@ -12,6 +12,7 @@ from services.controller import saving
 from services.controller.intake import HOLD_SECONDS, Intake
 from services.controller.work import Tools
 from services.controller.writer import PAUSE_SECONDS, Writer
+from services.secret_box import CannotOpen
 from services.store import outputs, printing, sessions
 from services.store.database import DatabaseUnavailable, clock
 from services.store.outputs import NotTheEnd, OutputState
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 AGAIN_SECONDS = 0.5
 """After the output of a session has ended that has not: it was not created yet, or its end is not noted yet."""
 RETRY_SECONDS = 2.0
+SEALED_SECONDS = 600.0
 ASIDE_SECONDS = 10.0
 """Whoever finds that another process collects the same looks after this time whether it still does."""
 LAST_LOOK_SECONDS = 5.0
@@ -63,6 +65,11 @@ class Listening:
                 await self._stand_aside()
             except (ComputeUnknown, ComputeFailed, DatabaseUnavailable):
                 await asyncio.sleep(RETRY_SECONDS)
+            except CannotOpen:
+                log.warning(
+                    "The output of session %s is not stored: its secrets, sealed with another key, cannot be hidden", self._session_id
+                )
+                await asyncio.sleep(SEALED_SECONDS)
             except Exception:
                 log.exception("The output of session %s could not be collected; it is tried again", self._session_id)
                 await asyncio.sleep(RETRY_SECONDS)
@@ -90,8 +97,8 @@ class Listening:
         except (ComputeUnknown, ComputeFailed):
             if not await self._long_ago(found):
                 raise
-        except TimeoutError:
-            pass
+        except (TimeoutError, CannotOpen):
+            pass  # no more will come of it
         async with self._tools.database.write() as transaction:
             await outputs.close(transaction, self._session_id)
         return True

@@ -1,17 +1,21 @@
 """Recording a save in the transaction that makes it the Studio's newest checkpoint (B30, B31)."""
 
+import logging
 from typing import Any
 
 from services.actor import Actor
 from services.compute.protocol import Saved
 from services.controller.work import Tools, Work
 from services.events import Kind, NewEvent
+from services.secret_box import CannotOpen
 from services.statuses import CheckpointStatus
 from services.store import checkpoints, environments, leftovers, outbox, sessions
 from services.store.database import Transaction
 from services.store.sessions import SessionState
 from services.store.studios import StudioState
 from services.studios import configuration
+
+log = logging.getLogger(__name__)
 
 
 async def save(work: Work, session: SessionState, *, interim: bool) -> Saved:
@@ -20,12 +24,21 @@ async def save(work: Work, session: SessionState, *, interim: bool) -> Saved:
     With it goes what was never recorded, which may be what somebody who took over has just saved and is about to record.
     """
     compute = await work.tools.computes.get(session.compute_environment_id)
-    hidden = await secrets(work.tools, session)
+    hidden = await _known_secrets(work.tools, session)
     async with work.tools.database.read() as reader:
         await work.require_mine(reader)
         checkpoint = await checkpoints.find(reader, session.checkpoint_id)
     keep = (checkpoint.reference if checkpoint else None) or ""
     return await compute.save(work.name_of(session.number), session.checkpoint_id, interim=interim, secrets=hidden, keep=keep)
+
+
+async def _known_secrets(tools: Tools, session: SessionState) -> tuple[str, ...]:
+    """None where they do not open any more: what cannot be looked for must not cost the session's work."""
+    try:
+        return await secrets(tools, session)
+    except CannotOpen:
+        log.warning("The checkpoint of session %s is not searched for secrets: they were sealed with another key", session.id)
+        return ()
 
 
 async def secrets(tools: Tools, session: SessionState) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from services.controller import lateness, saving
 from services.controller.draining import drain
 from services.controller.work import Overtaken, Work, words
 from services.lifecycle import Trigger
+from services.secret_box import CannotOpen
 from services.statuses import StudioStatus
 from services.store import builds, checkpoints, environments, leftovers, outputs, sessions
 from services.store.database import DatabaseUnavailable
@@ -171,10 +172,19 @@ async def _spec(work: Work, image: ImageSpec, template: TemplateState, environme
         cpu=runs_with["cpu"],
         memory_mib=runs_with["memory_mib"],
         gpu=runs_with["gpu"],
-        environment=configuration.opened(environment.environment, runs_with["environment"], seal=work.tools.seal),
+        environment=_variables(work, environment),
         base=base.reference if base else None,
         base_digest=base.digest if base else None,
     )
+
+
+def _variables(work: Work, environment: EnvironmentState) -> dict[str, str]:
+    try:
+        return configuration.opened(environment.environment, work.session.configuration["environment"], seal=work.tools.seal)
+    except CannotOpen as error:
+        raise ComputeFailed(
+            "The values of its secret variables were sealed with a key that this server does not have. Set them again, then start it."
+        ) from error
 
 
 async def _answer(work: Work, compute: Compute, spec: SessionSpec) -> Upstream:

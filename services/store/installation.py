@@ -1,6 +1,6 @@
 """The installation's one row."""
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select, text, update
 
 from services.ids import new_id
 from services.store import core
@@ -18,6 +18,15 @@ async def create(transaction: Transaction) -> str:
     installation_id = new_id()
     await transaction.execute(insert(core.installation).values(id=installation_id, created_at=transaction.now))
     return installation_id
+
+
+async def key_proof(reader: Reader) -> str | None:
+    """What was sealed with the installation's key; None before the first start."""
+    return (await reader.execute(select(core.installation.c.key_proof))).scalar_one_or_none()
+
+
+async def set_key_proof(transaction: Transaction, sealed: str) -> None:
+    await transaction.execute(update(core.installation).values(key_proof=sealed))
 
 
 async def lock(transaction: Transaction) -> None:

@@ -10,6 +10,7 @@ from studiograph.cli import places, tokens, users
 from studiograph.cli.database import migrate
 from studiograph.cli.doctor import doctor
 from studiograph.cli.jobs import demo
+from studiograph.cli.key import replace_key
 from studiograph.cli.schema import schema
 from studiograph.cli.serving import serve
 from studiograph.refusals import Refused
@@ -27,6 +28,7 @@ app.command("migrate")(migrate)
 app.command("schema")(schema)
 app.command("doctor")(doctor)
 app.command("demo")(demo)
+app.command("replace-key")(replace_key)
 app.add_typer(users.app, name="user")
 app.add_typer(users.workspaces, name="workspace")
 app.add_typer(places.compute, name="compute")

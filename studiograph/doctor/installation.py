@@ -2,9 +2,12 @@
 
 import asyncio
 
+from services.secret_box import CannotOpen, SecretBox
 from services.store import doctor as store
 from services.store import migrate
 from services.store.database import Database
+from services.store.installation import key_proof
+from studiograph.core import KEY_ADVICE, WRONG_KEY
 from studiograph.doctor.findings import Finding, bad, note, ok
 from studiograph.doctor.sessions import check_sessions
 from studiograph.secrets import KEY_FILE, installation_key
@@ -23,10 +26,10 @@ async def check_installation(settings: Settings, *, prune: bool) -> list[Finding
     database = Database(settings.database)
     try:
         async with database.read() as reader:
-            counts = await store.counts(reader)
+            counts, proof = await store.counts(reader), await key_proof(reader)
     finally:
         await database.close()
-    found = [ok("Database", f"{database.dialect}, up to date"), _key(settings), *_contents(counts)]
+    found = [ok("Database", f"{database.dialect}, up to date"), _key(settings, proof), *_contents(counts)]
     return [*found, *await check_sessions(settings, prune=prune)]
 
 
@@ -45,13 +48,17 @@ async def _database(settings: Settings) -> Finding | None:
     return None
 
 
-def _key(settings: Settings) -> Finding:
+def _key(settings: Settings, proof: str | None) -> Finding:
     if not settings.secret_key and not (settings.data_dir / KEY_FILE).exists():
         return note(
             "Secret key", "not made yet", "The first start makes it. Back it up with the database: sealed values open with nothing else."
         )
     try:
-        installation_key(settings.data_dir, settings.secret_key)
+        box = SecretBox(installation_key(settings.data_dir, settings.secret_key))
+        if proof is not None:
+            box.open(proof)
+    except CannotOpen:
+        return bad("Secret key", WRONG_KEY, KEY_ADVICE)
     except ValueError:
         return bad(
             "Secret key", "is not a key (32 bytes in url-safe base64)", "Put the right one back: sealed values open with nothing else."

@@ -55,6 +55,7 @@ def test_an_engine_that_does_not_answer_is_not_added(studiograph: Command) -> No
         "schema",
         "doctor",
         "demo",
+        "replace-key",
         "user add",
         "workspace add",
         "compute add",

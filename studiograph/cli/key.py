@@ -1,0 +1,41 @@
+"""`studiograph replace-key`."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from services import installation
+from services.secret_box import SecretBox
+from services.store.database import Database
+from services.store.migrate import check_current
+from studiograph.cli.options import settings
+from studiograph.core import secret_key
+
+
+def replace_key(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Take the secret key that is set now for the installation's, because the former is lost.
+
+    Secret values that were sealed with the former must be set again, and browsers sign in anew. Restart every server afterwards.
+
+    \b
+    Example: studiograph replace-key
+    """
+    chosen = settings()
+    box = SecretBox(secret_key(chosen))
+    if not yes:
+        typer.confirm("Secret values sealed with the former key will never open again. Go on?", abort=True)
+
+    async def work() -> None:
+        await check_current(chosen.database)
+        database = Database(chosen.database)
+        try:
+            await installation.ensure_installation(database)
+            await installation.replace_key(database, box)
+        finally:
+            await database.close()
+        print("This key is the installation's now. Set the secret values of Studios and compute environments again.")
+
+    asyncio.run(work())
