@@ -3,15 +3,19 @@
 import asyncio
 import logging
 from contextlib import aclosing
+from itertools import chain
 from typing import Any, cast
 
 from services.compute.protocol import Change, Compute, ComputeFailed, ComputeUnknown, Report
 from services.controller.work import Tools, words
 from services.store import environments, leases
+from services.store.database import DatabaseUnavailable
 from services.store.environments import EnvironmentState
 
 log = logging.getLogger(__name__)
 
+LIST_SECONDS = 2.0
+"""How long a new environment may be unknown to us: a session of it that ends meanwhile is noticed when we begin to listen."""
 CHECK_SECONDS = 60.0
 CHECK_LIMIT_SECONDS = 30.0
 RETRY_SECONDS = 2.0
@@ -23,13 +27,13 @@ class Observer:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._task: asyncio.Task[None] | None = None
-        self._watched: dict[str, asyncio.Task[None]] = {}
+        self._tended: dict[str, list[asyncio.Task[None]]] = {}
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="observer")
 
     async def close(self) -> None:
-        tasks = [task for task in [self._task, *self._watched.values()] if task is not None]
+        tasks = [task for task in [self._task, *chain(*self._tended.values())] if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -38,20 +42,35 @@ class Observer:
         while True:
             try:
                 await self._look()
+            except DatabaseUnavailable:
+                pass  # told by what else needs it
             except Exception:
-                log.exception("The compute environments could not be checked; it is tried again")
-            await asyncio.sleep(CHECK_SECONDS)
+                log.exception("The compute environments could not be listed; it is tried again")
+            await asyncio.sleep(LIST_SECONDS)
 
     async def _look(self) -> None:
         async with self._tools.database.read() as reader:
-            there = await environments.in_use(reader)
-        for environment in there:
-            if environment.id not in self._watched:
-                watcher = asyncio.create_task(self._watch(environment), name=f"watch {environment.name}")
-                self._watched[environment.id] = watcher
-        for gone in self._watched.keys() - {environment.id for environment in there}:
-            self._watched.pop(gone).cancel()
-        await asyncio.gather(*(self._check(environment) for environment in there))
+            there = {environment.id: environment for environment in await environments.in_use(reader)}
+        for environment in there.values():
+            if environment.id not in self._tended:
+                work = (self._watch(environment), self._keep_checked(environment))
+                self._tended[environment.id] = [asyncio.create_task(each, name=f"observe {environment.name}") for each in work]
+        for gone in self._tended.keys() - there.keys():
+            for task in self._tended.pop(gone):
+                task.cancel()
+
+    async def _keep_checked(self, environment: EnvironmentState) -> None:
+        while True:
+            try:
+                async with self._tools.database.read() as reader:
+                    now = await environments.find(reader, environment.id)
+                if now is not None:
+                    await self._check(now)
+            except DatabaseUnavailable:
+                pass
+            except Exception:
+                log.exception("What %s has could not be noted; it is tried again", environment.name)
+            await asyncio.sleep(CHECK_SECONDS)
 
     async def _check(self, environment: EnvironmentState) -> None:
         report, message = await _checked(self._tools, environment)
