@@ -16,9 +16,10 @@ from studiograph.core import secret_key
 def replace_key(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Take the secret key that is set now for the installation's, because the former is lost.
+    """Go on with another secret key, because the former is lost.
 
-    Secret values that were sealed with the former must be set again, and browsers sign in anew. Restart every server afterwards.
+    The one that is set now becomes the installation's. Secret values that were sealed with the former must be set again, and browsers
+    sign in anew. Restart every server afterwards.
 
     \b
     Example: studiograph replace-key
