@@ -33,6 +33,17 @@ class Refused(Exception):
     """The archive is damaged, or has something in it that no save of ours has."""
 
 
+class Forgetful(tarfile.TarFile):
+    """Python's own keeps every member that it has read, which of millions would be most of MEMORY_BYTES."""
+
+    members: list[tarfile.TarInfo]
+
+    def next(self) -> tarfile.TarInfo | None:
+        found = super().next()
+        self.members = []
+        return found
+
+
 class Extraction:
     """One archive going into one directory, which must be empty."""
 
@@ -51,7 +62,6 @@ class Extraction:
         """Raises Refused, OSError."""
         for member in archive:
             self.add(archive, member)
-            archive.members = []  # type: ignore[attr-defined] # tarfile keeps each, which would be most of MEMORY_BYTES
         for name, target in self.hard_links:
             self.make_hard_link(name, target)
         for name, link in self.symbolic_links.items():
@@ -174,7 +184,7 @@ def extract(archive: Path, directory: Path, max_bytes: int, max_members: int) ->
         with (
             archive.open("rb") as raw,
             zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES).stream_reader(raw) as stream,
-            tarfile.open(fileobj=stream, mode="r|", errorlevel=2) as tar,
+            Forgetful.open(fileobj=stream, mode="r|", errorlevel=2) as tar,
         ):
             Extraction(directory, max_bytes, max_members).run(tar)
     except (tarfile.TarError, zstandard.ZstdError, EOFError, ValueError, OverflowError, MemoryError) as error:
