@@ -49,6 +49,7 @@ async def test_the_check_says_how_sessions_are_reached(world: World) -> None:
 @pytest.mark.docker
 async def test_a_published_port_is_for_this_machine_alone(world: World) -> None:
     world.compute = DockerCompute(URL, world.installation, ENVIRONMENT, mode=Mode.PUBLISHED)
+    assert any("its own filter, which this server cannot see" in warning for warning in (await world.compute.check()).warnings)
     upstream = await world.start(world.name())
     assert upstream.host == "127.0.0.1"
     assert await ask(upstream, "GET", "/") == (200, b"tiny")

@@ -91,16 +91,16 @@ class DockerCompute:
     async def check(self) -> Report:
         """Also finds out how sessions are reached, and closes the host to them where this process may."""
         self._reach = self._fixed_reach
-        info, reached = await self._info(), await self._reached()
-        bridges = await self._networks.bridges()
-        if reached.mode is Mode.DIRECT:
-            await firewall.close_host(bridges)
-        return capacity.report(info, reached.mode, await firewall.why_open(bridges, local=reached.mode is Mode.DIRECT))
+        return await self._report(close=True)
 
     async def look(self) -> Report:
         """`check` that changes nothing: for doctor."""
+        return await self._report(close=False)
+
+    async def _report(self, *, close: bool) -> Report:
         info, reached = await self._info(), await self._reached()
-        open_host = await firewall.why_open(await self._networks.bridges(), local=reached.mode is Mode.DIRECT)
+        is_local = reached.mode is Mode.DIRECT
+        open_host = await firewall.why_open(await self._networks.bridges(), close=close) if is_local else firewall.ELSEWHERE
         return capacity.report(info, reached.mode, open_host)
 
     async def ensure_image(self, image: ImageSpec, progress: Progress) -> None:

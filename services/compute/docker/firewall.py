@@ -14,7 +14,6 @@ import asyncio
 import os
 import shutil
 from collections.abc import Iterable
-from contextlib import suppress
 
 from services.compute.docker import routes
 from services.compute.docker.naming import BRIDGE_PREFIX
@@ -34,35 +33,28 @@ RULES = (
 )
 """Chain, match."""
 LIMIT_SECONDS = 10.0
-"""For all of them. `check` does both, and has 30 s: a filter that hangs must not pass for an engine that does."""
+"""For all of them. A check of the engine has 30 s: a filter that hangs must not pass for an engine that does."""
 BUSY = 4
 """iptables: a resource problem, as when somebody else changes the filter."""
 ATTEMPTS = 5
 OPEN = "Sessions can reach ports that this machine listens on, one another, or a cloud's metadata: {}."
+ELSEWHERE = OPEN.format("the engine's machine keeps its own filter, which this server cannot see")
 
 
-async def close_host(bridges: Iterable[str]) -> None:
-    """Have the rules in place, if this process may; `why_open` tells whether they are. `bridges` are those of other networks."""
-    if _may():
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LIMIT_SECONDS):
-                for rule in await _rules(bridges):
-                    await _ensure(rule)
+async def why_open(bridges: Iterable[str], *, close: bool) -> str | None:
+    """None when sessions cannot reach the host; else why they can. `bridges` are those of other networks.
 
-
-async def why_open(bridges: Iterable[str], *, local: bool) -> str | None:
-    """None when sessions cannot reach the host; else why they can."""
-    if not local:
-        return OPEN.format("the engine's machine keeps its own filter, which this server cannot see")
+    To `close`, rules that are missing are put in place first, if this process may.
+    """
     if not _may():
         return OPEN.format("this server may not change the machine's packet filter (it needs root and iptables)")
     try:
         async with asyncio.timeout(LIMIT_SECONDS):
-            missing = await _missing(bridges)
+            missing = [rule for rule in await _rules(bridges) if not await _stands(rule, close=close)]
     except TimeoutError:
         return OPEN.format(f"iptables did not say within {LIMIT_SECONDS:g} s what is in the packet filter")
     if missing:
-        return OPEN.format(f"a rule is not in the packet filter (iptables {' '.join(_words('-I', missing))})")
+        return OPEN.format(f"a rule is not in the packet filter (iptables {' '.join(_words('-I', missing[0]))})")
     return None
 
 
@@ -82,17 +74,12 @@ def _covers(name: str, bridge: str) -> bool:
     return bridge.startswith(name[:-1]) if name.endswith("+") else bridge == name
 
 
-async def _missing(bridges: Iterable[str]) -> tuple[str, ...] | None:
-    for rule in await _rules(bridges):
-        if await _iptables("-C", rule) != 0:
-            return rule
-    return None
-
-
-async def _ensure(rule: tuple[str, ...]) -> None:
-    """Added where it is surely not there. Two servers at once may add it twice, which does no harm."""
-    if await _iptables("-C", rule) not in (0, BUSY, None):
-        await _iptables("-I", rule)
+async def _stands(rule: tuple[str, ...], *, close: bool) -> bool:
+    """Whether it is there, or was put there now: where it surely was not. Two servers at once may add it twice, which does no harm."""
+    code = await _iptables("-C", rule)
+    if close and code not in (0, BUSY, None):
+        code = await _iptables("-I", rule)
+    return code == 0
 
 
 def _words(act: str, rule: tuple[str, ...]) -> tuple[str, ...]:
