@@ -27,6 +27,7 @@ class Observer:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._task: asyncio.Task[None] | None = None
+        self._there: dict[str, EnvironmentState] = {}
         self._tended: dict[str, list[asyncio.Task[None]]] = {}
 
     async def start(self) -> None:
@@ -50,22 +51,19 @@ class Observer:
 
     async def _look(self) -> None:
         async with self._tools.database.read() as reader:
-            there = {environment.id: environment for environment in await environments.in_use(reader)}
-        for environment in there.values():
+            self._there = {environment.id: environment for environment in await environments.in_use(reader)}
+        for environment in self._there.values():
             if environment.id not in self._tended:
-                work = (self._watch(environment), self._keep_checked(environment))
+                work = (self._watch(environment), self._keep_checked(environment.id))
                 self._tended[environment.id] = [asyncio.create_task(each, name=f"observe {environment.name}") for each in work]
-        for gone in self._tended.keys() - there.keys():
+        for gone in self._tended.keys() - self._there.keys():
             for task in self._tended.pop(gone):
                 task.cancel()
 
-    async def _keep_checked(self, environment: EnvironmentState) -> None:
-        while True:
+    async def _keep_checked(self, environment_id: str) -> None:
+        while environment := self._there.get(environment_id):
             try:
-                async with self._tools.database.read() as reader:
-                    now = await environments.find(reader, environment.id)
-                if now is not None:
-                    await self._check(now)
+                await self._check(environment)
             except DatabaseUnavailable:
                 pass
             except Exception:
