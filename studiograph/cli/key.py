@@ -7,10 +7,9 @@ import typer
 
 from services import installation
 from services.secret_box import SecretBox
-from services.store.database import Database
-from services.store.migrate import check_current
 from studiograph.cli.options import settings
 from studiograph.core import secret_key
+from studiograph.operator import desk
 
 
 def replace_key(
@@ -30,13 +29,8 @@ def replace_key(
         typer.confirm("Secret values sealed with the former key will never open again. Go on?", abort=True)
 
     async def work() -> None:
-        await check_current(chosen.database)
-        database = Database(chosen.database)
-        try:
-            await installation.ensure_installation(database)
-            await installation.replace_key(database, box)
-        finally:
-            await database.close()
+        async with desk(chosen) as at:
+            await installation.replace_key(at.database, box)
         print("This key is the installation's now. Set the secret values of Studios and compute environments again.")
 
     asyncio.run(work())

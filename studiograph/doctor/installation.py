@@ -50,6 +50,8 @@ async def _database(settings: Settings) -> Finding | None:
 
 def _key(settings: Settings, proof: str | None) -> Finding:
     if not settings.secret_key and not (settings.data_dir / KEY_FILE).exists():
+        if proof is not None:
+            return bad("Secret key", "is gone, and this database's secrets were sealed with it.", KEY_ADVICE)
         return note(
             "Secret key", "not made yet", "The first start makes it. Back it up with the database: sealed values open with nothing else."
         )

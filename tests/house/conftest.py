@@ -21,6 +21,7 @@ def studiograph(tmp_path: Path) -> Command:
         environment |= {"STUDIOGRAPH_DATA_DIR": str(tmp_path / "data"), "STUDIOGRAPH_PORT": "0", "COLUMNS": "120"}
         environment |= {f"STUDIOGRAPH_{name.upper()}": value for name, value in settings.items()}
         command = [sys.executable, "-m", "studiograph", *arguments]
-        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=limit, check=False)
+        nothing = subprocess.DEVNULL  # whoever asks a question gets no answer
+        return subprocess.run(command, cwd=ROOT, env=environment, stdin=nothing, capture_output=True, text=True, timeout=limit, check=False)
 
     return run

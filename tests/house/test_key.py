@@ -1,8 +1,5 @@
 """The key that opens what is sealed at rest: every process has the same one, and its loss has a way out."""
 
-import asyncio
-import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +8,7 @@ from services.secret_box import SecretBox
 from services.store.database import Database
 from tests.factories import create_studio
 from tests.graphql_ids import global_id
-from tests.house.conftest import ROOT, Command
+from tests.house.conftest import Command
 from tests.server import Server, wait_for
 
 START = "mutation ($id: ID!) { startStudio(input: { studioId: $id }) { __typename } }"
@@ -39,17 +36,6 @@ async def becomes(server: Server, studio: str, status: str) -> str:
     return str(await wait_for(look))
 
 
-async def command(server: Server, *words: str) -> str:
-    """The command line with the server's settings; what it printed."""
-    given = {**server.settings, "data_dir": str(server.directory / "data"), "database_url": server.database_url}
-    environment = {**os.environ, **{f"STUDIOGRAPH_{name.upper()}": value for name, value in given.items()}}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "studiograph", *words), cwd=ROOT, env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=-1, stderr=-2
-    )
-    output, _ = await process.communicate()
-    return output.decode()
-
-
 @pytest.mark.behaviour("B16")
 async def test_a_server_with_another_key_does_not_start(server: Server) -> None:
     """Else what one process sealed would open for none of the others."""
@@ -62,12 +48,13 @@ async def test_a_server_with_another_key_does_not_start(server: Server) -> None:
 
 
 @pytest.mark.behaviour("B16")
-async def test_a_lost_key_is_replaced_and_secret_values_are_set_again(server: Server) -> None:
+async def test_a_lost_key_is_replaced_and_secret_values_are_set_again(server: Server, studiograph: Command) -> None:
     studio = await with_secret(server)
     await server.stop()
     server.settings["secret_key"] = SecretBox.new_key()
-    assert "will never open again" in await command(server, "replace-key")
-    assert "is the installation's now" in await command(server, "replace-key", "--yes")
+    given = {"database_url": server.database_url, **server.settings}
+    assert "will never open again" in studiograph("replace-key", **given).stdout
+    assert "is the installation's now" in studiograph("replace-key", "--yes", **given).stdout
     await server.start()
     await server.graphql(START, {"id": studio})
     assert "Set them again, then start it" in await becomes(server, studio, "ERRORED")
@@ -77,16 +64,18 @@ async def test_a_lost_key_is_replaced_and_secret_values_are_set_again(server: Se
 
 
 @pytest.mark.behaviour("B16")
-async def test_work_is_saved_even_if_the_key_was_replaced_meanwhile(server: Server) -> None:
+async def test_work_is_saved_even_if_the_key_was_replaced_meanwhile(server: Server, studiograph: Command) -> None:
     studio = await with_secret(server)
     await server.graphql(START, {"id": studio})
     await becomes(server, studio, "RUNNING")
     await server.stop()
     server.settings["secret_key"] = SecretBox.new_key()
-    await command(server, "replace-key", "--yes")
+    studiograph("replace-key", "--yes", database_url=server.database_url, **server.settings)
     await server.start()
     await server.graphql("mutation ($id: ID!) { stopStudio(input: { studioId: $id }) { __typename } }", {"id": studio})
     await becomes(server, studio, "STOPPED")
+    saved = await server.graphql("query ($id: ID!) { studio(id: $id) { latestCheckpoint { status } } }", {"id": studio})
+    assert saved["studio"]["latestCheckpoint"] == {"status": "FINALIZED"}
     assert "Traceback" not in server.log
 
 
@@ -97,3 +86,5 @@ def test_doctor_tells_of_another_key(studiograph: Command, tmp_path: Path) -> No
     answer = studiograph("doctor", secret_key=SecretBox.new_key())
     assert "Secret key: The secret key is another one" in answer.stdout
     assert "replace-key" in answer.stdout
+    (tmp_path / "data" / "secret.key").unlink()
+    assert "Secret key: is gone" in studiograph("doctor").stdout
