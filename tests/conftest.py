@@ -41,10 +41,8 @@ settings.load_profile("any machine")
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for need in needs.NEEDS:
         reason = needs.missing(need) if item.get_closest_marker(need) else None
-        if reason and need in needs.required():
-            pytest.fail(f"{need} is required, but {reason}", pytrace=False)
         if reason:
-            pytest.skip(f"{need}: {reason}")
+            needs.lacking(need, reason)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -8,6 +8,9 @@ import os
 import shutil
 import socket
 from pathlib import Path
+from typing import NoReturn
+
+import pytest
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
@@ -38,6 +41,13 @@ def docker_answers() -> bool:
         except OSError:
             return False
     return True
+
+
+def lacking(need: str, reason: str) -> NoReturn:
+    """End the test: the machine lacks what belongs to this need, which is skipped, or fails where it is required."""
+    if need in required():
+        pytest.fail(f"{need} is required, but {reason}", pytrace=False)
+    pytest.skip(f"{need}: {reason}")
 
 
 def missing(need: str) -> str | None:

@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests import needs
 
 HERE = Path(__file__).parent
@@ -27,7 +25,7 @@ def install() -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         problem = str(error)
     if problem:
-        (pytest.fail if "node" in needs.required() else pytest.skip)(f"node: the client packages cannot be installed: {problem}")
+        needs.lacking("node", f"the client packages cannot be installed: {problem}")
 
 
 class Program:

@@ -10,11 +10,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
-
 from services.compute.docker.recipes import CERTIFICATES, context, packed, trust
+from tests import needs
 from tests.docker.tiny_image import docker
-from tests.needs import required
 
 ROOT = Path(__file__).parents[2]
 BASE = "studiograph/debian:bookworm"
@@ -43,8 +41,7 @@ def certificates() -> bytes | None:
 async def base_image() -> str:
     """Made by debootstrap if it is not there; skipped where that cannot be, unless the docker tests are required."""
     if not docker("images", "-q", BASE) and (os.geteuid() != 0 or not shutil.which("debootstrap")):
-        leave = pytest.fail if "docker" in required() else pytest.skip
-        leave("a Debian image is made with debootstrap, as root (apt install debootstrap)")
+        needs.lacking("docker", "a Debian image is made with debootstrap, as root (apt install debootstrap)")
     make = await asyncio.create_subprocess_exec(SCRIPT, BASE)
     assert await make.wait() == 0
     return BASE

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import needs
+
 IP = shutil.which("ip") or "ip"
 IPTABLES = shutil.which("iptables") or "iptables"
 SERVE = """import selectors, socket, sys
@@ -30,9 +32,6 @@ def _namespaces() -> bool:
     """Root in a container mostly may not make them."""
     there = all(map(shutil.which, ("ip", "iptables", "unshare")))
     return os.geteuid() == 0 and there and subprocess.run(["unshare", "--net", "--mount", "true"], check=False).returncode == 0
-
-
-needs_namespaces = pytest.mark.skipif(not _namespaces(), reason="a machine in small needs root, ip, iptables, and to be allowed namespaces")
 
 
 @dataclass
@@ -73,6 +72,8 @@ class Machine:
 @contextmanager
 def machine(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
     """It forwards, and `iptables` is its own while this lasts."""
+    if not _namespaces():
+        needs.lacking("docker", "a machine in small needs root, ip, iptables, and to be allowed namespaces")
     made = Machine(f"sgt-{uuid.uuid4().hex[:8]}", [])
     program(directory, f'exec {IP} netns exec {made.prefix} {IPTABLES} "$@"', monkeypatch)
     try:
