@@ -28,7 +28,7 @@ from unittest.mock import patch
 
 from benchmarks.contained import PORT, answered, served
 from benchmarks.latency import START, STOP, WATCH, create, tell, until
-from services.compute.docker import bodies
+from services.compute.docker import request_bodies
 from services.compute.docker.engine import Engine
 from tests.compute.world import quietly
 from tests.docker.engine import docker_world
@@ -60,9 +60,21 @@ async def apart(engine: Engine, delay: float) -> float:
 
 async def _run(engine: Engine, delay: float, *more: str) -> float:
     """The moment of the tool's first answer; the container is removed."""
-    limits = ["--init", "--memory", MEMORY, "--memory-swap", MEMORY, "--cpus", CPUS, "--pids-limit", str(bodies.PIDS), "--cap-drop", "ALL"]
-    rights = [f"--cap-add={capability}" for capability in bodies.ROOT_CAPABILITIES]
-    logs = ["--log-opt", f"max-size={bodies.LOG_SIZE}", "--log-opt", f"max-file={bodies.LOG_FILES}"]
+    limits = [
+        "--init",
+        "--memory",
+        MEMORY,
+        "--memory-swap",
+        MEMORY,
+        "--cpus",
+        CPUS,
+        "--pids-limit",
+        str(request_bodies.PIDS),
+        "--cap-drop",
+        "ALL",
+    ]
+    rights = [f"--cap-add={capability}" for capability in request_bodies.ROOT_CAPABILITIES]
+    logs = ["--log-opt", f"max-size={request_bodies.LOG_SIZE}", "--log-opt", f"max-file={request_bodies.LOG_FILES}"]
     hardening = ["--security-opt", "no-new-privileges", "--env", f"CONNECT_TOOL_PORT={PORT}"]
     image = ["--env", f"TINY_DELAY={delay}", tiny_image()]
     container = await run("run", "--detach", *more, *limits, *rights, *logs, *hardening, *image)

@@ -12,14 +12,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from services.actor import Actor
-from services.events import Kind, LoggedEvent, NewEvent
+from services.domain.actor import Actor
+from services.domain.events import Kind, LoggedEvent, NewEvent
 from services.live.broker import Broker
 from services.live.subscription import Subscription
 from services.store import log, outbox
-from services.store.database import Database
+from services.store.db.database import Database
+from services.store.db.wakeups import Wakeups
 from services.store.tables import metadata
-from services.store.wakeups import Wakeups
 
 STREAM = "fanout"
 WARM_UP_ROUNDS = 3

@@ -20,8 +20,9 @@ import httpx
 from sqlalchemy import select
 
 from benchmarks.latency import START, WATCH, create, memory_mib, tell, until
-from services.store import core, migrate
-from services.store.database import Database
+from services.store import migrate
+from services.store.db.database import Database
+from services.store.tables import core
 from tests.server import ROOT, Server, running
 
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from services.compute.docker import probing
+from services.compute.docker import readiness
 from services.compute.docker.engine import Engine
 from services.compute.protocol import Upstream
 from services.store import migrate
@@ -39,7 +39,7 @@ async def answered(engine: Engine, name: str) -> tuple[float, dict[str, Any]]:
         if container is not None and (address := _address(container)):
             break
         await asyncio.sleep(PAUSE)
-    while not await probing.answers(Upstream(host=address, port=PORT), "/"):  # noqa: ASYNC110 - nobody tells
+    while not await readiness.answers(Upstream(host=address, port=PORT), "/"):  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(PAUSE)
     return time.time(), container
 

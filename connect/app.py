@@ -2,25 +2,25 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from connect.admission import Admission
-from connect.board import Board
+from connect.access_errors import BAD_REQUEST, NOT_FOUND, Refusal
+from connect.authorization_cache import Admission
 from connect.cookies import CookieNames
-from connect.entrance import Entrance
 from connect.grants import Grants
-from connect.refusals import BAD_REQUEST, NOT_FOUND, Refusal
+from connect.login import Entrance
+from connect.presence_cache import Board
 from connect.requests import Receive, Request, Scope, Send
 from connect.responses import Response, for_program
 from connect.session_origin import SessionOrigin
 from connect.shell import Shell
 from connect.upstreams import Upstreams
-from services.addresses import Addresses
-from services.connect_codes import ConnectCodes
+from services.connections.addresses import Addresses
+from services.connections.connect_codes import ConnectCodes
+from services.connections.presence import Presence
+from services.connections.tool_errors import ToolFaults
+from services.domain.statuses import ConnectionErrorCode
+from services.identity.logins import Authenticate, Logins
 from services.live.broker import Broker
-from services.logins import Authenticate, Logins
-from services.presence import Presence
-from services.statuses import ConnectionErrorCode
-from services.store.database import Database
-from services.tool_faults import ToolFaults
+from services.store.db.database import Database
 
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 """Any ASGI 3 application."""

@@ -4,7 +4,7 @@ import base64
 import binascii
 from dataclasses import dataclass
 
-from services.addresses import Addresses
+from services.connections.addresses import Addresses
 
 OURS = ("sg_session", "sg_login", "__Host-sg_")
 """No tool sees, sets or changes a cookie whose name begins so."""

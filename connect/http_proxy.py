@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 
-from connect import headers
-from connect.refusals import Refusal, Refused
+from connect import proxy_headers
+from connect.access_errors import Refusal, Refused
+from connect.active_request import Stay
 from connect.requests import Headers, Receive, Request, Send
-from connect.stay import Stay
 from connect.upstreams import Tool
-from services.statuses import ConnectionErrorCode
+from services.domain.statuses import ConnectionErrorCode
 
 logger = logging.getLogger(__name__)
 
@@ -67,13 +67,13 @@ class Exchange:
 
     async def _forward(self, tool: Tool, scheme: str, extra: Headers) -> None:
         request = self._request
-        outgoing = headers.upstream(request, scheme, tool.address.headers)
+        outgoing = proxy_headers.upstream(request, scheme, tool.address.headers)
         body = self._body() if _has_body(request) else None
         asked = tool.client.request(request.method, tool.url(request), headers=outgoing, data=body, allow_redirects=False, middlewares=())
         async with asked as answer:
             if answer.status < 200:
                 raise ValueError(f"the tool answered {answer.status} to a plain request")
-            passed = headers.downstream(answer.raw_headers, answer.status)
+            passed = proxy_headers.downstream(answer.raw_headers, answer.status)
             self._started = True
             await self._send({"type": "http.response.start", "status": answer.status, "headers": [*passed, *extra]})
             if request.method != "HEAD":

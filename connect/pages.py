@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from connect.refusals import WORDS, Refusal
+from connect.access_errors import WORDS, Refusal
 from connect.responses import CODE_HEADER, COMMON, Response
 
 ASSETS = Path(__file__).parent / "assets"

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs, unquote_to_bytes
 
-from connect.refusals import BAD_REQUEST, CROSS_ORIGIN, Refusal
+from connect.access_errors import BAD_REQUEST, CROSS_ORIGIN, Refusal
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

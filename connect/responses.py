@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import orjson
 
-from connect.refusals import Refusal
+from connect.access_errors import Refusal
 from connect.requests import Headers, Send
 
 CODE_HEADER = b"studiograph-code"

@@ -6,30 +6,30 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from connect import cookies, http_proxy, pages, refusals, websocket_proxy
-from connect.admission import Admission
-from connect.board import Board
+from connect import access_errors, cookies, http_proxy, pages, websocket_proxy
+from connect.access_errors import Refusal, Refused
+from connect.active_request import Stay, stay
+from connect.authorization import NO_STUDIO
+from connect.authorization_cache import Admission
 from connect.cookies import CookieNames
 from connect.grants import Grants, Sealed
 from connect.http_proxy import Exchange, ToolDoesNotListen
-from connect.judgement import NO_STUDIO
-from connect.live import Live
-from connect.refusals import Refusal, Refused
+from connect.presence_cache import Board
 from connect.requests import Headers, Receive, Request, Send
 from connect.responses import Response, for_program, redirect
 from connect.shell import Shell
-from connect.stay import Stay, stay
+from connect.tab_socket import Live
 from connect.upstreams import Upstreams
-from services.addresses import Addresses
+from services.connections.addresses import Addresses
+from services.connections.presence import Presence, Tab
+from services.connections.tool_errors import ToolFaults
+from services.domain.statuses import ConnectionErrorCode
 from services.live.broker import Broker
-from services.presence import Presence, Tab
-from services.statuses import ConnectionErrorCode
-from services.store.admission import Facts
-from services.tool_faults import ToolFaults
+from services.store.access_facts import Facts
 
 ASKING_ONLY = frozenset({"GET", "HEAD", "OPTIONS"})
-ENTER_AGAIN = frozenset({refusals.UNAUTHENTICATED, refusals.SESSION_CHANGED, ConnectionErrorCode.ACCESS_REVOKED})
-RETRIED = frozenset({ConnectionErrorCode.TOOL_UNREACHABLE, refusals.TOO_MANY})
+ENTER_AGAIN = frozenset({access_errors.UNAUTHENTICATED, access_errors.SESSION_CHANGED, ConnectionErrorCode.ACCESS_REVOKED})
+RETRIED = frozenset({ConnectionErrorCode.TOOL_UNREACHABLE, access_errors.TOO_MANY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class SessionOrigin:
 
     async def _ours(self, public_id: str, request: Request) -> Response:
         if request.method not in {"GET", "HEAD"}:
-            raise Refused(Refusal(refusals.BAD_REQUEST, "Only GET and HEAD here."))
+            raise Refused(Refusal(access_errors.BAD_REQUEST, "Only GET and HEAD here."))
         asset = self.shell.asset(request)
         if asset:
             return asset
@@ -100,7 +100,7 @@ class SessionOrigin:
         if request.raw_path == b"/_sg/again":
             return self.shell.again(request, public_id)
         if request.raw_path not in {b"/_sg", b"/_sg/", b"/_sg/state"}:
-            raise Refused(Refusal(refusals.NOT_FOUND, "There is no such page."))
+            raise Refused(Refusal(access_errors.NOT_FOUND, "There is no such page."))
         return await self._page(public_id, request)
 
     async def _page(self, public_id: str, request: Request) -> Response:
@@ -114,11 +114,11 @@ class SessionOrigin:
 
     async def _live(self, public_id: str, request: Request, receive: Receive, send: Send) -> None:
         if request.raw_path != b"/_sg/live":
-            raise Refused(Refusal(refusals.NOT_FOUND, "There is no such socket."))
+            raise Refused(Refusal(access_errors.NOT_FOUND, "There is no such socket."))
         sealed = self._sealed(request, public_id)
         verdict = await self.admission.verdict(sealed.grant)
         refusal = verdict.refusal
-        if verdict.facts is None or (refusal and not refusal.waits and refusal.code != refusals.SESSION_CHANGED):
+        if verdict.facts is None or (refusal and not refusal.waits and refusal.code != access_errors.SESSION_CHANGED):
             raise Refused(refusal or NO_STUDIO)
         await receive()
         await send({"type": "websocket.accept"})
@@ -155,10 +155,10 @@ class SessionOrigin:
         """The request's one valid cookie. Raises Refused when there is none, or when somebody planted a second."""
         valid = self._valid(request, public_id)
         if not valid:
-            raise Refused(Refusal(refusals.UNAUTHENTICATED, ""))
+            raise Refused(Refusal(access_errors.UNAUTHENTICATED, ""))
         if len({sealed.grant for sealed in valid}) > 1:
             raise Refused(
-                Refusal(refusals.BAD_REQUEST, "There are two sign-ins for this Studio. Clear this site's cookies and open it again.")
+                Refusal(access_errors.BAD_REQUEST, "There are two sign-ins for this Studio. Clear this site's cookies and open it again.")
             )
         return max(valid, key=lambda sealed: sealed.sealed_at)
 
@@ -167,7 +167,7 @@ class SessionOrigin:
 
     async def _refuse(self, public_id: str, request: Request, receive: Receive, send: Send, refusal: Refusal) -> None:
         if request.is_websocket:
-            if refusal.code in {refusals.CROSS_ORIGIN, refusals.BAD_REQUEST}:
+            if refusal.code in {access_errors.CROSS_ORIGIN, access_errors.BAD_REQUEST}:
                 await for_program(refusal).deny(send)
             else:
                 await websocket_proxy.refuse(request, receive, send, refusal)

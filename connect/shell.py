@@ -8,16 +8,16 @@ from urllib.parse import quote
 
 import orjson
 
+from connect.authorization import Verdict
 from connect.cookies import CookieNames
 from connect.grants import Grant, Grants
-from connect.judgement import Verdict
 from connect.pages import ASSETS, bad_code_page
 from connect.requests import Headers, Request
 from connect.responses import CODE_HEADER, COMMON, HARDENED, Response, for_program, redirect
-from services.addresses import Addresses
-from services.connect_codes import BadCode, ConnectCodes
-from services.paths import relative_path
-from services.store.admission import Facts
+from services.connections.addresses import Addresses
+from services.connections.connect_codes import BadCode, ConnectCodes
+from services.connections.paths import relative_path
+from services.store.access_facts import Facts
 
 SHELL = Template((ASSETS / "shell.html").read_text("utf-8"))
 SCRIPT = (ASSETS / "shell.js").read_bytes()

@@ -10,7 +10,7 @@ import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from yarl import URL
 
-from connect.refusals import TOO_MANY, Refusal, Refused
+from connect.access_errors import TOO_MANY, Refusal, Refused
 from connect.requests import Request
 from services.compute.protocol import Upstream
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import aiohttp
 from aiohttp import ClientWebSocketResponse, ClientWSTimeout, WSMsgType
 
-from connect import headers
-from connect.listener import allow_large_messages
-from connect.refusals import Refusal
+from connect import proxy_headers
+from connect.access_errors import Refusal
+from connect.active_request import Stay
 from connect.requests import Headers, Receive, Request, Send
 from connect.responses import CODE_HEADER, COMMON, Response
-from connect.stay import Stay
+from connect.server_protocols import allow_large_messages
 from connect.upstreams import Tool
-from services.statuses import ConnectionErrorCode
+from services.domain.statuses import ConnectionErrorCode
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ async def run(request: Request, receive: Receive, send: Send, stay: Stay, tool: 
         await _declined(error, send)
         return
     async with upstream:
-        passed = headers.downstream(upstream._response.raw_headers, 101)
+        passed = proxy_headers.downstream(upstream._response.raw_headers, 101)
         accepted = [(name, value) for name, value in passed if name in PASSED_BACK]
         await send({"type": "websocket.accept", "subprotocol": upstream.protocol, "headers": accepted})
         close = await _converse(receive, send, upstream, stay)
@@ -70,7 +70,7 @@ async def refuse(request: Request, receive: Receive, send: Send, refusal: Refusa
 async def _dial(request: Request, tool: Tool, scheme: str) -> ClientWebSocketResponse[bool]:
     return await tool.client.ws_connect(
         tool.url(request),
-        headers=headers.upstream(request, scheme, tool.address.headers),
+        headers=proxy_headers.upstream(request, scheme, tool.address.headers),
         protocols=request.scope.get("subprotocols") or (),
         max_msg_size=MAX_MESSAGE,
         timeout=ClientWSTimeout(ws_close=CLOSE_SECONDS),

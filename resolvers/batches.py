@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.access import Viewer
-from services.store.database import Database, Reader
+from services.domain.access import Viewer
+from services.store.db.database import Database, Reader
 
 
 @dataclass(frozen=True, slots=True)

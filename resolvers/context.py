@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from resolvers.batches import Batches
 from resolvers.rights import Rights, rights_of
-from services.access import Viewer
+from services.domain.access import Viewer
 
 if TYPE_CHECKING:
     from services.services import Services

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from resolvers.context import Context
-from resolvers.failures import failure_row
-from services.errors import DomainError, InvalidInput, Problem
+from resolvers.error_rows import failure_row
+from services.domain.errors import DomainError, InvalidInput, Problem
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self, TypeVar
 
-from services.errors import BadArgument
+from services.domain.errors import BadArgument
 from services.rows.page import Edge, Page, PageInfo
 
 DEFAULT_FIRST = 20

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from resolvers.context import Context
-from services.errors import NotFound
-from services.members import Membership
+from services.domain.errors import NotFound
+from services.identity.members import Membership
+from services.rows.organizations import MemberRow, WorkspaceRow
 from services.rows.people import OperationRow, TokenRow
-from services.rows.places import MemberRow, WorkspaceRow
 from services.rows.studio import CheckpointRow, StudioRow
-from services.store.reads import checkpoints, operations, people, places, studios
+from services.store.reads import checkpoints, operations, organizations, people, studios
 from services.studios.inputs import StudioOutcome
 
 
@@ -118,14 +118,14 @@ async def member(context: Context, done: Membership) -> MemberPayloadRow:
     """Both parts may be gone where a replay tells of them."""
     async with context.services.database.read() as reader:
         found = await people.member(reader, context.viewer.user_id, done.workspace_id, done.user_id)
-        workspaces = await places.workspaces(reader, context.viewer.user_id, [done.workspace_id])
+        workspaces = await organizations.workspaces(reader, context.viewer.user_id, [done.workspace_id])
     return MemberPayloadRow(found, workspaces.get(done.workspace_id))
 
 
 async def removed_member(context: Context, done: Membership) -> RemoveMemberPayloadRow:
     """Owners who removed themselves see the workspace no more."""
     async with context.services.database.read() as reader:
-        workspaces = await places.workspaces(reader, context.viewer.user_id, [done.workspace_id])
+        workspaces = await organizations.workspaces(reader, context.viewer.user_id, [done.workspace_id])
     return RemoveMemberPayloadRow(done.user_id, workspaces.get(done.workspace_id))
 
 

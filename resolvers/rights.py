@@ -1,7 +1,7 @@
 """The rights of a request as a small hashable set: the same for all tokens with the same scopes, whoever holds them."""
 
-from services.access import MATRIX, Permission, Viewer
-from services.errors import Forbidden
+from services.domain.access import MATRIX, Permission, Viewer
+from services.domain.errors import Forbidden
 
 Rights = frozenset[Permission]
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from resolvers.context import Context
-from services import access
-from services.access import Permission
-from services.lifecycle import ACTIONS, Action, status_refusal
-from services.rows.selection import StudioFilter
+from services.domain import access
+from services.domain.access import Permission
+from services.domain.lifecycle import ACTIONS, Action, status_refusal
+from services.domain.statuses import StudioStatus
 from services.rows.studio import AvailableActionRow, StudioRow
-from services.statuses import StudioStatus
+from services.search.selection import StudioFilter
 from services.store.reads import studio_lists, studios
 from services.studios import force_stop
 

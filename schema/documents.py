@@ -20,9 +20,9 @@ from graphql.validation import MaxIntrospectionDepthRule
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from schema.error_masking import public_error
 from schema.limits import Limits, Measurer, TooDeep, excess, excess_cost
-from schema.masking import public_error
-from schema.refusals import Code, Refused, refusal
+from schema.request_errors import Code, Refused, refusal
 
 RULES: tuple[type[ASTValidationRule], ...] = (
     *specified_rules,

@@ -6,9 +6,9 @@ from typing import Any, TypeVar, cast
 
 import strawberry
 
-from services.access import Role, TokenScope
-from services.lifecycle import Action
-from services.statuses import (
+from services.domain.access import Role, TokenScope
+from services.domain.lifecycle import Action
+from services.domain.statuses import (
     CheckpointStatus,
     ComputeKind,
     ConnectionErrorCode,

@@ -1,14 +1,14 @@
-"""The errors a mutation answers with (DESIGN 7). They are shown from the rows of `resolvers.failures`, where domain errors become them."""
+"""The errors a mutation answers with. They are shown from the rows of `resolvers.error_rows`, where domain errors become them."""
 
 from datetime import datetime
 
 import strawberry
 
-from resolvers import failures
+from resolvers import error_rows
 from schema.enums import StudioStatus
 from schema.fields import exactly
 from schema.types.studio import Studio
-from services.errors import Problem
+from services.domain.errors import Problem
 
 
 @strawberry.interface(description="What went wrong, in words for people and by a code for programs.")
@@ -26,14 +26,14 @@ class Error:
 class NotFoundError(Error):
     """B92."""
 
-    is_type_of = exactly(failures.NotFoundRow)
+    is_type_of = exactly(error_rows.NotFoundRow)
 
 
 @strawberry.type(description="The viewer sees the thing, but the role or the token's scopes do not allow the action.")
 class ForbiddenError(Error):
     """B91."""
 
-    is_type_of = exactly(failures.ForbiddenRow)
+    is_type_of = exactly(error_rows.ForbiddenRow)
 
 
 @strawberry.type(description="One thing that is wrong with an input.")
@@ -53,14 +53,14 @@ class InvalidInputError(Error):
 
     problems: list[InputProblem] = strawberry.field(description="Everything that is wrong, in the order of the input.")
 
-    is_type_of = exactly(failures.InvalidInputRow)
+    is_type_of = exactly(error_rows.InvalidInputRow)
 
 
 @strawberry.type(description="Something else already has this name, or does the opposite at this moment.")
 class ConflictError(Error):
     """B12, B15."""
 
-    is_type_of = exactly(failures.ConflictRow)
+    is_type_of = exactly(error_rows.ConflictRow)
 
 
 @strawberry.type(description="The Studio's status does not allow the action.")
@@ -70,14 +70,14 @@ class NotAllowedNowError(Error):
     status: StudioStatus | None = strawberry.field(description="The status that does not allow it.")
     until: datetime | None = strawberry.field(description="When it will be allowed at the latest, if that is known.")
 
-    is_type_of = exactly(failures.NotAllowedNowRow)
+    is_type_of = exactly(error_rows.NotAllowedNowRow)
 
 
 @strawberry.type(description="A limit on how many may exist or run at once is reached.")
 class QuotaExceededError(Error):
     """B18, and tokens of a user."""
 
-    is_type_of = exactly(failures.QuotaExceededRow)
+    is_type_of = exactly(error_rows.QuotaExceededRow)
 
 
 @strawberry.type(description="The expected revision is not the current one: somebody edited the Studio meanwhile.")
@@ -87,4 +87,4 @@ class StaleRevisionError(Error):
     current_revision: int = strawberry.field(description="What `expectedRevision` would have to be.")
     studio: Studio = strawberry.field(description="The Studio as it is now.")
 
-    is_type_of = exactly(failures.StaleRevisionRow)
+    is_type_of = exactly(error_rows.StaleRevisionRow)

@@ -15,14 +15,14 @@ from graphql import ExecutionResult, GraphQLSchema, OperationDefinitionNode, Ope
 from graphql.execution import Executor as CoreExecutor
 from graphql.execution import create_source_event_stream, execute_root_selection_set, execute_subscription_event
 
-from schema.answers import Answer, encoded, refused_answer, stream_error, within
 from schema.documents import Document, Documents
 from schema.encoding import encode
+from schema.error_masking import masked_refusal, public_error
+from schema.execution_results import Answer, encoded, refused_answer, stream_error, within
 from schema.limits import Limits
-from schema.masking import masked_refusal, public_error
-from schema.refusals import Code, Refused, refusal
+from schema.request_errors import Code, Refused, refusal
 from schema.requests import OperationRequest
-from services.access import Viewer
+from services.domain.access import Viewer
 
 STREAM_NEEDED = (
     "A subscription needs a stream: open a WebSocket (graphql-transport-ws) on this URL, or accept `text/event-stream` "

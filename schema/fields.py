@@ -15,10 +15,10 @@ from resolvers.batches import Load
 from resolvers.context import Context
 from resolvers.pagination import DEFAULT_FIRST, MAX_FIRST, page_arguments
 from resolvers.rights import missing_scope
+from schema.field_policies import Mark, Policy, described, metadata
 from schema.ids import encode
-from schema.policies import Mark, Policy, described, metadata
 from schema.scalars import Cursor
-from services.access import Permission
+from services.domain.access import Permission
 
 Info: TypeAlias = strawberry.Info[Context, None]
 First = Annotated[int | None, strawberry.argument(description=f"How many at most: 1 to {MAX_FIRST}; {DEFAULT_FIRST} if it is not given.")]

@@ -5,7 +5,7 @@ import binascii
 import re
 from dataclasses import dataclass
 
-from services.errors import BadArgument, NotFound
+from services.domain.errors import BadArgument, NotFound
 
 ROW_ID = re.compile(r"[0-9a-f]{32}")
 

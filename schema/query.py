@@ -19,19 +19,19 @@ from resolvers.loads import (
     users,
     workspaces,
 )
+from schema.field_policies import AUTHENTICATED, Mark
 from schema.fields import Info, field, load_for
 from schema.ids import BadId, GlobalId, given_id, parse
-from schema.policies import AUTHENTICATED, Mark
 from schema.types.node import Node
 from schema.types.operation import Operation
 from schema.types.people import User
 from schema.types.server import AS_ITS_USER, ServerInfo, ServerInfoRow
 from schema.types.studio import Studio
 from schema.types.workspace import Organization, Workspace
-from services.access import Permission
-from services.errors import BadArgument
-from services.names import name_key
-from services.statuses import ComputeKind
+from services.domain.access import Permission
+from services.domain.errors import BadArgument
+from services.domain.names import name_key
+from services.domain.statuses import ComputeKind
 from services.studios import validation
 
 READ = Permission.WORKSPACE_READ

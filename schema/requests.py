@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schema.refusals import Code, Refused, refusal
+from schema.request_errors import Code, Refused, refusal
 
 
 @dataclass(frozen=True, slots=True)

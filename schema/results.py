@@ -15,8 +15,8 @@ from schema.errors import (
     QuotaExceededError,
     StaleRevisionError,
 )
+from schema.field_policies import Mark
 from schema.fields import attribute, exactly, node_id
-from schema.policies import Mark
 from schema.types.checkpoint import Checkpoint
 from schema.types.operation import Operation
 from schema.types.people import Member, Token

@@ -7,11 +7,11 @@ import strawberry
 
 from resolvers.context import Context
 from resolvers.loads.logs import log_arguments
-from resolvers.streams import gauges, logs, outputs, states
+from resolvers.streams import logs, outputs, states, stats
 from resolvers.streams.sources import Scope, Source, cursor_of, operation_scope, studio_scope, workspace_scope
+from schema.field_policies import Mark, described, metadata
 from schema.fields import Info, check
 from schema.ids import given_id
-from schema.policies import Mark, described, metadata
 from schema.scalars import Cursor
 from schema.types.frames import ConnectedUsersFrame, ConnectionErrorFrame, LogFrame, StudioEventFrame, StudioListFrame, StudioStatusFrame
 from schema.types.logs import FromOffset
@@ -19,8 +19,8 @@ from schema.types.logs import Source as WhichSource
 from schema.types.operation import Operation
 from schema.types.stats import SessionStats
 from schema.types.studio_list import Filter, StudioFilter, selection_of
-from services.access import Permission
-from services.events import Kind
+from services.domain.access import Permission
+from services.domain.events import Kind
 
 READ = Permission.WORKSPACE_READ
 NOTHING: frozenset[Kind] = frozenset()
@@ -111,7 +111,7 @@ class Subscription:
     async def studio_stats(self, info: Info, studio_id: StudioId) -> AsyncGenerator[SessionStats, None]:
         check(info.context, READ)
         scope = await studio_scope(info.context, given_id(studio_id, "Studio", "studioId"))
-        return gauges.studio_stats(info.context, Source(scope, NOTHING))
+        return stats.studio_stats(info.context, Source(scope, NOTHING))
 
     @_stream(
         "What a Studio's current session, or the build of its image, prints: all that is kept first, then as it comes, until it ends. "

@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
 from services.compute.protocol import Report
-from services.errors import Conflict
-from services.statuses import TemplateStatus, Tool
+from services.domain.errors import Conflict
+from services.domain.statuses import TemplateStatus, Tool
 from services.store import catalogue as store
-from services.store import environments, outbox
-from services.store.database import Database
+from services.store import compute_environments, outbox
+from services.store.db.database import Database
 from services.studios import validation
 
 
@@ -57,7 +57,7 @@ class Catalogue:
         validation.raise_all(validation.name(new.name))
         template_id = await self.ensure_template(workspace_id, new)
         async with self.database.read() as reader:
-            found = await environments.template(reader, template_id)
+            found = await compute_environments.template(reader, template_id)
         if found is not None and found.image != new.image:
             raise Conflict(f"There is a template {new.name} already, and it runs {found.image}. Give this one another name.")
 
@@ -66,7 +66,7 @@ class Catalogue:
         validation.raise_all(validation.name(name))
         environment_id, is_new = await self.ensure_environment(workspace_id, name, kind, settings)
         async with self.database.read() as reader:
-            found = await environments.find(reader, environment_id)
+            found = await compute_environments.find(reader, environment_id)
         if found is not None and (found.kind, found.settings) != (kind, dict(settings)):
             what = f"{found.kind} {found.settings.get('url', '')}".strip()
             raise Conflict(f"There is a compute environment {name} already, and it is another one: {what}. Give this one another name.")
@@ -99,9 +99,9 @@ class Catalogue:
     async def switch(self, kind: str, *, enabled: bool) -> None:
         """What the server's settings say of a kind holds for its environments: none is offered that no session may run on."""
         async with self.database.write() as transaction:
-            await environments.switch(transaction, kind, enabled=enabled)
+            await compute_environments.switch(transaction, kind, enabled=enabled)
 
     async def note_capacity(self, environment_id: str, report: Report) -> None:
         """What a check of the environment found."""
         async with self.database.write() as transaction:
-            await environments.change(transaction, environment_id, cpu=report.cpu, memory_mib=report.memory_mib, gpu=report.gpu)
+            await compute_environments.change(transaction, environment_id, cpu=report.cpu, memory_mib=report.memory_mib, gpu=report.gpu)

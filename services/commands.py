@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 
-from services.access import Viewer
-from services.errors import Conflict, InvalidInput, Problem
+from services.domain.access import Viewer
+from services.domain.errors import Conflict, InvalidInput, Problem
 from services.store import idempotency, outbox
-from services.store.database import Database, Transaction
+from services.store.db.database import Database, Transaction
 
 MAX_KEY_LENGTH = 128
 

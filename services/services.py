@@ -2,22 +2,22 @@
 
 from dataclasses import dataclass
 
-from services.addresses import Addresses
+from services.checkpoints.commands import Checkpoints
 from services.commands import CommandRunner
-from services.connect_codes import ConnectCodes
-from services.live.bells import Bells
+from services.connections.addresses import Addresses
+from services.connections.connect_codes import ConnectCodes
+from services.connections.presence import Presence
+from services.domain.policy import Policy
+from services.identity.members import Members
+from services.identity.people import People
+from services.identity.tokens import Tokens
 from services.live.broker import Broker
-from services.live.meters import Meters
-from services.live.sentinel import Sentinel
-from services.members import Members
-from services.people import People
-from services.policy import Policy
-from services.presence import Presence
-from services.store.database import Database
-from services.store.wakeups import Wakeups
-from services.studios.checkpoints import Checkpoints
+from services.live.output_signals import Bells
+from services.live.revocation import Sentinel
+from services.live.stats_feed import Meters
+from services.store.db.database import Database
+from services.store.db.wakeups import Wakeups
 from services.studios.studios import Studios
-from services.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,23 +13,23 @@ from starlette.types import ASGIApp
 from resolvers.context import make_context
 from schema.build import build_schema
 from schema.execution import Executor
-from schema.transport.gate import Gate
 from schema.transport.http import GraphQLHTTP
+from schema.transport.stream_slots import Gate
 from schema.transport.streams import Streams
 from schema.transport.websocket import GraphQLWebSocket
+from services.checkpoints.commands import Checkpoints
 from services.commands import CommandRunner
-from services.connect_codes import ConnectCodes
-from services.members import Members
-from services.people import People
+from services.connections.connect_codes import ConnectCodes
+from services.identity.members import Members
+from services.identity.people import People
+from services.identity.tokens import Tokens
 from services.services import Services
-from services.studios.checkpoints import Checkpoints
 from services.studios.studios import Studios
-from services.tokens import Tokens
 from studiograph import pages
-from studiograph.core import Core
 from studiograph.settings import Settings
+from studiograph.shared_services import Core
 from studiograph.web import health
-from studiograph.web.headers import SecurityHeaders
+from studiograph.web.security_headers import SecurityHeaders
 
 
 def build_services(core: Core, settings: Settings, stack: AsyncExitStack) -> Services:

@@ -5,18 +5,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.access import TokenScope, Viewer
 from services.catalogue import Catalogue, NewTemplate
 from services.compute.protocol import Compute, ImageSpec
 from services.compute.registry import Computes
-from services.errors import Conflict, Unauthenticated
-from services.people import People
-from services.statuses import ComputeKind, Tool
+from services.domain.access import TokenScope, Viewer
+from services.domain.errors import Conflict, Unauthenticated
+from services.domain.statuses import ComputeKind, Tool
+from services.identity.people import People
+from services.identity.token_rules import NewToken
+from services.identity.tokens import Tokens
 from services.studios.inputs import CreateStudio
 from services.studios.studios import Studios
-from services.token_rules import NewToken
-from services.tokens import Tokens
-from studiograph.secrets import read_private, replace_private
+from studiograph.private_files import read_private, replace_private
 
 NAME = "demo"
 TOKEN_FILE = "demo-token"  # noqa: S105 - the name of a file

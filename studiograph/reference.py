@@ -4,10 +4,10 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from connect.refusals import WORDS
-from services.access import MATRIX, Role
-from services.lifecycle import ACTIONS, TRANSITIONS
-from services.statuses import StopReason
+from connect.access_errors import WORDS
+from services.domain.access import MATRIX, Role
+from services.domain.lifecycle import ACTIONS, TRANSITIONS
+from services.domain.statuses import StopReason
 from studiograph.settings import Settings
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 
 from services.store import migrate
-from studiograph.core import open_core
-from studiograph.listening import http_server, listen
-from studiograph.refusals import Refused
-from studiograph.secrets import private_directory
+from studiograph.http_server import http_server, listen
+from studiograph.operator_errors import Refused
+from studiograph.private_files import private_directory
 from studiograph.serve_lock import only_server
 from studiograph.settings import Role, Settings
+from studiograph.shared_services import open_core
 
 
 async def serve(settings: Settings, role: Role, *, demo: bool) -> None:
@@ -20,7 +20,7 @@ async def serve(settings: Settings, role: Role, *, demo: bool) -> None:
     with _alone(settings) as note_address:
         await (migrate.upgrade(settings.database) if demo else migrate.check_current(settings.database))
         if role is Role.CONTROLLER:
-            from studiograph.controlling import control
+            from studiograph.controller_role import control
 
             await control(settings)
             return
@@ -47,11 +47,11 @@ async def _serve_http(settings: Settings, role: Role, listener: socket.socket, p
     async with AsyncExitStack() as stack:
         core = await open_core(settings, port, stack)
         if role is Role.PROXY:
-            from studiograph.proxying import build_proxy
+            from studiograph.proxy_role import build_proxy
 
             served = await build_proxy(core, settings, stack)
         else:
-            from studiograph.serving import build
+            from studiograph.api_role import build
 
             served = await build(core, settings, stack, with_controller=role is Role.ALL, demo=demo)
         server = http_server(served.asgi, settings, lambda: print("\n".join(served.announcement), flush=True), served.stop)  # noqa: T201

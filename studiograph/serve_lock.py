@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from studiograph.refusals import Refused
+from studiograph.operator_errors import Refused
 
 LOCK_FILE = "serve.lock"
 

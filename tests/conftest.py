@@ -17,7 +17,7 @@ import pytest
 from hypothesis import settings
 
 from services.store import migrate
-from services.store.database import Database
+from services.store.db.database import Database
 from services.store.tables import metadata
 from tests import needs, postgres
 from tests.jupyterlab import jupyterlab_tools

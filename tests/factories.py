@@ -10,14 +10,15 @@ from typing import Any
 
 from sqlalchemy import Table, insert, update
 
-from services.access import Role, TokenScope, Viewer
-from services.actor import Actor
-from services.events import INSTALLATION_STREAM
-from services.ids import new_id, new_public_id, new_secret, secret_hash
-from services.names import name_key
-from services.statuses import CheckpointStatus, OperationKind, OperationState, StudioStatus, TemplateStatus, Tool
-from services.store import core, outbox
-from services.store.database import Database
+from services.domain.access import Role, TokenScope, Viewer
+from services.domain.actor import Actor
+from services.domain.events import INSTALLATION_STREAM
+from services.domain.ids import new_id, new_public_id, new_secret, secret_hash
+from services.domain.names import name_key
+from services.domain.statuses import CheckpointStatus, OperationKind, OperationState, StudioStatus, TemplateStatus, Tool
+from services.store import outbox
+from services.store.db.database import Database
+from services.store.tables import core
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 """When the rows of tests were created, unless a test says otherwise."""

@@ -7,7 +7,7 @@ import pytest
 
 from services.compute.process.jupyterlab import REQUIREMENTS
 from services.compute.protocol import ImageSpec
-from services.statuses import Tool
+from services.domain.statuses import Tool
 
 VERSION = sorted(path.stem.removeprefix("jupyterlab-") for path in REQUIREMENTS.glob("jupyterlab-*.txt"))[-1]
 IMAGE = ImageSpec(Tool.JUPYTERLAB, "jupyterlab", VERSION)

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from services.store.database import Database
+from services.store.db.database import Database
 from tests.factories import World, create_template, create_world
 from tests.graphql_socket import GraphQLSocket
 

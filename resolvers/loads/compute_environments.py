@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from resolvers.batches import Reading
-from resolvers.loads.loading import list_each, one_each
-from services.statuses import ComputeKind
+from resolvers.loads.factories import list_each, one_each
+from services.domain.statuses import ComputeKind
 from services.store.reads import compute as reads
 
 by_id = one_each(reads.environments)

@@ -4,15 +4,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from resolvers.batches import Load, Reading
-from resolvers.loads.loading import unique
+from resolvers.loads.factories import unique
 from resolvers.pagination import PageArguments, bad_cursor, make_page
-from services.errors import BadArgument
-from services.events import BadCursor, Cursor, LoggedEvent
+from services.domain.errors import BadArgument
+from services.domain.events import BadCursor, Cursor, LoggedEvent
 from services.rows.audit import AnyEventRow, any_event_row
+from services.rows.organizations import WorkspaceRow
 from services.rows.page import Page
-from services.rows.places import WorkspaceRow
 from services.rows.studio import StudioRow
-from services.store.database import Reader
+from services.store.db.database import Reader
 from services.store.reads import events as reads
 from services.store.reads.listing import Window
 

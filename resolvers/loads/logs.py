@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from resolvers.batches import Reading
-from resolvers.loads.loading import unique
+from resolvers.loads.factories import unique
 from resolvers.log_pages import LONGEST_CHARACTER, log_page
-from services.errors import BadArgument
+from services.domain.errors import BadArgument
+from services.domain.statuses import LogSource
 from services.rows.logs import LogPageRow, PrinterRow
 from services.rows.studio import SessionRow
-from services.statuses import LogSource
 from services.store.reads import outputs as reads
 from services.store.reads.outputs import page_of
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from resolvers.batches import Reading
-from resolvers.loads.loading import list_each, page_each, total_each
-from services.rows.places import MemberRow
+from resolvers.loads.factories import list_each, page_each, total_each
+from services.rows.organizations import MemberRow
 from services.store.reads import people as reads
 
 of_users = list_each(reads.memberships)

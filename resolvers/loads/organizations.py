@@ -1,7 +1,7 @@
 """Organisations."""
 
-from resolvers.loads.loading import one_each
-from services.store.reads import places as reads
+from resolvers.loads.factories import one_each
+from services.store.reads import organizations as reads
 
 by_id = one_each(reads.organizations)
 by_slug = one_each(reads.organizations_by_slug)

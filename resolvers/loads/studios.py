@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from resolvers.batches import Reading
-from resolvers.loads.loading import list_each, one_each, unique, window_of
+from resolvers.loads.factories import list_each, one_each, unique, window_of
 from resolvers.pagination import Key, PageArguments, make_page
+from services.domain.statuses import StudioStatus
+from services.rows.organizations import StatusCountRow
 from services.rows.page import Page
-from services.rows.places import StatusCountRow
-from services.rows.selection import BY_NAME, EVERYTHING, StudioFilter, StudioOrder
 from services.rows.studio import StudioRow
-from services.statuses import StudioStatus
+from services.search.selection import BY_NAME, EVERYTHING, StudioFilter, StudioOrder
 from services.store.reads import connected, studio_lists
 from services.store.reads import studios as reads
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from resolvers.batches import Reading
-from resolvers.loads.loading import one_each, unique
-from services.rows.places import TemplateRow
-from services.statuses import TemplateStatus
+from resolvers.loads.factories import one_each, unique
+from services.domain.statuses import TemplateStatus
+from services.rows.organizations import TemplateRow
 from services.store.reads import compute as reads
 
 by_id = one_each(reads.templates)

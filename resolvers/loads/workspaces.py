@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from resolvers.batches import Reading
-from resolvers.loads.loading import list_each, one_each, unique
-from services.rows.places import WorkspaceRow
+from resolvers.loads.factories import list_each, one_each, unique
+from services.rows.organizations import WorkspaceRow
 from services.rows.studio import StudioRow
-from services.store.reads import places as reads
+from services.store.reads import organizations as reads
 
 by_id = one_each(reads.workspaces)
 by_slug = one_each(reads.workspaces_by_slug)

@@ -7,11 +7,11 @@ from resolvers.context import Context
 from resolvers.streams import snapshots
 from resolvers.streams.sources import Source, Watched, watched
 from resolvers.studios import matching_studios
-from services.events import Kind, LoggedEvent
-from services.live.items import Item, Resync
+from services.domain.events import Kind, LoggedEvent
+from services.live.stream_items import Item, Resync
 from services.rows.events import SHOWN_KINDS, event_row
 from services.rows.frames import StudioStatusSnapshotRow
-from services.rows.selection import EVERYTHING
+from services.search.selection import EVERYTHING
 
 STATUS_KINDS = frozenset({Kind.STUDIO_CREATED, Kind.STUDIO_STATUS})
 ERROR_KINDS = frozenset({Kind.CONNECTION_ERROR, Kind.DISRUPTION_WARNING})

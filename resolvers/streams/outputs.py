@@ -8,11 +8,11 @@ from typing import Any
 from resolvers.context import Context
 from resolvers.log_pages import log_page
 from resolvers.streams.sources import Source, Watched, watched
-from services.events import Kind
-from services.live.items import Heartbeat, Item
+from services.domain.events import Kind
+from services.domain.statuses import LogSource
+from services.live.stream_items import Heartbeat, Item
 from services.rows.logs import LogChunkRow, LogEndedRow, LogPageRow, PrinterRow
-from services.statuses import LogSource
-from services.store.database import Reader
+from services.store.db.database import Reader
 from services.store.outputs import NOTHING
 from services.store.reads import outputs as reads
 

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 from resolvers.context import Context
 from resolvers.streams.sources import Source
-from services.events import Cursor
-from services.rows.selection import BY_NAME
+from services.domain.events import Cursor
 from services.rows.studio import ConnectedUserRow, StudioRow
+from services.search.selection import BY_NAME
 from services.store import log
-from services.store.database import Reader
+from services.store.db.database import Reader
 from services.store.reads import connected, studio_lists
 from services.store.reads.listing import Window
 

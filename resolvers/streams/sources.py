@@ -7,15 +7,15 @@ from typing import TypeVar
 
 from resolvers.context import Context
 from resolvers.studios import studios_by_ids
-from services.access import Permission
-from services.errors import BadArgument, NotFound
-from services.events import BadCursor, Cursor, Kind
+from services.domain.access import Permission
+from services.domain.errors import BadArgument, NotFound
+from services.domain.events import BadCursor, Cursor, Kind
 from services.live.guards import Guard
-from services.live.items import EventMatch, Item
-from services.live.reading import persistently
+from services.live.log_reader import persistently
+from services.live.stream_items import EventMatch, Item
 from services.live.subscription import Subscription
-from services.rows.selection import EVERYTHING, StudioFilter
-from services.store.failures import DatabaseUnavailable
+from services.search.selection import EVERYTHING, StudioFilter
+from services.store.db.db_errors import DatabaseUnavailable
 from services.store.reads import operations
 
 READ = Permission.WORKSPACE_READ

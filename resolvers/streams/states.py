@@ -7,11 +7,11 @@ from resolvers.context import Context
 from resolvers.streams import snapshots
 from resolvers.streams.sources import Source, Watched, watched
 from resolvers.studios import matching_studios
-from services.events import Kind, LoggedEvent
-from services.live.items import Heartbeat, Item, Resync
+from services.domain.events import Kind, LoggedEvent
+from services.domain.statuses import OperationState
+from services.live.stream_items import Heartbeat, Item, Resync
 from services.rows.frames import ConnectedUsersSnapshotRow, StudioChangedRow, StudioEnteredRow, StudioLeftRow, StudioListSnapshotRow
 from services.rows.people import OperationRow
-from services.statuses import OperationState
 from services.store.reads import operations
 
 LIST_KINDS = frozenset(

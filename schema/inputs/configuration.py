@@ -5,7 +5,7 @@ from typing import Any, Protocol, TypeVar
 
 import strawberry
 
-from services.errors import InvalidInput, Problem
+from services.domain.errors import InvalidInput, Problem
 from services.studios.inputs import UNSET, Configuration, Maybe, Variable
 
 T = TypeVar("T")

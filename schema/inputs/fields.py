@@ -5,7 +5,7 @@ from typing import Any
 import strawberry
 
 from schema import ids
-from services.errors import NotFound
+from services.domain.errors import NotFound
 
 KEY = "1 to 128 characters of your choice. The same call with the same key answers the first result and changes nothing."
 REVISION = "The `revision` of the Studio that you looked at. If it is another by now, nothing changes, and a StaleRevisionError says so."

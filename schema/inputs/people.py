@@ -6,8 +6,8 @@ import strawberry
 
 from schema.enums import Role, TokenScope
 from schema.inputs.fields import decode, idempotency_key
-from services.members import Membership
-from services.token_rules import NewToken
+from services.identity.members import Membership
+from services.identity.token_rules import NewToken
 
 
 @strawberry.input(description="An access token to make.")

@@ -7,9 +7,9 @@ import strawberry
 
 from resolvers.context import Context
 from resolvers.mutations import answer
+from schema.field_policies import Policy, metadata
 from schema.fields import Info
-from schema.policies import Policy, metadata
-from services.access import Viewer
+from services.domain.access import Viewer
 
 if TYPE_CHECKING:
     from services.services import Services

@@ -6,12 +6,12 @@ from resolvers import payloads
 from schema.inputs.people import AddMemberInput, RemoveMemberInput, UpdateMemberInput
 from schema.mutations.command import mutation
 from schema.results import MemberResult, RemoveMemberResult
-from services.access import Permission
+from services.domain.access import Permission
 
 
 @strawberry.type
 class MemberMutations:
-    """Each is one command of `services.members`."""
+    """Each is one command of `services.identity.members`."""
 
     add_member: MemberResult = mutation(
         "Make a user of this installation a member of a workspace.",

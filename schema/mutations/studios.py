@@ -14,12 +14,12 @@ from schema.inputs.studios import (
 )
 from schema.mutations.command import mutation
 from schema.results import CheckpointResult, ConnectStudioResult, DeleteStudioResult, StudioResult
-from services.access import Permission
+from services.domain.access import Permission
 
 
 @strawberry.type
 class StudioMutations:
-    """Each is one command of `services.studios`, or of `services.connect_codes`."""
+    """Each is one command of `services.studios`, or of `services.connections.connect_codes`."""
 
     create_studio: StudioResult = mutation(
         "Add a Studio, and start it unless `autoStart` is false.",

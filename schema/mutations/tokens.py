@@ -3,15 +3,15 @@
 import strawberry
 
 from resolvers import payloads
+from schema.field_policies import AUTHENTICATED
 from schema.inputs.people import CreateTokenInput, RevokeTokenInput
 from schema.mutations.command import mutation
-from schema.policies import AUTHENTICATED
 from schema.results import CreateTokenResult, RevokeTokenResult
 
 
 @strawberry.type
 class TokenMutations:
-    """Each is one command of `services.tokens`, which asks for the scope MANAGE."""
+    """Each is one command of `services.identity.tokens`, which asks for the scope MANAGE."""
 
     create_token: CreateTokenResult = mutation(
         "Make an access token for the viewer, with no more scopes than the one in use. Needs the scope MANAGE.",

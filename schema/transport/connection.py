@@ -5,15 +5,15 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import aclosing
 from typing import Any
 
+from schema.error_masking import masked, masked_refusal
 from schema.execution import Executor
-from schema.masking import masked, masked_refusal
-from schema.refusals import Code, Refused, refusal
+from schema.request_errors import Code, Refused, refusal
 from schema.requests import OperationRequest
 from schema.transport import messages
-from schema.transport.gate import Gate
 from schema.transport.messages import Close, Closing, Message
-from schema.transport.outbox import Outbox, Stalled
-from services.access import Viewer
+from schema.transport.send_queue import Outbox, Stalled
+from schema.transport.stream_slots import Gate
+from services.domain.access import Viewer
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

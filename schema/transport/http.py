@@ -8,19 +8,19 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
-from schema.answers import Answer, refused_answer
 from schema.execution import Executor
-from schema.refusals import Code, refusal
+from schema.execution_results import Answer, refused_answer
+from schema.request_errors import Code, refusal
 from schema.requests import OperationRequest
 from schema.transport.accept import EVENT_STREAM, GRAPHQL_JSON, LEGACY_JSON, MULTIPART, accepted, is_json, streamed
-from schema.transport.failures import STATUS, Disconnected, Headers, HTTPError
 from schema.transport.framing import Framing
-from schema.transport.headers import Scope, header, origin
+from schema.transport.http_errors import STATUS, Disconnected, Headers, HTTPError
 from schema.transport.multipart import MULTIPART_SUBSCRIPTION
-from schema.transport.posts import Posts
+from schema.transport.post_requests import Posts
+from schema.transport.request_headers import Scope, header, origin
 from schema.transport.sse import SSE
 from schema.transport.streams import Streams, disconnected
-from services.access import Viewer
+from services.domain.access import Viewer
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

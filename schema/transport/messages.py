@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from schema.encoding import encode
-from schema.refusals import Refused
+from schema.request_errors import Refused
 from schema.requests import OperationRequest, parse_request
 
 SUBPROTOCOL = "graphql-transport-ws"

@@ -5,7 +5,7 @@ after it has come, so each is written with the delimiter that follows it.
 """
 
 from schema.encoding import encode
-from schema.refusals import Code, refusal
+from schema.request_errors import Code, refusal
 from schema.transport.framing import Errors, Framing
 
 DELIMITER = b"\r\n---"

@@ -6,16 +6,16 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any
 
-from schema.answers import refused_answer
+from schema.error_masking import masked_refusal
 from schema.execution import Executor
-from schema.masking import masked_refusal
-from schema.refusals import Code, Refused, refusal
+from schema.execution_results import refused_answer
+from schema.request_errors import Code, Refused, refusal
 from schema.requests import OperationRequest
-from schema.transport.failures import Headers, HTTPError
 from schema.transport.framing import Framing
-from schema.transport.gate import Crowded, Gate
-from schema.transport.outbox import Outbox, Stalled
-from services.access import Viewer
+from schema.transport.http_errors import Headers, HTTPError
+from schema.transport.send_queue import Outbox, Stalled
+from schema.transport.stream_slots import Crowded, Gate
+from services.domain.access import Viewer
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

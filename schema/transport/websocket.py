@@ -6,9 +6,9 @@ from typing import Any
 
 from schema.execution import Executor
 from schema.transport.connection import Connection
-from schema.transport.gate import Crowded, Gate
-from schema.transport.headers import Scope, header, origin, own_origin
 from schema.transport.messages import SUBPROTOCOL, Close, Closing
+from schema.transport.request_headers import Scope, header, origin, own_origin
+from schema.transport.stream_slots import Crowded, Gate
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

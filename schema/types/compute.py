@@ -8,7 +8,7 @@ from resolvers.loads import compute_environments
 from schema.enums import ComputeKind, TemplateStatus, Tool
 from schema.fields import attribute, batched, exactly, node_id
 from schema.types.node import Node
-from services.rows.places import CapacityRow, ComputeEnvironmentRow, TemplateRow, UsageRow
+from services.rows.organizations import CapacityRow, ComputeEnvironmentRow, TemplateRow, UsageRow
 
 
 @strawberry.type(description="What a Studio runs: one tool in one version.")

@@ -20,9 +20,9 @@ from schema.types.events import (
 from schema.types.logs import LogChunk, LogEnded
 from schema.types.studio import Studio
 from schema.types.studio_parts import ConnectedUser
-from services.live.items import Heartbeat as HeartbeatItem
-from services.live.items import Resync as ResyncItem
-from services.live.items import ResyncReason
+from services.live.stream_items import Heartbeat as HeartbeatItem
+from services.live.stream_items import Resync as ResyncItem
+from services.live.stream_items import ResyncReason
 from services.rows.frames import (
     ConnectedUsersSnapshotRow,
     StudioChangedRow,

@@ -9,7 +9,7 @@ from resolvers.loads import operations, studios, users
 from schema.enums import OperationKind, OperationState, StepState
 from schema.fields import attribute, batched, exactly, node_id
 from schema.types.node import Node
-from services.actor import Actor as ActorRow
+from services.domain.actor import Actor as ActorRow
 from services.rows.people import OperationRow, StepRow
 
 if TYPE_CHECKING:

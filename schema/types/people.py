@@ -8,13 +8,13 @@ import strawberry
 from resolvers import people as rules
 from resolvers.loads import members, tokens, users, workspaces
 from schema.enums import Role, TokenScope
+from schema.field_policies import Mark
 from schema.fields import attribute, batched, computed, exactly, node_id
-from schema.policies import Mark
 from schema.scalars import Cursor
 from schema.types.node import Node
 from schema.types.page import EDGE_CURSOR, EDGES, NODES, PAGE_INFO, TOTAL, PageInfo
+from services.rows.organizations import MemberRow
 from services.rows.people import TokenRow, UserRow
-from services.rows.places import MemberRow
 
 if TYPE_CHECKING:
     from schema.types.workspace import Workspace

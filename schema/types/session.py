@@ -16,7 +16,7 @@ from schema.types.logs import AfterOffset, Bytes, LogPage
 from schema.types.node import Node
 from schema.types.page import EDGE_CURSOR, EDGES, NODES, PAGE_INFO, TOTAL, PageInfo
 from schema.types.studio_parts import SessionConfiguration
-from services.access import Permission
+from services.domain.access import Permission
 from services.rows.studio import SessionRow
 
 if TYPE_CHECKING:

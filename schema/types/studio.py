@@ -14,13 +14,13 @@ from resolvers.loads import sessions as session_loads
 from resolvers.loads import stats as stats_loads
 from resolvers.pagination import DEFAULT_FIRST
 from schema.enums import OrderDirection, StopReason, StudioStatus
+from schema.field_policies import Mark
 from schema.fields import After, First, Info, attribute, batched, computed, exactly, field, load_for, node_id, paged
-from schema.policies import Mark
 from schema.types.event_list import Direction, EventConnection, event_arguments
 from schema.types.logs import AfterOffset, Bytes, LogPage, SessionNumber, Source
 from schema.types.node import Node
 from schema.types.studio_parts import AvailableAction, ConnectedUser, StudioConfiguration
-from services.access import Permission
+from services.domain.access import Permission
 from services.rows.studio import StudioRow
 
 if TYPE_CHECKING:

@@ -6,17 +6,17 @@ import strawberry
 
 from resolvers.loads import studios
 from schema.enums import OrderDirection, StudioOrderField, StudioStatus
+from schema.field_policies import Mark, described
 from schema.fields import attribute, batched, exactly
 from schema.ids import BadId, decode
-from schema.policies import Mark, described
 from schema.scalars import Cursor
 from schema.types.page import EDGE_CURSOR, EDGES, NODES, PAGE_INFO, TOTAL, PageInfo
 from schema.types.studio import Studio
-from services.errors import BadArgument
-from services.rows.places import StatusCountRow
-from services.rows.selection import BY_NAME, EVERYTHING
-from services.rows.selection import StudioFilter as Selection
-from services.rows.selection import StudioOrder as Ordering
+from services.domain.errors import BadArgument
+from services.rows.organizations import StatusCountRow
+from services.search.selection import BY_NAME, EVERYTHING
+from services.search.selection import StudioFilter as Selection
+from services.search.selection import StudioOrder as Ordering
 
 MAX_IDS = 100
 MAX_TEXT = 200

@@ -16,16 +16,16 @@ from resolvers.loads import workspaces as workspace_loads
 from resolvers.loads.studios import ListArguments
 from resolvers.pagination import DEFAULT_FIRST, page_arguments
 from schema.enums import OrderDirection, Role
+from schema.field_policies import Mark
 from schema.fields import After, First, Info, attribute, batched, exactly, field, load_for, node_id, paged
-from schema.policies import Mark
 from schema.scalars import Cursor
 from schema.types.compute import ComputeEnvironment, Template
 from schema.types.event_list import Direction, EventConnection, event_arguments
 from schema.types.node import Node
 from schema.types.people import MemberConnection
 from schema.types.studio_list import Filter, Order, StatusCount, StudioConnection, order_of, selection_of
-from services.access import Permission
-from services.rows.places import OrganizationRow, SettingsRow, WorkspaceRow
+from services.domain.access import Permission
+from services.rows.organizations import OrganizationRow, SettingsRow, WorkspaceRow
 
 READ = Permission.WORKSPACE_READ
 Unsupported = Annotated[bool, strawberry.argument(description="Also those that are too old for a new Studio.")]

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from services.errors import DomainError
+from services.domain.errors import DomainError
 
 
 class ComputeUnknown(Exception):
@@ -55,7 +55,7 @@ class SessionName:
 
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
-    """What a template runs: `tool` is a word of `services.statuses.Tool`; `image` is an image reference, or the process kind's recipe.
+    """The image of a template: `tool` is a word of `services.domain.statuses.Tool`; `image` is an image reference, or a recipe of the process kind.
 
     `built` = it is built in the compute environment (`build_image`), and never pulled: somebody else's image may have that name.
     """

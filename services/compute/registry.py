@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 
 from services.compute.protocol import Compute, ComputeFailed
-from services.store import environments
-from services.store.database import Database
-from services.store.environments import EnvironmentState
+from services.store import compute_environments
+from services.store.compute_environments import EnvironmentState
+from services.store.db.database import Database
 
 Factory = Callable[[EnvironmentState], Compute]
 
@@ -24,7 +24,7 @@ class Computes:
         if made is not None:
             return made
         async with self._database.read() as reader:
-            environment = await environments.find(reader, environment_id)
+            environment = await compute_environments.find(reader, environment_id)
         if environment is None:
             raise ComputeFailed("The compute environment was deleted.")
         return self.of(environment)

@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
 
-from services.controller import building, running, starting, stopping
-from services.controller.work import Overtaken, Tools, Work
-from services.ids import new_id
-from services.statuses import StudioStatus
+from services.controller.lifecycle import build, run, start, stop
+from services.controller.lifecycle.work import Overtaken, Tools, Work
+from services.domain.ids import new_id
+from services.domain.statuses import StudioStatus
 from services.store import leases, sessions
-from services.store.database import DatabaseUnavailable, Wake, clock
+from services.store.db.database import DatabaseUnavailable, Wake, clock
+from services.store.db.wakeups import WakeSource
 from services.store.leases import Busy, Lease
-from services.store.wakeups import WakeSource
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +31,10 @@ GOODBYE_SECONDS = 3.0
 """For giving leases back at the end; those that are not given back end by themselves."""
 
 STEPS: dict[StudioStatus, Callable[[Work], Awaitable[datetime | None]]] = {
-    StudioStatus.BUILDING: building.advance,
-    StudioStatus.STARTING: starting.advance,
-    StudioStatus.RUNNING: running.advance,
-    StudioStatus.STOPPING: stopping.advance,
+    StudioStatus.BUILDING: build.advance,
+    StudioStatus.STARTING: start.advance,
+    StudioStatus.RUNNING: run.advance,
+    StudioStatus.STOPPING: stop.advance,
 }
 
 

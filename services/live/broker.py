@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from services.events import Cursor, LoggedEvent
-from services.live.ending import Ending
+from services.domain.events import Cursor, LoggedEvent
 from services.live.feed import Feed
-from services.live.items import EventMatch, Timing
-from services.live.reading import EventLog, InTurn, StoredLog, persistently
+from services.live.log_reader import EventLog, InTurn, StoredLog, persistently
+from services.live.stream_items import EventMatch, Timing
 from services.live.subscription import Subscription
-from services.store.database import Database, Wake
-from services.store.wakeups import WakeSource
+from services.live.task_cleanup import Ending
+from services.store.db.database import Database, Wake
+from services.store.db.wakeups import WakeSource
 
 logger = logging.getLogger(__name__)
 

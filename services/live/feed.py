@@ -3,9 +3,9 @@
 import asyncio
 from typing import Protocol
 
-from services.events import LoggedEvent
-from services.live.items import EventMatch, Timing
-from services.live.reading import EventLog, persistently, state_of
+from services.domain.events import LoggedEvent
+from services.live.log_reader import EventLog, persistently, state_of
+from services.live.stream_items import EventMatch, Timing
 from services.store.log import Page, StreamState
 
 EVERYTHING = EventMatch()

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
-from services import access
-from services.access import Permission, Role, Viewer
-from services.errors import DomainError, Forbidden
+from services.domain import access
+from services.domain.access import Permission, Role, Viewer
+from services.domain.errors import DomainError, Forbidden
 from services.store.rights import Place
 
 

@@ -5,10 +5,10 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import Protocol, Self
 
-from services.events import Cursor, LoggedEvent
+from services.domain.events import Cursor, LoggedEvent
 from services.live.feed import Feed
-from services.live.items import EventMatch, Heartbeat, Item, Resync, ResyncReason, Timing
-from services.live.reading import EventLog, persistently, state_of
+from services.live.log_reader import EventLog, persistently, state_of
+from services.live.stream_items import EventMatch, Heartbeat, Item, Resync, ResyncReason, Timing
 from services.store.log import StreamState
 
 ELSEWHERE = ""

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.access import Role
-from services.actor import Actor
-from services.events import Cursor, Kind, LoggedEvent
+from services.domain.access import Role
+from services.domain.actor import Actor
+from services.domain.events import Cursor, Kind, LoggedEvent
 from services.rows.events import StudioEventRow, event_row
 
 

@@ -7,9 +7,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from services.actor import Actor
-from services.events import Cursor, Kind, LoggedEvent
-from services.statuses import CheckpointStatus, ConnectionErrorCode, StopReason, StudioStatus
+from services.domain.actor import Actor
+from services.domain.events import Cursor, Kind, LoggedEvent
+from services.domain.statuses import CheckpointStatus, ConnectionErrorCode, StopReason, StudioStatus
 
 
 class CheckpointChange(StrEnum):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.events import Cursor
+from services.domain.events import Cursor
 from services.rows.studio import ConnectedUserRow, StudioRow
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.statuses import LogSource
+from services.domain.statuses import LogSource
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.access import TokenScope
-from services.actor import Actor
-from services.statuses import OperationKind, OperationState, StepState
+from services.domain.access import TokenScope
+from services.domain.actor import Actor
+from services.domain.statuses import OperationKind, OperationState, StepState
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.access import Role
-from services.events import Cursor
-from services.lifecycle import Action
-from services.statuses import CheckpointStatus, StopReason, StudioStatus
+from services.domain.access import Role
+from services.domain.events import Cursor
+from services.domain.lifecycle import Action
+from services.domain.statuses import CheckpointStatus, StopReason, StudioStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, exists
 
-from services.store import core
+from services.store.tables import core
 
 M = core.membership.c
 

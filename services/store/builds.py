@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, insert, or_, select, update
 
-from services.ids import new_id
-from services.statuses import BuildState, StudioStatus
-from services.store import core
-from services.store.database import Reader, Transaction
+from services.domain.ids import new_id
+from services.domain.statuses import BuildState, StudioStatus
+from services.store.db.database import Reader, Transaction
+from services.store.tables import core
 
 B = core.build.c
 S = core.studio.c

@@ -4,10 +4,10 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
-from services.ids import new_id
-from services.names import name_key
-from services.store import core
-from services.store.database import Reader, Transaction
+from services.domain.ids import new_id
+from services.domain.names import name_key
+from services.store.db.database import Reader, Transaction
+from services.store.tables import core
 
 P = core.template.c
 E = core.compute_environment.c

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import exists, insert, select, update
 
-from services.statuses import CheckpointStatus
-from services.store import core
-from services.store.database import Reader, Transaction
+from services.domain.statuses import CheckpointStatus
+from services.store.db.database import Reader, Transaction
+from services.store.tables import core
 
 T = core.checkpoint.c
 SAVED = (CheckpointStatus.INTERIM.value, CheckpointStatus.FINALIZED.value)

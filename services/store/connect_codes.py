@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, insert, select, update
 
-from services.statuses import StudioStatus
-from services.store import core
-from services.store.database import Reader, Transaction
-from services.store.query import Query
-from services.store.types import json_value
+from services.domain.statuses import StudioStatus
+from services.store.db.database import Reader, Transaction
+from services.store.db.query import Query
+from services.store.db.types import json_value
+from services.store.tables import core
 
 C = core.connect_code.c
 S = core.studio.c

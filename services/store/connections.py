@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, func, insert, select, update
 
-from services.statuses import StudioStatus
-from services.store import core
-from services.store.database import Reader, Transaction
-from services.store.query import Query
+from services.domain.statuses import StudioStatus
+from services.store.db.database import Reader, Transaction
+from services.store.db.query import Query
+from services.store.tables import core
 
 C = core.connection.c
 P = core.proxy_instance.c

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.store import core
-from services.store.database import Reader
+from services.store.db.database import Reader
+from services.store.tables import core
 
 C = core.connection.c
 S = core.studio.c

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import func, select, union
 
-from services.statuses import StudioStatus
-from services.store import core
-from services.store.database import Reader
+from services.domain.statuses import StudioStatus
+from services.store.db.database import Reader
+from services.store.tables import core
 
 
 @dataclass(frozen=True, slots=True)

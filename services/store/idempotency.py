@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import func, insert, select
 
-from services.store import core
-from services.store.database import Reader, Transaction
+from services.store.db.database import Reader, Transaction
+from services.store.tables import core
 
 T = core.idempotency_key.c
 

@@ -2,9 +2,9 @@
 
 from sqlalchemy import insert, select, text, update
 
-from services.ids import new_id
-from services.store import core
-from services.store.database import Reader, Transaction
+from services.domain.ids import new_id
+from services.store.db.database import Reader, Transaction
+from services.store.tables import core
 
 LOCK = 7_305_164_002
 """PostgreSQL's advisory lock while the row is made: of several processes that start together one makes it."""

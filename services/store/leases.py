@@ -7,10 +7,10 @@ from typing import cast
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 
-from services.lifecycle import ENDED
-from services.store import core
-from services.store.database import Reader, Transaction
+from services.domain.lifecycle import ENDED
+from services.store.db.database import Reader, Transaction
 from services.store.studios import COLUMNS, StudioState, state
+from services.store.tables import core
 
 T = core.studio.c
 HELD = tuple(status.value for status in ENDED)

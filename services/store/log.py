@@ -7,12 +7,12 @@ from typing import Any, cast
 
 from sqlalchemy import Integer, Select, bindparam, select, true
 
-from services.actor import Actor
-from services.events import Cursor, Kind, LoggedEvent
-from services.store import core
-from services.store.database import Reader
-from services.store.query import Query, Row, is_one_of
-from services.store.types import json_value, utc_time
+from services.domain.actor import Actor
+from services.domain.events import Cursor, Kind, LoggedEvent
+from services.store.db.database import Reader
+from services.store.db.query import Query, Row, is_one_of
+from services.store.db.types import json_value, utc_time
+from services.store.tables import core
 
 _stream = core.stream.c
 _event = core.event.c

@@ -4,11 +4,11 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, delete, insert, or_, select, update
 
-from services.access import TokenScope, Viewer
-from services.store import core
-from services.store.database import Reader, Transaction
-from services.store.query import Query
-from services.store.types import json_value, utc_time
+from services.domain.access import TokenScope, Viewer
+from services.store.db.database import Reader, Transaction
+from services.store.db.query import Query
+from services.store.db.types import json_value, utc_time
+from services.store.tables import core
 
 L = core.login.c
 T = core.token.c

@@ -2,9 +2,9 @@
 
 from sqlalchemy import delete, func, insert, select, update
 
-from services.access import Role
-from services.store import core
-from services.store.database import Reader, Transaction
+from services.domain.access import Role
+from services.store.db.database import Reader, Transaction
+from services.store.tables import core
 
 M = core.membership.c
 CE = core.compute_environment.c

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.store.database import Database
+from services.store.db.database import Database
 from services.store.migrations import HEAD
 
 if TYPE_CHECKING:

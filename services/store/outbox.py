@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import bindparam, func, insert, select, update
 
-from services.events import NewEvent
-from services.store import core
-from services.store.database import Transaction
-from services.store.types import utc_time
+from services.domain.events import NewEvent
+from services.store.db.database import Transaction
+from services.store.db.types import utc_time
+from services.store.tables import core
 
 _locked = (
     select(core.stream.c.id)

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import and_, delete, exists, func, insert, or_, select, update
 
-from services.store import core
-from services.store.database import Reader, Transaction
+from services.store.db.database import Reader, Transaction
+from services.store.tables import core
 
 O = core.output.c  # noqa: E741 - as the other tables' columns are called by one letter
 P = core.output_piece.c

@@ -4,8 +4,8 @@ from typing import Any
 
 from sqlalchemy import exists, insert, select
 
-from services.store import core
-from services.store.database import Reader, Transaction
+from services.store.db.database import Reader, Transaction
+from services.store.tables import core
 
 U = core.user.c
 O = core.organisation.c  # noqa: E741 - as in the other modules: one letter a table

@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Table, delete, exists, func, select, update
 
-from services.statuses import BuildState
-from services.store import core, outbox, outputs
-from services.store.database import Database, Transaction, clock
+from services.domain.statuses import BuildState
+from services.store import outbox, outputs
+from services.store.db.database import Database, Transaction, clock
+from services.store.tables import core
 
 KEYS_LIVE = timedelta(hours=24)
 """How long a replay of a mutation gets the first answer (B95)."""

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, or_, select
 
-from services.access import Role
-from services.store import core
-from services.store.database import Reader
-from services.store.query import Query, is_one_of
+from services.domain.access import Role
+from services.store.db.database import Reader
+from services.store.db.query import Query, is_one_of
+from services.store.tables import core
 
 T = core.token.c
 M = core.membership.c

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
-from services.store import core
-from services.store.database import Reader, Transaction
+from services.store.db.database import Reader, Transaction
+from services.store.tables import core
 
 T = core.session.c
 

@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy import Select, and_, bindparam, delete, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from services.compute import kinds
+from services.domain import compute_kinds
+from services.domain.statuses import StudioStatus
 from services.rows.stats import SessionStatsRow
-from services.statuses import StudioStatus
-from services.store import core
-from services.store.database import Reader, Transaction
-from services.store.query import Query, Row, is_one_of
-from services.store.types import instant, utc_time
+from services.store.db.database import Reader, Transaction
+from services.store.db.query import Query, Row, is_one_of
+from services.store.db.types import instant, utc_time
+from services.store.tables import core
 
 T = core.session_stats.c
 R = core.session.c
@@ -114,7 +114,7 @@ def newest() -> Select[Any]:
 
 def stats_row(raw: Row) -> SessionStatsRow:
     """The row of COLUMNS."""
-    limit = raw[2] if raw[1] in kinds.LIMITING else 0
+    limit = raw[2] if raw[1] in compute_kinds.LIMITING else 0
     return SessionStatsRow(instant(raw[3]), raw[4], limit or None, *raw[5:])
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, exists, insert, select, update
 
-from services.statuses import StudioStatus
-from services.store import core, outputs
-from services.store.database import Reader, Transaction
-from services.store.query import Query
+from services.domain.statuses import StudioStatus
+from services.store import outputs
+from services.store.db.database import Reader, Transaction
+from services.store.db.query import Query
+from services.store.tables import core
 
 T = core.studio.c
 

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from services.actor import Actor
-from services.compute import kinds
-from services.policy import Policy
-from services.statuses import BuildState
+from services.domain import compute_kinds
+from services.domain.actor import Actor
+from services.domain.policy import Policy
+from services.domain.statuses import BuildState
 from services.store import builds, outputs
 from services.store.builds import Build
-from services.store.database import Transaction
-from services.store.environments import EnvironmentState, TemplateState
+from services.store.compute_environments import EnvironmentState, TemplateState
+from services.store.db.database import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Images:
 
     async def awaited(self, transaction: Transaction, actor: Actor, template: TemplateState, environment: EnvironmentState) -> Build | None:
         """The build that a start must wait for: the one that goes on, or a new one; None where the image is not built, or was."""
-        if template.recipe is None or environment.kind not in kinds.BUILDS:
+        if template.recipe is None or environment.kind not in compute_kinds.BUILDS:
             return None
         latest = await builds.latest(transaction, environment.id, template.image)
         if latest is not None and latest.state == BuildState.SUCCEEDED.value:

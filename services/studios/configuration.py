@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from services.store.environments import EnvironmentState, WorkspaceSettings
+from services.store.compute_environments import EnvironmentState, WorkspaceSettings
 from services.studios.inputs import UNSET, Configuration, Variable
 
 DEFAULT_CPU = 2.0

@@ -4,18 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services import access
-from services.access import Permission, Viewer
-from services.compute import kinds
-from services.errors import Conflict, InvalidInput, NotFound, Problem
-from services.events import Kind, NewEvent
-from services.ids import new_id, new_public_id
-from services.names import name_key
-from services.policy import Policy
-from services.statuses import StudioStatus, TemplateStatus
-from services.store import environments, outbox, studios
-from services.store.database import Transaction
-from services.store.environments import EnvironmentState, TemplateState
+from services.domain import access, compute_kinds
+from services.domain.access import Permission, Viewer
+from services.domain.errors import Conflict, InvalidInput, NotFound, Problem
+from services.domain.events import Kind, NewEvent
+from services.domain.ids import new_id, new_public_id
+from services.domain.names import name_key
+from services.domain.policy import Policy
+from services.domain.statuses import StudioStatus, TemplateStatus
+from services.store import compute_environments, outbox, studios
+from services.store.compute_environments import EnvironmentState, TemplateState
+from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import configuration, rights, validation
 from services.studios.configuration import Seal
@@ -58,7 +57,7 @@ class Creator:
         return StudioOutcome(studio.id, started.operation_id)
 
     async def _add(self, transaction: Transaction, viewer: Viewer, given: CreateStudio, environment: EnvironmentState) -> StudioState:
-        settings = await environments.settings(transaction, given.workspace_id)
+        settings = await compute_environments.settings(transaction, given.workspace_id)
         base = configuration.defaults(environment, settings, self.policy.lifespan_hours)
         values: dict[str, Any] = configuration.merged(base, given.configuration, self.seal)
         name = given.name.strip()
@@ -85,7 +84,7 @@ class Creator:
 
 
 async def _template(transaction: Transaction, given: CreateStudio) -> TemplateState:
-    template = await environments.template(transaction, given.template_id)
+    template = await compute_environments.template(transaction, given.template_id)
     if template is None or template.workspace_id != given.workspace_id:
         raise NotFound("There is no such template in this workspace.", field=("templateId",))
     if template.status == TemplateStatus.UNSUPPORTED.value:
@@ -96,15 +95,15 @@ async def _template(transaction: Transaction, given: CreateStudio) -> TemplateSt
 
 async def _environment(transaction: Transaction, given: CreateStudio, template: TemplateState) -> EnvironmentState:
     """The one named, else the only one of the workspace that can run the template."""
-    there = await environments.of_workspace(transaction, given.workspace_id)
+    there = await compute_environments.of_workspace(transaction, given.workspace_id)
     if given.compute_environment_id is None:
-        return _only([e for e in there if e.enabled and kinds.runs(e.kind, template.tool)], template)
+        return _only([e for e in there if e.enabled and compute_kinds.runs(e.kind, template.tool)], template)
     found = next((e for e in there if e.id == given.compute_environment_id), None)
     if found is None:
         raise NotFound("There is no such compute environment in this workspace.", field=("computeEnvironmentId",))
     if not found.enabled:
         raise _unusable("DISABLED", f"{found.name} is switched off. Choose another compute environment.")
-    if not kinds.runs(found.kind, template.tool):
+    if not compute_kinds.runs(found.kind, template.tool):
         raise _unusable("TOOL", f"{found.name} cannot run {template.name}. Choose another compute environment or template.")
     return found
 

@@ -1,11 +1,11 @@
 """Deleting a Studio: at once, for ever (B20 to B22)."""
 
-from services.access import Permission, Viewer
-from services.errors import NotAllowedNow
-from services.events import Kind, NewEvent
-from services.lifecycle import Action, status_refusal
-from services.store import checkpoints, leftovers, outbox, sessions, studios
-from services.store.database import Transaction
+from services.domain.access import Permission, Viewer
+from services.domain.errors import NotAllowedNow
+from services.domain.events import Kind, NewEvent
+from services.domain.lifecycle import Action, status_refusal
+from services.store import checkpoints, cleanup_tasks, outbox, sessions, studios
+from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import rights
 from services.studios.inputs import StudioAction, StudioOutcome
@@ -20,7 +20,7 @@ async def delete(transaction: Transaction, viewer: Viewer, given: StudioAction) 
         raise NotAllowedNow(refusal, status=studio.status.value)
     await _discard_saves(transaction, studio)
     for session in await sessions.unsaved(transaction, studio.id):
-        await leftovers.leave(transaction, session.compute_environment_id, studio.id, studio.public_id, session.number)
+        await cleanup_tasks.leave(transaction, session.compute_environment_id, studio.id, studio.public_id, session.number)
     await studios.remove(transaction, studio.id)
     event = NewEvent(Kind.STUDIO_DELETED, viewer.actor, {}, studio.id, studio.name)
     await outbox.append(transaction, studio.workspace_id, [event])
@@ -31,5 +31,5 @@ async def _discard_saves(transaction: Transaction, studio: StudioState) -> None:
     """Rows stay, for lineage; the data goes."""
     for checkpoint in await checkpoints.not_needed_elsewhere(transaction, studio.id):
         if checkpoint.reference and checkpoint.compute_environment_id:
-            await leftovers.discard(transaction, checkpoint.compute_environment_id, checkpoint.reference)
+            await cleanup_tasks.discard(transaction, checkpoint.compute_environment_id, checkpoint.reference)
         await checkpoints.change(transaction, checkpoint.id, deleted_at=transaction.now)

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.access import Permission, Viewer
-from services.errors import NotAllowedNow
-from services.lifecycle import ENDED, Action, Trigger, status_refusal
-from services.policy import Policy
-from services.statuses import StudioStatus
-from services.store import leases, leftovers, sessions
-from services.store.database import Transaction
+from services.domain.access import Permission, Viewer
+from services.domain.errors import NotAllowedNow
+from services.domain.lifecycle import ENDED, Action, Trigger, status_refusal
+from services.domain.policy import Policy
+from services.domain.statuses import StudioStatus
+from services.store import cleanup_tasks, leases, sessions
+from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import rights
 from services.studios.inputs import StudioAction, StudioOutcome
@@ -62,4 +62,4 @@ class Forcer:
         # The second time is for what a controller that does not know of the end yet makes meanwhile.
         for wait in (self.policy.lease * 0, self.policy.lease * 2):
             place = (session.compute_environment_id, studio.id, studio.public_id, session.number)
-            await leftovers.leave(transaction, *place, message, wait=wait)
+            await cleanup_tasks.leave(transaction, *place, message, wait=wait)

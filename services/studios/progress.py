@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from services.statuses import OperationKind, StepState
+from services.domain.statuses import OperationKind, StepState
 
 
 class Step(StrEnum):

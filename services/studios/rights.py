@@ -1,10 +1,10 @@
 """Finding what a command acts on, and whether its viewer may (B92: a stranger cannot tell absent from forbidden)."""
 
-from services import access
-from services.access import Permission, Role, Viewer
-from services.errors import NotFound, StaleRevision
+from services.domain import access
+from services.domain.access import Permission, Role, Viewer
+from services.domain.errors import NotFound, StaleRevision
 from services.store import members, studios
-from services.store.database import Database, Transaction
+from services.store.db.database import Database, Transaction
 from services.store.studios import StudioState
 
 

@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.access import Permission, Viewer, require
-from services.errors import Conflict, InvalidInput, NotAllowedNow, Problem
-from services.events import Kind, NewEvent
-from services.ids import new_id
-from services.lifecycle import ENDED, Action, Trigger, status_refusal
-from services.names import name_key
-from services.policy import Policy
-from services.statuses import CheckpointStatus, OperationKind, StudioStatus
-from services.store import checkpoints, environments, outbox, sessions, studios
-from services.store.database import Transaction
-from services.store.environments import EnvironmentState
+from services.domain.access import Permission, Viewer, require
+from services.domain.errors import Conflict, InvalidInput, NotAllowedNow, Problem
+from services.domain.events import Kind, NewEvent
+from services.domain.ids import new_id
+from services.domain.lifecycle import ENDED, Action, Trigger, status_refusal
+from services.domain.names import name_key
+from services.domain.policy import Policy
+from services.domain.statuses import CheckpointStatus, OperationKind, StudioStatus
+from services.store import checkpoints, compute_environments, outbox, sessions, studios
+from services.store.compute_environments import EnvironmentState
+from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import configuration, rights, validation
 from services.studios.building import Images
@@ -80,7 +80,7 @@ class Starter:
     async def begin(self, transaction: Transaction, viewer: Viewer, studio: StudioState, overrides: Mapping[str, Any]) -> StudioState:
         """A new session of an ended Studio, with `overrides` over its configuration. Raises InvalidInput if it has nowhere to run."""
         environment = await _usable_environment(transaction, studio)
-        template = await environments.template(transaction, studio.template_id)
+        template = await compute_environments.template(transaction, studio.template_id)
         assert template is not None
         build = await Images(self.policy).awaited(transaction, viewer.actor, template, environment)
         builds = build is not None or studio.status is StudioStatus.BUILD_FAILED
@@ -133,7 +133,7 @@ def _goes_on(studio: StudioState, given: StartStudio) -> StudioOutcome:
 
 async def _usable_environment(transaction: Transaction, studio: StudioState) -> EnvironmentState:
     environment_id = studio.compute_environment_id
-    environment = await environments.find(transaction, environment_id) if environment_id else None
+    environment = await compute_environments.find(transaction, environment_id) if environment_id else None
     if environment is None:
         message = "The compute environment of this Studio was deleted. Add a new Studio from its checkpoint elsewhere."
         raise InvalidInput([Problem(("computeEnvironmentId",), "DELETED", message)])

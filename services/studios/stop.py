@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from services.access import Permission, Viewer
-from services.actor import Actor
-from services.errors import NotAllowedNow
-from services.events import Kind, NewEvent
-from services.lifecycle import Trigger
-from services.policy import Policy
-from services.statuses import ConnectionErrorCode, OperationKind, StudioStatus
+from services.domain.access import Permission, Viewer
+from services.domain.actor import Actor
+from services.domain.errors import NotAllowedNow
+from services.domain.events import Kind, NewEvent
+from services.domain.lifecycle import Trigger
+from services.domain.policy import Policy
+from services.domain.statuses import ConnectionErrorCode, OperationKind, StudioStatus
 from services.store import outbox, sessions, studios
-from services.store.database import Transaction
+from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import building, rights, validation
 from services.studios.inputs import StopStudio, StudioOutcome

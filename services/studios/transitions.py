@@ -3,14 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
-from services import lifecycle
-from services.actor import Actor
-from services.events import Kind, NewEvent
-from services.ids import new_id
-from services.lifecycle import Trigger
-from services.statuses import ConnectionErrorCode, OperationKind, OperationState, StopReason, StudioStatus
+from services.domain import lifecycle
+from services.domain.actor import Actor
+from services.domain.events import Kind, NewEvent
+from services.domain.ids import new_id
+from services.domain.lifecycle import Trigger
+from services.domain.statuses import ConnectionErrorCode, OperationKind, OperationState, StopReason, StudioStatus
 from services.store import operations, outbox, studios
-from services.store.database import Transaction
+from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import progress
 from services.studios.progress import Step

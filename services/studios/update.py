@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from services.access import Permission, Viewer
-from services.errors import NotAllowedNow
-from services.events import Kind, NewEvent
-from services.lifecycle import Action, status_refusal
-from services.names import name_key
-from services.store import environments, outbox, studios
-from services.store.database import Transaction
+from services.domain.access import Permission, Viewer
+from services.domain.errors import NotAllowedNow
+from services.domain.events import Kind, NewEvent
+from services.domain.lifecycle import Action, status_refusal
+from services.domain.names import name_key
+from services.store import compute_environments, outbox, studios
+from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import configuration, rights, validation
 from services.studios.configuration import Seal
@@ -54,7 +54,7 @@ async def _validate(transaction: Transaction, studio: StudioState, given: Update
     problems = [] if given.name is UNSET else validation.name(given.name)
     if given.description is not UNSET:
         problems += validation.description(given.description)
-    environment = await environments.find(transaction, studio.compute_environment_id or "")
+    environment = await compute_environments.find(transaction, studio.compute_environment_id or "")
     problems += validation.configuration(given.configuration, environment)
     validation.raise_all(problems)
     if given.name is not UNSET and await studios.name_taken(transaction, studio.workspace_id, name_key(given.name), but=studio.id):

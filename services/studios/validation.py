@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 
-from services.errors import InvalidInput, Problem
-from services.names import name_key
-from services.store.environments import EnvironmentState
+from services.domain.errors import InvalidInput, Problem
+from services.domain.names import name_key
+from services.store.compute_environments import EnvironmentState
 from services.studios.inputs import UNSET, Configuration, Maybe, Variable
 
 MAX_NAME = 80

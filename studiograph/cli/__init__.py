@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from services.errors import DomainError
+from services.domain.errors import DomainError
 from services.store.migrate import SchemaError
 from studiograph.cli import places, tokens, users
 from studiograph.cli.database import migrate
@@ -13,7 +13,7 @@ from studiograph.cli.jobs import demo
 from studiograph.cli.key import replace_key
 from studiograph.cli.schema import schema
 from studiograph.cli.serving import serve
-from studiograph.refusals import Refused
+from studiograph.operator_errors import Refused
 
 app = typer.Typer(
     name="studiograph",

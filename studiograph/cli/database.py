@@ -7,7 +7,7 @@ import typer
 
 from services.store import migrate as migrations
 from studiograph.cli.options import settings
-from studiograph.secrets import private_directory
+from studiograph.private_files import private_directory
 
 
 def migrate(

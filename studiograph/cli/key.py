@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from services import installation
-from services.secret_box import SecretBox
+from services.secrets import installation
+from services.secrets.secret_box import SecretBox
 from studiograph.cli.options import settings
-from studiograph.core import secret_key
-from studiograph.operator import desk
+from studiograph.command_context import desk
+from studiograph.shared_services import secret_key
 
 
 def replace_key(

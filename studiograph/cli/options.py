@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from studiograph.refusals import Refused
+from studiograph.operator_errors import Refused
 from studiograph.settings import Settings
 
 

@@ -7,11 +7,11 @@ import typer
 
 from services.catalogue import NewTemplate
 from services.compute.protocol import ComputeUnknown, Report
-from services.statuses import ComputeKind, Tool
+from services.domain.statuses import ComputeKind, Tool
 from studiograph.cli.options import settings
-from studiograph.controlling import docker_compute, recipe_book
-from studiograph.operator import desk, workspace_of
-from studiograph.refusals import Refused
+from studiograph.command_context import desk, workspace_of
+from studiograph.controller_role import docker_compute, recipe_book
+from studiograph.operator_errors import Refused
 from studiograph.settings import Settings
 
 compute = typer.Typer(help="Where the sessions of a workspace run.", no_args_is_help=True)

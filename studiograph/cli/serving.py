@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from studiograph import logs
+from studiograph import logging_setup
 from studiograph.cli.options import settings
 from studiograph.settings import Role
 
@@ -27,7 +27,7 @@ def serve(
               studiograph serve --role proxy --port 8001
     """
     chosen = settings(host=host, port=port, data_dir=data_dir)
-    logs.configure(chosen.log_level, chosen.log_format, requests=chosen.access_log)
+    logging_setup.configure(chosen.log_level, chosen.log_format, requests=chosen.access_log)
     import uvloop
 
     from studiograph.roles import serve as run

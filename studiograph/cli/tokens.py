@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from services.access import TokenScope
-from services.errors import NotFound
-from services.token_rules import NewToken
+from services.domain.access import TokenScope
+from services.domain.errors import NotFound
+from services.identity.token_rules import NewToken
 from studiograph.cli.options import settings
-from studiograph.operator import Desk, desk
+from studiograph.command_context import Desk, desk
 
 app = typer.Typer(help="Access tokens: made, listed and revoked.", no_args_is_help=True)
 

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from services.access import Role
-from services.errors import NotFound
+from services.domain.access import Role
+from services.domain.errors import NotFound
 from studiograph.cli.options import settings
-from studiograph.operator import desk, workspace_of
+from studiograph.command_context import desk, workspace_of
 
 app = typer.Typer(help="The people of this installation.", no_args_is_help=True)
 workspaces = typer.Typer(help="Where Studios, members and compute environments belong.", no_args_is_help=True)

@@ -2,16 +2,16 @@
 
 import asyncio
 
-from services.secret_box import CannotOpen, SecretBox
+from services.secrets.secret_box import CannotOpen, SecretBox
 from services.store import doctor as store
 from services.store import migrate
-from services.store.database import Database
+from services.store.db.database import Database
 from services.store.installation import key_proof
-from studiograph.core import KEY_ADVICE, WRONG_KEY
 from studiograph.doctor.findings import Finding, bad, note, ok
 from studiograph.doctor.sessions import check_sessions
-from studiograph.secrets import KEY_FILE, installation_key
+from studiograph.private_files import KEY_FILE, installation_key
 from studiograph.settings import Settings
+from studiograph.shared_services import KEY_ADVICE, WRONG_KEY
 
 LIMIT_SECONDS = 5.0
 

@@ -8,8 +8,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from studiograph.doctor.findings import Finding, bad, note, ok
-from studiograph.listening import listen
-from studiograph.refusals import Refused
+from studiograph.http_server import listen
+from studiograph.operator_errors import Refused
 from studiograph.serve_lock import holder
 from studiograph.settings import Settings
 

@@ -1,12 +1,12 @@
 """Sessions that no row knows, on this machine and on its engines: reported, and removed only when that is asked for (DESIGN 2)."""
 
 from services.compute.docker import DockerCompute
-from services.compute.kinds import DOCKER
 from services.compute.process import ProcessCompute
 from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown, SessionName
+from services.domain.compute_kinds import DOCKER
+from services.store import compute_environments, installation
 from services.store import doctor as store
-from services.store import environments, installation
-from services.store.database import Database
+from services.store.db.database import Database
 from studiograph.doctor.findings import Finding, bad, note, ok
 from studiograph.settings import Settings
 
@@ -26,7 +26,7 @@ async def _places(database: Database, settings: Settings) -> list[tuple[str, Com
     """Where sessions may be, with words for it. Nowhere before the first start."""
     async with database.read() as reader:
         found = await installation.find(reader)
-        there = await environments.in_use(reader)
+        there = await compute_environments.in_use(reader)
     if found is None:
         return []
     places: list[tuple[str, Compute]] = []

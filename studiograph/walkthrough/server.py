@@ -10,8 +10,8 @@ from pathlib import Path
 import aiohttp
 
 from studiograph.first_run import TOKEN_FILE
-from studiograph.refusals import Refused
-from studiograph.secrets import read_private
+from studiograph.operator_errors import Refused
+from studiograph.private_files import read_private
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0

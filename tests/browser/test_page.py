@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from services.actor import Actor
-from services.events import Kind, NewEvent
+from services.domain.actor import Actor
+from services.domain.events import Kind, NewEvent
 from services.store import outbox
-from services.store.database import Database
+from services.store.db.database import Database
 from tests.browser.conftest import sign_in
 from tests.factories import create_studio
 from tests.graphql_ids import global_id

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import BrowserContext, FrameLocator, Page, expect
 
-from services.statuses import Tool
-from services.store.database import Database
+from services.domain.statuses import Tool
+from services.store.db.database import Database
 from tests.browser.conftest import sign_in
 from tests.browser.test_page import card
 from tests.factories import create_template

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from services.access import Role
+from services.domain.access import Role
 from tests import factories
 from tests.browser.conftest import LIMIT_MS, sign_in
 from tests.browser.test_page import card

@@ -13,7 +13,7 @@ import pytest
 
 from services.compute.process import ProcessCompute
 from services.compute.protocol import ComputeFailed, ImageSpec, SessionName, SessionSpec, Upstream
-from services.statuses import Tool
+from services.domain.statuses import Tool
 from tests.compute.world import GRACE, INSTALLATION, World, quietly
 from tests.jupyterlab import IMAGE, VERSION
 

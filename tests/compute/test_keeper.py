@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from services.compute.process import ProcessCompute
-from services.compute.process.keeping import frozen
+from services.compute.process.keeper_client import frozen
 from services.compute.process.layout import Layout, SessionPlace
 from services.compute.process.procfs import start_time
 from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageSpec, Presence, SessionName

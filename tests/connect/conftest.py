@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from services.compute.protocol import Upstream
-from services.store.database import Database
-from tests.connect.house import TINY, House, tiny
-from tests.connect.house import house as opened
+from services.store.db.database import Database
+from tests.connect.world import TINY, House, tiny
+from tests.connect.world import house as opened
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.addresses import Addresses
-from services.paths import relative_path
+from services.connections.addresses import Addresses
+from services.connections.paths import relative_path
 
 HERE = Addresses("http://127.0.0.1:8000", "localhost:8000")
 PUBLIC_ID = "0123456789ab"

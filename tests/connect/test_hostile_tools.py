@@ -12,9 +12,9 @@ import aiohttp
 import pytest
 
 from services.compute.protocol import Upstream
-from services.store.database import Database
-from tests.connect.house import House, soon
-from tests.connect.house import house as opened
+from services.store.db.database import Database
+from tests.connect.world import House, soon
+from tests.connect.world import house as opened
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -10,10 +10,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from connect import listener
+from connect import server_protocols
 from services.compute.protocol import Upstream
-from services.events import Kind
-from tests.connect.house import House, end_tool, exchanges, location, soon, until
+from services.domain.events import Kind
+from tests.connect.world import House, end_tool, exchanges, location, soon, until
 
 THE_API = b"the API\r\n0\r\n\r\n"
 
@@ -351,7 +351,7 @@ async def test_who_does_not_come_to_the_end_of_the_headers_is_cut_off(
     house: House, monkeypatch: pytest.MonkeyPatch, sent: bytes, answered: bytes
 ) -> None:
     """A connection that was opened ahead just ends: a browser would show the answer to what it asks later."""
-    monkeypatch.setattr(listener, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(server_protocols, "HEAD_SECONDS", 0.2)
     reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
     writer.write(sent)
     answer = await soon(reader.read())
@@ -361,7 +361,7 @@ async def test_who_does_not_come_to_the_end_of_the_headers_is_cut_off(
 
 
 async def test_the_limit_is_that_of_headers_alone(house: House, cookie: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(server_protocols, "HEAD_SECONDS", 0.2)
     assert (await house.ask("/slow?chunks=6&interval=0.1&size=10", cookie=cookie)).status == 200
 
 

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from services.activity import Activity
-from services.errors import NotAllowedNow
-from services.events import Kind
-from services.presence import Presence, PresenceTiming, Tab
-from services.statuses import StudioStatus
-from services.store import core
-from services.store.database import Database
-from services.store.types import json_value
+from services.connections.last_active import Activity
+from services.connections.presence import Presence, PresenceTiming, Tab
+from services.domain.errors import NotAllowedNow
+from services.domain.events import Kind
+from services.domain.statuses import StudioStatus
+from services.store.db.database import Database
+from services.store.db.types import json_value
+from services.store.tables import core
 from tests import factories
-from tests.connect.house import until
+from tests.connect.world import until
 from tests.factories import World
 
 QUICK = PresenceTiming(heartbeat=0.05, silent=timedelta(seconds=0.5), activity=0)

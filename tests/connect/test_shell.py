@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.connect.house import House, location
+from tests.connect.world import House, location
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ async def test_pages_of_the_tool_open_in_tabs_of_their_own(house: House, cookie:
 async def test_a_tool_that_may_not_be_framed_is_opened_itself(house: House) -> None:
     from sqlalchemy import update
 
-    from services.store import core
+    from services.store.tables import core
 
     async with house.database.write() as transaction:
         await transaction.execute(update(core.template).values(embeddable=False))
@@ -124,7 +124,7 @@ async def test_under_our_prefix_things_are_only_read(house: House, cookie: str, 
 
 def test_on_https_the_cookies_are_bound_to_host_and_tls() -> None:
     from connect.cookies import CookieNames
-    from services.addresses import Addresses
+    from services.connections.addresses import Addresses
 
     names = CookieNames.of(Addresses("https://api.example", "studios.example"), "0" * 32)
     assert (names.session, names.login) == ("__Host-sg_session", "__Host-sg_login")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from services.compute.protocol import Upstream
-from services.store.database import Database
-from tests.connect.house import House, exchanges, open_silently, settled, soon, until
-from tests.connect.house import house as opened
+from services.store.db.database import Database
+from tests.connect.world import House, exchanges, open_silently, settled, soon, until
+from tests.connect.world import house as opened
 
 MIB = 1 << 20
 LARGE = 200 * MIB

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import WSMsgType
 
-from tests.connect.house import House, exchanges, soon, until
+from tests.connect.world import House, exchanges, soon, until
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import uvicorn
 
 from schema.execution import Executor
 from schema.limits import Limits
-from schema.transport.gate import Gate, SocketLimits
 from schema.transport.http import GraphQLHTTP
+from schema.transport.stream_slots import Gate, SocketLimits
 from schema.transport.streams import Streams
 from schema.transport.websocket import GraphQLWebSocket
 from tests.contract.world import SCHEMA, TOKEN, World

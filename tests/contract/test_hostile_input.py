@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schema.encoding import encode
-from schema.refusals import Code, Refused
+from schema.request_errors import Code, Refused
 from schema.requests import OperationRequest, parse_request
 from schema.transport.accept import STREAMED, SUPPORTED, accepted, is_json, streamed
-from schema.transport.headers import bearer, origin
 from schema.transport.messages import MAX_REASON_BYTES, Close, Closing, Message, encoded_id, next_, read
 from schema.transport.multipart import MULTIPART_SUBSCRIPTION
+from schema.transport.request_headers import bearer, origin
 from schema.transport.sse import SSE
 
 plain = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text()

@@ -7,7 +7,7 @@ from graphql import get_introspection_query
 
 from schema.documents import Documents
 from schema.limits import Limits
-from schema.refusals import Code, Refused
+from schema.request_errors import Code, Refused
 from tests.contract.world import SCHEMA
 
 LARGE = Limits(tokens=100_000, source_length=1_000_000)

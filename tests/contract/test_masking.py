@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from strawberry.schema.config import StrawberryConfig
 
 from schema.execution import Executor
-from schema.refusals import Refused
+from schema.request_errors import Refused
 from schema.requests import OperationRequest
-from services.access import Viewer
-from services.errors import DomainError, NotFound
+from services.domain.access import Viewer
+from services.domain.errors import DomainError, NotFound
 from tests.contract.conftest import Running
 from tests.contract.world import SECRET
 

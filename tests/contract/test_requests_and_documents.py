@@ -4,7 +4,7 @@ import pytest
 
 from schema.documents import Documents
 from schema.limits import Limits
-from schema.refusals import Refused
+from schema.request_errors import Refused
 from tests.contract.conftest import Running
 from tests.contract.world import SCHEMA
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from schema.execution import Executor
-from schema.transport.gate import Gate, SocketLimits
-from schema.transport.outbox import Outbox, Stalled
+from schema.transport.send_queue import Outbox, Stalled
+from schema.transport.stream_slots import Gate, SocketLimits
 from schema.transport.websocket import GraphQLWebSocket
-from studiograph.logs import NoCutOffs
+from studiograph.logging_setup import NoCutOffs
 from tests.contract.conftest import Running, Serve
 from tests.contract.posting import send
 from tests.contract.watching import COMPLETE, EVENTS, MULTIPART, STREAMING

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from schema.transport.gate import SocketLimits
+from schema.transport.stream_slots import SocketLimits
 from tests.contract.conftest import Running, Serve
 from tests.contract.posting import posted
 from tests.contract.watching import EVENTS, MULTIPART, STREAMING, ResponseWatch, Seen, Watch, over_multipart, over_sse

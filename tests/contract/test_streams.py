@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from schema.limits import Limits
-from services.errors import Forbidden
+from services.domain.errors import Forbidden
 from tests.contract.conftest import Running, Serve
 from tests.contract.watching import COMPLETE, STREAMING, Watch
 from tests.contract.world import TOKEN

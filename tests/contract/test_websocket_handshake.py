@@ -6,7 +6,7 @@ import json
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from schema.transport.gate import SocketLimits
+from schema.transport.stream_slots import SocketLimits
 from tests.contract.conftest import LISTED, Running, Serve
 from tests.contract.world import TOKEN
 from tests.contract.ws import dial

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schema.transport.gate import SocketLimits
+from schema.transport.stream_slots import SocketLimits
 from tests.contract.conftest import Running, Serve
 
 

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import strawberry
 from strawberry.types import Info
 
-from services.access import TokenScope, Viewer
-from services.errors import DomainError, Forbidden, Unauthenticated
+from services.domain.access import TokenScope, Viewer
+from services.domain.errors import DomainError, Forbidden, Unauthenticated
 
 TOKEN = "sgt_good"
 SECRET = "postgresql://admin:hunter2@db/prod"

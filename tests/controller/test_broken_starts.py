@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from services import masking
 from services.compute.protocol import ComputeFailed
-from services.controller import controller, work
-from services.policy import Policy
-from services.store import core
+from services.controller import controller
+from services.controller.lifecycle import work
+from services.domain.policy import Policy
+from services.secrets import masking
+from services.store.tables import core
 from services.studios.inputs import Configuration, StartStudio, StopStudio, Variable
 from tests.controller.conftest import House
 from tests.controller.test_faults import look, no_leftovers, says

@@ -8,8 +8,8 @@ from sqlalchemy import update
 from services.compute.protocol import ComputeUnknown
 from services.compute.registry import Computes
 from services.controller import controller
-from services.policy import Policy
-from services.store import core
+from services.domain.policy import Policy
+from services.store.tables import core
 from services.studios.inputs import StartStudio, StopStudio
 from tests.controller.conftest import House
 from tests.controller.test_faults import no_leftovers, says

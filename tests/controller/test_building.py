@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from services.actor import Actor
-from services.controller.builder import Builder
-from services.errors import NotAllowedNow
-from services.policy import Policy
-from services.store import builds, core, environments, outputs
-from services.store.database import Database, DatabaseUnavailable
+from services.controller.builds.builder import Builder
+from services.domain.actor import Actor
+from services.domain.errors import NotAllowedNow
+from services.domain.policy import Policy
+from services.store import builds, compute_environments, outputs
+from services.store.db.database import Database, DatabaseUnavailable
+from services.store.tables import core
 from services.studios import building
 from services.studios.building import Images
 from services.studios.inputs import StartStudio, StopStudio, StudioAction
@@ -162,8 +163,8 @@ async def test_a_stop_cancels_the_build_that_nobody_else_waits_for(house: House)
 async def test_a_build_that_the_system_asked_for_goes_on_without_anybody(house: House) -> None:
     event = hold(house)
     async with house.database.write() as transaction:
-        template = await environments.template(transaction, house.world.template_id)
-        environment = await environments.find(transaction, house.world.compute_environment_id)
+        template = await compute_environments.template(transaction, house.world.template_id)
+        environment = await compute_environments.find(transaction, house.world.compute_environment_id)
         assert template
         assert environment
         await Images(Policy()).awaited(transaction, Actor.system("demo"), template, environment)
@@ -198,7 +199,7 @@ async def test_a_build_that_a_crash_cut_off_is_begun_again(house: House) -> None
 
 
 async def test_an_engine_that_says_nothing_is_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.controller.builder.RETRY_SECONDS", 0.1)
+    monkeypatch.setattr("services.controller.builds.builder.RETRY_SECONDS", 0.1)
     house.compute.silent = True
     studio = await house.add()
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.policy import Policy
-from services.store import core
+from services.domain.policy import Policy
+from services.store.tables import core
 from services.studios.inputs import StartStudio, StopStudio, StudioAction
 from tests.controller.conftest import House
 

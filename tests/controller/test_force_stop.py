@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import update
 
 from services.compute.protocol import Observation, Presence
-from services.errors import NotAllowedNow
-from services.policy import Policy
-from services.store import core
+from services.domain.errors import NotAllowedNow
+from services.domain.policy import Policy
+from services.store.tables import core
 from services.studios.inputs import StartStudio, StopStudio, StudioAction
 from tests.controller.conftest import House
 

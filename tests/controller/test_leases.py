@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
+from services.checkpoints import saves
 from services.compute.registry import Computes
-from services.controller import controller, saving
+from services.controller import controller
 from services.controller.controller import Controller
-from services.controller.work import Overtaken, Work
-from services.policy import Policy
-from services.statuses import StudioStatus
-from services.store import core, leases, sessions
-from services.store.database import DatabaseUnavailable, Wake
+from services.controller.lifecycle.work import Overtaken, Work
+from services.domain.policy import Policy
+from services.domain.statuses import StudioStatus
+from services.store import leases, sessions
+from services.store.db.database import DatabaseUnavailable, Wake
+from services.store.tables import core
 from services.studios.inputs import StopStudio
 from tests import factories
 from tests.controller.conftest import House
@@ -101,11 +103,11 @@ async def test_who_was_overtaken_saves_no_more_and_so_removes_no_save_of_its_suc
         [lease] = await leases.claim(transaction, "one", timedelta(0), 1)
         session = await sessions.find(transaction, studio, 1)
     assert session is not None
-    await saving.save(Work(house.tools, lease, session), session, interim=True)
+    await saves.save(Work(house.tools, lease, session), session, interim=True)
     async with house.database.write() as transaction:
         await leases.break_lease(transaction, studio)
     with pytest.raises(Overtaken):
-        await saving.save(Work(house.tools, lease, session), session, interim=True)
+        await saves.save(Work(house.tools, lease, session), session, interim=True)
     assert house.compute.calls.count("interim") == 1
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from services.store import core
+from services.store.tables import core
 from services.studios.inputs import StartStudio, StopStudio, StudioAction
 from tests.controller.conftest import House
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.masking import Mask, forms, masked
+from services.secrets.masking import Mask, forms, masked
 
 pytestmark = [pytest.mark.behaviour("B16"), pytest.mark.behaviour("B84")]
 SECRETS = st.lists(st.text("ab\n", min_size=1, max_size=8), min_size=1, max_size=3)

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import update
 
 from services.compute.registry import Computes
-from services.controller import observer
-from services.policy import Policy
-from services.store import core
+from services.controller.lifecycle import observer
+from services.domain.policy import Policy
+from services.store.tables import core
 from tests import factories
 from tests.controller.conftest import House
 from tests.controller.faulty import Faulty

@@ -8,8 +8,8 @@ from itertools import combinations_with_replacement
 import pytest
 from sqlalchemy import update
 
-from services.errors import DomainError
-from services.store import core
+from services.domain.errors import DomainError
+from services.store.tables import core
 from services.studios.inputs import Configuration, StartStudio, StopStudio, StudioAction, StudioOutcome, UpdateStudio
 from tests import factories
 from tests.controller.conftest import House

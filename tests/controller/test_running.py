@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from services.checkpoints import saves
 from services.compute.protocol import ComputeFailed
-from services.controller import running, saving
-from services.store import core
+from services.controller.lifecycle import run
+from services.store.tables import core
 from services.studios.inputs import StopStudio
 from tests.controller.conftest import House
 from tests.controller.test_faults import says
@@ -73,7 +74,7 @@ async def quiet(house: House, studio: str) -> bool:
 
 
 async def test_a_periodic_save_that_hangs_is_given_up(house: House, studio: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "LONGEST_SAVE", timedelta(seconds=0.1))
+    monkeypatch.setattr(run, "LONGEST_SAVE", timedelta(seconds=0.1))
     house.compute.hold["interim"] = asyncio.Event()
     await change_session(house, next_save_at=await now(house))
     await house.until(lambda: says(house, studio, "it took too long"))
@@ -97,7 +98,7 @@ async def test_a_save_that_ends_while_a_stop_begins_leaves_the_stops_message(
     house: House, studio: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with two servers: the one that saves hears of the stop only afterwards."""
-    save = saving.save
+    save = saves.save
 
     async def then_stopped(*given: Any, interim: bool) -> Any:
         saved = await save(*given, interim=interim)
@@ -106,7 +107,7 @@ async def test_a_save_that_ends_while_a_stop_begins_leaves_the_stops_message(
             await house.studios.stop(house.world.viewer, StopStudio(studio))
         return saved
 
-    monkeypatch.setattr(saving, "save", then_stopped)
+    monkeypatch.setattr(saves, "save", then_stopped)
     await change_session(house, next_save_at=await now(house))
     assert (await house.status(studio, "STOPPED"))["status_message"] == "Stopped by ada."
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from sqlalchemy import update
 
 from schema.ids import encode
-from services.store import core
-from services.store.database import Database
+from services.store.db.database import Database
+from services.store.tables import core
 from tests.docker.engine import URL
 from tests.docker.server import CREATE, Job, clean
 from tests.docker.tiny_image import docker, run, tiny_image

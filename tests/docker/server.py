@@ -14,8 +14,8 @@ from services.compute.docker import naming
 from services.compute.docker.engine import Engine
 from services.compute.docker.naming import INSTALLATION
 from services.compute.protocol import SessionName, Upstream
-from services.store import core
-from services.store.database import Database
+from services.store.db.database import Database
+from services.store.tables import core
 from tests.docker.engine import URL, remove_images
 from tests.docker.tiny_image import docker, tiny_image
 from tests.server import Server, seed, wait_for

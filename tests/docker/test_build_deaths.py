@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select, update
 
-from services.store import core
+from services.store.tables import core
 from tests.docker.second_engine import SecondEngine, second_engine
 from tests.docker.server import Job, docker_job
 from tests.docker.test_building import ended, log, logged, recipe_job, write

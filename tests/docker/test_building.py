@@ -10,10 +10,10 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import update
 
-from services.compute.docker import building
+from services.compute.docker import image_builds
 from services.compute.docker.recipe_book import RecipeBook
 from services.compute.protocol import ComputeFailed
-from services.store import core
+from services.store.tables import core
 from tests.compute.world import get, put
 from tests.docker.server import Job, docker_job
 from tests.docker.tiny_image import docker, tiny_image
@@ -148,7 +148,7 @@ async def test_a_base_that_nobody_has_is_told_plainly(tmp_path: Path, sqlite_url
 
 @pytest.mark.parametrize(("given", "begins"), [({}, "python:3.12-slim"), ({"BASE": "debian:bookworm"}, "debian:bookworm")])
 def test_what_a_provided_image_begins_from_is_known(given: dict[str, str], begins: str) -> None:
-    assert building.base(RecipeBook().context("jupyter"), given) == begins
+    assert image_builds.base(RecipeBook().context("jupyter"), given) == begins
 
 
 def test_a_context_is_the_same_for_the_same_files(tmp_path: Path) -> None:

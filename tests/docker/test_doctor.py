@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from services.store import core
+from services.store.tables import core
 from tests.docker.server import docker_job
 from tests.docker.tiny_image import docker
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from services.compute.docker import DockerCompute, engine, naming, watching
+from services.compute.docker import DockerCompute, engine, naming, session_events
 from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageSpec, Presence, SessionName, SessionSpec
 from tests.compute.world import quietly
 from tests.docker.fake_engine import ENDED, STATE, FakeEngine, event, fake_engine
@@ -161,7 +161,7 @@ async def test_watching_ends_when_the_stream_is_cut(compute: DockerCompute, fake
 async def test_watching_ends_when_the_engine_gives_no_sign_of_life(
     compute: DockerCompute, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "SIGN_SECONDS", 0.1)
+    monkeypatch.setattr(session_events, "SIGN_SECONDS", 0.1)
     fake.answers = {"GET /_ping": "OK"}
     changes: Any = compute.watch()
     async with aclosing(changes):

@@ -9,7 +9,7 @@ from unittest.mock import AsyncMock
 import aiohttp
 import pytest
 
-from services.compute.docker.environment import NOT_LOADED
+from services.compute.docker.env_vars import NOT_LOADED
 from services.compute.protocol import ComputeFailed, ImageSpec, SessionName
 from tests.compute.world import GRACE, World, ask, quietly
 from tests.docker.images import variant

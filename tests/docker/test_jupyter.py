@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from services.compute.protocol import ImageSpec, Presence
-from services.statuses import Tool
+from services.domain.statuses import Tool
 from tests.compute.world import GRACE, World, ask
 from tests.docker.built import provided
 from tests.docker.server import docker_job

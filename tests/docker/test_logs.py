@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.compute.docker import DockerCompute, bodies
+from services.compute.docker import DockerCompute, request_bodies
 from services.compute.docker.logs import NANO, Bookmark, Frames, Line, Place
 from services.compute.protocol import ComputeUnknown
 from tests.compute.test_logs import follow_until, joined, printed
@@ -44,7 +44,7 @@ async def test_another_server_goes_on_from_the_place(world: World) -> None:
 
 @pytest.mark.docker
 async def test_what_the_engine_dropped_is_left_out_and_the_rest_comes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "LOG_SIZE", "20k")
+    monkeypatch.setattr(request_bodies, "LOG_SIZE", "20k")
     name = world.name()
     upstream = await world.start(name)
     await printed(upstream, "first")

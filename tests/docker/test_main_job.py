@@ -9,7 +9,7 @@ import pytest
 
 from schema.ids import decode
 from services.store import sessions
-from services.store.database import clock
+from services.store.db.database import clock
 from tests.compute.world import ask, get, put
 from tests.docker.server import Job, docker_job
 from tests.docker.tiny_image import docker

@@ -16,7 +16,7 @@ from services.compute.process import jupyterlab
 from services.compute.protocol import ComputeFailed
 from tests.docker.built import base_image
 from tests.docker.tiny_image import run
-from tests.house.conftest import ROOT
+from tests.project.conftest import ROOT
 
 CERTIFICATE = b"-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 

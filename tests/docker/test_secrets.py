@@ -10,8 +10,8 @@ from sqlalchemy import update
 
 from services.compute.docker import naming
 from services.compute.protocol import ComputeFailed
-from services.secret_box import SecretBox
-from services.store import core
+from services.secrets.secret_box import SecretBox
+from services.store.tables import core
 from tests.compute.world import GRACE, World, ask, ask_json
 from tests.docker.images import variant
 from tests.docker.server import Job, docker_job

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from schema.ids import encode
-from services.store import core
-from services.store.database import Database
+from services.store.db.database import Database
+from services.store.tables import core
 from tests.server import Server, running, wait_for
 
 POINTS = {"sqlite": 20, "postgresql": 4}

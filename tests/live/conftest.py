@@ -8,16 +8,16 @@ from typing import Any, TypeVar
 
 import pytest
 
-from services.actor import Actor
-from services.events import Kind, LoggedEvent, NewEvent
+from services.domain.actor import Actor
+from services.domain.events import Kind, LoggedEvent, NewEvent
 from services.live.broker import Broker
-from services.live.items import Item, Timing
-from services.live.meters import Meters
-from services.live.sentinel import Sentinel
+from services.live.revocation import Sentinel
+from services.live.stats_feed import Meters
+from services.live.stream_items import Item, Timing
 from services.live.subscription import Subscription
 from services.store import outbox
-from services.store.database import Database
-from services.store.wakeups import Wakeups
+from services.store.db.database import Database
+from services.store.db.wakeups import Wakeups
 from tests import factories
 from tests.factories import World
 

@@ -1,7 +1,7 @@
 """What one client has seen, joined over its reconnects, and whether that is the whole truth."""
 
-from services.events import Cursor, LoggedEvent
-from services.live.items import EventMatch, Heartbeat, Item, Resync, ResyncReason
+from services.domain.events import Cursor, LoggedEvent
+from services.live.stream_items import EventMatch, Heartbeat, Item, Resync, ResyncReason
 from tests.live.memory import MemoryLog
 
 

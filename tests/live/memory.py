@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from functools import partial
 from random import Random
 
-from services.actor import Actor
-from services.events import Kind, LoggedEvent
-from services.live.items import EventMatch
-from services.store.database import Wake
+from services.domain.actor import Actor
+from services.domain.events import Kind, LoggedEvent
+from services.live.stream_items import EventMatch
+from services.store.db.database import Wake
 from services.store.log import Page, StreamState
 
 STREAM = "stream"

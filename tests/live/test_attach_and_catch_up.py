@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.events import Kind
+from services.domain.events import Kind
 from services.live.broker import Broker
-from services.live.items import EventMatch, Timing
+from services.live.stream_items import EventMatch, Timing
 from tests.live import clock
 from tests.live.history import History
 from tests.live.memory import STREAM, HandWakeups, MemoryLog
@@ -137,7 +137,7 @@ STEPS = ("append", "append", "append", "pass_time", "pass_time", "pass_time", "r
 @pytest.fixture(autouse=True, scope="module")
 def _quiet() -> Iterator[None]:
     """Reads fail on purpose, thousands of times."""
-    logger = logging.getLogger("services.live.reading")
+    logger = logging.getLogger("services.live.log_reader")
     logger.disabled = True
     yield
     logger.disabled = False

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import delete, update
 
-from services.events import Cursor, Kind, LoggedEvent
+from services.domain.events import Cursor, Kind, LoggedEvent
 from services.live.broker import Broker
-from services.live.items import EventMatch, Heartbeat, Resync, ResyncReason, Timing
-from services.store import core
-from services.store.database import Database
+from services.live.stream_items import EventMatch, Heartbeat, Resync, ResyncReason, Timing
+from services.store.db.database import Database
+from services.store.tables import core
 from tests.factories import World
 from tests.live.conftest import Live, append, running, seqs, soon, take, take_events
 

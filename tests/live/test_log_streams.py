@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from schema.ids import encode
-from services.access import Role, TokenScope
-from services.events import Cursor, Kind
-from services.live.items import Timing
-from services.store.database import Database
+from services.domain.access import Role, TokenScope
+from services.domain.events import Cursor, Kind
+from services.live.stream_items import Timing
+from services.store.db.database import Database
 from tests import factories
 from tests.factories import World
 from tests.live.conftest import Live, running
 from tests.live.test_broker import trim
-from tests.live.test_sentinel import set_role
+from tests.live.test_revocation import set_role
 from tests.live.watching import Refusal, create, enter, log, remove, studio, watch, workspace
 
 FRAME = """{

@@ -11,13 +11,13 @@ from typing import Any, cast
 import pytest
 
 from schema.ids import encode
-from services.access import Role
-from services.ids import new_id
-from services.store import core
-from services.store.database import Database
+from services.domain.access import Role
+from services.domain.ids import new_id
+from services.store.db.database import Database
+from services.store.tables import core
 from tests import factories
 from tests.contract.watching import COMPLETE, STREAMING
-from tests.house.test_roles import three_roles
+from tests.project.test_roles import three_roles
 from tests.read.test_logs import printed
 from tests.server import Server, wait_for
 

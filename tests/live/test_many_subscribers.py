@@ -5,11 +5,11 @@ from random import Random
 
 import pytest
 
-from services.events import Cursor, Kind, LoggedEvent
+from services.domain.events import Cursor, Kind, LoggedEvent
 from services.live.broker import Broker
-from services.live.items import EventMatch, Resync, Timing
+from services.live.stream_items import EventMatch, Resync, Timing
 from services.store import log
-from services.store.database import Database
+from services.store.db.database import Database
 from tests.factories import World, create_world
 from tests.live.conftest import append, running, seqs, soon, take_events
 from tests.postgres import Cluster

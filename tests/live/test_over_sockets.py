@@ -13,10 +13,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from schema.ids import encode
-from services.access import Role
-from services.events import Cursor, Kind
+from services.domain.access import Role
+from services.domain.events import Cursor, Kind
 from services.store import log
-from services.store.database import Database
+from services.store.db.database import Database
 from tests import factories
 from tests.contract.ws import Socket, dial
 from tests.server import Server

@@ -4,21 +4,21 @@ import pytest
 from sqlalchemy import update
 
 from schema.ids import encode
-from services.access import Role
 from services.commands import CommandRunner
-from services.events import Kind
-from services.ids import new_id
-from services.live.items import Timing
-from services.policy import Policy
-from services.secret_box import SecretBox
-from services.store import core
-from services.store.database import Database
+from services.domain.access import Role
+from services.domain.events import Kind
+from services.domain.ids import new_id
+from services.domain.policy import Policy
+from services.live.stream_items import Timing
+from services.secrets.secret_box import SecretBox
+from services.store.db.database import Database
+from services.store.tables import core
 from services.studios.inputs import StudioAction
 from services.studios.studios import Studios
 from tests import factories
 from tests.factories import BEGAN, World
 from tests.live.conftest import Live, running
-from tests.live.test_sentinel import set_role
+from tests.live.test_revocation import set_role
 from tests.live.watching import Refusal, create, enter, log, remove, watch
 
 LIST = """studios(workspaceId: $id, filter: $filter) {

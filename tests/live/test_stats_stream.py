@@ -8,17 +8,18 @@ import pytest
 from sqlalchemy import update
 
 from schema.ids import encode
-from services.access import Role
-from services.events import Kind
-from services.live.items import Timing
-from services.live.meters import Meter
-from services.store import core, stats
-from services.store.database import Database
+from services.domain.access import Role
+from services.domain.events import Kind
+from services.live.stats_feed import Meter
+from services.live.stream_items import Timing
+from services.store import stats
+from services.store.db.database import Database
 from services.store.stats import Measurement
+from services.store.tables import core
 from tests import factories
 from tests.factories import World
 from tests.live.conftest import Live, running, soon, until
-from tests.live.test_sentinel import set_role
+from tests.live.test_revocation import set_role
 from tests.live.watching import Refusal, Watcher, enter, log, watch
 
 pytestmark = pytest.mark.behaviour("B85")

@@ -12,16 +12,17 @@ from resolvers.context import make_context
 from schema.build import build_schema
 from schema.execution import Executor
 from schema.ids import encode
-from schema.refusals import Refused
+from schema.request_errors import Refused
 from schema.requests import OperationRequest
-from services.access import Viewer
-from services.actor import Actor
-from services.addresses import Addresses
-from services.events import Kind, NewEvent
-from services.policy import Policy
+from services.connections.addresses import Addresses
+from services.domain.access import Viewer
+from services.domain.actor import Actor
+from services.domain.events import Kind, NewEvent
+from services.domain.policy import Policy
 from services.services import Services
-from services.store import core, outbox
-from services.store.database import Database
+from services.store import outbox
+from services.store.db.database import Database
+from services.store.tables import core
 from tests import factories
 from tests.factories import World
 from tests.live.conftest import SYSTEM, Live, soon

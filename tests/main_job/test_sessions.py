@@ -13,8 +13,8 @@ from sqlalchemy import select, update
 
 from services.compute.docker.naming import INSTALLATION
 from services.compute.protocol import Upstream
-from services.store import core
-from services.store.database import Database
+from services.store.db.database import Database
+from services.store.tables import core
 from tests.docker.tiny_image import docker
 from tests.graphql_ids import global_id
 from tests.main_job.conftest import Opening

@@ -9,7 +9,7 @@ from graphql import GraphQLField, GraphQLSchema, GraphQLUnionType, get_named_typ
 from schema.execution import Executor
 from schema.ids import encode
 from schema.requests import OperationRequest
-from services.access import Viewer
+from services.domain.access import Viewer
 
 Json = dict[str, Any]
 

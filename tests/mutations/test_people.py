@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.access import Role, TokenScope
-from services.errors import Unauthenticated
+from services.domain.access import Role, TokenScope
+from services.domain.errors import Unauthenticated
+from services.identity.token_rules import TokenLimits
+from services.identity.tokens import Tokens
 from services.services import Services
-from services.store.database import Database
-from services.token_rules import TokenLimits
-from services.tokens import Tokens
+from services.store.db.database import Database
 from tests import factories
 from tests.factories import World
 from tests.mutations.api import Api, gid, problems

@@ -2,9 +2,9 @@
 
 import pytest
 
-from schema.policies import policy_of
-from services.access import Permission, Role, TokenScope, refusal
-from services.store.database import Database
+from schema.field_policies import policy_of
+from services.domain.access import Permission, Role, TokenScope, refusal
+from services.store.db.database import Database
 from tests import factories
 from tests.factories import World
 from tests.mutations.api import Api, gid

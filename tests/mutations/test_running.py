@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from resolvers.mutations import to_the_end
-from services.errors import Unauthenticated
+from services.domain.errors import Unauthenticated
 from services.services import Services
-from services.store.database import Database
+from services.store.db.database import Database
 from tests import factories
 from tests.factories import World
 from tests.mutations.api import Api, gid

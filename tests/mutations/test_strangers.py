@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.access import TokenScope
-from services.store.database import Database
+from services.domain.access import TokenScope
+from services.store.db.database import Database
 from tests import factories
 from tests.factories import World
 from tests.mutations.api import Api, Json, gid

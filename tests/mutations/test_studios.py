@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.access import Role
-from services.store.database import Database
+from services.domain.access import Role
+from services.store.db.database import Database
 from tests import factories
 from tests.factories import World
 from tests.mutations.api import Api, gid, problems

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.commands import CommandRunner
-from services.members import Members
-from services.people import People
-from services.store.database import Database
-from services.tokens import Tokens
+from services.identity.members import Members
+from services.identity.people import People
+from services.identity.tokens import Tokens
+from services.store.db.database import Database
 from tests import factories
 from tests.factories import World
 

@@ -2,10 +2,10 @@
 
 from sqlalchemy import insert, select
 
-from services.events import Kind
-from services.ids import new_id
-from services.store import core
-from services.store.database import Database
+from services.domain.events import Kind
+from services.domain.ids import new_id
+from services.store.db.database import Database
+from services.store.tables import core
 from tests import factories
 
 

@@ -4,8 +4,8 @@ from itertools import combinations
 
 import pytest
 
-from services.access import MATRIX, Permission, Role, TokenScope, refusal, require
-from services.errors import Forbidden
+from services.domain.access import MATRIX, Permission, Role, TokenScope, refusal, require
+from services.domain.errors import Forbidden
 
 LEAST_ROLE = {
     Permission.WORKSPACE_READ: Role.VIEW,

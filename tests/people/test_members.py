@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from services.access import Role, TokenScope, Viewer
 from services.commands import IdempotencyKeyReused
-from services.errors import Conflict, DomainError, Forbidden, NotFound
-from services.events import INSTALLATION_STREAM, Kind
-from services.members import Members, Membership
-from services.store import core
+from services.domain.access import Role, TokenScope, Viewer
+from services.domain.errors import Conflict, DomainError, Forbidden, NotFound
+from services.domain.events import INSTALLATION_STREAM, Kind
+from services.identity.members import Members, Membership
+from services.identity.tokens import Tokens
 from services.store import members as store
-from services.store.database import Database
-from services.tokens import Tokens
+from services.store.db.database import Database
+from services.store.tables import core
 from tests import factories
 from tests.factories import World
 from tests.people.log import connect, logged

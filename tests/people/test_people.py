@@ -3,13 +3,13 @@
 import pytest
 from sqlalchemy import update
 
-from services.access import Role
-from services.errors import Conflict, InvalidInput, NotFound
-from services.events import Kind
-from services.people import People
-from services.store import core
+from services.domain.access import Role
+from services.domain.errors import Conflict, InvalidInput, NotFound
+from services.domain.events import Kind
+from services.identity.people import People
 from services.store import members as member_store
-from services.store.database import Database
+from services.store.db.database import Database
+from services.store.tables import core
 from tests import factories
 from tests.factories import World
 from tests.people.log import logged

@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from services.access import TokenScope, Viewer
 from services.commands import CommandRunner
-from services.errors import Forbidden, InvalidInput, NotFound, QuotaExceeded, Unauthenticated
-from services.events import INSTALLATION_STREAM, Kind
-from services.store import core
-from services.store.database import Database
-from services.token_rules import NewToken, TokenLimits
-from services.tokens import Tokens
+from services.domain.access import TokenScope, Viewer
+from services.domain.errors import Forbidden, InvalidInput, NotFound, QuotaExceeded, Unauthenticated
+from services.domain.events import INSTALLATION_STREAM, Kind
+from services.identity.token_rules import NewToken, TokenLimits
+from services.identity.tokens import Tokens
+from services.store.db.database import Database
+from services.store.tables import core
 from tests import factories
 from tests.factories import World
 from tests.people.log import connect, logged

@@ -5,8 +5,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from services.lifecycle import ACTIONS, ENDED, TRANSITIONS, Action, IllegalTransition, Trigger, after, status_refusal
-from services.statuses import StopReason, StudioStatus
+from services.domain.lifecycle import ACTIONS, ENDED, TRANSITIONS, Action, IllegalTransition, Trigger, after, status_refusal
+from services.domain.statuses import StopReason, StudioStatus
 from services.studios.transitions import CODES
 
 S = StudioStatus

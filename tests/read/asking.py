@@ -14,12 +14,12 @@ from schema.build import build_schema
 from schema.execution import Executor
 from schema.limits import Limits
 from schema.requests import OperationRequest
-from services.access import Viewer
-from services.addresses import Addresses
-from services.policy import Policy
+from services.connections.addresses import Addresses
+from services.domain.access import Viewer
+from services.domain.policy import Policy
 from services.services import Services
-from services.store.database import Database
-from services.store.query import Query, Row
+from services.store.db.database import Database
+from services.store.db.query import Query, Row
 
 SCHEMA = build_schema()
 GENEROUS = Limits(depth=30, fields=3000, aliases=300, cost=10_000_000)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from resolvers.batches import Batches, Reading
-from services.access import Viewer
-from services.store.database import Database
+from services.domain.access import Viewer
+from services.store.db.database import Database
 
 VIEWER = Viewer("u", "ada", "t", frozenset())
 

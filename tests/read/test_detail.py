@@ -4,7 +4,7 @@ import pytest
 
 from schema.ids import encode
 from schema.limits import Limits
-from services.store.database import Database
+from services.store.db.database import Database
 from tests import factories
 from tests.factories import World
 from tests.read.asking import Asker

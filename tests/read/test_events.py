@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from schema.ids import encode
-from services.actor import Actor
-from services.events import Cursor, Kind, NewEvent
-from services.ids import new_id
+from services.domain.actor import Actor
+from services.domain.events import Cursor, Kind, NewEvent
+from services.domain.ids import new_id
 from services.store import log, outbox
-from services.store.database import Database, Reader
+from services.store.db.database import Database, Reader
 from tests import factories
 from tests.factories import World
 from tests.read.asking import Asker

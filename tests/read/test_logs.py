@@ -7,12 +7,12 @@ import pytest
 from resolvers.loads import logs as loads
 from resolvers.log_pages import log_page
 from schema.ids import encode
-from services.access import Role
-from services.ids import new_id
+from services.domain.access import Role
+from services.domain.ids import new_id
+from services.domain.statuses import LogSource
 from services.rows.logs import PrinterRow
-from services.statuses import LogSource
 from services.store import outputs
-from services.store.database import Database
+from services.store.db.database import Database
 from services.store.outputs import LONGEST_PIECE, OutputPage
 from services.store.reads import outputs as reads
 from tests import factories

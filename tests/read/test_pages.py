@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from sqlalchemy import delete
 
 from schema.ids import encode
-from services.names import name_key
-from services.statuses import StudioStatus
-from services.store import core
-from services.store.database import Database
+from services.domain.names import name_key
+from services.domain.statuses import StudioStatus
+from services.store.db.database import Database
+from services.store.tables import core
 from tests import factories
 from tests.factories import BEGAN, World
 from tests.read.asking import Asker, Reply
@@ -150,7 +150,7 @@ async def test_text_that_is_no_cursor_is_named_as_such(world: World, asker: Aske
 @settings(max_examples=200)
 def test_no_text_breaks_the_reading_of_cursors(cursor: str) -> None:
     from resolvers.pagination import Key
-    from services.errors import BadArgument
+    from services.domain.errors import BadArgument
 
     try:
         Key.decode(cursor, "studios NAME asc", str)

@@ -16,10 +16,10 @@ from graphql import (
 )
 
 from schema import export
+from schema.field_policies import Mark, marks_of, policy_of
 from schema.ids import encode
-from schema.policies import Mark, marks_of, policy_of
-from services.access import Role
-from services.store.database import Database
+from services.domain.access import Role
+from services.store.db.database import Database
 from tests import factories
 from tests.factories import World
 from tests.read.asking import SCHEMA, Asker

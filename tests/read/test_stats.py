@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from schema.ids import encode
-from services.store.database import Database
+from services.store.db.database import Database
 from tests import factories
 from tests.factories import BEGAN, World
 from tests.read.asking import Asker

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from schema.ids import encode
-from services.access import Role, TokenScope, Viewer
-from services.ids import new_id
-from services.lifecycle import Action
-from services.statuses import StudioStatus
-from services.store.database import Database
+from services.domain.access import Role, TokenScope, Viewer
+from services.domain.ids import new_id
+from services.domain.lifecycle import Action
+from services.domain.statuses import StudioStatus
+from services.store.db.database import Database
 from tests import factories
 from tests.factories import BEGAN, World
 from tests.read.asking import Asker

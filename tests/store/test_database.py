@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from services.store import core, engine
-from services.store.database import Database, DatabaseUnavailable, Wake
-from services.store.query import Query
+from services.store.db import engine
+from services.store.db.database import Database, DatabaseUnavailable, Wake
+from services.store.db.query import Query
+from services.store.tables import core
 from tests import factories
 
 LIMIT_SECONDS = 10

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from services.store.database import Database
+from services.store.db.database import Database
 from tests import factories
 
 

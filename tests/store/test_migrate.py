@@ -11,10 +11,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, select, text
 
-from services.store import core, migrate, migrations
-from services.store.database import Database
+from services.store import migrate, migrations
+from services.store.db.database import Database
 from services.store.migrate import NewerDatabase, OutdatedDatabase
-from services.store.tables import metadata
+from services.store.tables import core, metadata
 from tests import factories
 
 

@@ -5,12 +5,13 @@ import asyncio
 import pytest
 from sqlalchemy import bindparam, select
 
-from services.actor import Actor
-from services.events import Kind, NewEvent
-from services.store import core, outbox
-from services.store.database import Database, Wake
-from services.store.query import Query
-from services.store.types import utc_time
+from services.domain.actor import Actor
+from services.domain.events import Kind, NewEvent
+from services.store import outbox
+from services.store.db.database import Database, Wake
+from services.store.db.query import Query
+from services.store.db.types import utc_time
+from services.store.tables import core
 from tests import factories
 
 WRITERS = 50

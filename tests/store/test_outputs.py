@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from services.ids import new_id
+from services.domain.ids import new_id
 from services.store import outputs
-from services.store.database import Database
+from services.store.db.database import Database
 from services.store.outputs import KEPT, LONGEST_PIECE, NOTHING, NotTheEnd, OutputPage, OutputState
 
 pytestmark = pytest.mark.behaviour("B84")

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Boolean, Integer, bindparam, insert, select
 
-from services.store import core
-from services.store.database import Database
-from services.store.query import Query, is_one_of
-from services.store.tables import metadata
-from services.store.types import UtcTime, json_value, utc_time
+from services.store.db.database import Database
+from services.store.db.query import Query, is_one_of
+from services.store.db.types import UtcTime, json_value, utc_time
+from services.store.tables import core, metadata
 from tests import factories
 
 O = core.organisation.c  # noqa: E741 - one letter a table

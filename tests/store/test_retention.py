@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Table, func, insert, select, update
 
-from services.actor import Actor
-from services.events import Kind, NewEvent
-from services.ids import new_id
-from services.store import core, outbox, outputs, retention
-from services.store.database import Database
+from services.domain.actor import Actor
+from services.domain.events import Kind, NewEvent
+from services.domain.ids import new_id
+from services.store import outbox, outputs, retention
+from services.store.db.database import Database
+from services.store.tables import core
 from tests import factories
 
 DAY = timedelta(days=1)

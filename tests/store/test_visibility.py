@@ -13,12 +13,13 @@ from sqlalchemy import Table, bindparam, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import visitors
 
-from services.access import Role
-from services.store import core, reads
+from services.domain.access import Role
+from services.store import reads
 from services.store.access import visible_to
-from services.store.database import Database
-from services.store.query import Query
+from services.store.db.database import Database
+from services.store.db.query import Query
 from services.store.reads.listing import Listing
+from services.store.tables import core
 from tests import factories
 
 OWNED = {

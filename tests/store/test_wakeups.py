@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from services.store.database import Database, Wake
-from services.store.wakeups import LOST, Wakeups
+from services.store.db.database import Database, Wake
+from services.store.db.wakeups import LOST, Wakeups
 
 LIMIT_SECONDS = 10
 

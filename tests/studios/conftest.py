@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
+from services.checkpoints.commands import Checkpoints
 from services.commands import CommandRunner
-from services.policy import Policy
-from services.secret_box import SecretBox
-from services.store import core
-from services.store.database import Database
-from services.studios.checkpoints import Checkpoints
+from services.domain.policy import Policy
+from services.secrets.secret_box import SecretBox
+from services.store.db.database import Database
+from services.store.tables import core
 from services.studios.studios import Studios
 from tests import factories
 from tests.factories import World

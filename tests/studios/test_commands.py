@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from services.access import Role
-from services.errors import Conflict, Forbidden, InvalidInput, NotAllowedNow, NotFound, StaleRevision
-from services.ids import new_id
-from services.statuses import StudioStatus
-from services.store import core
-from services.store.database import Database
-from services.studios.checkpoints import Checkpoints
+from services.checkpoints.commands import Checkpoints
+from services.domain.access import Role
+from services.domain.errors import Conflict, Forbidden, InvalidInput, NotAllowedNow, NotFound, StaleRevision
+from services.domain.ids import new_id
+from services.domain.statuses import StudioStatus
+from services.store.db.database import Database
+from services.store.tables import core
 from services.studios.inputs import Configuration, RenameCheckpoint, StartStudio, StopStudio, StudioAction, UpdateStudio, Variable
 from services.studios.studios import Studios
 from tests import factories

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from services.access import Role
-from services.errors import Conflict, Forbidden, InvalidInput, NotFound
-from services.ids import new_id
-from services.secret_box import SecretBox
-from services.store import core
-from services.store.database import Database
+from services.domain.access import Role
+from services.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
+from services.domain.ids import new_id
+from services.secrets.secret_box import SecretBox
+from services.store.db.database import Database
+from services.store.tables import core
 from services.studios.create import NameTaken
 from services.studios.inputs import Configuration, CreateStudio, Variable
 from services.studios.studios import Studios

@@ -12,11 +12,11 @@ from datetime import datetime
 from secrets import token_hex
 from typing import Any
 
-from services.compute.docker import bodies, changes, naming, observing
-from services.compute.docker.bodies import Image
-from services.compute.docker.committing import Commits
+from services.compute.docker import changes, naming, observation, request_bodies
+from services.compute.docker.commits import Commits
 from services.compute.docker.engine import Absent, Conflict, Engine
 from services.compute.docker.images import Images
+from services.compute.docker.request_bodies import Image
 from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, Saved, SessionName
 
 COMMIT_SECONDS = 540.0
@@ -88,7 +88,7 @@ class Checkpoints:
         repository, unfinished = naming.repository(name), f"next-{name.number}-{token_hex(4)}"
         params = {"container": container["Id"], "repo": repository, "tag": unfinished, "pause": True}
         try:
-            made = await self._engine.call("POST", "commit", params=params, body=bodies.commit(parent), limit=COMMIT_SECONDS)
+            made = await self._engine.call("POST", "commit", params=params, body=request_bodies.commit(parent), limit=COMMIT_SECONDS)
         except (Absent, Conflict) as error:
             raise ComputeUnknown(f"the session's container went away during the save: {error}") from error
         await self._search(made["Id"], wanted.secrets)
@@ -169,7 +169,7 @@ class Checkpoints:
 
 def created_at(image: Mapping[str, Any]) -> datetime:
     """The engine leaves zeros at the end away, so that its words do not sort as its times do. Raises ComputeUnknown."""
-    if (moment := observing.time(image["Created"])) is None:
+    if (moment := observation.time(image["Created"])) is None:
         raise ComputeUnknown("the Docker Engine does not say when an image was made")
     return moment
 

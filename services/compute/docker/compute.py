@@ -9,29 +9,29 @@ from typing import Any, cast
 from weakref import WeakValueDictionary
 
 from services.compute.docker import (
-    bodies,
     bridges,
-    building,
     capacity,
     containers,
-    environment,
+    env_vars,
     firewall,
+    image_builds,
     naming,
-    probing,
     reach,
+    readiness,
+    request_bodies,
+    session_events,
     stats,
-    watching,
 )
-from services.compute.docker.bodies import Image
 from services.compute.docker.checkpoints import Checkpoints, Wanted
 from services.compute.docker.containers import Containers
 from services.compute.docker.engine import Absent, Engine
 from services.compute.docker.images import Images
 from services.compute.docker.logs import Logs
 from services.compute.docker.networks import Networks
-from services.compute.docker.observing import observation
+from services.compute.docker.observation import observation
 from services.compute.docker.reach import Mode, Reach
 from services.compute.docker.recipe_book import RecipeBook
+from services.compute.docker.request_bodies import Image
 from services.compute.protocol import (
     Change,
     ComputeFailed,
@@ -108,7 +108,7 @@ class DockerCompute:
 
     async def build_image(self, build: ImageBuild, printed: Printer) -> None:
         context = await asyncio.to_thread(self._recipes.context, build.directory)
-        await building.build(self._engine, build.reference, context, self._recipes.arguments, printed)
+        await image_builds.build(self._engine, build.reference, context, self._recipes.arguments, printed)
         await self._images.built(build.reference)
 
     async def ensure_session(self, spec: SessionSpec, progress: Progress) -> None:
@@ -126,11 +126,11 @@ class DockerCompute:
 
     async def _create(self, spec: SessionSpec, image: Image) -> str:
         reached = await self._reached()
-        body = bodies.container(spec, image, self._environment_id, published=reached.mode is Mode.PUBLISHED)
+        body = request_bodies.container(spec, image, self._environment_id, published=reached.mode is Mode.PUBLISHED)
         return await self._containers.require_shell(await self._containers.create(spec.name, body), image.id)
 
     async def _start(self, spec: SessionSpec, container_id: str) -> None:
-        await self._containers.start(container_id, environment.script(bodies.tool_environment(spec)))
+        await self._containers.start(container_id, env_vars.script(request_bodies.tool_environment(spec)))
 
     async def _image(self, spec: SessionSpec, progress: Progress) -> Image:
         if spec.base is not None:
@@ -142,8 +142,8 @@ class DockerCompute:
         if container is None or not container["State"]["Running"]:
             return None
         reached = await self._join(name)
-        upstream = probing.upstream(container, name, port, reached.mode)
-        return upstream if upstream and await probing.answers(upstream, ready_path) else None
+        upstream = readiness.upstream(container, name, port, reached.mode)
+        return upstream if upstream and await readiness.answers(upstream, ready_path) else None
 
     async def observe(self, name: SessionName) -> Observation:
         """Also lets a session go on that a save of ours left paused: a pause by somebody else is left alone."""
@@ -155,7 +155,7 @@ class DockerCompute:
         found = observation(container)
         if found.presence is not Presence.RUNNING:
             return found
-        return replace(found, upstream=probing.moved(container, name, (await self._join(name)).mode))
+        return replace(found, upstream=readiness.moved(container, name, (await self._join(name)).mode))
 
     async def stop(self, name: SessionName, grace: timedelta) -> None:
         container = await self._containers.find(name)
@@ -199,7 +199,7 @@ class DockerCompute:
         return found
 
     def watch(self) -> AsyncIterator[Change]:
-        return watching.watch(self._url, self._installation, self._environment_id)
+        return session_events.watch(self._url, self._installation, self._environment_id)
 
     async def tail(self, name: SessionName, limit: int) -> bytes:
         return await self._logs.tail(name, limit)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from time import monotonic
 from typing import Any
 
-from services.compute.docker import environment, naming
+from services.compute.docker import env_vars, naming
 from services.compute.docker.engine import SECONDS, Absent, Conflict, Engine
 from services.compute.protocol import ComputeFailed, ComputeUnknown, SessionName
 
@@ -183,4 +183,4 @@ def not_started(container: Mapping[str, Any]) -> bool:
 def not_loaded(container: Mapping[str, Any]) -> bool:
     """Whether it ended because its environment never came: a server died between its start and the handing over."""
     state = container["State"]
-    return state["Status"] == "exited" and state["ExitCode"] == environment.NOT_LOADED and not state["OOMKilled"]
+    return state["Status"] == "exited" and state["ExitCode"] == env_vars.NOT_LOADED and not state["OOMKilled"]

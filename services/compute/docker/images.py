@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from services.compute.docker.bodies import Image
 from services.compute.docker.engine import Absent, Engine
-from services.compute.docker.said import Said
+from services.compute.docker.json_stream import Said
+from services.compute.docker.request_bodies import Image
 from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageMissing, ImageSpec, Progress
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}

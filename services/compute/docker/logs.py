@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from services.compute.docker.engine import Absent, Conflict, Engine
-from services.compute.docker.observing import observation
+from services.compute.docker.observation import observation
 from services.compute.protocol import ComputeUnknown, Presence, Printed, SessionName
 
 SECONDS = 15.0

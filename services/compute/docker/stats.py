@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.compute.docker.engine import Conflict, Engine
-from services.compute.docker.observing import NEVER
+from services.compute.docker.observation import NEVER
 from services.compute.protocol import ComputeUnknown, Usage
 
 NANO = 1_000_000_000

@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
-from services.compute.process import jupyterlab, keeping, logs, preparing, probing, tools, trees, usage, watching
+from services.compute.process import jupyterlab, keeper_client, logs, readiness, session_directory, session_watcher, tools, trees, usage
 from services.compute.process.archives import MAX_BYTES, MAX_MEMBERS, Archives
+from services.compute.process.cancellation import in_thread
 from services.compute.process.capacity import report
 from services.compute.process.layout import Card, Layout, SessionPlace
 from services.compute.process.locks import locked, try_lock
-from services.compute.process.running import in_thread
 from services.compute.process.state import end_orphans, observe
 from services.compute.protocol import (
     Change,
@@ -31,7 +31,7 @@ from services.compute.protocol import (
     Upstream,
     Usage,
 )
-from services.statuses import Tool
+from services.domain.statuses import Tool
 
 
 class ProcessCompute:
@@ -76,20 +76,20 @@ class ProcessCompute:
             if (await in_thread(observe, place)).presence is Presence.CREATED:
                 await in_thread(end_orphans, card.marker)
                 tool = jupyterlab.place(self._layout, spec.image) if spec.image.tool == Tool.JUPYTERLAB else None
-                await in_thread(preparing.furnish, spec, place, card, tool)
-                await keeping.start(place, card, tools.command(self._layout, spec, card, place.files), lock)
+                await in_thread(session_directory.furnish, spec, place, card, tool)
+                await keeper_client.start(place, card, tools.command(self._layout, spec, card, place.files), lock)
 
     async def _make(self, spec: SessionSpec, progress: Progress, lock: int) -> SessionPlace:
-        unfinished = await in_thread(preparing.begin, self._layout, spec)
+        unfinished = await in_thread(session_directory.begin, self._layout, spec)
         if spec.base is not None:
             await progress("Restoring the files")
             await self._archives.restore(spec.base, spec.base_digest, unfinished / "files", lock)
-        return await in_thread(preparing.finish, self._layout, spec, unfinished)
+        return await in_thread(session_directory.finish, self._layout, spec, unfinished)
 
     async def probe(self, name: SessionName, port: int, ready_path: str) -> Upstream | None:
         """`port` means nothing here: tools listen on the session's unix socket."""
         card = self._layout.session(name).card()
-        if card is None or not await probing.answers(card.tool_socket, ready_path):
+        if card is None or not await readiness.answers(card.tool_socket, ready_path):
             return None
         return Upstream(unix=str(card.tool_socket))
 
@@ -99,7 +99,7 @@ class ProcessCompute:
     async def stop(self, name: SessionName, grace: timedelta) -> None:
         place = self._layout.session(name)
         if (await in_thread(observe, place)).presence is Presence.RUNNING:
-            await keeping.stop(place, self._card(name), grace)
+            await keeper_client.stop(place, self._card(name), grace)
             await in_thread(observe, place)
 
     async def save(
@@ -113,7 +113,7 @@ class ProcessCompute:
         if keep is not None:
             await in_thread(self._archives.sweep_unrecorded, checkpoint_id, keep)
         if presence is Presence.RUNNING:
-            async with keeping.frozen(self._card(name)):
+            async with keeper_client.frozen(self._card(name)):
                 return await self._archives.save(place.files, checkpoint_id, interim=True)
         if not interim and (saved := await self._archives.final(checkpoint_id)):
             return saved
@@ -158,7 +158,7 @@ class ProcessCompute:
         return found
 
     def watch(self) -> AsyncIterator[Change]:
-        return watching.watch(self._layout)
+        return session_watcher.watch(self._layout)
 
     async def tail(self, name: SessionName, limit: int) -> bytes:
         return await in_thread(logs.tail, self._layout.session(name).path, limit)

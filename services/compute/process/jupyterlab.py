@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from services.compute.process import overlay
+from services.compute.process.cancellation import in_thread, run_program
 from services.compute.process.layout import Card, Layout
 from services.compute.process.locks import locked
-from services.compute.process.running import in_thread, run_program
 from services.compute.protocol import ComputeFailed, ImageSpec, Progress
 
 REQUIREMENTS = Path(__file__).parents[1] / "requirements"

@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.compute.process.cancellation import in_thread
 from services.compute.process.layout import SessionPlace
-from services.compute.process.running import in_thread
 from services.compute.process.state import observe
 from services.compute.protocol import ComputeUnknown, Presence, Printed
 

@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 
 from services.compute.process import jupyterlab
-from services.compute.process.keeping import Command
+from services.compute.process.keeper_client import Command
 from services.compute.process.layout import Card, Layout
 from services.compute.process.procfs import MARKER
 from services.compute.protocol import ComputeFailed, ImageSpec, SessionSpec
-from services.statuses import Tool
+from services.domain.statuses import Tool
 
 PASSED_ON = ("LANG", "LANGUAGE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 PASSED_ON_BEGINNINGS = ("LC_", "PIP_")

@@ -16,9 +16,9 @@ from alembic.operations.ops import DowngradeOps, UpgradeOps
 from sqlalchemy import create_engine
 
 from services.store import migrate
+from services.store.db.types import Json, UtcTime
 from services.store.migrations import HEAD
 from services.store.tables import metadata
-from services.store.types import Json, UtcTime
 
 VERSIONS = Path(__file__).parent / "versions"
 FILE = '''"""{words}."""
@@ -26,7 +26,7 @@ FILE = '''"""{words}."""
 import sqlalchemy as sa
 from alembic import op
 
-from services.store.types import Json, UtcTime
+from services.store.db.types import Json, UtcTime
 
 revision = "{revision}"
 down_revision = "{before}"

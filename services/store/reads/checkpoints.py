@@ -5,14 +5,14 @@ from typing import Any
 
 from sqlalchemy import Select, func, select
 
+from services.domain.statuses import CheckpointStatus
 from services.rows.studio import CheckpointRow
-from services.statuses import CheckpointStatus
-from services.store import core
 from services.store.access import visible_to
-from services.store.database import Reader
-from services.store.query import Query, Row, is_one_of
+from services.store.db.database import Reader
+from services.store.db.query import Query, Row, is_one_of
+from services.store.db.types import instant, utc_time
 from services.store.reads.listing import Listing, Window
-from services.store.types import instant, utc_time
+from services.store.tables import core
 
 C = core.checkpoint.c
 

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from sqlalchemy import and_, select
 
-from services.lifecycle import ENDED
-from services.rows.places import CapacityRow, ComputeEnvironmentRow, TemplateRow, UsageRow
-from services.statuses import ComputeKind, TemplateStatus, Tool
-from services.store import core
+from services.domain.lifecycle import ENDED
+from services.domain.statuses import ComputeKind, TemplateStatus, Tool
+from services.rows.organizations import CapacityRow, ComputeEnvironmentRow, TemplateRow, UsageRow
 from services.store.access import visible_to
-from services.store.database import Reader
-from services.store.query import Query, Row, is_one_of
-from services.store.types import instant, json_value
+from services.store.db.database import Reader
+from services.store.db.query import Query, Row, is_one_of
+from services.store.db.types import instant, json_value
+from services.store.tables import core
 
 T = core.template.c
 CE = core.compute_environment.c

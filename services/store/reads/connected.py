@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from sqlalchemy import and_, func, select
 
 from services.rows.studio import ConnectedUserRow
-from services.store import core
 from services.store.access import visible_to
-from services.store.database import Reader
-from services.store.query import Query, is_one_of
-from services.store.types import instant
+from services.store.db.database import Reader
+from services.store.db.query import Query, is_one_of
+from services.store.db.types import instant
+from services.store.tables import core
 
 T = core.connection.c
 S = core.studio.c

@@ -5,14 +5,14 @@ from typing import Any
 
 from sqlalchemy import Select, and_, select
 
-from services.events import Kind, LoggedEvent
+from services.domain.events import Kind, LoggedEvent
 from services.rows.events import SHOWN_KINDS
-from services.store import core
 from services.store.access import visible_to
-from services.store.database import Reader
+from services.store.db.database import Reader
+from services.store.db.query import Row
 from services.store.log import EVENT_COLUMNS, logged
-from services.store.query import Row
 from services.store.reads.listing import Listing, Window
+from services.store.tables import core
 
 E = core.event.c
 S = core.studio.c

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select, tuple_
 
-from services.store.database import Reader
-from services.store.query import Query, Row, is_one_of
+from services.store.db.database import Reader
+from services.store.db.query import Query, Row, is_one_of
 
 
 @dataclass(frozen=True, slots=True)

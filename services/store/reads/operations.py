@@ -6,14 +6,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.actor import Actor
+from services.domain.actor import Actor
+from services.domain.statuses import OperationKind, OperationState, StepState
 from services.rows.people import OperationRow, StepRow
-from services.statuses import OperationKind, OperationState, StepState
-from services.store import core
 from services.store.access import visible_to
-from services.store.database import Reader
-from services.store.query import Query, Row, is_one_of
-from services.store.types import instant, json_value, utc_time
+from services.store.db.database import Reader
+from services.store.db.query import Query, Row, is_one_of
+from services.store.db.types import instant, json_value, utc_time
+from services.store.tables import core
 
 T = core.operation.c
 

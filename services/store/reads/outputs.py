@@ -5,13 +5,13 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Integer, and_, bindparam, case, exists, func, or_, select
 
+from services.domain.statuses import LogSource, StudioStatus
 from services.rows.logs import PrinterRow
-from services.statuses import LogSource, StudioStatus
-from services.store import core
 from services.store.access import visible_to
-from services.store.database import Reader
+from services.store.db.database import Reader
+from services.store.db.query import Query, is_one_of
 from services.store.outputs import LONGEST_PIECE, NOTHING, OutputPage, run
-from services.store.query import Query, is_one_of
+from services.store.tables import core
 
 S = core.studio.c
 R = core.session.c

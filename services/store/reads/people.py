@@ -5,15 +5,15 @@ from typing import Any
 
 from sqlalchemy import Select, and_, bindparam, exists, or_, select
 
-from services.access import Role, TokenScope
+from services.domain.access import Role, TokenScope
+from services.rows.organizations import MemberRow
 from services.rows.people import TokenRow, UserRow
-from services.rows.places import MemberRow
-from services.store import core
 from services.store.access import visible_to
-from services.store.database import Reader
-from services.store.query import Query, Row, is_one_of
+from services.store.db.database import Reader
+from services.store.db.query import Query, Row, is_one_of
+from services.store.db.types import instant, json_value, utc_time
 from services.store.reads.listing import Listing, Window
-from services.store.types import instant, json_value, utc_time
+from services.store.tables import core
 
 U = core.user.c
 M = core.membership.c

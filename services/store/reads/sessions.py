@@ -5,15 +5,15 @@ from typing import Any
 
 from sqlalchemy import Select, select
 
+from services.domain.statuses import StopReason
 from services.rows.studio import SessionConfigurationRow, SessionRow
-from services.statuses import StopReason
-from services.store import core
 from services.store.access import visible_to
-from services.store.database import Reader
-from services.store.query import Query, Row, is_one_of
+from services.store.db.database import Reader
+from services.store.db.query import Query, Row, is_one_of
+from services.store.db.types import instant, json_value, utc_time
 from services.store.reads.listing import Listing, Window
 from services.store.reads.studios import variables
-from services.store.types import instant, json_value, utc_time
+from services.store.tables import core
 
 R = core.session.c
 S = core.studio.c

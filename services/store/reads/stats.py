@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from services.rows.stats import SessionStatsRow
-from services.store import core
 from services.store.access import visible_to
-from services.store.database import Reader
-from services.store.query import Query
+from services.store.db.database import Reader
+from services.store.db.query import Query
 from services.store.stats import newest, stats_row
+from services.store.tables import core
 
 OF_STUDIOS = Query(newest().where(visible_to(core.studio.c.workspace_id)))
 

@@ -7,16 +7,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, exists, func, literal
 
-from services.names import name_key
-from services.rows.selection import StudioFilter, StudioOrder
+from services.domain.names import name_key
+from services.domain.statuses import StudioStatus
 from services.rows.studio import StudioRow
-from services.statuses import StudioStatus
-from services.store import core
-from services.store.database import Reader
-from services.store.query import Query, is_one_of
+from services.search.selection import StudioFilter, StudioOrder
+from services.store.db.database import Reader
+from services.store.db.query import Query, is_one_of
+from services.store.db.types import UtcTime, utc_time
 from services.store.reads.listing import Listing, Window
 from services.store.reads.studios import COLUMNS, S, studio_row, visible_studios
-from services.store.types import UtcTime, utc_time
+from services.store.tables import core
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Where what never happened is sorted."""

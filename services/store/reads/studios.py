@@ -5,15 +5,15 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Select, and_, bindparam, select
 
-from services.access import Role
-from services.events import Cursor
+from services.domain.access import Role
+from services.domain.events import Cursor
+from services.domain.statuses import StopReason, StudioStatus
 from services.rows.studio import ConfigurationRow, StudioDetails, StudioRow, VariableRow
-from services.statuses import StopReason, StudioStatus
-from services.store import core
 from services.store.access import visible_to
-from services.store.database import Reader
-from services.store.query import Query, Row, is_one_of
-from services.store.types import instant, json_value, utc_time
+from services.store.db.database import Reader
+from services.store.db.query import Query, Row, is_one_of
+from services.store.db.types import instant, json_value, utc_time
+from services.store.tables import core
 
 S = core.studio.c
 MINE = core.membership.alias("mine")

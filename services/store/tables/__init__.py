@@ -4,13 +4,13 @@ from sqlmodel import SQLModel
 
 from services.store.tables.access import Login, Membership, Token, User
 from services.store.tables.builds import Build
+from services.store.tables.cleanup_tasks import Garbage, Leftover
 from services.store.tables.commands import IdempotencyKey, Operation
 from services.store.tables.compute import ComputeEnvironment, Template
 from services.store.tables.connections import ConnectCode, Connection, ProxyInstance
 from services.store.tables.events import Event, Stream
-from services.store.tables.leftovers import Garbage, Leftover
+from services.store.tables.organizations import Installation, Organisation, Workspace
 from services.store.tables.outputs import Output, OutputPiece
-from services.store.tables.places import Installation, Organisation, Workspace
 from services.store.tables.stats import SessionStats
 from services.store.tables.studios import Checkpoint, Session, Star, Studio
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Field, SQLModel
 
-from services.access import Role
+from services.domain.access import Role
 from services.store.tables import columns
 
 
@@ -22,7 +22,7 @@ class User(SQLModel, table=True):
 
 
 class Membership(SQLModel, table=True):
-    """A user's role in a workspace; `role` is the number of `services.access.Role`."""
+    """A user's role in a workspace; `role` is the number of `services.domain.access.Role`."""
 
     __table_args__ = (columns.one_of("role", Role),)
 

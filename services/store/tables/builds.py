@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
-from services.statuses import BuildState
+from services.domain.statuses import BuildState
 from services.store.tables import columns
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, Text
 from sqlmodel import Field, SQLModel
 
-from services.store.types import Json, UtcTime
+from services.store.db.types import Json, UtcTime
 
 SQLModel.metadata.naming_convention = {  # a constraint without a name cannot be dropped by a later migration
     "pk": "pk_%(table_name)s",
@@ -19,7 +19,7 @@ SQLModel.metadata.naming_convention = {  # a constraint without a name cannot be
 
 
 def key() -> Any:
-    """A primary key: text of 32 hexadecimal digits, given by `services.ids.new_id`."""
+    """A primary key: text of 32 hexadecimal digits, given by `services.domain.ids.new_id`."""
     return Field(primary_key=True, max_length=32)
 
 

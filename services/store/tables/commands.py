@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Field, SQLModel
 
-from services.statuses import OperationState
+from services.domain.statuses import OperationState
 from services.store.tables import columns
 
 

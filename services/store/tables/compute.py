@@ -6,12 +6,12 @@ from typing import Any
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from services.statuses import TemplateStatus
+from services.domain.statuses import TemplateStatus
 from services.store.tables import columns
 
 
 class Template(SQLModel, table=True):
-    """An image of one tool. `tool` and `status` are words of `services.statuses`.
+    """An image of one tool. `tool` and `status` are words of `services.domain.statuses`.
 
     `recipe` is the directory of images/ that the image is built from where it is missing; null = it is pulled.
     """

@@ -22,7 +22,7 @@ class Stream(SQLModel, table=True):
 
 
 class Event(SQLModel, table=True):
-    """One thing that happened. Refers by value, so that it outlives what it tells of. `kind` is a word of `services.events.Kind`."""
+    """One thing that happened. Refers by value, so that it outlives what it tells of. `kind` is a word of `services.domain.events.Kind`."""
 
     __table_args__ = (
         Index("ix_event_studio", "stream_id", "studio_id", "seq"),

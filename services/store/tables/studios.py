@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from services.statuses import CheckpointStatus, StudioStatus
+from services.domain.statuses import CheckpointStatus, StudioStatus
 from services.store.tables import columns
 
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from services.store.types import Json, UtcTime
+from services.store.db.types import Json, UtcTime
 
 revision = "0003"
 down_revision = "0002"

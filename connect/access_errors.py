@@ -1,0 +1,119 @@
+"""Why somebody is not let into a session, or is let in no longer: one table of stable codes, for pages, headers and close codes (B58)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import MappingProxyType
+
+from services.domain.statuses import ConnectionErrorCode as Code
+
+UNAUTHENTICATED = "UNAUTHENTICATED"
+SESSION_CHANGED = "SESSION_CHANGED"
+FORBIDDEN = "FORBIDDEN"
+NOT_FOUND = "NOT_FOUND"
+STARTING = "STUDIO_STARTING"
+CROSS_ORIGIN = "CROSS_ORIGIN"
+BAD_REQUEST = "BAD_REQUEST"
+TOO_MANY = "TOO_MANY_STREAMS"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How a code looks from outside: HTTP status, WebSocket close code, headline, and what to do."""
+
+    status: int
+    close_code: int
+    title: str
+    advice: str
+
+
+_RESTART = "Start it again, and this page opens it by itself."
+WORDS: Mapping[str, Words] = MappingProxyType(
+    {
+        UNAUTHENTICATED: Words(401, 4401, "Sign in to open this Studio", "Open the Studio's address in a browser, or ask `connectStudio`."),
+        SESSION_CHANGED: Words(401, 4408, "The Studio was started again", "Open it again: its new session needs a new sign-in."),
+        FORBIDDEN: Words(403, 4403, "You may not open this Studio", "Ask an owner of the workspace for the role CONNECT."),
+        NOT_FOUND: Words(404, 4404, "There is no such Studio here", "Check the address, or ask whoever gave it to you to add you."),
+        STARTING: Words(503, 4425, "The Studio is starting", "This page opens it as soon as it runs."),
+        CROSS_ORIGIN: Words(403, 4400, "Refused: the request came from another site", "Open the Studio's own address."),
+        BAD_REQUEST: Words(400, 4400, "This address or request is not a proper one", "Check the address."),
+        TOO_MANY: Words(503, 4429, "Too many open requests to this session", "Close some tabs or connections, and try again."),
+        Code.STUDIO_STOPPED: Words(503, 4410, "The Studio is stopped", _RESTART),
+        Code.STUDIO_ERRORED: Words(503, 4411, "The session ended with an error", _RESTART),
+        Code.LIFESPAN_EXPIRED: Words(503, 4412, "The session's lifespan is over", _RESTART),
+        Code.IDLE_STOPPED: Words(503, 4413, "The session was stopped because nobody used it", _RESTART),
+        Code.CREDENTIALS_CHANGED: Words(503, 4414, "Credentials of the session were changed", _RESTART),
+        Code.COMPUTE_ENV_DELETED: Words(503, 4415, "The compute environment was deleted", "Ask a maintainer to move the Studio."),
+        Code.COMPUTE_ENV_UNREACHABLE: Words(503, 4416, "The compute environment does not answer", "It is tried again by itself."),
+        Code.ACCESS_REVOKED: Words(
+            401, 4407, "You may not use this session any longer", "Sign in again, or ask an owner of the workspace."
+        ),
+        Code.TOOL_UNREACHABLE: Words(502, 4502, "The tool does not answer", "It is tried again by itself."),
+        Code.REPLACED_BY_OTHER_USER: Words(503, 4409, "Somebody else uses this session now", "Its tool takes one user at a time."),
+        Code.PROXY_RESTARTED: Words(503, 4503, "The way to the session was restarted", "This page connects again by itself."),
+    }
+)
+
+WAITING = frozenset(
+    {
+        STARTING,
+        Code.STUDIO_STOPPED,
+        Code.STUDIO_ERRORED,
+        Code.LIFESPAN_EXPIRED,
+        Code.IDLE_STOPPED,
+        Code.CREDENTIALS_CHANGED,
+        Code.COMPUTE_ENV_DELETED,
+        Code.COMPUTE_ENV_UNREACHABLE,
+    }
+)
+"""The session is over or not there yet, and the viewer may come in once the Studio runs (again)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A code with the words of this case: what happened, who did it, and when, if that is known."""
+
+    code: str
+    reason: str
+    who: str | None = None
+    at: datetime | None = None
+
+    @property
+    def words(self) -> Words:
+        return WORDS[self.code]
+
+    @property
+    def waits(self) -> bool:
+        return self.code in WAITING
+
+    @property
+    def close_reason(self) -> str:
+        """For a WebSocket's close frame, which holds 123 bytes: the code first, then as much of the reason as fits."""
+        text = f"{self.code}: {self.reason}" if self.reason else self.code
+        return text.encode()[:123].decode(errors="ignore")
+
+    def as_json(self) -> dict[str, object]:
+        """For programs and for the shell."""
+        return {
+            "code": str(self.code),
+            "message": self.words.title,
+            "reason": self.reason,
+            "advice": self.words.advice,
+            "who": self.who,
+            "at": self.at.isoformat() if self.at else None,
+            "returns": self.waits,
+        }
+
+    def midway(self) -> "Refusal":
+        """The same, told to somebody who was inside: a right that is gone is ACCESS_REVOKED (B59)."""
+        if self.code in {UNAUTHENTICATED, FORBIDDEN, NOT_FOUND}:
+            return replace(self, code=Code.ACCESS_REVOKED)
+        return self
+
+
+class Refused(Exception):
+    """Carries a refusal to where it is answered."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code)
+        self.refusal = refusal

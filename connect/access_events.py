@@ -1,0 +1,62 @@
+"""Following the streams whose events can change a verdict: the installation's, and those of workspaces with somebody inside."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+from services.domain.events import INSTALLATION_STREAM, Kind, LoggedEvent
+from services.live.broker import Broker, Tap
+from services.live.stream_items import EventMatch
+
+IN_WORKSPACE = frozenset({Kind.STUDIO_STATUS, Kind.STUDIO_EDITED, Kind.STUDIO_DELETED, Kind.MEMBER_CHANGED})
+IN_INSTALLATION = frozenset({Kind.TOKEN_REVOKED})
+
+
+class Watch:
+    """Hands on events at once, in the order of the log; `on_gap` when some may have been missed."""
+
+    def __init__(self, broker: Broker, on_event: Callable[[LoggedEvent], None], on_gap: Callable[[str | None], None]) -> None:
+        self._broker = broker
+        self._on_event = on_event
+        self._on_gap = on_gap
+        self._workspaces: dict[str, AsyncExitStack] = {}
+        self._cut: set[str] = set()
+        self._entering = asyncio.Lock()
+        self._installation = AsyncExitStack()
+
+    async def start(self) -> None:
+        await self._enter(self._installation, INSTALLATION_STREAM, IN_INSTALLATION, None)
+
+    async def close(self) -> None:
+        await self.keep(set())
+        await self._installation.aclose()
+
+    async def attend(self, workspace_id: str) -> bool:
+        """Follow a workspace from now on; True if it was not followed until now, so that what was read before may be old."""
+        if workspace_id in self._workspaces:
+            return False
+        async with self._entering:
+            if workspace_id not in self._workspaces:
+                stack = AsyncExitStack()
+                await self._enter(stack, workspace_id, IN_WORKSPACE, workspace_id)
+                self._workspaces[workspace_id] = stack
+        return True
+
+    async def keep(self, workspace_ids: set[str]) -> None:
+        """Let go of all other workspaces, and take hold again of those whose feed was cut."""
+        for workspace_id in [one for one in self._workspaces if one not in workspace_ids or one in self._cut]:
+            self._cut.discard(workspace_id)
+            await self._workspaces.pop(workspace_id).aclose()
+            self._on_gap(workspace_id)
+        if INSTALLATION_STREAM in self._cut:
+            self._cut.discard(INSTALLATION_STREAM)
+            await self._installation.aclose()
+            await self._enter(self._installation, INSTALLATION_STREAM, IN_INSTALLATION, None)
+
+    async def _enter(self, stack: AsyncExitStack, stream_id: str, kinds: frozenset[Kind], workspace_id: str | None) -> None:
+        def on_cut() -> None:
+            self._cut.add(stream_id)
+            self._on_gap(workspace_id)
+
+        tap = Tap(EventMatch(kinds), self._on_event, on_cut)
+        await stack.enter_async_context(self._broker.tap(tap, stream_id))

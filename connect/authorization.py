@@ -1,0 +1,76 @@
+"""The one check that guards HTTP and WebSocket alike, before anything is dialled: pure (DESIGN 5, B51, B59)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from connect import access_errors
+from connect.access_errors import Refusal
+from connect.grants import Grant
+from services.domain import access
+from services.domain.access import Permission
+from services.domain.statuses import ConnectionErrorCode, StudioStatus
+from services.store.access_facts import Ending, Facts
+
+NO_STUDIO = Refusal(access_errors.NOT_FOUND, "It is absent, or you have no access to it.")
+COMING = frozenset({StudioStatus.BUILDING, StudioStatus.STARTING})
+FAILED = frozenset({StudioStatus.ERRORED, StudioStatus.BUILD_FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was read at one moment. `ending` tells why the Studio's last session ended, if it has."""
+
+    facts: Facts | None
+    ending: Ending | None
+    read_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Come in (`refusal` None), or not, and why."""
+
+    facts: Facts | None
+    refusal: Refusal | None
+
+
+def judge(known: Known, grant: Grant, now: datetime) -> Verdict:
+    """Whether the holder of `grant` may use its session at this moment."""
+    return Verdict(known.facts, _refusal(known, grant, now))
+
+
+def _refusal(known: Known, grant: Grant, now: datetime) -> Refusal | None:
+    facts = known.facts
+    if facts is None:
+        return NO_STUDIO
+    refusal = right_refusal(facts, now) or status_refusal(facts, known.ending)
+    if refusal:
+        return refusal
+    if facts.session_number != grant.session_number:
+        return Refusal(access_errors.SESSION_CHANGED, "Its session is a new one.")
+    return None
+
+
+def right_refusal(facts: Facts, now: datetime) -> Refusal | None:
+    """Why these people may not come in at all, whatever the Studio's status."""
+    if facts.revoked:
+        return Refusal(access_errors.UNAUTHENTICATED, "The access token was revoked.")
+    if facts.expires_at is not None and facts.expires_at <= now:
+        return Refusal(access_errors.UNAUTHENTICATED, "The access token has expired.")
+    if facts.login_ended:
+        return Refusal(access_errors.UNAUTHENTICATED, "You signed out, or your sign-in has ended.")
+    if facts.role is None:
+        return NO_STUDIO
+    reason = access.refusal(Permission.STUDIO_CONNECT, facts.role, facts.scopes)
+    return Refusal(access_errors.FORBIDDEN, reason) if reason else None
+
+
+def status_refusal(facts: Facts, ending: Ending | None) -> Refusal | None:
+    """Why nobody may come in at this moment."""
+    if facts.status is StudioStatus.RUNNING:
+        return None if facts.upstream else Refusal(access_errors.STARTING, "")
+    if facts.status in COMING:
+        return Refusal(access_errors.STARTING, facts.status_message or "")
+    if ending:
+        return Refusal(ending.code, ending.reason or facts.status_message or "", ending.actor.name, ending.at)
+    code = ConnectionErrorCode.STUDIO_ERRORED if facts.status in FAILED else ConnectionErrorCode.STUDIO_STOPPED
+    return Refusal(code, facts.status_message or "")

@@ -1,0 +1,181 @@
+"""The API origin's part of the data plane: `/connect/<public id>`, `/login`, `/logout`. Only here a login's cookie is read (DESIGN 5)."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from urllib.parse import parse_qs, quote
+
+from connect import access_errors, cookies, pages
+from connect.access_errors import Refusal
+from connect.authorization import NO_STUDIO, Known, right_refusal, status_refusal
+from connect.authorization_cache import Admission
+from connect.cookies import CookieNames
+from connect.requests import Receive, Request, Send
+from connect.responses import Response, redirect
+from services.connections.addresses import PUBLIC_ID, Addresses
+from services.connections.connect_codes import ConnectCodes
+from services.connections.paths import relative_path
+from services.domain.access import Viewer
+from services.domain.errors import DomainError, Unauthenticated
+from services.identity.logins import LIVES, Logins
+
+MAX_FORM = 8192
+MAX_FIELDS = 20
+PREFIX = b"/connect/"
+
+
+class Entrance:
+    """Answers these three paths. Nothing here acts by a link alone: opening one leads somewhere or asks."""
+
+    def __init__(self, addresses: Addresses, admission: Admission, codes: ConnectCodes, logins: Logins, names: CookieNames) -> None:
+        self._addresses = addresses
+        self._admission = admission
+        self._codes = codes
+        self._logins = logins
+        self._names = names
+
+    @staticmethod
+    def handles(raw_path: bytes) -> bool:
+        return raw_path in {b"/login", b"/logout"} or raw_path.startswith(PREFIX)
+
+    async def __call__(self, request: Request, receive: Receive, send: Send) -> None:
+        response = await self._answer(request, receive)
+        await response.send(send, head=request.method == "HEAD")
+
+    async def _answer(self, request: Request, receive: Receive) -> Response:
+        problem = request.problem() or _embedded(request)
+        if problem:
+            return self._refused(problem)
+        if request.method == "POST" and request.raw_path in {b"/login", b"/logout"}:
+            return await self._post(request, receive)
+        if request.method not in {"GET", "HEAD"}:
+            return Response(HTTPStatus.METHOD_NOT_ALLOWED, b"", [(b"allow", b"GET, HEAD, POST")])
+        if request.host != self._addresses.api_host:
+            query = f"?{request.query.decode()}" if request.query else ""
+            return redirect(f"{self._addresses.api_origin}{request.raw_path.decode()}{query}")
+        if request.raw_path.startswith(PREFIX):
+            return await self._connect(request)
+        return await self._login(request)
+
+    async def _connect(self, request: Request) -> Response:
+        public_id = request.raw_path[len(PREFIX) :].decode()
+        if not PUBLIC_ID.fullmatch(public_id):
+            return self._refused(NO_STUDIO)
+        path = relative_path(request.parameter("to"))
+        login = await self._signed_in(request)
+        if login is None:
+            return redirect(_login_address(public_id, path))
+        login_id, viewer = login
+        known = await self._admission.look(public_id, viewer.user_id, viewer.token_id, login_id)
+        refusal = _refusal(known, viewer)
+        if refusal:
+            return self._refused(refusal, public_id, path)
+        assert known.facts is not None
+        try:
+            url, _ = await self._codes.issue(viewer, known.facts.studio_id, path, login_id)
+        except DomainError:
+            return self._refused(Refusal(access_errors.STARTING, ""), public_id, path)
+        return redirect(url)
+
+    async def _login(self, request: Request) -> Response:
+        """The form; or, for who is signed in and wants no Studio in particular, who they are."""
+        public_id, path = _target(request.parameter("studio"), request.parameter("to"))
+        login = None if public_id else await self._signed_in(request)
+        if login:
+            return pages.signed_in_page(login[1].user_name)
+        return pages.login_page(public_id, path, self._form_to(public_id))
+
+    async def _post(self, request: Request, receive: Receive) -> Response:
+        if not self._is_own_form(request):
+            return self._refused(Refusal(access_errors.CROSS_ORIGIN, "This form belongs to our own page."))
+        form = await _form(receive)
+        if form is None:
+            return self._refused(Refusal(access_errors.BAD_REQUEST, "The form is longer than any of ours."))
+        former = cookies.values(request.header(b"cookie"), self._names.login)
+        if request.raw_path == b"/logout":
+            await self._sign_out(former)
+            return pages.signed_out_page([self._names.clear(self._names.login)])
+        return await self._sign_in(form, former)
+
+    async def _sign_out(self, former: list[str]) -> None:
+        for old in former:
+            ended = await self._logins.sign_out(old)
+            if ended:
+                self._admission.forget_login(ended)
+
+    async def _sign_in(self, form: dict[str, list[str]], former: list[str]) -> Response:
+        """A token that is not valid changes nothing; another one than before ends what the former opened."""
+        token, studio, to = ((form.get(name) or [""])[0] for name in ("token", "studio", "to"))
+        public_id, path = _target(studio, to)
+        try:
+            cookie = await self._logins.sign_in(token.strip(), former[0] if len(former) == 1 else None)
+        except Unauthenticated:
+            error = "This token is not valid: it is unknown, expired or revoked."
+            return pages.login_page(public_id, path, self._form_to(public_id), error)
+        await self._sign_out(former)
+        headers = [self._names.set(self._names.login, cookie, LIVES.total_seconds())]
+        return redirect(_connect_address(public_id, path) if public_id else "/login", headers)
+
+    async def _signed_in(self, request: Request) -> tuple[str, Viewer] | None:
+        values = cookies.values(request.header(b"cookie"), self._names.login)
+        return await self._logins.find(values[0]) if len(values) == 1 else None
+
+    def _is_own_form(self, request: Request) -> bool:
+        origin = request.header(b"origin")
+        if origin is None:
+            return request.header(b"sec-fetch-site") == b"same-origin"
+        return origin == self._addresses.api_origin.encode()
+
+    def _form_to(self, public_id: str) -> str:
+        """Where the form's answer may lead in the end: browsers hold the policy against redirects too."""
+        return f"'self' {self._addresses.session_origin(public_id)}" if public_id else "'self'"
+
+    def _refused(self, refusal: Refusal, public_id: str = "", path: str = "/") -> Response:
+        links = [("/", "All Studios")]
+        if public_id and refusal.code in {access_errors.FORBIDDEN, access_errors.NOT_FOUND}:
+            links.append((_login_address(public_id, path), "Use another token"))
+        return pages.refusal_page(refusal, links, retry=refusal.waits)
+
+
+def _refusal(known: Known, viewer: Viewer) -> Refusal | None:
+    if known.facts is None or known.facts.user_id != viewer.user_id:
+        return NO_STUDIO
+    return right_refusal(known.facts, datetime.now(UTC)) or status_refusal(known.facts, known.ending)
+
+
+def _embedded(request: Request) -> Refusal | None:
+    """These pages are for whole tabs: no frame, image or script of any page may ask for them. The API's own page may sign in and out."""
+    destination, mode = request.header(b"sec-fetch-dest"), request.header(b"sec-fetch-mode")
+    if request.method == "POST" and destination == b"empty" and request.header(b"sec-fetch-site") == b"same-origin":
+        return None
+    if destination in {None, b"document"} and mode in {None, b"navigate"}:
+        return None
+    return Refusal(access_errors.CROSS_ORIGIN, "Open it in a tab of its own.")
+
+
+def _target(studio: str | None, to: str | None) -> tuple[str, str]:
+    """Which Studio the login is for, if it is one."""
+    return (studio, relative_path(to)) if studio and PUBLIC_ID.fullmatch(studio) else ("", "/")
+
+
+def _connect_address(public_id: str, path: str) -> str:
+    return f"/connect/{public_id}" + (f"?to={quote(path, safe='/')}" if path != "/" else "")
+
+
+def _login_address(public_id: str, path: str) -> str:
+    return f"/login?studio={public_id}" + (f"&to={quote(path, safe='/')}" if path != "/" else "")
+
+
+async def _form(receive: Receive) -> dict[str, list[str]] | None:
+    """The form's fields; None if it is longer than any of ours."""
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > MAX_FORM:
+            return None
+        if not message.get("more_body", False):
+            break
+    try:
+        return parse_qs(body.decode("latin-1"), max_num_fields=MAX_FIELDS)
+    except ValueError:
+        return None

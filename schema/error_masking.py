@@ -1,0 +1,85 @@
+"""What a client may read of an error. Everything unexpected becomes an id that the log explains."""
+
+import logging
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from graphql import FieldNode, GraphQLError
+from strawberry.exceptions import StrawberryInputCoercionError
+
+from schema.request_errors import Code, Refused
+from services.domain.errors import DomainError
+
+logger = logging.getLogger(__name__)
+
+PUBLIC_ATTRIBUTES = ("field", "argument", "column", "suggestions")
+"""Of a domain error: these go to `extensions` where the error has them."""
+
+
+def public_error(error: GraphQLError, code: Code = Code.INVALID_INPUT) -> dict[str, Any]:
+    """The error as clients see it, with `extensions.code`.
+
+    Public are a DomainError (with its own code), what GraphQL itself says about the request, and what a scalar says about its
+    input by raising ValueError. Anything else is masked and logged with its traceback. `code` is for GraphQL's own errors.
+    """
+    root = _root(error)
+    if isinstance(root, DomainError):
+        return _placed(error, root.message, _domain_extensions(root))
+    if _is_about_input(error, root):
+        extensions = dict(root.extensions or {}) if isinstance(root, GraphQLError) else {}
+        return _placed(error, error.message, {"code": code.value} | extensions)
+    return _placed(error, *masked(root))
+
+
+def masked(cause: BaseException) -> tuple[str, dict[str, Any]]:
+    """The message and extensions to show instead of `cause`, which is logged under the id they name."""
+    error_id = uuid.uuid4().hex
+    logger.error("Internal error, id %s", error_id, exc_info=cause)
+    return f"Internal error, id {error_id}. Tell this id to whoever runs the server.", {"code": Code.INTERNAL.value, "id": error_id}
+
+
+def masked_refusal(cause: BaseException) -> Refused:
+    """The same for what failed outside any field."""
+    message, extensions = masked(cause)
+    return Refused(Code.INTERNAL, [{"message": message, "extensions": extensions}])
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.original_error if isinstance(error, GraphQLError) else None
+
+
+def _root(error: GraphQLError) -> BaseException:
+    *_, root = _chain(error)
+    return root
+
+
+def _is_about_input(error: GraphQLError, root: BaseException) -> bool:
+    """Request errors have no path. Errors about an argument point at its value, where failures of resolvers and of the
+    completion of their results (which quote those results) point at a field or at nothing."""
+    if not isinstance(root, GraphQLError | ValueError):
+        return False
+    if error.path is None or isinstance(root, StrawberryInputCoercionError):
+        return True
+    if isinstance(root, GraphQLError) and root.extensions and "code" in root.extensions:
+        return True
+    inner = [link for link in _chain(error) if isinstance(link, GraphQLError) and link is not error]
+    return any(link.nodes and not isinstance(link.nodes[0], FieldNode) for link in inner)
+
+
+def _domain_extensions(error: DomainError) -> dict[str, Any]:
+    given = getattr(error, "extensions", None)
+    extensions: dict[str, Any] = {"code": error.code}
+    extensions |= {name: value for name in PUBLIC_ATTRIBUTES if (value := getattr(error, name, None)) is not None}
+    return extensions | dict(given) if isinstance(given, Mapping) else extensions
+
+
+def _placed(error: GraphQLError, message: str, extensions: dict[str, Any]) -> dict[str, Any]:
+    placed: dict[str, Any] = {"message": message, "extensions": extensions}
+    if error.locations:
+        placed["locations"] = [location.formatted for location in error.locations]
+    if error.path is not None:
+        placed["path"] = list(error.path)
+    return placed

@@ -1,0 +1,82 @@
+"""What is read of a POST before anything runs: whose it is, and what it asks for."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import orjson
+
+from schema.error_masking import masked_refusal
+from schema.request_errors import Code, Refused, refusal
+from schema.requests import OperationRequest, parse_request
+from schema.transport.http_errors import STATUS, Disconnected, HTTPError
+from schema.transport.request_headers import Scope, bearer, header
+from services.domain.access import Viewer
+from services.domain.errors import Unauthenticated
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+
+class Posts:
+    """Reads requests within limits: `max_body` in bytes; `auth_seconds` bounds `authenticate`, `body_seconds` the client's sending."""
+
+    def __init__(
+        self, authenticate: Callable[[str], Awaitable[Viewer]], *, max_body: int, auth_seconds: float, body_seconds: float
+    ) -> None:
+        self._authenticate = authenticate
+        self._max_body = max_body
+        self._auth_seconds = auth_seconds
+        self._body_seconds = body_seconds
+
+    async def viewer(self, scope: Scope) -> Viewer:
+        """Whose token the request carries. Raises HTTPError."""
+        token = bearer(header(scope, "authorization"))
+        try:
+            async with asyncio.timeout(self._auth_seconds):
+                if token:
+                    return await self._authenticate(token)
+            raise Unauthenticated("This needs an access token: send `Authorization: Bearer <token>`.")
+        except Unauthenticated as error:
+            challenge = b'Bearer realm="studiograph"' + (b', error="invalid_token"' if token else b"")
+            raise HTTPError(401, refusal(Code.UNAUTHENTICATED, error.message), [(b"www-authenticate", challenge)]) from None
+        except TimeoutError:
+            raise HTTPError(503, refusal(Code.TIMEOUT, "The access token could not be checked in time. Try again.")) from None
+        except Exception as error:  # noqa: BLE001 - whatever fails, the client gets an answer and an id
+            raise HTTPError(500, masked_refusal(error)) from None
+
+    async def request(self, scope: Scope, receive: Receive) -> OperationRequest:
+        """What its body asks for. Raises HTTPError, or Disconnected."""
+        body = await self._body_in_time(scope, receive)
+        try:
+            return parse_request(orjson.loads(body))
+        except orjson.JSONDecodeError:
+            raise HTTPError(400, refusal(Code.BAD_REQUEST, "The body is not JSON in UTF-8.")) from None
+        except Refused as refused:
+            raise HTTPError(STATUS[refused.code], refused) from None
+
+    async def _body_in_time(self, scope: Scope, receive: Receive) -> bytes:
+        try:
+            async with asyncio.timeout(self._body_seconds):
+                return await self._body(scope, receive)
+        except TimeoutError:
+            raise HTTPError(408, refusal(Code.TIMEOUT, "The request did not arrive in time."), [(b"connection", b"close")]) from None
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        """Read no more than the limit, whatever the client announces."""
+        length = header(scope, "content-length") or "0"
+        if not length.isdecimal() or int(length) > self._max_body:
+            raise self._too_large()
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            body += message.get("body", b"")
+            if len(body) > self._max_body:
+                raise self._too_large()
+            if not message.get("more_body", False):
+                return bytes(body)
+
+    def _too_large(self) -> HTTPError:
+        refused = refusal(Code.LIMIT_EXCEEDED, f"The request's body may have at most {self._max_body} bytes.")
+        return HTTPError(413, refused, [(b"connection", b"close")])

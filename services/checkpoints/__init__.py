@@ -1,0 +1,1 @@
+"""Checkpoints: the commands that users run on them, and how a save is recorded."""

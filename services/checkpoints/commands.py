@@ -1,0 +1,64 @@
+"""What people do to checkpoints."""
+
+from typing import Any
+
+from services.commands import CommandRunner
+from services.domain.access import Permission, Viewer
+from services.domain.errors import Conflict, NotFound
+from services.domain.events import Kind, NewEvent
+from services.domain.names import name_key
+from services.store import checkpoints, outbox
+from services.store.checkpoints import CheckpointState
+from services.store.db.database import Transaction
+from services.studios import rights, validation
+from services.studios.inputs import RenameCheckpoint
+
+
+class CheckpointNameTaken(Conflict):
+    """Another checkpoint of the Studio has this name (B32)."""
+
+    code = "NAME_TAKEN"
+
+
+def no_checkpoint() -> NotFound:
+    return NotFound("There is no such checkpoint, or you have no access to it.", field=("checkpointId",))
+
+
+class Checkpoints:
+    """Each method is one command."""
+
+    def __init__(self, runner: CommandRunner) -> None:
+        self._runner = runner
+
+    async def rename(self, viewer: Viewer, given: RenameCheckpoint) -> str:
+        """Give it a name; blanks become underscores (B32). Returns its id. Raises NotFound, Forbidden, InvalidInput, Conflict."""
+        checkpoint = await self._find(given.checkpoint_id)
+
+        async def body(transaction: Transaction) -> dict[str, Any]:
+            await _rename(transaction, viewer, checkpoint, given.name)
+            return {"checkpoint_id": checkpoint.id}
+
+        asked = {"checkpoint_id": given.checkpoint_id, "name": given.name}
+        run = self._runner.run(viewer, "renameCheckpoint", given.idempotency_key, asked, checkpoint.workspace_id, body)
+        return str((await run)["checkpoint_id"])
+
+    async def _find(self, checkpoint_id: str) -> CheckpointState:
+        async with self._runner.database.read() as reader:
+            found = await checkpoints.find(reader, checkpoint_id)
+        if found is None:
+            raise no_checkpoint()
+        return found
+
+
+async def _rename(transaction: Transaction, viewer: Viewer, checkpoint: CheckpointState, text: str) -> None:
+    try:
+        studio = await rights.studio_for(transaction, viewer, checkpoint.studio_id, Permission.CHECKPOINT_EDIT)
+    except NotFound:
+        raise no_checkpoint() from None
+    validation.raise_all(validation.name(text))
+    name = "_".join(text.split())
+    if await checkpoints.name_taken(transaction, studio.id, name_key(name), but=checkpoint.id):
+        raise CheckpointNameTaken(f"Another checkpoint of this Studio is called {name!r}. Choose another name.", field=("name",))
+    await checkpoints.change(transaction, checkpoint.id, name=name, name_key=name_key(name))
+    payload = {"checkpoint_id": checkpoint.id, "name": name, "status": checkpoint.status, "change": "renamed"}
+    await outbox.append(transaction, studio.workspace_id, [NewEvent(Kind.CHECKPOINT, viewer.actor, payload, studio.id, studio.name)])

@@ -1,0 +1,59 @@
+"""Commits at work: one at a time for each container, and each to its end even if nobody waits for it any more.
+
+An engine goes on with a commit whose caller went away, and so do we: only so do we know when the container is let go of, and the next
+save finds what the interrupted one made.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from services.compute.docker.request_bodies import Image
+from services.compute.protocol import ComputeUnknown
+
+
+class Commits:
+    """By container id."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, asyncio.Task[Image]] = {}
+        self._lost: set[str] = set()
+        self._abandoned: set[str] = set()
+
+    async def run(self, container_id: str, commit: Callable[[], Coroutine[Any, Any, Image]]) -> Image:
+        """What `commit` gives, once those before it are over."""
+        await self.over(container_id)
+        self._lost.discard(container_id)
+        task = self._tasks[container_id] = asyncio.create_task(commit(), name=f"commit {container_id[:12]}")
+        task.add_done_callback(lambda ended: self._ended(container_id, ended))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self._abandoned.add(container_id)
+            raise
+
+    async def over(self, container_id: str) -> None:
+        """Wait until none is at work on the container."""
+        while (task := self._tasks.get(container_id)) is not None:
+            await asyncio.wait([task])
+
+    def abandoned(self, container_id: str) -> bool:
+        """Whether nobody waits any more for the commit at work on it."""
+        return container_id in self._abandoned
+
+    def lost(self, container_id: str) -> bool:
+        """Whether a commit of it ended in silence, and none has begun since."""
+        return container_id in self._lost
+
+    async def close(self) -> None:
+        """Let go of what is at work; the engine goes on with it."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _ended(self, container_id: str, task: asyncio.Task[Image]) -> None:
+        del self._tasks[container_id]
+        self._abandoned.discard(container_id)
+        if not task.cancelled() and isinstance(task.exception(), ComputeUnknown):
+            self._lost.add(container_id)

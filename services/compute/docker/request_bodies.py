@@ -1,0 +1,102 @@
+"""What is asked of the engine for a session: limits, hardening, and nothing that an inspection or a commit must not show."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.compute.docker import env_vars, naming
+from services.compute.protocol import ComputeFailed, SessionSpec
+
+ROOT_CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETGID", "SETUID", "KILL"]
+"""What root inside needs for apt and pip, and no more (DESIGN 4)."""
+ROOTS = ("", "0", "root")
+PIDS = 4096
+NANO = 1_000_000_000
+MIB = 1 << 20
+LOG_SIZE, LOG_FILES = "8m", "2"
+WORKSPACE = "/workspace"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What is known of an image: its id, its size in bytes, and how it says it is to be run."""
+
+    id: str
+    size: int
+    config: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, inspected: Mapping[str, Any]) -> "Image":
+        return cls(inspected["Id"], inspected["Size"], inspected["Config"] or {})
+
+    def check(self, reference: str) -> None:
+        """Raises ComputeFailed for an image whose sessions could not be saved whole, or not be run at all."""
+        if volumes := sorted(self.config.get("Volumes") or {}):
+            raise ComputeFailed(
+                f"The image {reference} declares VOLUME {', '.join(volumes)}: what is written there would be missing from every "
+                "checkpoint. Build it without VOLUME."
+            )
+        if not env_vars.arguments(self.config):
+            raise ComputeFailed(f"The image {reference} names no program to run: it needs an ENTRYPOINT or a CMD.")
+
+
+def container(spec: SessionSpec, image: Image, environment_id: str, *, published: bool) -> dict[str, Any]:
+    """The body of `POST containers/create`."""
+    port = f"{spec.port}/tcp"
+    return {
+        "Image": image.id,
+        "Hostname": spec.name.public_id,
+        "Entrypoint": env_vars.entrypoint(),
+        "Cmd": env_vars.arguments(image.config),
+        "WorkingDir": image.config.get("WorkingDir") or WORKSPACE,
+        "Labels": naming.labels(spec.name, environment_id),
+        "OpenStdin": True,
+        "StdinOnce": True,
+        "AttachStdin": True,
+        "ExposedPorts": {port: {}} if published else {},
+        "HostConfig": _host(spec, image) | ({"PortBindings": {port: [{"HostIp": "127.0.0.1"}]}} if published else {}),
+        "NetworkingConfig": {"EndpointsConfig": {naming.network(spec.name): {}}},
+    }
+
+
+def _host(spec: SessionSpec, image: Image) -> dict[str, Any]:
+    memory = spec.memory_mib * MIB
+    return {
+        "NetworkMode": naming.network(spec.name),
+        "NanoCpus": round(spec.cpu * NANO),
+        "Memory": memory,
+        "MemorySwap": memory,
+        "PidsLimit": PIDS,
+        "CapDrop": ["ALL"],
+        "CapAdd": ROOT_CAPABILITIES if is_root(image.config) else [],
+        "SecurityOpt": ["no-new-privileges"],
+        "RestartPolicy": {"Name": "no"},
+        "Init": True,
+        "LogConfig": {"Type": "json-file", "Config": {"max-size": LOG_SIZE, "max-file": LOG_FILES}},
+        "DeviceRequests": [{"Count": spec.gpu, "Capabilities": [["gpu"]]}] if spec.gpu else [],
+    }
+
+
+def is_root(config: Mapping[str, Any]) -> bool:
+    """Whether the image leaves its programs to root."""
+    return str(config.get("User") or "").partition(":")[0] in ROOTS
+
+
+def commit(image: Image) -> dict[str, Any]:
+    """The body of a commit: everything as the image had it, so that nothing of the session's making is inherited."""
+    kept = {name: image.config.get(name) for name in ("User", "WorkingDir", "StopSignal", "ExposedPorts")}
+    return kept | {
+        "Env": image.config.get("Env") or [],
+        "Entrypoint": image.config.get("Entrypoint") or [],
+        "Cmd": image.config.get("Cmd") or [],
+        "Labels": naming.neutral(image.config.get("Labels")),
+        "Healthcheck": image.config.get("Healthcheck") or {"Test": ["NONE"]},
+        "OpenStdin": False,
+        "StdinOnce": False,
+        "AttachStdin": False,
+    }
+
+
+def tool_environment(spec: SessionSpec) -> dict[str, str]:
+    """What the tool gets: the container contract of DESIGN 4, and what the Studio sets."""
+    return {**spec.environment, "CONNECT_TOOL_PORT": str(spec.port)}

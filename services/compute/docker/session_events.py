@@ -1,0 +1,46 @@
+"""Changes of sessions as the engine tells them, over a connection of their own.
+
+The engine's events have their pitfalls (reference/docker.md 3), met here: aiodocker's stream never reconnects, so each `watch` has a
+client of its own and ends with ComputeUnknown; its filters are its own; times are not used, as an event only says where to
+look; `exec_*` actions, which carry whole command lines, are not asked for; and since a hung engine is as silent as an idle one, it
+is asked for a sign of life.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any, cast
+
+import aiohttp
+
+from services.compute.docker import naming
+from services.compute.docker.engine import Engine
+from services.compute.docker.json_stream import Said
+from services.compute.protocol import Change, ComputeUnknown
+
+ACTIONS = ("create", "start", "die", "kill", "stop", "rename", "destroy")
+"""Not `pause` and `unpause`: our own saves pause, and a change makes the controller give up the save at work. A paused session runs.
+Nor `oom`: where it ends the session, `die` tells; else a session whose children are killed again and again would never be saved."""
+SIGN_SECONDS = 10.0
+"""Between two signs of life; none within as long again means that the engine hangs."""
+
+
+async def watch(url: str, installation: str, environment_id: str) -> AsyncIterator[Change]:
+    """Begins with a Change of no name once it is attached: whoever lists then has missed nothing. Raises ComputeUnknown."""
+    engine = Engine(url)
+    try:
+        filters = {"type": ["container"], "event": list(ACTIONS), "label": naming.label_filter(installation, environment_id)}
+        async with engine.stream("GET", "events", {"filters": json.dumps(filters)}) as response:
+            yield Change(None, "watching")
+            async with aclosing(cast("Any", _events(engine, response))) as events:
+                async for event in events:
+                    yield Change(naming.read(event["Actor"]["Attributes"]), event["Action"])
+    finally:
+        await engine.close()
+
+
+async def _events(engine: Engine, response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
+    said = Said(engine, "events", response)
+    while (event := await said.next_alive(SIGN_SECONDS)) is not None:
+        yield event
+    raise ComputeUnknown("the Docker Engine's event stream ended")

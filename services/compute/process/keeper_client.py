@@ -1,0 +1,113 @@
+"""Our side of the keeper: start one, and ask it to stop or freeze its session."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from services.compute.process.cancellation import in_thread
+from services.compute.process.layout import Card, SessionPlace
+from services.compute.process.state import State
+from services.compute.protocol import ComputeFailed, ComputeUnknown
+
+KEEPER = Path(__file__).with_name("keeper.py")
+START_SECONDS = 30
+ANSWER_SECONDS = 10.0
+FREEZE_SECONDS = 600
+"""The longest a session may stand still for a save, whatever happens to the one who saves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What the keeper runs. `environment` is the whole of it."""
+
+    argv: Sequence[str]
+    environment: Mapping[str, str]
+    cwd: Path
+
+
+async def start(place: SessionPlace, card: Card, command: Command, lock: int) -> None:
+    """Start the keeper; returns once the tool is started. Raises ComputeFailed, ComputeUnknown.
+
+    It holds the session's lock as well until then: should we be killed, nobody else takes the session for not started.
+    """
+    orders = {
+        "directory": str(place.path),
+        "argv": list(command.argv),
+        "environment": dict(command.environment),
+        "cwd": str(command.cwd),
+        "control": str(card.keeper_socket),
+        "lock": lock,
+    }
+    answer = await in_thread(_launch, json.dumps(orders), lock)
+    if "error" in answer and State.read(place.state) is None:
+        raise ComputeFailed(f"The session could not be started: {answer['error']}.")
+
+
+def _launch(orders: str, lock: int) -> dict[str, Any]:
+    """The keeper goes into the background, so this is short; its environment is empty, as ours holds secrets."""
+    argv = [sys.executable, "-I", "-S", str(KEEPER)]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own program, no shell
+            argv,
+            input=orders,
+            env={},
+            capture_output=True,
+            text=True,
+            timeout=START_SECONDS,
+            cwd="/",
+            start_new_session=True,
+            pass_fds=(lock,),
+            check=False,
+        )
+        answer: dict[str, Any] = json.loads(done.stdout)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ComputeUnknown(f"The session's keeper does not start: {error}") from error
+    except ValueError as error:
+        raise ComputeFailed(f"The session's keeper does not start: {done.stderr.strip().splitlines()[-1:]}") from error
+    return answer
+
+
+async def stop(place: SessionPlace, card: Card, grace: timedelta) -> None:
+    """SIGTERM to the tool, SIGKILL to all of the session after `grace`; returns when all has ended. Raises ComputeUnknown."""
+    seconds = max(0.0, grace.total_seconds())
+    try:
+        async with asyncio.timeout(seconds + ANSWER_SECONDS), _asked(card, {"do": "stop", "grace": seconds}):
+            pass
+    except (OSError, TimeoutError) as error:
+        if (state := State.read(place.state)) and state.kept:
+            raise ComputeUnknown(f"The session's keeper does not answer: {error}") from error
+
+
+@asynccontextmanager
+async def frozen(card: Card) -> AsyncIterator[None]:
+    """The session's processes stand still within; they go on afterwards, and at once if we die. Raises ComputeUnknown."""
+    async with AsyncExitStack() as stack:
+        try:
+            answer = await stack.enter_async_context(_asked(card, {"do": "freeze", "limit": FREEZE_SECONDS}, ANSWER_SECONDS))
+        except (OSError, TimeoutError) as error:
+            raise ComputeUnknown(f"The session's keeper does not answer: {error}") from error
+        if "frozen" not in answer:
+            raise ComputeUnknown("The session cannot be held still: it is ending.")
+        yield
+
+
+@asynccontextmanager
+async def _asked(card: Card, order: dict[str, Any], within: float | None = None) -> AsyncIterator[dict[str, Any]]:
+    """One order and its answer ({} when the keeper left without one); the connection stays open within."""
+    reader, writer = await asyncio.open_unix_connection(str(card.keeper_socket))
+    try:
+        writer.write(json.dumps(order).encode() + b"\n")
+        async with asyncio.timeout(within):
+            line = await reader.readline()
+        yield json.loads(line) if line else {}
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()

@@ -1,0 +1,69 @@
+"""One-time codes: how somebody who may connect is handed over to a session's own origin (DESIGN 5)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.connections.addresses import Addresses
+from services.connections.paths import relative_path
+from services.domain import access
+from services.domain.access import Permission, Viewer
+from services.domain.errors import DomainError, NotAllowedNow, NotFound
+from services.domain.ids import new_secret, secret_hash
+from services.domain.lifecycle import Action, status_refusal
+from services.store import connect_codes as store
+from services.store import members
+from services.store.connect_codes import CodeRow, Target
+from services.store.db.database import Database, Reader
+
+PREFIX = "sgc"
+LIVES = timedelta(seconds=60)
+MAX_CODE_LENGTH = 128
+
+
+class BadCode(DomainError):
+    """Unknown, used, expired, or made for another origin: all read the same."""
+
+    code = "BAD_CODE"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectCodes:
+    """Issues and redeems. A code lives 60 s, works once, and only on the origin of its Studio."""
+
+    database: Database
+    addresses: Addresses
+
+    async def issue(self, viewer: Viewer, studio_id: str, path: str = "/", login_id: str | None = None) -> tuple[str, datetime]:
+        """The address that lets the viewer in, once, and when it expires. Leads to `path` in the tool.
+
+        Raises NotFound (absent or not visible), Forbidden (role or scope), NotAllowedNow (not running).
+        """
+        code = new_secret(PREFIX)
+        async with self.database.write() as transaction:
+            studio = await _admitted(transaction, viewer, studio_id)
+            origin = self.addresses.session_origin(studio.public_id)
+            row = CodeRow(viewer.user_id, viewer.token_id, login_id, studio.id, studio.session_number, origin, relative_path(path))
+            expires_at = await store.add(transaction, secret_hash(code), row, LIVES)
+        return f"{origin}/_sg/enter?code={code}", expires_at
+
+    async def redeem(self, code: str, origin: str) -> CodeRow:
+        """Use a code up on `origin`: whom it lets in where. Raises BadCode."""
+        found = None
+        if code.isascii() and len(code) <= MAX_CODE_LENGTH:
+            async with self.database.write() as transaction:
+                found = await store.use(transaction, secret_hash(code), origin)
+        if found is None:
+            raise BadCode("This link was used already or has expired: it works once, for 60 seconds. Open the Studio again.")
+        return found
+
+
+async def _admitted(reader: Reader, viewer: Viewer, studio_id: str) -> Target:
+    studio = await store.target(reader, studio_id)
+    role = await members.role_in(reader, studio.workspace_id, viewer.user_id) if studio else None
+    if studio is None or role is None:
+        raise NotFound("There is no such Studio, or you have no access to it.", field=("studioId",))
+    access.require(Permission.STUDIO_CONNECT, role, viewer.scopes)
+    refusal = status_refusal(studio.status, Action.CONNECT)
+    if refusal or not studio.reachable:
+        raise NotAllowedNow(refusal or "Its session cannot be reached yet. Try again in a moment.", status=studio.status.value)
+    return studio

@@ -1,0 +1,49 @@
+"""When sessions and tabs were last in use: gathered in memory, written together and seldom (DESIGN 5, Presence)."""
+
+import asyncio
+
+from services.store import connections as store
+from services.store.db.database import Database
+
+EVERY_SECONDS = 30.0
+
+
+class Activity:
+    """Writes each tab's and each session's last use at most every `every` seconds; bumps the session's idle limit with it."""
+
+    def __init__(self, database: Database, every: float = EVERY_SECONDS) -> None:
+        self._database = database
+        self._every = every
+        self._tabs: set[str] = set()
+        self._sessions: set[tuple[str, int]] = set()
+        self._written: dict[object, float] = {}
+
+    def tab(self, connection_id: str) -> None:
+        """The tab's user did something."""
+        self._tabs.add(connection_id)
+
+    def session(self, studio_id: str, session_number: int) -> None:
+        """The session is in use, by a tab or a program."""
+        self._sessions.add((studio_id, session_number))
+
+    async def flush(self) -> None:
+        """Write what is due."""
+        now = asyncio.get_running_loop().time()
+        tabs = [tab for tab in self._tabs if self._is_due(tab, now)]
+        sessions = [session for session in self._sessions if self._is_due(session, now)]
+        if tabs or sessions:
+            await self._write(tabs, sessions)
+        self._tabs.difference_update(tabs)
+        self._sessions.difference_update(sessions)
+        recent = {key: at for key, at in self._written.items() if now - at < self._every}
+        self._written = {**recent, **dict.fromkeys([*tabs, *sessions], now)}
+
+    async def _write(self, tabs: list[str], sessions: list[tuple[str, int]]) -> None:
+        async with self._database.write() as transaction:
+            if tabs:
+                await store.note_activity(transaction, tabs)
+            for studio_id, number in sessions:
+                await store.note_session_activity(transaction, studio_id, number)
+
+    def _is_due(self, key: object, now: float) -> bool:
+        return now - self._written.get(key, float("-inf")) >= self._every

@@ -1,0 +1,1 @@
+"""Builds images that Studios wait for."""

@@ -1,0 +1,1 @@
+"""Moves one claimed Studio through its statuses: build, start, run, stop; and observes the compute environments."""

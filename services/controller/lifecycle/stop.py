@@ -1,0 +1,150 @@
+"""From STOPPING to STOPPED, or ERRORED: end, save, record, free; nothing is freed before its save is recorded (B8, B12, B31)."""
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+
+from services.checkpoints import saves
+from services.compute.protocol import ComputeFailed, ComputeUnknown, Observation, Presence
+from services.controller.lifecycle.work import Overtaken, Work, words
+from services.controller.logs.log_drain import drain
+from services.domain.actor import Actor
+from services.domain.lifecycle import Trigger
+from services.domain.statuses import StopReason, StudioStatus
+from services.store import cleanup_tasks, outputs, sessions
+from services.store.db.database import DatabaseUnavailable, Transaction
+from services.store.studios import StudioState
+from services.studios.progress import Step
+from services.studios.transitions import end_operation, move, say
+
+log = logging.getLogger(__name__)
+
+RETRY = timedelta(seconds=2)
+REMOVAL_SECONDS = 60.0
+
+
+async def advance(work: Work) -> datetime | None:
+    """Do what is missing; every part may have been done before a crash. Returns when to look again."""
+    try:
+        await _stop(work)
+    except ComputeUnknown as unknown:
+        if not work.late or await _silent(work):
+            return await _unknown(work, words(unknown))
+        await _save_failed(work, f"{words(unknown)}.")
+    except ComputeFailed as failed:
+        await _save_failed(work, words(failed))
+    except (Overtaken, DatabaseUnavailable):
+        raise
+    except Exception:
+        if not work.late:
+            raise  # told in the log, and tried again
+        log.exception("Studio %s cannot be stopped", work.studio.id)
+        await _save_failed(work, "an error inside the server, which is told in its log.")
+    return None
+
+
+async def _silent(work: Work) -> bool:
+    """Whether the environment says nothing at all, so that no deadline is acted on."""
+    try:
+        await work.observe()
+    except ComputeUnknown:
+        return True
+    except ComputeFailed:
+        return False
+    return False
+
+
+async def _unknown(work: Work, why: str) -> datetime:
+    async with work.result(StudioStatus.STOPPING) as (transaction, studio):
+        waits = f"Waiting: the compute environment does not answer ({why}). Nothing is lost meanwhile."
+        await say(transaction, studio, f"{_why(studio) or 'Stopping.'}\n{waits}")
+        return transaction.now + RETRY
+
+
+def _why(studio: StudioState) -> str | None:
+    """The first line of its message: why it stops. What else is said of the stop comes below, and goes."""
+    return (studio.status_message or "").partition("\n")[0] or None
+
+
+async def _stop(work: Work) -> None:
+    if not work.session.saved:
+        compute = await work.compute()
+        await work.step(Step.END)
+        await compute.stop(work.name, work.policy.stop_grace)
+        observation = await work.observe()
+        if observation.presence is Presence.ABSENT:
+            await _lost(work)
+            return
+        await drain(work)
+        await _save(work, observation)
+    await work.step(Step.FREE)
+    await _finish(work, await _removed(work))
+
+
+async def _save(work: Work, observation: Observation) -> None:
+    await work.step(Step.SAVE)
+    saved = await saves.save(work, work.session, interim=False)
+    async with work.result(StudioStatus.STOPPING) as (transaction, studio):
+        if work.session.exit_code is None:
+            await sessions.change(transaction, work.session.id, exit_code=observation.exit_code)
+        await saves.record(transaction, studio, work.session, saved, interim=False)
+    await work.reload_session()
+
+
+async def _removed(work: Work) -> str | None:
+    """None once its resources are gone; else why they are not, which becomes a leftover. It is saved: nothing may hold up its end."""
+    try:
+        async with asyncio.timeout(REMOVAL_SECONDS):
+            await (await work.compute()).remove(work.name)
+    except (ComputeUnknown, ComputeFailed) as error:
+        return words(error)
+    except DatabaseUnavailable:
+        raise
+    except Exception as error:
+        log.exception("The resources of Studio %s could not be removed; it is tried again", work.studio.id)
+        return words(error)
+    return None
+
+
+async def _finish(work: Work, left: str | None) -> None:
+    async with work.result(StudioStatus.STOPPING) as (transaction, studio):
+        if left is not None:
+            environment_id = work.session.compute_environment_id
+            await cleanup_tasks.leave(transaction, environment_id, studio.id, studio.public_id, work.session.number, left)
+        trigger = Trigger.SAVED if _clean(work, studio) else Trigger.SAVED_AFTER_FAULT
+        actor = await work.actor(transaction, studio)
+        await end_operation(transaction, studio)
+        await _end(transaction, work, studio, trigger, actor, _why(studio))
+        await outputs.close(transaction, work.session.id)
+
+
+def _clean(work: Work, studio: StudioState) -> bool:
+    """Whether it ended as asked, or by itself without an error (B12)."""
+    if studio.stop_reason == StopReason.OUT_OF_MEMORY.value:
+        return False
+    return studio.stop_reason != StopReason.EXITED.value or work.session.exit_code == 0
+
+
+async def _lost(work: Work) -> None:
+    """Positively not there, and not saved: removed from outside. The newest interim checkpoint stays (B31)."""
+    message = "Its session was removed from the compute environment from outside before it could be saved."
+    async with work.result(StudioStatus.STOPPING) as (transaction, studio):
+        await end_operation(transaction, studio, message)
+        await sessions.change(transaction, work.session.id, saved=True)
+        await cleanup_tasks.leave(
+            transaction, work.session.compute_environment_id, studio.id, studio.public_id, work.session.number, message
+        )
+        await _end(transaction, work, studio, Trigger.COMPUTE_ENV_LOST, Actor.system("removed-outside"), message)
+
+
+async def _save_failed(work: Work, why: str) -> None:
+    """What it wrote is kept where it is; the next start saves it first (B8)."""
+    message = f"It could not be saved: {why} Nothing is lost: its files are kept, and the next start saves them first."
+    async with work.result(StudioStatus.STOPPING) as (transaction, studio):
+        await end_operation(transaction, studio, message)
+        await _end(transaction, work, studio, Trigger.SAVE_FAILED, Actor.system("save"), message)
+
+
+async def _end(transaction: Transaction, work: Work, studio: StudioState, trigger: Trigger, actor: Actor, message: str | None) -> None:
+    moved = await move(transaction, studio, trigger, actor, message, deadline=None, due_at=None)
+    await sessions.change(transaction, work.session.id, ended_at=transaction.now, stop_reason=moved.stop_reason)

@@ -1,0 +1,143 @@
+"""One piece of work: a claimed Studio, and how its results are written."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.compute.protocol import Compute, ComputeUnknown, Observation, SessionName
+from services.compute.registry import Computes
+from services.domain.actor import Actor
+from services.domain.policy import Policy
+from services.domain.statuses import OperationState, StudioStatus
+from services.store import operations, outbox, sessions, studios
+from services.store.db.database import Database, Reader, Transaction
+from services.store.leases import Lease
+from services.store.sessions import SessionState
+from services.store.studios import StudioState
+from services.studios import progress
+from services.studios.configuration import Seal
+from services.studios.progress import Step
+from services.studios.transitions import operation_event
+
+MAX_WORDS = 1000
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+"""What terminals take for colours and movements."""
+OBSERVE_SECONDS = 10.0
+"""Less than a lease: an environment that says nothing for so long does not answer."""
+
+
+class Overtaken(Exception):
+    """The Studio moved on meanwhile (a command, or another controller): drop what we were doing and look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What all work needs."""
+
+    database: Database
+    computes: Computes
+    policy: Policy
+    seal: Seal
+    installation: str
+
+
+@dataclass(slots=True)
+class Work:
+    """A claimed Studio and its current session."""
+
+    tools: Tools
+    lease: Lease
+    session: SessionState
+    _said: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def studio(self) -> StudioState:
+        return self.lease.studio
+
+    @property
+    def now(self) -> datetime:
+        """When it was claimed, by the database's clock."""
+        return self.lease.at
+
+    @property
+    def late(self) -> bool:
+        """Whether the deadline of what it is in has passed."""
+        return self.studio.deadline is not None and self.studio.deadline <= self.now
+
+    @property
+    def policy(self) -> Policy:
+        return self.tools.policy
+
+    @property
+    def name(self) -> SessionName:
+        return self.name_of(self.session.number)
+
+    def name_of(self, number: int) -> SessionName:
+        return SessionName(self.tools.installation, self.studio.id, self.studio.public_id, number)
+
+    async def compute(self) -> Compute:
+        return await self.tools.computes.get(self.session.compute_environment_id)
+
+    async def observe(self) -> Observation:
+        """What is positively known of the session. Raises ComputeUnknown, ComputeFailed."""
+        compute = await self.compute()
+        try:
+            async with asyncio.timeout(OBSERVE_SECONDS):
+                return await compute.observe(self.name)
+        except TimeoutError:
+            raise ComputeUnknown(f"it said nothing for {OBSERVE_SECONDS:g} s") from None
+
+    @asynccontextmanager
+    async def result(self, *expected: StudioStatus) -> AsyncIterator[tuple[Transaction, StudioState]]:
+        """A transaction for what a step found out, and the Studio as it is now. Raises Overtaken if it is no longer ours to say."""
+        async with self.tools.database.write() as transaction:
+            await outbox.lock_stream(transaction, self.studio.workspace_id)
+            studio = await studios.hold(transaction, self.studio.id)
+            if studio is None or not self._is_mine(studio) or studio.status not in expected:
+                raise Overtaken
+            yield transaction, studio
+
+    async def require_mine(self, reader: Reader) -> None:
+        """Before what would harm whoever took over. Raises Overtaken."""
+        studio = await studios.find(reader, self.studio.id)
+        if studio is None or not self._is_mine(studio):
+            raise Overtaken
+
+    def _is_mine(self, studio: StudioState) -> bool:
+        return studio.lease_epoch == self.lease.epoch and studio.session_number == self.studio.session_number
+
+    async def step(self, to: Step, message: str | None = None) -> None:
+        """Show people how far the operation is (B84). Saying the same twice writes nothing."""
+        message = None if message is None else words(message)
+        if to.value in self._said and self._said[to.value] == message:
+            return
+        self._said[to.value] = message
+        async with self.result(self.studio.status) as (transaction, studio):
+            operation = await operations.find(transaction, studio.operation_id or "")
+            if operation is None or operation.state != OperationState.RUNNING.value:
+                return
+            await operations.change(transaction, operation.id, steps=progress.advanced(operation.steps, to, message, transaction.now))
+            await studios.change(transaction, studio.id)
+            await outbox.append(transaction, studio.workspace_id, [operation_event(studio, operation.id)])
+
+    async def actor(self, transaction: Transaction, studio: StudioState) -> Actor:
+        """On whose behalf the current operation goes on."""
+        operation = await operations.find(transaction, studio.operation_id or "")
+        return Actor.from_json(operation.actor) if operation else Actor.system("controller")
+
+    async def reload_session(self) -> None:
+        async with self.tools.database.read() as reader:
+            session = await sessions.find(reader, self.studio.id, self.session.number)
+        if session is None:
+            raise Overtaken
+        self.session = session
+
+
+def words(said: Exception | str) -> str:
+    """What an error or a tool says, fit for a status message: short, and nothing in it that a database or a page could not hold."""
+    text = ESCAPES.sub("", str(said)).replace("\r\n", "\n")
+    shown = "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text[: MAX_WORDS + 1])
+    return shown if len(shown) <= MAX_WORDS else f"{shown[:MAX_WORDS]}…"

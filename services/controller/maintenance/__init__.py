@@ -1,0 +1,1 @@
+"""Removes resources and records that are no longer needed."""

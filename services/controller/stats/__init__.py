@@ -1,0 +1,1 @@
+"""Measures the CPU, memory and network use of running sessions."""

@@ -1,0 +1,157 @@
+"""The life of a Studio, as data: (status, trigger) -> what follows, and (status, action) -> allowed or why not.
+
+Pure: no input or output. `availableActions`, mutations, the controller and the docs all read these two tables (B2 to B9, B12, B21).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from services.domain.access import Permission
+from services.domain.statuses import StopReason, StudioStatus
+
+S = StudioStatus
+
+
+class Trigger(StrEnum):
+    """What can happen to a Studio."""
+
+    START = "start"
+    START_BUILDING = "start-building"
+    BUILT = "built"
+    BUILT_ONLY = "built-only"
+    BUILD_FAILED = "build-failed"
+    READY = "ready"
+    START_FAILED = "start-failed"
+    START_TIMEOUT = "start-timeout"
+    CHECKPOINT_MISSING = "checkpoint-missing"
+    STOP = "stop"
+    LIFESPAN = "lifespan"
+    IDLE = "idle"
+    COMPUTE_ENV_DELETED = "compute-env-deleted"
+    EXITED = "exited"
+    OUT_OF_MEMORY = "out-of-memory"
+    COMPUTE_ENV_LOST = "compute-env-lost"
+    SAVED = "saved"
+    SAVED_AFTER_FAULT = "saved-after-fault"
+    SAVE_FAILED = "save-failed"
+    FORCE_STOP = "force-stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """Where a trigger leads. `reason` None keeps the reason that is already noted (STOPPING carries it to the end)."""
+
+    to: StudioStatus
+    reason: StopReason | None = None
+
+
+TRANSITIONS: Mapping[tuple[StudioStatus, Trigger], Transition] = MappingProxyType(
+    {
+        (S.STOPPED, Trigger.START): Transition(S.STARTING),
+        (S.ERRORED, Trigger.START): Transition(S.STARTING),
+        (S.STOPPED, Trigger.START_BUILDING): Transition(S.BUILDING),
+        (S.ERRORED, Trigger.START_BUILDING): Transition(S.BUILDING),
+        (S.BUILD_FAILED, Trigger.START_BUILDING): Transition(S.BUILDING),
+        (S.BUILDING, Trigger.BUILT): Transition(S.STARTING),
+        (S.BUILDING, Trigger.BUILT_ONLY): Transition(S.STOPPED),
+        (S.BUILDING, Trigger.BUILD_FAILED): Transition(S.BUILD_FAILED, StopReason.BUILD_FAILED),
+        (S.BUILDING, Trigger.STOP): Transition(S.STOPPED, StopReason.USER_REQUEST),
+        (S.STARTING, Trigger.READY): Transition(S.RUNNING),
+        (S.STARTING, Trigger.START_FAILED): Transition(S.ERRORED, StopReason.START_FAILED),
+        (S.STARTING, Trigger.START_TIMEOUT): Transition(S.ERRORED, StopReason.START_TIMEOUT),
+        (S.STARTING, Trigger.CHECKPOINT_MISSING): Transition(S.ERRORED, StopReason.CHECKPOINT_MISSING),
+        (S.STARTING, Trigger.SAVE_FAILED): Transition(S.ERRORED, StopReason.SAVE_FAILED),
+        (S.RUNNING, Trigger.STOP): Transition(S.STOPPING, StopReason.USER_REQUEST),
+        (S.RUNNING, Trigger.LIFESPAN): Transition(S.STOPPING, StopReason.LIFESPAN_EXPIRED),
+        (S.RUNNING, Trigger.IDLE): Transition(S.STOPPING, StopReason.IDLE),
+        (S.RUNNING, Trigger.COMPUTE_ENV_DELETED): Transition(S.STOPPING, StopReason.COMPUTE_ENV_DELETED),
+        (S.RUNNING, Trigger.EXITED): Transition(S.STOPPING, StopReason.EXITED),
+        (S.RUNNING, Trigger.OUT_OF_MEMORY): Transition(S.STOPPING, StopReason.OUT_OF_MEMORY),
+        (S.RUNNING, Trigger.COMPUTE_ENV_LOST): Transition(S.ERRORED, StopReason.COMPUTE_ENV_LOST),
+        (S.STOPPING, Trigger.SAVED): Transition(S.STOPPED),
+        (S.STOPPING, Trigger.SAVED_AFTER_FAULT): Transition(S.ERRORED),
+        (S.STOPPING, Trigger.SAVE_FAILED): Transition(S.ERRORED, StopReason.SAVE_FAILED),
+        (S.STOPPING, Trigger.COMPUTE_ENV_LOST): Transition(S.ERRORED, StopReason.COMPUTE_ENV_LOST),
+        (S.STOPPING, Trigger.FORCE_STOP): Transition(S.STOPPED, StopReason.FORCED),
+        (S.STARTING, Trigger.FORCE_STOP): Transition(S.STOPPED, StopReason.FORCED),
+    }
+)
+
+
+class IllegalTransition(Exception):
+    """A trigger came in a status that does not know it: a bug of ours, never a user's mistake."""
+
+
+def after(status: StudioStatus, trigger: Trigger) -> Transition:
+    """What `trigger` leads to from `status`; raises IllegalTransition where the table has no row."""
+    try:
+        return TRANSITIONS[status, trigger]
+    except KeyError:
+        expected = sorted(t.value for (s, t) in TRANSITIONS if s is status)
+        raise IllegalTransition(f"{trigger.value} in {status.value}; expected one of {expected}") from None
+
+
+ENDED = frozenset({S.STOPPED, S.ERRORED, S.BUILD_FAILED})
+"""No resources are held in these (B5); edit, start and delete are possible (B14, B21)."""
+
+
+class Action(StrEnum):
+    """What a person can do to a Studio; the order is the order of `availableActions`."""
+
+    START = "START"
+    STOP = "STOP"
+    CONNECT = "CONNECT"
+    COPY_URL = "COPY_URL"
+    EDIT = "EDIT"
+    DELETE = "DELETE"
+    RETRY_BUILD = "RETRY_BUILD"
+    FORCE_STOP = "FORCE_STOP"
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRule:
+    """The right an action needs, the statuses that allow it, and what to say in all others."""
+
+    permission: Permission
+    allowed_in: frozenset[StudioStatus]
+    otherwise: str
+
+
+ACTIONS: Mapping[Action, ActionRule] = MappingProxyType(
+    {
+        Action.START: ActionRule(Permission.STUDIO_START, ENDED, "It has not ended yet."),
+        Action.STOP: ActionRule(Permission.STUDIO_STOP, frozenset({S.RUNNING, S.BUILDING}), "It is not running."),
+        Action.CONNECT: ActionRule(Permission.STUDIO_CONNECT, frozenset({S.RUNNING}), "It is not running. Start it first."),
+        Action.COPY_URL: ActionRule(Permission.STUDIO_CONNECT, frozenset({S.RUNNING}), "It is not running. Start it first."),
+        Action.EDIT: ActionRule(Permission.STUDIO_EDIT, ENDED, "Stop it first: only a Studio that has ended can be edited."),
+        Action.DELETE: ActionRule(Permission.STUDIO_DELETE, ENDED, "Stop it first: only a Studio that has ended can be deleted."),
+        Action.RETRY_BUILD: ActionRule(Permission.STUDIO_START, frozenset({S.BUILD_FAILED}), "No build of it has failed."),
+        Action.FORCE_STOP: ActionRule(
+            Permission.STUDIO_STOP, frozenset({S.STARTING, S.STOPPING}), "Only a start or a stop that does not end can be forced."
+        ),
+    }
+)
+
+STATUS_REFUSALS: Mapping[tuple[StudioStatus, Action], str] = MappingProxyType(
+    {
+        (S.STARTING, Action.STOP): "It is starting, and cannot be stopped until it runs or its start fails.",
+        (S.STARTING, Action.START): "It is already starting.",
+        (S.RUNNING, Action.START): "It is already running.",
+        (S.BUILDING, Action.START): "It is being built, and starts by itself when that was asked.",
+        (S.STOPPING, Action.START): "It is stopping. Start it again once it has stopped.",
+        (S.STOPPING, Action.STOP): "It is already stopping.",
+        (S.STOPPING, Action.CONNECT): "It is stopping.",
+        (S.STARTING, Action.CONNECT): "It is still starting.",
+    }
+)
+"""Better words than the rule's `otherwise`, where the status says more."""
+
+
+def status_refusal(status: StudioStatus, action: Action) -> str | None:
+    """Why `status` does not allow `action`, in words for the user; None if it does."""
+    rule = ACTIONS[action]
+    if status in rule.allowed_in:
+        return None
+    return STATUS_REFUSALS.get((status, action), rule.otherwise)

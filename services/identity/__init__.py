@@ -1,0 +1,1 @@
+"""Users, organisations, workspaces, members, access tokens and browser logins."""

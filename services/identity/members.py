@@ -1,0 +1,133 @@
+"""The members of a workspace and their roles (B90, B91). Every change is the work of an OWNER."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from services.commands import CommandRunner
+from services.connections import disruption_events
+from services.domain.access import Permission, Role, Viewer, require
+from services.domain.errors import Conflict, NotFound
+from services.domain.events import INSTALLATION_STREAM, Kind, NewEvent
+from services.store import disruptions as connection_store
+from services.store import members as store
+from services.store import outbox, people
+from services.store.db.database import Database, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Whom a command is about."""
+
+    workspace_id: str
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Adds, changes and removes members. `one_user`: hold the rule that sessions which run as the server's user allow no second person."""
+
+    database: Database
+    runner: CommandRunner
+    one_user: bool = True
+
+    async def add(self, viewer: Viewer, workspace_id: str, user_name: str, role: Role, key: str | None = None) -> Membership:
+        """Give a user of this installation a role. Raises NotFound, Forbidden, and Conflict for a member or a second user."""
+
+        async def body(transaction: Transaction) -> dict[str, Any]:
+            await _require_owner(transaction, viewer, workspace_id)
+            if self.one_user:
+                await refuse_second_user(transaction)
+            user_id = await _user(transaction, user_name)
+            if await store.role_in(transaction, workspace_id, user_id) is not None:
+                raise Conflict(f"{user_name} is a member already. Change the role with `updateMember`.", field=("userName",))
+            await store.insert_member(transaction, workspace_id, user_id, role)
+            await _log(transaction, viewer, Membership(workspace_id, user_id), role)
+            return {"user_id": user_id}
+
+        asked = {"workspace_id": workspace_id, "user_name": user_name, "role": role.name}
+        done = await self.runner.run(viewer, "addMember", key, asked, workspace_id, body)
+        return Membership(workspace_id, done["user_id"])
+
+    async def update(self, viewer: Viewer, member: Membership, role: Role, key: str | None = None) -> Membership:
+        """Give a member another role. Raises NotFound, Forbidden, and Conflict for the last OWNER."""
+
+        async def body(transaction: Transaction) -> dict[str, Any]:
+            former = await _former_role(transaction, viewer, member)
+            if role is not former:
+                await _keep_an_owner(transaction, member.workspace_id, former, role)
+                await store.set_role(transaction, member.workspace_id, member.user_id, role)
+                await _change(transaction, viewer, member, role)
+            return {}
+
+        asked = {"workspace_id": member.workspace_id, "user_id": member.user_id, "role": role.name}
+        await self.runner.run(viewer, "updateMember", key, asked, member.workspace_id, body)
+        return member
+
+    async def remove(self, viewer: Viewer, member: Membership, key: str | None = None) -> Membership:
+        """End a membership; open sessions of that user in the workspace end at once. Raises as `update` does."""
+
+        async def body(transaction: Transaction) -> dict[str, Any]:
+            former = await _former_role(transaction, viewer, member)
+            await _keep_an_owner(transaction, member.workspace_id, former, None)
+            await store.delete_member(transaction, member.workspace_id, member.user_id)
+            await _change(transaction, viewer, member, None)
+            return {}
+
+        asked = {"workspace_id": member.workspace_id, "user_id": member.user_id}
+        await self.runner.run(viewer, "removeMember", key, asked, member.workspace_id, body)
+        return member
+
+
+async def refuse_second_user(transaction: Transaction) -> None:
+    """Raise Conflict while an enabled compute environment runs sessions as the server's own user (DESIGN 4)."""
+    if await store.one_user_only(transaction):
+        raise Conflict(
+            "Sessions of the process compute environment run as the server's own user, so that this installation takes one person only. "
+            "To add others, stop the Studios there, and switch that kind off: start the server once with STUDIOGRAPH_PROCESS_COMPUTE=false."
+        )
+
+
+async def _require_owner(transaction: Transaction, viewer: Viewer, workspace_id: str) -> None:
+    role = await store.role_in(transaction, workspace_id, viewer.user_id)
+    if role is None:
+        raise NotFound("There is no such workspace.", field=("workspaceId",))
+    require(Permission.MEMBER_MANAGE, role, viewer.scopes)
+
+
+async def _user(transaction: Transaction, user_name: str) -> str:
+    user_id = await people.user_id_of(transaction, user_name) if user_name.isprintable() else None
+    if user_id is None:
+        raise NotFound(f"There is no user called {user_name!r} here. The operator adds one: `studiograph user add`.", field=("userName",))
+    return user_id
+
+
+async def _former_role(transaction: Transaction, viewer: Viewer, member: Membership) -> Role:
+    await _require_owner(transaction, viewer, member.workspace_id)
+    role = await store.role_in(transaction, member.workspace_id, member.user_id)
+    if role is None:
+        raise NotFound("That user is no member of this workspace.", field=("userId",))
+    return role
+
+
+async def _keep_an_owner(transaction: Transaction, workspace_id: str, former: Role, role: Role | None) -> None:
+    """The stream's lock is held: two owners who remove each other come one after the other."""
+    if former is Role.OWNER and role is not Role.OWNER and await store.count_owners(transaction, workspace_id) == 1:
+        raise Conflict("This is the last OWNER of the workspace. Make somebody else an OWNER first.", field=("userId",))
+
+
+async def _change(transaction: Transaction, viewer: Viewer, member: Membership, role: Role | None) -> None:
+    """Log the change; before it, what it ends for the user who may no longer connect."""
+    if role is None or role < Role.CONNECT:
+        connections = await connection_store.of_member(transaction, member.workspace_id, member.user_id)
+        events = disruption_events.access_revoked(connections, viewer.actor, "The right to connect in this workspace was withdrawn.")
+        if events:
+            await outbox.append(transaction, member.workspace_id, events)
+    await _log(transaction, viewer, member, role)
+
+
+async def _log(transaction: Transaction, viewer: Viewer, member: Membership, role: Role | None) -> None:
+    """On the workspace's stream for its readers, then on the installation's, where every process that knows rights by heart listens."""
+    payload = {"workspace_id": member.workspace_id, "user_id": member.user_id, "role": role.name if role else None}
+    event = NewEvent(Kind.MEMBER_CHANGED, viewer.actor, payload, user_id=member.user_id)
+    await outbox.append(transaction, member.workspace_id, [event])
+    await outbox.append(transaction, INSTALLATION_STREAM, [event])

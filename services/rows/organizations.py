@@ -1,0 +1,118 @@
+"""Where Studios belong and run."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.domain.access import Role
+from services.domain.events import Cursor
+from services.domain.statuses import ComputeKind, StudioStatus, TemplateStatus, Tool
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationRow:
+    """An organisation of which the viewer sees a workspace."""
+
+    id: str
+    slug: str
+    name: str
+    created_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsRow:
+    """What a workspace sets for its Studios; None leaves the default."""
+
+    lifespan_hours: int | None
+    idle_minutes: int | None
+    checkpoint_interval_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceRow:
+    """A workspace the viewer is a member of. `event_cursor` is not newer than anything read through this row."""
+
+    id: str
+    organization_id: str
+    slug: str
+    name: str
+    created_at: datetime
+    version: int
+    settings: SettingsRow
+    viewer_role: Role
+    event_cursor: Cursor
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """A user's role in a workspace."""
+
+    workspace_id: str
+    user_id: str
+    user_name: str
+    role: Role
+    created_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCountRow:
+    """How many Studios have a status."""
+
+    status: StudioStatus
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateRow:
+    """An image of one tool."""
+
+    id: str
+    workspace_id: str
+    name: str
+    tool: Tool
+    image: str
+    tool_version: str
+    connect_version: str
+    status: TemplateStatus
+    icon_url: str | None
+    port: int
+    single_user: bool
+    embeddable: bool
+    created_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityRow:
+    """An amount of resources: cores, MiB, devices."""
+
+    cpu: float
+    memory_mib: int
+    gpu: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """What sessions hold of an environment (B5)."""
+
+    sessions: int
+    cpu: float
+    memory_mib: int
+    gpu: int
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeEnvironmentRow:
+    """A place where sessions run, as last checked."""
+
+    id: str
+    workspace_id: str
+    name: str
+    kind: ComputeKind
+    enabled: bool
+    reachable: bool
+    message: str | None
+    capacity: CapacityRow
+    created_at: datetime
+    version: int

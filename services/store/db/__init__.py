@@ -1,0 +1,1 @@
+"""The database itself: engines, transactions, compiled statements, errors, wake-ups. Knows no table of the domain."""

@@ -1,0 +1,125 @@
+"""Wake-ups from every process: what is committed here at once, what is committed elsewhere by PostgreSQL's LISTEN / NOTIFY.
+
+They are hints, and content and order are the log's: a wake may come twice, and one `lost` stands for all that were missed.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Protocol
+
+from services.store.db.database import CHANNEL, Database, Wake
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 5.0
+PING_EVERY_SECONDS = 20.0
+PING_LIMIT_SECONDS = 10.0
+LOST = Wake("lost", "")
+
+Callback = Callable[[Wake], None]
+
+
+class WakeSource(Protocol):
+    """Tells of commits, here and in other processes: what listeners need of `Wakeups`."""
+
+    def subscribe(self, callback: Callback) -> Callable[[], None]: ...
+
+
+class Wakeups:
+    """One in each process. Callbacks run in the event loop and must not block."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._callbacks: dict[int, Callback] = {}
+        self._next = 0
+        self._stop_local: Callable[[], None] | None = None
+        self._listener: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to deliver. On PostgreSQL, returns once it listens, or the first attempt has failed (it goes on trying)."""
+        self._stop_local = self._database.on_commit(self._deliver)
+        if self._database.dialect == "postgresql":
+            tried = asyncio.Event()
+            self._listener = asyncio.create_task(self._listen_always(tried), name="wakeups")
+            await tried.wait()
+
+    async def close(self) -> None:
+        if self._stop_local:
+            self._stop_local()
+            self._stop_local = None
+        if self._listener:
+            self._listener.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._listener
+            self._listener = None
+
+    def subscribe(self, callback: Callback) -> Callable[[], None]:
+        """Call `callback` with each wake; a `lost` one after hints may have been missed. Returns what ends that."""
+        number = self._next = self._next + 1
+        self._callbacks[number] = callback
+        return lambda: self._callbacks.pop(number, None) and None
+
+    def _deliver(self, wakes: list[Wake]) -> None:
+        for wake in wakes:
+            for callback in list(self._callbacks.values()):
+                try:
+                    callback(wake)
+                except Exception:
+                    logger.exception("a listener failed at %s", wake)
+
+    async def _listen_always(self, tried: asyncio.Event) -> None:
+        """Listen; when that ends, begin again, ever more slowly while it fails."""
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            listening = _Listening(self._database, self._deliver)
+            try:
+                await listening.begin()
+                if tried.is_set():
+                    self._deliver([LOST])
+                tried.set()
+                pause = FIRST_PAUSE_SECONDS
+                await listening.until_lost()
+            except Exception as error:  # noqa: BLE001 - whatever it is, others' commits do not reach us until we listen again
+                logger.warning("not listening to PostgreSQL: %s", error)
+            finally:
+                await listening.end()
+            tried.set()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+class _Listening:
+    """One connection that listens."""
+
+    def __init__(self, database: Database, deliver: Callable[[list[Wake]], None]) -> None:
+        self._database = database
+        self._deliver = deliver
+        self._connection: Any = None
+        self._lost = asyncio.Event()
+
+    async def begin(self) -> None:
+        self._connection = await self._database.dedicated_connection()
+        self._connection.add_termination_listener(lambda _: self._lost.set())
+        await self._connection.add_listener(CHANNEL, self._on_message)
+
+    async def until_lost(self) -> None:
+        """Returns when the connection ended, or no longer answers."""
+        while not self._lost.is_set():
+            try:
+                await asyncio.wait_for(self._lost.wait(), PING_EVERY_SECONDS)
+            except TimeoutError:
+                await self._connection.execute("SELECT 1", timeout=PING_LIMIT_SECONDS)
+        logger.warning("PostgreSQL ended the connection that listens")
+
+    async def end(self) -> None:
+        if self._connection:
+            with suppress(OSError, TimeoutError):
+                await self._connection.close(timeout=1)
+
+    def _on_message(self, _connection: Any, _pid: int, _channel: str, message: str) -> None:
+        words = message.split(" ")
+        if len(words) == 3 and words[2].isdecimal():  # others may use the channel
+            self._deliver([Wake(words[0], words[1], int(words[2]))])

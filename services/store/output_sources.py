@@ -1,0 +1,47 @@
+"""Sessions whose output is to be collected."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, and_, or_, select
+
+from services.domain.lifecycle import ENDED
+from services.store.db.database import Reader
+from services.store.tables import core
+
+R = core.session.c
+S = core.studio.c
+O = core.output.c  # noqa: E741 - as the other tables' columns are called by one letter
+
+
+@dataclass(frozen=True, slots=True)
+class Printing:
+    """A session that prints, or that has ended with an output that is not closed yet."""
+
+    session_id: str
+    studio_id: str
+    public_id: str
+    number: int
+    ended_at: datetime | None
+
+
+def _unclosed() -> Select[tuple[str, str, str, int, datetime]]:
+    """A closed output gets nothing more, whatever becomes of its session."""
+    holds = and_(R.ended_at.is_(None), R.number == S.session_number, S.status.not_in([status.value for status in ENDED]))
+    joined = core.session.join(core.studio, S.id == R.studio_id).outerjoin(core.output, O.id == R.id)
+    columns = (R.id.label("session_id"), R.studio_id, S.public_id, R.number, R.ended_at)
+    return (
+        select(*columns)
+        .select_from(joined)
+        .where(or_(and_(holds, O.closed.is_not(True)), and_(R.ended_at.is_not(None), O.closed.is_(False))))
+    )
+
+
+async def all_there_are(reader: Reader) -> list[Printing]:
+    return [Printing(**row._mapping) for row in await reader.execute(_unclosed())]
+
+
+async def find(reader: Reader, session_id: str) -> Printing | None:
+    """None once nothing more is to be collected of it, also where it is gone."""
+    row = (await reader.execute(_unclosed().where(R.id == session_id))).one_or_none()
+    return Printing(**row._mapping) if row else None

@@ -1,0 +1,45 @@
+"""What the command line works with: the services that need no running server."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from services.catalogue import Catalogue
+from services.commands import CommandRunner
+from services.domain.errors import NotFound
+from services.identity.people import People
+from services.identity.tokens import Tokens
+from services.secrets.installation import ensure_installation
+from services.store import migrate
+from services.store.db.database import Database
+from studiograph.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Works beside a running server: what it changes, the server sees."""
+
+    database: Database
+    people: People
+    tokens: Tokens
+    catalogue: Catalogue
+
+
+@asynccontextmanager
+async def desk(settings: Settings) -> AsyncIterator[Desk]:
+    """The services over the database of `settings`. Raises NewerDatabase or OutdatedDatabase."""
+    await migrate.check_current(settings.database)
+    database = Database(settings.database)
+    try:
+        await ensure_installation(database)
+        yield Desk(database, People(database), Tokens(database, CommandRunner(database)), Catalogue(database))
+    finally:
+        await database.close()
+
+
+async def workspace_of(at: Desk, slug: str) -> str:
+    """The id of a workspace. Raises NotFound with what to do."""
+    found = await at.people.find_workspace(slug)
+    if found is None:
+        raise NotFound(f"There is no workspace {slug}. Add one: studiograph workspace add {slug} --owner USER")
+    return found

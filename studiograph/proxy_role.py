@@ -1,0 +1,44 @@
+"""The data plane's part of a server, alone or beside the API. Imports neither schema nor resolvers."""
+
+from contextlib import AsyncExitStack
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from connect.app import ConnectApp, Dispatcher
+from services.commands import CommandRunner
+from services.connections.connect_codes import ConnectCodes
+from services.identity.tokens import Tokens
+from studiograph.http_app import Served
+from studiograph.settings import Settings
+from studiograph.shared_services import Core
+from studiograph.web import health
+from studiograph.web.security_headers import SecurityHeaders
+
+
+async def build_data_plane(core: Core, tokens: Tokens, codes: ConnectCodes, api: ASGIApp, stack: AsyncExitStack) -> Dispatcher:
+    """Everything that is listened for: sessions' origins, logins, and `api` for the rest. Started; closed with the stack."""
+    connect = ConnectApp(
+        database=core.database,
+        broker=core.broker,
+        presence=core.presence,
+        addresses=core.addresses,
+        codes=codes,
+        authenticate=tokens.authenticate,
+        installation_id=core.installation,
+        keys=[core.key],
+    )
+    await core.presence.start()
+    stack.push_async_callback(core.presence.close)
+    await connect.start()
+    stack.push_async_callback(connect.close)
+    return Dispatcher(connect, api)
+
+
+async def build_proxy(core: Core, settings: Settings, stack: AsyncExitStack) -> Served:
+    """A process that only proxies: it knows no GraphQL."""
+    tokens = Tokens(core.database, CommandRunner(core.database))
+    stack.push_async_callback(tokens.close)
+    rest = SecurityHeaders(Starlette(routes=health.routes(settings.database)), https=core.addresses.secure)
+    plane = await build_data_plane(core, tokens, ConnectCodes(core.database, core.addresses), rest, stack)
+    return Served(plane, plane.end_streams, [f"Studiograph's proxy serves the sessions at {core.addresses.session_origin('<id>')}"])

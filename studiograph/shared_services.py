@@ -1,0 +1,106 @@
+"""What every role stands on: the database, the log's fan-out, and who may do what. Released in reverse order."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.connections.addresses import Addresses
+from services.connections.presence import Presence
+from services.domain.policy import Policy
+from services.live.broker import Broker
+from services.live.output_signals import Bells
+from services.live.revocation import Sentinel
+from services.live.stats_feed import Meters
+from services.secrets.installation import ensure_installation, require_key
+from services.secrets.secret_box import CannotOpen, SecretBox
+from services.store.db.database import Database
+from services.store.db.wakeups import Wakeups
+from studiograph.operator_errors import Refused
+from studiograph.private_files import installation_key
+from studiograph.settings import Settings
+
+WRONG_KEY = "The secret key is another one than this database's secrets were sealed with."
+KEY_ADVICE = (
+    "Give every process of the installation the same: STUDIOGRAPH_SECRET_KEY, or the file secret.key in the data directory. "
+    "If the former is lost: `studiograph replace-key`."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """`key` is the installation's secret. Started, and closed with the stack it was opened on."""
+
+    database: Database
+    installation: str
+    key: str
+    box: SecretBox
+    policy: Policy
+    wakeups: Wakeups
+    broker: Broker
+    sentinel: Sentinel
+    meters: Meters
+    bells: Bells
+    presence: Presence
+    addresses: Addresses
+
+
+async def open_core(settings: Settings, port: int, stack: AsyncExitStack) -> Core:
+    """Connect and start. `port` is the one really listened on. Raises Refused for settings that cannot work."""
+    key, addresses = secret_key(settings), _addresses(settings, port)
+    box = SecretBox(key)
+    database = Database(settings.database, pool_size=settings.pool_size)
+    stack.push_async_callback(database.close)
+    wakeups = Wakeups(database)
+    await wakeups.start()
+    stack.push_async_callback(wakeups.close)
+    broker = Broker(database, wakeups)
+    await broker.start()
+    stack.push_async_callback(broker.close)
+    installation = await ensure_installation(database)
+    await _require_key(database, box)
+    sentinel = Sentinel(broker, database)
+    await sentinel.start()
+    stack.push_async_callback(sentinel.close)
+    meters = Meters(database, wakeups)
+    await meters.start()
+    stack.push_async_callback(meters.close)
+    bells = Bells(wakeups)
+    bells.start()
+    stack.callback(bells.close)
+    presence = Presence(database)
+    return Core(database, installation, key, box, policy(settings), wakeups, broker, sentinel, meters, bells, presence, addresses)
+
+
+def policy(settings: Settings) -> Policy:
+    """The operator's limits; what has no setting keeps its default."""
+    return Policy(
+        start_deadline=timedelta(seconds=settings.start_deadline_seconds),
+        build_deadline=timedelta(seconds=settings.build_deadline_seconds),
+        force_after=timedelta(seconds=settings.force_stop_seconds),
+        stop_deadline=timedelta(seconds=settings.stop_deadline_seconds),
+        checkpoint_interval=timedelta(seconds=settings.checkpoint_interval_seconds),
+        event_retention=timedelta(days=settings.event_retention_days),
+    )
+
+
+def secret_key(settings: Settings) -> str:
+    """The key that this server has. Raises Refused."""
+    try:
+        return installation_key(settings.data_dir, settings.secret_key)
+    except ValueError as error:
+        advice = "Put the right one back; `studiograph doctor` says where it is looked for."
+        raise Refused(f"the secret key is not a key: {error}. {advice}") from error
+
+
+async def _require_key(database: Database, box: SecretBox) -> None:
+    try:
+        await require_key(database, box)
+    except CannotOpen as error:
+        raise Refused(f"{WRONG_KEY} {KEY_ADVICE}") from error
+
+
+def _addresses(settings: Settings, port: int) -> Addresses:
+    try:
+        return Addresses(settings.public_address(port), settings.connect_address(port))
+    except ValueError as error:
+        raise Refused(f"{error}. Check STUDIOGRAPH_PUBLIC_URL and STUDIOGRAPH_CONNECT_DOMAIN.") from error

@@ -1,0 +1,360 @@
+"""A data plane over real sockets: uvicorn on a loopback port, one running Studio, and a tool on a unix socket."""
+
+import asyncio
+import os
+import re
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+import uvicorn
+from aiohttp.abc import AbstractResolver, ResolveResult
+from sqlalchemy import select, update
+from yarl import URL
+
+from connect.app import ConnectApp, Dispatcher
+from connect.authorization_cache import Admission
+from connect.requests import Receive, Scope, Send
+from connect.server_protocols import LISTENER
+from services.commands import CommandRunner
+from services.compute.protocol import Upstream
+from services.connections.addresses import Addresses
+from services.connections.connect_codes import ConnectCodes
+from services.connections.presence import Presence, PresenceTiming
+from services.domain.access import Role, Viewer
+from services.domain.actor import Actor
+from services.domain.events import Kind
+from services.domain.lifecycle import Trigger
+from services.domain.statuses import StudioStatus
+from services.identity.members import Members
+from services.identity.tokens import Tokens
+from services.live.broker import Broker
+from services.store import outbox, studios
+from services.store.db.database import Database
+from services.store.db.types import json_value
+from services.store.db.wakeups import Wakeups
+from services.store.tables import core
+from services.studios import transitions
+from tests import factories
+from tests.factories import World
+
+TINY = Path(__file__).parents[1] / "tools" / "tiny.py"
+LIMIT_SECONDS = 10.0
+T = TypeVar("T")
+
+
+async def soon(awaitable: Awaitable[T], seconds: float = LIMIT_SECONDS) -> T:
+    """Its result, or a failure when it does not come."""
+    return await asyncio.wait_for(awaitable, seconds)
+
+
+async def until(condition: Callable[[], Awaitable[T | None]], seconds: float = LIMIT_SECONDS) -> T:
+    """The first true answer, asked for again and again."""
+    async with asyncio.timeout(seconds):
+        while True:
+            answer = await condition()
+            if answer:
+                return answer
+            await asyncio.sleep(0.02)
+
+
+class Loopback(AbstractResolver):
+    """Every name is this machine."""
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
+        return [ResolveResult(hostname=host, host="127.0.0.1", port=port, family=socket.AF_INET, proto=0, flags=0)]
+
+    async def close(self) -> None:
+        pass
+
+
+async def nothing_but_api(scope: Scope, receive: Receive, send: Send) -> None:
+    """Stands where the API's application stands."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1000})
+    elif scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+        await send({"type": "http.response.body", "body": b"the API"})
+
+
+@dataclass(slots=True)
+class Answer:
+    """An HTTP answer, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    cookies: Sequence[str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def code(self) -> str | None:
+        return self.headers.get("Studiograph-Code")
+
+
+@dataclass(slots=True)
+class House:
+    """Everything running, and the ways of a browser into it."""
+
+    database: Database
+    world: World
+    addresses: Addresses
+    broker: Broker
+    presence: Presence
+    codes: ConnectCodes
+    tokens: Tokens
+    members: Members
+    http: aiohttp.ClientSession
+    port: int
+    studio_id: str = ""
+    public_id: str = ""
+    connect: ConnectApp = field(default=None)  # type: ignore[assignment]
+
+    @property
+    def api(self) -> str:
+        return self.addresses.api_origin
+
+    @property
+    def origin(self) -> str:
+        return self.addresses.session_origin(self.public_id)
+
+    async def ask(self, url: str, method: str = "GET", *, cookie: str | None = None, data: Any = None, **headers: str) -> Answer:
+        """One request, no redirect followed. `Sec_Fetch_Dest="document"` becomes that header."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if cookie:
+            sent["Cookie"] = cookie
+        target = _encoded(url if url.startswith("http") else f"{self.origin}{url}")
+        async with self.http.request(method, target, headers=sent, data=data, allow_redirects=False) as answer:
+            body = await answer.read()
+            return Answer(answer.status, answer.headers, answer.headers.getall("Set-Cookie", []), body)
+
+    async def visit(self, url: str, cookie: str | None = None) -> Answer:
+        """As a browser's tab asks for a page."""
+        return await self.ask(url, cookie=cookie, Accept="text/html", Sec_Fetch_Dest="document", Sec_Fetch_Mode="navigate")
+
+    async def sign_in(self, secret: str) -> str:
+        """Type a token into the login page; the login's cookie."""
+        answer = await self.ask(f"{self.api}/login", "POST", data={"token": secret, "studio": "", "to": ""}, Origin=self.api)
+        assert answer.status == 303, answer.text
+        return answer.cookies[0].partition(";")[0]
+
+    async def enter(self, viewer: Viewer | None = None, path: str = "/") -> str:
+        """Be let in by a one-time code; the session's cookie."""
+        url, _ = await self.codes.issue(viewer or self.world.viewer, self.studio_id, path)
+        answer = await self.ask(url)
+        assert answer.status == 303, answer.text
+        return answer.cookies[0].partition(";")[0]
+
+    def socket(self, path: str, cookie: str | None = None, origin: str | None = "own", **options: Any) -> Any:
+        """Open a WebSocket on the session's origin; use as a context manager."""
+        headers = {"Cookie": cookie} if cookie else {}
+        if origin is not None:
+            headers["Origin"] = self.origin if origin == "own" else origin
+        options.setdefault("max_msg_size", 0)
+        return self.http.ws_connect(_encoded(f"{self.origin}{path}"), headers=headers, **options)
+
+    async def run_session(self, upstream: Upstream | None) -> None:
+        """Run the next session of the Studio, with its tool at `upstream`."""
+        await self.begin_session(upstream)
+        await self.session_is_ready()
+
+    async def begin_session(self, upstream: Upstream | None) -> None:
+        """The Studio is STARTING; what follows it may see that, or only that it runs when `session_is_ready` comes at once."""
+        async with self.database.write() as transaction:
+            await outbox.lock_stream(transaction, self.world.workspace_id)
+            state = await studios.find(transaction, self.studio_id)
+            assert state is not None
+            number = state.session_number + 1
+            await transitions.move(transaction, state, Trigger.START, self.world.viewer.actor, None, session_number=number)
+        row = upstream.to_json() if upstream else None
+        await factories.create_session(self.database, self.world, self.studio_id, number=number, upstream=row)
+
+    async def session_is_ready(self) -> None:
+        async with self.database.write() as transaction:
+            await outbox.lock_stream(transaction, self.world.workspace_id)
+            state = await studios.find(transaction, self.studio_id)
+            assert state is not None
+            await transitions.move(transaction, state, Trigger.READY, Actor.system("test"), None)
+
+    async def stop(self, message: str = "Stopped by ada.", trigger: Trigger = Trigger.STOP) -> None:
+        """Stop the session as the service does: status and connection error in one transaction."""
+        async with self.database.write() as transaction:
+            await outbox.lock_stream(transaction, self.world.workspace_id)
+            state = await studios.find(transaction, self.studio_id)
+            assert state is not None
+            moved = await transitions.move(transaction, state, trigger, self.world.viewer.actor, message)
+            await transitions.move(transaction, moved, Trigger.SAVED, Actor.system("test"), message)
+
+    async def newcomer(self, role: Role = Role.CONNECT, name: str | None = None) -> tuple[Viewer, str]:
+        """Another member, and the secret of a token of theirs."""
+        return await factories.create_viewer(self.database, self.world.workspace_id, role, name)
+
+    async def events(self, kind: Kind) -> list[dict[str, Any]]:
+        """The payloads of all events of a kind, in order."""
+        event = core.event.c
+        async with self.database.read() as reader:
+            rows = await reader.execute(select(event.payload).where(event.kind == kind.value).order_by(event.seq))
+            return [json_value(row[0]) for row in rows]
+
+    async def change_studio(self, **values: Any) -> None:
+        async with self.database.write() as transaction:
+            await transaction.execute(update(core.studio).where(core.studio.c.id == self.studio_id).values(**values))
+
+
+async def open_silently(house: House, path: str, cookie: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A WebSocket whose client does nothing by itself: it answers no ping and reads only what the test reads."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    lines = [
+        f"GET {path} HTTP/1.1",
+        f"Host: {house.addresses.session_host(house.public_id)}",
+        f"Origin: {house.origin}",
+        f"Cookie: {cookie}",
+    ]
+    lines += ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
+    writer.write("\r\n".join(lines).encode() + b"\r\n\r\n")
+    await soon(reader.readuntil(b"\r\n\r\n"))
+    return reader, writer
+
+
+def _encoded(url: str) -> URL:
+    return URL(url, encoded=True)
+
+
+@asynccontextmanager
+async def house(
+    database: Database, upstream: Upstream, *, timing: PresenceTiming | None = None, kept: float = 30.0, ping: float = 10.0
+) -> AsyncIterator[House]:
+    """Serve `database`; its Studio runs with the tool at `upstream`."""
+    async with AsyncExitStack() as stack:
+        world = await factories.create_world(database)
+        listening = socket.create_server(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+        addresses = Addresses(f"http://localhost:{port}", f"localhost:{port}")
+        wakeups = Wakeups(database)
+        await wakeups.start()
+        stack.push_async_callback(wakeups.close)
+        broker = Broker(database, wakeups)
+        await broker.start()
+        stack.push_async_callback(broker.close)
+        presence = Presence(database, timing)
+        await presence.start()
+        stack.push_async_callback(presence.close)
+        runner = CommandRunner(database)
+        tokens = Tokens(database, runner)
+        stack.push_async_callback(tokens.close)
+        codes = ConnectCodes(database, addresses)
+        http = await stack.enter_async_context(_client())
+        it = House(database, world, addresses, broker, presence, codes, tokens, Members(database, runner, one_user=False), http, port)
+        it.connect = ConnectApp(
+            database=database,
+            broker=broker,
+            presence=presence,
+            addresses=addresses,
+            codes=codes,
+            authenticate=tokens.authenticate,
+            installation_id=world.installation_id,
+            keys=["a key of this test"],
+            admission=Admission(database, broker, kept=kept),
+        )
+        await it.connect.start()
+        stack.push_async_callback(it.connect.close)
+        await stack.enter_async_context(_serving(Dispatcher(it.connect, nothing_but_api), listening, ping))
+        it.studio_id = await factories.create_studio(database, world, "Penguins")
+        async with database.read() as reader:
+            state = await studios.find(reader, it.studio_id)
+        assert state is not None
+        it.public_id = state.public_id
+        await it.run_session(upstream)
+        assert state.status is StudioStatus.STOPPED
+        yield it
+
+
+@asynccontextmanager
+async def _client() -> AsyncIterator[aiohttp.ClientSession]:
+    connector = aiohttp.TCPConnector(resolver=Loopback(), limit=0)
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False) as client:
+        yield client
+
+
+@asynccontextmanager
+async def _serving(app: Any, listening: socket.socket, ping: float) -> AsyncIterator[None]:
+    options = LISTENER | {"ws_ping_interval": ping, "ws_ping_timeout": ping}
+    config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1, **options)
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets=[listening])
+    await server.on_tick(0)  # sets the Date header
+    try:
+        yield
+    finally:
+        await soon(server.shutdown(sockets=[listening]))
+
+
+@asynccontextmanager
+async def tiny(directory: Path, **knobs: str) -> AsyncIterator[Upstream]:
+    """The test tool as a process of its own, on a unix socket in `directory`."""
+    path = directory / "tool.sock"
+    environment = {**os.environ, "CONNECT_TOOL_SOCKET": str(path), **knobs}
+    process = await asyncio.create_subprocess_exec(sys.executable, str(TINY), env=environment, stdout=asyncio.subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        while b"listens" not in await soon(process.stdout.readline()):
+            pass
+        yield Upstream(unix=str(path))
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+def location(answer: Answer) -> str:
+    """Where a redirect leads."""
+    assert answer.status in {302, 303, 307}, answer.text
+    return answer.headers["Location"]
+
+
+def name_of(cookie: str) -> str:
+    return re.split("=", cookie, maxsplit=1)[0]
+
+
+async def exchanges(house: House, number: int) -> bool:
+    """Whether so many exchanges with the tool are under way."""
+    return sum(tool.users for tool in house.connect._upstreams._tools.values()) == number
+
+
+async def end_tool(house: House, cookie: str) -> None:
+    """Let the tool exit, and wait until nobody listens at its address."""
+    await house.ask("/exit?code=1", cookie=cookie)
+
+    async def is_gone() -> bool:
+        tool = next(iter(house.connect._upstreams._tools.values()))
+        try:
+            _, writer = await asyncio.open_unix_connection(tool.address.unix)
+        except OSError:
+            return True
+        writer.close()
+        return False
+
+    await until(is_gone)
+
+
+async def settled(count: Callable[[], int], quiet: float = 0.3) -> int:
+    """A count that has begun, once it has not changed for `quiet` seconds."""
+    last = 0
+
+    async def is_quiet() -> int:
+        nonlocal last
+        before, last = last, count()
+        await asyncio.sleep(quiet)
+        return last if before == last == count() else 0
+
+    return await until(is_quiet) or 0

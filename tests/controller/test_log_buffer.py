@@ -1,0 +1,99 @@
+"""What is read goes to the store whole and once, or is counted as skipped; wherever it is broken off, it goes on from the place."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.compute.protocol import Printed
+from services.controller.logs import log_buffer as intakes
+from services.controller.logs.log_buffer import BURST_BYTES, BYTES_PER_SECOND, MOST_BYTES, PIECE_BYTES, Batch, Intake
+from services.secrets.masking import DOTS, Mask
+
+pytestmark = pytest.mark.behaviour("B84")
+SECRET = "abca"
+
+
+def source(data: bytes, place: str | None, size: int) -> list[Printed]:
+    """What a compute environment gives after `place`, an offset."""
+    at = int(place or 0)
+    return [Printed(data[i : i + size], str(min(i + size, len(data)))) for i in range(at, len(data), size)]
+
+
+@given(st.text("abc", max_size=60), st.integers(1, 9), st.lists(st.integers(0, 12), max_size=4), st.booleans())
+def test_restarts_lose_nothing_and_store_nothing_twice(text: str, size: int, breaks: list[int], hidden: bool) -> None:
+    data = text.encode() + b"."
+    forms = [SECRET] if hidden else []
+    stored, place = b"", None
+    for pieces in [*breaks, 1000]:
+        intake = Intake(Mask(forms), place, 0)
+        for printed in source(data, intake.source_place, size)[:pieces]:
+            intake.add(printed)
+            if batch := intake.take(0):
+                stored, place = stored + batch.data, batch.place
+                assert batch.skipped == 0
+    assert stored == (data.replace(SECRET.encode(), DOTS.encode()) if hidden else data)
+
+
+def batches(intake: Intake, now: float, *, at_end: bool = False) -> list[Batch]:
+    found = []
+    while batch := intake.take(now, at_end=at_end):
+        found.append(batch)
+    return found
+
+
+def test_a_burst_is_stored_whole_and_a_flood_is_slowed_down_and_counted() -> None:
+    intake, line = Intake(Mask([]), None, 0), b"x" * 1023 + b"\n"
+    for number in range(BURST_BYTES // 1024):
+        assert not intake.add(Printed(line, str(number)))
+    first = batches(intake, 0)
+    assert sum(len(batch.data) for batch in first) == BURST_BYTES
+    assert max(len(batch.data) for batch in first) == PIECE_BYTES
+    came = BURST_BYTES
+    stored, skipped = BURST_BYTES, 0
+    for second in range(1, 11):
+        for _ in range(4096):
+            intake.add(Printed(line, "0"))
+            came += 1024
+        assert len(intake._waiting) <= MOST_BYTES / 1024
+        for batch in batches(intake, second):
+            stored, skipped = stored + len(batch.data), skipped + batch.skipped
+    assert stored == BURST_BYTES + 10 * BYTES_PER_SECOND
+    last = batches(intake, 10, at_end=True)
+    assert b"".join(batch.data for batch in last).endswith(line)
+    assert stored + skipped + sum(len(batch.data) + batch.skipped for batch in last) == came
+
+
+def test_what_the_compute_environment_lost_is_counted_also_after_a_restart() -> None:
+    intake = Intake(Mask([]), None, 0)
+    intake.add(Printed(b"early", "5"))
+    assert intake.take(0) == Batch(b"early", "0@5", 0)
+    intake.add(Printed(b"late", "109", skipped=100))
+    batch = intake.take(0)
+    assert batch == Batch(b"late", "0@109", 100)
+    for place, expected in (
+        ("0@5", Batch(b"late", "0@109", 100)),
+        ("102@5", Batch(b"te", "0@109", 0)),
+        ("60@5", Batch(b"late", "0@109", 40)),
+    ):
+        again = Intake(Mask([]), place, 0)
+        assert again.source_place == "5"
+        again.add(Printed(b"late", "109", skipped=100))
+        assert again.take(0) == expected
+
+
+def test_after_a_gap_the_rest_of_a_secret_may_come_first() -> None:
+    intake = Intake(Mask(["correct-horse"]), None, 0)
+    intake.add(Printed(b"corr", "4"))
+    intake.add(Printed(b"ct-horse\nand so on", "99", skipped=50))
+    assert intake.take(0) == Batch(b"so on", "0@99", 4 + 50 + 13)
+
+
+def test_what_may_be_the_beginning_of_a_secret_is_shown_after_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intakes, "HOLD_SECONDS", 1.0)
+    intake = Intake(Mask(["correct-horse"]), None, 0)
+    intake.add(Printed(b"name: co", "8"))
+    assert intake.take(0) == Batch(b"name: ", "6@", 0)
+    assert intake.holds
+    assert intake.take(0.9) is None
+    assert intake.take(1.1) == Batch(b"co", "0@8", 0)
+    assert not intake.holds

@@ -1,0 +1,138 @@
+"""Revoked tokens, expired ones, and lost roles: known at once, wherever they were changed."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import delete, update
+
+from services.domain.access import Permission, Role, TokenScope, Viewer
+from services.domain.errors import DomainError, Forbidden
+from services.domain.events import INSTALLATION_STREAM, Kind
+from services.live.revocation import Sentinel
+from services.store.db.database import Database
+from services.store.tables import core
+from tests import factories
+from tests.factories import World
+from tests.live.conftest import Live, append, running, soon, until
+
+READ = Permission.WORKSPACE_READ
+
+
+async def set_role(database: Database, workspace_id: str, user_id: str, role: Role | None, *, silently: bool = False) -> None:
+    """As the members' service does; `silently` without an event."""
+    member = core.membership
+    where = (member.c.workspace_id == workspace_id) & (member.c.user_id == user_id)
+    async with database.write() as transaction:
+        await transaction.execute(delete(member).where(where) if role is None else update(member).where(where).values(role=int(role)))
+    if not silently:
+        payload = {"workspace_id": workspace_id, "user_id": user_id, "role": role and role.name}
+        for stream_id in (workspace_id, INSTALLATION_STREAM):
+            await append(database, stream_id, Kind.MEMBER_CHANGED, studio_id=None, **payload)
+
+
+async def revoke(database: Database, token_id: str, *, silently: bool = False) -> None:
+    async with database.write() as transaction:
+        await transaction.execute(update(core.token).where(core.token.c.id == token_id).values(revoked_at=transaction.now))
+    if not silently:
+        await append(database, INSTALLATION_STREAM, Kind.TOKEN_REVOKED, studio_id=None, token_id=token_id)
+
+
+async def right_lost(sentinel: Sentinel, viewer: Viewer, workspace_id: str, permission: Permission) -> DomainError:
+    """The error to show, once the viewer has the right no longer."""
+    lost: asyncio.Future[DomainError] = asyncio.get_running_loop().create_future()
+    async with sentinel.guard(viewer, workspace_id, permission, lost.set_result):
+        return await lost
+
+
+@pytest.mark.behaviour("B94")
+async def test_everybody_who_waits_hears_of_a_revoked_token_within_two_seconds(live: Live, world: World) -> None:
+    other, _ = await factories.create_token(live.database, world.user_id)
+    waiting = [asyncio.create_task(live.sentinel.token_ended(world.viewer)) for _ in range(20)]
+    unrelated = asyncio.create_task(live.sentinel.token_ended(other))
+    await asyncio.sleep(0)
+    await revoke(live.database, world.viewer.token_id)
+    await asyncio.wait_for(asyncio.gather(*waiting), 2)
+    assert not unrelated.done()
+    unrelated.cancel()
+
+
+@pytest.mark.behaviour("B94")
+async def test_a_token_that_was_revoked_before_anybody_listened_is_found_out(live: Live, world: World) -> None:
+    await revoke(live.database, world.viewer.token_id, silently=True)
+    await soon(live.sentinel.token_ended(world.viewer))
+
+
+@pytest.mark.behaviour("B94")
+async def test_a_token_ends_when_it_expires(live: Live, world: World) -> None:
+    expires_at = datetime.now(UTC) + timedelta(seconds=0.2)
+    viewer, _ = await factories.create_token(live.database, world.user_id, expires_at=expires_at)
+    await soon(live.sentinel.token_ended(viewer))
+    assert datetime.now(UTC) >= expires_at
+
+
+@pytest.mark.behaviour("B94")
+async def test_without_the_event_the_re_check_finds_it(database: Database, world: World) -> None:
+    async with running(database, recheck_seconds=0.05) as live:
+        waiting = asyncio.create_task(live.sentinel.token_ended(world.viewer))
+        lost = asyncio.create_task(right_lost(live.sentinel, world.viewer, world.workspace_id, READ))
+        await until(lambda: live.sentinel._tokens and live.sentinel._guards)
+        await revoke(database, world.viewer.token_id, silently=True)
+        await set_role(database, world.workspace_id, world.user_id, None, silently=True)
+        await soon(waiting)
+        assert isinstance(await soon(lost), Forbidden)
+
+
+@pytest.mark.behaviour("B59")
+async def test_who_is_removed_from_a_workspace_loses_the_right_within_two_seconds(live: Live, world: World) -> None:
+    viewer, _ = await factories.create_viewer(live.database, world.workspace_id, Role.VIEW)
+    lost = asyncio.create_task(right_lost(live.sentinel, viewer, world.workspace_id, READ))
+    kept = asyncio.create_task(right_lost(live.sentinel, world.viewer, world.workspace_id, READ))
+    await until(lambda: len(live.sentinel._guards) == 2)
+    await set_role(live.database, world.workspace_id, viewer.user_id, None)
+    error = await asyncio.wait_for(lost, 2)
+    assert (error.code, error.message) == ("FORBIDDEN", "You are no longer a member of this workspace.")
+    assert not kept.done()
+    kept.cancel()
+
+
+@pytest.mark.behaviour("B59")
+async def test_a_lesser_role_ends_only_what_it_does_not_allow(live: Live, world: World) -> None:
+    viewer, _ = await factories.create_viewer(live.database, world.workspace_id, Role.CONNECT)
+    connect = asyncio.create_task(right_lost(live.sentinel, viewer, world.workspace_id, Permission.STUDIO_CONNECT))
+    read = asyncio.create_task(right_lost(live.sentinel, viewer, world.workspace_id, READ))
+    await until(lambda: sum(map(len, live.sentinel._guards.values())) == 2)
+    await set_role(live.database, world.workspace_id, viewer.user_id, Role.VIEW)
+    assert "CONNECT or above" in (await soon(connect)).message
+    assert not read.done()
+    read.cancel()
+
+
+async def test_a_right_that_was_never_there_is_lost_at_once(live: Live, world: World) -> None:
+    stranger, _ = await factories.create_token(live.database, await factories.create_user(live.database))
+    assert isinstance(await soon(right_lost(live.sentinel, stranger, world.workspace_id, READ)), Forbidden)
+    unscoped, _ = await factories.create_token(live.database, world.user_id, [TokenScope.CONNECT])
+    assert "READ" in (await soon(right_lost(live.sentinel, unscoped, world.workspace_id, READ))).message
+
+
+async def test_a_role_is_read_once_until_it_changes(live: Live, world: World) -> None:
+    async with live.sentinel.guard(world.viewer, world.workspace_id, READ, lambda error: None) as guard:
+        await until(lambda: live.sentinel._hears)
+        assert await live.sentinel.role_of(world.viewer, world.workspace_id) is Role.OWNER
+        with live.database.count_statements() as counted:
+            for _ in range(50):
+                await live.sentinel.check(guard)
+        assert counted.statements == []
+        await set_role(live.database, world.workspace_id, world.user_id, Role.VIEW)
+        await until(lambda: not live.sentinel._roles)
+        assert await live.sentinel.role_of(world.viewer, world.workspace_id) is Role.VIEW
+
+
+async def test_it_listens_to_each_stream_once_and_forgets_when_nobody_asks(live: Live, world: World) -> None:
+    guards = [live.sentinel.guard(world.viewer, world.workspace_id, READ, lambda error: None) for _ in range(10)]
+    for guard in guards:
+        await guard.__aenter__()
+    assert live.broker.streams == {INSTALLATION_STREAM, world.workspace_id}
+    for guard in guards:
+        await guard.__aexit__(None, None, None)
+    await until(lambda: live.broker.streams == {INSTALLATION_STREAM})

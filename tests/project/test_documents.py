@@ -1,0 +1,42 @@
+"""Every GraphQL document that we ship fits the schema: those of the page, of the explorer, of the demo and of the documentation."""
+
+import re
+from pathlib import Path
+
+import pytest
+from graphql import parse, validate
+
+from schema.build import build_schema
+from studiograph.walkthrough import main_job
+from tests.project.conftest import ROOT
+
+ASSETS = ROOT / "studiograph/pages/assets"
+SCHEMA = build_schema()._schema
+
+
+def _of_script(path: Path) -> dict[str, str]:
+    """The template strings of a script, with what they insert."""
+    found = dict(re.findall(r"const (\w+) =\s*[`\"](.*?)[`\"];", path.read_text(), re.DOTALL))
+    return {name: re.sub(r"\$\{(\w+)\}", lambda match: found[match[1]], text) for name, text in found.items()}
+
+
+def _of_page(path: Path) -> dict[str, str]:
+    blocks = re.findall(r"```graphql\n(.*?)```", path.read_text(), re.DOTALL)
+    return {f"{path.name} {index}": block for index, block in enumerate(blocks)}
+
+
+DOCUMENTS = {
+    **{f"page {name}": text for name, text in _of_script(ASSETS / "documents.js").items() if name not in ("CARD", "LINE", "OUTCOME")},
+    **{f"explorer {name}": text for name, text in _of_script(ASSETS / "examples.js").items()},
+    **_of_page(ROOT / "docs/api.md"),
+    **{f"demo {name}": getattr(main_job, name) for name in ("PLACES", "EVENTS", "CHECKPOINTS")},
+}
+
+
+def test_there_are_documents_to_check() -> None:
+    assert {"page STUDIOS", "page CREATE", "explorer WATCH", "demo EVENTS", "api.md 0"} <= DOCUMENTS.keys()
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_fits_the_schema(name: str) -> None:
+    assert [error.message for error in validate(SCHEMA, parse(DOCUMENTS[name]))] == []

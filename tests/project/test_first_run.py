@@ -1,0 +1,162 @@
+"""`make run`: the first start makes what there is to try, the second finds it."""
+
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from services.catalogue import Catalogue
+from services.domain.statuses import ComputeKind
+from services.identity.people import People
+from services.store.db.database import Database
+from studiograph.first_run import JUPYTERLAB, TOKEN_FILE, WARNING
+from studiograph.walkthrough.server import LOG, own_server
+from tests.docker.engine import URL
+from tests.project.conftest import Command
+from tests.server import wait_for
+
+PLACE = """{ viewer { userName } workspace(by: { slug: "demo" }) {
+  templates { name } computeEnvironments { name kind } studios { nodes { name status } } } }"""
+ENABLED = '{ workspace(by: { slug: "demo" }) { computeEnvironments { kind enabled } } }'
+
+
+@dataclass
+class Demo:
+    """The data directory of a demo server, and how to ask one."""
+
+    directory: Path
+
+    async def place(self, url: str, token: str) -> dict[str, object]:
+        async with httpx.AsyncClient(trust_env=False) as http:
+            answer = await http.post(f"{url}/graphql", json={"query": PLACE}, headers={"Authorization": f"Bearer {token}"})
+        data: dict[str, object] = answer.json()["data"]
+        return data
+
+
+@pytest.fixture
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine without Docker."""
+    monkeypatch.setenv("STUDIOGRAPH_DOCKER_URL", "unix:///nowhere/docker.sock")
+
+
+@pytest.fixture
+def demo(tmp_path: Path, no_engine: None) -> Demo:
+    """With JupyterLab marked as installed: nothing is fetched."""
+    tool = tmp_path / f"data/tools/jupyterlab-{JUPYTERLAB.tool_version}"
+    tool.mkdir(parents=True)
+    (tool / "complete").touch()
+    (tmp_path / "data").chmod(0o700)
+    return Demo(tmp_path / "data")
+
+
+async def test_the_first_start_makes_a_place_to_try(demo: Demo) -> None:
+    async with own_server(demo.directory) as (url, token):
+        place = await demo.place(url, token)
+    assert place["viewer"] == {"userName": "demo"}
+    assert place["workspace"] == {
+        "templates": [{"name": "JupyterLab"}],
+        "computeEnvironments": [{"name": "This machine", "kind": "PROCESS"}],
+        "studios": {"nodes": [{"name": "First look", "status": "STOPPED"}]},
+    }
+
+
+@pytest.mark.docker
+async def test_an_engine_is_a_second_place_and_an_image_that_cannot_be_built_is_told(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUDIOGRAPH_DOCKER_URL", URL)
+    monkeypatch.setenv("STUDIOGRAPH_IMAGE_BASE", "localhost:9/nobody-has-it:1")
+    async with own_server(demo.directory) as (url, token):
+        place = await demo.place(url, token)
+
+        async def told() -> bool:
+            return "could not be built" in (demo.directory / LOG).read_text()
+
+        await wait_for(told)
+    assert place["workspace"] == {
+        "templates": [{"name": "JupyterLab"}],
+        "computeEnvironments": [{"name": "Docker on this machine", "kind": "DOCKER"}, {"name": "This machine", "kind": "PROCESS"}],
+        "studios": {
+            "nodes": [{"name": "First look", "status": "STOPPED"}, {"name": "First look, in a container", "status": "STOPPED"}],
+        },
+    }
+    assert "base image localhost:9/nobody-has-it:1 is not on the engine" in (demo.directory / LOG).read_text()
+
+
+async def test_the_second_start_finds_it_and_knows_the_token(demo: Demo) -> None:
+    async with own_server(demo.directory) as (url, token):
+        first = await demo.place(url, token)
+    async with own_server(demo.directory) as (url, again):
+        assert again == token
+        assert await demo.place(url, again) == first
+
+
+async def test_only_the_servers_user_can_read_the_token(demo: Demo) -> None:
+    async with own_server(demo.directory) as (_, token):
+        assert token.startswith("sgt_")
+    assert stat.S_IMODE((demo.directory / TOKEN_FILE).stat().st_mode) == 0o600
+    assert stat.S_IMODE(demo.directory.stat().st_mode) == 0o700
+
+
+async def test_a_revoked_token_is_replaced_at_the_next_start(demo: Demo, studiograph: Command) -> None:
+    async with own_server(demo.directory) as (_, token):
+        listed = studiograph("token", "list", "demo").stdout
+    studiograph("token", "revoke", listed.split()[0])
+    async with own_server(demo.directory) as (url, another):
+        assert another != token
+        assert (await demo.place(url, another))["viewer"] == {"userName": "demo"}
+
+
+def test_it_says_that_sessions_are_not_isolated() -> None:
+    assert "without isolation" in WARNING
+
+
+@pytest.mark.slow
+@pytest.mark.behaviour("B1", "B8", "B10", "B22", "B50")
+def test_the_demo_does_the_main_job(studiograph: Command, tmp_path: Path, jupyterlab_tools: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    (tmp_path / "data/tools").symlink_to(jupyterlab_tools)
+    told = studiograph("demo", limit=400, docker_url="unix:///nowhere/docker.sock")
+    assert told.returncode == 0, told.stdout
+    assert "found the file" in told.stdout
+    assert "found the package" in told.stdout
+    assert "Everything worked" in told.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.docker
+def test_the_demo_leaves_out_what_cannot_be_built_and_goes_on(studiograph: Command, tmp_path: Path, jupyterlab_tools: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    (tmp_path / "data/tools").symlink_to(jupyterlab_tools)
+    told = studiograph("demo", limit=400, docker_url=URL, image_base="localhost:9/nobody-has-it:1")
+    assert told.returncode == 0, told.stdout
+    assert "Left out, since this machine cannot build" in told.stdout
+    assert "found the package" in told.stdout
+    assert "Everything worked but what was left out." in told.stdout
+
+
+async def test_what_was_switched_off_is_on_again_while_there_is_one_user(demo: Demo) -> None:
+    async with own_server(demo.directory):
+        pass
+    database = Database(f"sqlite:///{demo.directory / 'studiograph.db'}")
+    await Catalogue(database).switch(ComputeKind.PROCESS.value, enabled=False)
+    await database.close()
+    async with own_server(demo.directory) as (url, token), httpx.AsyncClient(trust_env=False) as http:
+        answer = await http.post(f"{url}/graphql", json={"query": ENABLED}, headers={"Authorization": f"Bearer {token}"})
+    assert answer.json()["data"]["workspace"]["computeEnvironments"] == [{"kind": "PROCESS", "enabled": True}]
+
+
+@pytest.mark.docker
+async def test_where_there_are_several_users_sessions_run_in_containers_only(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with own_server(demo.directory):
+        pass
+    monkeypatch.setenv("STUDIOGRAPH_DOCKER_URL", URL)
+    monkeypatch.setenv("STUDIOGRAPH_IMAGE_BASE", "localhost:9/nobody-has-it:1")
+    database = Database(f"sqlite:///{demo.directory / 'studiograph.db'}")
+    await Catalogue(database).switch(ComputeKind.PROCESS.value, enabled=False)
+    await People(database).create_user("grace")
+    await database.close()
+    async with own_server(demo.directory) as (url, token), httpx.AsyncClient(trust_env=False) as http:
+        answer = await http.post(f"{url}/graphql", json={"query": ENABLED}, headers={"Authorization": f"Bearer {token}"})
+    there = answer.json()["data"]["workspace"]["computeEnvironments"]
+    assert there == [{"kind": "DOCKER", "enabled": True}, {"kind": "PROCESS", "enabled": False}]
