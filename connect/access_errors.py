@@ -18,7 +18,7 @@ TOO_MANY = "TOO_MANY_STREAMS"
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class ErrorText:
     """How a code looks from outside: HTTP status, WebSocket close code, headline, and what to do."""
 
     status: int
@@ -28,29 +28,31 @@ class Words:
 
 
 _RESTART = "Start it again, and this page opens it by itself."
-WORDS: Mapping[str, Words] = MappingProxyType(
+WORDS: Mapping[str, ErrorText] = MappingProxyType(
     {
-        UNAUTHENTICATED: Words(401, 4401, "Sign in to open this Studio", "Open the Studio's address in a browser, or ask `connectStudio`."),
-        SESSION_CHANGED: Words(401, 4408, "The Studio was started again", "Open it again: its new session needs a new sign-in."),
-        FORBIDDEN: Words(403, 4403, "You may not open this Studio", "Ask an owner of the workspace for the role CONNECT."),
-        NOT_FOUND: Words(404, 4404, "There is no such Studio here", "Check the address, or ask whoever gave it to you to add you."),
-        STARTING: Words(503, 4425, "The Studio is starting", "This page opens it as soon as it runs."),
-        CROSS_ORIGIN: Words(403, 4400, "Refused: the request came from another site", "Open the Studio's own address."),
-        BAD_REQUEST: Words(400, 4400, "This address or request is not a proper one", "Check the address."),
-        TOO_MANY: Words(503, 4429, "Too many open requests to this session", "Close some tabs or connections, and try again."),
-        Code.STUDIO_STOPPED: Words(503, 4410, "The Studio is stopped", _RESTART),
-        Code.STUDIO_ERRORED: Words(503, 4411, "The session ended with an error", _RESTART),
-        Code.LIFESPAN_EXPIRED: Words(503, 4412, "The session's lifespan is over", _RESTART),
-        Code.IDLE_STOPPED: Words(503, 4413, "The session was stopped because nobody used it", _RESTART),
-        Code.CREDENTIALS_CHANGED: Words(503, 4414, "Credentials of the session were changed", _RESTART),
-        Code.COMPUTE_ENV_DELETED: Words(503, 4415, "The compute environment was deleted", "Ask a maintainer to move the Studio."),
-        Code.COMPUTE_ENV_UNREACHABLE: Words(503, 4416, "The compute environment does not answer", "It is tried again by itself."),
-        Code.ACCESS_REVOKED: Words(
+        UNAUTHENTICATED: ErrorText(
+            401, 4401, "Sign in to open this Studio", "Open the Studio's address in a browser, or ask `connectStudio`."
+        ),
+        SESSION_CHANGED: ErrorText(401, 4408, "The Studio was started again", "Open it again: its new session needs a new sign-in."),
+        FORBIDDEN: ErrorText(403, 4403, "You may not open this Studio", "Ask an owner of the workspace for the role CONNECT."),
+        NOT_FOUND: ErrorText(404, 4404, "There is no such Studio here", "Check the address, or ask whoever gave it to you to add you."),
+        STARTING: ErrorText(503, 4425, "The Studio is starting", "This page opens it as soon as it runs."),
+        CROSS_ORIGIN: ErrorText(403, 4400, "Refused: the request came from another site", "Open the Studio's own address."),
+        BAD_REQUEST: ErrorText(400, 4400, "This address or request is not a proper one", "Check the address."),
+        TOO_MANY: ErrorText(503, 4429, "Too many open requests to this session", "Close some tabs or connections, and try again."),
+        Code.STUDIO_STOPPED: ErrorText(503, 4410, "The Studio is stopped", _RESTART),
+        Code.STUDIO_ERRORED: ErrorText(503, 4411, "The session ended with an error", _RESTART),
+        Code.LIFESPAN_EXPIRED: ErrorText(503, 4412, "The session's lifespan is over", _RESTART),
+        Code.IDLE_STOPPED: ErrorText(503, 4413, "The session was stopped because nobody used it", _RESTART),
+        Code.CREDENTIALS_CHANGED: ErrorText(503, 4414, "Credentials of the session were changed", _RESTART),
+        Code.COMPUTE_ENV_DELETED: ErrorText(503, 4415, "The compute environment was deleted", "Ask a maintainer to move the Studio."),
+        Code.COMPUTE_ENV_UNREACHABLE: ErrorText(503, 4416, "The compute environment does not answer", "It is tried again by itself."),
+        Code.ACCESS_REVOKED: ErrorText(
             401, 4407, "You may not use this session any longer", "Sign in again, or ask an owner of the workspace."
         ),
-        Code.TOOL_UNREACHABLE: Words(502, 4502, "The tool does not answer", "It is tried again by itself."),
-        Code.REPLACED_BY_OTHER_USER: Words(503, 4409, "Somebody else uses this session now", "Its tool takes one user at a time."),
-        Code.PROXY_RESTARTED: Words(503, 4503, "The way to the session was restarted", "This page connects again by itself."),
+        Code.TOOL_UNREACHABLE: ErrorText(502, 4502, "The tool does not answer", "It is tried again by itself."),
+        Code.REPLACED_BY_OTHER_USER: ErrorText(503, 4409, "Somebody else uses this session now", "Its tool takes one user at a time."),
+        Code.PROXY_RESTARTED: ErrorText(503, 4503, "The way to the session was restarted", "This page connects again by itself."),
     }
 )
 
@@ -70,7 +72,7 @@ WAITING = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class AccessError:
     """A code with the words of this case: what happened, who did it, and when, if that is known."""
 
     code: str
@@ -79,7 +81,7 @@ class Refusal:
     at: datetime | None = None
 
     @property
-    def words(self) -> Words:
+    def words(self) -> ErrorText:
         return WORDS[self.code]
 
     @property
@@ -104,16 +106,16 @@ class Refusal:
             "returns": self.waits,
         }
 
-    def midway(self) -> "Refusal":
+    def midway(self) -> "AccessError":
         """The same, told to somebody who was inside: a right that is gone is ACCESS_REVOKED (B59)."""
         if self.code in {UNAUTHENTICATED, FORBIDDEN, NOT_FOUND}:
             return replace(self, code=Code.ACCESS_REVOKED)
         return self
 
 
-class Refused(Exception):
+class AccessDenied(Exception):
     """Carries a refusal to where it is answered."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: AccessError) -> None:
         super().__init__(refusal.code)
         self.refusal = refusal

@@ -12,7 +12,7 @@ IN_WORKSPACE = frozenset({Kind.STUDIO_STATUS, Kind.STUDIO_EDITED, Kind.STUDIO_DE
 IN_INSTALLATION = frozenset({Kind.TOKEN_REVOKED})
 
 
-class Watch:
+class AccessEvents:
     """Hands on events at once, in the order of the log; `on_gap` when some may have been missed."""
 
     def __init__(self, broker: Broker, on_event: Callable[[LoggedEvent], None], on_gap: Callable[[str | None], None]) -> None:

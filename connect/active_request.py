@@ -5,26 +5,26 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from connect.access_errors import Refusal, Refused
-from connect.authorization import NO_STUDIO, Verdict
-from connect.authorization_cache import Admission
+from connect.access_errors import AccessDenied, AccessError
+from connect.authorization import NO_STUDIO, Decision
+from connect.authorization_cache import AuthorizationCache
 from connect.grants import Grant
 from services.connections.presence import Presence
 from services.store.access_facts import Facts
 
 
 @dataclass(slots=True, eq=False)
-class Stay:
+class ActiveRequest:
     """An exchange that was let in. `refusal` is set once it is to end; `touch` notes that its user did something."""
 
     grant: Grant
     facts: Facts
     touch: Callable[[], None]
-    refusal: Refusal | None = None
+    refusal: AccessError | None = None
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
     _task: "asyncio.Task[object] | None" = None
 
-    def on_verdict(self, verdict: Verdict) -> None:
+    def on_verdict(self, verdict: Decision) -> None:
         if verdict.refusal and self.refusal is None:
             self.refusal = verdict.refusal.midway()
             self._ended.set()
@@ -35,13 +35,13 @@ class Stay:
         """Cancel `task` when it is to end; the task tells by `refusal` that this is the reason."""
         self._task = task
 
-    async def ended(self) -> Refusal:
+    async def ended(self) -> AccessError:
         """Wait until it is to end."""
         await self._ended.wait()
         assert self.refusal is not None
         return self.refusal
 
-    async def ended_within(self, seconds: float) -> Refusal | None:
+    async def ended_within(self, seconds: float) -> AccessError | None:
         """What ends it within that time, if anything: a tool's death is often the first sign of a session's end."""
         try:
             async with asyncio.timeout(seconds):
@@ -51,12 +51,12 @@ class Stay:
 
 
 @asynccontextmanager
-async def stay(admission: Admission, presence: Presence, grant: Grant) -> AsyncIterator[Stay]:
+async def stay(admission: AuthorizationCache, presence: Presence, grant: Grant) -> AsyncIterator[ActiveRequest]:
     """Raises Refused if the holder of `grant` may not come in."""
     verdict = await admission.verdict(grant)
     if verdict.refusal or verdict.facts is None:
-        raise Refused(verdict.refusal or NO_STUDIO)
+        raise AccessDenied(verdict.refusal or NO_STUDIO)
     studio_id, number = verdict.facts.studio_id, verdict.facts.session_number
-    here = Stay(grant, verdict.facts, lambda: presence.touch_session(studio_id, number))
+    here = ActiveRequest(grant, verdict.facts, lambda: presence.touch_session(studio_id, number))
     with admission.staying(grant, here.on_verdict):
         yield here

@@ -2,12 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from connect.access_errors import BAD_REQUEST, NOT_FOUND, Refusal
-from connect.authorization_cache import Admission
+from connect.access_errors import BAD_REQUEST, NOT_FOUND, AccessError
+from connect.authorization_cache import AuthorizationCache
 from connect.cookies import CookieNames
 from connect.grants import Grants
-from connect.login import Entrance
-from connect.presence_cache import Board
+from connect.login import LoginRoutes
+from connect.presence_cache import PresenceCache
 from connect.requests import Receive, Request, Scope, Send
 from connect.responses import Response, for_program
 from connect.session_origin import SessionOrigin
@@ -44,18 +44,18 @@ class ConnectApp:
         authenticate: Authenticate,
         installation_id: str,
         keys: Sequence[str],
-        admission: Admission | None = None,
+        admission: AuthorizationCache | None = None,
     ) -> None:
         names = CookieNames.of(addresses, installation_id)
         grants = Grants(keys)
         shell = Shell(addresses, codes, grants, names)
         self.addresses = addresses
-        self._admission = admission or Admission(database, broker)
+        self._admission = admission or AuthorizationCache(database, broker)
         self._upstreams = Upstreams()
         self._faults = ToolFaults(database)
-        self.entrance = Entrance(addresses, self._admission, codes, Logins(database, authenticate), names)
+        self.entrance = LoginRoutes(addresses, self._admission, codes, Logins(database, authenticate), names)
         self._origin = SessionOrigin(
-            addresses, names, grants, self._admission, presence, Board(presence), broker, shell, self._upstreams, self._faults
+            addresses, names, grants, self._admission, presence, PresenceCache(presence), broker, shell, self._upstreams, self._faults
         )
 
     async def start(self) -> None:
@@ -63,7 +63,7 @@ class ConnectApp:
 
     async def end_streams(self) -> None:
         """Before the server closes: sockets end with a code that says it comes back, and downloads end now."""
-        self._admission.end_all(Refusal(ConnectionErrorCode.PROXY_RESTARTED, "The server restarts."))
+        self._admission.end_all(AccessError(ConnectionErrorCode.PROXY_RESTARTED, "The server restarts."))
 
     async def close(self) -> None:
         await self._admission.close()
@@ -94,12 +94,12 @@ class Dispatcher:
         host = hosts[0].decode("latin-1") if hosts else ""
         public_id = self._connect.addresses.public_id_of(host)
         if len(hosts) > 1:
-            await _answer(scope, send, for_program(Refusal(BAD_REQUEST, "There is more than one Host header.")))
+            await _answer(scope, send, for_program(AccessError(BAD_REQUEST, "There is more than one Host header.")))
         elif public_id:
             await self._connect.session(public_id, Request(scope), receive, send)
         elif self._connect.addresses.is_session_like(host):
-            await _answer(scope, send, for_program(Refusal(NOT_FOUND, "No session has this address.")))
-        elif scope["type"] == "http" and Entrance.handles(scope.get("raw_path") or b""):
+            await _answer(scope, send, for_program(AccessError(NOT_FOUND, "No session has this address.")))
+        elif scope["type"] == "http" and LoginRoutes.handles(scope.get("raw_path") or b""):
             await self._connect.entrance(Request(scope), receive, send)
         else:
             await self._api(scope, receive, send)

@@ -4,41 +4,41 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connect import access_errors
-from connect.access_errors import Refusal
+from connect.access_errors import AccessError
 from connect.grants import Grant
 from services.domain import access
 from services.domain.access import Permission
 from services.domain.statuses import ConnectionErrorCode, StudioStatus
-from services.store.access_facts import Ending, Facts
+from services.store.access_facts import Facts, SessionEnd
 
-NO_STUDIO = Refusal(access_errors.NOT_FOUND, "It is absent, or you have no access to it.")
+NO_STUDIO = AccessError(access_errors.NOT_FOUND, "It is absent, or you have no access to it.")
 COMING = frozenset({StudioStatus.BUILDING, StudioStatus.STARTING})
 FAILED = frozenset({StudioStatus.ERRORED, StudioStatus.BUILD_FAILED})
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class AccessSnapshot:
     """What was read at one moment. `ending` tells why the Studio's last session ended, if it has."""
 
     facts: Facts | None
-    ending: Ending | None
+    ending: SessionEnd | None
     read_at: float
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Decision:
     """Come in (`refusal` None), or not, and why."""
 
     facts: Facts | None
-    refusal: Refusal | None
+    refusal: AccessError | None
 
 
-def judge(known: Known, grant: Grant, now: datetime) -> Verdict:
+def authorize(known: AccessSnapshot, grant: Grant, now: datetime) -> Decision:
     """Whether the holder of `grant` may use its session at this moment."""
-    return Verdict(known.facts, _refusal(known, grant, now))
+    return Decision(known.facts, _refusal(known, grant, now))
 
 
-def _refusal(known: Known, grant: Grant, now: datetime) -> Refusal | None:
+def _refusal(known: AccessSnapshot, grant: Grant, now: datetime) -> AccessError | None:
     facts = known.facts
     if facts is None:
         return NO_STUDIO
@@ -46,31 +46,31 @@ def _refusal(known: Known, grant: Grant, now: datetime) -> Refusal | None:
     if refusal:
         return refusal
     if facts.session_number != grant.session_number:
-        return Refusal(access_errors.SESSION_CHANGED, "Its session is a new one.")
+        return AccessError(access_errors.SESSION_CHANGED, "Its session is a new one.")
     return None
 
 
-def right_refusal(facts: Facts, now: datetime) -> Refusal | None:
+def right_refusal(facts: Facts, now: datetime) -> AccessError | None:
     """Why these people may not come in at all, whatever the Studio's status."""
     if facts.revoked:
-        return Refusal(access_errors.UNAUTHENTICATED, "The access token was revoked.")
+        return AccessError(access_errors.UNAUTHENTICATED, "The access token was revoked.")
     if facts.expires_at is not None and facts.expires_at <= now:
-        return Refusal(access_errors.UNAUTHENTICATED, "The access token has expired.")
+        return AccessError(access_errors.UNAUTHENTICATED, "The access token has expired.")
     if facts.login_ended:
-        return Refusal(access_errors.UNAUTHENTICATED, "You signed out, or your sign-in has ended.")
+        return AccessError(access_errors.UNAUTHENTICATED, "You signed out, or your sign-in has ended.")
     if facts.role is None:
         return NO_STUDIO
     reason = access.refusal(Permission.STUDIO_CONNECT, facts.role, facts.scopes)
-    return Refusal(access_errors.FORBIDDEN, reason) if reason else None
+    return AccessError(access_errors.FORBIDDEN, reason) if reason else None
 
 
-def status_refusal(facts: Facts, ending: Ending | None) -> Refusal | None:
+def status_refusal(facts: Facts, ending: SessionEnd | None) -> AccessError | None:
     """Why nobody may come in at this moment."""
     if facts.status is StudioStatus.RUNNING:
-        return None if facts.upstream else Refusal(access_errors.STARTING, "")
+        return None if facts.upstream else AccessError(access_errors.STARTING, "")
     if facts.status in COMING:
-        return Refusal(access_errors.STARTING, facts.status_message or "")
+        return AccessError(access_errors.STARTING, facts.status_message or "")
     if ending:
-        return Refusal(ending.code, ending.reason or facts.status_message or "", ending.actor.name, ending.at)
+        return AccessError(ending.code, ending.reason or facts.status_message or "", ending.actor.name, ending.at)
     code = ConnectionErrorCode.STUDIO_ERRORED if facts.status in FAILED else ConnectionErrorCode.STUDIO_STOPPED
-    return Refusal(code, facts.status_message or "")
+    return AccessError(code, facts.status_message or "")

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 
-from connect.access_errors import Refusal
-from connect.access_events import Watch
-from connect.authorization import Known, Verdict, judge
+from connect.access_errors import AccessError
+from connect.access_events import AccessEvents
+from connect.authorization import AccessSnapshot, Decision, authorize
 from connect.grants import Grant
 from services.domain.events import Kind, LoggedEvent
 from services.live.broker import Broker
@@ -22,24 +22,24 @@ TICK_SECONDS = 1.0
 MAX_READS = 5
 
 Key = tuple[str, str, str, str | None]
-OnVerdict = Callable[[Verdict], None]
+OnVerdict = Callable[[Decision], None]
 
 
-class Admission:
+class AuthorizationCache:
     """Asked for each request and each WebSocket. Whoever stays inside registers, and is told when the verdict changes."""
 
     def __init__(self, database: Database, broker: Broker, *, kept: float = KEPT_SECONDS, tick: float = TICK_SECONDS) -> None:
         self._database = database
         self._kept = kept
         self._tick = tick
-        self._known: dict[Key, Known] = {}
-        self._reading: dict[Key, asyncio.Task[Known]] = {}
+        self._known: dict[Key, AccessSnapshot] = {}
+        self._reading: dict[Key, asyncio.Task[AccessSnapshot]] = {}
         self._holders: dict[Key, dict[OnVerdict, Grant]] = {}
         self._changes = 0
-        self._closed: Refusal | None = None
+        self._closed: AccessError | None = None
         self._dirty: set[Key] = set()
         self._look = asyncio.Event()
-        self._watch = Watch(broker, self._on_event, self._on_gap)
+        self._watch = AccessEvents(broker, self._on_event, self._on_gap)
         self._closing = AsyncExitStack()
 
     async def start(self) -> None:
@@ -52,23 +52,23 @@ class Admission:
         await self._closing.aclose()
         await self._watch.close()
 
-    async def verdict(self, grant: Grant) -> Verdict:
+    async def verdict(self, grant: Grant) -> Decision:
         """May the holder of `grant` come in now? Costs no statement while what is known is fresh."""
         if self._closed:
-            return Verdict(None, self._closed)
+            return Decision(None, self._closed)
         known = self._known.get(_key(grant))
         if known is None or self._now() - known.read_at > self._kept:
             known = await self._read(_key(grant))
-        return judge(known, grant, datetime.now(UTC))
+        return authorize(known, grant, datetime.now(UTC))
 
-    def end_all(self, refusal: Refusal) -> None:
+    def end_all(self, refusal: AccessError) -> None:
         """Tell everybody inside, and everybody who comes, to leave for `refusal`: the server stops."""
         self._closed = refusal
         for holders in list(self._holders.values()):
             for on_verdict in list(holders):
-                on_verdict(Verdict(None, refusal))
+                on_verdict(Decision(None, refusal))
 
-    async def look(self, public_id: str, user_id: str, token_id: str, login_id: str | None) -> Known:
+    async def look(self, public_id: str, user_id: str, token_id: str, login_id: str | None) -> AccessSnapshot:
         """What stands in the database now, for who is not inside yet."""
         return await self._read_once((public_id, user_id, token_id, login_id))
 
@@ -91,7 +91,7 @@ class Admission:
     def _now() -> float:
         return asyncio.get_running_loop().time()
 
-    async def _read(self, key: Key) -> Known:
+    async def _read(self, key: Key) -> AccessSnapshot:
         """Many who ask at once share one reading."""
         task = self._reading.get(key)
         if task is None:
@@ -99,7 +99,7 @@ class Admission:
             task.add_done_callback(lambda _: self._reading.pop(key, None))
         return await asyncio.shield(task)
 
-    async def _read_settled(self, key: Key) -> Known:
+    async def _read_settled(self, key: Key) -> AccessSnapshot:
         """Read until nothing happened meanwhile; what was read while things happened is not kept."""
         for _ in range(MAX_READS):
             changes = self._changes
@@ -111,13 +111,13 @@ class Admission:
                 break
         return known
 
-    async def _read_once(self, key: Key) -> Known:
+    async def _read_once(self, key: Key) -> AccessSnapshot:
         public_id, user_id, token_id, login_id = key
         read_at = self._now()
         async with self._database.read() as reader:
             facts = await store.facts(reader, public_id, user_id, token_id, login_id)
             ending = await store.ending(reader, facts.workspace_id, facts.studio_id, facts.session_number) if facts else None
-        return Known(facts, ending, read_at)
+        return AccessSnapshot(facts, ending, read_at)
 
     def _on_event(self, event: LoggedEvent) -> None:
         self._drop(key for key, known in self._known.items() if _concerns(known, key, event))
@@ -157,7 +157,7 @@ class Admission:
             return
         now = datetime.now(UTC)
         for on_verdict, grant in list(self._holders.get(key, {}).items()):
-            on_verdict(Verdict(known.facts, self._closed) if self._closed else judge(known, grant, now))
+            on_verdict(Decision(known.facts, self._closed) if self._closed else authorize(known, grant, now))
 
     async def _tick_on(self) -> None:
         """Tokens expire without an event, and events can be lost: the slow way is always there too."""
@@ -179,16 +179,16 @@ def _key(grant: Grant) -> Key:
     return grant.public_id, grant.user_id, grant.token_id, grant.login_id
 
 
-def _is_in(known: Known, workspace_id: str) -> bool:
+def _is_in(known: AccessSnapshot, workspace_id: str) -> bool:
     return known.facts is not None and known.facts.workspace_id == workspace_id
 
 
-def _is_expired(known: Known | None, now: datetime) -> bool:
+def _is_expired(known: AccessSnapshot | None, now: datetime) -> bool:
     facts = known.facts if known else None
     return facts is not None and facts.expires_at is not None and facts.expires_at <= now
 
 
-def _concerns(known: Known, key: Key, event: LoggedEvent) -> bool:
+def _concerns(known: AccessSnapshot, key: Key, event: LoggedEvent) -> bool:
     facts = known.facts
     if event.kind is Kind.TOKEN_REVOKED:
         return event.payload.get("token_id") == key[2]

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 
 from connect import proxy_headers
-from connect.access_errors import Refusal, Refused
-from connect.active_request import Stay
+from connect.access_errors import AccessDenied, AccessError
+from connect.active_request import ActiveRequest
 from connect.requests import Headers, Receive, Request, Send
 from connect.upstreams import Tool
 from services.domain.statuses import ConnectionErrorCode
@@ -17,8 +17,8 @@ logger = logging.getLogger(__name__)
 
 LOOK_AFTER_SECONDS = 0.25
 LAST_WORD_SECONDS = 0.5
-UNREACHABLE = Refusal(ConnectionErrorCode.TOOL_UNREACHABLE, "The session runs, but its tool does not answer.")
-CUT = Refusal(ConnectionErrorCode.TOOL_UNREACHABLE, "The tool broke off without an answer.")
+UNREACHABLE = AccessError(ConnectionErrorCode.TOOL_UNREACHABLE, "The session runs, but its tool does not answer.")
+CUT = AccessError(ConnectionErrorCode.TOOL_UNREACHABLE, "The tool broke off without an answer.")
 
 
 class ToolDoesNotListen(Exception):
@@ -28,7 +28,7 @@ class ToolDoesNotListen(Exception):
 class Exchange:
     """Forwards one request. A client that leaves, and a right that is lost, end it wherever it stands."""
 
-    def __init__(self, request: Request, receive: Receive, send: Send, stay: Stay) -> None:
+    def __init__(self, request: Request, receive: Receive, send: Send, stay: ActiveRequest) -> None:
         self._request = request
         self._receive = receive
         self._send = send
@@ -110,13 +110,13 @@ class Exchange:
             raise asyncio.CancelledError
         task.uncancel()
         if self._stay.refusal and not self._started and not self._client_left:
-            raise Refused(self._stay.refusal)
+            raise AccessDenied(self._stay.refusal)
 
     async def _broken(self, error: Exception) -> None:
         """The tool broke off. What has begun is left unfinished, so that the client sees it is not whole."""
         logger.info("tool of %s broke off: %s: %s", self._request.host, type(error).__name__, error)
         if not self._started and not self._client_left:
-            raise Refused(await self._stay.ended_within(LAST_WORD_SECONDS) or CUT) from error
+            raise AccessDenied(await self._stay.ended_within(LAST_WORD_SECONDS) or CUT) from error
 
 
 def _has_body(request: Request) -> bool:

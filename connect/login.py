@@ -5,9 +5,9 @@ from http import HTTPStatus
 from urllib.parse import parse_qs, quote
 
 from connect import access_errors, cookies, pages
-from connect.access_errors import Refusal
-from connect.authorization import NO_STUDIO, Known, right_refusal, status_refusal
-from connect.authorization_cache import Admission
+from connect.access_errors import AccessError
+from connect.authorization import NO_STUDIO, AccessSnapshot, right_refusal, status_refusal
+from connect.authorization_cache import AuthorizationCache
 from connect.cookies import CookieNames
 from connect.requests import Receive, Request, Send
 from connect.responses import Response, redirect
@@ -23,10 +23,12 @@ MAX_FIELDS = 20
 PREFIX = b"/connect/"
 
 
-class Entrance:
+class LoginRoutes:
     """Answers these three paths. Nothing here acts by a link alone: opening one leads somewhere or asks."""
 
-    def __init__(self, addresses: Addresses, admission: Admission, codes: ConnectCodes, logins: Logins, names: CookieNames) -> None:
+    def __init__(
+        self, addresses: Addresses, admission: AuthorizationCache, codes: ConnectCodes, logins: Logins, names: CookieNames
+    ) -> None:
         self._addresses = addresses
         self._admission = admission
         self._codes = codes
@@ -73,7 +75,7 @@ class Entrance:
         try:
             url, _ = await self._codes.issue(viewer, known.facts.studio_id, path, login_id)
         except DomainError:
-            return self._refused(Refusal(access_errors.STARTING, ""), public_id, path)
+            return self._refused(AccessError(access_errors.STARTING, ""), public_id, path)
         return redirect(url)
 
     async def _login(self, request: Request) -> Response:
@@ -86,10 +88,10 @@ class Entrance:
 
     async def _post(self, request: Request, receive: Receive) -> Response:
         if not self._is_own_form(request):
-            return self._refused(Refusal(access_errors.CROSS_ORIGIN, "This form belongs to our own page."))
+            return self._refused(AccessError(access_errors.CROSS_ORIGIN, "This form belongs to our own page."))
         form = await _form(receive)
         if form is None:
-            return self._refused(Refusal(access_errors.BAD_REQUEST, "The form is longer than any of ours."))
+            return self._refused(AccessError(access_errors.BAD_REQUEST, "The form is longer than any of ours."))
         former = cookies.values(request.header(b"cookie"), self._names.login)
         if request.raw_path == b"/logout":
             await self._sign_out(former)
@@ -129,27 +131,27 @@ class Entrance:
         """Where the form's answer may lead in the end: browsers hold the policy against redirects too."""
         return f"'self' {self._addresses.session_origin(public_id)}" if public_id else "'self'"
 
-    def _refused(self, refusal: Refusal, public_id: str = "", path: str = "/") -> Response:
+    def _refused(self, refusal: AccessError, public_id: str = "", path: str = "/") -> Response:
         links = [("/", "All Studios")]
         if public_id and refusal.code in {access_errors.FORBIDDEN, access_errors.NOT_FOUND}:
             links.append((_login_address(public_id, path), "Use another token"))
         return pages.refusal_page(refusal, links, retry=refusal.waits)
 
 
-def _refusal(known: Known, viewer: Viewer) -> Refusal | None:
+def _refusal(known: AccessSnapshot, viewer: Viewer) -> AccessError | None:
     if known.facts is None or known.facts.user_id != viewer.user_id:
         return NO_STUDIO
     return right_refusal(known.facts, datetime.now(UTC)) or status_refusal(known.facts, known.ending)
 
 
-def _embedded(request: Request) -> Refusal | None:
+def _embedded(request: Request) -> AccessError | None:
     """These pages are for whole tabs: no frame, image or script of any page may ask for them. The API's own page may sign in and out."""
     destination, mode = request.header(b"sec-fetch-dest"), request.header(b"sec-fetch-mode")
     if request.method == "POST" and destination == b"empty" and request.header(b"sec-fetch-site") == b"same-origin":
         return None
     if destination in {None, b"document"} and mode in {None, b"navigate"}:
         return None
-    return Refusal(access_errors.CROSS_ORIGIN, "Open it in a tab of its own.")
+    return AccessError(access_errors.CROSS_ORIGIN, "Open it in a tab of its own.")
 
 
 def _target(studio: str | None, to: str | None) -> tuple[str, str]:

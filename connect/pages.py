@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from connect.access_errors import WORDS, Refusal
+from connect.access_errors import WORDS, AccessError
 from connect.responses import CODE_HEADER, COMMON, Response
 
 ASSETS = Path(__file__).parent / "assets"
@@ -44,7 +44,12 @@ def page(
 
 
 def refusal_page(
-    refusal: Refusal, links: Iterable[tuple[str, str]], headers: Iterable[tuple[bytes, bytes]] = (), *, retry: bool, framed: bool = False
+    refusal: AccessError,
+    links: Iterable[tuple[str, str]],
+    headers: Iterable[tuple[bytes, bytes]] = (),
+    *,
+    retry: bool,
+    framed: bool = False,
 ) -> Response:
     """What happened, who did it and what to do. `links` are (address, words); `retry`: the page looks again by itself."""
     words = refusal.words

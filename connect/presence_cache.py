@@ -11,7 +11,7 @@ People = list[dict[str, object]]
 
 
 @dataclass(slots=True)
-class Board:
+class PresenceCache:
     """Whoever asks shares the next reading, which begins a moment later: fifty tabs that learn of a newcomer cost one statement."""
 
     presence: Presence

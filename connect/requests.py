@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs, unquote_to_bytes
 
-from connect.access_errors import BAD_REQUEST, CROSS_ORIGIN, Refusal
+from connect.access_errors import BAD_REQUEST, CROSS_ORIGIN, AccessError
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -85,28 +85,28 @@ class Request:
         path = self.raw_path if b"%" not in self.raw_path[:16] else unquote_to_bytes(self.raw_path)
         return path == b"/_sg" or path.startswith(b"/_sg/")
 
-    def problem(self) -> Refusal | None:
+    def problem(self) -> AccessError | None:
         """What is wrong with path or headers, whoever asks."""
         if len(self.raw_path) > MAX_PATH or len(self.query) > MAX_QUERY:
-            return Refusal(BAD_REQUEST, "The address is too long.")
+            return AccessError(BAD_REQUEST, "The address is too long.")
         if _BAD_PATH.search(self.raw_path) or _BAD_QUERY.search(self.query):
-            return Refusal(BAD_REQUEST, "The path is not one that a browser would send.")
+            return AccessError(BAD_REQUEST, "The path is not one that a browser would send.")
         if len(self.headers) > MAX_HEADER_COUNT or sum(len(name) + len(value) for name, value in self.headers) > MAX_HEADERS:
-            return Refusal(BAD_REQUEST, "The headers are too long.")
+            return AccessError(BAD_REQUEST, "The headers are too long.")
         return None
 
-    def cross_origin(self, own: str) -> Refusal | None:
+    def cross_origin(self, own: str) -> AccessError | None:
         """What other sites may make a browser ask of this origin: a plain visit by a link, and nothing else.
 
         Other sessions' pages are such sites too: browsers count them as the same site and would send cookies along.
         """
         origin = self.header(b"origin")
         if self.is_websocket:
-            return None if origin == own.encode() else Refusal(CROSS_ORIGIN, f"A WebSocket here needs the header Origin: {own}.")
+            return None if origin == own.encode() else AccessError(CROSS_ORIGIN, f"A WebSocket here needs the header Origin: {own}.")
         if origin is not None and origin != own.encode():
-            return Refusal(CROSS_ORIGIN, "Its Origin is another one.")
+            return AccessError(CROSS_ORIGIN, "Its Origin is another one.")
         if self.header(b"sec-fetch-site") in {b"cross-site", b"same-site"} and not self._is_plain_visit():
-            return Refusal(CROSS_ORIGIN, "A page of another origin asked for it.")
+            return AccessError(CROSS_ORIGIN, "A page of another origin asked for it.")
         return None
 
     def _is_plain_visit(self) -> bool:

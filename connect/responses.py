@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import orjson
 
-from connect.access_errors import Refusal
+from connect.access_errors import AccessError
 from connect.requests import Headers, Send
 
 CODE_HEADER = b"studiograph-code"
@@ -47,7 +47,7 @@ def redirect(location: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> Resp
     return Response(303, b"", [(b"location", location.encode("ascii")), referrer, *COMMON, *headers])
 
 
-def for_program(refusal: Refusal, headers: Iterable[tuple[bytes, bytes]] = ()) -> Response:
+def for_program(refusal: AccessError, headers: Iterable[tuple[bytes, bytes]] = ()) -> Response:
     """A refusal as JSON, with the code in a header (B58)."""
     retry = [(b"retry-after", b"5")] if refusal.words.status >= 500 else []
     code = (CODE_HEADER, str(refusal.code).encode())

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 import aiohttp
 
 from connect import access_errors, cookies, http_proxy, pages, websocket_proxy
-from connect.access_errors import Refusal, Refused
-from connect.active_request import Stay, stay
+from connect.access_errors import AccessDenied, AccessError
+from connect.active_request import ActiveRequest, stay
 from connect.authorization import NO_STUDIO
-from connect.authorization_cache import Admission
+from connect.authorization_cache import AuthorizationCache
 from connect.cookies import CookieNames
 from connect.grants import Grants, Sealed
 from connect.http_proxy import Exchange, ToolDoesNotListen
-from connect.presence_cache import Board
+from connect.presence_cache import PresenceCache
 from connect.requests import Headers, Receive, Request, Send
 from connect.responses import Response, for_program, redirect
 from connect.shell import Shell
-from connect.tab_socket import Live
+from connect.tab_socket import TabSocket
 from connect.upstreams import Upstreams
 from services.connections.addresses import Addresses
 from services.connections.presence import Presence, Tab
@@ -39,9 +39,9 @@ class SessionOrigin:
     addresses: Addresses
     names: CookieNames
     grants: Grants
-    admission: Admission
+    admission: AuthorizationCache
     presence: Presence
-    board: Board
+    board: PresenceCache
     broker: Broker
     shell: Shell
     upstreams: Upstreams
@@ -52,14 +52,14 @@ class SessionOrigin:
         try:
             problem = request.problem() or request.cross_origin(origin)
             if problem:
-                raise Refused(problem)
+                raise AccessDenied(problem)
             if not request.asks_for_ours():
                 await self._tool(public_id, request, receive, send)
             elif request.is_websocket:
                 await self._live(public_id, request, receive, send)
             else:
                 await (await self._ours(public_id, request)).send(send, head=request.method == "HEAD")
-        except Refused as error:
+        except AccessDenied as error:
             await self._refuse(public_id, request, receive, send, error.refusal)
 
     async def _tool(self, public_id: str, request: Request, receive: Receive, send: Send) -> None:
@@ -80,9 +80,9 @@ class SessionOrigin:
                             here.touch()
                         await Exchange(request, receive, send, here).run(tool, self.addresses.scheme, self._renewal(sealed))
                 except (ToolDoesNotListen, aiohttp.ClientConnectorError) as error:
-                    raise Refused(await self._unreachable(here)) from error
+                    raise AccessDenied(await self._unreachable(here)) from error
 
-    async def _unreachable(self, here: Stay) -> Refusal:
+    async def _unreachable(self, here: ActiveRequest) -> AccessError:
         """Nobody listens at the tool's address: its session is ending, or the tool is broken (B57)."""
         ending = await here.ended_within(http_proxy.LAST_WORD_SECONDS)
         if ending is None:
@@ -91,7 +91,7 @@ class SessionOrigin:
 
     async def _ours(self, public_id: str, request: Request) -> Response:
         if request.method not in {"GET", "HEAD"}:
-            raise Refused(Refusal(access_errors.BAD_REQUEST, "Only GET and HEAD here."))
+            raise AccessDenied(AccessError(access_errors.BAD_REQUEST, "Only GET and HEAD here."))
         asset = self.shell.asset(request)
         if asset:
             return asset
@@ -100,7 +100,7 @@ class SessionOrigin:
         if request.raw_path == b"/_sg/again":
             return self.shell.again(request, public_id)
         if request.raw_path not in {b"/_sg", b"/_sg/", b"/_sg/state"}:
-            raise Refused(Refusal(access_errors.NOT_FOUND, "There is no such page."))
+            raise AccessDenied(AccessError(access_errors.NOT_FOUND, "There is no such page."))
         return await self._page(public_id, request)
 
     async def _page(self, public_id: str, request: Request) -> Response:
@@ -109,20 +109,20 @@ class SessionOrigin:
         if request.raw_path == b"/_sg/state":
             return self.shell.state(verdict, self._renewal(sealed))
         if verdict.refusal or verdict.facts is None:
-            raise Refused(verdict.refusal or NO_STUDIO)
+            raise AccessDenied(verdict.refusal or NO_STUDIO)
         return self.shell.page(request, verdict.facts, self._renewal(sealed))
 
     async def _live(self, public_id: str, request: Request, receive: Receive, send: Send) -> None:
         if request.raw_path != b"/_sg/live":
-            raise Refused(Refusal(access_errors.NOT_FOUND, "There is no such socket."))
+            raise AccessDenied(AccessError(access_errors.NOT_FOUND, "There is no such socket."))
         sealed = self._sealed(request, public_id)
         verdict = await self.admission.verdict(sealed.grant)
         refusal = verdict.refusal
         if verdict.facts is None or (refusal and not refusal.waits and refusal.code != access_errors.SESSION_CHANGED):
-            raise Refused(refusal or NO_STUDIO)
+            raise AccessDenied(refusal or NO_STUDIO)
         await receive()
         await send({"type": "websocket.accept"})
-        await Live(self.admission, self.presence, self.board, self.broker, sealed.grant).run(receive, send, verdict.facts)
+        await TabSocket(self.admission, self.presence, self.board, self.broker, sealed.grant).run(receive, send, verdict.facts)
 
     @asynccontextmanager
     async def _counted(self, facts: Facts) -> AsyncIterator[None]:
@@ -155,17 +155,19 @@ class SessionOrigin:
         """The request's one valid cookie. Raises Refused when there is none, or when somebody planted a second."""
         valid = self._valid(request, public_id)
         if not valid:
-            raise Refused(Refusal(access_errors.UNAUTHENTICATED, ""))
+            raise AccessDenied(AccessError(access_errors.UNAUTHENTICATED, ""))
         if len({sealed.grant for sealed in valid}) > 1:
-            raise Refused(
-                Refusal(access_errors.BAD_REQUEST, "There are two sign-ins for this Studio. Clear this site's cookies and open it again.")
+            raise AccessDenied(
+                AccessError(
+                    access_errors.BAD_REQUEST, "There are two sign-ins for this Studio. Clear this site's cookies and open it again."
+                )
             )
         return max(valid, key=lambda sealed: sealed.sealed_at)
 
     def _renewal(self, sealed: Sealed) -> Headers:
         return [self.shell.cookie(sealed.grant)] if sealed.is_due else []
 
-    async def _refuse(self, public_id: str, request: Request, receive: Receive, send: Send, refusal: Refusal) -> None:
+    async def _refuse(self, public_id: str, request: Request, receive: Receive, send: Send, refusal: AccessError) -> None:
         if request.is_websocket:
             if refusal.code in {access_errors.CROSS_ORIGIN, access_errors.BAD_REQUEST}:
                 await for_program(refusal).deny(send)
@@ -174,7 +176,7 @@ class SessionOrigin:
             return
         await self._refused(public_id, request, refusal).send(send, head=request.method == "HEAD")
 
-    def _refused(self, public_id: str, request: Request, refusal: Refusal) -> Response:
+    def _refused(self, public_id: str, request: Request, refusal: AccessError) -> Response:
         path = request.raw_path.decode("latin-1") + (f"?{request.query.decode('latin-1')}" if request.query else "")
         if refusal.code in ENTER_AGAIN and request.is_navigation:
             wanted = request.parameter("to") if request.asks_for_ours() else path

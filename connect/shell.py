@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import orjson
 
-from connect.authorization import Verdict
+from connect.authorization import Decision
 from connect.cookies import CookieNames
 from connect.grants import Grant, Grants
 from connect.pages import ASSETS, bad_code_page
@@ -70,7 +70,7 @@ class Shell:
         to = relative_path(path)
         return "/_sg/" if to == "/" else f"/_sg/?to={quote(to, safe='/')}"
 
-    def state(self, verdict: Verdict, headers: Headers) -> Response:
+    def state(self, verdict: Decision, headers: Headers) -> Response:
         """For the shell's script: whether the tab is let in; renews its cookie on the way."""
         if verdict.refusal and not verdict.refusal.waits:
             return for_program(verdict.refusal)

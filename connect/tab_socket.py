@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 
 from connect import access_errors
-from connect.access_errors import Refusal
-from connect.authorization import Verdict
-from connect.authorization_cache import Admission
+from connect.access_errors import AccessError
+from connect.authorization import Decision
+from connect.authorization_cache import AuthorizationCache
 from connect.grants import Grant
-from connect.presence_cache import Board, People
+from connect.presence_cache import People, PresenceCache
 from connect.requests import Receive, Send
 from services.connections.presence import Presence, Tab
 from services.domain.errors import NotAllowedNow
@@ -32,14 +32,14 @@ MAX_NEWS = 64
 CLOSE_SECONDS = 1.0
 
 
-class Live:
+class TabSocket:
     """Runs until the tab leaves, or has no right to know any more. A stopped session does not end it."""
 
-    def __init__(self, admission: Admission, presence: Presence, board: Board, broker: Broker, grant: Grant) -> None:
+    def __init__(self, admission: AuthorizationCache, presence: Presence, board: PresenceCache, broker: Broker, grant: Grant) -> None:
         self._admission, self._presence, self._board, self._broker = admission, presence, board, broker
         self._grant = grant
-        self._verdict: Verdict | None = None
-        self._told: Refusal | None = None
+        self._verdict: Decision | None = None
+        self._told: AccessError | None = None
         self._news: deque[Mapping[str, object]] = deque(maxlen=MAX_NEWS)
         self._people_changed = False
         self._shown: People = []
@@ -62,7 +62,7 @@ class Live:
                     task.cancel()
                 await asyncio.shield(self._leave())
 
-    def _on_verdict(self, verdict: Verdict) -> None:
+    def _on_verdict(self, verdict: Decision) -> None:
         self._verdict = verdict
         self._wake.set()
 
@@ -116,11 +116,11 @@ class Live:
             self._shown = people
             await _send(send, {"type": "people", "people": people})
 
-    async def _settle(self, verdict: Verdict, send: Send) -> bool:
+    async def _settle(self, verdict: Decision, send: Send) -> bool:
         """Be in, or out, as the verdict says; False when the socket must close."""
         if verdict.refusal is None and verdict.facts is not None:
             return await self._come_in(verdict.facts, send)
-        refusal = (verdict.refusal or Refusal(access_errors.NOT_FOUND, "")).midway()
+        refusal = (verdict.refusal or AccessError(access_errors.NOT_FOUND, "")).midway()
         await self._leave()
         if refusal.code == access_errors.SESSION_CHANGED:
             await _send(send, {"type": "ready"})
@@ -156,7 +156,7 @@ class Live:
                 logger.warning("presence: a leave was not written; the next heartbeat writes it", exc_info=True)
 
 
-async def close(send: Send, refusal: Refusal) -> None:
+async def close(send: Send, refusal: AccessError) -> None:
     """Close with the refusal's code; a tab that reads nothing is dropped."""
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(CLOSE_SECONDS):

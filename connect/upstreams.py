@@ -10,7 +10,7 @@ import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from yarl import URL
 
-from connect.access_errors import TOO_MANY, Refusal, Refused
+from connect.access_errors import TOO_MANY, AccessDenied, AccessError
 from connect.requests import Request
 from services.compute.protocol import Upstream
 
@@ -35,7 +35,7 @@ class Tool:
     def in_use(self) -> Iterator[None]:
         """Count one exchange with it. Raises Refused when there are too many at once."""
         if self.users >= MAX_EXCHANGES:
-            raise Refused(Refusal(TOO_MANY, f"There are {MAX_EXCHANGES} already."))
+            raise AccessDenied(AccessError(TOO_MANY, f"There are {MAX_EXCHANGES} already."))
         self.users += 1
         try:
             yield

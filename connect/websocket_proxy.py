@@ -9,8 +9,8 @@ import aiohttp
 from aiohttp import ClientWebSocketResponse, ClientWSTimeout, WSMsgType
 
 from connect import proxy_headers
-from connect.access_errors import Refusal
-from connect.active_request import Stay
+from connect.access_errors import AccessError
+from connect.active_request import ActiveRequest
 from connect.requests import Headers, Receive, Request, Send
 from connect.responses import CODE_HEADER, COMMON, Response
 from connect.server_protocols import allow_large_messages
@@ -24,7 +24,7 @@ CLOSE_SECONDS = 1.0
 LAST_WORD_SECONDS = 1.0
 SENDABLE = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
 NO_FRAME = 1006
-BROKEN = Refusal(ConnectionErrorCode.TOOL_UNREACHABLE, "The tool broke off the connection.")
+BROKEN = AccessError(ConnectionErrorCode.TOOL_UNREACHABLE, "The tool broke off the connection.")
 PASSED_BACK = frozenset({b"set-cookie"})
 
 
@@ -42,7 +42,7 @@ class Close:
         return self.code if self.code in SENDABLE or 3000 <= self.code < 5000 else 1000
 
 
-async def run(request: Request, receive: Receive, send: Send, stay: Stay, tool: Tool, scheme: str) -> None:
+async def run(request: Request, receive: Receive, send: Send, stay: ActiveRequest, tool: Tool, scheme: str) -> None:
     """Dial the tool, then accept, then pass messages. Raises aiohttp.ClientConnectorError before anything was answered."""
     allow_large_messages(request.scope)
     try:
@@ -58,7 +58,7 @@ async def run(request: Request, receive: Receive, send: Send, stay: Stay, tool: 
         await _hang_up(send, upstream, close, stay)
 
 
-async def refuse(request: Request, receive: Receive, send: Send, refusal: Refusal) -> None:
+async def refuse(request: Request, receive: Receive, send: Send, refusal: AccessError) -> None:
     """Browsers hide the answer to a refused opening, so accept and close with the code; programs find it in the header too (B58)."""
     await receive()
     protocol = (request.scope.get("subprotocols") or [None])[0]
@@ -84,7 +84,7 @@ async def _declined(error: aiohttp.WSServerHandshakeError, send: Send) -> None:
     await Response(status, b"The tool declined the WebSocket.", COMMON).deny(send)
 
 
-async def _converse(receive: Receive, send: Send, upstream: ClientWebSocketResponse[bool], stay: Stay) -> Close | None:
+async def _converse(receive: Receive, send: Send, upstream: ClientWebSocketResponse[bool], stay: ActiveRequest) -> Close | None:
     """Until one side ends it, or the right is gone (None)."""
     to_tool = asyncio.create_task(_to_tool(receive, upstream, stay), name="websocket to tool")
     to_client = asyncio.create_task(_to_client(upstream, send), name="websocket to client")
@@ -109,7 +109,7 @@ def _outcome(task: "asyncio.Task[Close]", *, by_client: bool) -> Close:
     return Close(NO_FRAME, by_client=by_client)
 
 
-async def _to_tool(receive: Receive, upstream: ClientWebSocketResponse[bool], stay: Stay) -> Close:
+async def _to_tool(receive: Receive, upstream: ClientWebSocketResponse[bool], stay: ActiveRequest) -> Close:
     while True:
         message = await receive()
         if message["type"] == "websocket.disconnect":
@@ -135,7 +135,7 @@ async def _to_client(upstream: ClientWebSocketResponse[bool], send: Send) -> Clo
             return Close(NO_FRAME)
 
 
-async def _hang_up(send: Send, upstream: ClientWebSocketResponse[bool], close: Close | None, stay: Stay) -> None:
+async def _hang_up(send: Send, upstream: ClientWebSocketResponse[bool], close: Close | None, stay: ActiveRequest) -> None:
     """Tell the side that does not know yet. A tool's death is often the first sign of a session's end: then the code tells that."""
     refusal = stay.refusal
     if close and close.code == NO_FRAME and not close.by_client:

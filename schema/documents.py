@@ -22,7 +22,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from schema.error_masking import public_error
 from schema.limits import Limits, Measurer, TooDeep, excess, excess_cost
-from schema.request_errors import Code, Refused, refusal
+from schema.request_errors import Code, OperationRejected, refusal
 
 RULES: tuple[type[ASTValidationRule], ...] = (
     *specified_rules,
@@ -108,7 +108,7 @@ class Documents:
         cost_variables = {_name(node): self._measure(ast, node) for node in ast.definitions if isinstance(node, OperationDefinitionNode)}
         errors = validate(self._schema, ast, RULES, MAX_VALIDATION_ERRORS, hide_suggestions=not self._suggestions)
         if errors:
-            raise Refused(Code.VALIDATION_FAILED, [public_error(error, Code.VALIDATION_FAILED) for error in errors])
+            raise OperationRejected(Code.VALIDATION_FAILED, [public_error(error, Code.VALIDATION_FAILED) for error in errors])
         return Document(key, len(text), ast, cost_variables)
 
     def _parse(self, text: str) -> DocumentNode:
@@ -118,9 +118,9 @@ class Documents:
         try:
             return parse(text, max_lexical_tokens=limits.tokens, max_comments=limits.comments, max_source_length=limits.source_length)
         except GraphQLSyntaxError as error:
-            raise Refused(Code.SYNTAX_ERROR, [public_error(error, Code.SYNTAX_ERROR)]) from None
+            raise OperationRejected(Code.SYNTAX_ERROR, [public_error(error, Code.SYNTAX_ERROR)]) from None
         except GraphQLError as error:  # nested too deeply for the parser
-            raise Refused(Code.LIMIT_EXCEEDED, [public_error(error, Code.LIMIT_EXCEEDED)]) from None
+            raise OperationRejected(Code.LIMIT_EXCEEDED, [public_error(error, Code.LIMIT_EXCEEDED)]) from None
 
     def _measure(self, ast: DocumentNode, node: OperationDefinitionNode) -> frozenset[str]:
         """The variables that the cost depends on. Raises Refused with LIMIT_EXCEEDED."""
@@ -141,4 +141,4 @@ def _name(node: OperationDefinitionNode) -> str:
 def _refuse(problems: list[str]) -> None:
     if problems:
         code = Code.LIMIT_EXCEEDED
-        raise Refused(code, [{"message": problem, "extensions": {"code": code.value}} for problem in problems])
+        raise OperationRejected(code, [{"message": problem, "extensions": {"code": code.value}} for problem in problems])

@@ -8,7 +8,7 @@ from typing import Any
 from graphql import FieldNode, GraphQLError
 from strawberry.exceptions import StrawberryInputCoercionError
 
-from schema.request_errors import Code, Refused
+from schema.request_errors import Code, OperationRejected
 from services.domain.errors import DomainError
 
 logger = logging.getLogger(__name__)
@@ -39,10 +39,10 @@ def masked(cause: BaseException) -> tuple[str, dict[str, Any]]:
     return f"Internal error, id {error_id}. Tell this id to whoever runs the server.", {"code": Code.INTERNAL.value, "id": error_id}
 
 
-def masked_refusal(cause: BaseException) -> Refused:
+def masked_refusal(cause: BaseException) -> OperationRejected:
     """The same for what failed outside any field."""
     message, extensions = masked(cause)
-    return Refused(Code.INTERNAL, [{"message": message, "extensions": extensions}])
+    return OperationRejected(Code.INTERNAL, [{"message": message, "extensions": extensions}])
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -20,7 +20,7 @@ from schema.encoding import encode
 from schema.error_masking import masked_refusal, public_error
 from schema.execution_results import Answer, encoded, refused_answer, stream_error, within
 from schema.limits import Limits
-from schema.request_errors import Code, Refused, refusal
+from schema.request_errors import Code, OperationRejected, refusal
 from schema.requests import OperationRequest
 from services.domain.access import Viewer
 
@@ -88,7 +88,7 @@ class Executor:
             if operation.kind is OperationType.SUBSCRIPTION:
                 raise refusal(Code.WRONG_TRANSPORT, STREAM_NEEDED)
             return await self._answer(operation)
-        except Refused as refused:
+        except OperationRejected as refused:
             return refused_answer(refused)
         except Exception as error:  # noqa: BLE001 - whatever fails, the client gets an answer and an id
             return refused_answer(masked_refusal(error))
@@ -105,7 +105,7 @@ class Executor:
         core = self._core(operation)
         source: AsyncIterable[Any] | ExecutionResult = await within(self.limits.query_seconds, lambda: create_source_event_stream(core))
         if isinstance(source, ExecutionResult):
-            raise Refused(Code.DENIED, [public_error(error) for error in source.errors or ()])
+            raise OperationRejected(Code.DENIED, [public_error(error) for error in source.errors or ()])
         started = False
         async with AsyncExitStack() as stack:
             if hasattr(source, "aclose"):
@@ -115,12 +115,14 @@ class Executor:
                     started = True
                     yield await self._event(operation, core, event)
                     await asyncio.sleep(0)  # a source that never waits must not starve the others
-            except Refused as refused:  # an event took too long: the stream ends, so that its reader resumes by cursor and misses nothing
+            except (
+                OperationRejected
+            ) as refused:  # an event took too long: the stream ends, so that its reader resumes by cursor and misses nothing
                 yield refused_answer(refused).body
             except Exception as error:  # noqa: BLE001 - whatever ends a stream, its reader is told
                 errors = [stream_error(core.operation, error)]
                 if not started:  # a generator refuses its viewer only when it is first asked
-                    raise Refused(Code.DENIED, errors) from None
+                    raise OperationRejected(Code.DENIED, errors) from None
                 yield encode({"data": None, "errors": errors})
 
     async def close(self) -> None:
@@ -151,5 +153,5 @@ class Executor:
             hide_suggestions=not self._suggestions,
         )
         if isinstance(core, list):
-            raise Refused(Code.INVALID_VARIABLES, [public_error(error, Code.INVALID_VARIABLES) for error in core])
+            raise OperationRejected(Code.INVALID_VARIABLES, [public_error(error, Code.INVALID_VARIABLES) for error in core])
         return core

@@ -10,7 +10,7 @@ from graphql import ExecutionResult, FieldNode, OperationDefinitionNode, located
 
 from schema.encoding import encode
 from schema.error_masking import masked_refusal, public_error
-from schema.request_errors import Code, Refused, refusal
+from schema.request_errors import Code, OperationRejected, refusal
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ class Answer:
     has_errors: bool = False
 
 
-def refused_answer(refused: Refused) -> Answer:
+def refused_answer(refused: OperationRejected) -> Answer:
     """What tells a client of a refusal: errors without data."""
     return Answer(encode({"errors": refused.errors}), refused.code, has_errors=True)
 

@@ -24,7 +24,7 @@ class Code(StrEnum):
     INTERNAL = "INTERNAL"
 
 
-class Refused(Exception):
+class OperationRejected(Exception):
     """The operation was not executed; `errors` is ready for the client and `data` must be absent.
 
     `code` is for the transport (HTTP derives its status from it); each error carries its own in `extensions`.
@@ -36,6 +36,6 @@ class Refused(Exception):
         self.errors = list(errors)
 
 
-def refusal(code: Code, message: str) -> Refused:
+def refusal(code: Code, message: str) -> OperationRejected:
     """A Refused with one error, for what no place in the document can be blamed for."""
-    return Refused(code, [{"message": message, "extensions": {"code": code.value}}])
+    return OperationRejected(code, [{"message": message, "extensions": {"code": code.value}}])

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schema.request_errors import Code, Refused, refusal
+from schema.request_errors import Code, OperationRejected, refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,5 +42,5 @@ def _mapping(request: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
     return value
 
 
-def _malformed(message: str) -> Refused:
+def _malformed(message: str) -> OperationRejected:
     return refusal(Code.BAD_REQUEST, message)

@@ -12,9 +12,9 @@ from services.identity.members import Members
 from services.identity.people import People
 from services.identity.tokens import Tokens
 from services.live.broker import Broker
-from services.live.output_signals import Bells
-from services.live.revocation import Sentinel
-from services.live.stats_feed import Meters
+from services.live.output_signals import OutputSignals
+from services.live.revocation import RevocationWatcher
+from services.live.stats_feed import StatsFeed
 from services.store.db.database import Database
 from services.store.db.wakeups import Wakeups
 from services.studios.studios import Studios
@@ -33,9 +33,9 @@ class Services:
     studios: Studios
     checkpoints: Checkpoints
     broker: Broker
-    sentinel: Sentinel
-    meters: Meters
-    bells: Bells
+    revocation_watcher: RevocationWatcher
+    stats_feed: StatsFeed
+    output_signals: OutputSignals
     connect_codes: ConnectCodes
     presence: Presence
     addresses: Addresses

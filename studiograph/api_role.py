@@ -12,10 +12,10 @@ from studiograph.controller_role import build_computes, engine_answers, recipe_b
 from studiograph.demo_tools import prepare_in_background
 from studiograph.first_run import CONTAINERS, NAME, PROCESSES, RECIPE, TOKEN_FILE, WARNING, FirstRun, Place
 from studiograph.http_app import Served
-from studiograph.operator_errors import Refused
+from studiograph.operator_errors import OperatorError
 from studiograph.proxy_role import build_data_plane
 from studiograph.settings import Settings
-from studiograph.shared_services import Core
+from studiograph.shared_services import SharedServices
 
 CONTAINED = (
     f"A Docker Engine answers: those on {CONTAINERS.name!r} run in containers. Their image is built in the background where it is missing."
@@ -23,7 +23,7 @@ CONTAINED = (
 ALONE = f"There are several users: {PROCESSES.name!r}, where sessions would run as the user of this server, is left out."
 
 
-async def build(core: Core, settings: Settings, stack: AsyncExitStack, *, with_controller: bool, demo: bool) -> Served:
+async def build(core: SharedServices, settings: Settings, stack: AsyncExitStack, *, with_controller: bool, demo: bool) -> Served:
     """Started; closed with the stack."""
     services = build_services(core, settings, stack)
     computes = build_computes(core, settings, stack)
@@ -70,5 +70,5 @@ async def _places(people: People, settings: Settings) -> list[Place]:
         places.append(CONTAINERS)
     if not places:
         why = "several users are there" if settings.process_compute else "STUDIOGRAPH_PROCESS_COMPUTE is false"
-        raise Refused(f"There is nowhere to run sessions: no Docker Engine answers, and {why}.")
+        raise OperatorError(f"There is nowhere to run sessions: no Docker Engine answers, and {why}.")
     return places

@@ -14,7 +14,7 @@ from resolvers.context import make_context
 from schema.build import build_schema
 from schema.execution import Executor
 from schema.transport.http import GraphQLHTTP
-from schema.transport.stream_slots import Gate
+from schema.transport.stream_slots import StreamSlots
 from schema.transport.streams import Streams
 from schema.transport.websocket import GraphQLWebSocket
 from services.checkpoints.commands import Checkpoints
@@ -27,12 +27,12 @@ from services.services import Services
 from services.studios.studios import Studios
 from studiograph import pages
 from studiograph.settings import Settings
-from studiograph.shared_services import Core
+from studiograph.shared_services import SharedServices
 from studiograph.web import health
 from studiograph.web.security_headers import SecurityHeaders
 
 
-def build_services(core: Core, settings: Settings, stack: AsyncExitStack) -> Services:
+def build_services(core: SharedServices, settings: Settings, stack: AsyncExitStack) -> Services:
     """What resolvers and the data plane call."""
     runner = CommandRunner(core.database)
     tokens = Tokens(core.database, runner)
@@ -47,9 +47,9 @@ def build_services(core: Core, settings: Settings, stack: AsyncExitStack) -> Ser
         studios=Studios(runner, core.policy, core.box),
         checkpoints=Checkpoints(runner),
         broker=core.broker,
-        sentinel=core.sentinel,
-        meters=core.meters,
-        bells=core.bells,
+        revocation_watcher=core.revocation_watcher,
+        stats_feed=core.stats_feed,
+        output_signals=core.output_signals,
         connect_codes=ConnectCodes(core.database, core.addresses),
         presence=core.presence,
         addresses=core.addresses,
@@ -65,11 +65,11 @@ class Application:
     stop: Callable[[], Awaitable[None]]
 
 
-def build_api(core: Core, services: Services, settings: Settings, stack: AsyncExitStack) -> Application:
+def build_api(core: SharedServices, services: Services, settings: Settings, stack: AsyncExitStack) -> Application:
     """GraphQL, pages, health: everything on the API's own origin but what `connect` serves there."""
     executor = Executor(build_schema()._schema, partial(make_context, services), suggestions=True)
     stack.push_async_callback(executor.close)
-    gate = Gate(services.tokens.authenticate, core.sentinel.token_ended)
+    gate = StreamSlots(services.tokens.authenticate, core.revocation_watcher.token_ended)
     streams = Streams(executor, gate)
     http = GraphQLHTTP(executor, services.tokens.authenticate, streams)
     own = [core.addresses.api_origin]  # behind a proxy that ends TLS, the connection's own scheme is not the page's

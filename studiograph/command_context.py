@@ -16,7 +16,7 @@ from studiograph.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class CommandContext:
     """Works beside a running server: what it changes, the server sees."""
 
     database: Database
@@ -26,18 +26,18 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(settings: Settings) -> AsyncIterator[Desk]:
+async def command_context(settings: Settings) -> AsyncIterator[CommandContext]:
     """The services over the database of `settings`. Raises NewerDatabase or OutdatedDatabase."""
     await migrate.check_current(settings.database)
     database = Database(settings.database)
     try:
         await ensure_installation(database)
-        yield Desk(database, People(database), Tokens(database, CommandRunner(database)), Catalogue(database))
+        yield CommandContext(database, People(database), Tokens(database, CommandRunner(database)), Catalogue(database))
     finally:
         await database.close()
 
 
-async def workspace_of(at: Desk, slug: str) -> str:
+async def workspace_of(at: CommandContext, slug: str) -> str:
     """The id of a workspace. Raises NotFound with what to do."""
     found = await at.people.find_workspace(slug)
     if found is None:

@@ -12,30 +12,36 @@ from services.controller.builds.builder import Builder
 from services.controller.controller import Controller
 from services.controller.lifecycle.observer import Observer
 from services.controller.lifecycle.work import Tools
-from services.controller.logs.log_collector import Collector
-from services.controller.maintenance.resource_cleaner import Cleaner
-from services.controller.maintenance.retention import Trimmer
-from services.controller.stats.stats_sampler import Sampler
+from services.controller.logs.log_collector import LogCollector
+from services.controller.maintenance.resource_cleaner import ResourceCleaner
+from services.controller.maintenance.retention import RetentionLoop
+from services.controller.stats.stats_sampler import StatsSampler
 from services.domain.compute_kinds import DOCKER, PROCESS
 from services.store.compute_environments import EnvironmentState
 from studiograph.settings import Settings
-from studiograph.shared_services import Core, open_core
+from studiograph.shared_services import SharedServices, open_shared_services
 
 ENGINE_SECONDS = 2.0
 
 
-def build_computes(core: Core, settings: Settings, stack: AsyncExitStack) -> Computes:
+def build_computes(core: SharedServices, settings: Settings, stack: AsyncExitStack) -> Computes:
     """A `Compute` for each environment, of the kinds that this server may use."""
     computes = Computes(core.database, _factories(core, settings))
     stack.push_async_callback(computes.close)
     return computes
 
 
-async def start_controller(core: Core, computes: Computes, stack: AsyncExitStack) -> None:
+async def start_controller(core: SharedServices, computes: Computes, stack: AsyncExitStack) -> None:
     """Begin to work, and stop with the stack; sessions run on."""
     tools = Tools(core.database, computes, core.policy, core.box, core.installation)
-    trimmer = Trimmer(core.database, core.policy.event_retention)
-    parts = (Cleaner(tools), Observer(tools), Sampler(tools), Collector(tools, core.wakeups), Controller(tools, core.wakeups))
+    trimmer = RetentionLoop(core.database, core.policy.event_retention)
+    parts = (
+        ResourceCleaner(tools),
+        Observer(tools),
+        StatsSampler(tools),
+        LogCollector(tools, core.wakeups),
+        Controller(tools, core.wakeups),
+    )
     for part in (*parts, Builder(tools, core.wakeups), trimmer):
         await part.start()
         stack.push_async_callback(part.close)
@@ -47,7 +53,7 @@ async def control(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with AsyncExitStack() as stack:
-        core = await open_core(settings, settings.port, stack)
+        core = await open_shared_services(settings, settings.port, stack)
         await start_controller(core, build_computes(core, settings, stack), stack)
         print("Studiograph's controller works.", flush=True)  # noqa: T201 - what the operator waits for
         await stopped.wait()
@@ -76,7 +82,7 @@ def recipe_book(settings: Settings) -> RecipeBook:
     return RecipeBook(settings.image_base, settings.image_certificates, settings.images_dir)
 
 
-def _factories(core: Core, settings: Settings) -> dict[str, Factory]:
+def _factories(core: SharedServices, settings: Settings) -> dict[str, Factory]:
     def process(_environment: EnvironmentState) -> Compute:
         return ProcessCompute(settings.data_dir, core.installation)
 

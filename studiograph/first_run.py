@@ -14,7 +14,7 @@ from services.domain.statuses import ComputeKind, Tool
 from services.identity.people import People
 from services.identity.token_rules import NewToken
 from services.identity.tokens import Tokens
-from services.studios.inputs import CreateStudio
+from services.studios.inputs import CreateStudioRequest
 from services.studios.studios import Studios
 from studiograph.private_files import read_private, replace_private
 
@@ -75,7 +75,9 @@ class FirstRun:
         await self.catalogue.note_capacity(environment_id, await compute.check())
         if is_new:
             with suppress(Conflict):  # somebody has a Studio of that name
-                await self.studios.create(viewer, CreateStudio(workspace_id, place.studio, template_id, environment_id, auto_start=False))
+                await self.studios.create(
+                    viewer, CreateStudioRequest(workspace_id, place.studio, template_id, environment_id, auto_start=False)
+                )
         await self.studios.prepare_image(workspace_id, template_id, environment_id)
         return compute
 

@@ -11,7 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from connect.server_protocols import options
-from studiograph.operator_errors import Refused
+from studiograph.operator_errors import OperatorError
 from studiograph.settings import Settings
 
 BACKLOG = 1024
@@ -31,7 +31,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise Refused(_advice(host, port, error)) from error
+        raise OperatorError(_advice(host, port, error)) from error
     listener.listen(BACKLOG)
     listener.set_inheritable(False)
     return listener

@@ -1,5 +1,5 @@
 """What the operator has to change before anything can run."""
 
 
-class Refused(Exception):
+class OperatorError(Exception):
     """The text says what is wrong and what to do."""

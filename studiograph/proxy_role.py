@@ -11,12 +11,12 @@ from services.connections.connect_codes import ConnectCodes
 from services.identity.tokens import Tokens
 from studiograph.http_app import Served
 from studiograph.settings import Settings
-from studiograph.shared_services import Core
+from studiograph.shared_services import SharedServices
 from studiograph.web import health
 from studiograph.web.security_headers import SecurityHeaders
 
 
-async def build_data_plane(core: Core, tokens: Tokens, codes: ConnectCodes, api: ASGIApp, stack: AsyncExitStack) -> Dispatcher:
+async def build_data_plane(core: SharedServices, tokens: Tokens, codes: ConnectCodes, api: ASGIApp, stack: AsyncExitStack) -> Dispatcher:
     """Everything that is listened for: sessions' origins, logins, and `api` for the rest. Started; closed with the stack."""
     connect = ConnectApp(
         database=core.database,
@@ -35,7 +35,7 @@ async def build_data_plane(core: Core, tokens: Tokens, codes: ConnectCodes, api:
     return Dispatcher(connect, api)
 
 
-async def build_proxy(core: Core, settings: Settings, stack: AsyncExitStack) -> Served:
+async def build_proxy(core: SharedServices, settings: Settings, stack: AsyncExitStack) -> Served:
     """A process that only proxies: it knows no GraphQL."""
     tokens = Tokens(core.database, CommandRunner(core.database))
     stack.push_async_callback(tokens.close)

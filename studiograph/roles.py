@@ -6,11 +6,11 @@ from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 
 from services.store import migrate
 from studiograph.http_server import http_server, listen
-from studiograph.operator_errors import Refused
+from studiograph.operator_errors import OperatorError
 from studiograph.private_files import private_directory
 from studiograph.serve_lock import only_server
 from studiograph.settings import Role, Settings
-from studiograph.shared_services import open_core
+from studiograph.shared_services import open_shared_services
 
 
 async def serve(settings: Settings, role: Role, *, demo: bool) -> None:
@@ -37,7 +37,7 @@ def _alone(settings: Settings) -> AbstractContextManager[Callable[[str], None]]:
 
 def _check(settings: Settings, role: Role) -> None:
     if settings.is_sqlite and role is not Role.ALL:
-        raise Refused(
+        raise OperatorError(
             f"`--role {role.value}` means several processes, and SQLite serves one. Set STUDIOGRAPH_DATABASE_URL to a PostgreSQL database "
             "(postgresql://user@host/name), or serve with `--role all`."
         )
@@ -45,7 +45,7 @@ def _check(settings: Settings, role: Role) -> None:
 
 async def _serve_http(settings: Settings, role: Role, listener: socket.socket, port: int, *, demo: bool) -> None:
     async with AsyncExitStack() as stack:
-        core = await open_core(settings, port, stack)
+        core = await open_shared_services(settings, port, stack)
         if role is Role.PROXY:
             from studiograph.proxy_role import build_proxy
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from studiograph.operator_errors import Refused
+from studiograph.operator_errors import OperatorError
 
 LOCK_FILE = "serve.lock"
 
@@ -27,7 +27,7 @@ def only_server(data_dir: Path) -> Iterator[Callable[[str], None]]:
         except BlockingIOError:
             where = file.read().strip()
             advice = "Stop that server first, or use another STUDIOGRAPH_DATA_DIR."
-            raise Refused(f"this installation is being served already: {where}. {advice}") from None
+            raise OperatorError(f"this installation is being served already: {where}. {advice}") from None
         yield partial(_note, file)
 
 

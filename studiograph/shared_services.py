@@ -8,14 +8,14 @@ from services.connections.addresses import Addresses
 from services.connections.presence import Presence
 from services.domain.policy import Policy
 from services.live.broker import Broker
-from services.live.output_signals import Bells
-from services.live.revocation import Sentinel
-from services.live.stats_feed import Meters
+from services.live.output_signals import OutputSignals
+from services.live.revocation import RevocationWatcher
+from services.live.stats_feed import StatsFeed
 from services.secrets.installation import ensure_installation, require_key
 from services.secrets.secret_box import CannotOpen, SecretBox
 from services.store.db.database import Database
 from services.store.db.wakeups import Wakeups
-from studiograph.operator_errors import Refused
+from studiograph.operator_errors import OperatorError
 from studiograph.private_files import installation_key
 from studiograph.settings import Settings
 
@@ -27,7 +27,7 @@ KEY_ADVICE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Core:
+class SharedServices:
     """`key` is the installation's secret. Started, and closed with the stack it was opened on."""
 
     database: Database
@@ -37,14 +37,14 @@ class Core:
     policy: Policy
     wakeups: Wakeups
     broker: Broker
-    sentinel: Sentinel
-    meters: Meters
-    bells: Bells
+    revocation_watcher: RevocationWatcher
+    stats_feed: StatsFeed
+    output_signals: OutputSignals
     presence: Presence
     addresses: Addresses
 
 
-async def open_core(settings: Settings, port: int, stack: AsyncExitStack) -> Core:
+async def open_shared_services(settings: Settings, port: int, stack: AsyncExitStack) -> SharedServices:
     """Connect and start. `port` is the one really listened on. Raises Refused for settings that cannot work."""
     key, addresses = secret_key(settings), _addresses(settings, port)
     box = SecretBox(key)
@@ -58,17 +58,30 @@ async def open_core(settings: Settings, port: int, stack: AsyncExitStack) -> Cor
     stack.push_async_callback(broker.close)
     installation = await ensure_installation(database)
     await _require_key(database, box)
-    sentinel = Sentinel(broker, database)
-    await sentinel.start()
-    stack.push_async_callback(sentinel.close)
-    meters = Meters(database, wakeups)
-    await meters.start()
-    stack.push_async_callback(meters.close)
-    bells = Bells(wakeups)
-    bells.start()
-    stack.callback(bells.close)
+    revocation_watcher = RevocationWatcher(broker, database)
+    await revocation_watcher.start()
+    stack.push_async_callback(revocation_watcher.close)
+    stats_feed = StatsFeed(database, wakeups)
+    await stats_feed.start()
+    stack.push_async_callback(stats_feed.close)
+    output_signals = OutputSignals(wakeups)
+    output_signals.start()
+    stack.callback(output_signals.close)
     presence = Presence(database)
-    return Core(database, installation, key, box, policy(settings), wakeups, broker, sentinel, meters, bells, presence, addresses)
+    return SharedServices(
+        database,
+        installation,
+        key,
+        box,
+        policy(settings),
+        wakeups,
+        broker,
+        revocation_watcher,
+        stats_feed,
+        output_signals,
+        presence,
+        addresses,
+    )
 
 
 def policy(settings: Settings) -> Policy:
@@ -89,18 +102,18 @@ def secret_key(settings: Settings) -> str:
         return installation_key(settings.data_dir, settings.secret_key)
     except ValueError as error:
         advice = "Put the right one back; `studiograph doctor` says where it is looked for."
-        raise Refused(f"the secret key is not a key: {error}. {advice}") from error
+        raise OperatorError(f"the secret key is not a key: {error}. {advice}") from error
 
 
 async def _require_key(database: Database, box: SecretBox) -> None:
     try:
         await require_key(database, box)
     except CannotOpen as error:
-        raise Refused(f"{WRONG_KEY} {KEY_ADVICE}") from error
+        raise OperatorError(f"{WRONG_KEY} {KEY_ADVICE}") from error
 
 
 def _addresses(settings: Settings, port: int) -> Addresses:
     try:
         return Addresses(settings.public_address(port), settings.connect_address(port))
     except ValueError as error:
-        raise Refused(f"{error}. Check STUDIOGRAPH_PUBLIC_URL and STUDIOGRAPH_CONNECT_DOMAIN.") from error
+        raise OperatorError(f"{error}. Check STUDIOGRAPH_PUBLIC_URL and STUDIOGRAPH_CONNECT_DOMAIN.") from error

@@ -26,7 +26,7 @@ async def studio_logs(context: Context, source: Source, wanted: LogSource | None
         printer = await stream.read(lambda: _printer(context, source, wanted))
         if printer is None:
             return
-        waiting = Waiting(stream, stack.enter_context(context.services.bells.of(printer.output_id or "")))
+        waiting = Waiting(stream, stack.enter_context(context.services.output_signals.of(printer.output_id or "")))
         stack.push_async_callback(waiting.close)
         while True:
             waiting.begin()

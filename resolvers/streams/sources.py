@@ -48,7 +48,7 @@ class Source:
 
 async def workspace_scope(context: Context, workspace_id: str) -> Scope:
     """Raises NotFound, alike for what is absent and for what is hidden from the viewer (B92)."""
-    if await context.services.sentinel.role_of(context.viewer, workspace_id) is None:
+    if await context.services.revocation_watcher.role_of(context.viewer, workspace_id) is None:
         raise NotFound("There is no such workspace, or you have no access to it.")
     return Scope(workspace_id)
 
@@ -101,7 +101,7 @@ class Watched:
 
     async def check(self) -> None:
         """Raise Forbidden if the right is gone."""
-        await self.context.services.sentinel.check(self.guard)
+        await self.context.services.revocation_watcher.check(self.guard)
 
 
 @asynccontextmanager
@@ -109,6 +109,6 @@ async def watched(context: Context, source: Source) -> AsyncIterator[Watched]:
     """The subscription of `source`, entered, under the viewer's right to read."""
     services, workspace_id = context.services, source.scope.workspace_id
     subscription = services.broker.subscribe(workspace_id, source.match, source.after)
-    guard = services.sentinel.guard(context.viewer, workspace_id, READ, subscription.fail)
+    guard = services.revocation_watcher.guard(context.viewer, workspace_id, READ, subscription.fail)
     async with subscription, guard as held:
         yield Watched(context, subscription, held)

@@ -14,7 +14,7 @@ async def studio_stats(context: Context, source: Source) -> AsyncGenerator[Any, 
     """The newest measurement, then each newer one, of this session and those after it; ends when the Studio is deleted."""
     studio_id = source.scope.studio_id
     assert studio_id is not None
-    async with watched(context, source) as stream, context.services.meters.watching(studio_id) as meter:
+    async with watched(context, source) as stream, context.services.stats_feed.watching(studio_id) as meter:
         end = asyncio.create_task(_until_gone(stream, studio_id), name="end of studioStats")
         end.add_done_callback(lambda _: meter.end())
         try:

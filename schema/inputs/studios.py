@@ -20,12 +20,12 @@ from schema.inputs.configuration import (
 from schema.inputs.fields import decode, expected_revision, idempotency_key
 from services.studios.inputs import (
     Configuration,
-    CreateStudio,
-    RenameCheckpoint,
-    StartStudio,
-    StopStudio,
-    StudioAction,
-    UpdateStudio,
+    CreateStudioRequest,
+    RenameCheckpointRequest,
+    StartStudioRequest,
+    StopStudioRequest,
+    StudioActionRequest,
+    UpdateStudioRequest,
 )
 
 
@@ -48,9 +48,9 @@ class CreateStudioInput:
     auto_start: bool = strawberry.field(default=True, description="Whether a session is started at once.")
     idempotency_key: str | None = idempotency_key()
 
-    def command(self) -> CreateStudio:
+    def command(self) -> CreateStudioRequest:
         environment_id = self.compute_environment_id
-        return CreateStudio(
+        return CreateStudioRequest(
             workspace_id=decode(self.workspace_id, "Workspace", "workspaceId"),
             name=self.name,
             template_id=decode(self.template_id, "Template", "templateId"),
@@ -85,8 +85,8 @@ class StartStudioInput:
     expected_revision: int | None = expected_revision()
     idempotency_key: str | None = idempotency_key()
 
-    def command(self) -> StartStudio:
-        return StartStudio(
+    def command(self) -> StartStudioRequest:
+        return StartStudioRequest(
             studio_id=decode(self.studio_id, "Studio", "studioId"),
             configuration=configuration(self.overrides) if self.overrides else Configuration(),
             save=self.save,
@@ -105,8 +105,8 @@ class StopStudioInput:
     )
     idempotency_key: str | None = idempotency_key()
 
-    def command(self) -> StopStudio:
-        return StopStudio(decode(self.studio_id, "Studio", "studioId"), self.grace_seconds, self.idempotency_key)
+    def command(self) -> StopStudioRequest:
+        return StopStudioRequest(decode(self.studio_id, "Studio", "studioId"), self.grace_seconds, self.idempotency_key)
 
 
 @strawberry.input(description="An edit of a Studio that has ended. What is absent stays as it is.")
@@ -124,9 +124,9 @@ class UpdateStudioInput:
     expected_revision: int | None = expected_revision()
     idempotency_key: str | None = idempotency_key()
 
-    def command(self) -> UpdateStudio:
+    def command(self) -> UpdateStudioRequest:
         self._refuse_nulls()
-        return UpdateStudio(
+        return UpdateStudioRequest(
             studio_id=decode(self.studio_id, "Studio", "studioId"),
             name=not_null(self.name),
             description=some(self.description),
@@ -162,8 +162,8 @@ class StudioActionInput:
     expected_revision: int | None = expected_revision("Looked at by `deleteStudio`, `forceStopStudio` and `retryBuild` only.")
     idempotency_key: str | None = idempotency_key("Not looked at by `connectStudio`: each call makes an address of its own.")
 
-    def command(self) -> StudioAction:
-        return StudioAction(decode(self.studio_id, "Studio", "studioId"), self.expected_revision, self.idempotency_key)
+    def command(self) -> StudioActionRequest:
+        return StudioActionRequest(decode(self.studio_id, "Studio", "studioId"), self.expected_revision, self.idempotency_key)
 
 
 @strawberry.input(description="A checkpoint to rename.")
@@ -174,5 +174,5 @@ class RenameCheckpointInput:
     name: str = strawberry.field(description="1 to 80 characters, unique in the Studio; blanks become underscores.")
     idempotency_key: str | None = idempotency_key()
 
-    def command(self) -> RenameCheckpoint:
-        return RenameCheckpoint(decode(self.checkpoint_id, "Checkpoint", "checkpointId"), self.name, self.idempotency_key)
+    def command(self) -> RenameCheckpointRequest:
+        return RenameCheckpointRequest(decode(self.checkpoint_id, "Checkpoint", "checkpointId"), self.name, self.idempotency_key)

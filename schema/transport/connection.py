@@ -7,25 +7,25 @@ from typing import Any
 
 from schema.error_masking import masked, masked_refusal
 from schema.execution import Executor
-from schema.request_errors import Code, Refused, refusal
+from schema.request_errors import Code, OperationRejected, refusal
 from schema.requests import OperationRequest
 from schema.transport import messages
-from schema.transport.messages import Close, Closing, Message
+from schema.transport.messages import Close, CloseFrame, Message
 from schema.transport.send_queue import Outbox, Stalled
-from schema.transport.stream_slots import Gate
+from schema.transport.stream_slots import StreamSlots
 from services.domain.access import Viewer
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-SLOW = Closing(Close.TRY_LATER, "Messages were not read in time. Connect again and resume by cursor.")
+SLOW = CloseFrame(Close.TRY_LATER, "Messages were not read in time. Connect again and resume by cursor.")
 """1013 is a code that clients retry; their cursor brings them what they missed."""
 
 
 class Connection:
     """Runs the protocol on an accepted socket. Receiving never waits for authentication, operations or the reader."""
 
-    def __init__(self, executor: Executor, gate: Gate, receive: Receive, send: Send, authorization: str | None) -> None:
+    def __init__(self, executor: Executor, gate: StreamSlots, receive: Receive, send: Send, authorization: str | None) -> None:
         self.ended = asyncio.Event()
         self._executor = executor
         self._gate = gate
@@ -34,7 +34,7 @@ class Connection:
         self._send = send
         self._authorization = authorization
         self._outbox = Outbox(self._write, self._limits.outbox_bytes, self._limits.stall_seconds)
-        self._closing: asyncio.Future[Closing] = asyncio.get_running_loop().create_future()
+        self._closing: asyncio.Future[CloseFrame] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._initialised = False
@@ -44,7 +44,7 @@ class Connection:
         """Return when the socket is closed and everything it ran is cleaned up."""
         writing = asyncio.create_task(self._outbox.write())
         receiving = self._start(self._receive_all)
-        too_late = Closing(Close.INIT_TIMEOUT, "Connection initialisation timeout.")
+        too_late = CloseFrame(Close.INIT_TIMEOUT, "Connection initialisation timeout.")
         self._timer = asyncio.get_running_loop().call_later(self._limits.init_seconds, self.close, too_late)
         try:
             await asyncio.wait((receiving, self._closing), return_when=asyncio.FIRST_COMPLETED)
@@ -58,7 +58,7 @@ class Connection:
                 self._gate.leave(self._viewer)
             self.ended.set()
 
-    def close(self, closing: Closing) -> None:
+    def close(self, closing: CloseFrame) -> None:
         """Ask for the close; the first to ask gives code and reason."""
         if not self._closing.done():
             self._closing.set_result(closing)
@@ -75,7 +75,7 @@ class Connection:
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
 
-    async def _send_close(self, closing: Closing) -> None:
+    async def _send_close(self, closing: CloseFrame) -> None:
         try:
             async with asyncio.timeout(self._limits.close_seconds):
                 await self._send({"type": "websocket.close", "code": int(closing.code), "reason": closing.reason})
@@ -92,12 +92,12 @@ class Connection:
     async def _guarded(self, work: Callable[..., Awaitable[None]], *arguments: object) -> None:
         try:
             await work(*arguments)  # called only here: what is cancelled before it begins leaves no coroutine behind
-        except Closing as closing:
+        except CloseFrame as closing:
             self.close(closing)
         except Stalled:
             self.close(SLOW)
         except Exception as error:  # noqa: BLE001 - 1011, which uvicorn would give, makes clients stop for good
-            self.close(Closing(Close.TRY_LATER, masked(error)[0]))
+            self.close(CloseFrame(Close.TRY_LATER, masked(error)[0]))
 
     async def _receive_all(self) -> None:
         while True:
@@ -106,9 +106,9 @@ class Connection:
                 return
             text = event.get("text")
             if text is None:
-                raise Closing(Close.BAD_MESSAGE, "Messages are text, not binary.")
+                raise CloseFrame(Close.BAD_MESSAGE, "Messages are text, not binary.")
             if len(text) > self._limits.message_bytes or len(text.encode()) > self._limits.message_bytes:
-                raise Closing(Close.TOO_BIG, f"A message may have at most {self._limits.message_bytes} bytes.")
+                raise CloseFrame(Close.TOO_BIG, f"A message may have at most {self._limits.message_bytes} bytes.")
             self._handle(messages.read(text))
 
     def _handle(self, message: Message) -> None:
@@ -125,7 +125,7 @@ class Connection:
 
     def _initialise(self, payload: dict[str, Any]) -> None:
         if self._initialised:
-            raise Closing(Close.DUPLICATE_INIT, "Too many initialisation requests.")
+            raise CloseFrame(Close.DUPLICATE_INIT, "Too many initialisation requests.")
         self._initialised = True
         self._timer.cancel()
         self._start(self._authenticate, payload)
@@ -133,13 +133,13 @@ class Connection:
     async def _authenticate(self, payload: dict[str, Any]) -> None:
         self._viewer = await self._gate.enter(payload.get("Authorization"), payload.get("authorization"), self._authorization)
         self._push(messages.simple("connection_ack"))
-        raise Closing(Close.FORBIDDEN, await self._gate.until_ended(self._viewer))
+        raise CloseFrame(Close.FORBIDDEN, await self._gate.until_ended(self._viewer))
 
     def _subscribe(self, name: str, request: OperationRequest) -> None:
         if self._viewer is None:
-            raise Closing(Close.UNAUTHORIZED, "Unauthorized: wait for connection_ack.")
+            raise CloseFrame(Close.UNAUTHORIZED, "Unauthorized: wait for connection_ack.")
         if name in self._operations:
-            raise Closing(Close.DUPLICATE_ID, f"Subscriber for {name} already exists.")
+            raise CloseFrame(Close.DUPLICATE_ID, f"Subscriber for {name} already exists.")
         if len(self._operations) >= self._limits.operations:
             refused = refusal(Code.TOO_MANY_OPERATIONS, f"At most {self._limits.operations} operations may run on one socket.")
             self._push(messages.error(messages.encoded_id(name), refused))
@@ -153,7 +153,7 @@ class Connection:
             async with aclosing(self._executor.stream(request, self._viewer)) as payloads:
                 async for payload in payloads:
                     await self._outbox.put(messages.next_(identifier, payload))
-        except Refused as refused:
+        except OperationRejected as refused:
             last = messages.error(identifier, refused)
         except Stalled:
             raise

@@ -1,6 +1,6 @@
 """What HTTP answers instead of a result."""
 
-from schema.request_errors import Code, Refused
+from schema.request_errors import Code, OperationRejected
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -22,7 +22,7 @@ STATUS = {
 class HTTPError(Exception):
     """Answered before an operation could be read from the request, or begin."""
 
-    def __init__(self, status: int, refused: Refused, headers: Headers | None = None) -> None:
+    def __init__(self, status: int, refused: OperationRejected, headers: Headers | None = None) -> None:
         super().__init__(status)
         self.status = status
         self.refused = refused

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from schema.encoding import encode
-from schema.request_errors import Refused
+from schema.request_errors import OperationRejected
 from schema.requests import OperationRequest, parse_request
 
 SUBPROTOCOL = "graphql-transport-ws"
@@ -34,7 +34,7 @@ class Close(IntEnum):
     DUPLICATE_INIT = 4429
 
 
-class Closing(Exception):
+class CloseFrame(Exception):
     """The socket must be closed with this code and reason."""
 
     def __init__(self, code: Close, reason: str) -> None:
@@ -87,7 +87,7 @@ def next_(identifier: bytes, payload: bytes) -> bytes:
     return b'{"id":%b,"type":"next","payload":%b}' % (identifier, payload)
 
 
-def error(identifier: bytes, refused: Refused) -> bytes:
+def error(identifier: bytes, refused: OperationRejected) -> bytes:
     """The operation did not begin."""
     return b'{"id":%b,"type":"error","payload":%b}' % (identifier, encode(refused.errors))
 
@@ -97,8 +97,8 @@ def complete(identifier: bytes) -> bytes:
     return b'{"id":%b,"type":"complete"}' % identifier
 
 
-def _bad(reason: str) -> Closing:
-    return Closing(Close.BAD_MESSAGE, reason)
+def _bad(reason: str) -> CloseFrame:
+    return CloseFrame(Close.BAD_MESSAGE, reason)
 
 
 def _optional_object(value: dict[str, Any], kind: str) -> dict[str, Any] | None:
@@ -118,5 +118,5 @@ def _id(value: dict[str, Any]) -> str:
 def _request(value: dict[str, Any]) -> OperationRequest:
     try:
         return parse_request(value.get("payload"))
-    except Refused as refused:
+    except OperationRejected as refused:
         raise _bad(refused.errors[0]["message"]) from None

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from schema.error_masking import masked_refusal
-from schema.request_errors import Code, Refused, refusal
+from schema.request_errors import Code, OperationRejected, refusal
 from schema.requests import OperationRequest, parse_request
 from schema.transport.http_errors import STATUS, Disconnected, HTTPError
 from schema.transport.request_headers import Scope, bearer, header
@@ -51,7 +51,7 @@ class Posts:
             return parse_request(orjson.loads(body))
         except orjson.JSONDecodeError:
             raise HTTPError(400, refusal(Code.BAD_REQUEST, "The body is not JSON in UTF-8.")) from None
-        except Refused as refused:
+        except OperationRejected as refused:
             raise HTTPError(STATUS[refused.code], refused) from None
 
     async def _body_in_time(self, scope: Scope, receive: Receive) -> bytes:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from schema.error_masking import masked
-from schema.transport.messages import Close, Closing
+from schema.transport.messages import Close, CloseFrame
 from schema.transport.request_headers import bearer
 from services.domain.access import Viewer
 from services.domain.errors import Unauthenticated
@@ -29,7 +29,7 @@ class SocketLimits:
     sockets: int = 10_000  # in this process, streams among them
 
 
-class Crowded(Exception):
+class TooManyStreams(Exception):
     """No place is free; one may be later. `status` is what HTTP calls it."""
 
     def __init__(self, reason: str, status: int) -> None:
@@ -38,7 +38,7 @@ class Crowded(Exception):
         self.status = status
 
 
-class Gate:
+class StreamSlots:
     """Authenticates sockets, counts sockets and streams, in all and by token, and knows when a token ends."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Gate:
     def place(self, viewer: Viewer | None = None) -> Iterator[None]:
         """One of all places, and one of the viewer's token if it is known yet, for the time of the block. Raises Crowded."""
         if self._open >= self.limits.sockets:
-            raise Crowded("Too many connections. Try again later.", 503)
+            raise TooManyStreams("Too many connections. Try again later.", 503)
         if viewer:
             self.join(viewer)
         self._open += 1
@@ -71,7 +71,7 @@ class Gate:
     def join(self, viewer: Viewer) -> None:
         """Take one of the places of the viewer's token; `leave` gives it back. Raises Crowded."""
         if self._per_token.get(viewer.token_id, 0) >= self.limits.sockets_per_token:
-            raise Crowded("This access token has too many connections.", 429)
+            raise TooManyStreams("This access token has too many connections.", 429)
         self._per_token[viewer.token_id] += 1
 
     def leave(self, viewer: Viewer) -> None:
@@ -83,12 +83,12 @@ class Gate:
         """The viewer of a socket, by the first credential that is `Bearer <token>`, with its place taken. Raises Closing."""
         token = next((token for credential in credentials if (token := bearer(credential))), None)
         if token is None:
-            raise Closing(Close.FORBIDDEN, "Send an access token: Authorization: Bearer <token>.")
+            raise CloseFrame(Close.FORBIDDEN, "Send an access token: Authorization: Bearer <token>.")
         viewer = await self._viewer(token)
         try:
             self.join(viewer)
-        except Crowded as crowded:
-            raise Closing(Close.TRY_LATER, crowded.reason) from None
+        except TooManyStreams as crowded:
+            raise CloseFrame(Close.TRY_LATER, crowded.reason) from None
         return viewer
 
     async def until_ended(self, viewer: Viewer) -> str:
@@ -101,8 +101,8 @@ class Gate:
             async with asyncio.timeout(self.limits.auth_seconds):
                 return await self._authenticate(token)
         except Unauthenticated as error:
-            raise Closing(Close.FORBIDDEN, error.message) from None
+            raise CloseFrame(Close.FORBIDDEN, error.message) from None
         except TimeoutError:
-            raise Closing(Close.INIT_TIMEOUT, "The access token could not be checked in time.") from None
+            raise CloseFrame(Close.INIT_TIMEOUT, "The access token could not be checked in time.") from None
         except Exception as error:  # noqa: BLE001 - 1011, which uvicorn would give, makes clients stop for good
-            raise Closing(Close.TRY_LATER, masked(error)[0]) from None
+            raise CloseFrame(Close.TRY_LATER, masked(error)[0]) from None

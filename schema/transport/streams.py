@@ -9,12 +9,12 @@ from typing import Any
 from schema.error_masking import masked_refusal
 from schema.execution import Executor
 from schema.execution_results import refused_answer
-from schema.request_errors import Code, Refused, refusal
+from schema.request_errors import Code, OperationRejected, refusal
 from schema.requests import OperationRequest
 from schema.transport.framing import Framing
 from schema.transport.http_errors import Headers, HTTPError
 from schema.transport.send_queue import Outbox, Stalled
-from schema.transport.stream_slots import Crowded, Gate
+from schema.transport.stream_slots import StreamSlots, TooManyStreams
 from services.domain.access import Viewer
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -32,7 +32,7 @@ HEADERS: Headers = [
 class Streams:
     """Those of this process. After `close` there are no new ones."""
 
-    def __init__(self, executor: Executor, gate: Gate) -> None:
+    def __init__(self, executor: Executor, gate: StreamSlots) -> None:
         self._executor = executor
         self._gate = gate
         self._open: set[Stream] = set()
@@ -56,7 +56,7 @@ class Streams:
                     await stream.run(request, viewer, receive, headers)
                 finally:
                     self._open.discard(stream)
-        except Crowded as crowded:
+        except TooManyStreams as crowded:
             raise HTTPError(crowded.status, refusal(Code.TOO_MANY_OPERATIONS, crowded.reason), RETRY) from None
 
     async def close(self) -> None:
@@ -71,7 +71,7 @@ class Streams:
 class Stream:
     """One response. Nothing in it waits for its reader but the task that writes, and the operation when the outbox is full."""
 
-    def __init__(self, executor: Executor, gate: Gate, framing: Framing, send: Send) -> None:
+    def __init__(self, executor: Executor, gate: StreamSlots, framing: Framing, send: Send) -> None:
         self.ended = asyncio.Event()
         self._executor = executor
         self._gate = gate
@@ -120,7 +120,7 @@ class Stream:
             async with aclosing(self._executor.stream(request, viewer)) as payloads:
                 async for payload in payloads:
                     await self._outbox.put(self._framing.next(payload))
-        except Refused as refused:
+        except OperationRejected as refused:
             await self._outbox.put(self._framing.next(refused_answer(refused).body))
         await self._outbox.put(self._framing.complete)
         await self._outbox.flush()

@@ -6,9 +6,9 @@ from typing import Any
 
 from schema.execution import Executor
 from schema.transport.connection import Connection
-from schema.transport.messages import SUBPROTOCOL, Close, Closing
+from schema.transport.messages import SUBPROTOCOL, Close, CloseFrame
 from schema.transport.request_headers import Scope, header, origin, own_origin
-from schema.transport.stream_slots import Crowded, Gate
+from schema.transport.stream_slots import StreamSlots, TooManyStreams
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -21,7 +21,7 @@ class GraphQLWebSocket:
     nothing here authenticates by itself.
     """
 
-    def __init__(self, executor: Executor, gate: Gate, *, origins: Collection[str] = ()) -> None:
+    def __init__(self, executor: Executor, gate: StreamSlots, *, origins: Collection[str] = ()) -> None:
         self._executor = executor
         self._gate = gate
         self._origins = {origin(text) for text in origins} - {None}
@@ -53,14 +53,14 @@ class GraphQLWebSocket:
         """Close every socket with 1012 (clients come back) and wait until their operations are cleaned up."""
         connections = list(self._connections)
         for connection in connections:
-            connection.close(Closing(Close.RESTART, "The server is restarting."))
+            connection.close(CloseFrame(Close.RESTART, "The server is restarting."))
         await asyncio.gather(*(connection.ended.wait() for connection in connections))
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             with self._gate.place():
                 await self._converse(Connection(self._executor, self._gate, receive, send, header(scope, "authorization")))
-        except Crowded as crowded:
+        except TooManyStreams as crowded:
             await _close(send, Close.TRY_LATER, crowded.reason)
 
     async def _converse(self, connection: Connection) -> None:

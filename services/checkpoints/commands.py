@@ -11,7 +11,7 @@ from services.store import checkpoints, outbox
 from services.store.checkpoints import CheckpointState
 from services.store.db.database import Transaction
 from services.studios import rights, validation
-from services.studios.inputs import RenameCheckpoint
+from services.studios.inputs import RenameCheckpointRequest
 
 
 class CheckpointNameTaken(Conflict):
@@ -30,7 +30,7 @@ class Checkpoints:
     def __init__(self, runner: CommandRunner) -> None:
         self._runner = runner
 
-    async def rename(self, viewer: Viewer, given: RenameCheckpoint) -> str:
+    async def rename(self, viewer: Viewer, given: RenameCheckpointRequest) -> str:
         """Give it a name; blanks become underscores (B32). Returns its id. Raises NotFound, Forbidden, InvalidInput, Conflict."""
         checkpoint = await self._find(given.checkpoint_id)
 

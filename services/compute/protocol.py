@@ -55,7 +55,7 @@ class SessionName:
 
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
-    """The image of a template: `tool` is a word of `services.domain.statuses.Tool`; `image` is an image reference, or a recipe of the process kind.
+    """The image of a template. `tool` is a word of `services.domain.statuses.Tool`; `image` is an image reference or a process recipe.
 
     `built` = it is built in the compute environment (`build_image`), and never pulled: somebody else's image may have that name.
     """

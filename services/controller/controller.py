@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 
 from services.controller.lifecycle import build, run, start, stop
-from services.controller.lifecycle.work import Overtaken, Tools, Work
+from services.controller.lifecycle.work import LeaseLost, Tools, Work
 from services.domain.ids import new_id
 from services.domain.statuses import StudioStatus
 from services.store import leases, sessions
@@ -136,7 +136,7 @@ class Controller:
         """One step under the lease. Returns when to look again."""
         try:
             return await self._step(lease)
-        except Overtaken:
+        except LeaseLost:
             return lease.at
         except Exception:
             log.exception("A step on Studio %s failed", lease.studio.id)

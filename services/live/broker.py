@@ -11,7 +11,7 @@ from services.live.feed import Feed
 from services.live.log_reader import EventLog, InTurn, StoredLog, persistently
 from services.live.stream_items import EventMatch, Timing
 from services.live.subscription import Subscription
-from services.live.task_cleanup import Ending
+from services.live.task_cleanup import TaskCleanup
 from services.store.db.database import Database, Wake
 from services.store.db.wakeups import WakeSource
 
@@ -52,7 +52,7 @@ class Broker:
         self._subscriptions: set[Subscription] = set()
         self._unsubscribe: Callable[[], None] | None = None
         self._poll: asyncio.Task[None] | None = None
-        self._ending = Ending()
+        self._ending = TaskCleanup()
 
     async def start(self) -> None:
         self._unsubscribe = self._wakeups.subscribe(self._on_wake)

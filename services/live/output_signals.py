@@ -8,7 +8,7 @@ from services.store.db.database import Wake
 from services.store.db.wakeups import WakeSource
 
 
-class Bells:
+class OutputSignals:
     """One in each process; a ring is a hint to look, and may be missed."""
 
     def __init__(self, wakeups: WakeSource) -> None:
@@ -38,10 +38,10 @@ class Bells:
         if wake.topic == "output":
             _ring(self._bells.get(wake.key, set()))
         elif wake.topic == "lost":
-            for bells in self._bells.values():
-                _ring(bells)
+            for output_signals in self._bells.values():
+                _ring(output_signals)
 
 
-def _ring(bells: set[asyncio.Event]) -> None:
-    for bell in bells:
+def _ring(output_signals: set[asyncio.Event]) -> None:
+    for bell in output_signals:
         bell.set()

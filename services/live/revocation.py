@@ -17,7 +17,7 @@ from services.live.broker import Broker, Tap
 from services.live.guards import Guard, Hearing, TokenWatch, missing
 from services.live.log_reader import persistently
 from services.live.stream_items import EventMatch
-from services.live.task_cleanup import Ending
+from services.live.task_cleanup import TaskCleanup
 from services.store import rights
 from services.store.db.database import Database, Reader
 from services.store.rights import Place
@@ -28,7 +28,7 @@ MEMBERS = EventMatch(kinds=frozenset({Kind.MEMBER_CHANGED}))
 T = TypeVar("T")
 
 
-class Sentinel:
+class RevocationWatcher:
     """One in each process. A role is kept in memory only while changes to it are heard of."""
 
     def __init__(self, broker: Broker, database: Database, *, recheck_seconds: float = RECHECK_SECONDS) -> None:
@@ -46,10 +46,10 @@ class Sentinel:
         self._stale: set[Place] = set()
         self._work = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._ending = Ending()
+        self._ending = TaskCleanup()
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._watch(), name="sentinel")
+        self._task = asyncio.create_task(self._watch(), name="revocation_watcher")
 
     async def close(self) -> None:
         """Nothing of it uses the database afterwards."""

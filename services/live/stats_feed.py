@@ -7,7 +7,7 @@ from typing import Self
 
 from services.live.log_reader import persistently
 from services.live.stream_items import Timing
-from services.live.task_cleanup import Ending
+from services.live.task_cleanup import TaskCleanup
 from services.rows.stats import SessionStatsRow
 from services.store import stats
 from services.store.db.database import Database, Wake
@@ -47,7 +47,7 @@ class Meter:
             await self._changed.wait()
 
 
-class Meters:
+class StatsFeed:
     """One in each process. However many watch, a round of measurements costs one statement."""
 
     def __init__(self, database: Database, wakeups: WakeSource, timing: Timing | None = None) -> None:
@@ -58,16 +58,16 @@ class Meters:
         self._look = asyncio.Event()
         self._unsubscribe: Callable[[], None] = lambda: None
         self._task: asyncio.Task[None] | None = None
-        self._ending = Ending()
+        self._ending = TaskCleanup()
 
     async def start(self) -> None:
         self._unsubscribe = self._wakeups.subscribe(self._on_wake)
-        self._task = asyncio.create_task(self._follow(), name="meters")
+        self._task = asyncio.create_task(self._follow(), name="stats_feed")
 
     async def close(self) -> None:
         """End all iterations. Nothing of it uses the database afterwards."""
         self._unsubscribe()
-        for meter in [meter for meters in self._meters.values() for meter in meters]:
+        for meter in [meter for stats_feed in self._meters.values() for meter in stats_feed]:
             meter.end()
         self._ending.end(self._task)
         await self._ending.wait()

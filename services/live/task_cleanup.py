@@ -6,7 +6,7 @@ LIMIT_SECONDS = 5
 """A database that does not even answer a goodbye must not keep us from ending."""
 
 
-class Ending:
+class TaskCleanup:
     """Holds tasks from when they are cancelled until they are done."""
 
     def __init__(self) -> None:

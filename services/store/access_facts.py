@@ -112,7 +112,7 @@ async def facts(reader: Reader, public_id: str, user_id: str, token_id: str, log
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class SessionEnd:
     """Why a session ended, as its connection error says."""
 
     code: ConnectionErrorCode
@@ -135,7 +135,7 @@ _ENDINGS = Query(
 )
 
 
-async def ending(reader: Reader, workspace_id: str, studio_id: str, session_number: int) -> Ending | None:
+async def ending(reader: Reader, workspace_id: str, studio_id: str, session_number: int) -> SessionEnd | None:
     """The newest connection error that ended this session for everybody, if one was logged lately."""
     for payload, actor, at in await reader.all(_ENDINGS, workspace_id=workspace_id, studio_id=studio_id):
         said = json_value(payload)
@@ -143,5 +143,5 @@ async def ending(reader: Reader, workspace_id: str, studio_id: str, session_numb
         if said.get("session_number") == session_number and code is not ConnectionErrorCode.TOOL_UNREACHABLE:
             moment = utc_time(at)
             assert moment is not None
-            return Ending(code, said["reason"], Actor.from_json(json_value(actor)), moment, bool(said.get("retryable", True)))
+            return SessionEnd(code, said["reason"], Actor.from_json(json_value(actor)), moment, bool(said.get("retryable", True)))
     return None

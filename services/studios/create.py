@@ -18,8 +18,8 @@ from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import configuration, rights, validation
 from services.studios.configuration import Seal
-from services.studios.inputs import CreateStudio, StudioOutcome
-from services.studios.start import Starter
+from services.studios.inputs import CreateStudioRequest, StudioOutcome
+from services.studios.start import StartStudio
 
 
 class NameTaken(Conflict):
@@ -32,14 +32,14 @@ class NameTaken(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
-class Creator:
+class CreateStudio:
     """Adds Studios, and starts them where that is asked for."""
 
     policy: Policy
     seal: Seal
-    starter: Starter
+    starter: StartStudio
 
-    async def __call__(self, transaction: Transaction, viewer: Viewer, given: CreateStudio) -> StudioOutcome:
+    async def __call__(self, transaction: Transaction, viewer: Viewer, given: CreateStudioRequest) -> StudioOutcome:
         """Raises NotFound, Forbidden, InvalidInput, NameTaken."""
         role = await rights.role_in(transaction, viewer, given.workspace_id)
         access.require(Permission.STUDIO_CREATE, role, viewer.scopes)
@@ -56,7 +56,9 @@ class Creator:
         started = await self.starter.begin(transaction, viewer, studio, {})
         return StudioOutcome(studio.id, started.operation_id)
 
-    async def _add(self, transaction: Transaction, viewer: Viewer, given: CreateStudio, environment: EnvironmentState) -> StudioState:
+    async def _add(
+        self, transaction: Transaction, viewer: Viewer, given: CreateStudioRequest, environment: EnvironmentState
+    ) -> StudioState:
         settings = await compute_environments.settings(transaction, given.workspace_id)
         base = configuration.defaults(environment, settings, self.policy.lifespan_hours)
         values: dict[str, Any] = configuration.merged(base, given.configuration, self.seal)
@@ -83,7 +85,7 @@ class Creator:
         return studio
 
 
-async def _template(transaction: Transaction, given: CreateStudio) -> TemplateState:
+async def _template(transaction: Transaction, given: CreateStudioRequest) -> TemplateState:
     template = await compute_environments.template(transaction, given.template_id)
     if template is None or template.workspace_id != given.workspace_id:
         raise NotFound("There is no such template in this workspace.", field=("templateId",))
@@ -93,7 +95,7 @@ async def _template(transaction: Transaction, given: CreateStudio) -> TemplateSt
     return template
 
 
-async def _environment(transaction: Transaction, given: CreateStudio, template: TemplateState) -> EnvironmentState:
+async def _environment(transaction: Transaction, given: CreateStudioRequest, template: TemplateState) -> EnvironmentState:
     """The one named, else the only one of the workspace that can run the template."""
     there = await compute_environments.of_workspace(transaction, given.workspace_id)
     if given.compute_environment_id is None:

@@ -8,10 +8,10 @@ from services.store import checkpoints, cleanup_tasks, outbox, sessions, studios
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import rights
-from services.studios.inputs import StudioAction, StudioOutcome
+from services.studios.inputs import StudioActionRequest, StudioOutcome
 
 
-async def delete(transaction: Transaction, viewer: Viewer, given: StudioAction) -> StudioOutcome:
+async def delete(transaction: Transaction, viewer: Viewer, given: StudioActionRequest) -> StudioOutcome:
     """What another Studio still needs survives; the rest is handed to the clean-up. Raises NotFound, Forbidden, NotAllowedNow."""
     studio = await rights.studio_for(transaction, viewer, given.studio_id, Permission.STUDIO_DELETE)
     rights.check_revision(studio, given.expected_revision)

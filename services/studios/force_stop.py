@@ -13,7 +13,7 @@ from services.store import cleanup_tasks, leases, sessions
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import rights
-from services.studios.inputs import StudioAction, StudioOutcome
+from services.studios.inputs import StudioActionRequest, StudioOutcome
 from services.studios.transitions import end_operation, move
 
 
@@ -30,12 +30,12 @@ def too_early(begins: datetime, now: datetime) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Forcer:
+class ForceStopStudio:
     """The newest saved checkpoint is what the next start begins from; what the session holds still is removed when that is possible."""
 
     policy: Policy
 
-    async def __call__(self, transaction: Transaction, viewer: Viewer, given: StudioAction) -> StudioOutcome:
+    async def __call__(self, transaction: Transaction, viewer: Viewer, given: StudioActionRequest) -> StudioOutcome:
         """Raises NotFound, Forbidden, StaleRevision, NotAllowedNow (says from when on)."""
         studio = await rights.studio_for(transaction, viewer, given.studio_id, Permission.STUDIO_STOP)
         rights.check_revision(studio, given.expected_revision)

@@ -41,7 +41,7 @@ class Configuration:
 
 
 @dataclass(frozen=True, slots=True)
-class CreateStudio:
+class CreateStudioRequest:
     workspace_id: str
     name: str
     template_id: str
@@ -53,7 +53,7 @@ class CreateStudio:
 
 
 @dataclass(frozen=True, slots=True)
-class StartStudio:
+class StartStudioRequest:
     """`configuration` is for this session only, or kept if `save` (B1)."""
 
     studio_id: str
@@ -64,7 +64,7 @@ class StartStudio:
 
 
 @dataclass(frozen=True, slots=True)
-class StopStudio:
+class StopStudioRequest:
     """`grace_seconds` > 0 warns everybody connected and stops after that time (B57)."""
 
     studio_id: str
@@ -73,7 +73,7 @@ class StopStudio:
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateStudio:
+class UpdateStudioRequest:
     studio_id: str
     name: Maybe[str] = UNSET
     description: Maybe[str | None] = UNSET
@@ -83,14 +83,14 @@ class UpdateStudio:
 
 
 @dataclass(frozen=True, slots=True)
-class StudioAction:
+class StudioActionRequest:
     studio_id: str
     expected_revision: int | None = None
     idempotency_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class RenameCheckpoint:
+class RenameCheckpointRequest:
     checkpoint_id: str
     name: str
     idempotency_key: str | None = None

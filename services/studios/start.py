@@ -19,7 +19,7 @@ from services.store.studios import StudioState
 from services.studios import configuration, rights, validation
 from services.studios.building import Images
 from services.studios.configuration import Seal
-from services.studios.inputs import UNSET, StartStudio, StudioAction, StudioOutcome
+from services.studios.inputs import UNSET, StartStudioRequest, StudioActionRequest, StudioOutcome
 from services.studios.progress import Step
 from services.studios.transitions import begin_operation, move
 
@@ -28,13 +28,13 @@ CONFIGURATION = ("cpu", "memory_mib", "gpu", "lifespan_hours", "environment")
 
 
 @dataclass(frozen=True, slots=True)
-class Starter:
+class StartStudio:
     """Starts Studios: writes the intent, the new session and its checkpoint; the controller makes it true."""
 
     policy: Policy
     seal: Seal
 
-    async def __call__(self, transaction: Transaction, viewer: Viewer, given: StartStudio) -> StudioOutcome:
+    async def __call__(self, transaction: Transaction, viewer: Viewer, given: StartStudioRequest) -> StudioOutcome:
         """Raises NotFound, Forbidden, StaleRevision, Conflict (stopping), NotAllowedNow (overrides while it runs), InvalidInput."""
         studio = await rights.studio_for(transaction, viewer, given.studio_id, Permission.STUDIO_START)
         await self._check_override_rights(transaction, viewer, studio, given)
@@ -49,7 +49,7 @@ class Starter:
         started = await self.begin(transaction, viewer, studio, overrides)
         return StudioOutcome(studio.id, started.operation_id)
 
-    async def retry_build(self, transaction: Transaction, viewer: Viewer, given: StudioAction) -> StudioOutcome:
+    async def retry_build(self, transaction: Transaction, viewer: Viewer, given: StudioActionRequest) -> StudioOutcome:
         """Build the image of a BUILD_FAILED Studio again, and start it. Repeated while it builds, it changes nothing (B12, B76).
 
         Raises NotFound, Forbidden, StaleRevision, NotAllowedNow.
@@ -64,13 +64,15 @@ class Starter:
         started = await self.begin(transaction, viewer, studio, {})
         return StudioOutcome(studio.id, started.operation_id)
 
-    async def _check_override_rights(self, transaction: Transaction, viewer: Viewer, studio: StudioState, given: StartStudio) -> None:
+    async def _check_override_rights(
+        self, transaction: Transaction, viewer: Viewer, studio: StudioState, given: StartStudioRequest
+    ) -> None:
         """Overrides for one session need LAUNCH; environment and `save` need MAINTAIN (B1)."""
         if given.save or given.configuration.environment is not UNSET:
             role = await rights.role_in(transaction, viewer, studio.workspace_id)
             require(Permission.STUDIO_EDIT, role, viewer.scopes)
 
-    async def _overrides(self, transaction: Transaction, studio: StudioState, given: StartStudio) -> dict[str, Any]:
+    async def _overrides(self, transaction: Transaction, studio: StudioState, given: StartStudioRequest) -> dict[str, Any]:
         if given.configuration.is_empty:
             return {}
         environment = await _usable_environment(transaction, studio)
@@ -122,7 +124,7 @@ class Starter:
         return number
 
 
-def _goes_on(studio: StudioState, given: StartStudio) -> StudioOutcome:
+def _goes_on(studio: StudioState, given: StartStudioRequest) -> StudioOutcome:
     """It runs, or is on its way: a repeated start is a success that changes nothing (B12); overrides would be lost (B1)."""
     if not given.configuration.is_empty:
         how, then = ("runs", "Stop it first") if studio.status is StudioStatus.RUNNING else ("is starting", "Stop it once it runs")

@@ -15,17 +15,17 @@ from services.store import outbox, sessions, studios
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import building, rights, validation
-from services.studios.inputs import StopStudio, StudioOutcome
+from services.studios.inputs import StopStudioRequest, StudioOutcome
 from services.studios.transitions import begin_operation, end_operation, move
 
 
 @dataclass(frozen=True, slots=True)
-class Stopper:
+class StopStudio:
     """Stops Studios: writes the intent; the controller ends, saves and frees."""
 
     policy: Policy
 
-    async def __call__(self, transaction: Transaction, viewer: Viewer, given: StopStudio) -> StudioOutcome:
+    async def __call__(self, transaction: Transaction, viewer: Viewer, given: StopStudioRequest) -> StudioOutcome:
         """Raises NotFound, Forbidden, InvalidInput, NotAllowedNow (while STARTING: says until when)."""
         studio = await rights.studio_for(transaction, viewer, given.studio_id, Permission.STUDIO_STOP)
         validation.raise_all(validation.grace(given.grace_seconds))

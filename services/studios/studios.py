@@ -16,13 +16,20 @@ from services.store.studios import StudioState
 from services.studios import rights
 from services.studios.building import Images
 from services.studios.configuration import Seal
-from services.studios.create import Creator
+from services.studios.create import CreateStudio
 from services.studios.delete import delete
-from services.studios.force_stop import Forcer
-from services.studios.inputs import CreateStudio, StartStudio, StopStudio, StudioAction, StudioOutcome, UpdateStudio
-from services.studios.start import Starter
-from services.studios.stop import Stopper
-from services.studios.update import Editor
+from services.studios.force_stop import ForceStopStudio
+from services.studios.inputs import (
+    CreateStudioRequest,
+    StartStudioRequest,
+    StopStudioRequest,
+    StudioActionRequest,
+    StudioOutcome,
+    UpdateStudioRequest,
+)
+from services.studios.start import StartStudio
+from services.studios.stop import StopStudio
+from services.studios.update import UpdateStudio
 
 
 class OnStudio(Protocol):
@@ -45,16 +52,16 @@ class Studios:
     def __init__(self, runner: CommandRunner, policy: Policy, seal: Seal) -> None:
         self._runner = runner
         self._images = Images(policy)
-        self._starter = Starter(policy, seal)
-        self._stopper = Stopper(policy)
-        self._forcer = Forcer(policy)
-        self._creator = Creator(policy, seal, self._starter)
-        self._editor = Editor(seal)
+        self._starter = StartStudio(policy, seal)
+        self._stopper = StopStudio(policy)
+        self._forcer = ForceStopStudio(policy)
+        self._creator = CreateStudio(policy, seal, self._starter)
+        self._editor = UpdateStudio(seal)
 
-    async def create(self, viewer: Viewer, given: CreateStudio) -> StudioOutcome:
+    async def create(self, viewer: Viewer, given: CreateStudioRequest) -> StudioOutcome:
         return await self._run(viewer, "createStudio", given, given.idempotency_key, given.workspace_id, self._creator)
 
-    async def start(self, viewer: Viewer, given: StartStudio) -> StudioOutcome:
+    async def start(self, viewer: Viewer, given: StartStudioRequest) -> StudioOutcome:
         return await self._on_studio(viewer, "startStudio", given, self._starter)
 
     async def prepare_image(self, workspace_id: str, template_id: str, environment_id: str) -> None:
@@ -66,25 +73,25 @@ class Studios:
             if template is not None and environment is not None:
                 await self._images.awaited(transaction, Actor.system("preparation"), template, environment)
 
-    async def stop(self, viewer: Viewer, given: StopStudio) -> StudioOutcome:
+    async def stop(self, viewer: Viewer, given: StopStudioRequest) -> StudioOutcome:
         return await self._on_studio(viewer, "stopStudio", given, self._stopper)
 
-    async def update(self, viewer: Viewer, given: UpdateStudio) -> StudioOutcome:
+    async def update(self, viewer: Viewer, given: UpdateStudioRequest) -> StudioOutcome:
         return await self._on_studio(viewer, "updateStudio", given, self._editor)
 
-    async def delete(self, viewer: Viewer, given: StudioAction) -> StudioOutcome:
+    async def delete(self, viewer: Viewer, given: StudioActionRequest) -> StudioOutcome:
         return await self._on_studio(viewer, "deleteStudio", given, delete)
 
-    async def retry_build(self, viewer: Viewer, given: StudioAction) -> StudioOutcome:
+    async def retry_build(self, viewer: Viewer, given: StudioActionRequest) -> StudioOutcome:
         return await self._on_studio(viewer, "retryBuild", given, self._starter.retry_build)
 
-    async def force_stop(self, viewer: Viewer, given: StudioAction) -> StudioOutcome:
+    async def force_stop(self, viewer: Viewer, given: StudioActionRequest) -> StudioOutcome:
         return await self._on_studio(viewer, "forceStopStudio", given, self._forcer)
 
-    async def star(self, viewer: Viewer, given: StudioAction) -> StudioOutcome:
+    async def star(self, viewer: Viewer, given: StudioActionRequest) -> StudioOutcome:
         return await self._on_studio(viewer, "starStudio", given, _star)
 
-    async def unstar(self, viewer: Viewer, given: StudioAction) -> StudioOutcome:
+    async def unstar(self, viewer: Viewer, given: StudioActionRequest) -> StudioOutcome:
         return await self._on_studio(viewer, "unstarStudio", given, _unstar)
 
     async def _on_studio(self, viewer: Viewer, mutation: str, given: Any, body: Body[Any]) -> StudioOutcome:
@@ -111,14 +118,14 @@ def _asked(given: Any) -> dict[str, Any]:
     return {name: value for name, value in asdict(given).items() if name != "idempotency_key"}
 
 
-async def _star(transaction: Transaction, viewer: Viewer, given: StudioAction) -> StudioOutcome:
+async def _star(transaction: Transaction, viewer: Viewer, given: StudioActionRequest) -> StudioOutcome:
     studio = await rights.studio_for(transaction, viewer, given.studio_id, Permission.STUDIO_STAR)
     if await studios.star(transaction, studio.id, viewer.user_id):
         await _log_star(transaction, viewer, studio)
     return StudioOutcome(studio.id)
 
 
-async def _unstar(transaction: Transaction, viewer: Viewer, given: StudioAction) -> StudioOutcome:
+async def _unstar(transaction: Transaction, viewer: Viewer, given: StudioActionRequest) -> StudioOutcome:
     studio = await rights.studio_for(transaction, viewer, given.studio_id, Permission.STUDIO_STAR)
     if await studios.unstar(transaction, studio.id, viewer.user_id):
         await _log_star(transaction, viewer, studio)

@@ -14,16 +14,16 @@ from services.store.studios import StudioState
 from services.studios import configuration, rights, validation
 from services.studios.configuration import Seal
 from services.studios.create import NameTaken
-from services.studios.inputs import UNSET, StudioOutcome, UpdateStudio
+from services.studios.inputs import UNSET, StudioOutcome, UpdateStudioRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Editor:
+class UpdateStudio:
     """Edits the configuration; each edit that changes something is a new revision."""
 
     seal: Seal
 
-    async def __call__(self, transaction: Transaction, viewer: Viewer, given: UpdateStudio) -> StudioOutcome:
+    async def __call__(self, transaction: Transaction, viewer: Viewer, given: UpdateStudioRequest) -> StudioOutcome:
         """Raises NotFound, Forbidden, StaleRevision, NotAllowedNow, InvalidInput, NameTaken."""
         studio = await rights.studio_for(transaction, viewer, given.studio_id, Permission.STUDIO_EDIT)
         refusal = status_refusal(studio.status, Action.EDIT)
@@ -39,7 +39,7 @@ class Editor:
             await outbox.append(transaction, studio.workspace_id, [event])
         return StudioOutcome(studio.id)
 
-    def _values(self, studio: StudioState, given: UpdateStudio) -> dict[str, Any]:
+    def _values(self, studio: StudioState, given: UpdateStudioRequest) -> dict[str, Any]:
         """Only what differs from what is there. Sealed values always differ."""
         values = configuration.merged({}, given.configuration, self.seal)
         if given.name is not UNSET:
@@ -50,7 +50,7 @@ class Editor:
         return values | ({"name_key": name_key(values["name"])} if "name" in values else {})
 
 
-async def _validate(transaction: Transaction, studio: StudioState, given: UpdateStudio) -> None:
+async def _validate(transaction: Transaction, studio: StudioState, given: UpdateStudioRequest) -> None:
     problems = [] if given.name is UNSET else validation.name(given.name)
     if given.description is not UNSET:
         problems += validation.description(given.description)

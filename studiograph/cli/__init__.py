@@ -13,7 +13,7 @@ from studiograph.cli.jobs import demo
 from studiograph.cli.key import replace_key
 from studiograph.cli.schema import schema
 from studiograph.cli.serving import serve
-from studiograph.operator_errors import Refused
+from studiograph.operator_errors import OperatorError
 
 app = typer.Typer(
     name="studiograph",
@@ -40,6 +40,6 @@ def main() -> None:
     """Run a command; errors meant for people are shown without a traceback."""
     try:
         app()
-    except (DomainError, SchemaError, Refused) as error:
+    except (DomainError, SchemaError, OperatorError) as error:
         print(f"studiograph: {error}", file=sys.stderr)
         sys.exit(1)

@@ -8,7 +8,7 @@ import typer
 from services.secrets import installation
 from services.secrets.secret_box import SecretBox
 from studiograph.cli.options import settings
-from studiograph.command_context import desk
+from studiograph.command_context import command_context
 from studiograph.shared_services import secret_key
 
 
@@ -29,7 +29,7 @@ def replace_key(
         typer.confirm("Secret values sealed with the former key will never open again. Go on?", abort=True)
 
     async def work() -> None:
-        async with desk(chosen) as at:
+        async with command_context(chosen) as at:
             await installation.replace_key(at.database, box)
         print("This key is the installation's now. Set the secret values of Studios and compute environments again.")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from studiograph.operator_errors import Refused
+from studiograph.operator_errors import OperatorError
 from studiograph.settings import Settings
 
 
@@ -14,4 +14,4 @@ def settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         lines = [f"STUDIOGRAPH_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']} (it is {e['input']!r})" for e in error.errors()]
-        raise Refused("\n  ".join(["some settings are not usable:", *lines])) from None
+        raise OperatorError("\n  ".join(["some settings are not usable:", *lines])) from None

@@ -9,9 +9,9 @@ from services.catalogue import NewTemplate
 from services.compute.protocol import ComputeUnknown, Report
 from services.domain.statuses import ComputeKind, Tool
 from studiograph.cli.options import settings
-from studiograph.command_context import desk, workspace_of
+from studiograph.command_context import command_context, workspace_of
 from studiograph.controller_role import docker_compute, recipe_book
-from studiograph.operator_errors import Refused
+from studiograph.operator_errors import OperatorError
 from studiograph.settings import Settings
 
 compute = typer.Typer(help="Where the sessions of a workspace run.", no_args_is_help=True)
@@ -35,7 +35,7 @@ def add_compute(
 
     async def work() -> None:
         report = await _look(chosen)
-        async with desk(chosen) as at:
+        async with command_context(chosen) as at:
             workspace_id = await workspace_of(at, workspace)
             given = {"url": url} if url else {}
             environment_id, is_new = await at.catalogue.add_environment(workspace_id, name, ComputeKind.DOCKER.value, given)
@@ -72,7 +72,7 @@ def add_template(
     new = NewTemplate(name, tool, runs, version, recipe or None, port=port, ready_path=ready_path)
 
     async def work() -> None:
-        async with desk(chosen) as at:
+        async with command_context(chosen) as at:
             await at.catalogue.add_template(await workspace_of(at, workspace), new)
         print(f"{name} runs {runs}.")
 
@@ -84,6 +84,6 @@ async def _look(chosen: Settings) -> Report:
     try:
         return await engine.look()
     except ComputeUnknown as error:
-        raise Refused(f"{chosen.docker_url}: {error}. `studiograph doctor` says more.") from error
+        raise OperatorError(f"{chosen.docker_url}: {error}. `studiograph doctor` says more.") from error
     finally:
         await engine.close()

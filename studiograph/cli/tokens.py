@@ -10,7 +10,7 @@ from services.domain.access import TokenScope
 from services.domain.errors import NotFound
 from services.identity.token_rules import NewToken
 from studiograph.cli.options import settings
-from studiograph.command_context import Desk, desk
+from studiograph.command_context import CommandContext, command_context
 
 app = typer.Typer(help="Access tokens: made, listed and revoked.", no_args_is_help=True)
 
@@ -34,7 +34,7 @@ def create(
 
     async def work() -> None:
         expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
-        async with desk(settings()) as at:
+        async with command_context(settings()) as at:
             user_id = await _user(at, user_name)
             _, secret = await at.tokens.issue(user_id, NewToken(name, frozenset(scope or TokenScope), expires_at))
             print(secret)
@@ -53,7 +53,7 @@ def list_tokens(user_name: UserName) -> None:
     """
 
     async def work() -> None:
-        async with desk(settings()) as at:
+        async with command_context(settings()) as at:
             for token in await at.tokens.of_user(await _user(at, user_name)):
                 until = f"revoked {token.revoked_at:%Y-%m-%d}" if token.revoked_at else f"until {_day(token.expires_at, 'revoked')}"
                 used = _day(token.last_used_at, "never")
@@ -71,14 +71,14 @@ def revoke(token_id: Annotated[str, typer.Argument(help="The id, as `token list`
     """
 
     async def work() -> None:
-        async with desk(settings()) as at:
+        async with command_context(settings()) as at:
             await at.tokens.withdraw(token_id)
             print("Revoked.")
 
     asyncio.run(work())
 
 
-async def _user(at: Desk, user_name: str) -> str:
+async def _user(at: CommandContext, user_name: str) -> str:
     found = await at.people.find_user(user_name)
     if found is None:
         raise NotFound(f"There is no user {user_name}. Add one: studiograph user add {user_name}")

@@ -8,7 +8,7 @@ import typer
 from services.domain.access import Role
 from services.domain.errors import NotFound
 from studiograph.cli.options import settings
-from studiograph.command_context import desk, workspace_of
+from studiograph.command_context import command_context, workspace_of
 
 app = typer.Typer(help="The people of this installation.", no_args_is_help=True)
 workspaces = typer.Typer(help="Where Studios, members and compute environments belong.", no_args_is_help=True)
@@ -35,7 +35,7 @@ def add_user(
     given = _role(role)
 
     async def work() -> None:
-        async with desk(settings()) as at:
+        async with command_context(settings()) as at:
             workspace_id = await workspace_of(at, workspace) if workspace else None
             user_id = await at.people.create_user(user_name, name or None, email or None)
             if workspace_id:
@@ -59,7 +59,7 @@ def add_workspace(
     """
 
     async def work() -> None:
-        async with desk(settings()) as at:
+        async with command_context(settings()) as at:
             owner_id = await at.people.find_user(owner)
             if owner_id is None:
                 raise NotFound(f"There is no user {owner}. Add one: studiograph user add {owner}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from studiograph.doctor.findings import Finding, bad, note, ok
 from studiograph.http_server import listen
-from studiograph.operator_errors import Refused
+from studiograph.operator_errors import OperatorError
 from studiograph.serve_lock import holder
 from studiograph.settings import Settings
 
@@ -69,7 +69,7 @@ def _port(settings: Settings) -> Finding:
         return ok("Server", f"running: {serving}")
     try:
         listen(settings.host, settings.port).close()
-    except Refused as error:
+    except OperatorError as error:
         return ok("Server", f"running at port {settings.port}") if _lives(settings.port) else bad("Port", str(error), "")
     return ok("Port", f"{settings.port} is free")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from studiograph.operator_errors import Refused
+from studiograph.operator_errors import OperatorError
 from studiograph.private_files import private_directory
 from studiograph.settings import Settings
 from studiograph.walkthrough import wheel
@@ -42,7 +42,7 @@ async def walk(*, keep: bool) -> bool:
             teller.remark(f"a server of its own at {url}, its data in {directory}")
             left_out = await _on_each_kind(Api(http, url, token), http, directory, teller)
         teller.total(f"in all. Everything worked{' but what was left out' if left_out else ''}.")
-    except (Refusal, Refused, TimeoutError, aiohttp.ClientError) as error:
+    except (Refusal, OperatorError, TimeoutError, aiohttp.ClientError) as error:
         teller.remark(f"It went wrong: {error or type(error).__name__}. The server's log: {directory / 'server.log'}")
         return False
     if keep:

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 
 from studiograph.first_run import TOKEN_FILE
-from studiograph.operator_errors import Refused
+from studiograph.operator_errors import OperatorError
 from studiograph.private_files import read_private
 
 READY_SECONDS = 60.0
@@ -44,7 +44,7 @@ async def _address(process: asyncio.subprocess.Process, data_dir: Path) -> str:
         if url:
             return url.rstrip("/")
     tail = (data_dir / LOG).read_text()[-2000:]
-    raise Refused(f"the demo's server ended with {await process.wait()} before it served:\n{tail}")
+    raise OperatorError(f"the demo's server ended with {await process.wait()} before it served:\n{tail}")
 
 
 def client() -> aiohttp.ClientSession:

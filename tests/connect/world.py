@@ -18,7 +18,7 @@ from sqlalchemy import select, update
 from yarl import URL
 
 from connect.app import ConnectApp, Dispatcher
-from connect.authorization_cache import Admission
+from connect.authorization_cache import AuthorizationCache
 from connect.requests import Receive, Scope, Send
 from connect.server_protocols import LISTENER
 from services.commands import CommandRunner
@@ -262,7 +262,7 @@ async def house(
             authenticate=tokens.authenticate,
             installation_id=world.installation_id,
             keys=["a key of this test"],
-            admission=Admission(database, broker, kept=kept),
+            admission=AuthorizationCache(database, broker, kept=kept),
         )
         await it.connect.start()
         stack.push_async_callback(it.connect.close)

@@ -14,7 +14,7 @@ import uvicorn
 from schema.execution import Executor
 from schema.limits import Limits
 from schema.transport.http import GraphQLHTTP
-from schema.transport.stream_slots import Gate, SocketLimits
+from schema.transport.stream_slots import SocketLimits, StreamSlots
 from schema.transport.streams import Streams
 from schema.transport.websocket import GraphQLWebSocket
 from tests.contract.world import SCHEMA, TOKEN, World
@@ -81,7 +81,7 @@ async def serve() -> AsyncIterator[Serve]:
     async def start(limits: Limits | None = None, socket_limits: SocketLimits | None = None, **options: Any) -> Running:
         world = World()
         executor = Executor(SCHEMA, world.make_context, limits)
-        gate = Gate(world.authenticate, world.token_ended, socket_limits)
+        gate = StreamSlots(world.authenticate, world.token_ended, socket_limits)
         streams = Streams(executor, gate)
         http = GraphQLHTTP(executor, world.authenticate, streams, origins=[LISTED], **options)
         sockets = GraphQLWebSocket(executor, gate, origins=[LISTED])

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schema.encoding import encode
-from schema.request_errors import Code, Refused
+from schema.request_errors import Code, OperationRejected
 from schema.requests import OperationRequest, parse_request
 from schema.transport.accept import STREAMED, SUPPORTED, accepted, is_json, streamed
-from schema.transport.messages import MAX_REASON_BYTES, Close, Closing, Message, encoded_id, next_, read
+from schema.transport.messages import MAX_REASON_BYTES, Close, CloseFrame, Message, encoded_id, next_, read
 from schema.transport.multipart import MULTIPART_SUBSCRIPTION
 from schema.transport.request_headers import bearer, origin
 from schema.transport.sse import SSE
@@ -28,24 +28,24 @@ MEDIA = (
 )
 
 
-def request_or_refusal(value: object) -> OperationRequest | Refused:
+def request_or_refusal(value: object) -> OperationRequest | OperationRejected:
     try:
         return parse_request(value)
-    except Refused as refused:
+    except OperationRejected as refused:
         return refused
 
 
-def message_or_closing(text: str) -> Message | Closing:
+def message_or_closing(text: str) -> Message | CloseFrame:
     try:
         return read(text)
-    except Closing as closing:
+    except CloseFrame as closing:
         return closing
 
 
 @given(json_values | near_requests)
 def test_a_request_is_read_or_refused(value: object) -> None:
     outcome = request_or_refusal(value)
-    if isinstance(outcome, Refused):
+    if isinstance(outcome, OperationRejected):
         assert outcome.code is Code.BAD_REQUEST
     else:
         assert isinstance(outcome.query, str)
@@ -55,7 +55,7 @@ def test_a_request_is_read_or_refused(value: object) -> None:
 @given(texts)
 def test_a_message_is_read_or_closes_with_a_reason_that_fits(text: str) -> None:
     outcome = message_or_closing(text)
-    if isinstance(outcome, Closing):
+    if isinstance(outcome, CloseFrame):
         assert outcome.code is Close.BAD_MESSAGE
         assert 0 < len(outcome.reason.encode()) <= MAX_REASON_BYTES
     else:
@@ -64,7 +64,7 @@ def test_a_message_is_read_or_closes_with_a_reason_that_fits(text: str) -> None:
 
 @given(st.text())
 def test_any_reason_fits_a_control_frame_and_is_whole_text(reason: str) -> None:
-    closing = Closing(Close.BAD_MESSAGE, reason)
+    closing = CloseFrame(Close.BAD_MESSAGE, reason)
     assert len(closing.reason.encode()) <= MAX_REASON_BYTES
     assert reason.startswith(closing.reason)
 

@@ -7,7 +7,7 @@ from graphql import get_introspection_query
 
 from schema.documents import Documents
 from schema.limits import Limits
-from schema.request_errors import Code, Refused
+from schema.request_errors import Code, OperationRejected
 from tests.contract.world import SCHEMA
 
 LARGE = Limits(tokens=100_000, source_length=1_000_000)
@@ -17,8 +17,8 @@ def documents(limits: Limits | None = None) -> Documents:
     return Documents(SCHEMA, limits or Limits(), suggestions=False)
 
 
-def refused(text: str, limits: Limits | None = None) -> Refused:
-    with pytest.raises(Refused) as caught:
+def refused(text: str, limits: Limits | None = None) -> OperationRejected:
+    with pytest.raises(OperationRejected) as caught:
         documents(limits).get(text)
     return caught.value
 
@@ -130,14 +130,14 @@ def test_a_page_size_in_a_variable_counts_with_its_value() -> None:
     node = document.operation(None)
     documents_.check_cost(document, node, {"n": 50})
     documents_.check_cost(document, node, None)
-    with pytest.raises(Refused, match="objects"):
+    with pytest.raises(OperationRejected, match="objects"):
         documents_.check_cost(document, node, {"n": 5000})
 
 
 def test_the_default_of_a_variable_counts() -> None:
     documents_ = documents(Limits(cost=300))
     document = documents_.get("query($n: Int = 5000){people(first:$n){nodes{name}}}")
-    with pytest.raises(Refused):
+    with pytest.raises(OperationRejected):
         documents_.check_cost(document, document.operation(None), None)
 
 
@@ -172,5 +172,5 @@ def test_many_introspections_in_one_operation_cost_too_much() -> None:
 
 def test_did_you_mean_is_said_only_where_switched_on() -> None:
     assert "Did you mean" not in refused("{ec}").errors[0]["message"]
-    with pytest.raises(Refused, match="Did you mean"):
+    with pytest.raises(OperationRejected, match="Did you mean"):
         Documents(SCHEMA, Limits(), suggestions=True).get("{ech}")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from strawberry.schema.config import StrawberryConfig
 
 from schema.execution import Executor
-from schema.request_errors import Refused
+from schema.request_errors import OperationRejected
 from schema.requests import OperationRequest
 from services.domain.access import Viewer
 from services.domain.errors import DomainError, NotFound
@@ -55,7 +55,7 @@ class Raising:
         try:
             async for payload in EXECUTOR.stream(OperationRequest(query, None, variables), VIEWER):
                 answer += payload
-        except Refused as refused:
+        except OperationRejected as refused:
             answer += str(refused.errors).encode()
         return answer
 

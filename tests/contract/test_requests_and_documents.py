@@ -4,7 +4,7 @@ import pytest
 
 from schema.documents import Documents
 from schema.limits import Limits
-from schema.request_errors import Refused
+from schema.request_errors import OperationRejected
 from tests.contract.conftest import Running
 from tests.contract.world import SCHEMA
 
@@ -40,18 +40,18 @@ def test_the_size_of_documents_is_bounded() -> None:
 def test_refused_documents_are_not_kept() -> None:
     kept = documents()
     for text in ("{", "{nowhere}"):
-        with pytest.raises(Refused):
+        with pytest.raises(OperationRejected):
             kept.get(text)
     assert len(kept) == 0
 
 
 def test_an_anonymous_operation_is_not_found_under_a_name() -> None:
-    with pytest.raises(Refused, match="named"):
+    with pytest.raises(OperationRejected, match="named"):
         documents().get("{me{name}}").operation("x")
 
 
 def test_an_empty_name_is_not_the_anonymous_operation() -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(OperationRejected):
         documents().get("{me{name}}").operation("")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from schema.execution import Executor
 from schema.transport.send_queue import Outbox, Stalled
-from schema.transport.stream_slots import Gate, SocketLimits
+from schema.transport.stream_slots import SocketLimits, StreamSlots
 from schema.transport.websocket import GraphQLWebSocket
 from studiograph.logging_setup import NoCutOffs
 from tests.contract.conftest import Running, Serve
@@ -193,7 +193,7 @@ async def test_a_client_that_pings_without_reading_is_cut_off(serve: Serve) -> N
 
 async def test_the_close_of_a_slow_reader_has_a_code_that_clients_retry() -> None:
     world = World()
-    sockets = GraphQLWebSocket(Executor(SCHEMA, world.make_context), Gate(world.authenticate, world.token_ended, LIMITS))
+    sockets = GraphQLWebSocket(Executor(SCHEMA, world.make_context), StreamSlots(world.authenticate, world.token_ended, LIMITS))
     said = [{"type": "connection_init", "payload": {"Authorization": f"Bearer {TOKEN}"}}]
     said += [{"type": "subscribe", "id": "1", "payload": {"query": "subscription{endless}"}}]
     incoming = deque([{"type": "websocket.connect"}, *({"type": "websocket.receive", "text": json.dumps(message)} for message in said)])

@@ -14,7 +14,7 @@ from services.controller.lifecycle import work
 from services.domain.policy import Policy
 from services.secrets import masking
 from services.store.tables import core
-from services.studios.inputs import Configuration, StartStudio, StopStudio, Variable
+from services.studios.inputs import Configuration, StartStudioRequest, StopStudioRequest, Variable
 from tests.controller.conftest import House
 from tests.controller.test_faults import look, no_leftovers, says
 
@@ -60,10 +60,10 @@ async def test_a_former_session_is_not_forgotten_when_its_removal_fails_after_it
     studio = await house.add()
     await house.status(studio, "RUNNING")
     house.compute.refuse_save = "The disk is full."
-    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
     await house.status(studio, "ERRORED")
     house.compute.refuse_save, house.compute.refuse_removal = None, True
-    await house.studios.start(house.world.viewer, StartStudio(studio))
+    await house.studios.start(house.world.viewer, StartStudioRequest(studio))
     await house.until(lambda: says(house, studio, "it cannot be removed"))
     await house.crash()
     house.compute.refuse_removal = False
@@ -78,11 +78,11 @@ async def test_a_former_session_whose_end_failed_is_ended_before_it_is_saved(hou
     studio = await house.add()
     await house.status(studio, "RUNNING")
     house.compute.broken["stop"] = ComputeFailed("It does not end.")
-    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
     await house.status(studio, "ERRORED")
     house.compute.broken.clear()
     house.compute.calls.clear()
-    await house.studios.start(house.world.viewer, StartStudio(studio))
+    await house.studios.start(house.world.viewer, StartStudioRequest(studio))
     await house.status(studio, "RUNNING")
     assert [call for call in house.compute.calls if call in ("stop", "save")] == ["stop", "save"]
 
@@ -127,9 +127,9 @@ async def test_a_start_that_waits_for_a_removal_waits_until_its_deadline(house: 
     studio = await house.add()
     await house.status(studio, "RUNNING")
     house.compute.refuse_removal = True
-    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
     await house.status(studio, "STOPPED")
-    await house.studios.start(house.world.viewer, StartStudio(studio))
+    await house.studios.start(house.world.viewer, StartStudioRequest(studio))
     await house.until(lambda: says(house, studio, "it cannot be removed"))
     async with house.database.write() as transaction:
         await transaction.execute(update(core.studio).values(deadline=transaction.now, due_at=transaction.now))

@@ -16,7 +16,7 @@ from services.store.db.database import Database, DatabaseUnavailable
 from services.store.tables import core
 from services.studios import building
 from services.studios.building import Images
-from services.studios.inputs import StartStudio, StopStudio, StudioAction
+from services.studios.inputs import StartStudioRequest, StopStudioRequest, StudioActionRequest
 from tests.controller.conftest import House
 
 pytestmark = pytest.mark.behaviour("B8", "B84")
@@ -65,9 +65,9 @@ async def test_the_first_start_builds_and_the_next_does_not(house: House) -> Non
     assert await passed(house, studio) == ["BUILDING", "STARTING", "RUNNING"]
     assert await states(house) == ["SUCCEEDED"]
     assert await log(house) == b"Step 1/2 : FROM base\nStep 2/2 : RUN install\n"
-    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
     await house.status(studio, "STOPPED")
-    await house.studios.start(house.world.viewer, StartStudio(studio))
+    await house.studios.start(house.world.viewer, StartStudioRequest(studio))
     await house.status(studio, "RUNNING")
     assert (await passed(house, studio))[-2:] == ["STARTING", "RUNNING"]
     assert house.compute.calls.count("build") == 1
@@ -124,11 +124,11 @@ async def test_a_failure_is_told_and_kept_and_a_retry_starts_it(house: House) ->
     assert (session["saved"], session["stop_reason"]) == (True, "BUILD_FAILED")
 
     house.compute.refuse_build = None
-    await house.studios.retry_build(house.world.viewer, StudioAction(studio))
+    await house.studios.retry_build(house.world.viewer, StudioActionRequest(studio))
     await house.status(studio, "RUNNING")
     assert await states(house) == ["FAILED", "SUCCEEDED"]
     with pytest.raises(NotAllowedNow, match="No build of it has failed"):
-        await house.studios.retry_build(house.world.viewer, StudioAction(studio))
+        await house.studios.retry_build(house.world.viewer, StudioActionRequest(studio))
 
 
 async def test_a_failed_one_starts_when_another_has_built_the_image(house: House) -> None:
@@ -137,7 +137,7 @@ async def test_a_failed_one_starts_when_another_has_built_the_image(house: House
     await house.status(first, "BUILD_FAILED")
     house.compute.refuse_build = None
     await house.status(await house.add(name="Second"), "RUNNING")
-    await house.studios.start(house.world.viewer, StartStudio(first))
+    await house.studios.start(house.world.viewer, StartStudioRequest(first))
     await house.status(first, "RUNNING")
     assert house.compute.calls.count("build") == 2
 
@@ -146,17 +146,17 @@ async def test_a_stop_cancels_the_build_that_nobody_else_waits_for(house: House)
     hold(house)
     one, two = await house.add(name="One"), await house.add(name="Two")
     await house.called("build")
-    await house.studios.stop(house.world.viewer, StopStudio(one))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(one))
     row = await house.status(one, "STOPPED")
     assert (row["status_message"], row["stop_reason"]) == ("The build was cancelled by ada.", "USER_REQUEST")
     assert await states(house) == ["RUNNING"]
-    await house.studios.stop(house.world.viewer, StopStudio(two))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(two))
     await house.status(two, "STOPPED")
     assert await states(house) == ["CANCELLED"]
     assert {o["state"] for o in await house.rows(core.operation)} == {"CANCELLED"}
 
     del house.compute.hold["build"]
-    await house.studios.start(house.world.viewer, StartStudio(one))
+    await house.studios.start(house.world.viewer, StartStudioRequest(one))
     await house.status(one, "RUNNING")
 
 
@@ -170,7 +170,7 @@ async def test_a_build_that_the_system_asked_for_goes_on_without_anybody(house: 
         await Images(Policy()).awaited(transaction, Actor.system("demo"), template, environment)
     studio = await house.add()
     await house.called("build")
-    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
     await house.status(studio, "STOPPED")
     event.set()
 
@@ -231,7 +231,7 @@ async def test_an_image_that_is_gone_is_built_anew_by_the_next_start(house: Hous
     row = await house.status(studio, "ERRORED")
     assert row["status_message"].endswith("Start the Studio again: it is built anew.")
     house.compute.no_image = False
-    await house.studios.start(house.world.viewer, StartStudio(studio))
+    await house.studios.start(house.world.viewer, StartStudioRequest(studio))
     await house.status(studio, "RUNNING")
     assert (await passed(house, studio))[-3:] == ["BUILDING", "STARTING", "RUNNING"]
 
@@ -301,7 +301,7 @@ async def test_a_stop_and_the_end_of_the_build_do_not_wait_for_each_other(
     await house.called("build")
     monkeypatch.setattr(builds, "end", ending)
     monkeypatch.setattr(building, "release", releasing)
-    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
     assert (await house.row(studio))["status"] == "STOPPED"
     assert "failed in the server" not in caplog.text
     assert await states(house) == ["CANCELLED"]

@@ -8,7 +8,7 @@ import pytest
 
 from services.domain.policy import Policy
 from services.store.tables import core
-from services.studios.inputs import StartStudio, StopStudio, StudioAction
+from services.studios.inputs import StartStudioRequest, StopStudioRequest, StudioActionRequest
 from tests.controller.conftest import House
 
 
@@ -41,7 +41,7 @@ async def test_a_silent_engine_delays_a_stop_and_loses_nothing(house: House) -> 
     studio = await house.add()
     await house.status(studio, "RUNNING")
     house.compute.silent = True
-    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
     await house.until(lambda: says(house, studio, "Nothing is lost"))
     assert (await house.row(studio))["status"] == "STOPPING"
     house.compute.silent = False
@@ -105,16 +105,16 @@ async def test_a_failed_save_keeps_the_session_and_the_next_start_saves_it_first
     studio = await house.add()
     await house.status(studio, "RUNNING")
     house.compute.refuse_save = "The disk is full."
-    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
     row = await house.status(studio, "ERRORED")
     assert row["stop_reason"] == "SAVE_FAILED"
     assert "The disk is full." in row["status_message"]
     assert len(house.compute.there) == 1
-    await house.studios.start(house.world.viewer, StartStudio(studio))
+    await house.studios.start(house.world.viewer, StartStudioRequest(studio))
     row = await house.status(studio, "ERRORED")
     assert row["stop_reason"] == "SAVE_FAILED"
     house.compute.refuse_save = None
-    await house.studios.start(house.world.viewer, StartStudio(studio))
+    await house.studios.start(house.world.viewer, StartStudioRequest(studio))
     await house.status(studio, "RUNNING")
     by_number = {c["number"]: c for c in await house.rows(core.checkpoint)}
     assert by_number[1]["status"] == "FINALIZED"
@@ -127,9 +127,9 @@ async def test_a_studio_whose_save_failed_can_be_deleted_and_is_cleaned_up(house
     studio = await house.add()
     await house.status(studio, "RUNNING")
     house.compute.refuse_save = "The disk is full."
-    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
     await house.status(studio, "ERRORED")
-    await house.studios.delete(house.world.viewer, StudioAction(studio))
+    await house.studios.delete(house.world.viewer, StudioActionRequest(studio))
     await house.until(lambda: no_leftovers(house))
     assert house.compute.there == {}
 
@@ -138,10 +138,10 @@ async def test_what_cannot_be_removed_is_left_over_and_retried_and_a_start_waits
     studio = await house.add()
     await house.status(studio, "RUNNING")
     house.compute.refuse_removal = True
-    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
     await house.status(studio, "STOPPED")
     assert len(await house.rows(core.leftover)) == 1
-    await house.studios.start(house.world.viewer, StartStudio(studio))
+    await house.studios.start(house.world.viewer, StartStudioRequest(studio))
     await house.until(lambda: says(house, studio, "it cannot be removed"))
     assert (await house.row(studio))["status"] == "STARTING"
     house.compute.refuse_removal = False
@@ -154,20 +154,20 @@ async def test_a_missing_checkpoint_is_invalid_and_the_one_before_is_used(house:
     studio = await house.add()
     for _ in range(2):
         await house.status(studio, "RUNNING")
-        await house.studios.stop(house.world.viewer, StopStudio(studio))
+        await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
         await house.status(studio, "STOPPED")
-        await house.studios.start(house.world.viewer, StartStudio(studio))
+        await house.studios.start(house.world.viewer, StartStudioRequest(studio))
     await house.status(studio, "RUNNING")
-    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
     await house.status(studio, "STOPPED")
     house.compute.no_checkpoint = True
-    await house.studios.start(house.world.viewer, StartStudio(studio))
+    await house.studios.start(house.world.viewer, StartStudioRequest(studio))
     row = await house.status(studio, "ERRORED")
     assert row["stop_reason"] == "CHECKPOINT_MISSING"
     by_number = {c["number"]: c for c in await house.rows(core.checkpoint)}
     assert [by_number[n]["status"] for n in (1, 2, 3)] == ["FINALIZED", "FINALIZED", "INVALID"]
     house.compute.no_checkpoint = False
-    await house.studios.start(house.world.viewer, StartStudio(studio))
+    await house.studios.start(house.world.viewer, StartStudioRequest(studio))
     await house.status(studio, "RUNNING")
     assert house.compute.specs[-1].base == by_number[2]["reference"]
 
@@ -182,7 +182,7 @@ async def test_a_stop_does_not_wait_for_an_interim_save(house: House) -> None:
         await transaction.execute(core.studio.update().values(due_at=transaction.now))
         transaction.wake("studio", "")
     await house.called("interim")
-    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
     await house.status(studio, "STOPPED")
 
 
@@ -204,7 +204,7 @@ async def test_a_stop_goes_on_after_a_crash_at_any_step(house: House, held: str)
     await house.status(studio, "RUNNING")
     house.compute.hold[held] = asyncio.Event()
     before = house.compute.calls.count(held)
-    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
     await house.called(held, before + 1)
     await house.crash()
     house.compute.hold.clear()

@@ -10,7 +10,7 @@ from services.compute.protocol import Observation, Presence
 from services.domain.errors import NotAllowedNow
 from services.domain.policy import Policy
 from services.store.tables import core
-from services.studios.inputs import StartStudio, StopStudio, StudioAction
+from services.studios.inputs import StartStudioRequest, StopStudioRequest, StudioActionRequest
 from tests.controller.conftest import House
 
 pytestmark = pytest.mark.behaviour("B9", "B31")
@@ -29,7 +29,7 @@ async def long_ago(house: House, studio_id: str) -> None:
 
 
 async def force(house: House, studio_id: str) -> None:
-    await house.studios.force_stop(house.world.viewer, StudioAction(studio_id))
+    await house.studios.force_stop(house.world.viewer, StudioActionRequest(studio_id))
 
 
 async def gone(house: House) -> bool:
@@ -53,7 +53,7 @@ async def test_a_running_one_is_stopped_not_forced_and_an_ended_one_stays(house:
     with pytest.raises(NotAllowedNow, match="Only a start or a stop") as refused:
         await force(house, studio)
     assert refused.value.until is None
-    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
     before = await house.status(studio, "STOPPED")
     await force(house, studio)
     assert (await house.row(studio))["version"] == before["version"]
@@ -71,7 +71,7 @@ async def test_a_start_that_hangs_is_ended_and_nothing_stays(house: House) -> No
     [operation] = await house.rows(core.operation)
     assert operation["state"] == "CANCELLED"
     house.compute.answers = True
-    await house.studios.start(house.world.viewer, StartStudio(studio))
+    await house.studios.start(house.world.viewer, StartStudioRequest(studio))
     await house.status(studio, "RUNNING")
 
 
@@ -87,7 +87,7 @@ async def test_what_is_made_late_of_a_forced_start_goes_though_another_start_cam
         later = {"due_at": transaction.now + timedelta(hours=1)}
         await transaction.execute(update(core.leftover).where(due > transaction.now).values(**later))
     house.compute.answers = True
-    await house.studios.start(house.world.viewer, StartStudio(studio))
+    await house.studios.start(house.world.viewer, StartStudioRequest(studio))
     await house.status(studio, "RUNNING")
     house.compute.there[forced] = Observation(Presence.RUNNING)
     async with house.database.write() as transaction:
@@ -112,7 +112,7 @@ async def test_a_stop_that_hangs_keeps_the_newest_save(house: House) -> None:
 
     await house.until(saved)
     house.compute.hold["save"] = asyncio.Event()
-    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
     await house.called("save")
     await long_ago(house, studio)
     await force(house, studio)
@@ -120,7 +120,7 @@ async def test_a_stop_that_hangs_keeps_the_newest_save(house: House) -> None:
     assert (await house.row(studio))["status"] == "STOPPED"
     [checkpoint] = await house.rows(core.checkpoint)
     assert checkpoint["status"] == "INTERIM"
-    await house.studios.start(house.world.viewer, StartStudio(studio))
+    await house.studios.start(house.world.viewer, StartStudioRequest(studio))
     await house.status(studio, "RUNNING")
     assert house.compute.specs[-1].base == checkpoint["reference"]
 

@@ -12,13 +12,13 @@ from services.checkpoints import saves
 from services.compute.registry import Computes
 from services.controller import controller
 from services.controller.controller import Controller
-from services.controller.lifecycle.work import Overtaken, Work
+from services.controller.lifecycle.work import LeaseLost, Work
 from services.domain.policy import Policy
 from services.domain.statuses import StudioStatus
 from services.store import leases, sessions
 from services.store.db.database import DatabaseUnavailable, Wake
 from services.store.tables import core
-from services.studios.inputs import StopStudio
+from services.studios.inputs import StopStudioRequest
 from tests import factories
 from tests.controller.conftest import House
 from tests.controller.faulty import Faulty
@@ -70,7 +70,7 @@ async def test_two_servers_on_one_database_do_each_step_once(house: House) -> No
         for studio in studios:
             await house.status(studio, "RUNNING")
         for studio in studios:
-            await house.studios.stop(house.world.viewer, StopStudio(studio))
+            await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
         for studio in studios:
             await house.status(studio, "STOPPED")
     assert {call: house.compute.calls.count(call) for call in ("session", "stop", "save", "remove")} == dict.fromkeys(
@@ -106,7 +106,7 @@ async def test_who_was_overtaken_saves_no_more_and_so_removes_no_save_of_its_suc
     await saves.save(Work(house.tools, lease, session), session, interim=True)
     async with house.database.write() as transaction:
         await leases.break_lease(transaction, studio)
-    with pytest.raises(Overtaken):
+    with pytest.raises(LeaseLost):
         await saves.save(Work(house.tools, lease, session), session, interim=True)
     assert house.compute.calls.count("interim") == 1
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from services.store.tables import core
-from services.studios.inputs import StartStudio, StopStudio, StudioAction
+from services.studios.inputs import StartStudioRequest, StopStudioRequest, StudioActionRequest
 from tests.controller.conftest import House
 
 
@@ -46,7 +46,7 @@ async def test_it_runs_only_once_the_tool_answers(house: House) -> None:
 async def test_a_stop_ends_saves_and_frees_in_this_order(house: House) -> None:
     studio = await house.add()
     await house.status(studio, "RUNNING")
-    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
     row = await house.status(studio, "STOPPED")
     order = [call for call in house.compute.calls if call in ("stop", "save", "remove")]
     assert order == ["stop", "save", "remove"]
@@ -60,9 +60,9 @@ async def test_a_stop_ends_saves_and_frees_in_this_order(house: House) -> None:
 async def test_the_next_start_begins_from_the_checkpoint(house: House) -> None:
     studio = await house.add()
     await house.status(studio, "RUNNING")
-    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
     await house.status(studio, "STOPPED")
-    await house.studios.start(house.world.viewer, StartStudio(studio))
+    await house.studios.start(house.world.viewer, StartStudioRequest(studio))
     await house.status(studio, "RUNNING")
     first, second = house.compute.specs
     [saved] = [c for c in await house.rows(core.checkpoint) if c["number"] == 1]
@@ -101,7 +101,7 @@ async def test_a_session_removed_from_outside_keeps_its_newest_save(house: House
     house.compute.lose(await house.name(studio))
     row = await house.status(studio, "ERRORED")
     assert row["stop_reason"] == "COMPUTE_ENV_LOST"
-    await house.studios.start(house.world.viewer, StartStudio(studio))
+    await house.studios.start(house.world.viewer, StartStudioRequest(studio))
     await house.status(studio, "RUNNING")
     assert house.compute.specs[-1].base is not None
 
@@ -116,7 +116,7 @@ async def test_a_final_save_replaces_the_interim_one_and_discards_it(house: Hous
     await house.status(studio, "RUNNING")
     await change_session(house, next_save_at=await now(house))
     await house.until(lambda: saved_interim(house))
-    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
     await house.status(studio, "STOPPED")
     await house.called("remove_checkpoint")
     [checkpoint] = await house.rows(core.checkpoint)
@@ -156,7 +156,7 @@ async def warned(house: House) -> bool:
 async def test_a_stop_with_a_grace_comes_when_it_was_announced(house: House) -> None:
     studio = await house.add()
     await house.status(studio, "RUNNING")
-    await house.studios.stop(house.world.viewer, StopStudio(studio, grace_seconds=600))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio, grace_seconds=600))
     assert (await house.row(studio))["status"] == "RUNNING"
     await change_session(house, stop_at=await now(house))
     row = await house.status(studio, "STOPPED")
@@ -167,9 +167,9 @@ async def test_a_stop_with_a_grace_comes_when_it_was_announced(house: House) -> 
 async def test_what_a_deleted_studio_saved_is_removed(house: House) -> None:
     studio = await house.add()
     await house.status(studio, "RUNNING")
-    await house.studios.stop(house.world.viewer, StopStudio(studio))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
     await house.status(studio, "STOPPED")
-    await house.studios.delete(house.world.viewer, StudioAction(studio))
+    await house.studios.delete(house.world.viewer, StudioActionRequest(studio))
     await house.called("remove_checkpoint")
     assert house.compute.saves == {}
 
@@ -179,7 +179,7 @@ async def test_fifty_studios_go_on_side_by_side(house: House) -> None:
     for studio in studios:
         await house.status(studio, "RUNNING")
     for studio in studios:
-        await house.studios.stop(house.world.viewer, StopStudio(studio))
+        await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
     for studio in studios:
         await house.status(studio, "STOPPED")
     assert house.compute.there == {}

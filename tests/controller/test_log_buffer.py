@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from services.compute.protocol import Printed
 from services.controller.logs import log_buffer as intakes
-from services.controller.logs.log_buffer import BURST_BYTES, BYTES_PER_SECOND, MOST_BYTES, PIECE_BYTES, Batch, Intake
+from services.controller.logs.log_buffer import BURST_BYTES, BYTES_PER_SECOND, MOST_BYTES, PIECE_BYTES, Batch, LogBuffer
 from services.secrets.masking import DOTS, Mask
 
 pytestmark = pytest.mark.behaviour("B84")
@@ -25,7 +25,7 @@ def test_restarts_lose_nothing_and_store_nothing_twice(text: str, size: int, bre
     forms = [SECRET] if hidden else []
     stored, place = b"", None
     for pieces in [*breaks, 1000]:
-        intake = Intake(Mask(forms), place, 0)
+        intake = LogBuffer(Mask(forms), place, 0)
         for printed in source(data, intake.source_place, size)[:pieces]:
             intake.add(printed)
             if batch := intake.take(0):
@@ -34,7 +34,7 @@ def test_restarts_lose_nothing_and_store_nothing_twice(text: str, size: int, bre
     assert stored == (data.replace(SECRET.encode(), DOTS.encode()) if hidden else data)
 
 
-def batches(intake: Intake, now: float, *, at_end: bool = False) -> list[Batch]:
+def batches(intake: LogBuffer, now: float, *, at_end: bool = False) -> list[Batch]:
     found = []
     while batch := intake.take(now, at_end=at_end):
         found.append(batch)
@@ -42,7 +42,7 @@ def batches(intake: Intake, now: float, *, at_end: bool = False) -> list[Batch]:
 
 
 def test_a_burst_is_stored_whole_and_a_flood_is_slowed_down_and_counted() -> None:
-    intake, line = Intake(Mask([]), None, 0), b"x" * 1023 + b"\n"
+    intake, line = LogBuffer(Mask([]), None, 0), b"x" * 1023 + b"\n"
     for number in range(BURST_BYTES // 1024):
         assert not intake.add(Printed(line, str(number)))
     first = batches(intake, 0)
@@ -64,7 +64,7 @@ def test_a_burst_is_stored_whole_and_a_flood_is_slowed_down_and_counted() -> Non
 
 
 def test_what_the_compute_environment_lost_is_counted_also_after_a_restart() -> None:
-    intake = Intake(Mask([]), None, 0)
+    intake = LogBuffer(Mask([]), None, 0)
     intake.add(Printed(b"early", "5"))
     assert intake.take(0) == Batch(b"early", "0@5", 0)
     intake.add(Printed(b"late", "109", skipped=100))
@@ -75,14 +75,14 @@ def test_what_the_compute_environment_lost_is_counted_also_after_a_restart() -> 
         ("102@5", Batch(b"te", "0@109", 0)),
         ("60@5", Batch(b"late", "0@109", 40)),
     ):
-        again = Intake(Mask([]), place, 0)
+        again = LogBuffer(Mask([]), place, 0)
         assert again.source_place == "5"
         again.add(Printed(b"late", "109", skipped=100))
         assert again.take(0) == expected
 
 
 def test_after_a_gap_the_rest_of_a_secret_may_come_first() -> None:
-    intake = Intake(Mask(["correct-horse"]), None, 0)
+    intake = LogBuffer(Mask(["correct-horse"]), None, 0)
     intake.add(Printed(b"corr", "4"))
     intake.add(Printed(b"ct-horse\nand so on", "99", skipped=50))
     assert intake.take(0) == Batch(b"so on", "0@99", 4 + 50 + 13)
@@ -90,7 +90,7 @@ def test_after_a_gap_the_rest_of_a_secret_may_come_first() -> None:
 
 def test_what_may_be_the_beginning_of_a_secret_is_shown_after_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intakes, "HOLD_SECONDS", 1.0)
-    intake = Intake(Mask(["correct-horse"]), None, 0)
+    intake = LogBuffer(Mask(["correct-horse"]), None, 0)
     intake.add(Printed(b"name: co", "8"))
     assert intake.take(0) == Batch(b"name: ", "6@", 0)
     assert intake.holds

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from services.controller.logs import log_drain, log_follower
-from services.controller.logs.log_collector import Collector
+from services.controller.logs.log_collector import LogCollector
 from services.store import outputs, studios
 from services.store.outputs import KEPT, LONGEST_PIECE, OutputPage
 from services.store.tables import core
-from services.studios.inputs import Configuration, StopStudio, Variable
+from services.studios.inputs import Configuration, StopStudioRequest, Variable
 from tests.controller.conftest import House
 
 pytestmark = pytest.mark.behaviour("B84")
@@ -72,7 +72,7 @@ async def test_what_is_printed_is_stored_as_it_comes(house: House) -> None:
 async def test_all_is_stored_before_the_session_is_removed(house: House) -> None:
     studio_id = await runs(house, b"begins\n")
     house.compute.printed += b"last words\n"  # of which nobody is told
-    await house.studios.stop(house.world.viewer, StopStudio(studio_id))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio_id))
     await house.status(studio_id, "STOPPED")
     assert await until_closed(house, studio_id) == b"begins\nlast words\n"
 
@@ -90,12 +90,12 @@ async def test_an_output_that_cannot_be_read_holds_up_neither_start_nor_stop(hou
     monkeypatch.setattr(log_drain, "READ_SECONDS", 0.1)
     house.compute.hold["follow"] = asyncio.Event()
     studio_id = await runs(house)
-    await house.studios.stop(house.world.viewer, StopStudio(studio_id))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio_id))
     await house.status(studio_id, "STOPPED")
     house.compute.broken["follow"] = KeyError("a bug")
     house.compute.hold["follow"].set()
     other = await runs(house, name="Other")
-    await house.studios.stop(house.world.viewer, StopStudio(other))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(other))
     await house.status(other, "STOPPED")
 
 
@@ -148,7 +148,7 @@ async def test_crashes_lose_nothing_and_repeat_nothing(house: House) -> None:
 
 async def test_several_collectors_store_it_once(house: House) -> None:
     studio_id = await runs(house)
-    others = [Collector(house.tools, house.wakeups) for _ in range(2)]
+    others = [LogCollector(house.tools, house.wakeups) for _ in range(2)]
     for other in others:
         await other.start()
     await house.called("follow", 3)

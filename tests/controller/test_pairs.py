@@ -10,19 +10,30 @@ from sqlalchemy import update
 
 from services.domain.errors import DomainError
 from services.store.tables import core
-from services.studios.inputs import Configuration, StartStudio, StopStudio, StudioAction, StudioOutcome, UpdateStudio
+from services.studios.inputs import (
+    Configuration,
+    StartStudioRequest,
+    StopStudioRequest,
+    StudioActionRequest,
+    StudioOutcome,
+    UpdateStudioRequest,
+)
 from tests import factories
 from tests.controller.conftest import House
 
 Command = Callable[[House, str], Awaitable[StudioOutcome]]
 
 COMMANDS: dict[str, Command] = {
-    "start": lambda house, studio: house.studios.start(house.world.viewer, StartStudio(studio)),
-    "start otherwise": lambda house, studio: house.studios.start(house.world.viewer, StartStudio(studio, Configuration(cpu=1), save=True)),
-    "stop": lambda house, studio: house.studios.stop(house.world.viewer, StopStudio(studio)),
-    "stop later": lambda house, studio: house.studios.stop(house.world.viewer, StopStudio(studio, grace_seconds=1)),
-    "edit": lambda house, studio: house.studios.update(house.world.viewer, UpdateStudio(studio, description="new", expected_revision=1)),
-    "delete": lambda house, studio: house.studios.delete(house.world.viewer, StudioAction(studio, idempotency_key=studio)),
+    "start": lambda house, studio: house.studios.start(house.world.viewer, StartStudioRequest(studio)),
+    "start otherwise": lambda house, studio: house.studios.start(
+        house.world.viewer, StartStudioRequest(studio, Configuration(cpu=1), save=True)
+    ),
+    "stop": lambda house, studio: house.studios.stop(house.world.viewer, StopStudioRequest(studio)),
+    "stop later": lambda house, studio: house.studios.stop(house.world.viewer, StopStudioRequest(studio, grace_seconds=1)),
+    "edit": lambda house, studio: house.studios.update(
+        house.world.viewer, UpdateStudioRequest(studio, description="new", expected_revision=1)
+    ),
+    "delete": lambda house, studio: house.studios.delete(house.world.viewer, StudioActionRequest(studio, idempotency_key=studio)),
 }
 
 
@@ -38,7 +49,7 @@ async def test_every_pair_of_commands_at_once_ends_well(house: House, begins: st
     pairs = list(combinations_with_replacement(COMMANDS, 2))
     studios = [await factories.create_studio(house.database, house.world, f"{one} and {other}") for one, other in pairs]
     if begins == "RUNNING":
-        await asyncio.gather(*(house.studios.start(house.world.viewer, StartStudio(studio)) for studio in studios))
+        await asyncio.gather(*(house.studios.start(house.world.viewer, StartStudioRequest(studio)) for studio in studios))
         for studio in studios:
             await house.status(studio, "RUNNING")
     both = [(studio, COMMANDS[name]) for studio, pair in zip(studios, pairs, strict=True) for name in pair]
@@ -55,8 +66,8 @@ BUILDS: dict[str, Command] = {
     "start": COMMANDS["start"],
     "stop": COMMANDS["stop"],
     "delete": COMMANDS["delete"],
-    "retry": lambda house, studio: house.studios.retry_build(house.world.viewer, StudioAction(studio)),
-    "force": lambda house, studio: house.studios.force_stop(house.world.viewer, StudioAction(studio)),
+    "retry": lambda house, studio: house.studios.retry_build(house.world.viewer, StudioActionRequest(studio)),
+    "force": lambda house, studio: house.studios.force_stop(house.world.viewer, StudioActionRequest(studio)),
 }
 
 

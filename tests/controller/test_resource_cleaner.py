@@ -6,7 +6,7 @@ import pytest
 
 from services.compute.registry import Computes
 from services.controller.maintenance import resource_cleaner
-from services.controller.maintenance.resource_cleaner import Cleaner
+from services.controller.maintenance.resource_cleaner import ResourceCleaner
 from services.store import cleanup_tasks
 from services.store.tables import core
 from tests import factories
@@ -25,7 +25,7 @@ async def test_rows_of_an_environment_that_nobody_knows_do_not_stop_the_others(h
     await discard(house, strange, resource_cleaner.AT_ONCE)
     await discard(house, house.world.compute_environment_id, 1)
     object.__setattr__(house.tools, "computes", Computes(house.database, {"process": lambda _: house.compute}))
-    at_work = Cleaner(house.tools)
+    at_work = ResourceCleaner(house.tools)
     while await at_work.clean():
         pass
     rows = await house.rows(core.garbage)
@@ -38,7 +38,7 @@ async def test_a_removal_that_breaks_or_hangs_is_tried_again_later(house: House,
     monkeypatch.setattr(resource_cleaner, "REMOVAL_SECONDS", 0.1)
     await discard(house, house.world.compute_environment_id, 2)
     house.compute.broken["remove_checkpoint"] = OSError("a bug")
-    at_work = Cleaner(house.tools)
+    at_work = ResourceCleaner(house.tools)
     await at_work.clean()
     assert [row["attempts"] for row in await house.rows(core.garbage)] == [1, 1]
     async with house.database.write() as transaction:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from services.controller.maintenance import retention as retention_loop
-from services.controller.maintenance.retention import Trimmer
+from services.controller.maintenance.retention import RetentionLoop
 from services.store import retention
 from services.store.db.database import Database
 
@@ -40,7 +40,7 @@ async def test_it_trims_at_once_and_again_even_after_a_failure(
     trims = Trims()
     monkeypatch.setattr(retention, "trim", trims)
     monkeypatch.setattr(retention_loop, "EVERY_SECONDS", 0)
-    at_work = Trimmer(sqlite_database, timedelta(days=30))
+    at_work = RetentionLoop(sqlite_database, timedelta(days=30))
     await at_work.start()
     await trims.until(lambda: len(trims.kept) >= 3)
     await at_work.close()
@@ -49,4 +49,4 @@ async def test_it_trims_at_once_and_again_even_after_a_failure(
 
 
 async def test_closing_one_that_never_began_is_nothing(sqlite_database: Database) -> None:
-    await Trimmer(sqlite_database, timedelta(days=30)).close()
+    await RetentionLoop(sqlite_database, timedelta(days=30)).close()

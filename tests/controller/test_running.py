@@ -11,7 +11,7 @@ from services.checkpoints import saves
 from services.compute.protocol import ComputeFailed
 from services.controller.lifecycle import run
 from services.store.tables import core
-from services.studios.inputs import StopStudio
+from services.studios.inputs import StopStudioRequest
 from tests.controller.conftest import House
 from tests.controller.test_faults import says
 from tests.controller.test_lifecycle import change_session, now
@@ -48,7 +48,7 @@ async def test_people_are_warned_before_an_idle_stop_and_again_once_it_was_put_o
 
 @pytest.mark.behaviour("B57")
 async def test_a_planned_stop_does_not_silence_the_warning_of_the_lifespan(house: House, studio: str) -> None:
-    await house.studios.stop(house.world.viewer, StopStudio(studio, grace_seconds=3600))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio, grace_seconds=3600))
     await change_session(house, expires_at=await now(house) + timedelta(minutes=5))
 
     async def warned() -> bool:
@@ -104,7 +104,7 @@ async def test_a_save_that_ends_while_a_stop_begins_leaves_the_stops_message(
         saved = await save(*given, interim=interim)
         if interim:
             house.running[0]._unsubscribe()
-            await house.studios.stop(house.world.viewer, StopStudio(studio))
+            await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
         return saved
 
     monkeypatch.setattr(saves, "save", then_stopped)

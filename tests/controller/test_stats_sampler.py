@@ -13,14 +13,14 @@ from services.compute.protocol import ComputeUnknown, Observation, Presence, Ses
 from services.compute.registry import Computes
 from services.controller.lifecycle.work import Tools
 from services.controller.stats import stats_collection, stats_sampler
-from services.controller.stats.stats_sampler import Sampler
+from services.controller.stats.stats_sampler import StatsSampler
 from services.domain.policy import Policy
 from services.secrets.secret_box import SecretBox
 from services.store import stats
 from services.store.db.database import Database, Wake
 from services.store.stats import Measurement, RunningSession
 from services.store.tables import core
-from services.studios.inputs import StopStudio, StudioAction
+from services.studios.inputs import StopStudioRequest, StudioActionRequest
 from tests import factories
 from tests.controller.conftest import House
 from tests.controller.faulty import Faulty
@@ -61,9 +61,9 @@ async def running(database: Database, world: World, count: int = 1) -> list[str]
     return made
 
 
-def at_work(database: Database, world: World, compute_of: Callable[[str], Faulty]) -> Sampler:
+def at_work(database: Database, world: World, compute_of: Callable[[str], Faulty]) -> StatsSampler:
     computes = Computes(database, {"process": lambda environment: compute_of(environment.id)})
-    return Sampler(Tools(database, computes, Policy(), SecretBox(SecretBox.new_key()), world.installation_id))
+    return StatsSampler(Tools(database, computes, Policy(), SecretBox(SecretBox.new_key()), world.installation_id))
 
 
 async def measured(database: Database) -> list[dict[str, Any]]:
@@ -253,9 +253,9 @@ async def test_a_studio_is_deleted_with_what_its_sessions_used(house: House) -> 
     async with house.database.write() as transaction:
         (session,) = await stats.running(transaction)
         await stats.write(transaction, [Measurement(session.id, transaction.now, 1.0, 1, None, None, None, None)])
-    await house.studios.stop(house.world.viewer, StopStudio(studio_id))
+    await house.studios.stop(house.world.viewer, StopStudioRequest(studio_id))
     await house.status(studio_id, "STOPPED")
-    await house.studios.delete(house.world.viewer, StudioAction(studio_id))
+    await house.studios.delete(house.world.viewer, StudioActionRequest(studio_id))
     assert await house.rows(core.session_stats) == []
 
 

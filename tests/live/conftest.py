@@ -11,8 +11,8 @@ import pytest
 from services.domain.actor import Actor
 from services.domain.events import Kind, LoggedEvent, NewEvent
 from services.live.broker import Broker
-from services.live.revocation import Sentinel
-from services.live.stats_feed import Meters
+from services.live.revocation import RevocationWatcher
+from services.live.stats_feed import StatsFeed
 from services.live.stream_items import Item, Timing
 from services.live.subscription import Subscription
 from services.store import outbox
@@ -73,25 +73,25 @@ class Live:
     database: Database
     wakeups: Wakeups
     broker: Broker
-    sentinel: Sentinel
-    meters: Meters
+    revocation_watcher: RevocationWatcher
+    stats_feed: StatsFeed
 
 
 @asynccontextmanager
 async def running(database: Database, timing: Timing | None = None, *, recheck_seconds: float = 30) -> AsyncIterator[Live]:
     wakeups = Wakeups(database)
     broker = Broker(database, wakeups, timing=timing)
-    sentinel = Sentinel(broker, database, recheck_seconds=recheck_seconds)
+    revocation_watcher = RevocationWatcher(broker, database, recheck_seconds=recheck_seconds)
     await wakeups.start()
     await broker.start()
-    meters = Meters(database, wakeups, timing)
-    await sentinel.start()
-    await meters.start()
+    stats_feed = StatsFeed(database, wakeups, timing)
+    await revocation_watcher.start()
+    await stats_feed.start()
     try:
-        yield Live(database, wakeups, broker, sentinel, meters)
+        yield Live(database, wakeups, broker, revocation_watcher, stats_feed)
     finally:
-        await meters.close()
-        await sentinel.close()
+        await stats_feed.close()
+        await revocation_watcher.close()
         await broker.close()
         await wakeups.close()
 

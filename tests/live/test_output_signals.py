@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from services.domain.ids import new_id
-from services.live.output_signals import Bells
+from services.live.output_signals import OutputSignals
 from services.store import outputs
 from services.store.db.database import Database
 from services.store.db.wakeups import LOST, Wakeups
@@ -17,11 +17,11 @@ pytestmark = pytest.mark.behaviour("B84")
 async def test_a_bell_rings_for_its_output_alone(database: Database) -> None:
     other, wakeups = Database(database.url.render_as_string(hide_password=False)), Wakeups(database)
     await wakeups.start()
-    bells = Bells(wakeups)
-    bells.start()
+    output_signals = OutputSignals(wakeups)
+    output_signals.start()
     writer = other if database.dialect == "postgresql" else database
     mine, theirs = new_id(), new_id()
-    with bells.of(mine) as bell, bells.of(mine) as second, bells.of(theirs) as stranger:
+    with output_signals.of(mine) as bell, output_signals.of(mine) as second, output_signals.of(theirs) as stranger:
         async with writer.write() as transaction:
             output = await outputs.begin(transaction, mine)
         async with writer.write() as transaction:
@@ -34,7 +34,7 @@ async def test_a_bell_rings_for_its_output_alone(database: Database) -> None:
         await soon(bell.wait())
         wakeups._deliver([LOST])
         assert stranger.is_set()
-    assert not bells._bells
-    bells.close()
+    assert not output_signals._bells
+    output_signals.close()
     await wakeups.close()
     await other.close()

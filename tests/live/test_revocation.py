@@ -9,7 +9,7 @@ from sqlalchemy import delete, update
 from services.domain.access import Permission, Role, TokenScope, Viewer
 from services.domain.errors import DomainError, Forbidden
 from services.domain.events import INSTALLATION_STREAM, Kind
-from services.live.revocation import Sentinel
+from services.live.revocation import RevocationWatcher
 from services.store.db.database import Database
 from services.store.tables import core
 from tests import factories
@@ -38,18 +38,18 @@ async def revoke(database: Database, token_id: str, *, silently: bool = False) -
         await append(database, INSTALLATION_STREAM, Kind.TOKEN_REVOKED, studio_id=None, token_id=token_id)
 
 
-async def right_lost(sentinel: Sentinel, viewer: Viewer, workspace_id: str, permission: Permission) -> DomainError:
+async def right_lost(revocation_watcher: RevocationWatcher, viewer: Viewer, workspace_id: str, permission: Permission) -> DomainError:
     """The error to show, once the viewer has the right no longer."""
     lost: asyncio.Future[DomainError] = asyncio.get_running_loop().create_future()
-    async with sentinel.guard(viewer, workspace_id, permission, lost.set_result):
+    async with revocation_watcher.guard(viewer, workspace_id, permission, lost.set_result):
         return await lost
 
 
 @pytest.mark.behaviour("B94")
 async def test_everybody_who_waits_hears_of_a_revoked_token_within_two_seconds(live: Live, world: World) -> None:
     other, _ = await factories.create_token(live.database, world.user_id)
-    waiting = [asyncio.create_task(live.sentinel.token_ended(world.viewer)) for _ in range(20)]
-    unrelated = asyncio.create_task(live.sentinel.token_ended(other))
+    waiting = [asyncio.create_task(live.revocation_watcher.token_ended(world.viewer)) for _ in range(20)]
+    unrelated = asyncio.create_task(live.revocation_watcher.token_ended(other))
     await asyncio.sleep(0)
     await revoke(live.database, world.viewer.token_id)
     await asyncio.wait_for(asyncio.gather(*waiting), 2)
@@ -60,23 +60,23 @@ async def test_everybody_who_waits_hears_of_a_revoked_token_within_two_seconds(l
 @pytest.mark.behaviour("B94")
 async def test_a_token_that_was_revoked_before_anybody_listened_is_found_out(live: Live, world: World) -> None:
     await revoke(live.database, world.viewer.token_id, silently=True)
-    await soon(live.sentinel.token_ended(world.viewer))
+    await soon(live.revocation_watcher.token_ended(world.viewer))
 
 
 @pytest.mark.behaviour("B94")
 async def test_a_token_ends_when_it_expires(live: Live, world: World) -> None:
     expires_at = datetime.now(UTC) + timedelta(seconds=0.2)
     viewer, _ = await factories.create_token(live.database, world.user_id, expires_at=expires_at)
-    await soon(live.sentinel.token_ended(viewer))
+    await soon(live.revocation_watcher.token_ended(viewer))
     assert datetime.now(UTC) >= expires_at
 
 
 @pytest.mark.behaviour("B94")
 async def test_without_the_event_the_re_check_finds_it(database: Database, world: World) -> None:
     async with running(database, recheck_seconds=0.05) as live:
-        waiting = asyncio.create_task(live.sentinel.token_ended(world.viewer))
-        lost = asyncio.create_task(right_lost(live.sentinel, world.viewer, world.workspace_id, READ))
-        await until(lambda: live.sentinel._tokens and live.sentinel._guards)
+        waiting = asyncio.create_task(live.revocation_watcher.token_ended(world.viewer))
+        lost = asyncio.create_task(right_lost(live.revocation_watcher, world.viewer, world.workspace_id, READ))
+        await until(lambda: live.revocation_watcher._tokens and live.revocation_watcher._guards)
         await revoke(database, world.viewer.token_id, silently=True)
         await set_role(database, world.workspace_id, world.user_id, None, silently=True)
         await soon(waiting)
@@ -86,9 +86,9 @@ async def test_without_the_event_the_re_check_finds_it(database: Database, world
 @pytest.mark.behaviour("B59")
 async def test_who_is_removed_from_a_workspace_loses_the_right_within_two_seconds(live: Live, world: World) -> None:
     viewer, _ = await factories.create_viewer(live.database, world.workspace_id, Role.VIEW)
-    lost = asyncio.create_task(right_lost(live.sentinel, viewer, world.workspace_id, READ))
-    kept = asyncio.create_task(right_lost(live.sentinel, world.viewer, world.workspace_id, READ))
-    await until(lambda: len(live.sentinel._guards) == 2)
+    lost = asyncio.create_task(right_lost(live.revocation_watcher, viewer, world.workspace_id, READ))
+    kept = asyncio.create_task(right_lost(live.revocation_watcher, world.viewer, world.workspace_id, READ))
+    await until(lambda: len(live.revocation_watcher._guards) == 2)
     await set_role(live.database, world.workspace_id, viewer.user_id, None)
     error = await asyncio.wait_for(lost, 2)
     assert (error.code, error.message) == ("FORBIDDEN", "You are no longer a member of this workspace.")
@@ -99,9 +99,9 @@ async def test_who_is_removed_from_a_workspace_loses_the_right_within_two_second
 @pytest.mark.behaviour("B59")
 async def test_a_lesser_role_ends_only_what_it_does_not_allow(live: Live, world: World) -> None:
     viewer, _ = await factories.create_viewer(live.database, world.workspace_id, Role.CONNECT)
-    connect = asyncio.create_task(right_lost(live.sentinel, viewer, world.workspace_id, Permission.STUDIO_CONNECT))
-    read = asyncio.create_task(right_lost(live.sentinel, viewer, world.workspace_id, READ))
-    await until(lambda: sum(map(len, live.sentinel._guards.values())) == 2)
+    connect = asyncio.create_task(right_lost(live.revocation_watcher, viewer, world.workspace_id, Permission.STUDIO_CONNECT))
+    read = asyncio.create_task(right_lost(live.revocation_watcher, viewer, world.workspace_id, READ))
+    await until(lambda: sum(map(len, live.revocation_watcher._guards.values())) == 2)
     await set_role(live.database, world.workspace_id, viewer.user_id, Role.VIEW)
     assert "CONNECT or above" in (await soon(connect)).message
     assert not read.done()
@@ -110,26 +110,26 @@ async def test_a_lesser_role_ends_only_what_it_does_not_allow(live: Live, world:
 
 async def test_a_right_that_was_never_there_is_lost_at_once(live: Live, world: World) -> None:
     stranger, _ = await factories.create_token(live.database, await factories.create_user(live.database))
-    assert isinstance(await soon(right_lost(live.sentinel, stranger, world.workspace_id, READ)), Forbidden)
+    assert isinstance(await soon(right_lost(live.revocation_watcher, stranger, world.workspace_id, READ)), Forbidden)
     unscoped, _ = await factories.create_token(live.database, world.user_id, [TokenScope.CONNECT])
-    assert "READ" in (await soon(right_lost(live.sentinel, unscoped, world.workspace_id, READ))).message
+    assert "READ" in (await soon(right_lost(live.revocation_watcher, unscoped, world.workspace_id, READ))).message
 
 
 async def test_a_role_is_read_once_until_it_changes(live: Live, world: World) -> None:
-    async with live.sentinel.guard(world.viewer, world.workspace_id, READ, lambda error: None) as guard:
-        await until(lambda: live.sentinel._hears)
-        assert await live.sentinel.role_of(world.viewer, world.workspace_id) is Role.OWNER
+    async with live.revocation_watcher.guard(world.viewer, world.workspace_id, READ, lambda error: None) as guard:
+        await until(lambda: live.revocation_watcher._hears)
+        assert await live.revocation_watcher.role_of(world.viewer, world.workspace_id) is Role.OWNER
         with live.database.count_statements() as counted:
             for _ in range(50):
-                await live.sentinel.check(guard)
+                await live.revocation_watcher.check(guard)
         assert counted.statements == []
         await set_role(live.database, world.workspace_id, world.user_id, Role.VIEW)
-        await until(lambda: not live.sentinel._roles)
-        assert await live.sentinel.role_of(world.viewer, world.workspace_id) is Role.VIEW
+        await until(lambda: not live.revocation_watcher._roles)
+        assert await live.revocation_watcher.role_of(world.viewer, world.workspace_id) is Role.VIEW
 
 
 async def test_it_listens_to_each_stream_once_and_forgets_when_nobody_asks(live: Live, world: World) -> None:
-    guards = [live.sentinel.guard(world.viewer, world.workspace_id, READ, lambda error: None) for _ in range(10)]
+    guards = [live.revocation_watcher.guard(world.viewer, world.workspace_id, READ, lambda error: None) for _ in range(10)]
     for guard in guards:
         await guard.__aenter__()
     assert live.broker.streams == {INSTALLATION_STREAM, world.workspace_id}

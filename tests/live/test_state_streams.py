@@ -13,7 +13,7 @@ from services.live.stream_items import Timing
 from services.secrets.secret_box import SecretBox
 from services.store.db.database import Database
 from services.store.tables import core
-from services.studios.inputs import StudioAction
+from services.studios.inputs import StudioActionRequest
 from services.studios.studios import Studios
 from tests import factories
 from tests.factories import BEGAN, World
@@ -96,10 +96,10 @@ async def test_a_star_moves_a_studio_in_the_lists_of_its_own_user_alone(live: Li
         watch(live, other, LIST, id=place(world)) as theirs,
     ):
         assert [(await watcher.frame())["kind"] for watcher in (mine, theirs)] == ["StudioListSnapshot"] * 2
-        await service.star(world.viewer, StudioAction(alpha))
+        await service.star(world.viewer, StudioActionRequest(alpha))
         assert (await mine.frame())["kind"] == "StudioEntered"
-        await service.unstar(world.viewer, StudioAction(alpha))
-        await service.unstar(world.viewer, StudioAction(alpha))
+        await service.unstar(world.viewer, StudioActionRequest(alpha))
+        await service.unstar(world.viewer, StudioActionRequest(alpha))
         assert (await mine.frame())["kind"] == "StudioLeft"
         await enter(live.database, world, alpha, "STOPPED", "STARTING")
         assert (await theirs.frame())["studio"] == {"name": "Alpha", "status": "STARTING"}

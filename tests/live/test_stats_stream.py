@@ -61,7 +61,7 @@ def shows(meter: Meter, cpu: float) -> bool:
 
 async def test_a_slow_reader_gets_the_newest_and_not_what_it_missed(live: Live, world: World) -> None:
     studio_id, session_id = await run(live.database, world)
-    async with live.meters.watching(studio_id) as meter:
+    async with live.stats_feed.watching(studio_id) as meter:
         for cpu in (1.0, 2.0, 3.0):
             await measure(live.database, (session_id, cpu))
             await until(partial(shows, meter, cpu))
@@ -91,7 +91,7 @@ async def test_it_ends_when_the_studio_is_deleted(live: Live, world: World) -> N
     studio_id = await factories.create_studio(live.database, world)
     async with watch(live, world.viewer, STATS, id=encode("Studio", studio_id)) as watcher:
         ends = asyncio.create_task(watcher.ends())
-        await until(lambda: live.meters._meters)
+        await until(lambda: live.stats_feed._meters)
         async with live.database.write() as transaction:
             await transaction.execute(core.studio.delete().where(core.studio.c.id == studio_id))
         await log(live.database, world, studio_id, Kind.STUDIO_DELETED)
@@ -133,13 +133,13 @@ async def test_a_round_is_read_once_for_all_who_watch(live: Live, world: World) 
     """Once for each wake: PostgreSQL wakes us a second time for our own commits, maybe for the round before as well."""
     made = [await run(live.database, world) for _ in range(5)]
     async with AsyncExitStack() as stack:
-        meters = [await stack.enter_async_context(live.meters.watching(studio_id)) for studio_id, _ in made for _ in range(20)]
-        await until(lambda: not live.meters._look.is_set())
+        stats_feed = [await stack.enter_async_context(live.stats_feed.watching(studio_id)) for studio_id, _ in made for _ in range(20)]
+        await until(lambda: not live.stats_feed._look.is_set())
         await measure(live.database, *((session_id, 1.0) for _, session_id in made))
-        rows = [await soon(anext(meter)) for meter in meters]
+        rows = [await soon(anext(meter)) for meter in stats_feed]
         with live.database.count_statements() as counted:
             await measure(live.database, *((session_id, 2.0) for _, session_id in made))
-            rows = [await soon(anext(meter)) for meter in meters]
+            rows = [await soon(anext(meter)) for meter in stats_feed]
         assert {row.cpu for row in rows} == {2.0}
         assert len([text for text in counted.statements if text.startswith("SELECT") and "sessionstats.at" in text]) in (1, 2, 3)
 
@@ -150,8 +150,8 @@ async def test_nothing_is_read_or_kept_when_nobody_watches(database: Database, w
         async with watch(live, world.viewer, STATS, id=encode("Studio", studio_id)) as watcher:
             await measure(database, (session_id, 1.0))
             await watcher.frame()
-        await until(lambda: not live.meters._meters)
+        await until(lambda: not live.stats_feed._meters)
         with database.count_statements() as counted:
             await measure(database, (session_id, 2.0))
-            await until(lambda: not live.meters._look.is_set())
+            await until(lambda: not live.stats_feed._look.is_set())
         assert not [text for text in counted.statements if text.startswith("SELECT") and "sessionstats.at" in text]

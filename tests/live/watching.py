@@ -12,7 +12,7 @@ from resolvers.context import make_context
 from schema.build import build_schema
 from schema.execution import Executor
 from schema.ids import encode
-from schema.request_errors import Refused
+from schema.request_errors import OperationRejected
 from schema.requests import OperationRequest
 from services.connections.addresses import Addresses
 from services.domain.access import Viewer
@@ -49,7 +49,7 @@ class Watcher:
         """The next one. Raises Refusal, StopAsyncIteration."""
         try:
             body = json.loads(await soon(anext(self._payloads)))
-        except Refused as refused:
+        except OperationRejected as refused:
             raise Refusal(refused.errors) from refused
         if body.get("errors"):
             raise Refusal(body["errors"])
@@ -74,8 +74,8 @@ async def watch(live: Live, viewer: Viewer, query: str, **variables: Any) -> Asy
     services = SimpleNamespace(
         database=live.database,
         broker=live.broker,
-        sentinel=live.sentinel,
-        meters=live.meters,
+        revocation_watcher=live.revocation_watcher,
+        stats_feed=live.stats_feed,
         addresses=Addresses("http://127.0.0.1:8000", "localhost:8000"),
         policy=Policy(),
     )

@@ -8,7 +8,7 @@ import pytest
 
 from services.identity.people import People
 from services.store.db.database import Database
-from studiograph.operator_errors import Refused
+from studiograph.operator_errors import OperatorError
 from studiograph.serve_lock import holder, only_server
 from tests.project.conftest import ROOT
 from tests.server import Server, running
@@ -87,7 +87,7 @@ async def test_pages_can_be_switched_off(tmp_path: Path, sqlite_url: str) -> Non
 def test_a_second_server_on_the_same_data_is_told_where_the_first_is(tmp_path: Path) -> None:
     with only_server(tmp_path) as note:
         note("http://127.0.0.1:8000")
-        with pytest.raises(Refused, match=r"http://127\.0\.0\.1:8000"), only_server(tmp_path):
+        with pytest.raises(OperatorError, match=r"http://127\.0\.0\.1:8000"), only_server(tmp_path):
             pass
     assert holder(tmp_path) is None
 

@@ -12,7 +12,15 @@ from services.domain.ids import new_id
 from services.domain.statuses import StudioStatus
 from services.store.db.database import Database
 from services.store.tables import core
-from services.studios.inputs import Configuration, RenameCheckpoint, StartStudio, StopStudio, StudioAction, UpdateStudio, Variable
+from services.studios.inputs import (
+    Configuration,
+    RenameCheckpointRequest,
+    StartStudioRequest,
+    StopStudioRequest,
+    StudioActionRequest,
+    UpdateStudioRequest,
+    Variable,
+)
 from services.studios.studios import Studios
 from tests import factories
 from tests.factories import World
@@ -29,7 +37,7 @@ async def studio(database: Database, world: World) -> str:
 
 @pytest.fixture
 async def running(database: Database, studios: Studios, world: World, studio: str) -> str:
-    await studios.start(world.viewer, StartStudio(studio))
+    await studios.start(world.viewer, StartStudioRequest(studio))
     await set_status(database, studio, "RUNNING")
     return studio
 
@@ -38,7 +46,7 @@ async def running(database: Database, studios: Studios, world: World, studio: st
 async def test_a_start_writes_the_session_its_checkpoint_and_the_operation(
     database: Database, studios: Studios, world: World, studio: str
 ) -> None:
-    outcome = await studios.start(world.viewer, StartStudio(studio))
+    outcome = await studios.start(world.viewer, StartStudioRequest(studio))
     row = await studio_row(database, studio)
     assert (row["status"], row["session_number"], row["operation_id"]) == ("STARTING", 1, outcome.operation_id)
     async with database.read() as reader:
@@ -51,10 +59,10 @@ async def test_a_start_writes_the_session_its_checkpoint_and_the_operation(
 
 @pytest.mark.behaviour("B1")
 async def test_overrides_are_for_one_session_unless_saved(database: Database, studios: Studios, world: World, studio: str) -> None:
-    await studios.start(world.viewer, StartStudio(studio, Configuration(cpu=1)))
+    await studios.start(world.viewer, StartStudioRequest(studio, Configuration(cpu=1)))
     assert (await studio_row(database, studio))["cpu"] == 2
     await set_status(database, studio, "STOPPED")
-    await studios.start(world.viewer, StartStudio(studio, Configuration(cpu=3), save=True))
+    await studios.start(world.viewer, StartStudioRequest(studio, Configuration(cpu=3), save=True))
     row = await studio_row(database, studio)
     assert (row["cpu"], row["revision"]) == (3, 2)
     async with database.read() as reader:
@@ -65,7 +73,7 @@ async def test_overrides_are_for_one_session_unless_saved(database: Database, st
 @pytest.mark.behaviour("B1")
 async def test_overrides_of_a_running_studio_are_refused(studios: Studios, world: World, running: str) -> None:
     with pytest.raises(NotAllowedNow, match="runs already"):
-        await studios.start(world.viewer, StartStudio(running, Configuration(cpu=1)))
+        await studios.start(world.viewer, StartStudioRequest(running, Configuration(cpu=1)))
 
 
 @pytest.mark.behaviour("B1")
@@ -73,9 +81,9 @@ async def test_overrides_of_a_running_studio_are_refused(studios: Studios, world
 async def test_overrides_of_a_studio_that_starts_are_refused_and_say_so(
     database: Database, studios: Studios, world: World, studio: str
 ) -> None:
-    await studios.start(world.viewer, StartStudio(studio))
+    await studios.start(world.viewer, StartStudioRequest(studio))
     with pytest.raises(NotAllowedNow, match="is starting already") as caught:
-        await studios.start(world.viewer, StartStudio(studio, Configuration(cpu=1)))
+        await studios.start(world.viewer, StartStudioRequest(studio, Configuration(cpu=1)))
     assert caught.value.until == (await studio_row(database, studio))["deadline"]
 
 
@@ -86,12 +94,12 @@ async def test_launch_may_override_resources_but_not_environment_or_save(
 ) -> None:
     launcher, _ = await factories.create_viewer(database, world.workspace_id, Role.LAUNCH)
     for given in (
-        StartStudio(studio, Configuration(environment=(Variable("A", "b"),))),
-        StartStudio(studio, Configuration(cpu=1), save=True),
+        StartStudioRequest(studio, Configuration(environment=(Variable("A", "b"),))),
+        StartStudioRequest(studio, Configuration(cpu=1), save=True),
     ):
         with pytest.raises(Forbidden, match="MAINTAIN"):
             await studios.start(launcher, given)
-    assert (await studios.start(launcher, StartStudio(studio, Configuration(cpu=1)))).operation_id
+    assert (await studios.start(launcher, StartStudioRequest(studio, Configuration(cpu=1)))).operation_id
 
 
 @pytest.mark.behaviour("B10")
@@ -100,7 +108,7 @@ async def test_a_restart_begins_from_the_newest_saved_checkpoint(database: Datab
     interim = await factories.create_checkpoint(database, world, studio, number=2, status="INTERIM")
     await factories.create_checkpoint(database, world, studio, number=3, status="INVALID")
     await factories.create_checkpoint(database, world, studio, number=4, status="EMPTY", reference=None)
-    await studios.start(world.viewer, StartStudio(studio))
+    await studios.start(world.viewer, StartStudioRequest(studio))
     async with database.read() as reader:
         assert (await reader.execute(core.session.select())).one().base_checkpoint_id == interim
 
@@ -108,17 +116,17 @@ async def test_a_restart_begins_from_the_newest_saved_checkpoint(database: Datab
 @pytest.mark.behaviour("B12")
 async def test_a_repeated_start_or_stop_changes_nothing(database: Database, studios: Studios, world: World, running: str) -> None:
     before = await kinds(database, running)
-    assert (await studios.start(world.viewer, StartStudio(running))).studio_id == running
+    assert (await studios.start(world.viewer, StartStudioRequest(running))).studio_id == running
     assert await kinds(database, running) == before
-    await studios.stop(world.viewer, StopStudio(running))
+    await studios.stop(world.viewer, StopStudioRequest(running))
     stopping = await kinds(database, running)
-    await studios.stop(world.viewer, StopStudio(running))
+    await studios.stop(world.viewer, StopStudioRequest(running))
     assert await kinds(database, running) == stopping
 
 
 @pytest.mark.behaviour("B12")
 async def test_twenty_starts_at_once_make_one_session(database: Database, studios: Studios, world: World, studio: str) -> None:
-    outcomes = await asyncio.gather(*(studios.start(world.viewer, StartStudio(studio)) for _ in range(20)))
+    outcomes = await asyncio.gather(*(studios.start(world.viewer, StartStudioRequest(studio)) for _ in range(20)))
     assert len({outcome.operation_id for outcome in outcomes}) == 1
     async with database.read() as reader:
         assert len((await reader.execute(core.session.select())).all()) == 1
@@ -126,23 +134,23 @@ async def test_twenty_starts_at_once_make_one_session(database: Database, studio
 
 @pytest.mark.behaviour("B12")
 async def test_a_start_while_stopping_is_a_conflict(studios: Studios, world: World, running: str) -> None:
-    await studios.stop(world.viewer, StopStudio(running))
+    await studios.stop(world.viewer, StopStudioRequest(running))
     with pytest.raises(Conflict, match="stopping"):
-        await studios.start(world.viewer, StartStudio(running))
+        await studios.start(world.viewer, StartStudioRequest(running))
 
 
 @pytest.mark.behaviour("B7")
 async def test_a_stop_while_starting_says_when_the_deadline_falls(database: Database, studios: Studios, world: World, studio: str) -> None:
-    await studios.start(world.viewer, StartStudio(studio))
+    await studios.start(world.viewer, StartStudioRequest(studio))
     with pytest.raises(NotAllowedNow) as caught:
-        await studios.stop(world.viewer, StopStudio(studio))
+        await studios.stop(world.viewer, StopStudioRequest(studio))
     assert caught.value.until == (await studio_row(database, studio))["deadline"]
     assert f"{caught.value.until:%H:%M:%S}" in caught.value.message
 
 
 @pytest.mark.behaviour("B57")
 async def test_a_stop_tells_everybody_connected_who_and_why(database: Database, studios: Studios, world: World, running: str) -> None:
-    await studios.stop(world.viewer, StopStudio(running))
+    await studios.stop(world.viewer, StopStudioRequest(running))
     async with database.read() as reader:
         event = (await reader.execute(core.event.select().where(core.event.c.kind == "connection.error"))).one()
     assert event.payload == {"code": "STUDIO_STOPPED", "reason": "Stopped by ada.", "retryable": True, "session_number": 1}
@@ -151,7 +159,7 @@ async def test_a_stop_tells_everybody_connected_who_and_why(database: Database, 
 
 @pytest.mark.behaviour("B57")
 async def test_a_stop_with_a_grace_warns_first(database: Database, studios: Studios, world: World, running: str) -> None:
-    await studios.stop(world.viewer, StopStudio(running, grace_seconds=60))
+    await studios.stop(world.viewer, StopStudioRequest(running, grace_seconds=60))
     row = await studio_row(database, running)
     async with database.read() as reader:
         event = (await reader.execute(core.event.select().where(core.event.c.kind == "disruption.warning"))).one()
@@ -164,7 +172,7 @@ async def test_a_stop_with_a_grace_warns_first(database: Database, studios: Stud
 @pytest.mark.behaviour("B12")
 async def test_a_planned_stop_is_not_put_off_by_a_later_one(database: Database, studios: Studios, world: World, running: str) -> None:
     for seconds in (600, 60, 3600):
-        await studios.stop(world.viewer, StopStudio(running, grace_seconds=seconds))
+        await studios.stop(world.viewer, StopStudioRequest(running, grace_seconds=seconds))
     async with database.read() as reader:
         warnings = (await reader.execute(core.event.select().where(core.event.c.kind == "disruption.warning"))).all()
         session = (await reader.execute(core.session.select())).one()
@@ -174,12 +182,12 @@ async def test_a_planned_stop_is_not_put_off_by_a_later_one(database: Database, 
 
 async def test_a_grace_beyond_an_hour_is_refused(studios: Studios, world: World, running: str) -> None:
     with pytest.raises(InvalidInput, match="grace"):
-        await studios.stop(world.viewer, StopStudio(running, grace_seconds=3601))
+        await studios.stop(world.viewer, StopStudioRequest(running, grace_seconds=3601))
 
 
 async def test_a_stop_cancels_a_build(database: Database, studios: Studios, world: World) -> None:
     building = await factories.create_studio(database, world, status="BUILDING")
-    await studios.stop(world.viewer, StopStudio(building))
+    await studios.stop(world.viewer, StopStudioRequest(building))
     assert (await studio_row(database, building))["status"] == "STOPPED"
 
 
@@ -187,7 +195,7 @@ async def test_a_stop_cancels_a_build(database: Database, studios: Studios, worl
 @pytest.mark.parametrize("status", ENDED)
 async def test_an_ended_studio_can_be_edited(database: Database, studios: Studios, world: World, status: str) -> None:
     studio = await factories.create_studio(database, world, "Old", status=status)
-    await studios.update(world.viewer, UpdateStudio(studio, name="New", description="What for", configuration=Configuration(cpu=1)))
+    await studios.update(world.viewer, UpdateStudioRequest(studio, name="New", description="What for", configuration=Configuration(cpu=1)))
     row = await studio_row(database, studio)
     assert (row["name"], row["name_key"], row["description"], row["cpu"], row["revision"]) == ("New", "new", "What for", 1, 2)
     assert await kinds(database, studio) == ["studio.edited"]
@@ -198,7 +206,7 @@ async def test_an_ended_studio_can_be_edited(database: Database, studios: Studio
 async def test_a_studio_that_has_not_ended_cannot_be_edited(database: Database, studios: Studios, world: World, status: str) -> None:
     studio = await factories.create_studio(database, world, status=status)
     with pytest.raises(NotAllowedNow, match="Stop it first"):
-        await studios.update(world.viewer, UpdateStudio(studio, name="New"))
+        await studios.update(world.viewer, UpdateStudioRequest(studio, name="New"))
 
 
 @pytest.mark.behaviour("B14")
@@ -209,22 +217,22 @@ async def test_an_edit_is_checked_even_where_the_compute_environment_is_gone(
         await transaction.execute(core.studio.update().values(compute_environment_id=None))
     given = Configuration(cpu=-1, lifespan_hours=1000, environment=(Variable("1", "x"),))
     with pytest.raises(InvalidInput) as caught:
-        await studios.update(world.viewer, UpdateStudio(studio, configuration=given))
+        await studios.update(world.viewer, UpdateStudioRequest(studio, configuration=given))
     assert [problem.field[0] for problem in caught.value.problems] == ["cpu", "lifespanHours", "environment"]
-    await studios.update(world.viewer, UpdateStudio(studio, configuration=Configuration(cpu=64, gpu=1)))
+    await studios.update(world.viewer, UpdateStudioRequest(studio, configuration=Configuration(cpu=64, gpu=1)))
 
 
 async def test_an_edit_that_changes_nothing_is_no_revision(database: Database, studios: Studios, world: World, studio: str) -> None:
-    await studios.update(world.viewer, UpdateStudio(studio, name="Cells", configuration=Configuration(cpu=2)))
+    await studios.update(world.viewer, UpdateStudioRequest(studio, name="Cells", configuration=Configuration(cpu=2)))
     assert (await studio_row(database, studio))["revision"] == 1
     assert await kinds(database, studio) == []
 
 
 @pytest.mark.behaviour("B95")
 async def test_a_stale_revision_is_told_with_the_current_one(studios: Studios, world: World, studio: str) -> None:
-    await studios.update(world.viewer, UpdateStudio(studio, name="New", expected_revision=1))
+    await studios.update(world.viewer, UpdateStudioRequest(studio, name="New", expected_revision=1))
     with pytest.raises(StaleRevision) as caught:
-        await studios.update(world.viewer, UpdateStudio(studio, name="Newer", expected_revision=1))
+        await studios.update(world.viewer, UpdateStudioRequest(studio, name="Newer", expected_revision=1))
     assert (caught.value.revision, caught.value.studio_id) == (2, studio)
 
 
@@ -233,8 +241,8 @@ async def test_connect_may_delete_and_view_may_not(database: Database, studios: 
     looker, _ = await factories.create_viewer(database, world.workspace_id, Role.VIEW)
     visitor, _ = await factories.create_viewer(database, world.workspace_id, Role.CONNECT)
     with pytest.raises(Forbidden, match="CONNECT"):
-        await studios.delete(looker, StudioAction(studio))
-    assert await studios.delete(visitor, StudioAction(studio))
+        await studios.delete(looker, StudioActionRequest(studio))
+    assert await studios.delete(visitor, StudioActionRequest(studio))
 
 
 @pytest.mark.behaviour("B21")
@@ -242,7 +250,7 @@ async def test_connect_may_delete_and_view_may_not(database: Database, studios: 
 async def test_a_studio_that_has_not_ended_cannot_be_deleted(database: Database, studios: Studios, world: World, status: str) -> None:
     studio = await factories.create_studio(database, world, status=status)
     with pytest.raises(NotAllowedNow, match="Stop it first"):
-        await studios.delete(world.viewer, StudioAction(studio))
+        await studios.delete(world.viewer, StudioActionRequest(studio))
 
 
 @pytest.mark.behaviour("B22")
@@ -253,7 +261,7 @@ async def test_deleting_keeps_what_another_studio_needs_and_discards_the_rest(
     spare = await factories.create_checkpoint(database, world, studio, number=2)
     await factories.create_studio(database, world, parent_checkpoint_id=needed)
     await factories.create_session(database, world, studio, number=2)
-    await studios.delete(world.viewer, StudioAction(studio))
+    await studios.delete(world.viewer, StudioActionRequest(studio))
     async with database.read() as reader:
         kept = {row.id: row.deleted_at for row in await reader.execute(core.checkpoint.select())}
         garbage = [row.reference for row in await reader.execute(core.garbage.select())]
@@ -263,13 +271,13 @@ async def test_deleting_keeps_what_another_studio_needs_and_discards_the_rest(
     assert garbage == [f"checkpoints/{studio}/2"]
     assert left == [2]
     with pytest.raises(NotFound):
-        await studios.delete(world.viewer, StudioAction(studio))
+        await studios.delete(world.viewer, StudioActionRequest(studio))
 
 
 @pytest.mark.behaviour("B95")
 async def test_a_replayed_delete_answers_the_first_result(studios: Studios, world: World, studio: str) -> None:
-    first = await studios.delete(world.viewer, StudioAction(studio, idempotency_key="k"))
-    assert await studios.delete(world.viewer, StudioAction(studio, idempotency_key="k")) == first
+    first = await studios.delete(world.viewer, StudioActionRequest(studio, idempotency_key="k"))
+    assert await studios.delete(world.viewer, StudioActionRequest(studio, idempotency_key="k")) == first
 
 
 @pytest.mark.behaviour("B92")
@@ -278,11 +286,11 @@ async def test_a_stranger_cannot_tell_forbidden_from_absent(database: Database, 
     answers = set()
     for target in (studio, new_id()):
         for command in (
-            studios.start(stranger, StartStudio(target)),
-            studios.stop(stranger, StopStudio(target)),
-            studios.update(stranger, UpdateStudio(target, name="New")),
-            studios.delete(stranger, StudioAction(target)),
-            studios.star(stranger, StudioAction(target)),
+            studios.start(stranger, StartStudioRequest(target)),
+            studios.stop(stranger, StopStudioRequest(target)),
+            studios.update(stranger, UpdateStudioRequest(target, name="New")),
+            studios.delete(stranger, StudioActionRequest(target)),
+            studios.star(stranger, StudioActionRequest(target)),
         ):
             with pytest.raises(NotFound) as caught:
                 await command
@@ -292,10 +300,10 @@ async def test_a_stranger_cannot_tell_forbidden_from_absent(database: Database, 
 
 async def test_a_star_is_its_users_own(database: Database, studios: Studios, world: World, studio: str) -> None:
     for _ in range(2):
-        await studios.star(world.viewer, StudioAction(studio))
+        await studios.star(world.viewer, StudioActionRequest(studio))
     async with database.read() as reader:
         assert [row.user_id for row in await reader.execute(core.star.select())] == [world.user_id]
-    await studios.unstar(world.viewer, StudioAction(studio))
+    await studios.unstar(world.viewer, StudioActionRequest(studio))
     async with database.read() as reader:
         assert (await reader.execute(core.star.select())).all() == []
 
@@ -306,20 +314,20 @@ async def test_a_checkpoint_is_renamed_with_underscores_and_once_in_its_studio(
 ) -> None:
     first = await factories.create_checkpoint(database, world, studio, "one", number=1)
     second = await factories.create_checkpoint(database, world, studio, "two", number=2)
-    await checkpoints.rename(world.viewer, RenameCheckpoint(first, "after  the demo"))
+    await checkpoints.rename(world.viewer, RenameCheckpointRequest(first, "after  the demo"))
     async with database.read() as reader:
         statement = core.checkpoint.select().where(core.checkpoint.c.id == first)
         assert (await reader.execute(statement)).one().name == "after_the_demo"
     with pytest.raises(Conflict, match="After_the_DEMO"):
-        await checkpoints.rename(world.viewer, RenameCheckpoint(second, "After the DEMO"))
+        await checkpoints.rename(world.viewer, RenameCheckpointRequest(second, "After the DEMO"))
     with pytest.raises(NotFound):
-        await checkpoints.rename(world.viewer, RenameCheckpoint(new_id(), "x"))
+        await checkpoints.rename(world.viewer, RenameCheckpointRequest(new_id(), "x"))
 
 
 @pytest.mark.behaviour("B32")
 async def test_a_default_name_that_somebody_gave_already_is_varied(database: Database, studios: Studios, world: World, studio: str) -> None:
     await factories.create_checkpoint(database, world, studio, "Cells_2", number=1)
-    await studios.start(world.viewer, StartStudio(studio))
+    await studios.start(world.viewer, StartStudioRequest(studio))
     async with database.read() as reader:
         rows = await reader.execute(core.checkpoint.select().order_by(core.checkpoint.c.number))
         assert [row.name for row in rows] == ["Cells_2", "Cells_2_2"]

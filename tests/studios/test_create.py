@@ -13,15 +13,15 @@ from services.secrets.secret_box import SecretBox
 from services.store.db.database import Database
 from services.store.tables import core
 from services.studios.create import NameTaken
-from services.studios.inputs import Configuration, CreateStudio, Variable
+from services.studios.inputs import Configuration, CreateStudioRequest, Variable
 from services.studios.studios import Studios
 from tests import factories
 from tests.factories import World
 from tests.studios.conftest import kinds, studio_row
 
 
-def asked(world: World, name: str = "Cells", **given: object) -> CreateStudio:
-    return CreateStudio(world.workspace_id, name, world.template_id, **given)  # type: ignore[arg-type]
+def asked(world: World, name: str = "Cells", **given: object) -> CreateStudioRequest:
+    return CreateStudioRequest(world.workspace_id, name, world.template_id, **given)  # type: ignore[arg-type]
 
 
 @pytest.mark.behaviour("B11")
@@ -117,7 +117,7 @@ async def test_a_switched_off_compute_environment_is_refused(database: Database,
 
 async def test_a_tool_that_the_environment_cannot_run_is_refused(database: Database, studios: Studios, world: World) -> None:
     xpra = await factories.create_template(database, world.workspace_id, "Desktop", tool="XPRA")
-    given = CreateStudio(world.workspace_id, "Cells", xpra, compute_environment_id=world.compute_environment_id)
+    given = CreateStudioRequest(world.workspace_id, "Cells", xpra, compute_environment_id=world.compute_environment_id)
     with pytest.raises(InvalidInput, match="Here cannot run Desktop"):
         await studios.create(world.viewer, given)
 
@@ -128,10 +128,10 @@ async def test_things_of_other_workspaces_do_not_exist_here(database: Database, 
     template = await factories.create_template(database, other)
     environment = await factories.create_compute_environment(database, other)
     for given in (
-        CreateStudio(world.workspace_id, "A", template),
+        CreateStudioRequest(world.workspace_id, "A", template),
         asked(world, compute_environment_id=environment),
-        CreateStudio(other, "A", template),
-        CreateStudio(new_id(), "A", template),
+        CreateStudioRequest(other, "A", template),
+        CreateStudioRequest(new_id(), "A", template),
     ):
         with pytest.raises(NotFound):
             await studios.create(world.viewer, given)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.compute.docker.engine import Absent, Engine
-from services.compute.docker.json_stream import Said
+from services.compute.docker.json_stream import JsonStream
 from services.compute.protocol import ComputeFailed, ComputeUnknown, Printer
 
 SILENCE = 900.0
@@ -46,7 +46,7 @@ async def _build(engine: Engine, reference: str, context: bytes, arguments: Mapp
     params = {"t": reference, "buildargs": json.dumps(dict(arguments)), "forcerm": "true", "rm": "true"}
     made = False
     async with engine.stream("POST", "build", params, SILENCE, archive=context) as response:
-        said = Said(engine, "build", response, SILENCE)
+        said = JsonStream(engine, "build", response, SILENCE)
         while (line := await said.next_alive(SIGN_SECONDS)) is not None:
             made = made or "ID" in (line.get("aux") or {})
             await _said(line, printed)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.compute.docker.engine import Absent, Engine
-from services.compute.docker.json_stream import Said
+from services.compute.docker.json_stream import JsonStream
 from services.compute.docker.request_bodies import Image
 from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageMissing, ImageSpec, Progress
 
@@ -71,7 +71,7 @@ class Images:
         name, tag = split(reference)
         try:
             async with self._engine.stream("POST", "images/create", {"fromImage": name, "tag": tag}, SILENCE) as response:
-                said = Said(self._engine, "images/create", response, SILENCE)
+                said = JsonStream(self._engine, "images/create", response, SILENCE)
                 while (line := await said.next()) is not None:
                     await self._said(line, progress)
         except (Absent, ComputeFailed) as error:

@@ -17,7 +17,7 @@ LONGEST = 16 << 20
 """Bytes. A longer line is no engine's."""
 
 
-class Said:
+class JsonStream:
     """The lines of an answer of `path` (`Engine.stream`); `silence` is the seconds in which it must say something."""
 
     def __init__(self, engine: Engine, path: str, response: aiohttp.ClientResponse, silence: float | None = None) -> None:

@@ -15,7 +15,7 @@ import aiohttp
 
 from services.compute.docker import naming
 from services.compute.docker.engine import Engine
-from services.compute.docker.json_stream import Said
+from services.compute.docker.json_stream import JsonStream
 from services.compute.protocol import Change, ComputeUnknown
 
 ACTIONS = ("create", "start", "die", "kill", "stop", "rename", "destroy")
@@ -40,7 +40,7 @@ async def watch(url: str, installation: str, environment_id: str) -> AsyncIterat
 
 
 async def _events(engine: Engine, response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
-    said = Said(engine, "events", response)
+    said = JsonStream(engine, "events", response)
     while (event := await said.next_alive(SIGN_SECONDS)) is not None:
         yield event
     raise ComputeUnknown("the Docker Engine's event stream ended")

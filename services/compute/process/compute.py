@@ -10,7 +10,7 @@ from services.compute.process import jupyterlab, keeper_client, logs, readiness,
 from services.compute.process.archives import MAX_BYTES, MAX_MEMBERS, Archives
 from services.compute.process.cancellation import in_thread
 from services.compute.process.capacity import report
-from services.compute.process.layout import Card, Layout, SessionPlace
+from services.compute.process.layout import Layout, SessionPlace, SessionRecord
 from services.compute.process.locks import locked, try_lock
 from services.compute.process.state import end_orphans, observe
 from services.compute.protocol import (
@@ -129,7 +129,7 @@ class ProcessCompute:
             await in_thread(self._discard, name, card)
             lock.unlink(missing_ok=True)
 
-    def _discard(self, name: SessionName, card: Card | None) -> None:
+    def _discard(self, name: SessionName, card: SessionRecord | None) -> None:
         """The directory loses its name before it is deleted, so that no half of it looks like a session."""
         discarded = self._layout.discarded(name)
         try:
@@ -175,7 +175,7 @@ class ProcessCompute:
     def _lock(self, name: SessionName) -> Path:
         return self._layout.locks / f"{name}.lock"
 
-    def _card(self, name: SessionName) -> Card:
+    def _card(self, name: SessionName) -> SessionRecord:
         card = self._layout.session(name).card()
         if card is None:
             raise ComputeUnknown("The session was removed at this moment.")

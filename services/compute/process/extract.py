@@ -29,7 +29,7 @@ WINDOW_BYTES = 1 << 27
 PR_SET_PDEATHSIG = 1
 
 
-class Refused(Exception):
+class UnsafeArchive(Exception):
     """The archive is damaged, or has something in it that no save of ours has."""
 
 
@@ -75,7 +75,7 @@ class Extraction:
         if not name:
             if member.isdir():
                 return
-            raise Refused("the archive's root is no directory")
+            raise UnsafeArchive("the archive's root is no directory")
         self.count(name, member)
         if member.isdir():
             with self.parent(name) as parent:
@@ -92,13 +92,13 @@ class Extraction:
 
     def count(self, name: tuple[str, ...], member: tarfile.TarInfo) -> None:
         if name in self.seen:
-            raise Refused(f"{member.name!r} is there twice")
+            raise UnsafeArchive(f"{member.name!r} is there twice")
         self.seen.add(name)
         self.bytes += max(0, member.size)
         if len(self.seen) > self.max_members:
-            raise Refused(f"there are more than {self.max_members} files")
+            raise UnsafeArchive(f"there are more than {self.max_members} files")
         if self.bytes > self.max_bytes:
-            raise Refused(f"the files are larger than {self.max_bytes} bytes")
+            raise UnsafeArchive(f"the files are larger than {self.max_bytes} bytes")
 
     @contextmanager
     def parent(self, name: tuple[str, ...]) -> Iterator[int]:
@@ -111,7 +111,7 @@ class Extraction:
                 current = below
             yield current
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise Refused(f"{'/'.join(name)!r} lies in no directory of the archive") from error
+            raise UnsafeArchive(f"{'/'.join(name)!r} lies in no directory of the archive") from error
         finally:
             os.close(current)
 
@@ -133,7 +133,7 @@ class Extraction:
         if target in self.left_out:
             return
         if target not in self.files:
-            raise Refused(f"{'/'.join(name)!r} is a hard link to something that is no file of the archive")
+            raise UnsafeArchive(f"{'/'.join(name)!r} is a hard link to something that is no file of the archive")
         with self.parent(target) as source, self.parent(name) as parent:
             os.link(target[-1], name[-1], src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
 
@@ -148,10 +148,10 @@ class Extraction:
 def parts(name: str) -> tuple[str, ...]:
     """The path of a member, below the root; () is the root itself. Raises Refused for one that leads out."""
     if name.startswith("/") or "\0" in name:
-        raise Refused(f"{name!r} is no path inside")
+        raise UnsafeArchive(f"{name!r} is no path inside")
     found = tuple(part for part in name.split("/") if part not in ("", "."))
     if ".." in found:
-        raise Refused(f"{name!r} is no path inside")
+        raise UnsafeArchive(f"{name!r} is no path inside")
     return found
 
 
@@ -169,7 +169,7 @@ def copy(source: IO[bytes], target: IO[bytes], size: int) -> None:
     while left:
         data = source.read(min(CHUNK, left))
         if not data:
-            raise Refused("the archive ends in the middle of a file")
+            raise UnsafeArchive("the archive ends in the middle of a file")
         if data.count(0) == len(data) >= BLOCK:
             target.seek(len(data), os.SEEK_CUR)
         else:
@@ -188,7 +188,7 @@ def extract(archive: Path, directory: Path, max_bytes: int, max_members: int) ->
         ):
             Extraction(directory, max_bytes, max_members).run(tar)
     except (tarfile.TarError, zstandard.ZstdError, EOFError, ValueError, OverflowError, MemoryError) as error:
-        raise Refused(f"the archive is damaged: {error}") from error
+        raise UnsafeArchive(f"the archive is damaged: {error}") from error
 
 
 def make_durable(directory: Path) -> None:
@@ -205,7 +205,7 @@ def main() -> int:
     try:
         extract(Path(archive), Path(directory), int(max_bytes), int(max_members))
         make_durable(Path(directory))
-    except Refused as error:
+    except UnsafeArchive as error:
         sys.stdout.write(f"{error}\n")
         return 3
     except OSError as error:

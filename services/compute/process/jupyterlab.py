@@ -8,7 +8,7 @@ from pathlib import Path
 
 from services.compute.process import overlay
 from services.compute.process.cancellation import in_thread, run_program
-from services.compute.process.layout import Card, Layout
+from services.compute.process.layout import Layout, SessionRecord
 from services.compute.process.locks import locked
 from services.compute.protocol import ComputeFailed, ImageSpec, Progress
 
@@ -73,7 +73,7 @@ def _finish(target: Path) -> None:
     (target / COMPLETE).touch()
 
 
-def environment(tool: Path, card: Card, files: Path, path: str) -> dict[str, str]:
+def environment(tool: Path, card: SessionRecord, files: Path, path: str) -> dict[str, str]:
     """Its directories: what the user changes lies in the session's files, what only runs in its run directory."""
     home = files / "home"
     return {
@@ -94,7 +94,7 @@ def shell() -> str:
     return shutil.which("bash") or "/bin/sh"
 
 
-def arguments(card: Card, files: Path) -> list[str]:
+def arguments(card: SessionRecord, files: Path) -> list[str]:
     """No token and no password: only its owner can reach the socket, and the proxy is what lets others in."""
     return [
         str(files / overlay.ENVIRONMENT / "bin" / "python"),

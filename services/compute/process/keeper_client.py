@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from services.compute.process.cancellation import in_thread
-from services.compute.process.layout import Card, SessionPlace
+from services.compute.process.layout import SessionPlace, SessionRecord
 from services.compute.process.state import State
 from services.compute.protocol import ComputeFailed, ComputeUnknown
 
@@ -32,7 +32,7 @@ class Command:
     cwd: Path
 
 
-async def start(place: SessionPlace, card: Card, command: Command, lock: int) -> None:
+async def start(place: SessionPlace, card: SessionRecord, command: Command, lock: int) -> None:
     """Start the keeper; returns once the tool is started. Raises ComputeFailed, ComputeUnknown.
 
     It holds the session's lock as well until then: should we be killed, nobody else takes the session for not started.
@@ -74,7 +74,7 @@ def _launch(orders: str, lock: int) -> dict[str, Any]:
     return answer
 
 
-async def stop(place: SessionPlace, card: Card, grace: timedelta) -> None:
+async def stop(place: SessionPlace, card: SessionRecord, grace: timedelta) -> None:
     """SIGTERM to the tool, SIGKILL to all of the session after `grace`; returns when all has ended. Raises ComputeUnknown."""
     seconds = max(0.0, grace.total_seconds())
     try:
@@ -86,7 +86,7 @@ async def stop(place: SessionPlace, card: Card, grace: timedelta) -> None:
 
 
 @asynccontextmanager
-async def frozen(card: Card) -> AsyncIterator[None]:
+async def frozen(card: SessionRecord) -> AsyncIterator[None]:
     """The session's processes stand still within; they go on afterwards, and at once if we die. Raises ComputeUnknown."""
     async with AsyncExitStack() as stack:
         try:
@@ -99,7 +99,7 @@ async def frozen(card: Card) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _asked(card: Card, order: dict[str, Any], within: float | None = None) -> AsyncIterator[dict[str, Any]]:
+async def _asked(card: SessionRecord, order: dict[str, Any], within: float | None = None) -> AsyncIterator[dict[str, Any]]:
     """One order and its answer ({} when the keeper left without one); the connection stays open within."""
     reader, writer = await asyncio.open_unix_connection(str(card.keeper_socket))
     try:

@@ -112,17 +112,17 @@ class SessionPlace:
     def state(self) -> Path:
         return self.path / "state.json"
 
-    def write_card(self, card: "Card") -> None:
+    def write_card(self, card: "SessionRecord") -> None:
         with (self.path / "session.json").open("w") as file:
             file.write(json.dumps(asdict(card)))
             file.flush()
             os.fsync(file.fileno())
 
-    def card(self) -> "Card | None":
+    def card(self) -> "SessionRecord | None":
         """None when there is no such session. Raises ComputeUnknown for what cannot be read."""
         try:
             data = json.loads((self.path / "session.json").read_text())
-            return Card(SessionName(**data.pop("name")), **data)
+            return SessionRecord(SessionName(**data.pop("name")), **data)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -130,7 +130,7 @@ class SessionPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class SessionRecord:
     """What is fixed when a session is made. No environment: that may hold secrets."""
 
     name: SessionName

@@ -4,7 +4,7 @@ import secrets
 from pathlib import Path
 
 from services.compute.process import overlay, trees
-from services.compute.process.layout import Card, Layout, SessionPlace
+from services.compute.process.layout import Layout, SessionPlace, SessionRecord
 from services.compute.protocol import ComputeFailed, SessionSpec
 from services.domain.statuses import Tool
 
@@ -26,13 +26,13 @@ def finish(layout: Layout, spec: SessionSpec, unfinished: Path) -> SessionPlace:
     """Give the session its name and card. From now on it exists."""
     run = layout.choose_run_directory(spec.name)
     marker = f"{spec.name}:{secrets.token_hex(MARKER_BYTES)}"
-    SessionPlace(unfinished).write_card(Card(spec.name, marker, str(run)))
+    SessionPlace(unfinished).write_card(SessionRecord(spec.name, marker, str(run)))
     place = layout.session(spec.name)
     unfinished.rename(place.path)
     return place
 
 
-def furnish(spec: SessionSpec, place: SessionPlace, card: Card, tool: Path | None) -> None:
+def furnish(spec: SessionSpec, place: SessionPlace, card: SessionRecord, tool: Path | None) -> None:
     """What must be there before each start. Raises ComputeFailed."""
     run = Path(card.run_directory)
     try:

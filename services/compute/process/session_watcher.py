@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
-from services.compute.process.layout import Card, Layout, SessionPlace
+from services.compute.process.layout import Layout, SessionPlace, SessionRecord
 from services.compute.process.state import State
 from services.compute.protocol import Change, ComputeUnknown, SessionName
 
@@ -38,7 +38,7 @@ class Watcher:
         self._loop = asyncio.get_running_loop()
         self._changes: asyncio.Queue[Change | ComputeUnknown] = asyncio.Queue()
         self._inotify = LIBC.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._places: dict[int, tuple[Card, Path]] = {}
+        self._places: dict[int, tuple[SessionRecord, Path]] = {}
         self._keepers: dict[int, SessionName] = {}
         self._top = -1
 
@@ -110,13 +110,13 @@ class Watcher:
                 self._places[self._add(path, IN_MOVED_TO)] = (card, path)
                 self._recorded(card, path)
 
-    def _session_changed(self, card: Card, path: Path, name: str) -> None:
+    def _session_changed(self, card: SessionRecord, path: Path, name: str) -> None:
         if name == "state.json":
             self._recorded(card, path)
         elif name == card.tool_socket.name:
             self._changes.put_nowait(Change(card.name, "listening"))
 
-    def _recorded(self, card: Card, path: Path) -> None:
+    def _recorded(self, card: SessionRecord, path: Path) -> None:
         """The keeper wrote its record."""
         with suppress(ComputeUnknown, OSError):
             state = State.read(path / "state.json")
@@ -126,7 +126,7 @@ class Watcher:
             if state.exited is None:
                 self._watch_keeper(card, state)
 
-    def _watch_keeper(self, card: Card, state: State) -> None:
+    def _watch_keeper(self, card: SessionRecord, state: State) -> None:
         run = Path(card.run_directory)
         if run.is_dir():
             self._places[self._add(run, IN_CREATE | IN_MOVED_TO)] = (card, self._layout.sessions / str(card.name))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from services.compute.process import jupyterlab
 from services.compute.process.keeper_client import Command
-from services.compute.process.layout import Card, Layout
+from services.compute.process.layout import Layout, SessionRecord
 from services.compute.process.procfs import MARKER
 from services.compute.protocol import ComputeFailed, ImageSpec, SessionSpec
 from services.domain.statuses import Tool
@@ -34,7 +34,7 @@ def command_line(image: ImageSpec) -> list[str]:
     return words
 
 
-def command(layout: Layout, spec: SessionSpec, card: Card, files: Path) -> Command:
+def command(layout: Layout, spec: SessionSpec, card: SessionRecord, files: Path) -> Command:
     """What the keeper starts. Raises ComputeFailed."""
     environment = base_environment(card, files, layout.root / "cache" / "pip")
     if spec.image.tool == Tool.JUPYTERLAB:
@@ -54,7 +54,7 @@ def unsupported(image: ImageSpec) -> ComputeFailed:
     return ComputeFailed(f"A process compute environment runs JUPYTERLAB and CUSTOM templates, not {image.tool}: use a Docker one.")
 
 
-def base_environment(card: Card, files: Path, pip_cache: Path) -> dict[str, str]:
+def base_environment(card: SessionRecord, files: Path, pip_cache: Path) -> dict[str, str]:
     """Never our own environment, which holds our secrets: only what a program needs to find its way on this machine."""
     user = pwd.getpwuid(os.geteuid())
     found = {name: value for name, value in os.environ.items() if _passed_on(name)}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageBuild
-from services.controller.lifecycle.work import Tools, words
+from services.controller.lifecycle.work import Tools, describe_error
 from services.domain.ids import new_id
 from services.domain.statuses import BuildState
 from services.store import builds, outputs
@@ -155,11 +155,11 @@ class _Attempt:
                     await compute.build_image(ImageBuild(self._build.reference, self._build.recipe["directory"]), self._print)
                 return BuildState.SUCCEEDED, None
             except ComputeFailed as failed:
-                return BuildState.FAILED, f"The image {self._build.reference} could not be built: {words(failed)}"
+                return BuildState.FAILED, f"The image {self._build.reference} could not be built: {describe_error(failed)}"
             except TimeoutError:
                 return BuildState.FAILED, f"The image {self._build.reference} was not built in time."
             except ComputeUnknown as unknown:
-                await self._say(f"Waiting: the compute environment does not answer ({words(unknown)}).")
+                await self._say(f"Waiting: the compute environment does not answer ({describe_error(unknown)}).")
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _left(self) -> float:
@@ -206,7 +206,7 @@ class _Attempt:
         async with self._tools.database.write() as transaction:
             if steps:
                 await builds.look_again(transaction, self._build.id)
-                await builds.say(transaction, self._build, words(steps[-1].decode(errors="replace")))
+                await builds.say(transaction, self._build, describe_error(steps[-1].decode(errors="replace")))
             output = await outputs.append(transaction, self._output, data, None)
         self._output = output  # only now: a transaction that failed has written nothing
         del self._printed[: len(data)]

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any, cast
 
 from services.compute.protocol import Change, Compute, ComputeFailed, ComputeUnknown, Report
-from services.controller.lifecycle.work import Tools, words
+from services.controller.lifecycle.work import Tools, describe_error
 from services.store import compute_environments, leases
 from services.store.compute_environments import EnvironmentState
 from services.store.db.database import DatabaseUnavailable
@@ -117,7 +117,7 @@ async def _checked(tools: Tools, environment: EnvironmentState) -> tuple[Report 
         async with asyncio.timeout(CHECK_LIMIT_SECONDS):
             report = await tools.computes.of(environment).check()
     except (ComputeUnknown, ComputeFailed) as error:
-        return None, words(error)
+        return None, describe_error(error)
     except TimeoutError:
         return None, f"It said nothing for {CHECK_LIMIT_SECONDS:g} s."
     except Exception:

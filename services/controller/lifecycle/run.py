@@ -7,13 +7,13 @@ from time import monotonic
 
 from services.checkpoints import saves
 from services.compute.protocol import ComputeFailed, ComputeUnknown, Observation, Presence
-from services.controller.lifecycle.work import Work, words
+from services.controller.lifecycle.work import Work, describe_error
 from services.domain.actor import Actor
 from services.domain.lifecycle import Trigger
 from services.domain.statuses import ConnectionErrorCode, StudioStatus
 from services.store import cleanup_tasks, compute_environments, sessions
 from services.store.sessions import SessionState
-from services.studios.stop import Stopper, warn
+from services.studios.stop import StopStudio, warn
 from services.studios.transitions import move, say
 
 RETRY = timedelta(seconds=2)
@@ -30,9 +30,9 @@ async def advance(work: Work) -> datetime | None:
     try:
         observation = await work.observe()
     except ComputeUnknown as unknown:
-        return await _unknown(work, words(unknown))
+        return await _unknown(work, describe_error(unknown))
     except ComputeFailed as failed:
-        return await _unknown(work, words(failed))
+        return await _unknown(work, describe_error(failed))
     if observation.presence is Presence.EXITED:
         return await _exited(work, observation)
     if observation.presence is Presence.ABSENT:
@@ -87,7 +87,7 @@ async def _exited(work: Work, observation: Observation) -> datetime | None:
     async with work.result(StudioStatus.RUNNING) as (transaction, studio):
         found = {"exit_code": observation.exit_code, "out_of_memory": observation.out_of_memory}
         await sessions.change(transaction, work.session.id, **found)
-        await Stopper(work.policy).begin(transaction, studio, trigger, Actor.system("process-exit"), message, code)
+        await StopStudio(work.policy).begin(transaction, studio, trigger, Actor.system("process-exit"), message, code)
         return transaction.now
 
 
@@ -135,7 +135,7 @@ async def _end(work: Work) -> datetime | None:
         session = await sessions.find(transaction, studio.id, studio.session_number)
         ending = _ending(session, transaction.now) if session else None
         if ending:  # else it was put off meanwhile: somebody came back
-            await Stopper(work.policy).begin(transaction, studio, *ending)
+            await StopStudio(work.policy).begin(transaction, studio, *ending)
         return transaction.now
 
 
@@ -189,7 +189,7 @@ async def _save(work: Work) -> None:
         async with asyncio.timeout(_time_for_a_save(work)):
             saved = await saves.save(work, work.session, interim=True)
     except (ComputeFailed, ComputeUnknown) as error:
-        saved, message = None, f"{SAVE_FAILED} ({words(error)}); it is tried again."
+        saved, message = None, f"{SAVE_FAILED} ({describe_error(error)}); it is tried again."
     except TimeoutError:
         saved, message = None, f"{SAVE_FAILED} (it took too long); it is tried again."
     took = timedelta(seconds=monotonic() - began)

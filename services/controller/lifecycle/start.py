@@ -19,7 +19,7 @@ from services.compute.protocol import (
     Upstream,
 )
 from services.controller.lifecycle import start_timeout
-from services.controller.lifecycle.work import Overtaken, Work, words
+from services.controller.lifecycle.work import LeaseLost, Work, describe_error
 from services.controller.logs.log_drain import drain
 from services.domain.actor import Actor
 from services.domain.lifecycle import Trigger
@@ -45,11 +45,11 @@ LAST_WORDS = 800
 """Characters of output in a status message."""
 
 
-class SaveFailedFirst(Exception):
+class PreviousSaveFailed(Exception):
     """The former session's file system could not be saved, so this start must not go on (B8)."""
 
 
-class Unprepared(ComputeFailed):
+class EnvironmentNotLoaded(ComputeFailed):
     """The session ended without its environment."""
 
 
@@ -57,7 +57,7 @@ async def advance(work: Work) -> datetime | None:
     """Do what is missing; every part may have been done before a crash. Returns when to look again."""
     try:
         return await _advance(work)
-    except (Overtaken, DatabaseUnavailable):
+    except (LeaseLost, DatabaseUnavailable):
         raise
     except Exception:
         if not work.late:
@@ -76,15 +76,15 @@ async def _advance(work: Work) -> datetime | None:
             raise  # of some call within, not our deadline
         return await _deadline(work)
     except ComputeUnknown as unknown:
-        return await (_deadline(work, words(unknown)) if work.late else _unknown(work, words(unknown)))
+        return await (_deadline(work, describe_error(unknown)) if work.late else _unknown(work, describe_error(unknown)))
     except CheckpointMissing as missing:
-        await _fail(work, Trigger.CHECKPOINT_MISSING, words(missing))
-    except SaveFailedFirst as failed:
-        await _fail(work, Trigger.SAVE_FAILED, words(failed))
+        await _fail(work, Trigger.CHECKPOINT_MISSING, describe_error(missing))
+    except PreviousSaveFailed as failed:
+        await _fail(work, Trigger.SAVE_FAILED, describe_error(failed))
     except ImageMissing as missing:
-        await _fail(work, Trigger.START_FAILED, words(missing), missing.reference)
+        await _fail(work, Trigger.START_FAILED, describe_error(missing), missing.reference)
     except ComputeFailed as failed:
-        await _fail(work, Trigger.START_FAILED, words(failed))
+        await _fail(work, Trigger.START_FAILED, describe_error(failed))
     return None
 
 
@@ -154,7 +154,7 @@ async def _saved_former(work: Work, former: sessions.SessionState) -> Saved | No
         await compute.stop(name, work.policy.stop_grace)
         return await saves.save(work, former, interim=False)
     except ComputeFailed as failed:
-        raise SaveFailedFirst(f"The former session still cannot be saved: {words(failed)}") from failed
+        raise PreviousSaveFailed(f"The former session still cannot be saved: {describe_error(failed)}") from failed
 
 
 async def _spec(work: Work, image: ImageSpec, template: TemplateState, environment: EnvironmentState) -> SessionSpec:
@@ -195,7 +195,7 @@ async def _answer(work: Work, compute: Compute, spec: SessionSpec) -> Upstream:
     """
     try:
         return await _first_answer(work, compute, spec)
-    except Unprepared:
+    except EnvironmentNotLoaded:
         await compute.ensure_session(spec, lambda message: work.step(Step.SESSION, message))
         return await _first_answer(work, compute, spec)
 
@@ -220,7 +220,7 @@ async def _require_alive(work: Work, compute: Compute) -> None:
     if observation.presence in (Presence.EXITED, Presence.ABSENT):
         code = "" if observation.exit_code is None else f" (exit code {observation.exit_code})"
         memory = " It ran out of memory." if observation.out_of_memory else ""
-        kind = Unprepared if observation.unprepared else ComputeFailed
+        kind = EnvironmentNotLoaded if observation.unprepared else ComputeFailed
         raise kind(f"The tool ended before it answered{code}.{memory}{await _last_words(work, compute)}")
 
 
@@ -235,7 +235,7 @@ async def _last_words(work: Work, compute: Compute) -> str:
         return ""
     skip = margin if len(data) == LAST_WORDS + margin else 0
     text = await asyncio.to_thread(masking.masked, data.decode(errors="replace"), secrets, skip)
-    lines = [line for line in words(text[-LAST_WORDS:]).splitlines() if line.strip()][-5:]
+    lines = [line for line in describe_error(text[-LAST_WORDS:]).splitlines() if line.strip()][-5:]
     return f" Its last output:\n{chr(10).join(lines)}" if lines else ""
 
 
@@ -278,11 +278,11 @@ async def _deadline(work: Work, why: str | None = None) -> datetime | None:
     try:
         await work.observe()
     except ComputeUnknown as unknown:
-        return await _unknown(work, words(unknown))
+        return await _unknown(work, describe_error(unknown))
     except ComputeFailed:
         pass  # an answer, too
     minutes = work.policy.start_deadline.total_seconds() / 60
-    told = f"{why or await start_timeout.reason(work)}.{await _last_words(work, await work.compute())}"
+    told = f"{why or await start_timeout.timeout_reason(work)}.{await _last_words(work, await work.compute())}"
     await _fail(work, Trigger.START_TIMEOUT, f"It could not be started within {minutes:g} min: {told}")
     return None
 

@@ -14,7 +14,7 @@ NO_ANSWER = {
 """By the kind of environment: where a tool has to listen differs."""
 
 
-async def reason(work: Work) -> str:
+async def timeout_reason(work: Work) -> str:
     """From the step that the operation is in; without a final stop."""
     async with work.tools.database.read() as reader:
         operation = await operations.find(reader, work.studio.operation_id or "")

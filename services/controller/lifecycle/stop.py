@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from services.checkpoints import saves
 from services.compute.protocol import ComputeFailed, ComputeUnknown, Observation, Presence
-from services.controller.lifecycle.work import Overtaken, Work, words
+from services.controller.lifecycle.work import LeaseLost, Work, describe_error
 from services.controller.logs.log_drain import drain
 from services.domain.actor import Actor
 from services.domain.lifecycle import Trigger
@@ -29,11 +29,11 @@ async def advance(work: Work) -> datetime | None:
         await _stop(work)
     except ComputeUnknown as unknown:
         if not work.late or await _silent(work):
-            return await _unknown(work, words(unknown))
-        await _save_failed(work, f"{words(unknown)}.")
+            return await _unknown(work, describe_error(unknown))
+        await _save_failed(work, f"{describe_error(unknown)}.")
     except ComputeFailed as failed:
-        await _save_failed(work, words(failed))
-    except (Overtaken, DatabaseUnavailable):
+        await _save_failed(work, describe_error(failed))
+    except (LeaseLost, DatabaseUnavailable):
         raise
     except Exception:
         if not work.late:
@@ -97,12 +97,12 @@ async def _removed(work: Work) -> str | None:
         async with asyncio.timeout(REMOVAL_SECONDS):
             await (await work.compute()).remove(work.name)
     except (ComputeUnknown, ComputeFailed) as error:
-        return words(error)
+        return describe_error(error)
     except DatabaseUnavailable:
         raise
     except Exception as error:
         log.exception("The resources of Studio %s could not be removed; it is tried again", work.studio.id)
-        return words(error)
+        return describe_error(error)
     return None
 
 

@@ -29,7 +29,7 @@ OBSERVE_SECONDS = 10.0
 """Less than a lease: an environment that says nothing for so long does not answer."""
 
 
-class Overtaken(Exception):
+class LeaseLost(Exception):
     """The Studio moved on meanwhile (a command, or another controller): drop what we were doing and look again."""
 
 
@@ -97,21 +97,21 @@ class Work:
             await outbox.lock_stream(transaction, self.studio.workspace_id)
             studio = await studios.hold(transaction, self.studio.id)
             if studio is None or not self._is_mine(studio) or studio.status not in expected:
-                raise Overtaken
+                raise LeaseLost
             yield transaction, studio
 
     async def require_mine(self, reader: Reader) -> None:
         """Before what would harm whoever took over. Raises Overtaken."""
         studio = await studios.find(reader, self.studio.id)
         if studio is None or not self._is_mine(studio):
-            raise Overtaken
+            raise LeaseLost
 
     def _is_mine(self, studio: StudioState) -> bool:
         return studio.lease_epoch == self.lease.epoch and studio.session_number == self.studio.session_number
 
     async def step(self, to: Step, message: str | None = None) -> None:
         """Show people how far the operation is (B84). Saying the same twice writes nothing."""
-        message = None if message is None else words(message)
+        message = None if message is None else describe_error(message)
         if to.value in self._said and self._said[to.value] == message:
             return
         self._said[to.value] = message
@@ -132,11 +132,11 @@ class Work:
         async with self.tools.database.read() as reader:
             session = await sessions.find(reader, self.studio.id, self.session.number)
         if session is None:
-            raise Overtaken
+            raise LeaseLost
         self.session = session
 
 
-def words(said: Exception | str) -> str:
+def describe_error(said: Exception | str) -> str:
     """What an error or a tool says, fit for a status message: short, and nothing in it that a database or a page could not hold."""
     text = ESCAPES.sub("", str(said)).replace("\r\n", "\n")
     shown = "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text[: MAX_WORDS + 1])

@@ -26,7 +26,7 @@ class Batch:
     skipped: int
 
 
-class Allowance:
+class TokenBucket:
     """How many bytes may be stored now: BYTES_PER_SECOND, and at first, or after a while, a burst of BURST_BYTES."""
 
     def __init__(self, now: float) -> None:
@@ -42,7 +42,7 @@ class Allowance:
         self._bytes = max(self._bytes - size, 0)
 
 
-class Intake:
+class LogBuffer:
     """Between one reader and one writer. `place` is that of the last batch stored; `now` are seconds of any steady clock.
 
     The places of batches are the kind's own words, before them how many bytes behind it are stored already: what is held back is
@@ -51,7 +51,7 @@ class Intake:
 
     def __init__(self, mask: Mask, place: str | None, now: float) -> None:
         self._mask = mask
-        self._allowance = Allowance(now)
+        self._allowance = TokenBucket(now)
         self._waiting: deque[bytes] = deque()
         self._size = 0
         seen, self.source_place = _parse(place)

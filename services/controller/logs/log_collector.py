@@ -5,8 +5,8 @@ import contextlib
 import logging
 
 from services.controller.lifecycle.work import Tools
-from services.controller.logs.log_follower import Listening, Pace
-from services.controller.logs.log_writer import Writer
+from services.controller.logs.log_follower import LogFollower, Pace
+from services.controller.logs.log_writer import LogWriter
 from services.store import output_sources
 from services.store.db.database import Wake
 from services.store.db.wakeups import WakeSource
@@ -18,13 +18,13 @@ AT_LEAST_SECONDS = 0.1
 """Between two looks: many Studios that change at once are one reason to look."""
 
 
-class Collector:
+class LogCollector:
     """Listens to each of them. Which, and from where on, is in the database: another one goes on after a crash."""
 
     def __init__(self, tools: Tools, wakes: WakeSource) -> None:
         self._tools = tools
         self._wakes = wakes
-        self._writer = Writer(tools.database)
+        self._writer = LogWriter(tools.database)
         self._pace = Pace()
         self._asked = asyncio.Event()
         self._listening: dict[str, asyncio.Task[None]] = {}
@@ -69,7 +69,7 @@ class Collector:
                 self._listen(found.session_id)
 
     def _listen(self, session_id: str) -> None:
-        listening = Listening(self._tools, session_id, self._writer, self._pace)
+        listening = LogFollower(self._tools, session_id, self._writer, self._pace)
         task = asyncio.create_task(listening.run(), name=f"output of session {session_id}")
         self._listening[session_id] = task
         task.add_done_callback(lambda _: self._listening.pop(session_id))

@@ -7,7 +7,7 @@ from time import monotonic
 
 from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown, Presence
 from services.controller.lifecycle.work import Work
-from services.controller.logs.log_buffer import Intake
+from services.controller.logs.log_buffer import LogBuffer
 from services.controller.logs.log_follower import begun, intake_of
 from services.secrets.secret_box import CannotOpen
 from services.store import outputs
@@ -49,7 +49,7 @@ async def _drain(work: Work) -> None:
     await _store(work, there[0], intake)
 
 
-async def _read(work: Work, compute: Compute, intake: Intake) -> None:
+async def _read(work: Work, compute: Compute, intake: LogBuffer) -> None:
     """Of much more than can be stored the newest is left."""
     idle = IDLE_SECONDS if (await work.observe()).presence is Presence.RUNNING else None
     async with aclosing(compute.follow(work.name, intake.source_place)) as pieces:
@@ -62,7 +62,7 @@ async def _read(work: Work, compute: Compute, intake: Intake) -> None:
             await asyncio.sleep(0)
 
 
-async def _store(work: Work, output: OutputState, intake: Intake) -> None:
+async def _store(work: Work, output: OutputState, intake: LogBuffer) -> None:
     async with work.tools.database.write() as transaction:
         while batch := intake.take(monotonic(), at_end=True):
             output = await outputs.append(transaction, output, batch.data, batch.place, skipped=batch.skipped)

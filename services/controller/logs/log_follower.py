@@ -9,8 +9,8 @@ from time import monotonic
 from services.checkpoints import saves
 from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown, SessionName
 from services.controller.lifecycle.work import Tools
-from services.controller.logs.log_buffer import HOLD_SECONDS, Intake
-from services.controller.logs.log_writer import PAUSE_SECONDS, Writer
+from services.controller.logs.log_buffer import HOLD_SECONDS, LogBuffer
+from services.controller.logs.log_writer import PAUSE_SECONDS, LogWriter
 from services.secrets import masking
 from services.secrets.secret_box import CannotOpen
 from services.store import output_sources, outputs, sessions
@@ -45,10 +45,10 @@ class Pace:
         await asyncio.sleep(self._free_at - monotonic())
 
 
-class Listening:
+class LogFollower:
     """To one session. What was read and is not stored is read again after any trouble, so that nothing of it need be remembered."""
 
-    def __init__(self, tools: Tools, session_id: str, writer: Writer, pace: Pace) -> None:
+    def __init__(self, tools: Tools, session_id: str, writer: LogWriter, pace: Pace) -> None:
         self._tools = tools
         self._session_id = session_id
         self._writer = writer
@@ -121,7 +121,7 @@ class Listening:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
 
-    async def _read(self, compute: Compute, name: SessionName, intake: Intake, came: asyncio.Event) -> None:
+    async def _read(self, compute: Compute, name: SessionName, intake: LogBuffer, came: asyncio.Event) -> None:
         async with aclosing(compute.follow(name, intake.source_place)) as pieces:
             async for printed in pieces:
                 flood = intake.add(printed)
@@ -145,7 +145,7 @@ class Listening:
             return found.ended_at is not None and found.ended_at < await clock(reader.connection) - GIVE_UP
 
 
-async def _something(intake: Intake, came: asyncio.Event) -> None:
+async def _something(intake: LogBuffer, came: asyncio.Event) -> None:
     """Return when there may be something to take."""
     limit = (PAUSE_SECONDS if intake.waits else HOLD_SECONDS) if intake.waits or intake.holds else None
     with suppress(TimeoutError):
@@ -166,11 +166,11 @@ async def begun(tools: Tools, found: Printing) -> tuple[OutputState, SessionStat
         return await outputs.begin(transaction, session.id), session
 
 
-async def intake_of(tools: Tools, output: OutputState, session: SessionState) -> Intake:
+async def intake_of(tools: Tools, output: OutputState, session: SessionState) -> LogBuffer:
     """Where what comes after the stored output goes through."""
     secrets = await saves.secrets(tools, session)
     mask = await asyncio.to_thread(lambda: masking.Mask(masking.forms(secrets)))  # of many long ones it takes a while
-    return Intake(mask, output.place, monotonic())
+    return LogBuffer(mask, output.place, monotonic())
 
 
 def name_of(tools: Tools, found: Printing) -> SessionName:

@@ -22,7 +22,7 @@ class _Entry:
     written: asyncio.Future[OutputState]
 
 
-class Writer:
+class LogWriter:
     """One in each process that collects."""
 
     def __init__(self, database: Database) -> None:

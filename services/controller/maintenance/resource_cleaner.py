@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from services.compute.protocol import ComputeFailed, ComputeUnknown, SessionName
-from services.controller.lifecycle.work import Tools, words
+from services.controller.lifecycle.work import Tools, describe_error
 from services.store import cleanup_tasks
 from services.store.cleanup_tasks import Garbage, Leftover
 from services.store.db.database import DatabaseUnavailable, clock
@@ -19,7 +19,7 @@ REMOVAL_SECONDS = 120.0
 GOODBYE_SECONDS = 3.0
 
 
-class Cleaner:
+class ResourceCleaner:
     """Retries with growing pauses until each is gone. Removal is idempotent, so several cleaners do no harm."""
 
     def __init__(self, tools: Tools) -> None:
@@ -88,12 +88,12 @@ async def _obstacle(remove: Callable[[], Awaitable[None]]) -> str | None:
         async with asyncio.timeout(REMOVAL_SECONDS):
             await remove()
     except (ComputeUnknown, ComputeFailed) as error:
-        return words(error)
+        return describe_error(error)
     except TimeoutError:
         return "The removal took too long."
     except DatabaseUnavailable:
         raise
     except Exception as error:
         log.exception("A removal failed")
-        return words(error)
+        return describe_error(error)
     return None

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 EVERY_SECONDS = 3600.0
 
 
-class Trimmer:
+class RetentionLoop:
     """Trims at its start and every hour. Several do no harm."""
 
     def __init__(self, database: Database, keep: timedelta) -> None:

@@ -36,7 +36,7 @@ class Counted:
     usage: Usage
 
 
-class Sampler:
+class StatsSampler:
     """Every few seconds it begins with each environment that is not at it still, and writes what there is in one transaction.
 
     `cpu` is the average since the measurement before, so a session's first one is only kept in mind, and followed by the next one soon.
