@@ -5,8 +5,8 @@
 - one that is loaded for all objects of a level at once (`batched`, `paged`).
 """
 
-from collections.abc import Callable, Hashable
-from typing import Annotated, Any, TypeAlias
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import strawberry
 from strawberry.types.field import StrawberryField
@@ -14,13 +14,12 @@ from strawberry.types.field import StrawberryField
 from resolvers.batches import Load
 from resolvers.context import Context
 from resolvers.pagination import DEFAULT_FIRST, MAX_FIRST, page_arguments
-from resolvers.rights import missing_scope
+from schema.authorized import Info, check
 from schema.field_policies import Mark, Policy, described, metadata
 from schema.ids import encode
 from schema.scalars import Cursor
 from services.domain.access import Permission
 
-Info: TypeAlias = strawberry.Info[Context, None]
 First = Annotated[int | None, strawberry.argument(description=f"How many at most: 1 to {MAX_FIRST}; {DEFAULT_FIRST} if it is not given.")]
 After = Annotated[Cursor | None, strawberry.argument(description="Go on after the edge that has this cursor.")]
 
@@ -106,26 +105,6 @@ def paged(
         return info.context.batches.load(load, getattr(root, of), page_arguments(first, after))
 
     return _field(resolve, description, requires, marks)
-
-
-def load_for(info: Info, requires: Policy, load: Load, parent: Any, arguments: Hashable = None) -> Any:
-    """The body of a field with arguments of its own: checks the right, then joins the batch."""
-    check(info.context, requires)
-    return info.context.batches.load(load, parent, arguments)
-
-
-def field(description: str, requires: Policy, *, marks: tuple[Mark, ...] = ()) -> Callable[[Callable[..., Any]], Any]:
-    """The decorator of a field with arguments of its own."""
-    decorator: Callable[[Callable[..., Any]], Any] = strawberry.field(
-        description=described(description, marks), metadata=metadata(requires, marks)
-    )
-    return decorator
-
-
-def check(context: Context, requires: Policy) -> None:
-    """Raise Forbidden if the token's scopes exclude what the field requires."""
-    if isinstance(requires, Permission) and requires not in context.rights:
-        raise missing_scope(requires)
 
 
 def _field(resolve: Callable[..., Any], description: str, requires: Policy | None, marks: tuple[Mark, ...]) -> Any:

@@ -19,8 +19,8 @@ from resolvers.loads import (
     users,
     workspaces,
 )
+from schema.authorized import AuthorizedViewer, field
 from schema.field_policies import AUTHENTICATED, Mark
-from schema.fields import Info, field, load_for
 from schema.ids import BadId, GlobalId, given_id, parse
 from schema.types.node import Node
 from schema.types.operation import Operation
@@ -84,50 +84,50 @@ class Query:
     """The roots of all reading."""
 
     @field("Who the access token belongs to.", AUTHENTICATED, marks=(Mark.VIEWER,))
-    def viewer(self, info: Info) -> User:
-        return load_for(info, AUTHENTICATED, users.by_id, info.context.viewer.user_id)
+    def viewer(self, viewer: AuthorizedViewer) -> User:
+        return viewer.load(users.by_id, viewer.user_id)
 
     @field("Anything that has an id; null if the viewer sees no such thing.", READ)
-    def node(self, info: Info, id: NodeId) -> Node | None:  # noqa: A002 - the contract's word
-        return load_for(info, READ, *_node(id, "id"))
+    def node(self, viewer: AuthorizedViewer, id: NodeId) -> Node | None:  # noqa: A002 - the contract's word
+        return viewer.load(*_node(id, "id"))
 
     @field("Several of them, in the order of the ids; null for what the viewer does not see.", READ)
-    def nodes(self, info: Info, ids: NodeIds) -> list[Node | None]:
+    def nodes(self, viewer: AuthorizedViewer, ids: NodeIds) -> list[Node | None]:
         if len(ids) > MAX_NODES:
             raise BadArgument("ids", "OUT_OF_RANGE", f"`ids` takes at most {MAX_NODES}.")
-        return [load_for(info, READ, *_node(text, "ids")) for text in ids]
+        return [viewer.load(*_node(text, "ids")) for text in ids]
 
     @field("An organisation; null if the viewer sees no such one.", READ)
-    def organization(self, info: Info, by: WhichOrganization) -> Organization | None:
+    def organization(self, viewer: AuthorizedViewer, by: WhichOrganization) -> Organization | None:
         if by.slug:
-            return load_for(info, READ, organizations.by_slug, by.slug)
-        return load_for(info, READ, organizations.by_id, given_id(by.id, "Organization", "by"))
+            return viewer.load(organizations.by_slug, by.slug)
+        return viewer.load(organizations.by_id, given_id(by.id, "Organization", "by"))
 
     @field("A workspace; null if the viewer sees no such one.", READ)
-    def workspace(self, info: Info, by: WhichWorkspace) -> Workspace | None:
+    def workspace(self, viewer: AuthorizedViewer, by: WhichWorkspace) -> Workspace | None:
         if by.slug:
-            return load_for(info, READ, workspaces.by_slug, by.slug)
-        return load_for(info, READ, workspaces.by_id, given_id(by.id, "Workspace", "by"))
+            return viewer.load(workspaces.by_slug, by.slug)
+        return viewer.load(workspaces.by_id, given_id(by.id, "Workspace", "by"))
 
     @field("A Studio; null if the viewer sees no such one.", READ)
-    def studio(self, info: Info, id: StudioId) -> Studio | None:  # noqa: A002 - the contract's word
-        return load_for(info, READ, studios.by_id, given_id(id, "Studio", "id"))
+    def studio(self, viewer: AuthorizedViewer, id: StudioId) -> Studio | None:  # noqa: A002 - the contract's word
+        return viewer.load(studios.by_id, given_id(id, "Studio", "id"))
 
     @field("Whether a Studio of this name could be created; null if the viewer sees no such workspace.", READ)
-    def studio_name_available(self, info: Info, workspace_id: WorkspaceId, name: StudioName) -> bool | None:
+    def studio_name_available(self, viewer: AuthorizedViewer, workspace_id: WorkspaceId, name: StudioName) -> bool | None:
         for problem in validation.name(name):
             raise BadArgument("name", problem.code, problem.message)
-        return load_for(info, READ, workspaces.name_available, (given_id(workspace_id, "Workspace", "workspaceId"), name_key(name)))
+        return viewer.load(workspaces.name_available, (given_id(workspace_id, "Workspace", "workspaceId"), name_key(name)))
 
     @field("The record of one action; null if the viewer sees no such one.", READ)
-    def operation(self, info: Info, id: OperationId) -> Operation | None:  # noqa: A002 - the contract's word
-        return load_for(info, READ, operations.by_id, given_id(id, "Operation", "id"))
+    def operation(self, viewer: AuthorizedViewer, id: OperationId) -> Operation | None:  # noqa: A002 - the contract's word
+        return viewer.load(operations.by_id, given_id(id, "Operation", "id"))
 
     @field("What a client should know of this server before it begins.", AUTHENTICATED)
-    async def server_info(self, info: Info) -> ServerInfo:
-        kinds = await load_for(info, AUTHENTICATED, compute_environments.kinds, None)
+    async def server_info(self, viewer: AuthorizedViewer) -> ServerInfo:
+        kinds = await viewer.load(compute_environments.kinds, None)
         warnings = [AS_ITS_USER] if ComputeKind.PROCESS in kinds else []
-        return ServerInfoRow(version("studiograph"), kinds, info.context.services.addresses.dial_address, warnings)  # type: ignore[return-value]  # the type is shown from the row
+        return ServerInfoRow(version("studiograph"), kinds, viewer.context.services.addresses.dial_address, warnings)  # type: ignore[return-value]  # the type is shown from the row
 
 
 def _node(text: str, argument: str) -> tuple[Load, str]:

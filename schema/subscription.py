@@ -1,7 +1,7 @@
 """What can be watched. A scope that the viewer does not see is refused before the first frame, like one that is absent (B92)."""
 
-from collections.abc import AsyncGenerator, Callable
-from typing import Annotated, Any
+from collections.abc import AsyncGenerator
+from typing import Annotated
 
 import strawberry
 
@@ -9,8 +9,7 @@ from resolvers.context import Context
 from resolvers.loads.logs import log_arguments
 from resolvers.streams import logs, outputs, states, stats
 from resolvers.streams.sources import Scope, Source, cursor_of, operation_scope, studio_scope, workspace_scope
-from schema.field_policies import Mark, described, metadata
-from schema.fields import Info, check
+from schema.authorized import AuthorizedViewer, stream
 from schema.ids import given_id
 from schema.scalars import Cursor
 from schema.types.frames import ConnectedUsersFrame, ConnectionErrorFrame, LogFrame, StudioEventFrame, StudioListFrame, StudioStatusFrame
@@ -51,91 +50,78 @@ StudioId = Annotated[strawberry.ID, strawberry.argument(description="The id of a
 OperationId = Annotated[strawberry.ID, strawberry.argument(description="The id of an operation.")]
 
 
-def _stream(description: str, *, marks: tuple[Mark, ...] = ()) -> Callable[[Callable[..., Any]], Any]:
-    """A root field that any token with the scope READ may use; membership is checked for its scope, and again for each frame."""
-    decorate: Callable[[Callable[..., Any]], Any] = strawberry.subscription(
-        description=described(description, marks), metadata=metadata(READ, marks)
-    )
-    return decorate
-
-
 @strawberry.type(description="What can be watched.")
 class Subscription:
     """DESIGN 3. Log streams give each event once and in order; state streams give what is newest."""
 
-    @_stream("Each change of status, once and in order; a snapshot first, unless `after` is given.")
+    @stream("Each change of status, once and in order; a snapshot first, unless `after` is given.", READ)
     async def studio_status_changed(
-        self, info: Info, scope: WhichStudios, after: GoOnAfter = None
+        self, viewer: AuthorizedViewer, scope: WhichStudios, after: GoOnAfter = None
     ) -> AsyncGenerator[StudioStatusFrame, None]:
-        source = Source(await _scope(info, scope), logs.STATUS_KINDS, cursor_of(after))
-        return logs.with_snapshot(info.context, source)
+        source = Source(await _scope(viewer.context, scope), logs.STATUS_KINDS, cursor_of(after))
+        return logs.with_snapshot(viewer.context, source)
 
-    @_stream("Everything that happens to Studios, once and in order; a snapshot first, unless `after` is given.")
+    @stream("Everything that happens to Studios, once and in order; a snapshot first, unless `after` is given.", READ)
     async def studio_events(
         self,
-        info: Info,
+        viewer: AuthorizedViewer,
         scope: WhichStudios,
         filter: EventFilter = None,  # noqa: A002 - the contract's word
         after: GoOnAfter = None,
     ) -> AsyncGenerator[StudioEventFrame, None]:
-        source = Source(await _scope(info, scope), logs.ALL_KINDS, cursor_of(after), selection_of(filter))
-        return logs.with_snapshot(info.context, source)
+        source = Source(await _scope(viewer.context, scope), logs.ALL_KINDS, cursor_of(after), selection_of(filter))
+        return logs.with_snapshot(viewer.context, source)
 
-    @_stream("Each connection to a session that was ended by others, or is about to be. A Heartbeat first, unless `after` is given.")
+    @stream("Each connection to a session that was ended by others, or is about to be. A Heartbeat first, unless `after` is given.", READ)
     async def connection_errors(
-        self, info: Info, scope: WhichStudios, after: GoOnAfter = None
+        self, viewer: AuthorizedViewer, scope: WhichStudios, after: GoOnAfter = None
     ) -> AsyncGenerator[ConnectionErrorFrame, None]:
-        source = Source(await _scope(info, scope), logs.ERROR_KINDS, cursor_of(after))
-        return logs.without_snapshot(info.context, source)
+        source = Source(await _scope(viewer.context, scope), logs.ERROR_KINDS, cursor_of(after))
+        return logs.without_snapshot(viewer.context, source)
 
-    @_stream("The list of Studios: all of it first, then what enters it, changes in it and leaves it.")
+    @stream("The list of Studios: all of it first, then what enters it, changes in it and leaves it.", READ)
     async def studios(
         self,
-        info: Info,
+        viewer: AuthorizedViewer,
         workspace_id: WorkspaceId,
         filter: Filter = None,  # noqa: A002 - the contract's word
     ) -> AsyncGenerator[StudioListFrame, None]:
-        check(info.context, READ)
-        scope = await workspace_scope(info.context, given_id(workspace_id, "Workspace", "workspaceId"))
-        return states.studio_list(info.context, Source(scope, states.LIST_KINDS, wanted=selection_of(filter)))
+        scope = await workspace_scope(viewer.context, given_id(workspace_id, "Workspace", "workspaceId"))
+        return states.studio_list(viewer.context, Source(scope, states.LIST_KINDS, wanted=selection_of(filter)))
 
-    @_stream("Who is connected to a Studio's session: all of them, again whenever somebody comes or goes.")
-    async def connected_users(self, info: Info, studio_id: StudioId) -> AsyncGenerator[ConnectedUsersFrame, None]:
-        check(info.context, READ)
-        scope = await studio_scope(info.context, given_id(studio_id, "Studio", "studioId"))
-        return states.connected_users(info.context, Source(scope, states.PRESENCE_KINDS))
+    @stream("Who is connected to a Studio's session: all of them, again whenever somebody comes or goes.", READ)
+    async def connected_users(self, viewer: AuthorizedViewer, studio_id: StudioId) -> AsyncGenerator[ConnectedUsersFrame, None]:
+        scope = await studio_scope(viewer.context, given_id(studio_id, "Studio", "studioId"))
+        return states.connected_users(viewer.context, Source(scope, states.PRESENCE_KINDS))
 
-    @_stream(
-        "What a Studio's running session uses: the newest measurement, then each newer one. Waits while it does not run; ends with it."
+    @stream(
+        "What a Studio's running session uses: the newest measurement, then each newer one. Waits while it does not run; ends with it.",
+        READ,
     )
-    async def studio_stats(self, info: Info, studio_id: StudioId) -> AsyncGenerator[SessionStats, None]:
-        check(info.context, READ)
-        scope = await studio_scope(info.context, given_id(studio_id, "Studio", "studioId"))
-        return stats.studio_stats(info.context, Source(scope, NOTHING))
+    async def studio_stats(self, viewer: AuthorizedViewer, studio_id: StudioId) -> AsyncGenerator[SessionStats, None]:
+        scope = await studio_scope(viewer.context, given_id(studio_id, "Studio", "studioId"))
+        return stats.studio_stats(viewer.context, Source(scope, NOTHING))
 
-    @_stream(
+    @stream(
         "What a Studio's current session, or the build of its image, prints: all that is kept first, then as it comes, until it ends. "
-        "The next session is another stream."
+        "The next session is another stream.",
+        READ,
     )
     async def studio_logs(
-        self, info: Info, studio_id: StudioId, source: WhichSource = None, after_offset: FromOffset = None
+        self, viewer: AuthorizedViewer, studio_id: StudioId, source: WhichSource = None, after_offset: FromOffset = None
     ) -> AsyncGenerator[LogFrame, None]:
-        check(info.context, READ)
         offset = log_arguments(None, after_offset).after or 0
-        scope = await studio_scope(info.context, given_id(studio_id, "Studio", "studioId"))
-        return outputs.studio_logs(info.context, Source(scope, outputs.KINDS), source, offset)
+        scope = await studio_scope(viewer.context, given_id(studio_id, "Studio", "studioId"))
+        return outputs.studio_logs(viewer.context, Source(scope, outputs.KINDS), source, offset)
 
-    @_stream("The record of one action: as it stands, again whenever it changes, until it has ended.")
-    async def operation_progress(self, info: Info, operation_id: OperationId) -> AsyncGenerator[Operation, None]:
-        check(info.context, READ)
+    @stream("The record of one action: as it stands, again whenever it changes, until it has ended.", READ)
+    async def operation_progress(self, viewer: AuthorizedViewer, operation_id: OperationId) -> AsyncGenerator[Operation, None]:
         row_id = given_id(operation_id, "Operation", "operationId")
-        source = Source(await operation_scope(info.context, row_id), states.OPERATION_KINDS)
-        return states.operation_progress(info.context, source, row_id)
+        source = Source(await operation_scope(viewer.context, row_id), states.OPERATION_KINDS)
+        return states.operation_progress(viewer.context, source, row_id)
 
 
-async def _scope(info: Info, given: StudioScope) -> Scope:
-    context: Context = info.context
-    check(context, READ)
+async def _scope(context: Context, given: StudioScope) -> Scope:
     if given.studio_id:
         return await studio_scope(context, given_id(given.studio_id, "Studio", "scope"))
     return await workspace_scope(context, given_id(given.workspace_id, "Workspace", "scope"))

@@ -7,8 +7,8 @@ import strawberry
 
 from resolvers.context import Context
 from resolvers.mutations import answer
+from schema.authorized import Info
 from schema.field_policies import Policy, metadata
-from schema.fields import Info
 from services.domain.access import Viewer
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ import strawberry
 
 from resolvers.loads import checkpoints, compute_environments, sessions, studios, templates, users
 from resolvers.loads import logs as log_loads
+from schema.authorized import AuthorizedViewer, field
 from schema.enums import StopReason
-from schema.fields import Info, attribute, batched, exactly, field, load_for, node_id
+from schema.fields import attribute, batched, exactly, node_id
 from schema.scalars import Cursor
 from schema.types.checkpoint import Checkpoint
 from schema.types.compute import ComputeEnvironment, Template
@@ -47,9 +48,9 @@ class Session(Node):
     ended_at: datetime | None = attribute("When it was over.")
 
     @field("What it printed: the newest bytes, or those after an offset.", Permission.WORKSPACE_READ)
-    def logs(self, info: Info, after_offset: AfterOffset = None, first: Bytes = log_loads.DEFAULT_BYTES) -> LogPage:
+    def logs(self, viewer: AuthorizedViewer, after_offset: AfterOffset = None, first: Bytes = log_loads.DEFAULT_BYTES) -> LogPage:
         arguments = log_loads.log_arguments(first, after_offset)
-        return load_for(info, Permission.WORKSPACE_READ, log_loads.of_sessions, self, arguments)
+        return viewer.load(log_loads.of_sessions, self, arguments)
 
     is_type_of = exactly(SessionRow)
 

@@ -13,9 +13,10 @@ from resolvers.loads import logs as log_loads
 from resolvers.loads import sessions as session_loads
 from resolvers.loads import stats as stats_loads
 from resolvers.pagination import DEFAULT_FIRST
+from schema.authorized import AuthorizedViewer, field
 from schema.enums import OrderDirection, StopReason, StudioStatus
 from schema.field_policies import Mark
-from schema.fields import After, First, Info, attribute, batched, computed, exactly, field, load_for, node_id, paged
+from schema.fields import After, First, attribute, batched, computed, exactly, node_id, paged
 from schema.types.event_list import Direction, EventConnection, event_arguments
 from schema.types.logs import AfterOffset, Bytes, LogPage, SessionNumber, Source
 from schema.types.node import Node
@@ -90,20 +91,24 @@ class Studio(Node):
 
     @field("What happened to it.", Permission.WORKSPACE_READ)
     def events(
-        self, info: Info, first: First = DEFAULT_FIRST, after: After = strawberry.UNSET, direction: Direction = OrderDirection.DESC
+        self,
+        viewer: AuthorizedViewer,
+        first: First = DEFAULT_FIRST,
+        after: After = strawberry.UNSET,
+        direction: Direction = OrderDirection.DESC,
     ) -> EventConnection | None:
-        return load_for(info, Permission.WORKSPACE_READ, event_loads.of_studios, self, event_arguments(first, after, direction))
+        return viewer.load(event_loads.of_studios, self, event_arguments(first, after, direction))
 
     @field("What its session, or the build of its image, printed: the newest bytes, or those after an offset.", Permission.WORKSPACE_READ)
     def logs(
         self,
-        info: Info,
+        viewer: AuthorizedViewer,
         session: SessionNumber = None,
         source: Source = None,
         after_offset: AfterOffset = None,
         first: Bytes = log_loads.DEFAULT_BYTES,
     ) -> LogPage:
         arguments = log_loads.log_arguments(first, after_offset, session, source)
-        return load_for(info, Permission.WORKSPACE_READ, log_loads.of_studios, self.id, arguments)
+        return viewer.load(log_loads.of_studios, self.id, arguments)
 
     is_type_of = exactly(StudioRow)

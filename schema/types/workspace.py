@@ -15,9 +15,10 @@ from resolvers.loads import templates as template_loads
 from resolvers.loads import workspaces as workspace_loads
 from resolvers.loads.studios import ListArguments
 from resolvers.pagination import DEFAULT_FIRST, page_arguments
+from schema.authorized import AuthorizedViewer, field
 from schema.enums import OrderDirection, Role
 from schema.field_policies import Mark
-from schema.fields import After, First, Info, attribute, batched, exactly, field, load_for, node_id, paged
+from schema.fields import After, First, attribute, batched, exactly, node_id, paged
 from schema.scalars import Cursor
 from schema.types.compute import ComputeEnvironment, Template
 from schema.types.event_list import Direction, EventConnection, event_arguments
@@ -78,27 +79,27 @@ class Workspace(Node):
     @field("Its Studios.", READ)
     def studios(
         self,
-        info: Info,
+        viewer: AuthorizedViewer,
         filter: Filter = UNSET,  # noqa: A002 - the contract's word
         order_by: Order = UNSET,
         first: First = DEFAULT_FIRST,
         after: After = UNSET,
     ) -> StudioConnection | None:
         arguments = ListArguments(page_arguments(first, after), selection_of(filter), order_of(order_by))
-        return load_for(info, READ, studio_loads.pages, self.id, arguments)
+        return viewer.load(studio_loads.pages, self.id, arguments)
 
     @field("How many of its Studios have each status.", READ)
-    def studio_counts(self, info: Info, filter: Filter = UNSET) -> list[StatusCount] | None:  # noqa: A002 - the contract's word
-        return load_for(info, READ, studio_loads.counts, self.id, selection_of(filter))
+    def studio_counts(self, viewer: AuthorizedViewer, filter: Filter = UNSET) -> list[StatusCount] | None:  # noqa: A002 - the contract's word
+        return viewer.load(studio_loads.counts, self.id, selection_of(filter))
 
     @field("The tools its Studios can run, by name.", READ)
-    def templates(self, info: Info, include_unsupported: Unsupported = False) -> list[Template]:
-        return load_for(info, READ, template_loads.of_workspaces, self.id, include_unsupported)
+    def templates(self, viewer: AuthorizedViewer, include_unsupported: Unsupported = False) -> list[Template]:
+        return viewer.load(template_loads.of_workspaces, self.id, include_unsupported)
 
     @field("What happened in it.", READ)
     def events(
-        self, info: Info, first: First = DEFAULT_FIRST, after: After = UNSET, direction: Direction = OrderDirection.DESC
+        self, viewer: AuthorizedViewer, first: First = DEFAULT_FIRST, after: After = UNSET, direction: Direction = OrderDirection.DESC
     ) -> EventConnection | None:
-        return load_for(info, READ, event_loads.of_workspaces, self, event_arguments(first, after, direction))
+        return viewer.load(event_loads.of_workspaces, self, event_arguments(first, after, direction))
 
     is_type_of = exactly(WorkspaceRow)

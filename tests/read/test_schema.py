@@ -1,8 +1,10 @@
 """The contract itself: described everywhere, with a policy at every root, its dependence on viewers marked, and exported."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from graphql import (
     GraphQLEnumType,
     GraphQLField,
@@ -15,10 +17,12 @@ from graphql import (
     specified_directives,
 )
 
+from resolvers.rights import rights_of
 from schema import export
 from schema.field_policies import Mark, marks_of, policy_of
 from schema.ids import encode
-from services.domain.access import Role
+from services.domain.access import MATRIX, Permission, Role, TokenScope, Viewer
+from services.domain.errors import Forbidden
 from services.store.db.database import Database
 from tests import factories
 from tests.factories import World
@@ -64,6 +68,24 @@ def test_every_root_field_declares_what_it_requires() -> None:
     roots = [kind for kind in (CORE.query_type, CORE.mutation_type, CORE.subscription_type) if kind]
     silent = [f"{root.name}.{name}" for root in roots for name, field in root.fields.items() if policy_of(field) is None]
     assert silent == []
+
+
+def _root_fields() -> list[tuple[str, Any, Permission]]:
+    assert CORE.query_type
+    assert CORE.subscription_type
+    queries = [(name, field.resolve, policy_of(field)) for name, field in CORE.query_type.fields.items()]
+    streams = [(name, field.subscribe, policy_of(field)) for name, field in CORE.subscription_type.fields.items()]
+    return [(name, resolve, policy) for name, resolve, policy in queries + streams if isinstance(policy, Permission)]
+
+
+@pytest.mark.behaviour("B94")
+@pytest.mark.parametrize(("resolve", "permission"), [pytest.param(*rest, id=name) for name, *rest in _root_fields()])
+def test_a_root_field_refuses_a_token_without_the_scope_before_its_body_runs(resolve: Any, permission: Permission) -> None:
+    """Without its arguments, a body that ran would fail in another way."""
+    viewer = Viewer("user", "ada", "token", frozenset(TokenScope) - {MATRIX[permission].scope})
+    info = SimpleNamespace(context=SimpleNamespace(viewer=viewer, rights=rights_of(viewer)))
+    with pytest.raises(Forbidden, match=MATRIX[permission].scope.value):
+        resolve(None, info)
 
 
 def test_connections_are_nullable_so_that_a_bad_argument_costs_one_field() -> None:
