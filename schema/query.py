@@ -53,7 +53,7 @@ NODES: Mapping[str, Load] = MappingProxyType(
 """How each type is found by its id."""
 
 
-@strawberry.input(one_of=True, description="Which organisation: by id or by slug.")
+@strawberry.input(one_of=True, description="Which organization: by id or by slug.")
 class OrganizationBy:
     """One of the two."""
 
@@ -71,7 +71,7 @@ class WorkspaceBy:
 
 NodeId = Annotated[strawberry.ID, strawberry.argument(description="The id of anything.")]
 NodeIds = Annotated[list[strawberry.ID], strawberry.argument(description=f"The ids of anything, at most {MAX_NODES}.")]
-WhichOrganization = Annotated[OrganizationBy, strawberry.argument(description="Which organisation.")]
+WhichOrganization = Annotated[OrganizationBy, strawberry.argument(description="Which organization.")]
 WhichWorkspace = Annotated[WorkspaceBy, strawberry.argument(description="Which workspace.")]
 StudioId = Annotated[strawberry.ID, strawberry.argument(description="The id of a Studio.")]
 WorkspaceId = Annotated[strawberry.ID, strawberry.argument(description="The id of a workspace.")]
@@ -97,7 +97,7 @@ class Query:
             raise BadArgument("ids", "OUT_OF_RANGE", f"`ids` takes at most {MAX_NODES}.")
         return [viewer.load(*_node(text, "ids")) for text in ids]
 
-    @field("An organisation; null if the viewer sees no such one.", READ)
+    @field("An organization; null if the viewer sees no such one.", READ)
     def organization(self, viewer: AuthorizedViewer, by: WhichOrganization) -> Organization | None:
         if by.slug:
             return viewer.load(organizations.by_slug, by.slug)

@@ -85,8 +85,8 @@ class FirstRun:
         found = await self.people.find_workspace(NAME)
         if found:
             return found
-        organisation_id = await self.people.find_organisation(NAME) or await self.people.create_organisation(NAME, "Demo organisation")
-        return await self.people.create_workspace(organisation_id, NAME, "Demo", user_id)
+        organization_id = await self.people.find_organization(NAME) or await self.people.create_organization(NAME, "Demo organization")
+        return await self.people.create_workspace(organization_id, NAME, "Demo", user_id)
 
     async def _token(self, user_id: str, token_file: Path) -> tuple[Viewer, str]:
         kept = read_private(token_file)

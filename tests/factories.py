@@ -29,7 +29,7 @@ class World:
     """All that a Studio needs, and its owner's token."""
 
     installation_id: str
-    organisation_id: str
+    organization_id: str
     workspace_id: str
     template_id: str
     compute_environment_id: str
@@ -61,17 +61,17 @@ async def create_installation(database: Database, **given: Any) -> str:
     return str(values["id"])
 
 
-async def create_organisation(database: Database, slug: str | None = None, **given: Any) -> str:
+async def create_organization(database: Database, slug: str | None = None, **given: Any) -> str:
     slug = slug or f"org-{new_public_id()}"
     defaults = {"id": new_id(), "slug": slug, "name": slug, "created_at": BEGAN}
-    return str((await _insert(database, core.organisation, defaults, given))["id"])
+    return str((await _insert(database, core.organization, defaults, given))["id"])
 
 
-async def create_workspace(database: Database, slug: str | None = None, *, organisation_id: str | None = None, **given: Any) -> str:
-    """A workspace with its stream, in an organisation of its own if none is given."""
+async def create_workspace(database: Database, slug: str | None = None, *, organization_id: str | None = None, **given: Any) -> str:
+    """A workspace with its stream, in an organization of its own if none is given."""
     slug = slug or f"workspace-{new_public_id()}"
-    organisation_id = organisation_id or await create_organisation(database)
-    workspace_id = await _insert_named(database, core.workspace, slug, {"slug": slug, "organisation_id": organisation_id}, given)
+    organization_id = organization_id or await create_organization(database)
+    workspace_id = await _insert_named(database, core.workspace, slug, {"slug": slug, "organization_id": organization_id}, given)
     async with database.write() as transaction:
         await outbox.create_stream(transaction, workspace_id)
     return workspace_id
@@ -156,12 +156,12 @@ async def create_compute_environment(database: Database, workspace_id: str, name
 async def create_world(database: Database, *, role: Role = Role.OWNER, user_name: str = "ada") -> World:
     """An installation with one workspace, one member with a token, one template and one compute environment."""
     installation_id = await create_installation(database)
-    organisation_id = await create_organisation(database, "acme")
-    workspace_id = await create_workspace(database, "lab", organisation_id=organisation_id)
+    organization_id = await create_organization(database, "acme")
+    workspace_id = await create_workspace(database, "lab", organization_id=organization_id)
     viewer, secret = await create_viewer(database, workspace_id, role, user_name)
     template_id = await create_template(database, workspace_id)
     compute_environment_id = await create_compute_environment(database, workspace_id)
-    return World(installation_id, organisation_id, workspace_id, template_id, compute_environment_id, viewer, secret)
+    return World(installation_id, organization_id, workspace_id, template_id, compute_environment_id, viewer, secret)
 
 
 async def create_studio(

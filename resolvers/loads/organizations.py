@@ -1,4 +1,4 @@
-"""Organisations."""
+"""Organizations."""
 
 from resolvers.loads.factories import one_each
 from services.store.reads import organizations as reads

@@ -1,4 +1,4 @@
-"""Organisations and workspaces."""
+"""Organizations and workspaces."""
 
 from datetime import datetime
 from typing import Annotated
@@ -64,7 +64,7 @@ class Workspace(Node):
 
     id: strawberry.ID = node_id("Workspace")
     slug: str = attribute("Its short name, unique.")
-    name: str = attribute("Its name, unique in the organisation.")
+    name: str = attribute("Its name, unique in the organization.")
     organization: Organization = batched(organizations.by_id, "The group it belongs to.", of="organization_id")
     viewer_role: Role = attribute("What the viewer may do here.", marks=(Mark.VIEWER,))
     event_cursor: Cursor = attribute(

@@ -1,1 +1,1 @@
-"""Users, organisations, workspaces, members, access tokens and browser logins."""
+"""Users, organizations, workspaces, members, access tokens and browser logins."""

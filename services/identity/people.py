@@ -1,4 +1,4 @@
-"""Users, organisations and workspaces, as the operator makes them: the command line and the demo."""
+"""Users, organizations and workspaces, as the operator makes them: the command line and the demo."""
 
 import re
 from dataclasses import dataclass
@@ -48,29 +48,29 @@ class People:
         async with self.database.read() as reader:
             return await store.several_users(reader)
 
-    async def create_organisation(self, slug: str, name: str) -> str:
-        """An organisation and its stream. Raises InvalidInput, and Conflict for a slug that is taken."""
+    async def create_organization(self, slug: str, name: str) -> str:
+        """An organization and its stream. Raises InvalidInput, and Conflict for a slug that is taken."""
         check_place(slug, name)
         async with self.database.write() as transaction:
-            if await store.organisation_id_of(transaction, slug) is not None:
-                raise Conflict(f"There is an organisation called {slug} already.", field=("slug",))
-            organisation_id = new_id()
-            await store.insert_organisation(transaction, {"id": organisation_id, "slug": slug, "name": name.strip()})
-            await outbox.create_stream(transaction, organisation_id)
-            return organisation_id
+            if await store.organization_id_of(transaction, slug) is not None:
+                raise Conflict(f"There is an organization called {slug} already.", field=("slug",))
+            organization_id = new_id()
+            await store.insert_organization(transaction, {"id": organization_id, "slug": slug, "name": name.strip()})
+            await outbox.create_stream(transaction, organization_id)
+            return organization_id
 
-    async def create_workspace(self, organisation_id: str, slug: str, name: str, owner_id: str) -> str:
+    async def create_workspace(self, organization_id: str, slug: str, name: str, owner_id: str) -> str:
         """A workspace, its stream and its first OWNER. Raises NotFound, InvalidInput, Conflict."""
         check_place(slug, name)
         async with self.database.write() as transaction:
-            await _require_place(transaction, organisation_id, slug, name)
+            await _require_place(transaction, organization_id, slug, name)
             owner_name = await store.user_name_of(transaction, owner_id)
             if owner_name is None:
                 raise NotFound("There is no such user.")
             workspace_id = new_id()
             values = {
                 "id": workspace_id,
-                "organisation_id": organisation_id,
+                "organization_id": organization_id,
                 "slug": slug,
                 "name": name.strip(),
                 "name_key": name_key(name),
@@ -93,10 +93,10 @@ class People:
         async with self.database.read() as reader:
             return await store.user_id_of(reader, user_name)
 
-    async def find_organisation(self, slug: str) -> str | None:
-        """The id of the organisation of that slug."""
+    async def find_organization(self, slug: str) -> str | None:
+        """The id of the organization of that slug."""
         async with self.database.read() as reader:
-            return await store.organisation_id_of(reader, slug)
+            return await store.organization_id_of(reader, slug)
 
     async def find_workspace(self, slug: str) -> str | None:
         """The id of the workspace of that slug."""
@@ -105,7 +105,7 @@ class People:
 
 
 def check_place(slug: str, name: str) -> None:
-    """Raise InvalidInput for what is no slug or no name of an organisation or workspace."""
+    """Raise InvalidInput for what is no slug or no name of an organization or workspace."""
     problems = Problems()
     _check_word(problems, "slug", slug, SLUG, "letters a to z, digits, and inside also `-`")
     problems.check_text("name", name.strip(), 1, NAME_LENGTH)
@@ -117,13 +117,13 @@ def _check_word(problems: Problems, path: str, text: str, pattern: re.Pattern[st
         problems.add(path, "FORMAT", f"`{path}` has 1 to 64 characters: {made_of}.")
 
 
-async def _require_place(transaction: Transaction, organisation_id: str, slug: str, name: str) -> None:
-    if not await store.organisation_exists(transaction, organisation_id):
-        raise NotFound("There is no such organisation.")
+async def _require_place(transaction: Transaction, organization_id: str, slug: str, name: str) -> None:
+    if not await store.organization_exists(transaction, organization_id):
+        raise NotFound("There is no such organization.")
     if await store.workspace_id_of(transaction, slug) is not None:
         raise Conflict(f"There is a workspace called {slug} already.", field=("slug",))
-    if await store.workspace_name_taken(transaction, organisation_id, name_key(name)):
-        raise Conflict(f"The organisation has a workspace named {name.strip()} already.", field=("name",))
+    if await store.workspace_name_taken(transaction, organization_id, name_key(name)):
+        raise Conflict(f"The organization has a workspace named {name.strip()} already.", field=("name",))
 
 
 async def _join(transaction: Transaction, workspace_id: str, user_id: str, role: Role) -> None:

@@ -10,7 +10,7 @@ from services.domain.statuses import ComputeKind, StudioStatus, TemplateStatus, 
 
 @dataclass(frozen=True, slots=True)
 class OrganizationRow:
-    """An organisation of which the viewer sees a workspace."""
+    """An organization of which the viewer sees a workspace."""
 
     id: str
     slug: str

@@ -22,7 +22,7 @@ LOCK = select(func.clock_timestamp()).select_from(_locked)
 
 
 async def create_stream(transaction: Transaction, stream_id: str) -> None:
-    """Begin the log of a new workspace, organisation or installation."""
+    """Begin the log of a new workspace, organization or installation."""
     await transaction.execute(insert(core.stream).values(id=stream_id, epoch=secrets.token_hex(6), head=0, horizon=0))
 
 

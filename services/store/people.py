@@ -1,4 +1,4 @@
-"""Users, organisations and workspaces as they are stored."""
+"""Users, organizations and workspaces as they are stored."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from services.store.db.database import Reader, Transaction
 from services.store.tables import core
 
 U = core.user.c
-O = core.organisation.c  # noqa: E741 - as in the other modules: one letter a table
+O = core.organization.c  # noqa: E741 - as in the other modules: one letter a table
 W = core.workspace.c
 
 
@@ -33,24 +33,24 @@ async def insert_user(transaction: Transaction, values: dict[str, Any]) -> None:
     await transaction.execute(insert(core.user).values(**values, created_at=transaction.now, version=1))
 
 
-async def organisation_id_of(reader: Reader, slug: str) -> str | None:
+async def organization_id_of(reader: Reader, slug: str) -> str | None:
     return (await reader.execute(select(O.id).where(O.slug == slug))).scalar_one_or_none()
 
 
-async def organisation_exists(reader: Reader, organisation_id: str) -> bool:
-    return bool((await reader.execute(select(exists().where(O.id == organisation_id)))).scalar_one())
+async def organization_exists(reader: Reader, organization_id: str) -> bool:
+    return bool((await reader.execute(select(exists().where(O.id == organization_id)))).scalar_one())
 
 
-async def insert_organisation(transaction: Transaction, values: dict[str, Any]) -> None:
-    await transaction.execute(insert(core.organisation).values(**values, created_at=transaction.now, version=1))
+async def insert_organization(transaction: Transaction, values: dict[str, Any]) -> None:
+    await transaction.execute(insert(core.organization).values(**values, created_at=transaction.now, version=1))
 
 
 async def workspace_id_of(reader: Reader, slug: str) -> str | None:
     return (await reader.execute(select(W.id).where(W.slug == slug))).scalar_one_or_none()
 
 
-async def workspace_name_taken(reader: Reader, organisation_id: str, name_key: str) -> bool:
-    taken = exists().where(W.organisation_id == organisation_id, W.name_key == name_key)
+async def workspace_name_taken(reader: Reader, organization_id: str, name_key: str) -> bool:
+    taken = exists().where(W.organization_id == organization_id, W.name_key == name_key)
     return bool((await reader.execute(select(taken))).scalar_one())
 
 

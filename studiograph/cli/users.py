@@ -50,12 +50,14 @@ def add_workspace(
     slug: Annotated[str, typer.Argument(help="Its short name in addresses: lower-case letters, digits, `-`.")],
     owner: Annotated[str, typer.Option(help="The user who owns it.")],
     name: Annotated[str, typer.Option(help="The name that people see.", show_default=False)] = "",
-    organisation: Annotated[str, typer.Option(help="The slug of its organisation, which is made if it is not there.")] = "main",
+    organization: Annotated[
+        str, typer.Option("--organization", "--organisation", help="The slug of its organization, which is made if it does not exist.")
+    ] = "main",
 ) -> None:
     """Add a workspace.
 
     \b
-    Example: studiograph workspace add lab --owner ada --organisation acme
+    Example: studiograph workspace add lab --owner ada --organization acme
     """
 
     async def work() -> None:
@@ -63,10 +65,10 @@ def add_workspace(
             owner_id = await at.people.find_user(owner)
             if owner_id is None:
                 raise NotFound(f"There is no user {owner}. Add one: studiograph user add {owner}")
-            organisation_id = await at.people.find_organisation(organisation) or await at.people.create_organisation(
-                organisation, organisation
+            organization_id = await at.people.find_organization(organization) or await at.people.create_organization(
+                organization, organization
             )
-            await at.people.create_workspace(organisation_id, slug, name or slug, owner_id)
+            await at.people.create_workspace(organization_id, slug, name or slug, owner_id)
             print(f"Added the workspace {slug}, owned by {owner}.")
 
     asyncio.run(work())

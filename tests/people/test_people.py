@@ -1,4 +1,4 @@
-"""What the operator makes: users, organisations, workspaces with their first OWNER."""
+"""What the operator makes: users, organizations, workspaces with their first OWNER."""
 
 import pytest
 from sqlalchemy import update
@@ -19,8 +19,8 @@ from tests.people.log import logged
 async def test_a_new_workspace_has_its_creator_as_owner_and_a_log(people: People, database: Database) -> None:
     await factories.create_installation(database)
     user_id = await people.create_user("ada", "Ada Lovelace")
-    organisation_id = await people.create_organisation("acme", "Acme")
-    workspace_id = await people.create_workspace(organisation_id, "lab", "The Lab", user_id)
+    organization_id = await people.create_organization("acme", "Acme")
+    workspace_id = await people.create_workspace(organization_id, "lab", "The Lab", user_id)
     async with database.read() as reader:
         assert await member_store.role_in(reader, workspace_id, user_id) is Role.OWNER
     [joined] = await logged(database, workspace_id, Kind.MEMBER_CHANGED)
@@ -29,7 +29,7 @@ async def test_a_new_workspace_has_its_creator_as_owner_and_a_log(people: People
 
 async def test_what_was_made_is_found_by_its_name(people: People, world: World) -> None:
     assert await people.find_user("ada") == world.user_id
-    assert await people.find_organisation("acme") == world.organisation_id
+    assert await people.find_organization("acme") == world.organization_id
     assert await people.find_workspace("lab") == world.workspace_id
     assert await people.find_user("nobody") is None
 
@@ -38,25 +38,25 @@ async def test_names_are_taken_once(people: People, world: World) -> None:
     with pytest.raises(Conflict):
         await people.create_user("ada")
     with pytest.raises(Conflict):
-        await people.create_organisation("acme", "Acme")
+        await people.create_organization("acme", "Acme")
     with pytest.raises(Conflict) as slug:
-        await people.create_workspace(world.organisation_id, "lab", "Other", world.user_id)
+        await people.create_workspace(world.organization_id, "lab", "Other", world.user_id)
     with pytest.raises(Conflict) as name:
-        await people.create_workspace(world.organisation_id, "other", "LAB", world.user_id)
+        await people.create_workspace(world.organization_id, "other", "LAB", world.user_id)
     assert (slug.value.field, name.value.field) == (["slug"], ["name"])
 
 
-async def test_a_workspace_needs_its_organisation_and_its_owner(people: People, world: World) -> None:
+async def test_a_workspace_needs_its_organization_and_its_owner(people: People, world: World) -> None:
     with pytest.raises(NotFound):
         await people.create_workspace("0" * 32, "new", "New", world.user_id)
     with pytest.raises(NotFound):
-        await people.create_workspace(world.organisation_id, "new", "New", "0" * 32)
+        await people.create_workspace(world.organization_id, "new", "New", "0" * 32)
 
 
 @pytest.mark.parametrize("slug", ["", "Lab", "a b", "-lab", "lab-", "a/b", "x" * 65])
 async def test_a_slug_fits_an_address(people: People, world: World, slug: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        await people.create_organisation(slug, "")
+        await people.create_organization(slug, "")
     assert [problem.field for problem in refusal.value.problems] == [("slug",), ("name",)]
 
 

@@ -33,7 +33,7 @@ async def everything(database: Database, world: World) -> dict[str, str]:
     studio_id = await factories.create_studio(database, world, "Secret", session_number=1)
     return {
         "User": world.user_id,
-        "Organization": world.organisation_id,
+        "Organization": world.organization_id,
         "Workspace": world.workspace_id,
         "Studio": studio_id,
         "Session": await factories.create_session(database, world, studio_id),

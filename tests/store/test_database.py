@@ -15,41 +15,41 @@ from services.store.tables import core
 from tests import factories
 
 LIMIT_SECONDS = 10
-VERSION = Query(select(core.organisation.c.version).where(core.organisation.c.id == bindparam("id")))
+VERSION = Query(select(core.organization.c.version).where(core.organization.c.id == bindparam("id")))
 NOW = Query(select(func.now()))
 
 
-async def _version(database: Database, organisation_id: str) -> int:
+async def _version(database: Database, organization_id: str) -> int:
     async with database.read() as reader:
-        row = await reader.one(VERSION, id=organisation_id)
+        row = await reader.one(VERSION, id=organization_id)
     assert row
     return int(row[0])
 
 
-async def _raise_version(database: Database, organisation_id: str) -> None:
+async def _raise_version(database: Database, organization_id: str) -> None:
     """Reads, then writes what it read plus one: two that interleave would lose one."""
-    table = core.organisation
+    table = core.organization
     async with database.write() as transaction:
-        await transaction.execute(select(table.c.id).where(table.c.id == organisation_id).with_for_update())
-        row = await transaction.one(VERSION, id=organisation_id)
+        await transaction.execute(select(table.c.id).where(table.c.id == organization_id).with_for_update())
+        row = await transaction.one(VERSION, id=organization_id)
         assert row
-        await transaction.execute(update(table).where(table.c.id == organisation_id).values(version=row[0] + 1))
+        await transaction.execute(update(table).where(table.c.id == organization_id).values(version=row[0] + 1))
 
 
 async def test_two_processes_that_read_and_then_write_both_succeed(database: Database, database_url: str) -> None:
-    organisation_id = await factories.create_organisation(database)
+    organization_id = await factories.create_organization(database)
     other = Database(database_url)
-    await asyncio.gather(*(_raise_version(each, organisation_id) for each in (database, other) * 5))
-    assert await _version(database, organisation_id) == 11
+    await asyncio.gather(*(_raise_version(each, organization_id) for each in (database, other) * 5))
+    assert await _version(database, organization_id) == 11
     await other.close()
 
 
 async def test_on_sqlite_a_deferred_read_that_turns_into_a_write_fails_at_once(sqlite_database: Database) -> None:
     """Why `write` begins with BEGIN IMMEDIATE: the busy timeout does not help here."""
-    organisation_id = await factories.create_organisation(sqlite_database)
-    change = update(core.organisation).where(core.organisation.c.id == organisation_id).values(version=2)
+    organization_id = await factories.create_organization(sqlite_database)
+    change = update(core.organization).where(core.organization.c.id == organization_id).values(version=2)
     async with sqlite_database.engine.connect() as late, late.begin():
-        await late.execute(select(core.organisation.c.version))
+        await late.execute(select(core.organization.c.version))
         async with sqlite_database.write() as transaction:
             await transaction.execute(change)
         with pytest.raises(OperationalError, match="database is locked"):
@@ -86,25 +86,25 @@ async def _insert_twice(database: Database) -> None:
 
 @pytest.mark.parametrize("raw", [True, False], ids=["raw-driver", "core"])
 async def test_a_read_sees_one_moment_whatever_is_committed_meanwhile(database: Database, raw: bool) -> None:
-    organisation_id = await factories.create_organisation(database)
+    organization_id = await factories.create_organization(database)
     async with database.read() as reader:
 
         async def version() -> int:
             if raw:
-                return int((await reader.all(VERSION, id=organisation_id))[0][0])
-            return int((await reader.execute(VERSION.select, {"id": organisation_id})).scalar_one())
+                return int((await reader.all(VERSION, id=organization_id))[0][0])
+            return int((await reader.execute(VERSION.select, {"id": organization_id})).scalar_one())
 
         assert await version() == 1
-        await _raise_version(database, organisation_id)
+        await _raise_version(database, organization_id)
         assert await version() == 1
-    assert await _version(database, organisation_id) == 2
+    assert await _version(database, organization_id) == 2
 
 
 async def test_a_write_sees_its_own_changes_by_the_raw_driver(database: Database) -> None:
-    organisation_id = await factories.create_organisation(database)
+    organization_id = await factories.create_organization(database)
     async with database.write() as transaction:
-        await transaction.execute(update(core.organisation).values(version=7))
-        row = await transaction.one(VERSION, id=organisation_id)
+        await transaction.execute(update(core.organization).values(version=7))
+        row = await transaction.one(VERSION, id=organization_id)
     assert row
     assert row[0] == 7
 
@@ -114,7 +114,7 @@ async def test_on_postgresql_a_reader_cannot_write(postgresql_url: str) -> None:
     database = Database(postgresql_url)
     async with database.read() as reader:
         with pytest.raises(Exception, match="read-only transaction"):
-            await reader.execute(update(core.organisation).values(version=2))
+            await reader.execute(update(core.organization).values(version=2))
     await database.close()
 
 
@@ -133,20 +133,20 @@ async def test_the_wakes_of_a_commit_come_once_each_and_in_order(database: Datab
 
 
 async def test_statements_are_counted_by_either_way_and_transactions_beside_them(database: Database) -> None:
-    organisation_id = await factories.create_organisation(database)
+    organization_id = await factories.create_organization(database)
     with database.count_statements() as counted:
-        await _version(database, organisation_id)
+        await _version(database, organization_id)
         async with database.write() as transaction:
-            await transaction.execute(update(core.organisation).values(version=2))
+            await transaction.execute(update(core.organization).values(version=2))
             transaction.wake("stream", "w1", 1)
-    await _version(database, organisation_id)
+    await _version(database, organization_id)
     assert [statement.split()[0] for statement in counted.statements] == ["SELECT", "UPDATE"]
     assert len(counted) == 2
     assert counted.begins == 2
 
 
 async def test_cancelling_at_any_moment_leaves_whole_transactions_and_clean_connections(database: Database) -> None:
-    organisation_id = await factories.create_organisation(database)
+    organization_id = await factories.create_organization(database)
     committed = 0
 
     def count(_wakes: list[Wake]) -> None:
@@ -157,11 +157,11 @@ async def test_cancelling_at_any_moment_leaves_whole_transactions_and_clean_conn
 
     async def work() -> None:
         async with database.write() as transaction:
-            row = await transaction.one(VERSION, id=organisation_id)
+            row = await transaction.one(VERSION, id=organization_id)
             assert row
-            await transaction.execute(update(core.organisation).values(version=row[0] + 1))
+            await transaction.execute(update(core.organization).values(version=row[0] + 1))
             transaction.wake("stream", "w1", 1)
-        await _version(database, organisation_id)
+        await _version(database, organization_id)
 
     for moment in range(80):
         task = asyncio.create_task(work())
@@ -170,9 +170,9 @@ async def test_cancelling_at_any_moment_leaves_whole_transactions_and_clean_conn
         await asyncio.wait([task], timeout=LIMIT_SECONDS)
         assert task.done()
     assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
-    assert await _version(database, organisation_id) == 1 + committed
+    assert await _version(database, organization_id) == 1 + committed
     await work()
-    assert await _version(database, organisation_id) == 1 + committed
+    assert await _version(database, organization_id) == 1 + committed
 
 
 async def test_on_sqlite_writers_wait_for_each_other_but_not_for_ever(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +180,7 @@ async def test_on_sqlite_writers_wait_for_each_other_but_not_for_ever(sqlite_dat
     async with sqlite_database.write():
         with pytest.raises(DatabaseUnavailable, match="Another write takes too long"):
             await _raise_version(sqlite_database, "any")
-    await _raise_version(sqlite_database, await factories.create_organisation(sqlite_database))
+    await _raise_version(sqlite_database, await factories.create_organization(sqlite_database))
 
 
 async def test_a_timeout_inside_a_write_is_the_writers_own(database: Database) -> None:
@@ -213,11 +213,11 @@ async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
 @pytest.mark.postgres
 async def test_a_connection_lost_in_the_middle_is_told_and_the_next_one_is_new(postgresql_url: str) -> None:
     database, other = Database(postgresql_url), Database(postgresql_url)
-    organisation_id = await factories.create_organisation(database)
+    organization_id = await factories.create_organization(database)
     for lose in (_lose_while_reading, _lose_while_writing):
         with pytest.raises(DatabaseUnavailable):
             await lose(database, other)
-        assert await _version(database, organisation_id) == 1
+        assert await _version(database, organization_id) == 1
     await database.close()
     await other.close()
 
@@ -230,20 +230,20 @@ async def _lose_while_reading(database: Database, other: Database) -> None:
 
 async def _lose_while_writing(database: Database, other: Database) -> None:
     async with database.write() as transaction:
-        await transaction.execute(update(core.organisation).values(version=2))
+        await transaction.execute(update(core.organization).values(version=2))
         await _end_others(other)
 
 
 @pytest.mark.postgres
 async def test_a_connection_lost_while_nobody_used_it_is_replaced_unseen(postgresql_url: str) -> None:
     database, other, closed = Database(postgresql_url), Database(postgresql_url), asyncio.Event()
-    organisation_id = await factories.create_organisation(database)
+    organization_id = await factories.create_organization(database)
     async with database.read() as reader:
         (await reader.driver()).add_termination_listener(lambda _: closed.set())
     await _end_others(other)
     async with asyncio.timeout(LIMIT_SECONDS):
         await closed.wait()
-    assert await _version(database, organisation_id) == 1
+    assert await _version(database, organization_id) == 1
     await database.close()
     await other.close()
 
@@ -269,15 +269,15 @@ async def test_a_closed_sqlite_connection_holds_no_lock_whatever_still_refers_to
 @pytest.mark.postgres
 async def test_two_that_wait_for_each_other_are_parted_and_one_is_told(postgresql_url: str) -> None:
     database = Database(postgresql_url)
-    ids = [await factories.create_organisation(database) for _ in range(2)]
+    ids = [await factories.create_organization(database) for _ in range(2)]
     together = asyncio.Barrier(2)
 
     async def lock(first: str, second: str) -> None:
         async with database.write() as transaction:
             await transaction.execute(text("SET LOCAL deadlock_timeout = '10ms'"))
-            for organisation_id in (first, second):
-                await transaction.execute(update(core.organisation).where(core.organisation.c.id == organisation_id).values(version=2))
-                if organisation_id == first:
+            for organization_id in (first, second):
+                await transaction.execute(update(core.organization).where(core.organization.c.id == organization_id).values(version=2))
+                if organization_id == first:
                     await together.wait()
 
     outcomes = await asyncio.gather(lock(ids[0], ids[1]), lock(ids[1], ids[0]), return_exceptions=True)

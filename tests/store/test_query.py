@@ -12,7 +12,7 @@ from services.store.db.types import UtcTime, json_value, utc_time
 from services.store.tables import core, metadata
 from tests import factories
 
-O = core.organisation.c  # noqa: E741 - one letter a table
+O = core.organization.c  # noqa: E741 - one letter a table
 BY_SLUG = Query(select(O.slug).where(is_one_of(O.slug, "slugs")).order_by(O.slug))
 CREATED_UNTIL = Query(select(O.id, O.created_at).where(O.created_at <= bindparam("until")))
 FIRST = Query(
@@ -26,7 +26,7 @@ FIRST = Query(
 @pytest.mark.parametrize(("wanted", "found"), [(["b", "a", "x"], ["a", "b"]), ([], []), (["o'hara"], ["o'hara"]), (["a"] * 5000, ["a"])])
 async def test_one_text_serves_any_number_of_values(database: Database, wanted: list[str], found: list[str]) -> None:
     for slug in ("a", "b", "c", "o'hara"):
-        await factories.create_organisation(database, slug)
+        await factories.create_organization(database, slug)
     async with database.read() as reader:
         with database.count_statements() as counted:
             rows = await reader.all(BY_SLUG, slugs=wanted)
@@ -37,14 +37,14 @@ async def test_one_text_serves_any_number_of_values(database: Database, wanted: 
 
 async def test_constants_of_a_select_and_a_limit_are_parameters_too(database: Database) -> None:
     for slug in ("a", "b", "c"):
-        await factories.create_organisation(database, slug)
+        await factories.create_organization(database, slug)
     async with database.read() as reader:
         assert [row[0] for row in await reader.all(FIRST, slugs=["a", "b", "c"], limit=5)] == ["a", "b"]
         assert [row[0] for row in await reader.all(FIRST, slugs=["a", "b", "c"], limit=1)] == ["a"]
 
 
 async def test_one_is_the_first_row_or_none(database: Database) -> None:
-    await factories.create_organisation(database, "a")
+    await factories.create_organization(database, "a")
     async with database.read() as reader:
         assert await reader.one(BY_SLUG, slugs=["x"]) is None
         row = await reader.one(BY_SLUG, slugs=["a"])
@@ -55,7 +55,7 @@ async def test_one_is_the_first_row_or_none(database: Database) -> None:
 async def test_an_instant_is_the_same_whatever_zone_it_was_written_in(database: Database) -> None:
     noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
     tokyo = noon.astimezone(timezone(timedelta(hours=9)))
-    await factories.create_organisation(database, created_at=tokyo)
+    await factories.create_organization(database, created_at=tokyo)
     async with database.read() as reader:
         core_row = (await reader.execute(select(O.created_at))).scalar_one()
         before = await reader.all(CREATED_UNTIL, until=tokyo - timedelta(microseconds=1))
@@ -71,13 +71,13 @@ async def test_a_time_without_a_zone_is_refused_both_ways(database: Database) ->
         with pytest.raises(ValueError, match="a time without a zone"):
             await reader.all(CREATED_UNTIL, until=naive)
     with pytest.raises(Exception, match="a time without a zone"):
-        await factories.create_organisation(database, created_at=naive)
+        await factories.create_organization(database, created_at=naive)
 
 
 async def test_instants_sort_as_time(database: Database) -> None:
     moments = [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(microseconds=step) for step in (0, 1, 999_999, 1_000_000, 60_000_000)]
     for moment in reversed(moments):
-        await factories.create_organisation(database, created_at=moment)
+        await factories.create_organization(database, created_at=moment)
     async with database.read() as reader:
         rows = (await reader.execute(select(O.created_at).order_by(O.created_at))).scalars().all()
     assert rows == moments

@@ -1,4 +1,4 @@
-"""Organisations and workspaces as their members see them."""
+"""Organizations and workspaces as their members see them."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from services.store.db.types import instant
 from services.store.tables import core
 
 W = core.workspace.c
-ORG = core.organisation.c
+ORG = core.organization.c
 ST = core.stream.c
 MINE = core.membership.alias("mine")
 VIEWER: BindParameter[str] = bindparam("viewer_id")
@@ -22,7 +22,7 @@ VIEWER: BindParameter[str] = bindparam("viewer_id")
 _WORKSPACES = (
     select(
         W.id,
-        W.organisation_id,
+        W.organization_id,
         W.slug,
         W.name,
         W.created_at,
@@ -41,10 +41,10 @@ _WORKSPACES = (
 )
 WORKSPACES_BY_ID = Query(_WORKSPACES.where(is_one_of(W.id, "ids")))
 WORKSPACES_BY_SLUG = Query(_WORKSPACES.where(is_one_of(W.slug, "slugs")))
-WORKSPACES_OF = Query(_WORKSPACES.where(is_one_of(W.organisation_id, "ids")).order_by(W.name_key, W.id))
+WORKSPACES_OF = Query(_WORKSPACES.where(is_one_of(W.organization_id, "ids")).order_by(W.name_key, W.id))
 
 _ORGANIZATIONS = select(ORG.id, ORG.slug, ORG.name, ORG.created_at, ORG.version).where(
-    exists().where(W.organisation_id == ORG.id, visible_to(W.id))
+    exists().where(W.organization_id == ORG.id, visible_to(W.id))
 )
 ORGANIZATIONS_BY_ID = Query(_ORGANIZATIONS.where(is_one_of(ORG.id, "ids")))
 ORGANIZATIONS_BY_SLUG = Query(_ORGANIZATIONS.where(is_one_of(ORG.slug, "slugs")))
@@ -85,7 +85,7 @@ async def workspaces_by_slug(reader: Reader, viewer_id: str, slugs: Sequence[str
 
 
 async def workspaces_of(reader: Reader, viewer_id: str, organization_ids: Sequence[str]) -> dict[str, list[WorkspaceRow]]:
-    """Those of each organisation, by name."""
+    """Those of each organization, by name."""
     found: dict[str, list[WorkspaceRow]] = {}
     for raw in await reader.all(WORKSPACES_OF, viewer_id=viewer_id, ids=organization_ids):
         found.setdefault(raw[1], []).append(_workspace(raw))
@@ -93,7 +93,7 @@ async def workspaces_of(reader: Reader, viewer_id: str, organization_ids: Sequen
 
 
 async def organizations(reader: Reader, viewer_id: str, ids: Sequence[str]) -> dict[str, OrganizationRow]:
-    """Organisations of which the viewer sees a workspace, by id."""
+    """Organizations of which the viewer sees a workspace, by id."""
     return {raw[0]: _organization(raw) for raw in await reader.all(ORGANIZATIONS_BY_ID, viewer_id=viewer_id, ids=ids)}
 
 

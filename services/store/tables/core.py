@@ -12,7 +12,7 @@ def _table(model: Any) -> Table:
 
 
 installation = _table(tables.Installation)
-organisation = _table(tables.Organisation)
+organization = _table(tables.Organization)
 workspace = _table(tables.Workspace)
 user = _table(tables.User)
 membership = _table(tables.Membership)

@@ -10,7 +10,7 @@ from services.store.tables import columns
 
 
 class Stream(SQLModel, table=True):
-    """One row for each workspace, organisation and for the installation; its id is theirs. Its lock orders the stream's events.
+    """One row for each workspace, organization and for the installation; its id is theirs. Its lock orders the stream's events.
 
     `head` is the newest seq, `horizon` the seq at and below which events were trimmed; a restored backup sets a new `epoch`.
     """

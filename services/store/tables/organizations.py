@@ -1,4 +1,4 @@
-"""Where things live: the installation, its organisations, their workspaces."""
+"""The tables of the installation, its organizations and their workspaces."""
 
 from datetime import datetime
 
@@ -19,8 +19,10 @@ class Installation(SQLModel, table=True):
     created_at: datetime = columns.time()
 
 
-class Organisation(SQLModel, table=True):
-    """A group of workspaces."""
+class Organization(SQLModel, table=True):
+    """A group of workspaces. In the database the table keeps the British spelling that its first migration gave it."""
+
+    __tablename__ = "organisation"
 
     id: str = columns.key()
     slug: str = Field(unique=True, max_length=64)
@@ -30,12 +32,20 @@ class Organisation(SQLModel, table=True):
 
 
 class Workspace(SQLModel, table=True):
-    """Where Studios, members and compute environments belong. Settings that are null leave the default."""
+    """The home of Studios, members and compute environments. Settings that are null leave the default.
 
-    __table_args__ = (UniqueConstraint("organisation_id", "name_key"),)
+    The column of `organization_id` is named `organisation_id` in the database, as its first migration named it.
+    """
+
+    __table_args__ = (UniqueConstraint("organization_id", "name_key"),)
 
     id: str = columns.key()
-    organisation_id: str = columns.reference("organisation.id")
+    organization_id: str = Field(
+        foreign_key="organisation.id",
+        index=True,
+        max_length=32,
+        sa_column_kwargs={"name": "organisation_id", "key": "organization_id"},
+    )
     slug: str = Field(unique=True, max_length=64)
     name: str = columns.text()
     name_key: str = columns.sort_key()
