@@ -44,7 +44,7 @@ def _forget(task: asyncio.Task[Any]) -> None:
     task.cancelled() or task.exception()
 
 
-CONFIGURATION = frozenset({"cpu", "memoryMiB", "gpu", "lifespanHours", "environment"})
+CONFIGURATION = frozenset({"cpu", "memory_mib", "gpu", "lifespan_hours", "environment"})
 
 
 async def within(field: str, command: Coroutine[Any, Any, T]) -> T:

@@ -6,7 +6,8 @@ import strawberry
 
 from resolvers import error_rows
 from schema.enums import StudioStatus
-from schema.fields import exactly
+from schema.fields import derived, exactly
+from schema.inputs.field_paths import api_path
 from schema.types.studio import Studio
 from services.domain.errors import Problem
 
@@ -17,8 +18,9 @@ class Error:
 
     code: str = strawberry.field(description="Stable: programs decide by it.")
     message: str = strawberry.field(description="What is wrong, and what to do next.")
-    field: list[str] | None = strawberry.field(
-        description="The path of the input field it is about, from the input's own fields downwards; null if it is about none."
+    field: list[str] | None = derived(
+        lambda row: api_path(row.field),
+        "The path of the input field it is about, from the input's own fields downwards; null if it is about none.",
     )
 
 
@@ -40,7 +42,7 @@ class ForbiddenError(Error):
 class InputProblem:
     """A part of an InvalidInputError."""
 
-    field: list[str] = strawberry.field(description="The path of the input field; positions in lists are numbers.")
+    field: list[str] = derived(lambda problem: api_path(problem.field), "The path of the input field; positions in lists are numbers.")
     code: str = strawberry.field(description="Stable: programs decide by it.")
     message: str = strawberry.field(description="What is wrong, and what to do.")
 

@@ -31,8 +31,8 @@ from schema.types.workspace import Organization, Workspace
 from services.domain.access import Permission
 from services.domain.errors import BadArgument
 from services.domain.names import name_key
+from services.domain.problems import Problems
 from services.domain.statuses import ComputeKind
-from services.studios import validation
 
 READ = Permission.WORKSPACE_READ
 MAX_NODES = 100
@@ -115,7 +115,9 @@ class Query:
 
     @field("Whether a Studio of this name could be created; null if the viewer sees no such workspace.", READ)
     def studio_name_available(self, viewer: AuthorizedViewer, workspace_id: WorkspaceId, name: StudioName) -> bool | None:
-        for problem in validation.name(name):
+        problems = Problems()
+        problems.check_name(name)
+        for problem in problems.items:
             raise BadArgument("name", problem.code, problem.message)
         return viewer.load(workspaces.name_available, (given_id(workspace_id, "Workspace", "workspaceId"), name_key(name)))
 

@@ -6,11 +6,11 @@ from types import MappingProxyType
 
 from services.compute.protocol import Report
 from services.domain.errors import Conflict
+from services.domain.problems import check_name
 from services.domain.statuses import TemplateStatus, Tool
 from services.store import catalogue as store
 from services.store import compute_environments, outbox
 from services.store.db.database import Database
-from services.studios import validation
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Catalogue:
 
     async def add_template(self, workspace_id: str, new: NewTemplate) -> None:
         """`ensure_template` for a person, who is told what is not as they asked. Raises InvalidInput, Conflict."""
-        validation.raise_all(validation.name(new.name))
+        check_name(new.name)
         template_id = await self.ensure_template(workspace_id, new)
         async with self.database.read() as reader:
             found = await compute_environments.template(reader, template_id)
@@ -63,7 +63,7 @@ class Catalogue:
 
     async def add_environment(self, workspace_id: str, name: str, kind: str, settings: Mapping[str, str]) -> tuple[str, bool]:
         """The same for `ensure_environment`."""
-        validation.raise_all(validation.name(name))
+        check_name(name)
         environment_id, is_new = await self.ensure_environment(workspace_id, name, kind, settings)
         async with self.database.read() as reader:
             found = await compute_environments.find(reader, environment_id)

@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 
 from services.domain.access import Viewer
-from services.domain.errors import Conflict, InvalidInput, Problem
+from services.domain.errors import Conflict
+from services.domain.limits import MAX_IDEMPOTENCY_KEY_LENGTH
+from services.domain.problems import invalid
 from services.store import idempotency, outbox
 from services.store.db.database import Database, Transaction
-
-MAX_KEY_LENGTH = 128
 
 
 class IdempotencyKeyReused(Conflict):
@@ -64,15 +64,15 @@ class CommandRunner:
 
 def _checked(recorded: idempotency.Recorded, digest: str) -> dict[str, Any]:
     if recorded.input_hash != digest:
-        raise IdempotencyKeyReused("This idempotency key was used with another input. Use a new key.", field=("idempotencyKey",))
+        raise IdempotencyKeyReused("This idempotency key was used with another input. Use a new key.", field=("idempotency_key",))
     return recorded.result
 
 
 def check_key(key: str | None) -> None:
     """Raise InvalidInput for an empty or overlong key, or one that no log or database could hold."""
-    if key is not None and not (1 <= len(key) <= MAX_KEY_LENGTH and key.isprintable()):
-        message = f"An idempotency key has 1 to {MAX_KEY_LENGTH} characters that can be shown."
-        raise InvalidInput([Problem(("idempotencyKey",), "LENGTH", message)])
+    if key is not None and not (1 <= len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH and key.isprintable()):
+        message = f"An idempotency key has 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters that can be shown."
+        raise invalid("idempotency_key", "LENGTH", message)
 
 
 def input_hash(value: Mapping[str, Any]) -> str:

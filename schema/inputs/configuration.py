@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeVar
 import strawberry
 
 from services.domain.errors import InvalidInput, Problem
+from services.domain.limits import MAX_LIFESPAN_HOURS
 from services.studios.inputs import UNSET, Configuration, Maybe, Variable
 
 T = TypeVar("T")
@@ -22,7 +23,7 @@ class Some(Protocol[C]):
 CPU = "CPU cores; 0 = the compute environment's default."
 MEMORY = "Memory in MiB; 0 = the compute environment's default."
 GPU = "GPUs; 0 = none."
-LIFESPAN = "After how many hours a session is stopped: 1 to 120; 0 = never."
+LIFESPAN = f"After how many hours a session is stopped: 1 to {MAX_LIFESPAN_HOURS}; 0 = never."
 ENVIRONMENT = (
     "Environment variables; they win over those of the compute environment. All of them: the list takes the place of the former one."
 )

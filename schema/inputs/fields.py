@@ -6,8 +6,12 @@ import strawberry
 
 from schema import ids
 from services.domain.errors import NotFound
+from services.domain.limits import MAX_IDEMPOTENCY_KEY_LENGTH
 
-KEY = "1 to 128 characters of your choice. The same call with the same key answers the first result and changes nothing."
+KEY = (
+    f"1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters of your choice. "
+    "The same call with the same key answers the first result and changes nothing."
+)
 REVISION = "The `revision` of the Studio that you looked at. If it is another by now, nothing changes, and a StaleRevisionError says so."
 
 

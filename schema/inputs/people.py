@@ -6,6 +6,7 @@ import strawberry
 
 from schema.enums import Role, TokenScope
 from schema.inputs.fields import decode, idempotency_key
+from services.domain.limits import MAX_NAME_LENGTH
 from services.identity.members import Membership
 from services.identity.token_rules import NewToken
 
@@ -14,7 +15,7 @@ from services.identity.token_rules import NewToken
 class CreateTokenInput:
     """B94. Without idempotency key: the secret is shown once, and a replay could not show it again."""
 
-    name: str = strawberry.field(description="1 to 80 characters, to recognise it by.")
+    name: str = strawberry.field(description=f"1 to {MAX_NAME_LENGTH} characters, to recognise it by.")
     scopes: list[TokenScope] = strawberry.field(description="What it may be used for: no more than the token of this request.")
     expires_at: datetime | None = strawberry.field(
         default=None, description="Until when it is valid: at most a year from now; 90 days if it is absent."

@@ -18,6 +18,7 @@ from schema.inputs.configuration import (
     variables,
 )
 from schema.inputs.fields import decode, expected_revision, idempotency_key
+from services.domain.limits import MAX_DESCRIPTION_LENGTH, MAX_GRACE_SECONDS, MAX_NAME_LENGTH
 from services.studios.inputs import (
     Configuration,
     CreateStudioRequest,
@@ -34,9 +35,9 @@ class CreateStudioInput:
     """B11."""
 
     workspace_id: strawberry.ID = strawberry.field(description="Where to add it.")
-    name: str = strawberry.field(description="1 to 80 characters, unique in the workspace without regard to case.")
+    name: str = strawberry.field(description=f"1 to {MAX_NAME_LENGTH} characters, unique in the workspace without regard to case.")
     template_id: strawberry.ID = strawberry.field(description="What its sessions run: a template of the workspace.")
-    description: str | None = strawberry.field(default=None, description="What it is for: up to 2048 characters.")
+    description: str | None = strawberry.field(default=None, description=f"What it is for: up to {MAX_DESCRIPTION_LENGTH} characters.")
     compute_environment_id: strawberry.ID | None = strawberry.field(
         default=None, description="Where its sessions run. May be left out if only one compute environment can run the template."
     )
@@ -101,7 +102,7 @@ class StopStudioInput:
 
     studio_id: strawberry.ID = strawberry.field(description="Which one.")
     grace_seconds: int = strawberry.field(
-        default=0, description="Warn everybody connected now, and stop after so many seconds (0 to 3600)."
+        default=0, description=f"Warn everybody connected now, and stop after so many seconds (0 to {MAX_GRACE_SECONDS})."
     )
     idempotency_key: str | None = idempotency_key()
 
@@ -114,8 +115,10 @@ class UpdateStudioInput:
     """B14."""
 
     studio_id: strawberry.ID = strawberry.field(description="Which one.")
-    name: strawberry.Maybe[str | None] = strawberry.field(description="1 to 80 characters, unique in the workspace. Not null.")
-    description: strawberry.Maybe[str | None] = strawberry.field(description="Up to 2048 characters; null removes it.")
+    name: strawberry.Maybe[str | None] = strawberry.field(
+        description=f"1 to {MAX_NAME_LENGTH} characters, unique in the workspace. Not null."
+    )
+    description: strawberry.Maybe[str | None] = strawberry.field(description=f"Up to {MAX_DESCRIPTION_LENGTH} characters; null removes it.")
     cpu: strawberry.Maybe[float | None] = strawberry.field(description=CPU + " Not null.")
     memory_mib: strawberry.Maybe[int | None] = strawberry.field(name="memoryMiB", description=MEMORY + " Not null.")
     gpu: strawberry.Maybe[int | None] = strawberry.field(description=GPU + " Not null.")
@@ -171,7 +174,7 @@ class RenameCheckpointInput:
     """B32."""
 
     checkpoint_id: strawberry.ID = strawberry.field(description="Which one.")
-    name: str = strawberry.field(description="1 to 80 characters, unique in the Studio; blanks become underscores.")
+    name: str = strawberry.field(description=f"1 to {MAX_NAME_LENGTH} characters, unique in the Studio; blanks become underscores.")
     idempotency_key: str | None = idempotency_key()
 
     def command(self) -> RenameCheckpointRequest:

@@ -7,10 +7,11 @@ from services.domain.access import Permission, Viewer
 from services.domain.errors import Conflict, NotFound
 from services.domain.events import Kind, NewEvent
 from services.domain.names import name_key
+from services.domain.problems import check_name
 from services.store import checkpoints, outbox
 from services.store.checkpoints import CheckpointState
 from services.store.db.database import Transaction
-from services.studios import rights, validation
+from services.studios import rights
 from services.studios.inputs import RenameCheckpointRequest
 
 
@@ -21,7 +22,7 @@ class CheckpointNameTaken(Conflict):
 
 
 def no_checkpoint() -> NotFound:
-    return NotFound("There is no such checkpoint, or you have no access to it.", field=("checkpointId",))
+    return NotFound("There is no such checkpoint, or you have no access to it.", field=("checkpoint_id",))
 
 
 class Checkpoints:
@@ -55,7 +56,7 @@ async def _rename(transaction: Transaction, viewer: Viewer, checkpoint: Checkpoi
         studio = await rights.studio_for(transaction, viewer, checkpoint.studio_id, Permission.CHECKPOINT_EDIT)
     except NotFound:
         raise no_checkpoint() from None
-    validation.raise_all(validation.name(text))
+    check_name(text)
     name = "_".join(text.split())
     if await checkpoints.name_taken(transaction, studio.id, name_key(name), but=checkpoint.id):
         raise CheckpointNameTaken(f"Another checkpoint of this Studio is called {name!r}. Choose another name.", field=("name",))

@@ -61,7 +61,7 @@ async def _admitted(reader: Reader, viewer: Viewer, studio_id: str) -> Target:
     studio = await store.target(reader, studio_id)
     role = await members.role_in(reader, studio.workspace_id, viewer.user_id) if studio else None
     if studio is None or role is None:
-        raise NotFound("There is no such Studio, or you have no access to it.", field=("studioId",))
+        raise NotFound("There is no such Studio, or you have no access to it.", field=("studio_id",))
     access.require(Permission.STUDIO_CONNECT, role, viewer.scopes)
     refusal = status_refusal(studio.status, Action.CONNECT)
     if refusal or not studio.reachable:

@@ -108,6 +108,6 @@ class StaleRevision(DomainError):
     code = "STALE_REVISION"
 
     def __init__(self, message: str, *, studio_id: str, revision: int) -> None:
-        super().__init__(message, field=("expectedRevision",))
+        super().__init__(message, field=("expected_revision",))
         self.studio_id = studio_id
         self.revision = revision

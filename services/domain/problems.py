@@ -1,28 +1,46 @@
-"""Collecting what is wrong with an input, so that a person hears all of it at once."""
+"""Collects everything that is wrong with an input, so that a person learns all of it from one answer."""
 
 from dataclasses import dataclass, field
 
 from services.domain.errors import InvalidInput, Problem
+from services.domain.limits import MAX_NAME_LENGTH
+from services.domain.names import name_key
 
 
 @dataclass(slots=True)
 class Problems:
-    """What is wrong so far. Paths are the names of the API's input fields."""
+    """The problems of one input, in the order in which they were added.
 
-    found: list[Problem] = field(default_factory=list)
+    Field paths consist of the field names of the services' request classes (`memory_mib`); the schema translates them to the API's.
+    """
+
+    items: list[Problem] = field(default_factory=list)
 
     def add(self, path: str, code: str, message: str) -> None:
-        """Note one thing; `path` has dots between its steps."""
-        self.found.append(Problem(tuple(path.split(".")), code, message))
+        """Add one problem of the field at `path`, which has dots between its steps."""
+        self.items.append(Problem(tuple(path.split(".")), code, message))
 
-    def check_text(self, path: str, text: str, least: int, most: int) -> None:
-        """Note a text that has not `least` to `most` characters, or one that would garble a page or a log."""
-        if not least <= len(text) <= most:
-            self.add(path, "LENGTH", f"`{path}` has {least} to {most} characters; this one has {len(text)}.")
-        if not text.isprintable():
-            self.add(path, "CHARACTERS", f"`{path}` holds a character that cannot be shown, such as a line break. Remove it.")
+    def check_name(self, text: str, path: str = "name", noun: str = "A name") -> None:
+        """Add a problem if `text` without outer blanks is empty, too long, or holds a character that cannot be shown (B15)."""
+        stripped = text.strip()
+        if not name_key(stripped) or len(stripped) > MAX_NAME_LENGTH:
+            self.add(path, "LENGTH", f"{noun} has 1 to {MAX_NAME_LENGTH} characters; this one has {len(stripped)}.")
+        if not stripped.isprintable():
+            self.add(path, "CHARACTERS", f"{noun} has only characters that can be shown. Remove control characters such as line breaks.")
 
     def raise_any(self) -> None:
-        """Raise InvalidInput with everything noted, if anything was."""
-        if self.found:
-            raise InvalidInput(self.found)
+        """Raise InvalidInput with all problems, if there are any."""
+        if self.items:
+            raise InvalidInput(self.items)
+
+
+def check_name(text: str) -> None:
+    """Raise InvalidInput if `text` is not fit for a name."""
+    problems = Problems()
+    problems.check_name(text)
+    problems.raise_any()
+
+
+def invalid(path: str, code: str, message: str) -> InvalidInput:
+    """The error for an input with this one problem."""
+    return InvalidInput([Problem(tuple(path.split(".")), code, message)])

@@ -39,7 +39,7 @@ class Members:
                 await refuse_second_user(transaction)
             user_id = await _user(transaction, user_name)
             if await store.role_in(transaction, workspace_id, user_id) is not None:
-                raise Conflict(f"{user_name} is a member already. Change the role with `updateMember`.", field=("userName",))
+                raise Conflict(f"{user_name} is a member already. Change the role with `updateMember`.", field=("user_name",))
             await store.insert_member(transaction, workspace_id, user_id, role)
             await _log(transaction, viewer, Membership(workspace_id, user_id), role)
             return {"user_id": user_id}
@@ -90,14 +90,14 @@ async def refuse_second_user(transaction: Transaction) -> None:
 async def _require_owner(transaction: Transaction, viewer: Viewer, workspace_id: str) -> None:
     role = await store.role_in(transaction, workspace_id, viewer.user_id)
     if role is None:
-        raise NotFound("There is no such workspace.", field=("workspaceId",))
+        raise NotFound("There is no such workspace.", field=("workspace_id",))
     require(Permission.MEMBER_MANAGE, role, viewer.scopes)
 
 
 async def _user(transaction: Transaction, user_name: str) -> str:
     user_id = await people.user_id_of(transaction, user_name) if user_name.isprintable() else None
     if user_id is None:
-        raise NotFound(f"There is no user called {user_name!r} here. The operator adds one: `studiograph user add`.", field=("userName",))
+        raise NotFound(f"There is no user called {user_name!r} here. The operator adds one: `studiograph user add`.", field=("user_name",))
     return user_id
 
 
@@ -105,14 +105,14 @@ async def _former_role(transaction: Transaction, viewer: Viewer, member: Members
     await _require_owner(transaction, viewer, member.workspace_id)
     role = await store.role_in(transaction, member.workspace_id, member.user_id)
     if role is None:
-        raise NotFound("That user is no member of this workspace.", field=("userId",))
+        raise NotFound("That user is no member of this workspace.", field=("user_id",))
     return role
 
 
 async def _keep_an_owner(transaction: Transaction, workspace_id: str, former: Role, role: Role | None) -> None:
     """The stream's lock is held: two owners who remove each other come one after the other."""
     if former is Role.OWNER and role is not Role.OWNER and await store.count_owners(transaction, workspace_id) == 1:
-        raise Conflict("This is the last OWNER of the workspace. Make somebody else an OWNER first.", field=("userId",))
+        raise Conflict("This is the last OWNER of the workspace. Make somebody else an OWNER first.", field=("user_id",))
 
 
 async def _change(transaction: Transaction, viewer: Viewer, member: Membership, role: Role | None) -> None:

@@ -15,7 +15,6 @@ from services.store import members, outbox
 from services.store import people as store
 from services.store.db.database import Database, Transaction
 
-NAME_LENGTH = 80
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 USER_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 OPERATOR = Actor.system("operator")
@@ -31,12 +30,12 @@ class People:
         """A user without any membership yet. Raises InvalidInput, and Conflict for a name that is taken or a second user (DESIGN 4)."""
         display_name = (display_name or user_name).strip()
         problems = Problems()
-        _check_word(problems, "userName", user_name, USER_NAME, "letters a to z, digits, and inside also `.`, `_` and `-`")
-        problems.check_text("displayName", display_name, 1, NAME_LENGTH)
+        _check_word(problems, "user_name", "A user name", user_name, USER_NAME, "letters a to z, digits, and inside also `.`, `_` and `-`")
+        problems.check_name(display_name, "display_name", "A display name")
         problems.raise_any()
         async with self.database.write() as transaction:
             if await store.user_id_of(transaction, user_name) is not None:
-                raise Conflict(f"There is a user called {user_name} already.", field=("userName",))
+                raise Conflict(f"There is a user called {user_name} already.", field=("user_name",))
             if await store.any_user(transaction):
                 await refuse_second_user(transaction)
             user_id = new_id()
@@ -107,14 +106,14 @@ class People:
 def check_place(slug: str, name: str) -> None:
     """Raise InvalidInput for what is no slug or no name of an organization or workspace."""
     problems = Problems()
-    _check_word(problems, "slug", slug, SLUG, "letters a to z, digits, and inside also `-`")
-    problems.check_text("name", name.strip(), 1, NAME_LENGTH)
+    _check_word(problems, "slug", "A slug", slug, SLUG, "letters a to z, digits, and inside also `-`")
+    problems.check_name(name)
     problems.raise_any()
 
 
-def _check_word(problems: Problems, path: str, text: str, pattern: re.Pattern[str], made_of: str) -> None:
+def _check_word(problems: Problems, path: str, noun: str, text: str, pattern: re.Pattern[str], made_of: str) -> None:
     if not pattern.fullmatch(text):
-        problems.add(path, "FORMAT", f"`{path}` has 1 to 64 characters: {made_of}.")
+        problems.add(path, "FORMAT", f"{noun} has 1 to 64 characters: {made_of}.")
 
 
 async def _require_place(transaction: Transaction, organization_id: str, slug: str, name: str) -> None:

@@ -7,8 +7,6 @@ from datetime import datetime, timedelta
 from services.domain.access import TokenScope
 from services.domain.problems import Problems
 
-NAME_LENGTH = 80
-
 
 @dataclass(frozen=True, slots=True)
 class TokenLimits:
@@ -30,7 +28,7 @@ class NewToken:
     def check(self, now: datetime, max_lifetime: timedelta | None) -> None:
         """Raise InvalidInput with all that is wrong; `max_lifetime` None sets no upper limit."""
         problems = Problems()
-        problems.check_text("name", self.name.strip(), 1, NAME_LENGTH)
+        problems.check_name(self.name)
         if not self.scopes:
             problems.add("scopes", "REQUIRED", "Name at least one scope: a token without any is good for nothing.")
         self._check_expiry(problems, now, max_lifetime)
@@ -40,6 +38,6 @@ class NewToken:
         if self.expires_at is None:
             return
         if self.expires_at <= now:
-            problems.add("expiresAt", "PAST", "The expiry must be in the future.")
+            problems.add("expires_at", "PAST", "The expiry must be in the future.")
         elif max_lifetime is not None and self.expires_at > now + max_lifetime:
-            problems.add("expiresAt", "TOO_LATE", f"A token lives for {max_lifetime.days} days at most. Choose an earlier expiry.")
+            problems.add("expires_at", "TOO_LATE", f"A token lives for {max_lifetime.days} days at most. Choose an earlier expiry.")

@@ -82,7 +82,7 @@ class Tokens:
 
         async def body(transaction: Transaction) -> dict[str, Any]:
             if await store.owner_of(transaction, token_id) != viewer.user_id:
-                raise NotFound("You have no such access token.", field=("tokenId",))
+                raise NotFound("You have no such access token.", field=("token_id",))
             await _end(transaction, token_id, viewer.user_id, viewer.actor, streams)
             return {"token_id": token_id}
 

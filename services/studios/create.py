@@ -6,11 +6,12 @@ from typing import Any
 
 from services.domain import access, compute_kinds
 from services.domain.access import Permission, Viewer
-from services.domain.errors import Conflict, InvalidInput, NotFound, Problem
+from services.domain.errors import Conflict, InvalidInput, NotFound
 from services.domain.events import Kind, NewEvent
 from services.domain.ids import new_id, new_public_id
 from services.domain.names import name_key
 from services.domain.policy import Policy
+from services.domain.problems import Problems, invalid
 from services.domain.statuses import StudioStatus, TemplateStatus
 from services.store import compute_environments, outbox, studios
 from services.store.compute_environments import EnvironmentState, TemplateState
@@ -45,8 +46,11 @@ class CreateStudio:
         access.require(Permission.STUDIO_CREATE, role, viewer.scopes)
         template = await _template(transaction, given)
         environment = await _environment(transaction, given, template)
-        problems = [*validation.name(given.name), *validation.description(given.description)]
-        validation.raise_all([*problems, *validation.configuration(given.configuration, environment)])
+        problems = Problems()
+        problems.check_name(given.name)
+        validation.check_description(problems, given.description)
+        validation.check_configuration(problems, given.configuration, environment)
+        problems.raise_any()
         key = name_key(given.name)
         if await studios.name_taken(transaction, given.workspace_id, key):
             raise NameTaken(given.name.strip())
@@ -88,10 +92,10 @@ class CreateStudio:
 async def _template(transaction: Transaction, given: CreateStudioRequest) -> TemplateState:
     template = await compute_environments.template(transaction, given.template_id)
     if template is None or template.workspace_id != given.workspace_id:
-        raise NotFound("There is no such template in this workspace.", field=("templateId",))
+        raise NotFound("There is no such template in this workspace.", field=("template_id",))
     if template.status == TemplateStatus.UNSUPPORTED.value:
         message = f"{template.name} is no longer supported. Choose a recommended template."
-        raise InvalidInput([Problem(("templateId",), "UNSUPPORTED", message)])
+        raise invalid("template_id", "UNSUPPORTED", message)
     return template
 
 
@@ -102,7 +106,7 @@ async def _environment(transaction: Transaction, given: CreateStudioRequest, tem
         return _only([e for e in there if e.enabled and compute_kinds.runs(e.kind, template.tool)], template)
     found = next((e for e in there if e.id == given.compute_environment_id), None)
     if found is None:
-        raise NotFound("There is no such compute environment in this workspace.", field=("computeEnvironmentId",))
+        raise NotFound("There is no such compute environment in this workspace.", field=("compute_environment_id",))
     if not found.enabled:
         raise _unusable("DISABLED", f"{found.name} is switched off. Choose another compute environment.")
     if not compute_kinds.runs(found.kind, template.tool):
@@ -120,4 +124,4 @@ def _only(usable: Sequence[EnvironmentState], template: TemplateState) -> Enviro
 
 
 def _unusable(code: str, message: str) -> InvalidInput:
-    return InvalidInput([Problem(("computeEnvironmentId",), code, message)])
+    return invalid("compute_environment_id", code, message)

@@ -9,7 +9,7 @@ from services.store.studios import StudioState
 
 
 def no_studio() -> NotFound:
-    return NotFound("There is no such Studio, or you have no access to it.", field=("studioId",))
+    return NotFound("There is no such Studio, or you have no access to it.", field=("studio_id",))
 
 
 async def workspace_of(database: Database, studio_id: str) -> str:
@@ -35,7 +35,7 @@ async def role_in(transaction: Transaction, viewer: Viewer, workspace_id: str) -
     """The viewer's role in a workspace. Raises NotFound."""
     role = await members.role_in(transaction, workspace_id, viewer.user_id)
     if role is None:
-        raise NotFound("There is no such workspace, or you have no access to it.", field=("workspaceId",))
+        raise NotFound("There is no such workspace, or you have no access to it.", field=("workspace_id",))
     return role
 
 

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.domain.access import Permission, Viewer, require
-from services.domain.errors import Conflict, InvalidInput, NotAllowedNow, Problem
+from services.domain.errors import Conflict, NotAllowedNow
 from services.domain.events import Kind, NewEvent
 from services.domain.ids import new_id
 from services.domain.lifecycle import ENDED, Action, Trigger, status_refusal
 from services.domain.names import name_key
 from services.domain.policy import Policy
+from services.domain.problems import Problems, invalid
 from services.domain.statuses import CheckpointStatus, OperationKind, StudioStatus
 from services.store import checkpoints, compute_environments, outbox, sessions, studios
 from services.store.compute_environments import EnvironmentState
@@ -76,7 +77,9 @@ class StartStudio:
         if given.configuration.is_empty:
             return {}
         environment = await _usable_environment(transaction, studio)
-        validation.raise_all(validation.configuration(given.configuration, environment))
+        problems = Problems()
+        validation.check_configuration(problems, given.configuration, environment)
+        problems.raise_any()
         return configuration.merged({}, given.configuration, self.seal)
 
     async def begin(self, transaction: Transaction, viewer: Viewer, studio: StudioState, overrides: Mapping[str, Any]) -> StudioState:
@@ -138,10 +141,10 @@ async def _usable_environment(transaction: Transaction, studio: StudioState) -> 
     environment = await compute_environments.find(transaction, environment_id) if environment_id else None
     if environment is None:
         message = "The compute environment of this Studio was deleted. Add a new Studio from its checkpoint elsewhere."
-        raise InvalidInput([Problem(("computeEnvironmentId",), "DELETED", message)])
+        raise invalid("compute_environment_id", "DELETED", message)
     if not environment.enabled:
         message = f"The compute environment {environment.name} is switched off. Ask an administrator to switch it on."
-        raise InvalidInput([Problem(("computeEnvironmentId",), "DISABLED", message)])
+        raise invalid("compute_environment_id", "DISABLED", message)
     return environment
 
 

@@ -10,6 +10,7 @@ from services.domain.errors import NotAllowedNow
 from services.domain.events import Kind, NewEvent
 from services.domain.lifecycle import Trigger
 from services.domain.policy import Policy
+from services.domain.problems import Problems
 from services.domain.statuses import ConnectionErrorCode, OperationKind, StudioStatus
 from services.store import outbox, sessions, studios
 from services.store.db.database import Transaction
@@ -28,7 +29,9 @@ class StopStudio:
     async def __call__(self, transaction: Transaction, viewer: Viewer, given: StopStudioRequest) -> StudioOutcome:
         """Raises NotFound, Forbidden, InvalidInput, NotAllowedNow (while STARTING: says until when)."""
         studio = await rights.studio_for(transaction, viewer, given.studio_id, Permission.STUDIO_STOP)
-        validation.raise_all(validation.grace(given.grace_seconds))
+        problems = Problems()
+        validation.check_grace(problems, given.grace_seconds)
+        problems.raise_any()
         match studio.status:
             case StudioStatus.STARTING:
                 raise _starting(studio)

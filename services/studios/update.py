@@ -8,6 +8,7 @@ from services.domain.errors import NotAllowedNow
 from services.domain.events import Kind, NewEvent
 from services.domain.lifecycle import Action, status_refusal
 from services.domain.names import name_key
+from services.domain.problems import Problems
 from services.store import compute_environments, outbox, studios
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
@@ -51,11 +52,13 @@ class UpdateStudio:
 
 
 async def _validate(transaction: Transaction, studio: StudioState, given: UpdateStudioRequest) -> None:
-    problems = [] if given.name is UNSET else validation.name(given.name)
+    problems = Problems()
+    if given.name is not UNSET:
+        problems.check_name(given.name)
     if given.description is not UNSET:
-        problems += validation.description(given.description)
+        validation.check_description(problems, given.description)
     environment = await compute_environments.find(transaction, studio.compute_environment_id or "")
-    problems += validation.configuration(given.configuration, environment)
-    validation.raise_all(problems)
+    validation.check_configuration(problems, given.configuration, environment)
+    problems.raise_any()
     if given.name is not UNSET and await studios.name_taken(transaction, studio.workspace_id, name_key(given.name), but=studio.id):
         raise NameTaken(given.name.strip())

@@ -125,20 +125,20 @@ async def test_of_two_owners_who_demote_themselves_at_once_one_stays(members: Me
 async def test_a_member_is_not_added_twice(members: Members, world: World) -> None:
     with pytest.raises(Conflict, match="updateMember") as refusal:
         await members.add(world.viewer, world.workspace_id, "ada", Role.VIEW)
-    assert refusal.value.field == ["userName"]
+    assert refusal.value.field == ["user_name"]
 
 
 @pytest.mark.parametrize("user_name", ["nobody", "", "a\0b", "x" * 1000])
 async def test_an_unknown_user_is_not_found(members: Members, world: World, user_name: str) -> None:
     with pytest.raises(NotFound) as refusal:
         await members.add(world.viewer, world.workspace_id, user_name, Role.VIEW)
-    assert refusal.value.field == ["userName"]
+    assert refusal.value.field == ["user_name"]
 
 
 async def test_a_member_who_is_none_is_not_found(members: Members, world: World, database: Database) -> None:
     with pytest.raises(NotFound) as refusal:
         await members.remove(world.viewer, Membership(world.workspace_id, await factories.create_user(database)))
-    assert refusal.value.field == ["userId"]
+    assert refusal.value.field == ["user_id"]
 
 
 async def test_the_same_role_again_changes_nothing(members: Members, world: World, database: Database) -> None:

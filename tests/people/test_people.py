@@ -64,7 +64,7 @@ async def test_a_slug_fits_an_address(people: People, world: World, slug: str) -
 async def test_a_user_name_is_plain(people: People, world: World, user_name: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
         await people.create_user(user_name, "Ada")
-    assert refusal.value.field == ["userName"]
+    assert refusal.value.field == ["user_name"]
 
 
 async def test_a_second_user_is_refused_while_sessions_run_as_the_servers_user(people: People, world: World, database: Database) -> None:

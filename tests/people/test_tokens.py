@@ -102,7 +102,7 @@ async def test_a_token_without_manage_makes_no_token(tokens: Tokens, world: Worl
 async def test_everything_wrong_with_a_new_token_is_said_at_once(tokens: Tokens, world: World) -> None:
     with pytest.raises(InvalidInput) as refusal:
         await tokens.create(world.viewer, NewToken(" \n ", frozenset(), datetime(2020, 1, 1, tzinfo=UTC)))
-    assert codes(refusal.value) == [("name", "LENGTH"), ("scopes", "REQUIRED"), ("expiresAt", "PAST")]
+    assert codes(refusal.value) == [("name", "LENGTH"), ("scopes", "REQUIRED"), ("expires_at", "PAST")]
 
 
 async def test_a_name_of_80_characters_is_taken_and_one_of_81_is_not(tokens: Tokens, world: World) -> None:
@@ -115,7 +115,7 @@ async def test_a_name_of_80_characters_is_taken_and_one_of_81_is_not(tokens: Tok
 async def test_an_expiry_beyond_a_year_is_refused(tokens: Tokens, world: World) -> None:
     with pytest.raises(InvalidInput) as refusal:
         await tokens.create(world.viewer, NewToken("CI", READ, datetime.now(UTC) + timedelta(days=367)))
-    assert codes(refusal.value) == [("expiresAt", "TOO_LATE")]
+    assert codes(refusal.value) == [("expires_at", "TOO_LATE")]
 
 
 async def test_a_user_holds_a_limited_number_of_tokens_that_are_alive(database: Database, runner: CommandRunner, world: World) -> None:

@@ -218,7 +218,7 @@ async def test_an_edit_is_checked_even_where_the_compute_environment_is_gone(
     given = Configuration(cpu=-1, lifespan_hours=1000, environment=(Variable("1", "x"),))
     with pytest.raises(InvalidInput) as caught:
         await studios.update(world.viewer, UpdateStudioRequest(studio, configuration=given))
-    assert [problem.field[0] for problem in caught.value.problems] == ["cpu", "lifespanHours", "environment"]
+    assert [problem.field[0] for problem in caught.value.problems] == ["cpu", "lifespan_hours", "environment"]
     await studios.update(world.viewer, UpdateStudioRequest(studio, configuration=Configuration(cpu=64, gpu=1)))
 
 

@@ -65,7 +65,7 @@ async def test_all_that_is_wrong_is_said_at_once(studios: Studios, world: World)
     with pytest.raises(InvalidInput) as caught:
         await studios.create(world.viewer, asked(world, "", description="x" * 2049, configuration=configuration))
     fields = {".".join(problem.field) for problem in caught.value.problems}
-    assert fields == {"name", "description", "cpu", "memoryMiB", "gpu", "lifespanHours", "environment.0.key", "environment"}
+    assert fields == {"name", "description", "cpu", "memory_mib", "gpu", "lifespan_hours", "environment.0.key", "environment"}
 
 
 @pytest.mark.parametrize("name", ["a", "x" * 80, "Ünïcode 🧬", "  padded  "])

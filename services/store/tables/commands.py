@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlmodel import Field, SQLModel
 
+from services.domain.limits import MAX_IDEMPOTENCY_KEY_LENGTH
 from services.domain.statuses import OperationState
 from services.store.tables import columns
 
@@ -34,7 +35,7 @@ class IdempotencyKey(SQLModel, table=True):
 
     user_id: str = Field(primary_key=True, max_length=32)
     mutation: str = Field(primary_key=True, max_length=64)
-    key: str = Field(primary_key=True, max_length=128)
+    key: str = Field(primary_key=True, max_length=MAX_IDEMPOTENCY_KEY_LENGTH)
     input_hash: str = Field(max_length=64)
     result: Any = columns.json()
     created_at: datetime = columns.time(index=True)

@@ -1,0 +1,22 @@
+"""The limits of what a request may ask for. Validation, messages and the API's descriptions read them here."""
+
+MAX_NAME_LENGTH = 80
+"""Characters in the name of a Studio, checkpoint, workspace, template or access token, without outer blanks (B15, B32, B94)."""
+MAX_DESCRIPTION_LENGTH = 2048
+"""Characters in a Studio's description (B15)."""
+MAX_LIFESPAN_HOURS = 120
+"""Hours after which a session is stopped at the latest, unless its lifespan is 0, which means unlimited (B13)."""
+MAX_GRACE_SECONDS = 3600
+"""Seconds between the request to stop a Studio and the stop: a longer plan is a lifespan (B57)."""
+MAX_ENV_VARS = 100
+"""Environment variables of one Studio (B16)."""
+MAX_ENV_VAR_KEY_LENGTH = 255
+"""Characters in the key of an environment variable."""
+MAX_ENV_VAR_BYTES = 32 * 1024
+"""Bytes in the value of an environment variable, in UTF-8."""
+MIN_MEMORY_MIB = 64
+"""MiB of memory: no tool starts in less."""
+MAX_CPU, MAX_MEMORY_MIB, MAX_GPU = 4096, 2**26, 64
+"""Cores, MiB and GPUs of any machine there is: what a request may ask for where the compute environment's capacity is not known."""
+MAX_IDEMPOTENCY_KEY_LENGTH = 128
+"""Characters in an idempotency key (B95); its column is as wide."""
