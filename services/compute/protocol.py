@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from services.domain.errors import DomainError
+from services.domain.session_name import SessionName
 
 
 class ComputeUnknown(Exception):
@@ -38,19 +39,6 @@ class CheckpointMissing(ComputeFailed):
     """The saved archive or image is not there, or not what was saved (B30: INVALID)."""
 
     code = "CHECKPOINT_MISSING"
-
-
-@dataclass(frozen=True, slots=True)
-class SessionName:
-    """Everything a session's resources are named by. `installation` keeps two servers on one engine apart."""
-
-    installation: str
-    studio_id: str
-    public_id: str
-    number: int
-
-    def __str__(self) -> str:
-        return f"sg-{self.installation[:8]}-{self.public_id}-{self.number}"
 
 
 @dataclass(frozen=True, slots=True)

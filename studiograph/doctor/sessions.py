@@ -2,8 +2,9 @@
 
 from services.compute.docker import DockerCompute
 from services.compute.process import ProcessCompute
-from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown, SessionName
+from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown
 from services.domain.compute_kinds import DOCKER
+from services.domain.session_name import SessionName
 from services.store import compute_environments, installation
 from services.store import doctor as store
 from services.store.db.database import Database

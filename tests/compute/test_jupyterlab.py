@@ -12,7 +12,8 @@ import aiohttp
 import pytest
 
 from services.compute.process import ProcessCompute
-from services.compute.protocol import ComputeFailed, ImageSpec, SessionName, SessionSpec, Upstream
+from services.compute.protocol import ComputeFailed, ImageSpec, SessionSpec, Upstream
+from services.domain.session_name import SessionName
 from services.domain.statuses import Tool
 from tests.compute.world import GRACE, INSTALLATION, World, quietly
 from tests.jupyterlab import IMAGE, VERSION

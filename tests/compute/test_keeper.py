@@ -22,7 +22,8 @@ from services.compute.process import ProcessCompute
 from services.compute.process.keeper_client import frozen
 from services.compute.process.layout import Layout, SessionPlace
 from services.compute.process.procfs import start_time
-from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageSpec, Presence, SessionName
+from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageSpec, Presence
+from services.domain.session_name import SessionName
 from tests.compute.world import GRACE, INSTALLATION, World, ask, ask_json, put, quietly, tiny_command, until
 
 SECRET = "s3cr3t-hunter2-of-the-session"

@@ -5,7 +5,8 @@ from contextlib import aclosing
 
 import pytest
 
-from services.compute.protocol import Printed, SessionName, Upstream
+from services.compute.protocol import Printed, Upstream
+from services.domain.session_name import SessionName
 from tests.compute.world import GRACE, World, ask
 
 pytestmark = pytest.mark.behaviour("B84")

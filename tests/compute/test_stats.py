@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from services.compute.protocol import Presence, SessionName, Usage
+from services.compute.protocol import Presence, Usage
+from services.domain.session_name import SessionName
 from tests.compute.world import GRACE, World, ask, until
 
 pytestmark = pytest.mark.behaviour("B85")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from services.compute.protocol import Presence, SessionName
+from services.compute.protocol import Presence
+from services.domain.session_name import SessionName
 from tests.compute.world import GRACE, World, quietly, until
 
 

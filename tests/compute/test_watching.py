@@ -7,7 +7,8 @@ from contextlib import aclosing
 
 import pytest
 
-from services.compute.protocol import Change, Presence, SessionName
+from services.compute.protocol import Change, Presence
+from services.domain.session_name import SessionName
 from tests.compute.world import World, ask, ask_json, quietly
 
 SOON = 0.5

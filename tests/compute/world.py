@@ -13,7 +13,8 @@ from typing import Any
 
 import aiohttp
 
-from services.compute.protocol import Compute, ImageSpec, Observation, Presence, SessionName, SessionSpec, Upstream
+from services.compute.protocol import Compute, ImageSpec, Observation, Presence, SessionSpec, Upstream
+from services.domain.session_name import SessionName
 
 TINY = Path(__file__).parents[1] / "tools" / "tiny.py"
 INSTALLATION = "0123456789abcdef0123456789abcdef"

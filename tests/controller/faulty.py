@@ -20,11 +20,11 @@ from services.compute.protocol import (
     Progress,
     Report,
     Saved,
-    SessionName,
     SessionSpec,
     Upstream,
     Usage,
 )
+from services.domain.session_name import SessionName
 
 
 @dataclass

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from services.compute.protocol import ComputeUnknown, Observation, Presence, SessionName, Usage
+from services.compute.protocol import ComputeUnknown, Observation, Presence, Usage
 from services.compute.registry import Computes
 from services.controller.lifecycle.work import Tools
 from services.controller.stats import stats_collection, stats_sampler
 from services.controller.stats.stats_sampler import StatsSampler
 from services.domain.policy import Policy
+from services.domain.session_name import SessionName
 from services.secrets.secret_box import SecretBox
 from services.store import stats
 from services.store.db.database import Database, Wake

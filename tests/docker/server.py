@@ -13,7 +13,8 @@ from schema.ids import encode
 from services.compute.docker import naming
 from services.compute.docker.engine import Engine
 from services.compute.docker.naming import INSTALLATION
-from services.compute.protocol import SessionName, Upstream
+from services.compute.protocol import Upstream
+from services.domain.session_name import SessionName
 from services.store.db.database import Database
 from services.store.tables import core
 from tests.docker.engine import URL, remove_images

@@ -6,7 +6,8 @@ import time
 import pytest
 
 from services.compute.docker import containers
-from services.compute.protocol import ComputeUnknown, Presence, Saved, SessionName
+from services.compute.protocol import ComputeUnknown, Presence, Saved
+from services.domain.session_name import SessionName
 from tests.compute.world import GRACE, World, get, put, until
 from tests.docker.tiny_image import docker, run
 

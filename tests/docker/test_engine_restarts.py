@@ -13,7 +13,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from services.compute.protocol import ComputeUnknown, Presence, SessionName
+from services.compute.protocol import ComputeUnknown, Presence
+from services.domain.session_name import SessionName
 from tests.compute.world import get, put
 from tests.docker.engine import docker_world
 from tests.docker.second_engine import SecondEngine, second_engine

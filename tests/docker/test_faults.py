@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from services.compute.docker import DockerCompute, engine, naming, session_events
-from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageSpec, Presence, SessionName, SessionSpec
+from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageSpec, Presence, SessionSpec
+from services.domain.session_name import SessionName
 from tests.compute.world import quietly
 from tests.docker.fake_engine import ENDED, STATE, FakeEngine, event, fake_engine
 

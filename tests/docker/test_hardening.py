@@ -10,7 +10,8 @@ import aiohttp
 import pytest
 
 from services.compute.docker.env_vars import NOT_LOADED
-from services.compute.protocol import ComputeFailed, ImageSpec, SessionName
+from services.compute.protocol import ComputeFailed, ImageSpec
+from services.domain.session_name import SessionName
 from tests.compute.world import GRACE, World, ask, quietly
 from tests.docker.images import variant
 from tests.docker.tiny_image import docker

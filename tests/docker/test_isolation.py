@@ -12,7 +12,7 @@ import pytest
 
 from services.compute.docker import DockerCompute, naming
 from services.compute.docker.reach import Mode
-from services.compute.protocol import SessionName
+from services.domain.session_name import SessionName
 from tests.compute.world import World
 from tests.docker.engine import ENVIRONMENT, URL, docker_world
 from tests.docker.images import variant

@@ -14,7 +14,8 @@ import pytest
 from services.compute.docker import DockerCompute, firewall, naming
 from services.compute.docker.engine import Engine
 from services.compute.docker.networks import BRIDGE_NAME, Networks
-from services.compute.protocol import ComputeFailed, Report, SessionName
+from services.compute.protocol import ComputeFailed, Report
+from services.domain.session_name import SessionName
 from tests import needs
 from tests.compute.world import World
 from tests.docker.engine import ENVIRONMENT, URL

@@ -9,7 +9,7 @@ import pytest
 from services.compute.docker import routes
 from services.compute.docker.engine import Engine
 from services.compute.docker.networks import Networks
-from services.compute.protocol import SessionName
+from services.domain.session_name import SessionName
 
 NAME = SessionName("0" * 32, "5" * 32, "abcdefghjkmn", 1)
 ROUTES = """Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT

@@ -7,8 +7,9 @@ from pathlib import Path
 from threading import Thread
 
 from services.compute.process import ProcessCompute
-from services.compute.protocol import ImageSpec, SessionName, SessionSpec
+from services.compute.protocol import ImageSpec, SessionSpec
 from services.domain.ids import new_id, new_public_id
+from services.domain.session_name import SessionName
 from services.secrets.installation import ensure_installation
 from services.store.db.database import Database
 from tests.compute.world import quietly

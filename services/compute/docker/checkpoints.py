@@ -17,7 +17,8 @@ from services.compute.docker.commits import Commits
 from services.compute.docker.engine import Absent, Conflict, Engine
 from services.compute.docker.images import Images
 from services.compute.docker.request_bodies import Image
-from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, Saved, SessionName
+from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, Saved
+from services.domain.session_name import SessionName
 
 COMMIT_SECONDS = 540.0
 """An engine writes about 100 MB/s or 6 000 files/s (reference/checkpoints.md 4); shorter than a stop's deadline."""

@@ -44,11 +44,11 @@ from services.compute.protocol import (
     Progress,
     Report,
     Saved,
-    SessionName,
     SessionSpec,
     Upstream,
     Usage,
 )
+from services.domain.session_name import SessionName
 
 POOL = IPv4Network("10.213.0.0/16")
 FINISH_SECONDS = 15.0

@@ -9,7 +9,8 @@ from typing import Any
 
 from services.compute.docker import env_vars, naming
 from services.compute.docker.engine import SECONDS, Absent, Conflict, Engine
-from services.compute.protocol import ComputeFailed, ComputeUnknown, SessionName
+from services.compute.protocol import ComputeFailed, ComputeUnknown
+from services.domain.session_name import SessionName
 
 END_SECONDS = 20.0
 """After SIGKILL. A process that waits for a dead disk survives it longer than anybody wants to wait."""

@@ -14,7 +14,8 @@ from typing import Any, Self
 
 from services.compute.docker.engine import Absent, Conflict, Engine
 from services.compute.docker.observation import observation
-from services.compute.protocol import ComputeUnknown, Presence, Printed, SessionName
+from services.compute.protocol import ComputeUnknown, Presence, Printed
+from services.domain.session_name import SessionName
 
 SECONDS = 15.0
 READ_BYTES = 1 << 16

@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Mapping
 
-from services.compute.protocol import ComputeFailed, SessionName
+from services.compute.protocol import ComputeFailed
+from services.domain.session_name import SessionName
 
 PREFIX = "studiograph."
 INSTALLATION, STUDIO, PUBLIC, NUMBER, ENVIRONMENT = (

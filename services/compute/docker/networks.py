@@ -13,7 +13,8 @@ from typing import Any
 
 from services.compute.docker import naming, routes
 from services.compute.docker.engine import Absent, Conflict, Engine
-from services.compute.protocol import ComputeFailed, ComputeUnknown, SessionName
+from services.compute.protocol import ComputeFailed, ComputeUnknown
+from services.domain.session_name import SessionName
 
 Network = ipaddress.IPv4Network
 PREFIX_LENGTH = 28

@@ -8,7 +8,8 @@ from typing import Any
 
 from services.compute.docker import naming
 from services.compute.docker.reach import Mode
-from services.compute.protocol import SessionName, Upstream
+from services.compute.protocol import Upstream
+from services.domain.session_name import SessionName
 
 SECONDS = 2.0
 

@@ -14,7 +14,8 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from services.compute.protocol import ComputeFailed, ComputeUnknown, SessionName
+from services.compute.protocol import ComputeFailed, ComputeUnknown
+from services.domain.session_name import SessionName
 
 SOCKET_PATH_BYTES = 100
 """sockaddr_un holds 108 bytes; some are left for those who append to the name."""

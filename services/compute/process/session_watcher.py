@@ -10,7 +10,8 @@ from pathlib import Path
 
 from services.compute.process.layout import Layout, SessionPlace, SessionRecord
 from services.compute.process.state import State
-from services.compute.protocol import Change, ComputeUnknown, SessionName
+from services.compute.protocol import Change, ComputeUnknown
+from services.domain.session_name import SessionName
 
 IN_CREATE, IN_MOVED_FROM, IN_MOVED_TO, IN_Q_OVERFLOW, IN_IGNORED = 0x100, 0x40, 0x80, 0x4000, 0x8000
 EVENT = struct.Struct("iIII")

@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.compute.protocol import Compute, ComputeUnknown, Observation, SessionName
+from services.compute.protocol import Compute, ComputeUnknown, Observation
 from services.compute.registry import Computes
 from services.domain.actor import Actor
 from services.domain.policy import Policy
+from services.domain.session_name import SessionName
 from services.domain.statuses import OperationState, StudioStatus
 from services.store import operations, outbox, sessions, studios
 from services.store.db.database import Database, Reader, Transaction

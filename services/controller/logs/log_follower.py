@@ -7,10 +7,11 @@ from datetime import timedelta
 from time import monotonic
 
 from services.checkpoints import saves
-from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown, SessionName
+from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown
 from services.controller.lifecycle.work import Tools
 from services.controller.logs.log_buffer import HOLD_SECONDS, LogBuffer
 from services.controller.logs.log_writer import PAUSE_SECONDS, LogWriter
+from services.domain.session_name import SessionName
 from services.secrets import masking
 from services.secrets.secret_box import CannotOpen
 from services.store import output_sources, outputs, sessions

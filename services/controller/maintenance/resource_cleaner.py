@@ -5,8 +5,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from services.compute.protocol import ComputeFailed, ComputeUnknown, SessionName
+from services.compute.protocol import ComputeFailed, ComputeUnknown
 from services.controller.lifecycle.work import Tools, describe_error
+from services.domain.session_name import SessionName
 from services.store import cleanup_tasks
 from services.store.cleanup_tasks import Garbage, Leftover
 from services.store.db.database import DatabaseUnavailable, clock

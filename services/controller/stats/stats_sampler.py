@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from time import monotonic
 
-from services.compute.protocol import ComputeFailed, SessionName, Usage
+from services.compute.protocol import ComputeFailed, Usage
 from services.controller.lifecycle.work import Tools
 from services.controller.stats import stats_collection
+from services.domain.session_name import SessionName
 from services.store import stats
 from services.store.db.database import DatabaseUnavailable, clock
 from services.store.stats import Measurement, RunningSession
