@@ -1,21 +1,22 @@
-"""Secrets taken out of what a tool printed, before anybody is shown it (B16)."""
+"""Masks secrets in what a tool prints, before anybody is shown it (B16)."""
 
 import json
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
-from services.secrets.occurrences import Needles, Occurrences
+from services.secrets.pattern_search import Occurrences, PatternSet
 
-SHORTEST_LINE = 4
-"""Lines of a secret that are shorter say nothing, and would mask half of the text. The same holds for beginnings of one."""
-DOTS = "…"
+MIN_LINE_LENGTH = 4
+"""Characters of a secret's line, or bytes of its beginning, from which on they are masked. Shorter ones tell little, and masking them
+would hide half of the text."""
+ELLIPSIS = "…"
 UNQUOTED = ("", "/", "!'()*")
-"""What is left as it is where a URL is written: in its parameters, in its path, and by JavaScript."""
+"""Characters left as they are where a URL is written: in its parameters, in its path, and by JavaScript."""
 
 
 def forms(secrets: Iterable[str]) -> list[str]:
-    """How secrets may be printed: as they are, line by line, in base64, and as URLs and JSON write them; longest first."""
+    """Returns how secrets may be printed: as they are, line by line, in base64, and as URLs and JSON write them; longest first."""
     found = {form for secret in secrets if secret.strip() for form in _forms(secret)}
     return sorted(found, key=len, reverse=True)
 
@@ -26,65 +27,69 @@ def _forms(secret: str) -> Iterator[str]:
     yield from (write(secret, safe=safe) for write in (quote, quote_plus) for safe in UNQUOTED)
     yield from (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
     yield from (code(encoded).decode().rstrip("=") for code in (b64encode, urlsafe_b64encode))
-    yield from (line.strip() for line in secret.splitlines() if len(line.strip()) >= SHORTEST_LINE)
+    yield from (line.strip() for line in secret.splitlines() if len(line.strip()) >= MIN_LINE_LENGTH)
 
 
 def masked(text: str, secret_forms: list[str], skip: int = 0) -> str:
-    """`text` with … for each of `secret_forms`, without its first `skip` characters: those may begin in the middle of a secret."""
+    """Returns `text` with … for each of `secret_forms`, without its first `skip` characters: those may begin in the middle of a secret."""
     data, searched = text.encode(errors="replace"), 0
-    shown, at = [], len(text[:skip].encode(errors="replace"))
-    occurrences = Occurrences(Needles(form.encode() for form in secret_forms), data)
-    while found := occurrences.after(searched):
-        begin, searched = found
-        if searched > at:
-            shown += [data[at : max(begin, at)], DOTS.encode()]
-            at = searched
-    return b"".join([*shown, data[at:]]).decode(errors="replace")
+    shown, position = [], len(text[:skip].encode(errors="replace"))
+    occurrences = Occurrences(PatternSet(form.encode() for form in secret_forms), data)
+    while occurrence := occurrences.after(searched):
+        begin, searched = occurrence
+        if searched > position:
+            shown += [data[position : max(begin, position)], ELLIPSIS.encode()]
+            position = searched
+    return b"".join([*shown, data[position:]]).decode(errors="replace")
 
 
 class Mask:
-    """The same for output that comes in pieces and need not be text: what may be the beginning of a secret is held back."""
+    """Masks output that comes in pieces and need not be text: what may be the beginning of a secret is held back."""
 
     def __init__(self, secret_forms: list[str]) -> None:
-        self._needles = Needles(form.encode() for form in secret_forms)
-        self.longest = self._needles.longest
+        self._patterns = PatternSet(form.encode() for form in secret_forms)
         self._before = b""  # shown or skipped already, and maybe the first part of a secret
         self._held = b""
 
     @property
+    def max_bytes(self) -> int:
+        """The length of the longest form of a secret."""
+        return self._patterns.max_bytes
+
+    @property
     def held(self) -> int:
-        """How many bytes wait for what comes after them."""
+        """How many bytes are held back until more comes."""
         return len(self._held)
 
     def feed(self, data: bytes) -> bytes:
-        """What can be shown of all that came."""
-        if not self._needles:
+        """Returns what can be shown of all that came."""
+        if not self._patterns:
             return data
-        text, at, searched = self._before + self._held + data, len(self._before), 0
+        text, position, searched = self._before + self._held + data, len(self._before), 0
         shown: list[bytes] = []
-        occurrences = Occurrences(self._needles, text)
+        occurrences = Occurrences(self._patterns, text)
         cut = occurrences.cut_off(0)
-        while (found := occurrences.after(searched)) and found[0] < cut:
-            begin, searched = found
+        while (occurrence := occurrences.after(searched)) and occurrence[0] < cut:
+            begin, searched = occurrence
             cut = occurrences.cut_off(searched) if cut < searched else cut
-            if searched > at:
-                shown += [text[at : max(begin, at)], DOTS.encode()]
-                at = searched
-        shown.append(text[at:cut])
-        self._before, self._held = text[cut:at], text[max(cut, at) :]
+            if searched > position:
+                shown += [text[position : max(begin, position)], ELLIPSIS.encode()]
+                position = searched
+        shown.append(text[position:cut])
+        self._before, self._held = text[cut:position], text[max(cut, position) :]
         return b"".join(shown)
 
     def release(self, *, at_end: bool = False) -> bytes:
-        """What was held back, since nothing came after it: a few bytes are shown, more only as … when it is the end."""
-        if len(self._before + self._held) < SHORTEST_LINE:
+        """Returns what was held back, since nothing came after it: a few bytes as they are, more of them only at the end, and as …."""
+        if len(self._before + self._held) < MIN_LINE_LENGTH:
             shown, self._before, self._held = self._held, self._before + self._held, b""
             return shown
         if not at_end:
             return b""
-        shown, self._before, self._held = DOTS.encode() if self._held else b"", b"", b""
+        shown, self._before, self._held = ELLIPSIS.encode() if self._held else b"", b"", b""
         return shown
 
     def skip(self, data: bytes) -> None:
-        """`data` comes next and is not shown, nor is what was held back; a secret may begin in it."""
-        last = self._before + self._held + data
-        self._before, self._held = last[max(len(last) - self.longest + 1, 0) :], b""
+        """Takes `data` as the next output, and drops it with what was held back. A secret may begin in it."""
+        dropped = self._before + self._held + data
+        self._before, self._held = dropped[max(len(dropped) - self.max_bytes + 1, 0) :], b""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from services.compute.protocol import Printed
 from services.controller.logs import log_buffer as intakes
 from services.controller.logs.log_buffer import BURST_BYTES, BYTES_PER_SECOND, MOST_BYTES, PIECE_BYTES, Batch, LogBuffer
-from services.secrets.masking import DOTS, Mask
+from services.secrets.masking import ELLIPSIS, Mask
 
 pytestmark = pytest.mark.behaviour("B84")
 SECRET = "abca"
@@ -31,7 +31,7 @@ def test_restarts_lose_nothing_and_store_nothing_twice(text: str, size: int, bre
             if batch := intake.take(0):
                 stored, place = stored + batch.data, batch.place
                 assert batch.skipped == 0
-    assert stored == (data.replace(SECRET.encode(), DOTS.encode()) if hidden else data)
+    assert stored == (data.replace(SECRET.encode(), ELLIPSIS.encode()) if hidden else data)
 
 
 def batches(intake: LogBuffer, now: float, *, at_end: bool = False) -> list[Batch]:

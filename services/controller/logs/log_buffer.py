@@ -79,7 +79,7 @@ class LogBuffer:
         self._came += len(data)
         seen = min(self._seen_before, len(data))
         self._seen_before -= seen
-        self._put(data[seen:], margin=self._mask.longest if printed.skipped else 0)
+        self._put(data[seen:], margin=self._mask.max_bytes if printed.skipped else 0)
         self._marks.append((self._came, printed.place))
         if self._size > MOST_BYTES:
             self._skip_to(AFTER_A_SKIP)
