@@ -20,7 +20,8 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 from services.compute.process import ProcessCompute
-from services.compute.protocol import ImageSpec, SessionName, SessionSpec
+from services.compute.protocol import ImageSpec, SessionSpec
+from services.domain.session_name import SessionName
 
 async def quietly(message):
     pass
