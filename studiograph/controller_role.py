@@ -10,8 +10,8 @@ from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown
 from services.compute.registry import Computes, Factory
 from services.controller.builds.builder import Builder
 from services.controller.controller import Controller
+from services.controller.controller_services import ControllerServices
 from services.controller.lifecycle.observer import Observer
-from services.controller.lifecycle.work import Tools
 from services.controller.logs.log_collector import LogCollector
 from services.controller.maintenance.resource_cleaner import ResourceCleaner
 from services.controller.maintenance.retention import RetentionLoop
@@ -33,16 +33,16 @@ def build_computes(core: SharedServices, settings: Settings, stack: AsyncExitSta
 
 async def start_controller(core: SharedServices, computes: Computes, stack: AsyncExitStack) -> None:
     """Begin to work, and stop with the stack; sessions run on."""
-    tools = Tools(core.database, computes, core.policy, core.box, core.installation)
+    services = ControllerServices(core.database, computes, core.policy, core.box, core.installation)
     trimmer = RetentionLoop(core.database, core.policy.event_retention)
     parts = (
-        ResourceCleaner(tools),
-        Observer(tools),
-        StatsSampler(tools),
-        LogCollector(tools, core.wakeups),
-        Controller(tools, core.wakeups),
+        ResourceCleaner(services),
+        Observer(services),
+        StatsSampler(services),
+        LogCollector(services, core.wakeups),
+        Controller(services, core.wakeups),
     )
-    for part in (*parts, Builder(tools, core.wakeups), trimmer):
+    for part in (*parts, Builder(services, core.wakeups), trimmer):
         await part.start()
         stack.push_async_callback(part.close)
 

@@ -4,7 +4,8 @@ import logging
 from typing import Any
 
 from services.compute.protocol import Saved
-from services.controller.lifecycle.work import Tools, Work
+from services.controller.controller_services import ControllerServices
+from services.controller.lifecycle.claimed_studio import ClaimedStudio
 from services.domain.actor import Actor
 from services.domain.events import Kind, NewEvent
 from services.domain.statuses import CheckpointStatus
@@ -18,35 +19,35 @@ from services.studios import configuration
 log = logging.getLogger(__name__)
 
 
-async def save(work: Work, session: SessionState, *, interim: bool) -> Saved:
+async def save(claim: ClaimedStudio, session: SessionState, *, interim: bool) -> Saved:
     """Have the compute environment save this session. Raises ComputeFailed, ComputeUnknown, Overtaken.
 
     With it goes what was never recorded, which may be what somebody who took over has just saved and is about to record.
     """
-    compute = await work.tools.computes.get(session.compute_environment_id)
-    hidden = await _known_secrets(work.tools, session)
-    async with work.tools.database.read() as reader:
-        await work.require_mine(reader)
+    compute = await claim.services.computes.get(session.compute_environment_id)
+    hidden = await _known_secrets(claim.services, session)
+    async with claim.services.database.read() as reader:
+        await claim.require_mine(reader)
         checkpoint = await checkpoints.find(reader, session.checkpoint_id)
     keep = (checkpoint.reference if checkpoint else None) or ""
-    return await compute.save(work.name_of(session.number), session.checkpoint_id, interim=interim, secrets=hidden, keep=keep)
+    return await compute.save(claim.name_of(session.number), session.checkpoint_id, interim=interim, secrets=hidden, keep=keep)
 
 
-async def _known_secrets(tools: Tools, session: SessionState) -> tuple[str, ...]:
+async def _known_secrets(services: ControllerServices, session: SessionState) -> tuple[str, ...]:
     """None where they do not open any more: what cannot be looked for must not cost the session's work."""
     try:
-        return await secrets(tools, session)
+        return await secrets(services, session)
     except CannotOpen:
         log.warning("The checkpoint of session %s is not searched for secrets: they were sealed with another key", session.id)
         return ()
 
 
-async def secrets(tools: Tools, session: SessionState) -> tuple[str, ...]:
+async def secrets(services: ControllerServices, session: SessionState) -> tuple[str, ...]:
     """What a session was given and nobody may see: the Studio's and the compute environment's."""
-    async with tools.database.read() as reader:
+    async with services.database.read() as reader:
         environment = await compute_environments.find(reader, session.compute_environment_id)
     shared = environment.environment if environment else []
-    return configuration.secrets(shared, session.configuration["environment"], seal=tools.seal)
+    return configuration.secrets(shared, session.configuration["environment"], seal=services.seal)
 
 
 async def record(transaction: Transaction, studio: StudioState, session: SessionState, saved: Saved, *, interim: bool) -> None:

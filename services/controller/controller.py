@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
 
+from services.controller.controller_services import ControllerServices
 from services.controller.lifecycle import build, run, start, stop
-from services.controller.lifecycle.work import LeaseLost, Tools, Work
+from services.controller.lifecycle.claimed_studio import ClaimedStudio, LeaseLost
 from services.domain.ids import new_id
 from services.domain.statuses import StudioStatus
 from services.store import leases, sessions
@@ -30,7 +31,7 @@ AFTER_A_BUG_SECONDS = 5.0
 GOODBYE_SECONDS = 3.0
 """For giving leases back at the end; those that are not given back end by themselves."""
 
-STEPS: dict[StudioStatus, Callable[[Work], Awaitable[datetime | None]]] = {
+STEPS: dict[StudioStatus, Callable[[ClaimedStudio], Awaitable[datetime | None]]] = {
     StudioStatus.BUILDING: build.advance,
     StudioStatus.STARTING: start.advance,
     StudioStatus.RUNNING: run.advance,
@@ -41,8 +42,8 @@ STEPS: dict[StudioStatus, Callable[[Work], Awaitable[datetime | None]]] = {
 class Controller:
     """Works on every Studio that is due, until closed. Its work survives it: another one goes on after a crash."""
 
-    def __init__(self, tools: Tools, wakes: WakeSource) -> None:
-        self._tools = tools
+    def __init__(self, services: ControllerServices, wakes: WakeSource) -> None:
+        self._services = services
         self._wakes = wakes
         self._owner = new_id()
         self._look = asyncio.Event()
@@ -53,8 +54,8 @@ class Controller:
 
     async def start(self) -> None:
         """Begin. On SQLite there is one process, so whoever held a lease is dead."""
-        if self._tools.database.dialect == "sqlite":
-            async with self._tools.database.write() as transaction:
+        if self._services.database.dialect == "sqlite":
+            async with self._services.database.write() as transaction:
                 await leases.release_all(transaction)
         self._unsubscribe = self._wakes.subscribe(self._woken)
         self._loop = asyncio.create_task(self._run(), name="controller")
@@ -70,14 +71,14 @@ class Controller:
         try:
             async with asyncio.timeout(GOODBYE_SECONDS):
                 await asyncio.gather(*self._releases)
-                async with self._tools.database.write() as transaction:
+                async with self._services.database.write() as transaction:
                     await leases.release_owned(transaction, self._owner)
                     transaction.wake("studio", "")
         except (TimeoutError, DatabaseUnavailable):
             log.warning("The leases could not be given back; they end by themselves")
 
     def _woken(self, wake: Wake) -> None:
-        """A command or an observation asks for a look. Work on a running session (a save) gives way to it."""
+        """A command or an observation asks for a look. ClaimedStudio on a running session (a save) gives way to it."""
         if wake.topic not in ("studio", "lost"):
             return
         task, lease = self._at_work.get(wake.key, (None, None))
@@ -100,8 +101,8 @@ class Controller:
         free = PARALLEL - len(self._at_work)
         if free <= 0:
             return []
-        async with self._tools.database.write() as transaction:
-            return await leases.claim(transaction, self._owner, self._tools.policy.lease, min(free, AT_ONCE), self._busy())
+        async with self._services.database.write() as transaction:
+            return await leases.claim(transaction, self._owner, self._services.policy.lease, min(free, AT_ONCE), self._busy())
 
     def _busy(self) -> Busy:
         """What we are at ourselves is never claimed a second time, even if its lease has run out: after an outage we renew it."""
@@ -110,7 +111,7 @@ class Controller:
 
     async def _wait(self) -> None:
         """Until somebody asks for a look, or the next Studio is due."""
-        async with self._tools.database.read() as reader:
+        async with self._services.database.read() as reader:
             due, now = await leases.next_due(reader, self._busy()), await clock(reader.connection)
         seconds = POLL_SECONDS
         if due is not None and len(self._at_work) < PARALLEL:
@@ -145,25 +146,25 @@ class Controller:
 
     async def _step(self, lease: Lease) -> datetime | None:
         step = STEPS.get(lease.studio.status)
-        async with self._tools.database.read() as reader:
+        async with self._services.database.read() as reader:
             session = await sessions.find(reader, lease.studio.id, lease.studio.session_number)
         if step is None or session is None:
             return None
         renewing = asyncio.create_task(self._renew(lease, self._at_work[lease.studio.id][0]))
         try:
-            return await step(Work(self._tools, lease, session))
+            return await step(ClaimedStudio(self._services, lease, session))
         finally:
             renewing.cancel()
 
     async def _renew(self, lease: Lease, worker: asyncio.Task[datetime | None]) -> None:
         """Hold the lease while the step goes on; end the step if somebody else took over."""
-        every = self._tools.policy.lease.total_seconds() / 3
+        every = self._services.policy.lease.total_seconds() / 3
         mine = True
         while mine:
             await asyncio.sleep(every)
             try:
-                async with self._tools.database.write() as transaction:
-                    mine = await leases.renew(transaction, lease, self._tools.policy.lease)
+                async with self._services.database.write() as transaction:
+                    mine = await leases.renew(transaction, lease, self._services.policy.lease)
             except DatabaseUnavailable as trouble:
                 log.warning("A lease could not be renewed yet: %s", trouble)
             except Exception:
@@ -172,7 +173,7 @@ class Controller:
 
     async def _release(self, lease: Lease, next_look: datetime | None) -> None:
         try:
-            async with self._tools.database.write() as transaction:
+            async with self._services.database.write() as transaction:
                 await leases.release(transaction, lease, next_look)
         except Exception:
             log.exception("A lease could not be given back; it ends by itself")

@@ -10,12 +10,12 @@ from sqlalchemy import update
 
 from services.compute.protocol import ComputeFailed
 from services.controller import controller
-from services.controller.lifecycle import work
+from services.controller.lifecycle import claimed_studio
 from services.domain.policy import Policy
 from services.secrets import masking
 from services.store.tables import core
 from services.studios.inputs import Configuration, StartStudioRequest, StopStudioRequest, Variable
-from tests.controller.conftest import House
+from tests.controller.conftest import ControllerHarness
 from tests.controller.test_faults import look, no_leftovers, says
 
 SHORT = Policy(start_deadline=timedelta(seconds=0.4), observe_every=timedelta(seconds=5))
@@ -28,91 +28,91 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.behaviour("B7")
 @pytest.mark.parametrize("policy", [SHORT], ids=["short deadline"])
-async def test_a_mistake_of_ours_does_not_hold_a_start_beyond_its_deadline(house: House) -> None:
-    house.compute.broken["session"] = KeyError("a bug")
-    studio = await house.add()
-    row = await house.status(studio, "ERRORED")
+async def test_a_mistake_of_ours_does_not_hold_a_start_beyond_its_deadline(harness: ControllerHarness) -> None:
+    harness.compute.broken["session"] = KeyError("a bug")
+    studio = await harness.add()
+    row = await harness.status(studio, "ERRORED")
     assert (row["stop_reason"], "a bug" in row["status_message"]) == ("START_TIMEOUT", False)
-    await house.until(lambda: no_leftovers(house))
+    await harness.until(lambda: no_leftovers(harness))
 
 
-async def test_a_call_that_times_out_is_not_the_deadline(house: House) -> None:
-    house.compute.broken["session"] = TimeoutError()
-    studio = await house.add()
-    await house.called("session", 2)
-    assert (await house.row(studio))["status"] == "STARTING"
-    house.compute.broken.clear()
-    await house.status(studio, "RUNNING")
+async def test_a_call_that_times_out_is_not_the_deadline(harness: ControllerHarness) -> None:
+    harness.compute.broken["session"] = TimeoutError()
+    studio = await harness.add()
+    await harness.called("session", 2)
+    assert (await harness.row(studio))["status"] == "STARTING"
+    harness.compute.broken.clear()
+    await harness.status(studio, "RUNNING")
 
 
-async def test_an_engine_that_hangs_is_one_that_does_not_answer(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    studio = await house.add()
-    await house.status(studio, "RUNNING")
-    monkeypatch.setattr(work, "OBSERVE_SECONDS", 0.1)
-    house.compute.hold["observe"] = asyncio.Event()
-    await look(house)
-    await house.until(lambda: says(house, studio, "said nothing"))
-    assert (await house.row(studio))["status"] == "RUNNING"
+async def test_an_engine_that_hangs_is_one_that_does_not_answer(harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio = await harness.add()
+    await harness.status(studio, "RUNNING")
+    monkeypatch.setattr(claimed_studio, "OBSERVE_SECONDS", 0.1)
+    harness.compute.hold["observe"] = asyncio.Event()
+    await look(harness)
+    await harness.until(lambda: says(harness, studio, "said nothing"))
+    assert (await harness.row(studio))["status"] == "RUNNING"
 
 
 @pytest.mark.behaviour("B5")
-async def test_a_former_session_is_not_forgotten_when_its_removal_fails_after_its_save(house: House) -> None:
-    studio = await house.add()
-    await house.status(studio, "RUNNING")
-    house.compute.refuse_save = "The disk is full."
-    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
-    await house.status(studio, "ERRORED")
-    house.compute.refuse_save, house.compute.refuse_removal = None, True
-    await house.studios.start(house.world.viewer, StartStudioRequest(studio))
-    await house.until(lambda: says(house, studio, "it cannot be removed"))
-    await house.crash()
-    house.compute.refuse_removal = False
-    await house.start()
-    await house.status(studio, "RUNNING")
-    await house.until(lambda: no_leftovers(house))
-    assert list(house.compute.there) == [str(await house.name(studio))]
+async def test_a_former_session_is_not_forgotten_when_its_removal_fails_after_its_save(harness: ControllerHarness) -> None:
+    studio = await harness.add()
+    await harness.status(studio, "RUNNING")
+    harness.compute.refuse_save = "The disk is full."
+    await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))
+    await harness.status(studio, "ERRORED")
+    harness.compute.refuse_save, harness.compute.refuse_removal = None, True
+    await harness.studios.start(harness.world.viewer, StartStudioRequest(studio))
+    await harness.until(lambda: says(harness, studio, "it cannot be removed"))
+    await harness.crash()
+    harness.compute.refuse_removal = False
+    await harness.start()
+    await harness.status(studio, "RUNNING")
+    await harness.until(lambda: no_leftovers(harness))
+    assert list(harness.compute.there) == [str(await harness.name(studio))]
 
 
 @pytest.mark.behaviour("B8")
-async def test_a_former_session_whose_end_failed_is_ended_before_it_is_saved(house: House) -> None:
-    studio = await house.add()
-    await house.status(studio, "RUNNING")
-    house.compute.broken["stop"] = ComputeFailed("It does not end.")
-    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
-    await house.status(studio, "ERRORED")
-    house.compute.broken.clear()
-    house.compute.calls.clear()
-    await house.studios.start(house.world.viewer, StartStudioRequest(studio))
-    await house.status(studio, "RUNNING")
-    assert [call for call in house.compute.calls if call in ("stop", "save")] == ["stop", "save"]
+async def test_a_former_session_whose_end_failed_is_ended_before_it_is_saved(harness: ControllerHarness) -> None:
+    studio = await harness.add()
+    await harness.status(studio, "RUNNING")
+    harness.compute.broken["stop"] = ComputeFailed("It does not end.")
+    await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))
+    await harness.status(studio, "ERRORED")
+    harness.compute.broken.clear()
+    harness.compute.calls.clear()
+    await harness.studios.start(harness.world.viewer, StartStudioRequest(studio))
+    await harness.status(studio, "RUNNING")
+    assert [call for call in harness.compute.calls if call in ("stop", "save")] == ["stop", "save"]
 
 
-async def failed_start(house: House, printed: bytes, **given: Any) -> str:
+async def failed_start(harness: ControllerHarness, printed: bytes, **given: Any) -> str:
     """The message of a start whose tool ends after it printed this."""
-    house.compute.printed, house.compute.answers = printed, False
-    studio = await house.add(**given)
-    await house.called("probe")
-    house.compute.end(await house.name(studio), 1)
-    message: str = (await house.status(studio, "ERRORED"))["status_message"]
+    harness.compute.printed, harness.compute.answers = printed, False
+    studio = await harness.add(**given)
+    await harness.called("probe")
+    harness.compute.end(await harness.name(studio), 1)
+    message: str = (await harness.status(studio, "ERRORED"))["status_message"]
     return message
 
 
-async def test_what_no_database_can_hold_is_not_taken_over_from_a_tools_output(house: House) -> None:
-    message = await failed_start(house, b"\x1b[31mbroken\x1b[0m \0\xff pipe\r\n")
+async def test_what_no_database_can_hold_is_not_taken_over_from_a_tools_output(harness: ControllerHarness) -> None:
+    message = await failed_start(harness, b"\x1b[31mbroken\x1b[0m \0\xff pipe\r\n")
     assert message.endswith("Its last output:\nbroken \ufffd\ufffd pipe")
 
 
 @pytest.mark.behaviour("B16")
-async def test_no_secret_shows_in_the_last_output_of_a_failed_start(house: House) -> None:
+async def test_no_secret_shows_in_the_last_output_of_a_failed_start(harness: ControllerHarness) -> None:
     shared, key, long = "of-the-environment", "-----BEGIN KEY-----\nMIIEow\n-----END KEY-----", "begin" + "x" * 1000 + "end"
-    sealed = {"key": "SHARED", "value": house.tools.seal.seal(shared), "secret": True}
-    async with house.database.write() as transaction:
+    sealed = {"key": "SHARED", "value": harness.services.seal.seal(shared), "secret": True}
+    async with harness.database.write() as transaction:
         await transaction.execute(update(core.compute_environment).values(environment=[sealed]))
     variables = (Variable("KEY", key, secret=True), Variable("LONG", long, secret=True))
     printed = [f"{long} {'.' * 700}", shared, b64encode(shared.encode()).decode(), key.replace("\n", "\r\n"), "the end"]
-    message = await failed_start(house, "\n".join(printed).encode(), configuration=Configuration(environment=variables))
+    message = await failed_start(harness, "\n".join(printed).encode(), configuration=Configuration(environment=variables))
     assert "the end" in message
-    events = str([event["payload"] for event in await house.rows(core.event)])
+    events = str([event["payload"] for event in await harness.rows(core.event)])
     for text in (message, events):
         assert not [secret for secret in ("of-the", "MIIE", "xxx", b64encode(shared.encode()).decode()[:-2]) if secret in text]
 
@@ -123,51 +123,51 @@ def test_a_secret_that_is_cut_by_the_beginning_of_a_page_does_not_show() -> None
 
 
 @pytest.mark.behaviour("B7")
-async def test_a_start_that_waits_for_a_removal_waits_until_its_deadline(house: House) -> None:
-    studio = await house.add()
-    await house.status(studio, "RUNNING")
-    house.compute.refuse_removal = True
-    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
-    await house.status(studio, "STOPPED")
-    await house.studios.start(house.world.viewer, StartStudioRequest(studio))
-    await house.until(lambda: says(house, studio, "it cannot be removed"))
-    async with house.database.write() as transaction:
+async def test_a_start_that_waits_for_a_removal_waits_until_its_deadline(harness: ControllerHarness) -> None:
+    studio = await harness.add()
+    await harness.status(studio, "RUNNING")
+    harness.compute.refuse_removal = True
+    await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))
+    await harness.status(studio, "STOPPED")
+    await harness.studios.start(harness.world.viewer, StartStudioRequest(studio))
+    await harness.until(lambda: says(harness, studio, "it cannot be removed"))
+    async with harness.database.write() as transaction:
         await transaction.execute(update(core.studio).values(deadline=transaction.now, due_at=transaction.now))
         transaction.wake("studio", studio)
-    row = await house.status(studio, "ERRORED")
+    row = await harness.status(studio, "ERRORED")
     assert row["stop_reason"] == "START_TIMEOUT"
     assert "it cannot be removed" in row["status_message"]
 
 
-async def test_a_silence_is_no_longer_said_once_the_engine_answers(house: House) -> None:
-    house.compute.silent = True
-    studio = await house.add()
-    await house.until(lambda: says(house, studio, "Waiting"))
-    house.compute.silent, house.compute.answers = False, False
-    await house.until(lambda: says(house, studio, "Starting."))
-    assert (await house.row(studio))["status"] == "STARTING"
+async def test_a_silence_is_no_longer_said_once_the_engine_answers(harness: ControllerHarness) -> None:
+    harness.compute.silent = True
+    studio = await harness.add()
+    await harness.until(lambda: says(harness, studio, "Waiting"))
+    harness.compute.silent, harness.compute.answers = False, False
+    await harness.until(lambda: says(harness, studio, "Starting."))
+    assert (await harness.row(studio))["status"] == "STARTING"
 
 
 @pytest.mark.behaviour("B8", "B12")
-async def test_a_session_that_our_death_left_unprepared_is_made_anew(house: House) -> None:
+async def test_a_session_that_our_death_left_unprepared_is_made_anew(harness: ControllerHarness) -> None:
     """It may run still when we find it again, and end only then."""
-    house.compute.answers, house.compute.hold["probe"] = False, asyncio.Event()
-    studio = await house.add()
-    await house.called("probe")
-    [name] = house.compute.there
-    house.compute.unprepared(name)
-    house.compute.hold.pop("probe").set()
-    await house.status(studio, "RUNNING")
-    assert house.compute.calls.count("session") == 2
+    harness.compute.answers, harness.compute.hold["probe"] = False, asyncio.Event()
+    studio = await harness.add()
+    await harness.called("probe")
+    [name] = harness.compute.there
+    harness.compute.unprepared(name)
+    harness.compute.hold.pop("probe").set()
+    await harness.status(studio, "RUNNING")
+    assert harness.compute.calls.count("session") == 2
 
 
-async def test_a_tool_that_ends_like_an_unprepared_session_is_made_anew_only_once(house: House) -> None:
-    house.compute.answers, house.compute.hold["probe"] = False, asyncio.Event()
-    studio = await house.add()
-    await house.called("probe")
-    [name] = house.compute.there
-    house.compute.unprepared(name, again=True)
-    house.compute.hold.pop("probe").set()
-    row = await house.status(studio, "ERRORED")
+async def test_a_tool_that_ends_like_an_unprepared_session_is_made_anew_only_once(harness: ControllerHarness) -> None:
+    harness.compute.answers, harness.compute.hold["probe"] = False, asyncio.Event()
+    studio = await harness.add()
+    await harness.called("probe")
+    [name] = harness.compute.there
+    harness.compute.unprepared(name, again=True)
+    harness.compute.hold.pop("probe").set()
+    row = await harness.status(studio, "ERRORED")
     assert "exit code 97" in row["status_message"]
-    assert house.compute.calls.count("session") == 2
+    assert harness.compute.calls.count("session") == 2

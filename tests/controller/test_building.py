@@ -17,237 +17,237 @@ from services.store.tables import core
 from services.studios import building
 from services.studios.building import Images
 from services.studios.inputs import StartStudioRequest, StopStudioRequest, StudioActionRequest
-from tests.controller.conftest import House
+from tests.controller.conftest import ControllerHarness
 
 pytestmark = pytest.mark.behaviour("B8", "B84")
 
 
 @pytest.fixture(autouse=True)
-async def recipe(house: House) -> None:
+async def recipe(harness: ControllerHarness) -> None:
     """The world's template is built on the world's compute environment."""
-    async with house.database.write() as transaction:
+    async with harness.database.write() as transaction:
         await transaction.execute(update(core.template).values(image="studiograph/tool:1", recipe="tool"))
         await transaction.execute(update(core.compute_environment).values(kind="docker"))
 
 
-def hold(house: House) -> asyncio.Event:
+def hold(harness: ControllerHarness) -> asyncio.Event:
     """Builds wait for the event's being set."""
-    event = house.compute.hold["build"] = asyncio.Event()
+    event = harness.compute.hold["build"] = asyncio.Event()
     return event
 
 
-async def log(house: House) -> bytes:
-    [build] = await house.rows(core.build)
-    async with house.database.read() as reader:
+async def log(harness: ControllerHarness) -> bytes:
+    [build] = await harness.rows(core.build)
+    async with harness.database.read() as reader:
         return (await outputs.read(reader, build["id"], 0, 1 << 20)).data
 
 
-async def states(house: House) -> list[str]:
-    return [build["state"] for build in sorted(await house.rows(core.build), key=lambda row: row["created_at"])]
+async def states(harness: ControllerHarness) -> list[str]:
+    return [build["state"] for build in sorted(await harness.rows(core.build), key=lambda row: row["created_at"])]
 
 
-async def passed(house: House, studio_id: str) -> list[str]:
+async def passed(harness: ControllerHarness, studio_id: str) -> list[str]:
     """The statuses it entered."""
-    events = sorted(await house.rows(core.event), key=lambda row: row["seq"])
+    events = sorted(await harness.rows(core.event), key=lambda row: row["seq"])
     return [e["payload"]["status"] for e in events if e["kind"] == "studio.status" and e["studio_id"] == studio_id]
 
 
-async def step(house: House, studio_id: str) -> dict[str, str]:
-    operation_id = (await house.row(studio_id))["operation_id"]
-    [operation] = [row for row in await house.rows(core.operation) if row["id"] == operation_id]
+async def step(harness: ControllerHarness, studio_id: str) -> dict[str, str]:
+    operation_id = (await harness.row(studio_id))["operation_id"]
+    [operation] = [row for row in await harness.rows(core.operation) if row["id"] == operation_id]
     found: dict[str, str] = operation["steps"][0]
     return found
 
 
-async def test_the_first_start_builds_and_the_next_does_not(house: House) -> None:
-    studio = await house.add()
-    await house.status(studio, "RUNNING")
-    assert await passed(house, studio) == ["BUILDING", "STARTING", "RUNNING"]
-    assert await states(house) == ["SUCCEEDED"]
-    assert await log(house) == b"Step 1/2 : FROM base\nStep 2/2 : RUN install\n"
-    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
-    await house.status(studio, "STOPPED")
-    await house.studios.start(house.world.viewer, StartStudioRequest(studio))
-    await house.status(studio, "RUNNING")
-    assert (await passed(house, studio))[-2:] == ["STARTING", "RUNNING"]
-    assert house.compute.calls.count("build") == 1
+async def test_the_first_start_builds_and_the_next_does_not(harness: ControllerHarness) -> None:
+    studio = await harness.add()
+    await harness.status(studio, "RUNNING")
+    assert await passed(harness, studio) == ["BUILDING", "STARTING", "RUNNING"]
+    assert await states(harness) == ["SUCCEEDED"]
+    assert await log(harness) == b"Step 1/2 : FROM base\nStep 2/2 : RUN install\n"
+    await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))
+    await harness.status(studio, "STOPPED")
+    await harness.studios.start(harness.world.viewer, StartStudioRequest(studio))
+    await harness.status(studio, "RUNNING")
+    assert (await passed(harness, studio))[-2:] == ["STARTING", "RUNNING"]
+    assert harness.compute.calls.count("build") == 1
 
 
-async def test_the_operations_deadline_is_that_of_what_it_is_at(house: House) -> None:
-    build, start = hold(house), asyncio.Event()
-    house.compute.hold["image"] = start
-    studio = await house.add()
+async def test_the_operations_deadline_is_that_of_what_it_is_at(harness: ControllerHarness) -> None:
+    build, start = hold(harness), asyncio.Event()
+    harness.compute.hold["image"] = start
+    studio = await harness.add()
     for status, goes_on in (("BUILDING", build), ("STARTING", start)):
-        row = await house.status(studio, status)
-        [operation] = await house.rows(core.operation)
+        row = await harness.status(studio, status)
+        [operation] = await harness.rows(core.operation)
         assert operation["deadline"] == row["deadline"]
         goes_on.set()
-    await house.status(studio, "RUNNING")
+    await harness.status(studio, "RUNNING")
 
 
-async def test_how_far_it_is_shows_as_a_step(house: House) -> None:
-    event = hold(house)
-    studio = await house.add()
+async def test_how_far_it_is_shows_as_a_step(harness: ControllerHarness) -> None:
+    event = hold(harness)
+    studio = await harness.add()
 
     async def told() -> bool:
-        return (await step(house, studio))["message"] == "Step 2/2 : RUN install"
+        return (await step(harness, studio))["message"] == "Step 2/2 : RUN install"
 
-    await house.until(told)
-    assert (await step(house, studio))["state"] == "IN_PROGRESS"
-    row = await house.row(studio)
+    await harness.until(told)
+    assert (await step(harness, studio))["state"] == "IN_PROGRESS"
+    row = await harness.row(studio)
     assert (row["status"], row["status_message"]) == ("BUILDING", "Its image is being built; it starts by itself afterwards.")
     event.set()
-    await house.status(studio, "RUNNING")
+    await harness.status(studio, "RUNNING")
 
 
-async def test_all_who_wait_for_an_image_wait_for_one_build(house: House) -> None:
-    event = hold(house)
-    studios = [await house.add(name=name) for name in ("One", "Two", "Three")]
-    await house.called("build")
+async def test_all_who_wait_for_an_image_wait_for_one_build(harness: ControllerHarness) -> None:
+    event = hold(harness)
+    studios = [await harness.add(name=name) for name in ("One", "Two", "Three")]
+    await harness.called("build")
     event.set()
     for studio in studios:
-        await house.status(studio, "RUNNING")
-    assert house.compute.calls.count("build") == 1
+        await harness.status(studio, "RUNNING")
+    assert harness.compute.calls.count("build") == 1
 
 
 @pytest.mark.behaviour("B76")
-async def test_a_failure_is_told_and_kept_and_a_retry_starts_it(house: House) -> None:
-    house.compute.refuse_build = "The command 'install' returned 1."
-    studio = await house.add()
-    row = await house.status(studio, "BUILD_FAILED")
+async def test_a_failure_is_told_and_kept_and_a_retry_starts_it(harness: ControllerHarness) -> None:
+    harness.compute.refuse_build = "The command 'install' returned 1."
+    studio = await harness.add()
+    row = await harness.status(studio, "BUILD_FAILED")
     assert row["stop_reason"] == "BUILD_FAILED"
     assert row["status_message"] == "The image studiograph/tool:1 could not be built: The command 'install' returned 1."
-    assert (await step(house, studio))["state"] == "ERRORED"
-    assert b"RUN install" in await log(house)
+    assert (await step(harness, studio))["state"] == "ERRORED"
+    assert b"RUN install" in await log(harness)
     assert row["build_id"] is not None
-    [session] = await house.rows(core.session)
+    [session] = await harness.rows(core.session)
     assert (session["saved"], session["stop_reason"]) == (True, "BUILD_FAILED")
 
-    house.compute.refuse_build = None
-    await house.studios.retry_build(house.world.viewer, StudioActionRequest(studio))
-    await house.status(studio, "RUNNING")
-    assert await states(house) == ["FAILED", "SUCCEEDED"]
+    harness.compute.refuse_build = None
+    await harness.studios.retry_build(harness.world.viewer, StudioActionRequest(studio))
+    await harness.status(studio, "RUNNING")
+    assert await states(harness) == ["FAILED", "SUCCEEDED"]
     with pytest.raises(NotAllowedNow, match="No build of it has failed"):
-        await house.studios.retry_build(house.world.viewer, StudioActionRequest(studio))
+        await harness.studios.retry_build(harness.world.viewer, StudioActionRequest(studio))
 
 
-async def test_a_failed_one_starts_when_another_has_built_the_image(house: House) -> None:
-    house.compute.refuse_build = "No."
-    first = await house.add(name="First")
-    await house.status(first, "BUILD_FAILED")
-    house.compute.refuse_build = None
-    await house.status(await house.add(name="Second"), "RUNNING")
-    await house.studios.start(house.world.viewer, StartStudioRequest(first))
-    await house.status(first, "RUNNING")
-    assert house.compute.calls.count("build") == 2
+async def test_a_failed_one_starts_when_another_has_built_the_image(harness: ControllerHarness) -> None:
+    harness.compute.refuse_build = "No."
+    first = await harness.add(name="First")
+    await harness.status(first, "BUILD_FAILED")
+    harness.compute.refuse_build = None
+    await harness.status(await harness.add(name="Second"), "RUNNING")
+    await harness.studios.start(harness.world.viewer, StartStudioRequest(first))
+    await harness.status(first, "RUNNING")
+    assert harness.compute.calls.count("build") == 2
 
 
-async def test_a_stop_cancels_the_build_that_nobody_else_waits_for(house: House) -> None:
-    hold(house)
-    one, two = await house.add(name="One"), await house.add(name="Two")
-    await house.called("build")
-    await house.studios.stop(house.world.viewer, StopStudioRequest(one))
-    row = await house.status(one, "STOPPED")
+async def test_a_stop_cancels_the_build_that_nobody_else_waits_for(harness: ControllerHarness) -> None:
+    hold(harness)
+    one, two = await harness.add(name="One"), await harness.add(name="Two")
+    await harness.called("build")
+    await harness.studios.stop(harness.world.viewer, StopStudioRequest(one))
+    row = await harness.status(one, "STOPPED")
     assert (row["status_message"], row["stop_reason"]) == ("The build was cancelled by ada.", "USER_REQUEST")
-    assert await states(house) == ["RUNNING"]
-    await house.studios.stop(house.world.viewer, StopStudioRequest(two))
-    await house.status(two, "STOPPED")
-    assert await states(house) == ["CANCELLED"]
-    assert {o["state"] for o in await house.rows(core.operation)} == {"CANCELLED"}
+    assert await states(harness) == ["RUNNING"]
+    await harness.studios.stop(harness.world.viewer, StopStudioRequest(two))
+    await harness.status(two, "STOPPED")
+    assert await states(harness) == ["CANCELLED"]
+    assert {o["state"] for o in await harness.rows(core.operation)} == {"CANCELLED"}
 
-    del house.compute.hold["build"]
-    await house.studios.start(house.world.viewer, StartStudioRequest(one))
-    await house.status(one, "RUNNING")
+    del harness.compute.hold["build"]
+    await harness.studios.start(harness.world.viewer, StartStudioRequest(one))
+    await harness.status(one, "RUNNING")
 
 
-async def test_a_build_that_the_system_asked_for_goes_on_without_anybody(house: House) -> None:
-    event = hold(house)
-    async with house.database.write() as transaction:
-        template = await compute_environments.template(transaction, house.world.template_id)
-        environment = await compute_environments.find(transaction, house.world.compute_environment_id)
+async def test_a_build_that_the_system_asked_for_goes_on_without_anybody(harness: ControllerHarness) -> None:
+    event = hold(harness)
+    async with harness.database.write() as transaction:
+        template = await compute_environments.template(transaction, harness.world.template_id)
+        environment = await compute_environments.find(transaction, harness.world.compute_environment_id)
         assert template
         assert environment
         await Images(Policy()).awaited(transaction, Actor.system("demo"), template, environment)
-    studio = await house.add()
-    await house.called("build")
-    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
-    await house.status(studio, "STOPPED")
+    studio = await harness.add()
+    await harness.called("build")
+    await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))
+    await harness.status(studio, "STOPPED")
     event.set()
 
     async def built() -> bool:
-        return await states(house) == ["SUCCEEDED"]
+        return await states(harness) == ["SUCCEEDED"]
 
-    await house.until(built)
+    await harness.until(built)
 
 
-async def test_a_build_that_a_crash_cut_off_is_begun_again(house: House) -> None:
-    hold(house)
-    studio = await house.add()
+async def test_a_build_that_a_crash_cut_off_is_begun_again(harness: ControllerHarness) -> None:
+    hold(harness)
+    studio = await harness.add()
 
     async def printed() -> bool:
-        return bool(await house.rows(core.output_piece))
+        return bool(await harness.rows(core.output_piece))
 
-    await house.until(printed)
-    await house.crash()
-    del house.compute.hold["build"]
-    async with house.database.write() as transaction:  # as if the dead one's lease had run out
+    await harness.until(printed)
+    await harness.crash()
+    del harness.compute.hold["build"]
+    async with harness.database.write() as transaction:  # as if the dead one's lease had run out
         await transaction.execute(update(core.build).values(lease_until=None))
-    await house.start()
-    await house.status(studio, "RUNNING")
-    assert house.compute.calls.count("build") == 2
-    assert b"begins again" in await log(house)
+    await harness.start()
+    await harness.status(studio, "RUNNING")
+    assert harness.compute.calls.count("build") == 2
+    assert b"begins again" in await log(harness)
 
 
-async def test_an_engine_that_says_nothing_is_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_engine_that_says_nothing_is_waited_for(harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.controller.builds.builder.RETRY_SECONDS", 0.1)
-    house.compute.silent = True
-    studio = await house.add()
+    harness.compute.silent = True
+    studio = await harness.add()
 
     async def told() -> bool:
-        return "does not answer" in ((await step(house, studio))["message"] or "")
+        return "does not answer" in ((await step(harness, studio))["message"] or "")
 
-    await house.until(told)
-    assert (await house.row(studio))["status"] == "BUILDING"
-    house.compute.silent = False
-    await house.status(studio, "RUNNING")
+    await harness.until(told)
+    assert (await harness.row(studio))["status"] == "BUILDING"
+    harness.compute.silent = False
+    await harness.status(studio, "RUNNING")
 
 
-async def test_a_build_that_takes_too_long_fails(house: House) -> None:
-    hold(house)
-    studio = await house.add()
-    await house.called("build")
-    async with house.database.write() as transaction:
+async def test_a_build_that_takes_too_long_fails(harness: ControllerHarness) -> None:
+    hold(harness)
+    studio = await harness.add()
+    await harness.called("build")
+    async with harness.database.write() as transaction:
         await transaction.execute(update(core.studio).values(deadline=transaction.now, due_at=transaction.now))
         transaction.wake("studio", studio)
-    row = await house.status(studio, "BUILD_FAILED")
+    row = await harness.status(studio, "BUILD_FAILED")
     assert "could not be built within 60 min" in row["status_message"]
-    assert await states(house) == ["CANCELLED"]
+    assert await states(harness) == ["CANCELLED"]
 
 
-async def test_an_image_that_is_gone_is_built_anew_by_the_next_start(house: House) -> None:
-    await house.status(await house.add(name="First"), "RUNNING")
-    house.compute.no_image = True
-    studio = await house.add(name="Second")
-    row = await house.status(studio, "ERRORED")
+async def test_an_image_that_is_gone_is_built_anew_by_the_next_start(harness: ControllerHarness) -> None:
+    await harness.status(await harness.add(name="First"), "RUNNING")
+    harness.compute.no_image = True
+    studio = await harness.add(name="Second")
+    row = await harness.status(studio, "ERRORED")
     assert row["status_message"].endswith("Start the Studio again: it is built anew.")
-    house.compute.no_image = False
-    await house.studios.start(house.world.viewer, StartStudioRequest(studio))
-    await house.status(studio, "RUNNING")
-    assert (await passed(house, studio))[-3:] == ["BUILDING", "STARTING", "RUNNING"]
+    harness.compute.no_image = False
+    await harness.studios.start(harness.world.viewer, StartStudioRequest(studio))
+    await harness.status(studio, "RUNNING")
+    assert (await passed(harness, studio))[-3:] == ["BUILDING", "STARTING", "RUNNING"]
 
 
-async def test_a_studio_that_is_only_added_builds_nothing(house: House) -> None:
-    studio = await house.add(auto_start=False)
-    assert (await house.row(studio))["status"] == "STOPPED"
-    assert await house.rows(core.build) == []
-    async with house.database.read() as reader:
-        assert await builds.latest(reader, house.world.compute_environment_id, "studiograph/tool:1") is None
+async def test_a_studio_that_is_only_added_builds_nothing(harness: ControllerHarness) -> None:
+    studio = await harness.add(auto_start=False)
+    assert (await harness.row(studio))["status"] == "STOPPED"
+    assert await harness.rows(core.build) == []
+    async with harness.database.read() as reader:
+        assert await builds.latest(reader, harness.world.compute_environment_id, "studiograph/tool:1") is None
 
 
 async def test_a_build_that_ends_while_its_output_is_written_down_is_done(
-    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    event, commit = hold(house), Database._commit
+    event, commit = hold(harness), Database._commit
 
     async def slowly(self: Database, begun: Any, transaction: Any) -> None:
         await commit(self, begun, transaction)
@@ -257,14 +257,16 @@ async def test_a_build_that_ends_while_its_output_is_written_down_is_done(
                 await asyncio.sleep(0)
 
     monkeypatch.setattr(Database, "_commit", slowly)
-    await house.status(await house.add(), "RUNNING")
+    await harness.status(await harness.add(), "RUNNING")
     assert "failed in the server" not in caplog.text
-    assert house.compute.calls.count("build") == 1
-    assert await log(house) == b"Step 1/2 : FROM base\nStep 2/2 : RUN install\n"
+    assert harness.compute.calls.count("build") == 1
+    assert await log(harness) == b"Step 1/2 : FROM base\nStep 2/2 : RUN install\n"
 
 
-async def test_a_database_that_is_away_for_a_moment_costs_a_build_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    event, commit = hold(house), Database._commit
+async def test_a_database_that_is_away_for_a_moment_costs_a_build_nothing(
+    harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event, commit = hold(harness), Database._commit
 
     async def once(self: Database, begun: Any, transaction: Any) -> None:
         if any(wake.topic == "output" and wake.seq for wake in transaction.wakes):
@@ -274,16 +276,16 @@ async def test_a_database_that_is_away_for_a_moment_costs_a_build_nothing(house:
         await commit(self, begun, transaction)
 
     monkeypatch.setattr(Database, "_commit", once)
-    await house.status(await house.add(), "RUNNING")
-    assert house.compute.calls.count("build") == 1
-    assert await log(house) == b"Step 1/2 : FROM base\nStep 2/2 : RUN install\n"
+    await harness.status(await harness.add(), "RUNNING")
+    assert harness.compute.calls.count("build") == 1
+    assert await log(harness) == b"Step 1/2 : FROM base\nStep 2/2 : RUN install\n"
 
 
 async def test_a_stop_and_the_end_of_the_build_do_not_wait_for_each_other(
-    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Both write the same rows: in one order, or PostgreSQL ends one of the two."""
-    event, ended = hold(house), asyncio.Event()
+    event, ended = hold(harness), asyncio.Event()
     release, end = building.release, builds.end
 
     async def ending(*given: Any) -> bool:
@@ -297,25 +299,25 @@ async def test_a_stop_and_the_end_of_the_build_do_not_wait_for_each_other(
             await asyncio.wait_for(ended.wait(), 1)
         await release(*given)
 
-    studio = await house.add()
-    await house.called("build")
+    studio = await harness.add()
+    await harness.called("build")
     monkeypatch.setattr(builds, "end", ending)
     monkeypatch.setattr(building, "release", releasing)
-    await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
-    assert (await house.row(studio))["status"] == "STOPPED"
+    await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))
+    assert (await harness.row(studio))["status"] == "STOPPED"
     assert "failed in the server" not in caplog.text
-    assert await states(house) == ["CANCELLED"]
+    assert await states(harness) == ["CANCELLED"]
 
 
-async def test_two_controllers_do_a_build_once(house: House) -> None:
-    event = hold(house)
-    if house.database.dialect == "postgresql":  # of SQLite there is one process
-        house.running.append(Builder(house.tools, house.wakeups))
-        await house.running[-1].start()
-    studios = [await house.add(name=name) for name in ("One", "Two")]
-    await house.called("build")
+async def test_two_controllers_do_a_build_once(harness: ControllerHarness) -> None:
+    event = hold(harness)
+    if harness.database.dialect == "postgresql":  # of SQLite there is one process
+        harness.running.append(Builder(harness.services, harness.wakeups))
+        await harness.running[-1].start()
+    studios = [await harness.add(name=name) for name in ("One", "Two")]
+    await harness.called("build")
     event.set()
     for studio in studios:
-        await house.status(studio, "RUNNING")
-    assert house.compute.calls.count("build") == 1
-    assert await states(house) == ["SUCCEEDED"]
+        await harness.status(studio, "RUNNING")
+    assert harness.compute.calls.count("build") == 1
+    assert await states(harness) == ["SUCCEEDED"]

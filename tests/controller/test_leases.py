@@ -12,7 +12,7 @@ from services.checkpoints import saves
 from services.compute.registry import Computes
 from services.controller import controller
 from services.controller.controller import Controller
-from services.controller.lifecycle.work import LeaseLost, Work
+from services.controller.lifecycle.claimed_studio import ClaimedStudio, LeaseLost
 from services.domain.policy import Policy
 from services.domain.statuses import StudioStatus
 from services.store import leases, sessions
@@ -20,7 +20,7 @@ from services.store.db.database import DatabaseUnavailable, Wake
 from services.store.tables import core
 from services.studios.inputs import StopStudioRequest
 from tests import factories
-from tests.controller.conftest import House
+from tests.controller.conftest import ControllerHarness
 from tests.controller.faulty import Faulty
 
 MANY_SERVERS = pytest.mark.parametrize("database_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
@@ -30,9 +30,9 @@ SHORT = Policy(lease=timedelta(seconds=0.6), observe_every=timedelta(seconds=5))
 @pytest.mark.parametrize("policy", [SHORT], ids=["short lease"])
 @pytest.mark.parametrize("trouble", [DatabaseUnavailable("gone"), RuntimeError("a bug")], ids=["gone", "a bug"])
 async def test_a_step_outlives_a_database_that_is_gone_for_longer_than_its_lease(
-    house: House, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+    harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch, trouble: Exception
 ) -> None:
-    house.compute.hold["image"] = asyncio.Event()
+    harness.compute.hold["image"] = asyncio.Event()
     tries: asyncio.Queue[None] = asyncio.Queue()
 
     async def refuse(*_: Any) -> bool:
@@ -41,20 +41,20 @@ async def test_a_step_outlives_a_database_that_is_gone_for_longer_than_its_lease
 
     with monkeypatch.context() as outage:
         outage.setattr(leases, "renew", refuse)
-        studio = await house.add()
-        await house.called("image")
+        studio = await harness.add()
+        await harness.called("image")
         async with asyncio.timeout(10):
             for _ in range(5):
                 await tries.get()
-    house.compute.hold["image"].set()
-    await house.status(studio, "RUNNING")
-    assert house.compute.calls.count("image") == 1
+    harness.compute.hold["image"].set()
+    await harness.status(studio, "RUNNING")
+    assert harness.compute.calls.count("image") == 1
 
 
 @asynccontextmanager
-async def second(house: House) -> AsyncIterator[Controller]:
+async def second(harness: ControllerHarness) -> AsyncIterator[Controller]:
     """Another server on the same database."""
-    other = Controller(house.tools, house.wakeups)
+    other = Controller(harness.services, harness.wakeups)
     await other.start()
     try:
         yield other
@@ -64,105 +64,107 @@ async def second(house: House) -> AsyncIterator[Controller]:
 
 @MANY_SERVERS
 @pytest.mark.behaviour("B12")
-async def test_two_servers_on_one_database_do_each_step_once(house: House) -> None:
-    async with second(house):
-        studios = [await house.add(name=f"Studio {n}") for n in range(8)]
+async def test_two_servers_on_one_database_do_each_step_once(harness: ControllerHarness) -> None:
+    async with second(harness):
+        studios = [await harness.add(name=f"Studio {n}") for n in range(8)]
         for studio in studios:
-            await house.status(studio, "RUNNING")
+            await harness.status(studio, "RUNNING")
         for studio in studios:
-            await house.studios.stop(house.world.viewer, StopStudioRequest(studio))
+            await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))
         for studio in studios:
-            await house.status(studio, "STOPPED")
-    assert {call: house.compute.calls.count(call) for call in ("session", "stop", "save", "remove")} == dict.fromkeys(
+            await harness.status(studio, "STOPPED")
+    assert {call: harness.compute.calls.count(call) for call in ("session", "stop", "save", "remove")} == dict.fromkeys(
         ("session", "stop", "save", "remove"), 8
     )
 
 
 @MANY_SERVERS
-async def test_a_studio_is_not_taken_over_while_a_result_is_being_written(house: House) -> None:
-    await house.crash()
-    studio = await house.add()
-    async with house.database.write() as transaction:
+async def test_a_studio_is_not_taken_over_while_a_result_is_being_written(harness: ControllerHarness) -> None:
+    await harness.crash()
+    studio = await harness.add()
+    async with harness.database.write() as transaction:
         [lease] = await leases.claim(transaction, "one", timedelta(0), 1)
-    async with house.database.read() as reader:
+    async with harness.database.read() as reader:
         session = await sessions.find(reader, studio, 1)
     assert session is not None
-    async with Work(house.tools, lease, session).result(StudioStatus.STARTING), house.database.write() as other:
+    async with ClaimedStudio(harness.services, lease, session).result(StudioStatus.STARTING), harness.database.write() as other:
         assert await leases.claim(other, "other", timedelta(0), 1) == []
-    async with house.database.write() as other:
+    async with harness.database.write() as other:
         assert [taken.studio.id for taken in await leases.claim(other, "other", timedelta(0), 1)] == [studio]
 
 
 @pytest.mark.behaviour("B31")
-async def test_who_was_overtaken_saves_no_more_and_so_removes_no_save_of_its_successor(house: House) -> None:
-    studio = await house.add()
-    await house.status(studio, "RUNNING")
-    await house.crash()
-    async with house.database.write() as transaction:
+async def test_who_was_overtaken_saves_no_more_and_so_removes_no_save_of_its_successor(harness: ControllerHarness) -> None:
+    studio = await harness.add()
+    await harness.status(studio, "RUNNING")
+    await harness.crash()
+    async with harness.database.write() as transaction:
         await transaction.execute(core.studio.update().values(due_at=transaction.now))
         [lease] = await leases.claim(transaction, "one", timedelta(0), 1)
         session = await sessions.find(transaction, studio, 1)
     assert session is not None
-    await saves.save(Work(house.tools, lease, session), session, interim=True)
-    async with house.database.write() as transaction:
+    await saves.save(ClaimedStudio(harness.services, lease, session), session, interim=True)
+    async with harness.database.write() as transaction:
         await leases.break_lease(transaction, studio)
     with pytest.raises(LeaseLost):
-        await saves.save(Work(house.tools, lease, session), session, interim=True)
-    assert house.compute.calls.count("interim") == 1
+        await saves.save(ClaimedStudio(harness.services, lease, session), session, interim=True)
+    assert harness.compute.calls.count("interim") == 1
 
 
 @MANY_SERVERS
 @pytest.mark.parametrize("policy", [SHORT], ids=["short lease"])
-async def test_another_server_goes_on_where_one_lost_its_lease(house: House) -> None:
-    house.compute.hold["image"] = asyncio.Event()
-    studio = await house.add()
-    await house.called("image")
-    async with house.database.write() as transaction:
+async def test_another_server_goes_on_where_one_lost_its_lease(harness: ControllerHarness) -> None:
+    harness.compute.hold["image"] = asyncio.Event()
+    studio = await harness.add()
+    await harness.called("image")
+    async with harness.database.write() as transaction:
         raised: Any = core.studio.c.lease_epoch + 1
         late = transaction.now - timedelta(seconds=1)
         await transaction.execute(core.studio.update().values(lease_epoch=raised, lease_until=late, due_at=late))
-    async with second(house):
-        await house.called("image", 2)
-        house.compute.hold["image"].set()
-        await house.status(studio, "RUNNING")
-    assert len(house.compute.specs) == 1
+    async with second(harness):
+        await harness.called("image", 2)
+        harness.compute.hold["image"].set()
+        await harness.status(studio, "RUNNING")
+    assert len(harness.compute.specs) == 1
 
 
-async def test_a_compute_environment_that_hangs_leaves_room_for_the_others(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_compute_environment_that_hangs_leaves_room_for_the_others(
+    harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in (("PARALLEL", 4), ("PER_ENVIRONMENT", 3), ("AT_ONCE", 1)):
         monkeypatch.setattr(controller, name, value)
-    elsewhere = await factories.create_compute_environment(house.database, house.world.workspace_id, "There")
-    good = house.compute
+    elsewhere = await factories.create_compute_environment(harness.database, harness.world.workspace_id, "There")
+    good = harness.compute
     hanging = Faulty(hold={"image": asyncio.Event()})
-    here = house.world.compute_environment_id
-    await house.crash()
-    computes = Computes(house.database, {"process": lambda environment: hanging if environment.id == here else good})
-    object.__setattr__(house.tools, "computes", computes)
-    await house.start()
+    here = harness.world.compute_environment_id
+    await harness.crash()
+    computes = Computes(harness.database, {"process": lambda environment: hanging if environment.id == here else good})
+    object.__setattr__(harness.services, "computes", computes)
+    await harness.start()
     for n in range(6):
-        await house.add(name=f"Hangs {n}", compute_environment_id=here)
-    house.compute = hanging
-    await house.called("image", 3)
-    house.compute = good
-    studio = await house.add(compute_environment_id=elsewhere)
-    await house.status(studio, "RUNNING")
+        await harness.add(name=f"Hangs {n}", compute_environment_id=here)
+    harness.compute = hanging
+    await harness.called("image", 3)
+    harness.compute = good
+    studio = await harness.add(compute_environment_id=elsewhere)
+    await harness.status(studio, "RUNNING")
     assert hanging.calls.count("image") == 3
 
 
-async def test_a_controller_closes_in_time_though_its_database_is_gone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.compute.hold["image"] = asyncio.Event()
-    await house.add()
-    await house.called("image")
+async def test_a_controller_closes_in_time_though_its_database_is_gone(harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    harness.compute.hold["image"] = asyncio.Event()
+    await harness.add()
+    await harness.called("image")
 
     async def refuse(*_: Any) -> None:
         raise DatabaseUnavailable("gone")
 
     monkeypatch.setattr(leases, "release_owned", refuse)
     async with asyncio.timeout(5):
-        await house.crash()
+        await harness.crash()
 
 
-async def test_a_wake_that_comes_before_work_has_begun_loses_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_wake_that_comes_before_work_has_begun_loses_nothing(harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     wait = Controller._wait
     hasty: list[str] = []
 
@@ -174,19 +176,21 @@ async def test_a_wake_that_comes_before_work_has_begun_loses_nothing(house: Hous
         await wait(self)
 
     monkeypatch.setattr(Controller, "_wait", woken_at_once)
-    studio = await house.add()
-    await house.status(studio, "RUNNING")
-    house.compute.end(await house.name(studio), 0)
-    await house.status(studio, "STOPPED")
+    studio = await harness.add()
+    await harness.status(studio, "RUNNING")
+    harness.compute.end(await harness.name(studio), 0)
+    await harness.status(studio, "STOPPED")
     assert hasty == [studio]
 
 
 @pytest.mark.parametrize("policy", [SHORT], ids=["short lease"])
-async def test_a_database_that_is_gone_in_the_middle_of_steps_is_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_database_that_is_gone_in_the_middle_of_steps_is_waited_for(
+    harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(controller, "AFTER_A_BUG_SECONDS", 0.1)
-    house.compute.hold["session"] = asyncio.Event()
-    studio = await house.add()
-    await house.called("session")
+    harness.compute.hold["session"] = asyncio.Event()
+    studio = await harness.add()
+    await harness.called("session")
     refused: asyncio.Queue[None] = asyncio.Queue()
 
     @asynccontextmanager
@@ -196,10 +200,10 @@ async def test_a_database_that_is_gone_in_the_middle_of_steps_is_waited_for(hous
         yield
 
     with monkeypatch.context() as outage:
-        outage.setattr(house.database, "write", gone)
-        house.compute.hold["session"].set()
+        outage.setattr(harness.database, "write", gone)
+        harness.compute.hold["session"].set()
         async with asyncio.timeout(10):
             for _ in range(6):
                 await refused.get()
-    await house.status(studio, "RUNNING")
-    assert len(house.compute.specs) == 1
+    await harness.status(studio, "RUNNING")
+    assert len(harness.compute.specs) == 1

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from services.compute.protocol import ComputeUnknown, Observation, Presence, Usage
 from services.compute.registry import Computes
-from services.controller.lifecycle.work import Tools
+from services.controller.controller_services import ControllerServices
 from services.controller.stats import stats_collection, stats_sampler
 from services.controller.stats.stats_sampler import StatsSampler
 from services.domain.policy import Policy
@@ -23,7 +23,7 @@ from services.store.stats import Measurement, RunningSession
 from services.store.tables import core
 from services.studios.inputs import StopStudioRequest, StudioActionRequest
 from tests import factories
-from tests.controller.conftest import House
+from tests.controller.conftest import ControllerHarness
 from tests.controller.faulty import Faulty
 from tests.factories import World
 
@@ -64,7 +64,7 @@ async def running(database: Database, world: World, count: int = 1) -> list[str]
 
 def at_work(database: Database, world: World, compute_of: Callable[[str], Faulty]) -> StatsSampler:
     computes = Computes(database, {"process": lambda environment: compute_of(environment.id)})
-    return StatsSampler(Tools(database, computes, Policy(), SecretBox(SecretBox.new_key()), world.installation_id))
+    return StatsSampler(ControllerServices(database, computes, Policy(), SecretBox(SecretBox.new_key()), world.installation_id))
 
 
 async def measured(database: Database) -> list[dict[str, Any]]:
@@ -248,16 +248,16 @@ async def test_measurements_of_a_session_that_ended_are_removed(database: Databa
     assert await measured(database) == []
 
 
-async def test_a_studio_is_deleted_with_what_its_sessions_used(house: House) -> None:
-    studio_id = await house.add()
-    await house.status(studio_id, "RUNNING")
-    async with house.database.write() as transaction:
+async def test_a_studio_is_deleted_with_what_its_sessions_used(harness: ControllerHarness) -> None:
+    studio_id = await harness.add()
+    await harness.status(studio_id, "RUNNING")
+    async with harness.database.write() as transaction:
         (session,) = await stats.running(transaction)
         await stats.write(transaction, [Measurement(session.id, transaction.now, 1.0, 1, None, None, None, None)])
-    await house.studios.stop(house.world.viewer, StopStudioRequest(studio_id))
-    await house.status(studio_id, "STOPPED")
-    await house.studios.delete(house.world.viewer, StudioActionRequest(studio_id))
-    assert await house.rows(core.session_stats) == []
+    await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio_id))
+    await harness.status(studio_id, "STOPPED")
+    await harness.studios.delete(harness.world.viewer, StudioActionRequest(studio_id))
+    assert await harness.rows(core.session_stats) == []
 
 
 async def test_a_measurement_is_no_change_of_the_studio(database: Database, world: World) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageBuild
-from services.controller.lifecycle.work import Tools, describe_error
+from services.controller.controller_services import ControllerServices
+from services.controller.error_text import describe_error
 from services.domain.ids import new_id
 from services.domain.statuses import BuildState
 from services.store import builds, outputs
@@ -33,8 +34,8 @@ AGAIN = b"\nThe build was interrupted, and begins again; finished steps are not 
 class Builder:
     """Builds what is queued, until closed. What it leaves unfinished is begun again by whoever comes next."""
 
-    def __init__(self, tools: Tools, wakes: WakeSource) -> None:
-        self._tools = tools
+    def __init__(self, services: ControllerServices, wakes: WakeSource) -> None:
+        self._services = services
         self._wakes = wakes
         self._owner = new_id()
         self._look = asyncio.Event()
@@ -44,8 +45,8 @@ class Builder:
 
     async def start(self) -> None:
         """Begin. On SQLite there is one process, so whoever was at a build is dead."""
-        if self._tools.database.dialect == "sqlite":
-            async with self._tools.database.write() as transaction:
+        if self._services.database.dialect == "sqlite":
+            async with self._services.database.write() as transaction:
                 await builds.give_all_back(transaction)
         self._unsubscribe = self._wakes.subscribe(self._woken)
         self._loop = asyncio.create_task(self._run(), name="builder")
@@ -57,7 +58,7 @@ class Builder:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         try:
-            async with self._tools.database.write() as transaction:
+            async with self._services.database.write() as transaction:
                 await builds.give_back(transaction, self._owner)
         except DatabaseUnavailable:
             log.warning("The builds at work could not be given back; they are begun again a little later")
@@ -82,8 +83,8 @@ class Builder:
         free = AT_ONCE - len(self._at_work)
         if free <= 0:
             return
-        async with self._tools.database.write() as transaction:
-            claimed = await builds.claim(transaction, self._owner, self._tools.policy.lease, free, list(self._at_work))
+        async with self._services.database.write() as transaction:
+            claimed = await builds.claim(transaction, self._owner, self._services.policy.lease, free, list(self._at_work))
         for build in claimed:
             task = asyncio.create_task(self._work(build), name=f"build {build.reference}")
             self._at_work[build.id] = task
@@ -94,7 +95,7 @@ class Builder:
         self._look.set()
 
     async def _drop_cancelled(self) -> None:
-        async with self._tools.database.read() as reader:
+        async with self._services.database.read() as reader:
             for build_id, task in list(self._at_work.items()):
                 found = await builds.find(reader, build_id)
                 if found is None or not found.is_open:
@@ -102,7 +103,7 @@ class Builder:
 
     async def _work(self, build: Build) -> None:
         try:
-            await _Attempt(self._tools, build).run()
+            await _Attempt(self._services, build).run()
         except NotTheEnd:
             log.info("The build of %s was cancelled or taken over", build.reference)
         except Exception:
@@ -117,8 +118,8 @@ class _Attempt:
     end one of two that wait for each other's rows.
     """
 
-    def __init__(self, tools: Tools, build: Build) -> None:
-        self._tools = tools
+    def __init__(self, services: ControllerServices, build: Build) -> None:
+        self._services = services
         self._build = build
         self._printed = bytearray()
         self._room = asyncio.Event()
@@ -140,7 +141,7 @@ class _Attempt:
         await self._end(state, message)
 
     async def _begin(self) -> None:
-        async with self._tools.database.write() as transaction:
+        async with self._services.database.write() as transaction:
             await builds.look_again(transaction, self._build.id)
             self._output = await outputs.begin(transaction, self._build.id)
             if self._output.end:
@@ -151,7 +152,7 @@ class _Attempt:
         while True:
             try:
                 async with asyncio.timeout(await self._left()):
-                    compute = await self._tools.computes.get(self._build.compute_environment_id)
+                    compute = await self._services.computes.get(self._build.compute_environment_id)
                     await compute.build_image(ImageBuild(self._build.reference, self._build.recipe["directory"]), self._print)
                 return BuildState.SUCCEEDED, None
             except ComputeFailed as failed:
@@ -163,7 +164,7 @@ class _Attempt:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _left(self) -> float:
-        async with self._tools.database.read() as reader:
+        async with self._services.database.read() as reader:
             now = await clock(reader.connection)
         return max((self._build.deadline - now).total_seconds(), 0)
 
@@ -177,7 +178,7 @@ class _Attempt:
     async def _tend(self, work: "asyncio.Task[tuple[BuildState, str | None]]") -> None:
         """Hold the lease, and write down what was printed; end the work when it is not ours any more."""
         loop = asyncio.get_running_loop()
-        every = self._tools.policy.lease.total_seconds() / 3
+        every = self._services.policy.lease.total_seconds() / 3
         renew_at = loop.time() + every
         mine = True
         while mine and not work.done():
@@ -194,8 +195,8 @@ class _Attempt:
         work.cancel()
 
     async def _renew(self) -> bool:
-        async with self._tools.database.write() as transaction:
-            return await builds.renew(transaction, self._build, self._tools.policy.lease)
+        async with self._services.database.write() as transaction:
+            return await builds.renew(transaction, self._build, self._services.policy.lease)
 
     async def _flush(self) -> None:
         if not self._printed:
@@ -203,7 +204,7 @@ class _Attempt:
         assert self._output is not None
         data = bytes(self._printed)
         steps = STEP.findall(data)
-        async with self._tools.database.write() as transaction:
+        async with self._services.database.write() as transaction:
             if steps:
                 await builds.look_again(transaction, self._build.id)
                 await builds.say(transaction, self._build, describe_error(steps[-1].decode(errors="replace")))
@@ -213,12 +214,12 @@ class _Attempt:
         self._room.set()
 
     async def _say(self, message: str) -> None:
-        async with self._tools.database.write() as transaction:
+        async with self._services.database.write() as transaction:
             await builds.look_again(transaction, self._build.id)
             await builds.say(transaction, self._build, message)
 
     async def _end(self, state: BuildState, message: str | None) -> None:
-        async with self._tools.database.write() as transaction:
+        async with self._services.database.write() as transaction:
             await builds.look_again(transaction, self._build.id)
             if await builds.end(transaction, self._build, state, message):
                 await outputs.close(transaction, self._build.id)

@@ -7,7 +7,8 @@ from itertools import chain
 from typing import Any, cast
 
 from services.compute.protocol import Change, Compute, ComputeFailed, ComputeUnknown, Report
-from services.controller.lifecycle.work import Tools, describe_error
+from services.controller.controller_services import ControllerServices
+from services.controller.error_text import describe_error
 from services.store import compute_environments, leases
 from services.store.compute_environments import EnvironmentState
 from services.store.db.database import DatabaseUnavailable
@@ -24,8 +25,8 @@ RETRY_SECONDS = 2.0
 class Observer:
     """One listener and one checker for each environment where sessions may run; what they find only says where to look."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+    def __init__(self, services: ControllerServices) -> None:
+        self._services = services
         self._task: asyncio.Task[None] | None = None
         self._there: dict[str, EnvironmentState] = {}
         self._tended: dict[str, list[asyncio.Task[None]]] = {}
@@ -50,7 +51,7 @@ class Observer:
             await asyncio.sleep(LIST_SECONDS)
 
     async def _look(self) -> None:
-        async with self._tools.database.read() as reader:
+        async with self._services.database.read() as reader:
             self._there = {environment.id: environment for environment in await compute_environments.in_use(reader)}
         for environment in self._there.values():
             if environment.id not in self._tended:
@@ -71,20 +72,20 @@ class Observer:
             await asyncio.sleep(CHECK_SECONDS)
 
     async def _check(self, environment: EnvironmentState) -> None:
-        report, message = await _checked(self._tools, environment)
+        report, message = await _checked(self._services, environment)
         found: dict[str, Any] = {"reachable": report is not None, "message": message}
         if report is not None:
             found |= {"cpu": report.cpu, "memory_mib": report.memory_mib, "gpu": report.gpu}
         if all(getattr(environment, name) == value for name, value in found.items()):
             return
-        async with self._tools.database.write() as transaction:
+        async with self._services.database.write() as transaction:
             await compute_environments.change(transaction, environment.id, **found)
 
     async def _watch(self, environment: EnvironmentState) -> None:
         """Listen; look at everything whenever something may have been missed."""
         while True:
             try:
-                compute = self._tools.computes.of(environment)
+                compute = self._services.computes.of(environment)
                 await self._all(environment)
                 await self._listen(environment, compute)
             except (ComputeUnknown, ComputeFailed):
@@ -102,20 +103,20 @@ class Observer:
         if change.name is None:
             await self._all(environment)
             return
-        async with self._tools.database.write() as transaction:
+        async with self._services.database.write() as transaction:
             await leases.look_again(transaction, change.name.studio_id, change.name.number)
             transaction.wake("studio", change.name.studio_id)
 
     async def _all(self, environment: EnvironmentState) -> None:
-        async with self._tools.database.write() as transaction:
+        async with self._services.database.write() as transaction:
             await leases.look_at_all(transaction, environment.id)
             transaction.wake("studio", "")
 
 
-async def _checked(tools: Tools, environment: EnvironmentState) -> tuple[Report | None, str | None]:
+async def _checked(services: ControllerServices, environment: EnvironmentState) -> tuple[Report | None, str | None]:
     try:
         async with asyncio.timeout(CHECK_LIMIT_SECONDS):
-            report = await tools.computes.of(environment).check()
+            report = await services.computes.of(environment).check()
     except (ComputeUnknown, ComputeFailed) as error:
         return None, describe_error(error)
     except TimeoutError:

@@ -7,7 +7,8 @@ from time import monotonic
 
 from services.checkpoints import saves
 from services.compute.protocol import ComputeFailed, ComputeUnknown, Observation, Presence
-from services.controller.lifecycle.work import Work, describe_error
+from services.controller.error_text import describe_error
+from services.controller.lifecycle.claimed_studio import ClaimedStudio
 from services.domain.actor import Actor
 from services.domain.lifecycle import Trigger
 from services.domain.statuses import ConnectionErrorCode, StudioStatus
@@ -25,58 +26,58 @@ PAUSE_SHARE = 50
 """An interval is at least this many times as long as the pause a save makes: under 2 % of the time (B34)."""
 
 
-async def advance(work: Work) -> datetime | None:
+async def advance(claim: ClaimedStudio) -> datetime | None:
     """Look at the session, then at the clock. Returns when to look again."""
     try:
-        observation = await work.observe()
+        observation = await claim.observe()
     except ComputeUnknown as unknown:
-        return await _unknown(work, describe_error(unknown))
+        return await _unknown(claim, describe_error(unknown))
     except ComputeFailed as failed:
-        return await _unknown(work, describe_error(failed))
+        return await _unknown(claim, describe_error(failed))
     if observation.presence is Presence.EXITED:
-        return await _exited(work, observation)
+        return await _exited(claim, observation)
     if observation.presence is Presence.ABSENT:
-        await _lost(work)
+        await _lost(claim)
         return None
-    if _ending(work.session, work.now):
-        return await _end(work)
-    await _follow(work, observation)
-    await _warn(work)
-    if work.session.next_save_at and work.session.next_save_at <= work.now:
-        await _save(work)
-    elif not (work.studio.status_message or SAVE_FAILED).startswith(SAVE_FAILED):
-        async with work.result(StudioStatus.RUNNING) as (transaction, studio):
+    if _ending(claim.session, claim.now):
+        return await _end(claim)
+    await _follow(claim, observation)
+    await _warn(claim)
+    if claim.session.next_save_at and claim.session.next_save_at <= claim.now:
+        await _save(claim)
+    elif not (claim.studio.status_message or SAVE_FAILED).startswith(SAVE_FAILED):
+        async with claim.result(StudioStatus.RUNNING) as (transaction, studio):
             await say(transaction, studio, None)
-    return _next(work)
+    return _next(claim)
 
 
-def _next(work: Work) -> datetime:
+def _next(claim: ClaimedStudio) -> datetime:
     """The next time something is due; a look in any case now and then, since a lost event must not matter."""
-    session = work.session
+    session = claim.session
     times = [session.stop_at, session.expires_at, session.idle_stops_at, session.next_save_at]
-    times += [plan.warn_at for plan in _plans(work) if not _warned(session, plan)]
-    return min([work.now + work.policy.observe_every, *(max(time, work.now) for time in times if time)])
+    times += [plan.warn_at for plan in _plans(claim) if not _warned(session, plan)]
+    return min([claim.now + claim.policy.observe_every, *(max(time, claim.now) for time in times if time)])
 
 
-async def _follow(work: Work, observation: Observation) -> None:
+async def _follow(claim: ClaimedStudio, observation: Observation) -> None:
     """Have it reached where it listens now."""
-    before, now = work.session.upstream, observation.upstream
+    before, now = claim.session.upstream, observation.upstream
     if before is None or now is None:
         return
     upstream = before | {"host": now.host, "port": now.port or before["port"]}
     if upstream != before:
-        async with work.result(StudioStatus.RUNNING) as (transaction, _):
-            await sessions.change(transaction, work.session.id, upstream=upstream)
-        await work.reload_session()
+        async with claim.result(StudioStatus.RUNNING) as (transaction, _):
+            await sessions.change(transaction, claim.session.id, upstream=upstream)
+        await claim.reload_session()
 
 
-async def _unknown(work: Work, why: str) -> datetime:
-    async with work.result(StudioStatus.RUNNING) as (transaction, studio):
+async def _unknown(claim: ClaimedStudio, why: str) -> datetime:
+    async with claim.result(StudioStatus.RUNNING) as (transaction, studio):
         await say(transaction, studio, f"The compute environment does not answer ({why}); the session may well be running.")
         return transaction.now + RETRY
 
 
-async def _exited(work: Work, observation: Observation) -> datetime | None:
+async def _exited(claim: ClaimedStudio, observation: Observation) -> datetime | None:
     """The main process is gone: what it wrote is saved (B12)."""
     clean = observation.exit_code == 0 and not observation.out_of_memory
     if observation.out_of_memory:
@@ -84,10 +85,10 @@ async def _exited(work: Work, observation: Observation) -> datetime | None:
     else:
         trigger, message = Trigger.EXITED, _ended_by_itself(observation)
     code = ConnectionErrorCode.STUDIO_STOPPED if clean else ConnectionErrorCode.STUDIO_ERRORED
-    async with work.result(StudioStatus.RUNNING) as (transaction, studio):
+    async with claim.result(StudioStatus.RUNNING) as (transaction, studio):
         found = {"exit_code": observation.exit_code, "out_of_memory": observation.out_of_memory}
-        await sessions.change(transaction, work.session.id, **found)
-        await StopStudio(work.policy).begin(transaction, studio, trigger, Actor.system("process-exit"), message, code)
+        await sessions.change(transaction, claim.session.id, **found)
+        await StopStudio(claim.policy).begin(transaction, studio, trigger, Actor.system("process-exit"), message, code)
         return transaction.now
 
 
@@ -97,12 +98,12 @@ def _ended_by_itself(observation: Observation) -> str:
     return f"The tool ended by itself (exit code {observation.exit_code}). What it wrote is saved."
 
 
-async def _lost(work: Work) -> None:
+async def _lost(claim: ClaimedStudio) -> None:
     """Positively not there: removed from outside, so that nothing is left to save. The newest checkpoint stays (B31)."""
     message = "Its session was removed from the compute environment from outside. Start it again from its newest checkpoint."
-    async with work.result(StudioStatus.RUNNING) as (transaction, studio):
+    async with claim.result(StudioStatus.RUNNING) as (transaction, studio):
         await cleanup_tasks.leave(
-            transaction, work.session.compute_environment_id, studio.id, studio.public_id, work.session.number, message
+            transaction, claim.session.compute_environment_id, studio.id, studio.public_id, claim.session.number, message
         )
         ended = {"saved": True, "ended_at": transaction.now}
         moved = await move(
@@ -115,7 +116,7 @@ async def _lost(work: Work) -> None:
             deadline=None,
             due_at=None,
         )
-        await sessions.change(transaction, work.session.id, **ended, stop_reason=moved.stop_reason)
+        await sessions.change(transaction, claim.session.id, **ended, stop_reason=moved.stop_reason)
 
 
 def _ending(session: SessionState, now: datetime) -> tuple[Trigger, Actor, str] | None:
@@ -130,12 +131,12 @@ def _ending(session: SessionState, now: datetime) -> tuple[Trigger, Actor, str] 
     return None
 
 
-async def _end(work: Work) -> datetime | None:
-    async with work.result(StudioStatus.RUNNING) as (transaction, studio):
+async def _end(claim: ClaimedStudio) -> datetime | None:
+    async with claim.result(StudioStatus.RUNNING) as (transaction, studio):
         session = await sessions.find(transaction, studio.id, studio.session_number)
         ending = _ending(session, transaction.now) if session else None
         if ending:  # else it was put off meanwhile: somebody came back
-            await StopStudio(work.policy).begin(transaction, studio, *ending)
+            await StopStudio(claim.policy).begin(transaction, studio, *ending)
         return transaction.now
 
 
@@ -150,11 +151,11 @@ class Plan:
     reason: str
 
 
-def _plans(work: Work) -> list[Plan]:
-    session, plans = work.session, []
+def _plans(claim: ClaimedStudio) -> list[Plan]:
+    session, plans = claim.session, []
     if session.expires_at:
         reason = f"Its lifespan ends at {session.expires_at:%H:%M} UTC. What is in it will be saved."
-        warn_at = session.expires_at - work.policy.warn_before
+        warn_at = session.expires_at - claim.policy.warn_before
         plans.append(Plan(session.expires_at, warn_at, ConnectionErrorCode.LIFESPAN_EXPIRED, "lifespan", reason))
     if session.idle_stops_at:
         reason = f"Nobody uses it: it will be stopped at {session.idle_stops_at:%H:%M:%S} UTC. What is in it will be saved."
@@ -168,49 +169,49 @@ def _warned(session: SessionState, plan: Plan) -> bool:
     return session.warned_at is not None and session.warned_at >= plan.warn_at
 
 
-async def _warn(work: Work) -> None:
+async def _warn(claim: ClaimedStudio) -> None:
     """Once, some time before it ends by itself (B57)."""
-    due = [plan for plan in _plans(work) if plan.warn_at <= work.now and not _warned(work.session, plan)]
+    due = [plan for plan in _plans(claim) if plan.warn_at <= claim.now and not _warned(claim.session, plan)]
     if not due:
         return
-    async with work.result(StudioStatus.RUNNING) as (transaction, studio):
+    async with claim.result(StudioStatus.RUNNING) as (transaction, studio):
         for plan in due:
             await warn(transaction, studio, plan.code, Actor.system(plan.cause), plan.reason, plan.at.isoformat())
-        await sessions.change(transaction, work.session.id, warned_at=transaction.now)
-    await work.reload_session()
+        await sessions.change(transaction, claim.session.id, warned_at=transaction.now)
+    await claim.reload_session()
 
 
-async def _save(work: Work) -> None:
+async def _save(claim: ClaimedStudio) -> None:
     """An interim checkpoint. A failure is told and tried again later: the session goes on."""
     message = None
     began = monotonic()
-    interval = await _interval(work)
+    interval = await _interval(claim)
     try:
-        async with asyncio.timeout(_time_for_a_save(work)):
-            saved = await saves.save(work, work.session, interim=True)
+        async with asyncio.timeout(_time_for_a_save(claim)):
+            saved = await saves.save(claim, claim.session, interim=True)
     except (ComputeFailed, ComputeUnknown) as error:
         saved, message = None, f"{SAVE_FAILED} ({describe_error(error)}); it is tried again."
     except TimeoutError:
         saved, message = None, f"{SAVE_FAILED} (it took too long); it is tried again."
     took = timedelta(seconds=monotonic() - began)
-    async with work.result(StudioStatus.RUNNING, StudioStatus.STOPPING) as (transaction, studio):
+    async with claim.result(StudioStatus.RUNNING, StudioStatus.STOPPING) as (transaction, studio):
         if saved is not None:
-            await saves.record(transaction, studio, work.session, saved, interim=True)
+            await saves.record(transaction, studio, claim.session, saved, interim=True)
         if studio.status is StudioStatus.RUNNING:  # a stop that came meanwhile has said why
             await say(transaction, studio, message)
         next_save_at = transaction.now + max(interval, took * PAUSE_SHARE) if interval else None
-        await sessions.change(transaction, work.session.id, next_save_at=next_save_at)
-    await work.reload_session()
+        await sessions.change(transaction, claim.session.id, next_save_at=next_save_at)
+    await claim.reload_session()
 
 
-def _time_for_a_save(work: Work) -> float:
+def _time_for_a_save(claim: ClaimedStudio) -> float:
     """Seconds: a save that hangs must not put off the session's end."""
-    ends = [end - work.now for end in (work.session.stop_at, work.session.expires_at) if end]
+    ends = [end - claim.now for end in (claim.session.stop_at, claim.session.expires_at) if end]
     return max(min([LONGEST_SAVE, *ends]).total_seconds(), 0)
 
 
-async def _interval(work: Work) -> timedelta:
+async def _interval(claim: ClaimedStudio) -> timedelta:
     """0 = no periodic saves."""
-    async with work.tools.database.read() as reader:
-        every = (await compute_environments.settings(reader, work.studio.workspace_id)).checkpoint_interval_seconds
-    return work.policy.checkpoint_interval if every is None else timedelta(seconds=every)
+    async with claim.services.database.read() as reader:
+        every = (await compute_environments.settings(reader, claim.studio.workspace_id)).checkpoint_interval_seconds
+    return claim.policy.checkpoint_interval if every is None else timedelta(seconds=every)

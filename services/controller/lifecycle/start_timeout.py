@@ -1,6 +1,6 @@
 """Why a start missed its deadline, in words for the user: how far it got, and what to check (B7)."""
 
-from services.controller.lifecycle.work import Work
+from services.controller.lifecycle.claimed_studio import ClaimedStudio
 from services.domain.compute_kinds import DOCKER, PROCESS
 from services.domain.statuses import StepState
 from services.store import compute_environments, operations
@@ -14,11 +14,11 @@ NO_ANSWER = {
 """By the kind of environment: where a tool has to listen differs."""
 
 
-async def timeout_reason(work: Work) -> str:
+async def timeout_reason(claim: ClaimedStudio) -> str:
     """From the step that the operation is in; without a final stop."""
-    async with work.tools.database.read() as reader:
-        operation = await operations.find(reader, work.studio.operation_id or "")
-        template = await compute_environments.template(reader, work.session.template_id)
+    async with claim.services.database.read() as reader:
+        operation = await operations.find(reader, claim.studio.operation_id or "")
+        template = await compute_environments.template(reader, claim.session.template_id)
     steps = operation.steps if operation else []
     current = next((step for step in steps if step["state"] == StepState.IN_PROGRESS.value), None)
     if current is None or template is None:
@@ -26,5 +26,5 @@ async def timeout_reason(work: Work) -> str:
     if current["name"] != Step.ANSWER.value:
         said = f" ({current['message']})" if current["message"] else ""
         return f"it got no further than the step “{current['name']}”{said}"
-    kind = (await work.compute()).kind
+    kind = (await claim.compute()).kind
     return NO_ANSWER.get(kind, NO_ANSWER[DOCKER]).format(port=template.port)

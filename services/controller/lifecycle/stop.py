@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from services.checkpoints import saves
 from services.compute.protocol import ComputeFailed, ComputeUnknown, Observation, Presence
-from services.controller.lifecycle.work import LeaseLost, Work, describe_error
+from services.controller.error_text import describe_error
+from services.controller.lifecycle.claimed_studio import ClaimedStudio, LeaseLost
 from services.controller.logs.log_drain import drain
 from services.domain.actor import Actor
 from services.domain.lifecycle import Trigger
@@ -23,30 +24,30 @@ RETRY = timedelta(seconds=2)
 REMOVAL_SECONDS = 60.0
 
 
-async def advance(work: Work) -> datetime | None:
+async def advance(claim: ClaimedStudio) -> datetime | None:
     """Do what is missing; every part may have been done before a crash. Returns when to look again."""
     try:
-        await _stop(work)
+        await _stop(claim)
     except ComputeUnknown as unknown:
-        if not work.late or await _silent(work):
-            return await _unknown(work, describe_error(unknown))
-        await _save_failed(work, f"{describe_error(unknown)}.")
+        if not claim.late or await _silent(claim):
+            return await _unknown(claim, describe_error(unknown))
+        await _save_failed(claim, f"{describe_error(unknown)}.")
     except ComputeFailed as failed:
-        await _save_failed(work, describe_error(failed))
+        await _save_failed(claim, describe_error(failed))
     except (LeaseLost, DatabaseUnavailable):
         raise
     except Exception:
-        if not work.late:
+        if not claim.late:
             raise  # told in the log, and tried again
-        log.exception("Studio %s cannot be stopped", work.studio.id)
-        await _save_failed(work, "an error inside the server, which is told in its log.")
+        log.exception("Studio %s cannot be stopped", claim.studio.id)
+        await _save_failed(claim, "an error inside the server, which is told in its log.")
     return None
 
 
-async def _silent(work: Work) -> bool:
+async def _silent(claim: ClaimedStudio) -> bool:
     """Whether the environment says nothing at all, so that no deadline is acted on."""
     try:
-        await work.observe()
+        await claim.observe()
     except ComputeUnknown:
         return True
     except ComputeFailed:
@@ -54,8 +55,8 @@ async def _silent(work: Work) -> bool:
     return False
 
 
-async def _unknown(work: Work, why: str) -> datetime:
-    async with work.result(StudioStatus.STOPPING) as (transaction, studio):
+async def _unknown(claim: ClaimedStudio, why: str) -> datetime:
+    async with claim.result(StudioStatus.STOPPING) as (transaction, studio):
         waits = f"Waiting: the compute environment does not answer ({why}). Nothing is lost meanwhile."
         await say(transaction, studio, f"{_why(studio) or 'Stopping.'}\n{waits}")
         return transaction.now + RETRY
@@ -66,85 +67,87 @@ def _why(studio: StudioState) -> str | None:
     return (studio.status_message or "").partition("\n")[0] or None
 
 
-async def _stop(work: Work) -> None:
-    if not work.session.saved:
-        compute = await work.compute()
-        await work.step(Step.END)
-        await compute.stop(work.name, work.policy.stop_grace)
-        observation = await work.observe()
+async def _stop(claim: ClaimedStudio) -> None:
+    if not claim.session.saved:
+        compute = await claim.compute()
+        await claim.step(Step.END)
+        await compute.stop(claim.name, claim.policy.stop_grace)
+        observation = await claim.observe()
         if observation.presence is Presence.ABSENT:
-            await _lost(work)
+            await _lost(claim)
             return
-        await drain(work)
-        await _save(work, observation)
-    await work.step(Step.FREE)
-    await _finish(work, await _removed(work))
+        await drain(claim)
+        await _save(claim, observation)
+    await claim.step(Step.FREE)
+    await _finish(claim, await _removed(claim))
 
 
-async def _save(work: Work, observation: Observation) -> None:
-    await work.step(Step.SAVE)
-    saved = await saves.save(work, work.session, interim=False)
-    async with work.result(StudioStatus.STOPPING) as (transaction, studio):
-        if work.session.exit_code is None:
-            await sessions.change(transaction, work.session.id, exit_code=observation.exit_code)
-        await saves.record(transaction, studio, work.session, saved, interim=False)
-    await work.reload_session()
+async def _save(claim: ClaimedStudio, observation: Observation) -> None:
+    await claim.step(Step.SAVE)
+    saved = await saves.save(claim, claim.session, interim=False)
+    async with claim.result(StudioStatus.STOPPING) as (transaction, studio):
+        if claim.session.exit_code is None:
+            await sessions.change(transaction, claim.session.id, exit_code=observation.exit_code)
+        await saves.record(transaction, studio, claim.session, saved, interim=False)
+    await claim.reload_session()
 
 
-async def _removed(work: Work) -> str | None:
+async def _removed(claim: ClaimedStudio) -> str | None:
     """None once its resources are gone; else why they are not, which becomes a leftover. It is saved: nothing may hold up its end."""
     try:
         async with asyncio.timeout(REMOVAL_SECONDS):
-            await (await work.compute()).remove(work.name)
+            await (await claim.compute()).remove(claim.name)
     except (ComputeUnknown, ComputeFailed) as error:
         return describe_error(error)
     except DatabaseUnavailable:
         raise
     except Exception as error:
-        log.exception("The resources of Studio %s could not be removed; it is tried again", work.studio.id)
+        log.exception("The resources of Studio %s could not be removed; it is tried again", claim.studio.id)
         return describe_error(error)
     return None
 
 
-async def _finish(work: Work, left: str | None) -> None:
-    async with work.result(StudioStatus.STOPPING) as (transaction, studio):
+async def _finish(claim: ClaimedStudio, left: str | None) -> None:
+    async with claim.result(StudioStatus.STOPPING) as (transaction, studio):
         if left is not None:
-            environment_id = work.session.compute_environment_id
-            await cleanup_tasks.leave(transaction, environment_id, studio.id, studio.public_id, work.session.number, left)
-        trigger = Trigger.SAVED if _clean(work, studio) else Trigger.SAVED_AFTER_FAULT
-        actor = await work.actor(transaction, studio)
+            environment_id = claim.session.compute_environment_id
+            await cleanup_tasks.leave(transaction, environment_id, studio.id, studio.public_id, claim.session.number, left)
+        trigger = Trigger.SAVED if _clean(claim, studio) else Trigger.SAVED_AFTER_FAULT
+        actor = await claim.actor(transaction, studio)
         await end_operation(transaction, studio)
-        await _end(transaction, work, studio, trigger, actor, _why(studio))
-        await outputs.close(transaction, work.session.id)
+        await _end(transaction, claim, studio, trigger, actor, _why(studio))
+        await outputs.close(transaction, claim.session.id)
 
 
-def _clean(work: Work, studio: StudioState) -> bool:
+def _clean(claim: ClaimedStudio, studio: StudioState) -> bool:
     """Whether it ended as asked, or by itself without an error (B12)."""
     if studio.stop_reason == StopReason.OUT_OF_MEMORY.value:
         return False
-    return studio.stop_reason != StopReason.EXITED.value or work.session.exit_code == 0
+    return studio.stop_reason != StopReason.EXITED.value or claim.session.exit_code == 0
 
 
-async def _lost(work: Work) -> None:
+async def _lost(claim: ClaimedStudio) -> None:
     """Positively not there, and not saved: removed from outside. The newest interim checkpoint stays (B31)."""
     message = "Its session was removed from the compute environment from outside before it could be saved."
-    async with work.result(StudioStatus.STOPPING) as (transaction, studio):
+    async with claim.result(StudioStatus.STOPPING) as (transaction, studio):
         await end_operation(transaction, studio, message)
-        await sessions.change(transaction, work.session.id, saved=True)
+        await sessions.change(transaction, claim.session.id, saved=True)
         await cleanup_tasks.leave(
-            transaction, work.session.compute_environment_id, studio.id, studio.public_id, work.session.number, message
+            transaction, claim.session.compute_environment_id, studio.id, studio.public_id, claim.session.number, message
         )
-        await _end(transaction, work, studio, Trigger.COMPUTE_ENV_LOST, Actor.system("removed-outside"), message)
+        await _end(transaction, claim, studio, Trigger.COMPUTE_ENV_LOST, Actor.system("removed-outside"), message)
 
 
-async def _save_failed(work: Work, why: str) -> None:
+async def _save_failed(claim: ClaimedStudio, why: str) -> None:
     """What it wrote is kept where it is; the next start saves it first (B8)."""
     message = f"It could not be saved: {why} Nothing is lost: its files are kept, and the next start saves them first."
-    async with work.result(StudioStatus.STOPPING) as (transaction, studio):
+    async with claim.result(StudioStatus.STOPPING) as (transaction, studio):
         await end_operation(transaction, studio, message)
-        await _end(transaction, work, studio, Trigger.SAVE_FAILED, Actor.system("save"), message)
+        await _end(transaction, claim, studio, Trigger.SAVE_FAILED, Actor.system("save"), message)
 
 
-async def _end(transaction: Transaction, work: Work, studio: StudioState, trigger: Trigger, actor: Actor, message: str | None) -> None:
+async def _end(
+    transaction: Transaction, claim: ClaimedStudio, studio: StudioState, trigger: Trigger, actor: Actor, message: str | None
+) -> None:
     moved = await move(transaction, studio, trigger, actor, message, deadline=None, due_at=None)
-    await sessions.change(transaction, work.session.id, ended_at=transaction.now, stop_reason=moved.stop_reason)
+    await sessions.change(transaction, claim.session.id, ended_at=transaction.now, stop_reason=moved.stop_reason)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 
-from services.controller.lifecycle.work import Tools
+from services.controller.controller_services import ControllerServices
 from services.controller.logs.log_follower import LogFollower, Pace
 from services.controller.logs.log_writer import LogWriter
 from services.store import output_sources
@@ -21,10 +21,10 @@ AT_LEAST_SECONDS = 0.1
 class LogCollector:
     """Listens to each of them. Which, and from where on, is in the database: another one goes on after a crash."""
 
-    def __init__(self, tools: Tools, wakes: WakeSource) -> None:
-        self._tools = tools
+    def __init__(self, services: ControllerServices, wakes: WakeSource) -> None:
+        self._services = services
         self._wakes = wakes
-        self._writer = LogWriter(tools.database)
+        self._writer = LogWriter(services.database)
         self._pace = Pace()
         self._asked = asyncio.Event()
         self._listening: dict[str, asyncio.Task[None]] = {}
@@ -62,14 +62,14 @@ class LogCollector:
                     await self._asked.wait()
 
     async def _look(self) -> None:
-        async with self._tools.database.read() as reader:
+        async with self._services.database.read() as reader:
             there = await output_sources.all_there_are(reader)
         for found in there:
             if found.session_id not in self._listening:
                 self._listen(found.session_id)
 
     def _listen(self, session_id: str) -> None:
-        listening = LogFollower(self._tools, session_id, self._writer, self._pace)
+        listening = LogFollower(self._services, session_id, self._writer, self._pace)
         task = asyncio.create_task(listening.run(), name=f"output of session {session_id}")
         self._listening[session_id] = task
         task.add_done_callback(lambda _: self._listening.pop(session_id))

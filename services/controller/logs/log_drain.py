@@ -6,7 +6,7 @@ from contextlib import aclosing, suppress
 from time import monotonic
 
 from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown, Presence
-from services.controller.lifecycle.work import Work
+from services.controller.lifecycle.claimed_studio import ClaimedStudio
 from services.controller.logs.log_buffer import LogBuffer
 from services.controller.logs.log_follower import begun, intake_of
 from services.secrets.secret_box import CannotOpen
@@ -24,35 +24,35 @@ ATTEMPTS = 3
 """Whoever listens may store the same at this moment: then we go on from there."""
 
 
-async def drain(work: Work) -> None:
+async def drain(claim: ClaimedStudio) -> None:
     """Store what is missing. Takes a few seconds at most, and raises nothing: an output that cannot be read holds up no end."""
     try:
         for _ in range(ATTEMPTS):
             with suppress(NotTheEnd):
-                await _drain(work)
+                await _drain(claim)
                 return
     except (ComputeUnknown, ComputeFailed, DatabaseUnavailable, CannotOpen) as trouble:
-        log.warning("The last output of Studio %s could not be collected: %s", work.studio.id, trouble)
+        log.warning("The last output of Studio %s could not be collected: %s", claim.studio.id, trouble)
     except Exception:
-        log.exception("The last output of Studio %s could not be collected", work.studio.id)
+        log.exception("The last output of Studio %s could not be collected", claim.studio.id)
 
 
-async def _drain(work: Work) -> None:
-    session = work.session
-    there = await begun(work.tools, Printing(session.id, work.studio.id, work.studio.public_id, session.number, session.ended_at))
+async def _drain(claim: ClaimedStudio) -> None:
+    session = claim.session
+    there = await begun(claim.services, Printing(session.id, claim.studio.id, claim.studio.public_id, session.number, session.ended_at))
     if there is None or there[0].closed:
         return
-    intake = await intake_of(work.tools, *there)
+    intake = await intake_of(claim.services, *there)
     with suppress(TimeoutError):
         async with asyncio.timeout(READ_SECONDS):
-            await _read(work, await work.compute(), intake)
-    await _store(work, there[0], intake)
+            await _read(claim, await claim.compute(), intake)
+    await _store(claim, there[0], intake)
 
 
-async def _read(work: Work, compute: Compute, intake: LogBuffer) -> None:
+async def _read(claim: ClaimedStudio, compute: Compute, intake: LogBuffer) -> None:
     """Of much more than can be stored the newest is left."""
-    idle = IDLE_SECONDS if (await work.observe()).presence is Presence.RUNNING else None
-    async with aclosing(compute.follow(work.name, intake.source_place)) as pieces:
+    idle = IDLE_SECONDS if (await claim.observe()).presence is Presence.RUNNING else None
+    async with aclosing(compute.follow(claim.name, intake.source_place)) as pieces:
         while True:
             async with asyncio.timeout(idle):
                 printed = await anext(pieces, None)
@@ -62,7 +62,7 @@ async def _read(work: Work, compute: Compute, intake: LogBuffer) -> None:
             await asyncio.sleep(0)
 
 
-async def _store(work: Work, output: OutputState, intake: LogBuffer) -> None:
-    async with work.tools.database.write() as transaction:
+async def _store(claim: ClaimedStudio, output: OutputState, intake: LogBuffer) -> None:
+    async with claim.services.database.write() as transaction:
         while batch := intake.take(monotonic(), at_end=True):
             output = await outputs.append(transaction, output, batch.data, batch.place, skipped=batch.skipped)

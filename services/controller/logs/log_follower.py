@@ -8,7 +8,7 @@ from time import monotonic
 
 from services.checkpoints import saves
 from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown
-from services.controller.lifecycle.work import Tools
+from services.controller.controller_services import ControllerServices
 from services.controller.logs.log_buffer import HOLD_SECONDS, LogBuffer
 from services.controller.logs.log_writer import PAUSE_SECONDS, LogWriter
 from services.domain.session_name import SessionName
@@ -49,8 +49,8 @@ class Pace:
 class LogFollower:
     """To one session. What was read and is not stored is read again after any trouble, so that nothing of it need be remembered."""
 
-    def __init__(self, tools: Tools, session_id: str, writer: LogWriter, pace: Pace) -> None:
-        self._tools = tools
+    def __init__(self, services: ControllerServices, session_id: str, writer: LogWriter, pace: Pace) -> None:
+        self._services = services
         self._session_id = session_id
         self._writer = writer
         self._pace = pace
@@ -78,14 +78,14 @@ class LogFollower:
     async def _find(self) -> Printing | None:
         while True:
             try:
-                async with self._tools.database.read() as reader:
+                async with self._services.database.read() as reader:
                     return await output_sources.find(reader, self._session_id)
             except DatabaseUnavailable:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _listen(self, found: Printing) -> bool:
         """Follow it to its end; True once there is nothing more to do."""
-        there = await begun(self._tools, found)
+        there = await begun(self._services, found)
         if there is None:
             return True
         output, session = there
@@ -100,14 +100,14 @@ class LogFollower:
                 raise
         except (TimeoutError, CannotOpen):
             pass  # no more will come of it
-        async with self._tools.database.write() as transaction:
+        async with self._services.database.write() as transaction:
             await outputs.close(transaction, self._session_id)
         return True
 
     async def _follow(self, found: Printing, output: OutputState, session: SessionState) -> None:
         """Read and store, side by side. Raises NotTheEnd, ComputeUnknown, ComputeFailed, DatabaseUnavailable."""
-        compute, name = await self._tools.computes.get(session.compute_environment_id), name_of(self._tools, found)
-        intake, came = await intake_of(self._tools, output, session), asyncio.Event()
+        compute, name = await self._services.computes.get(session.compute_environment_id), name_of(self._services, found)
+        intake, came = await intake_of(self._services, output, session), asyncio.Event()
         reading = asyncio.create_task(self._read(compute, name, intake, came))
         reading.add_done_callback(lambda _: came.set())
         try:
@@ -138,11 +138,11 @@ class LogFollower:
             await asyncio.sleep(ASIDE_SECONDS)
 
     async def _output(self) -> OutputState | None:
-        async with self._tools.database.read() as reader:
+        async with self._services.database.read() as reader:
             return await outputs.find(reader, self._session_id)
 
     async def _long_ago(self, found: Printing) -> bool:
-        async with self._tools.database.read() as reader:
+        async with self._services.database.read() as reader:
             return found.ended_at is not None and found.ended_at < await clock(reader.connection) - GIVE_UP
 
 
@@ -155,24 +155,24 @@ async def _something(intake: LogBuffer, came: asyncio.Event) -> None:
     came.clear()
 
 
-async def begun(tools: Tools, found: Printing) -> tuple[OutputState, SessionState] | None:
+async def begun(services: ControllerServices, found: Printing) -> tuple[OutputState, SessionState] | None:
     """The session's output as it is stored, and the session; None where it was deleted meanwhile."""
-    async with tools.database.read() as reader:
+    async with services.database.read() as reader:
         session, output = await sessions.find(reader, found.studio_id, found.number), await outputs.find(reader, found.session_id)
     if session is None or output is not None:
         return (output, session) if session and output else None
-    async with tools.database.write() as transaction:
+    async with services.database.write() as transaction:
         if await sessions.find(transaction, found.studio_id, found.number) is None:
             return None
         return await outputs.begin(transaction, session.id), session
 
 
-async def intake_of(tools: Tools, output: OutputState, session: SessionState) -> LogBuffer:
+async def intake_of(services: ControllerServices, output: OutputState, session: SessionState) -> LogBuffer:
     """Where what comes after the stored output goes through."""
-    secrets = await saves.secrets(tools, session)
+    secrets = await saves.secrets(services, session)
     mask = await asyncio.to_thread(lambda: masking.Mask(masking.forms(secrets)))  # of many long ones it takes a while
     return LogBuffer(mask, output.place, monotonic())
 
 
-def name_of(tools: Tools, found: Printing) -> SessionName:
-    return SessionName(tools.installation, found.studio_id, found.public_id, found.number)
+def name_of(services: ControllerServices, found: Printing) -> SessionName:
+    return SessionName(services.installation, found.studio_id, found.public_id, found.number)

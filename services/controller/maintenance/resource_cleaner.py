@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from services.compute.protocol import ComputeFailed, ComputeUnknown
-from services.controller.lifecycle.work import Tools, describe_error
+from services.controller.controller_services import ControllerServices
+from services.controller.error_text import describe_error
 from services.domain.session_name import SessionName
 from services.store import cleanup_tasks
 from services.store.cleanup_tasks import Garbage, Leftover
@@ -23,8 +24,8 @@ GOODBYE_SECONDS = 3.0
 class ResourceCleaner:
     """Retries with growing pauses until each is gone. Removal is idempotent, so several cleaners do no harm."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+    def __init__(self, services: ControllerServices) -> None:
+        self._services = services
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -50,8 +51,8 @@ class ResourceCleaner:
             await asyncio.sleep(0 if busy else EVERY_SECONDS)
 
     async def clean(self) -> bool:
-        """Work on what is due; True if there may be more."""
-        async with self._tools.database.read() as reader:
+        """ClaimedStudio on what is due; True if there may be more."""
+        async with self._services.database.read() as reader:
             now = await clock(reader.connection)
             left = await cleanup_tasks.due_leftovers(reader, now, AT_ONCE)
             garbage = await cleanup_tasks.due_garbage(reader, now, AT_ONCE)
@@ -59,22 +60,22 @@ class ResourceCleaner:
         return len(left) == AT_ONCE or len(garbage) == AT_ONCE
 
     async def _remove_session(self, item: Leftover) -> None:
-        name = SessionName(self._tools.installation, item.studio_id, item.public_id, item.session_number)
+        name = SessionName(self._services.installation, item.studio_id, item.public_id, item.session_number)
 
         async def remove() -> None:
-            await (await self._tools.computes.get(item.compute_environment_id)).remove(name)
+            await (await self._services.computes.get(item.compute_environment_id)).remove(name)
 
         await self._settle(item, remove)
 
     async def _remove_save(self, item: Garbage) -> None:
         async def remove() -> None:
-            await (await self._tools.computes.get(item.compute_environment_id)).remove_checkpoint(item.reference)
+            await (await self._services.computes.get(item.compute_environment_id)).remove_checkpoint(item.reference)
 
         await self._settle(item, remove)
 
     async def _settle(self, item: Leftover | Garbage, remove: Callable[[], Awaitable[None]]) -> None:
         why = await _obstacle(remove)
-        async with self._tools.database.write() as transaction:
+        async with self._services.database.write() as transaction:
             if why is not None:
                 await cleanup_tasks.retry_later(transaction, item, why)
                 return

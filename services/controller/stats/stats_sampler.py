@@ -9,7 +9,7 @@ from itertools import groupby
 from time import monotonic
 
 from services.compute.protocol import ComputeFailed, Usage
-from services.controller.lifecycle.work import Tools
+from services.controller.controller_services import ControllerServices
 from services.controller.stats import stats_collection
 from services.domain.session_name import SessionName
 from services.store import stats
@@ -43,8 +43,8 @@ class StatsSampler:
     `cpu` is the average since the measurement before, so a session's first one is only kept in mind, and followed by the next one soon.
     """
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+    def __init__(self, services: ControllerServices) -> None:
+        self._services = services
         self._before: dict[str, Counted] = {}
         self._new: dict[str, tuple[float, Counted]] = {}
         self._first = False
@@ -71,7 +71,7 @@ class StatsSampler:
 
     async def sample(self) -> bool:
         """One round; True if some were measured for the first time. Who was measured just now is not asked again."""
-        async with self._tools.database.read() as reader:
+        async with self._services.database.read() as reader:
             running, now = await stats.running(reader), await clock(reader.connection)
             old = await stats.is_old(reader)
         self._forget(running)
@@ -97,12 +97,12 @@ class StatsSampler:
 
     async def _measure(self, environment_id: str, sessions: list[RunningSession]) -> None:
         try:
-            compute = await self._tools.computes.get(environment_id)
+            compute = await self._services.computes.get(environment_id)
         except (ComputeFailed, DatabaseUnavailable):
             return  # told elsewhere
 
         async def ask(session: RunningSession) -> Usage | None:
-            return await compute.stats(SessionName(self._tools.installation, session.studio_id, session.public_id, session.number))
+            return await compute.stats(SessionName(self._services.installation, session.studio_id, session.public_id, session.number))
 
         await stats_collection.measure(sessions, ask, self._take)
 
@@ -122,7 +122,7 @@ class StatsSampler:
         new, self._new = self._new, {}
         if not new and not old:
             return
-        async with self._tools.database.write() as transaction:
+        async with self._services.database.write() as transaction:
             if new:
                 now = monotonic()
                 await stats.write(transaction, [_row(key, *found, transaction.now, now) for key, found in new.items()])

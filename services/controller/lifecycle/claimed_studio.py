@@ -1,31 +1,27 @@
 """One piece of work: a claimed Studio, and how its results are written."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.compute.protocol import Compute, ComputeUnknown, Observation
-from services.compute.registry import Computes
+from services.controller.controller_services import ControllerServices
+from services.controller.error_text import describe_error
 from services.domain.actor import Actor
 from services.domain.policy import Policy
 from services.domain.session_name import SessionName
 from services.domain.statuses import OperationState, StudioStatus
 from services.store import operations, outbox, sessions, studios
-from services.store.db.database import Database, Reader, Transaction
+from services.store.db.database import Reader, Transaction
 from services.store.leases import Lease
 from services.store.sessions import SessionState
 from services.store.studios import StudioState
 from services.studios import progress
-from services.studios.configuration import Seal
 from services.studios.progress import Step
 from services.studios.transitions import operation_event
 
-MAX_WORDS = 1000
-ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-"""What terminals take for colours and movements."""
 OBSERVE_SECONDS = 10.0
 """Less than a lease: an environment that says nothing for so long does not answer."""
 
@@ -34,22 +30,11 @@ class LeaseLost(Exception):
     """The Studio moved on meanwhile (a command, or another controller): drop what we were doing and look again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What all work needs."""
-
-    database: Database
-    computes: Computes
-    policy: Policy
-    seal: Seal
-    installation: str
-
-
 @dataclass(slots=True)
-class Work:
+class ClaimedStudio:
     """A claimed Studio and its current session."""
 
-    tools: Tools
+    services: ControllerServices
     lease: Lease
     session: SessionState
     _said: dict[str, str | None] = field(default_factory=dict)
@@ -70,17 +55,17 @@ class Work:
 
     @property
     def policy(self) -> Policy:
-        return self.tools.policy
+        return self.services.policy
 
     @property
     def name(self) -> SessionName:
         return self.name_of(self.session.number)
 
     def name_of(self, number: int) -> SessionName:
-        return SessionName(self.tools.installation, self.studio.id, self.studio.public_id, number)
+        return SessionName(self.services.installation, self.studio.id, self.studio.public_id, number)
 
     async def compute(self) -> Compute:
-        return await self.tools.computes.get(self.session.compute_environment_id)
+        return await self.services.computes.get(self.session.compute_environment_id)
 
     async def observe(self) -> Observation:
         """What is positively known of the session. Raises ComputeUnknown, ComputeFailed."""
@@ -94,7 +79,7 @@ class Work:
     @asynccontextmanager
     async def result(self, *expected: StudioStatus) -> AsyncIterator[tuple[Transaction, StudioState]]:
         """A transaction for what a step found out, and the Studio as it is now. Raises Overtaken if it is no longer ours to say."""
-        async with self.tools.database.write() as transaction:
+        async with self.services.database.write() as transaction:
             await outbox.lock_stream(transaction, self.studio.workspace_id)
             studio = await studios.hold(transaction, self.studio.id)
             if studio is None or not self._is_mine(studio) or studio.status not in expected:
@@ -130,15 +115,8 @@ class Work:
         return Actor.from_json(operation.actor) if operation else Actor.system("controller")
 
     async def reload_session(self) -> None:
-        async with self.tools.database.read() as reader:
+        async with self.services.database.read() as reader:
             session = await sessions.find(reader, self.studio.id, self.session.number)
         if session is None:
             raise LeaseLost
         self.session = session
-
-
-def describe_error(said: Exception | str) -> str:
-    """What an error or a tool says, fit for a status message: short, and nothing in it that a database or a page could not hold."""
-    text = ESCAPES.sub("", str(said)).replace("\r\n", "\n")
-    shown = "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text[: MAX_WORDS + 1])
-    return shown if len(shown) <= MAX_WORDS else f"{shown[:MAX_WORDS]}…"

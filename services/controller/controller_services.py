@@ -1,0 +1,19 @@
+"""The services that all parts of the controller use."""
+
+from dataclasses import dataclass
+
+from services.compute.registry import Computes
+from services.domain.policy import Policy
+from services.store.db.database import Database
+from services.studios.configuration import Seal
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerServices:
+    """What all work needs."""
+
+    database: Database
+    computes: Computes
+    policy: Policy
+    seal: Seal
+    installation: str

@@ -1,0 +1,15 @@
+"""Turns errors and the words of tools into text for status messages."""
+
+import re
+
+MAX_LENGTH = 1000
+"""Characters of a described error: a status message stays short enough for a list."""
+TERMINAL_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+"""The escape sequences by which programs colour text and move the cursor."""
+
+
+def describe_error(error: Exception | str) -> str:
+    """The text of an error or of a tool, shortened, without anything that a database or a page could not hold."""
+    text = TERMINAL_ESCAPES.sub("", str(error)).replace("\r\n", "\n")
+    printable = "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text[: MAX_LENGTH + 1])
+    return printable if len(printable) <= MAX_LENGTH else f"{printable[:MAX_LENGTH]}…"
