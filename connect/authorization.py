@@ -6,8 +6,7 @@ from datetime import datetime
 from connect import access_errors
 from connect.access_errors import AccessError
 from connect.grants import Grant
-from services.domain import access
-from services.domain.access import Permission
+from services.domain.access import Denial, Permission, decide
 from services.domain.statuses import ConnectionErrorCode, StudioStatus
 from services.store.access_facts import Facts, SessionEnd
 
@@ -58,10 +57,10 @@ def right_refusal(facts: Facts, now: datetime) -> AccessError | None:
         return AccessError(access_errors.UNAUTHENTICATED, "The access token has expired.")
     if facts.login_ended:
         return AccessError(access_errors.UNAUTHENTICATED, "You signed out, or your sign-in has ended.")
-    if facts.role is None:
+    decision = decide(Permission.STUDIO_CONNECT, facts.access)
+    if decision.denial is Denial.NOT_FOUND:
         return NO_STUDIO
-    reason = access.refusal(Permission.STUDIO_CONNECT, facts.role, facts.scopes)
-    return AccessError(access_errors.FORBIDDEN, reason) if reason else None
+    return None if decision.is_allowed else AccessError(access_errors.FORBIDDEN, decision.message)
 
 
 def status_refusal(facts: Facts, ending: SessionEnd | None) -> AccessError | None:

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from resolvers.context import Context
-from services.domain import access
-from services.domain.access import Permission
+from services.domain.access import AccessFacts, Decision, Permission, decide
 from services.domain.lifecycle import ACTIONS, Action, status_refusal
 from services.domain.statuses import StudioStatus
 from services.rows.studio import AvailableActionRow, StudioRow
@@ -33,8 +32,8 @@ def available_actions(studio: StudioRow, context: Context) -> list[AvailableActi
 
 
 def _available(action: Action, studio: StudioRow, context: Context) -> AvailableActionRow:
-    missing = access.refusal(ACTIONS[action].permission, studio.viewer_role, context.viewer.scopes)
-    reason = missing or status_refusal(studio.status, action)
+    decision = _decide(ACTIONS[action].permission, studio, context)
+    reason = status_refusal(studio.status, action) if decision.is_allowed else decision.message
     if reason or action is not Action.FORCE_STOP:
         return AvailableActionRow(action, reason is None, reason)
     begins = force_stop.begins(context.services.policy, studio.status_since)
@@ -46,6 +45,10 @@ def url(studio: StudioRow, context: Context) -> str | None:
     """The address of the running session, for a viewer who may open it."""
     if studio.status is not StudioStatus.RUNNING:
         return None
-    if access.refusal(Permission.STUDIO_CONNECT, studio.viewer_role, context.viewer.scopes):
+    if not _decide(Permission.STUDIO_CONNECT, studio, context).is_allowed:
         return None
     return context.services.addresses.session_url(studio.public_id)
+
+
+def _decide(permission: Permission, studio: StudioRow, context: Context) -> Decision:
+    return decide(permission, AccessFacts(studio.viewer_role, context.viewer.scopes))

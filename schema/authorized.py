@@ -43,7 +43,7 @@ class AuthorizedViewer:
 def check(context: Context, requires: Policy) -> None:
     """Raises Forbidden if the scopes of the viewer's token do not include the one that `requires` needs."""
     if isinstance(requires, Permission) and requires not in context.rights:
-        raise missing_scope(requires)
+        raise missing_scope(requires, context.viewer)
 
 
 def field(description: str, requires: Policy, *, marks: tuple[Mark, ...] = ()) -> Callable[[Body], Any]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from connect.access_errors import WORDS
-from services.domain.access import MATRIX, Role
+from services.domain.access import MATRIX, Role, role_allows
 from services.domain.lifecycle import ACTIONS, TRANSITIONS
 from services.domain.statuses import StopReason
 from studiograph.settings import Settings
@@ -42,13 +42,19 @@ def lifecycle() -> str:
 
 
 def rights() -> str:
-    """The matrix of roles."""
-    header = ("right", *(role.name for role in Role), "token scope")
+    """The matrix of roles, and the glossary of permissions."""
+    header = ("permission", *(role.name for role in Role), "token scope")
     rows = [
-        (permission.value, *("yes" if role >= needs.role else "" for role in Role), needs.scope.value)
-        for permission, needs in MATRIX.items()
+        (permission.value, *("yes" if role_allows(permission, role) else "" for role in Role), requirement.scope.value)
+        for permission, requirement in MATRIX.items()
     ]
-    return f"# Roles and rights\n\n{MADE}\n{_table(header, rows)}"
+    glossary = [(permission.value, requirement.description) for permission, requirement in MATRIX.items()]
+    return (
+        f"# Roles and rights\n\n{MADE}\n"
+        "A member of a workspace has a role there. An access token has scopes. A request needs both: the role of its user, and the scope\n"
+        "of its token. To a user who is not a member, a workspace and everything in it look as if they did not exist.\n\n"
+        f"{_table(header, rows)}\n## What each permission allows\n\n{_table(('permission', 'allows to'), glossary)}"
+    )
 
 
 def connect_codes() -> str:

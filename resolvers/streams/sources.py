@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from resolvers.context import Context
 from resolvers.studios import studios_by_ids
-from services.domain.access import Permission
-from services.domain.errors import BadArgument, NotFound
+from services.domain.access import AccessFacts, Permission, Resource, decide
+from services.domain.errors import BadArgument
 from services.domain.events import BadCursor, Cursor, Kind
 from services.live.guards import Guard
 from services.live.log_reader import persistently
@@ -48,8 +48,8 @@ class Source:
 
 async def workspace_scope(context: Context, workspace_id: str) -> Scope:
     """Raises NotFound, alike for what is absent and for what is hidden from the viewer (B92)."""
-    if await context.services.revocation_watcher.role_of(context.viewer, workspace_id) is None:
-        raise NotFound("There is no such workspace, or you have no access to it.")
+    role = await context.services.revocation_watcher.role_of(context.viewer, workspace_id)
+    decide(READ, AccessFacts(role, context.viewer.scopes)).enforce(Resource.WORKSPACE)
     return Scope(workspace_id)
 
 
@@ -57,7 +57,7 @@ async def studio_scope(context: Context, studio_id: str) -> Scope:
     """Raises NotFound, alike for what is absent and for what is hidden from the viewer (B92)."""
     (studio,) = await studios_by_ids(context, [studio_id])
     if studio is None:
-        raise NotFound("There is no such Studio, or you have no access to it.")
+        raise Resource.STUDIO.not_found()
     return Scope(studio.workspace_id, studio.id)
 
 
@@ -66,7 +66,7 @@ async def operation_scope(context: Context, operation_id: str) -> Scope:
     async with context.services.database.read() as reader:
         operation = (await operations.by_ids(reader, context.viewer.user_id, [operation_id])).get(operation_id)
     if operation is None:
-        raise NotFound("There is no such operation, or you have no access to it.")
+        raise Resource.OPERATION.not_found()
     return Scope(operation.workspace_id, operation.studio_id)
 
 

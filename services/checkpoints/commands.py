@@ -3,8 +3,8 @@
 from typing import Any
 
 from services.commands import CommandRunner
-from services.domain.access import Permission, Viewer
-from services.domain.errors import Conflict, NotFound
+from services.domain.access import Permission, Resource, Viewer
+from services.domain.errors import Conflict
 from services.domain.events import Kind, NewEvent
 from services.domain.names import name_key
 from services.domain.problems import check_name
@@ -19,10 +19,6 @@ class CheckpointNameTaken(Conflict):
     """Another checkpoint of the Studio has this name (B32)."""
 
     code = "NAME_TAKEN"
-
-
-def no_checkpoint() -> NotFound:
-    return NotFound("There is no such checkpoint, or you have no access to it.", field=("checkpoint_id",))
 
 
 class Checkpoints:
@@ -47,15 +43,12 @@ class Checkpoints:
         async with self._runner.database.read() as reader:
             found = await checkpoints.find(reader, checkpoint_id)
         if found is None:
-            raise no_checkpoint()
+            raise Resource.CHECKPOINT.not_found()
         return found
 
 
 async def _rename(transaction: Transaction, viewer: Viewer, checkpoint: CheckpointState, text: str) -> None:
-    try:
-        studio = await rights.studio_for(transaction, viewer, checkpoint.studio_id, Permission.CHECKPOINT_EDIT)
-    except NotFound:
-        raise no_checkpoint() from None
+    studio = await rights.studio_for(transaction, viewer, checkpoint.studio_id, Permission.CHECKPOINT_EDIT, Resource.CHECKPOINT)
     check_name(text)
     name = "_".join(text.split())
     if await checkpoints.name_taken(transaction, studio.id, name_key(name), but=checkpoint.id):

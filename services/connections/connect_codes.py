@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.authorization import require_on_studio
 from services.connections.addresses import Addresses
 from services.connections.paths import relative_path
-from services.domain import access
 from services.domain.access import Permission, Viewer
-from services.domain.errors import DomainError, NotAllowedNow, NotFound
+from services.domain.errors import DomainError, NotAllowedNow
 from services.domain.ids import new_secret, secret_hash
 from services.domain.lifecycle import Action, status_refusal
 from services.store import connect_codes as store
-from services.store import members
 from services.store.connect_codes import CodeRow, Target
 from services.store.db.database import Database, Reader
 
@@ -58,11 +57,9 @@ class ConnectCodes:
 
 
 async def _admitted(reader: Reader, viewer: Viewer, studio_id: str) -> Target:
+    await require_on_studio(reader, viewer, studio_id, Permission.STUDIO_CONNECT)
     studio = await store.target(reader, studio_id)
-    role = await members.role_in(reader, studio.workspace_id, viewer.user_id) if studio else None
-    if studio is None or role is None:
-        raise NotFound("There is no such Studio, or you have no access to it.", field=("studio_id",))
-    access.require(Permission.STUDIO_CONNECT, role, viewer.scopes)
+    assert studio is not None
     refusal = status_refusal(studio.status, Action.CONNECT)
     if refusal or not studio.reachable:
         raise NotAllowedNow(refusal or "Its session cannot be reached yet. Try again in a moment.", status=studio.status.value)

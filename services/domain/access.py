@@ -1,16 +1,17 @@
-"""Who may do what: the role matrix and the token scopes, as data (B20, B91, B94)."""
+"""Who may do what: roles, token scopes, permissions, and the one function that decides (B20, B91, B92, B94)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum, StrEnum
+from enum import Enum, IntEnum, StrEnum
+from types import MappingProxyType
 
 from services.domain.actor import Actor
-from services.domain.errors import Forbidden
+from services.domain.errors import Forbidden, NotFound
 
 
 class Role(IntEnum):
-    """In a workspace, from least to most; each includes what the lesser ones may."""
+    """The role of a member in a workspace, from least to most. Each role includes what the lesser roles may do."""
 
     VIEW = 1
     CONNECT = 2
@@ -21,7 +22,7 @@ class Role(IntEnum):
 
 
 class TokenScope(StrEnum):
-    """What a token may be used for, within its user's roles."""
+    """What an access token may be used for, within the roles of its user."""
 
     READ = "READ"
     OPERATE = "OPERATE"
@@ -30,7 +31,7 @@ class TokenScope(StrEnum):
 
 
 class Permission(StrEnum):
-    """One word per right that a field or mutation may require."""
+    """One kind of access that a field, a mutation or a session requires. `MATRIX` says what each one allows and needs."""
 
     WORKSPACE_READ = "workspace.read"
     STUDIO_CONNECT = "studio.connect"
@@ -46,29 +47,51 @@ class Permission(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """The least role and the token scope that a permission asks for."""
+    """The least role and the token scope that a permission needs, and one sentence that says what the permission allows."""
 
     role: Role
     scope: TokenScope
+    description: str
 
 
-MATRIX: dict[Permission, Requirement] = {
-    Permission.WORKSPACE_READ: Requirement(Role.VIEW, TokenScope.READ),
-    Permission.STUDIO_STAR: Requirement(Role.VIEW, TokenScope.READ),
-    Permission.STUDIO_CONNECT: Requirement(Role.CONNECT, TokenScope.CONNECT),
-    Permission.STUDIO_DELETE: Requirement(Role.CONNECT, TokenScope.OPERATE),
-    Permission.STUDIO_START: Requirement(Role.LAUNCH, TokenScope.OPERATE),
-    Permission.STUDIO_STOP: Requirement(Role.LAUNCH, TokenScope.OPERATE),
-    Permission.STUDIO_CREATE: Requirement(Role.MAINTAIN, TokenScope.OPERATE),
-    Permission.STUDIO_EDIT: Requirement(Role.MAINTAIN, TokenScope.OPERATE),
-    Permission.CHECKPOINT_EDIT: Requirement(Role.MAINTAIN, TokenScope.OPERATE),
-    Permission.MEMBER_MANAGE: Requirement(Role.OWNER, TokenScope.MANAGE),
-}
+MATRIX: Mapping[Permission, Requirement] = MappingProxyType(
+    {
+        Permission.WORKSPACE_READ: Requirement(
+            Role.VIEW, TokenScope.READ, "See the workspace and all that is in it: Studios, sessions, logs, checkpoints, events, members."
+        ),
+        Permission.STUDIO_STAR: Requirement(
+            Role.VIEW, TokenScope.READ, "Mark a Studio with a star for oneself, and remove the star again."
+        ),
+        Permission.STUDIO_CONNECT: Requirement(Role.CONNECT, TokenScope.CONNECT, "Open a running session, in a browser or from a program."),
+        Permission.STUDIO_DELETE: Requirement(
+            Role.CONNECT, TokenScope.OPERATE, "Delete a Studio that has ended, and those of its checkpoints that no other Studio needs."
+        ),
+        Permission.STUDIO_START: Requirement(
+            Role.LAUNCH,
+            TokenScope.OPERATE,
+            "Start a Studio, also with other resources for one session, and retry the failed build of its image.",
+        ),
+        Permission.STUDIO_STOP: Requirement(
+            Role.LAUNCH, TokenScope.OPERATE, "Stop a running Studio, cancel the build of its image, and force a stop that does not end."
+        ),
+        Permission.STUDIO_CREATE: Requirement(Role.MAINTAIN, TokenScope.OPERATE, "Create a Studio in the workspace."),
+        Permission.STUDIO_EDIT: Requirement(
+            Role.MAINTAIN,
+            TokenScope.OPERATE,
+            "Change a Studio's name, description and configuration, and start a session with other environment variables.",
+        ),
+        Permission.CHECKPOINT_EDIT: Requirement(Role.MAINTAIN, TokenScope.OPERATE, "Rename a checkpoint."),
+        Permission.MEMBER_MANAGE: Requirement(
+            Role.OWNER, TokenScope.MANAGE, "Add members to the workspace, change their roles, and remove them."
+        ),
+    }
+)
+"""The role matrix of the product (B20, B91). The page docs/rights.md is made from it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Whoever holds the bearer token of a request: the user, and what the token lets them do."""
+    """The user of a request, and what the access token of the request lets them do."""
 
     user_id: str
     user_name: str
@@ -81,35 +104,104 @@ class Viewer:
         return Actor.user(self.user_id, self.user_name)
 
 
-def refusal(permission: Permission, role: Role, scopes: frozenset[TokenScope]) -> str | None:
-    """Why `role` with `scopes` may not use `permission`, in words for the user; None if it may."""
-    needs = MATRIX[permission]
-    if role < needs.role:
-        return f"This needs the role {needs.role.name} or above; yours is {role.name}. Ask an owner of the workspace."
-    return scope_refusal(needs.scope, scopes)
+@dataclass(frozen=True, slots=True)
+class AccessFacts:
+    """All that `decide` knows about a viewer and a workspace, or a Studio in it, as it was at one moment.
+
+    `role` is None for a user who is not a member. A rule that needs another fact, such as the owner of the Studio, adds it here; the
+    statements that read the facts are in `services/store/access.py` and `services/store/access_facts.py`.
+    """
+
+    role: Role | None
+    scopes: frozenset[TokenScope]
 
 
-def scope_refusal(scope: TokenScope, scopes: frozenset[TokenScope]) -> str | None:
-    """Why a token with `scopes` may not do what needs `scope`; None if it may."""
-    return None if scope in scopes else f"This access token lacks the scope {scope.value}. Use a token that has it."
+class Resource(Enum):
+    """A thing that a request names by an id. A viewer who must not learn whether it exists gets `not_found()` (B92)."""
+
+    WORKSPACE = ("workspace", "workspace_id")
+    STUDIO = ("Studio", "studio_id")
+    CHECKPOINT = ("checkpoint", "checkpoint_id")
+    OPERATION = ("operation", "operation_id")
+
+    def not_found(self) -> NotFound:
+        """The same error for a thing that does not exist and for one that is hidden from the viewer."""
+        name, field = self.value
+        return NotFound(f"There is no such {name}, or you have no access to it.", field=(field,))
 
 
-def require(permission: Permission, role: Role, scopes: frozenset[TokenScope]) -> None:
-    """Raise Forbidden unless `role` with `scopes` may use `permission`."""
-    reason = refusal(permission, role, scopes)
-    if reason:
-        raise Forbidden(reason)
+class Denial(StrEnum):
+    """The stable code of a denied access."""
+
+    NOT_FOUND = NotFound.code
+    FORBIDDEN = Forbidden.code
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a viewer may do something.
+
+    `denial` is None if they may. NOT_FOUND means that the viewer must not learn that the thing exists. FORBIDDEN means that the viewer
+    sees the thing but may not do this to it; only then `message` explains to them what they lack.
+    """
+
+    denial: Denial | None = None
+    message: str = ""
+
+    @property
+    def is_allowed(self) -> bool:
+        return self.denial is None
+
+    def enforce(self, resource: Resource) -> None:
+        """Raises NotFound about `resource`, or Forbidden; returns if the access is allowed."""
+        if self.denial is Denial.NOT_FOUND:
+            raise resource.not_found()
+        if self.denial is Denial.FORBIDDEN:
+            raise Forbidden(self.message)
+
+
+ALLOWED = Decision()
+
+
+def decide(permission: Permission, facts: AccessFacts) -> Decision:
+    """Decides whether a viewer with these facts has the permission. Every check of a right goes through this function.
+
+    Whoever is not a member is told NOT_FOUND, whatever the token's scopes are: a stranger learns nothing (B92).
+    """
+    if facts.role is None:
+        return Decision(Denial.NOT_FOUND)
+    requirement = MATRIX[permission]
+    if facts.role < requirement.role:
+        needed, actual = requirement.role.name, facts.role.name
+        message = f"This needs the role {needed} or above; yours is {actual}. Ask an owner of the workspace."
+        return Decision(Denial.FORBIDDEN, message)
+    return decide_scope(requirement.scope, facts.scopes)
+
+
+def decide_scope(scope: TokenScope, scopes: frozenset[TokenScope]) -> Decision:
+    """Decides whether a token with `scopes` may do what needs `scope`.
+
+    Used alone where no workspace is concerned (one's own tokens), and where the scope is checked before the workspace is known.
+    """
+    if scope in scopes:
+        return ALLOWED
+    return Decision(Denial.FORBIDDEN, f"This access token lacks the scope {scope.value}. Use a token that has it.")
+
+
+def role_allows(permission: Permission, role: Role | None) -> bool:
+    """Whether a member with this role has the permission, with a token of every scope. False without a role."""
+    return decide(permission, AccessFacts(role, frozenset(TokenScope))).is_allowed
 
 
 def require_scope(scope: TokenScope, scopes: frozenset[TokenScope]) -> None:
-    """Raise Forbidden unless `scopes` hold `scope`: for what belongs to no workspace, such as one's own tokens."""
-    reason = scope_refusal(scope, scopes)
-    if reason:
-        raise Forbidden(reason)
+    """Raises Forbidden unless `scopes` include `scope`: for what belongs to no workspace, such as one's own tokens."""
+    decision = decide_scope(scope, scopes)
+    if not decision.is_allowed:
+        raise Forbidden(decision.message)
 
 
-def require_grantable(wanted: Iterable[TokenScope], scopes: frozenset[TokenScope]) -> None:
-    """Raise Forbidden if a token with `scopes` would make one that can do more than itself."""
-    excess = sorted(scope.value for scope in set(wanted) - scopes)
+def require_grantable(requested: Iterable[TokenScope], scopes: frozenset[TokenScope]) -> None:
+    """Raises Forbidden if a token with `scopes` would create a token that can do more than itself (B94)."""
+    excess = sorted(scope.value for scope in set(requested) - scopes)
     if excess:
         raise Forbidden(f"A token can only make tokens of its own scopes; this one lacks {', '.join(excess)}.", field=("scopes",))

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from services.authorization import require_in_workspace
 from services.commands import CommandRunner
 from services.connections import disruption_events
-from services.domain.access import Permission, Role, Viewer, require
+from services.domain.access import Permission, Role, Viewer, role_allows
 from services.domain.errors import Conflict, NotFound
 from services.domain.events import INSTALLATION_STREAM, Kind, NewEvent
 from services.store import disruptions as connection_store
@@ -34,7 +35,7 @@ class Members:
         """Give a user of this installation a role. Raises NotFound, Forbidden, and Conflict for a member or a second user."""
 
         async def body(transaction: Transaction) -> dict[str, Any]:
-            await _require_owner(transaction, viewer, workspace_id)
+            await require_in_workspace(transaction, viewer, workspace_id, Permission.MEMBER_MANAGE)
             if self.one_user:
                 await refuse_second_user(transaction)
             user_id = await _user(transaction, user_name)
@@ -87,13 +88,6 @@ async def refuse_second_user(transaction: Transaction) -> None:
         )
 
 
-async def _require_owner(transaction: Transaction, viewer: Viewer, workspace_id: str) -> None:
-    role = await store.role_in(transaction, workspace_id, viewer.user_id)
-    if role is None:
-        raise NotFound("There is no such workspace.", field=("workspace_id",))
-    require(Permission.MEMBER_MANAGE, role, viewer.scopes)
-
-
 async def _user(transaction: Transaction, user_name: str) -> str:
     user_id = await people.user_id_of(transaction, user_name) if user_name.isprintable() else None
     if user_id is None:
@@ -102,7 +96,7 @@ async def _user(transaction: Transaction, user_name: str) -> str:
 
 
 async def _former_role(transaction: Transaction, viewer: Viewer, member: Membership) -> Role:
-    await _require_owner(transaction, viewer, member.workspace_id)
+    await require_in_workspace(transaction, viewer, member.workspace_id, Permission.MEMBER_MANAGE)
     role = await store.role_in(transaction, member.workspace_id, member.user_id)
     if role is None:
         raise NotFound("That user is no member of this workspace.", field=("user_id",))
@@ -117,7 +111,7 @@ async def _keep_an_owner(transaction: Transaction, workspace_id: str, former: Ro
 
 async def _change(transaction: Transaction, viewer: Viewer, member: Membership, role: Role | None) -> None:
     """Log the change; before it, what it ends for the user who may no longer connect."""
-    if role is None or role < Role.CONNECT:
+    if not role_allows(Permission.STUDIO_CONNECT, role):
         connections = await connection_store.of_member(transaction, member.workspace_id, member.user_id)
         events = disruption_events.access_revoked(connections, viewer.actor, "The right to connect in this workspace was withdrawn.")
         if events:

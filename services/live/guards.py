@@ -5,8 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
-from services.domain import access
-from services.domain.access import Permission, Role, Viewer
+from services.domain.access import AccessFacts, Denial, Permission, Role, Viewer, decide
 from services.domain.errors import DomainError, Forbidden
 from services.store.rights import Place
 
@@ -67,7 +66,7 @@ class Guard:
 
 def missing(permission: Permission, role: Role | None, viewer: Viewer) -> DomainError | None:
     """The error for a viewer who had access, and no longer has the right."""
-    if role is None:
+    decision = decide(permission, AccessFacts(role, viewer.scopes))
+    if decision.denial is Denial.NOT_FOUND:
         return Forbidden("You are no longer a member of this workspace.")
-    reason = access.refusal(permission, role, viewer.scopes)
-    return Forbidden(reason) if reason else None
+    return None if decision.is_allowed else Forbidden(decision.message)

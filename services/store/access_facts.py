@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import String, and_, bindparam, select
 
-from services.domain.access import Role, TokenScope
+from services.domain.access import AccessFacts, Role, TokenScope
 from services.domain.actor import Actor
 from services.domain.events import Kind
 from services.domain.statuses import ConnectionErrorCode, StudioStatus
@@ -40,9 +40,8 @@ class Facts:
     user_id: str
     user_name: str
     display_name: str
-    role: Role | None
     token_id: str
-    scopes: frozenset[TokenScope]
+    access: AccessFacts
     expires_at: datetime | None
     revoked: bool
     login_ended: bool
@@ -102,9 +101,11 @@ async def facts(reader: Reader, public_id: str, user_id: str, token_id: str, log
         user_id=row[10],
         user_name=row[11],
         display_name=row[12],
-        role=None if row[13] is None else Role(row[13]),
         token_id=row[14],
-        scopes=frozenset(TokenScope(scope) for scope in json_value(row[15])),
+        access=AccessFacts(
+            role=None if row[13] is None else Role(row[13]),
+            scopes=frozenset(TokenScope(scope) for scope in json_value(row[15])),
+        ),
         expires_at=utc_time(row[16]),
         revoked=row[17] is not None,
         login_ended=login_id is not None and row[18] is None,

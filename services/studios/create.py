@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.domain import access, compute_kinds
+from services.authorization import require_in_workspace
+from services.domain import compute_kinds
 from services.domain.access import Permission, Viewer
 from services.domain.errors import Conflict, InvalidInput, NotFound
 from services.domain.events import Kind, NewEvent
@@ -17,7 +18,7 @@ from services.store import compute_environments, outbox, studios
 from services.store.compute_environments import EnvironmentState, TemplateState
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
-from services.studios import configuration, rights, validation
+from services.studios import configuration, validation
 from services.studios.configuration import Seal
 from services.studios.inputs import CreateStudioRequest, StudioOutcome
 from services.studios.start import StartStudio
@@ -42,8 +43,7 @@ class CreateStudio:
 
     async def __call__(self, transaction: Transaction, viewer: Viewer, given: CreateStudioRequest) -> StudioOutcome:
         """Raises NotFound, Forbidden, InvalidInput, NameTaken."""
-        role = await rights.role_in(transaction, viewer, given.workspace_id)
-        access.require(Permission.STUDIO_CREATE, role, viewer.scopes)
+        await require_in_workspace(transaction, viewer, given.workspace_id, Permission.STUDIO_CREATE)
         template = await _template(transaction, given)
         environment = await _environment(transaction, given, template)
         problems = Problems()

@@ -1,46 +1,34 @@
-"""Finding what a command acts on, and whether its viewer may (B92: a stranger cannot tell absent from forbidden)."""
+"""Finds the Studio that a command acts on, and checks that its viewer may run the command and edits the current revision."""
 
-from services.domain import access
-from services.domain.access import Permission, Role, Viewer
-from services.domain.errors import NotFound, StaleRevision
-from services.store import members, studios
+from services.authorization import require_on_studio
+from services.domain.access import Permission, Resource, Viewer
+from services.domain.errors import StaleRevision
+from services.store import studios
 from services.store.db.database import Database, Transaction
 from services.store.studios import StudioState
 
 
-def no_studio() -> NotFound:
-    return NotFound("There is no such Studio, or you have no access to it.", field=("studio_id",))
-
-
 async def workspace_of(database: Database, studio_id: str) -> str:
-    """The stream to lock for a command on this Studio. Raises NotFound."""
+    """Returns the id of the Studio's workspace, whose event stream a command on the Studio locks. Raises NotFound."""
     async with database.read() as reader:
         workspace_id = await studios.workspace_of(reader, studio_id)
     if workspace_id is None:
-        raise no_studio()
+        raise Resource.STUDIO.not_found()
     return workspace_id
 
 
-async def studio_for(transaction: Transaction, viewer: Viewer, studio_id: str, permission: Permission) -> StudioState:
-    """The Studio, if the viewer sees it and may. Raises NotFound, Forbidden."""
+async def studio_for(
+    transaction: Transaction, viewer: Viewer, studio_id: str, permission: Permission, resource: Resource = Resource.STUDIO
+) -> StudioState:
+    """Returns the Studio if the viewer has the permission on it. Raises NotFound about `resource`, and Forbidden."""
+    await require_on_studio(transaction, viewer, studio_id, permission, resource)
     studio = await studios.find(transaction, studio_id)
-    role = await members.role_in(transaction, studio.workspace_id, viewer.user_id) if studio else None
-    if studio is None or role is None:
-        raise no_studio()
-    access.require(permission, role, viewer.scopes)
+    assert studio is not None
     return studio
 
 
-async def role_in(transaction: Transaction, viewer: Viewer, workspace_id: str) -> Role:
-    """The viewer's role in a workspace. Raises NotFound."""
-    role = await members.role_in(transaction, workspace_id, viewer.user_id)
-    if role is None:
-        raise NotFound("There is no such workspace, or you have no access to it.", field=("workspace_id",))
-    return role
-
-
 def check_revision(studio: StudioState, expected: int | None) -> None:
-    """Raise StaleRevision unless the viewer edits what they saw (B95)."""
+    """Raises StaleRevision if the Studio was edited since the viewer read the revision `expected` (B95)."""
     if expected is not None and expected != studio.revision:
         message = f"It was edited meanwhile: its revision is {studio.revision}, not {expected}. Look at it again, then repeat your change."
         raise StaleRevision(message, studio_id=studio.id, revision=studio.revision)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.domain.access import Permission, Viewer, require
+from services.authorization import require_on_studio
+from services.domain.access import Permission, Viewer
 from services.domain.errors import Conflict, NotAllowedNow
 from services.domain.events import Kind, NewEvent
 from services.domain.ids import new_id
@@ -70,8 +71,7 @@ class StartStudio:
     ) -> None:
         """Overrides for one session need LAUNCH; environment and `save` need MAINTAIN (B1)."""
         if given.save or given.configuration.environment is not UNSET:
-            role = await rights.role_in(transaction, viewer, studio.workspace_id)
-            require(Permission.STUDIO_EDIT, role, viewer.scopes)
+            await require_on_studio(transaction, viewer, studio.id, Permission.STUDIO_EDIT)
 
     async def _overrides(self, transaction: Transaction, studio: StudioState, given: StartStudioRequest) -> dict[str, Any]:
         if given.configuration.is_empty:

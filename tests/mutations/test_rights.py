@@ -3,7 +3,7 @@
 import pytest
 
 from schema.field_policies import policy_of
-from services.domain.access import Permission, Role, TokenScope, refusal
+from services.domain.access import AccessFacts, Permission, Role, TokenScope, decide
 from services.store.db.database import Database
 from tests import factories
 from tests.factories import World
@@ -34,29 +34,29 @@ def test_every_mutation_is_here() -> None:
 @pytest.mark.parametrize("role", Role)
 @each
 async def test_a_mutation_needs_its_role(api: Api, world: World, database: Database, mutation: str, role: Role) -> None:
-    given = await INPUTS[mutation](database, world)
+    arguments = await INPUTS[mutation](database, world)
     viewer, _ = await factories.create_viewer(database, world.workspace_id, role)
-    kind, message = await api.outcome(viewer, mutation, **given)
-    refused = refusal(permission_of(mutation), role, viewer.scopes)
-    assert (kind, message) == ("ForbiddenError", refused) if refused else kind.endswith("Payload")
+    kind, message = await api.outcome(viewer, mutation, **arguments)
+    decision = decide(permission_of(mutation), AccessFacts(role, viewer.scopes))
+    assert kind.endswith("Payload") if decision.is_allowed else (kind, message) == ("ForbiddenError", decision.message)
 
 
 @pytest.mark.behaviour("B94")
 @pytest.mark.parametrize("without", TokenScope)
 @each
 async def test_a_mutation_needs_its_scope(api: Api, world: World, database: Database, mutation: str, without: TokenScope) -> None:
-    given = await INPUTS[mutation](database, world)
+    arguments = await INPUTS[mutation](database, world)
     viewer, _ = await factories.create_token(database, world.user_id, set(TokenScope) - {without})
-    kind, message = await api.outcome(viewer, mutation, **given)
-    refused = refusal(permission_of(mutation), Role.OWNER, viewer.scopes)
-    assert (kind, message) == ("ForbiddenError", refused) if refused else kind.endswith("Payload")
+    kind, message = await api.outcome(viewer, mutation, **arguments)
+    decision = decide(permission_of(mutation), AccessFacts(Role.OWNER, viewer.scopes))
+    assert kind.endswith("Payload") if decision.is_allowed else (kind, message) == ("ForbiddenError", decision.message)
 
 
 @pytest.mark.behaviour("B92")
 @pytest.mark.parametrize("bad", ["", "nonsense", "Studio:1", gid("User", NOWHERE), "ü", "U3R1ZGlvOg=="])
 @each
 async def test_what_is_no_id_is_not_found_at_its_field(api: Api, world: World, database: Database, mutation: str, bad: str) -> None:
-    given = await INPUTS[mutation](database, world)
-    field = place_of(given)
-    result = await api.mutate(world.viewer, mutation, **{**given, field: bad})
+    arguments = await INPUTS[mutation](database, world)
+    field = place_of(arguments)
+    result = await api.mutate(world.viewer, mutation, **{**arguments, field: bad})
     assert (result["__typename"], result["field"]) == ("NotFoundError", [field])

@@ -4,8 +4,18 @@ from itertools import combinations
 
 import pytest
 
-from services.domain.access import MATRIX, Permission, Role, TokenScope, refusal, require
-from services.domain.errors import Forbidden
+from services.domain.access import (
+    MATRIX,
+    AccessFacts,
+    Denial,
+    Permission,
+    Resource,
+    Role,
+    TokenScope,
+    decide,
+    role_allows,
+)
+from services.domain.errors import Forbidden, NotFound
 
 LEAST_ROLE = {
     Permission.WORKSPACE_READ: Role.VIEW,
@@ -48,7 +58,7 @@ def test_every_permission_has_its_row() -> None:
 def test_a_permission_needs_its_role_and_its_scope(permission: Permission, role: Role) -> None:
     for scopes in EVERY_SET_OF_SCOPES:
         allowed = role >= LEAST_ROLE[permission] and any(permission in SCOPES[scope] for scope in scopes)
-        assert (refusal(permission, role, scopes) is None) == allowed
+        assert decide(permission, AccessFacts(role, scopes)).is_allowed == allowed
 
 
 @pytest.mark.behaviour("B91")
@@ -56,6 +66,22 @@ def test_a_permission_needs_its_role_and_its_scope(permission: Permission, role:
 def test_a_refusal_says_what_is_missing(permission: Permission) -> None:
     if LEAST_ROLE[permission] is not Role.VIEW:
         with pytest.raises(Forbidden, match=LEAST_ROLE[permission].name):
-            require(permission, Role.VIEW, frozenset(TokenScope))
+            decide(permission, AccessFacts(Role.VIEW, frozenset(TokenScope))).enforce(Resource.STUDIO)
     with pytest.raises(Forbidden, match=MATRIX[permission].scope.value):
-        require(permission, Role.OWNER, frozenset())
+        decide(permission, AccessFacts(Role.OWNER, frozenset())).enforce(Resource.STUDIO)
+
+
+@pytest.mark.behaviour("B92")
+@pytest.mark.parametrize("scopes", EVERY_SET_OF_SCOPES)
+@pytest.mark.parametrize("permission", Permission)
+def test_who_is_not_a_member_is_told_not_found_whatever_the_scopes(permission: Permission, scopes: frozenset[TokenScope]) -> None:
+    decision = decide(permission, AccessFacts(None, scopes))
+    assert (decision.denial, decision.message) == (Denial.NOT_FOUND, "")
+    with pytest.raises(NotFound, match="no such checkpoint, or you have no access to it"):
+        decision.enforce(Resource.CHECKPOINT)
+
+
+@pytest.mark.parametrize("permission", Permission)
+def test_a_role_alone_allows_what_it_allows_with_every_scope(permission: Permission) -> None:
+    assert [role for role in Role if role_allows(permission, role)] == [role for role in Role if role >= LEAST_ROLE[permission]]
+    assert not role_allows(permission, None)
