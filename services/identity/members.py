@@ -81,7 +81,7 @@ class Members:
 
 async def refuse_second_user(transaction: Transaction) -> None:
     """Raise Conflict while an enabled compute environment runs sessions as the server's own user (DESIGN 4)."""
-    if await store.one_user_only(transaction):
+    if await store.is_single_user(transaction):
         raise Conflict(
             "Sessions of the process compute environment run as the server's own user, so that this installation takes one person only. "
             "To add others, stop the Studios there, and switch that kind off: start the server once with STUDIOGRAPH_PROCESS_COMPUTE=false."

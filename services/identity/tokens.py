@@ -132,7 +132,7 @@ class Tokens:
     async def _note_use(self, token_id: str) -> None:
         try:
             async with self._database.write() as transaction:
-                await store.touch(transaction, token_id, transaction.now - SEEN_EVERY)
+                await store.record_use(transaction, token_id, transaction.now - SEEN_EVERY)
         except Exception:
             logger.warning("could not note the use of a token; its next use is noted again", exc_info=True)
 

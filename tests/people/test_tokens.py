@@ -225,7 +225,7 @@ async def test_a_use_that_cannot_be_noted_does_not_disturb_the_request(
     def broken(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("services.store.tokens.touch", broken)
+    monkeypatch.setattr("services.store.tokens.record_use", broken)
     assert (await tokens.authenticate(world.secret)).user_id == world.user_id
     await tokens.close()
     assert "could not note the use of a token" in caplog.text
