@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 import strawberry
 
 from services.domain.access import Role, TokenScope
+from services.domain.compute_kinds import KINDS
 from services.domain.lifecycle import Action
 from services.domain.statuses import (
     CheckpointStatus,
@@ -201,10 +202,7 @@ describe(
 describe(
     ComputeKind,
     "How a compute environment runs sessions.",
-    {
-        "PROCESS": "As processes on the server's machine, as the server's own user: for one person.",
-        "DOCKER": "As containers of a Docker engine.",
-    },
+    {kind.name: spec.description for kind, spec in KINDS.items()},
 )
 describe(
     LogSource,

@@ -25,14 +25,14 @@ from schema.ids import BadId, GlobalId, given_id, parse
 from schema.types.node import Node
 from schema.types.operation import Operation
 from schema.types.people import User
-from schema.types.server import AS_ITS_USER, ServerInfo, ServerInfoRow
+from schema.types.server import ServerInfo, ServerInfoRow
 from schema.types.studio import Studio
 from schema.types.workspace import Organization, Workspace
 from services.domain.access import Permission
+from services.domain.compute_kinds import KINDS
 from services.domain.errors import BadArgument
 from services.domain.names import name_key
 from services.domain.problems import Problems
-from services.domain.statuses import ComputeKind
 
 READ = Permission.WORKSPACE_READ
 MAX_NODES = 100
@@ -128,7 +128,7 @@ class Query:
     @field("What a client should know of this server before it begins.", AUTHENTICATED)
     async def server_info(self, viewer: AuthorizedViewer) -> ServerInfo:
         kinds = await viewer.load(compute_environments.kinds, None)
-        warnings = [AS_ITS_USER] if ComputeKind.PROCESS in kinds else []
+        warnings = [warning for kind in kinds if (warning := KINDS[kind].warning)]
         return ServerInfoRow(version("studiograph"), kinds, viewer.context.services.addresses.dial_address, warnings)  # type: ignore[return-value]  # the type is shown from the row
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
+from typing import Any
 
 from services.compute.protocol import Report
 from services.domain.errors import Conflict
 from services.domain.problems import check_name
-from services.domain.statuses import TemplateStatus, Tool
+from services.domain.statuses import ComputeKind, TemplateStatus, Tool
 from services.store import catalogue as store
 from services.store import compute_environments, outbox
 from services.store.db.database import Database
@@ -61,7 +62,7 @@ class Catalogue:
         if found is not None and found.image != new.image:
             raise Conflict(f"There is a template {new.name} already, and it runs {found.image}. Give this one another name.")
 
-    async def add_environment(self, workspace_id: str, name: str, kind: str, settings: Mapping[str, str]) -> tuple[str, bool]:
+    async def add_environment(self, workspace_id: str, name: str, kind: ComputeKind, settings: Mapping[str, str]) -> tuple[str, bool]:
         """The same for `ensure_environment`."""
         check_name(name)
         environment_id, is_new = await self.ensure_environment(workspace_id, name, kind, settings)
@@ -73,7 +74,7 @@ class Catalogue:
         return environment_id, is_new
 
     async def ensure_environment(
-        self, workspace_id: str, name: str, kind: str, settings: Mapping[str, str] = MappingProxyType({})
+        self, workspace_id: str, name: str, kind: ComputeKind, settings: Mapping[str, str] = MappingProxyType({})
     ) -> tuple[str, bool]:
         """The id of the workspace's compute environment of that name, and whether it is new: then it has no capacity until one is noted.
 
@@ -84,8 +85,8 @@ class Catalogue:
             known = await store.environment_id_of(transaction, workspace_id, name)
             if known is not None:
                 return known, False
-            values = {
-                "kind": kind,
+            values: dict[str, Any] = {
+                "kind": kind.value,
                 "settings": dict(settings),
                 "enabled": True,
                 "reachable": True,
@@ -96,10 +97,10 @@ class Catalogue:
             }
             return await store.insert_environment(transaction, workspace_id, name, values), True
 
-    async def switch(self, kind: str, *, enabled: bool) -> None:
+    async def switch(self, kind: ComputeKind, *, enabled: bool) -> None:
         """What the server's settings say of a kind holds for its environments: none is offered that no session may run on."""
         async with self.database.write() as transaction:
-            await compute_environments.switch(transaction, kind, enabled=enabled)
+            await compute_environments.switch(transaction, kind.value, enabled=enabled)
 
     async def note_capacity(self, environment_id: str, report: Report) -> None:
         """What a check of the environment found."""

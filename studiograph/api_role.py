@@ -4,11 +4,12 @@ from contextlib import AsyncExitStack
 
 from services.catalogue import Catalogue
 from services.compute.registry import Computes
-from services.domain.statuses import ComputeKind
+from services.domain.compute_kinds import KINDS
 from services.identity.people import People
 from services.services import Services
 from studiograph.app import build_api, build_services
-from studiograph.controller_role import build_computes, engine_answers, recipe_book, start_controller
+from studiograph.compute_factories import is_allowed, recipe_book
+from studiograph.controller_role import build_computes, engine_answers, start_controller
 from studiograph.demo_tools import prepare_in_background
 from studiograph.first_run import CONTAINERS, NAME, PROCESSES, RECIPE, TOKEN_FILE, WARNING, FirstRun, Place
 from studiograph.http_app import Served
@@ -27,8 +28,9 @@ async def build(core: SharedServices, settings: Settings, stack: AsyncExitStack,
     """Started; closed with the stack."""
     services = build_services(core, settings, stack)
     computes = build_computes(core, settings, stack)
-    if not settings.process_compute:
-        await Catalogue(core.database).switch(ComputeKind.PROCESS.value, enabled=False)
+    for kind in KINDS:
+        if not is_allowed(settings, kind):
+            await Catalogue(core.database).switch(kind, enabled=False)
     announcement = [f"Studiograph serves at {core.addresses.api_origin}"]
     if demo:
         announcement += await _demo(services, computes, settings, stack)
@@ -49,10 +51,11 @@ async def _demo(services: Services, computes: Computes, settings: Settings, stac
     token_file = settings.data_dir / TOKEN_FILE
     places = await _places(services.people, settings)
     if PROCESSES in places:
-        await first.catalogue.switch(PROCESSES.kind.value, enabled=True)
+        await first.catalogue.switch(PROCESSES.kind, enabled=True)
     made = await first.prepare(token_file, computes, places, recipe_book(settings).reference(RECIPE))
-    if ComputeKind.PROCESS in made.computes:
-        prepare_in_background(made.computes[ComputeKind.PROCESS], stack)
+    for kind, compute in made.computes.items():
+        if not KINDS[kind].builds_images:
+            prepare_in_background(compute, stack)
     return [
         f"Sign in with the token   {made.token}",
         f"It is the user {NAME}'s, and kept in {token_file}; `studiograph token create {NAME}` makes another.",

@@ -4,10 +4,8 @@ import asyncio
 import signal
 from contextlib import AsyncExitStack
 
-from services.compute.docker import DockerCompute, RecipeBook
-from services.compute.process import ProcessCompute
-from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown
-from services.compute.registry import Computes, Factory
+from services.compute.protocol import ComputeFailed, ComputeUnknown
+from services.compute.registry import Computes
 from services.controller.builds.builder import Builder
 from services.controller.controller import Controller
 from services.controller.controller_services import ControllerServices
@@ -16,8 +14,7 @@ from services.controller.logs.log_collector import LogCollector
 from services.controller.maintenance.resource_cleaner import ResourceCleaner
 from services.controller.maintenance.retention import RetentionLoop
 from services.controller.stats.stats_sampler import StatsSampler
-from services.domain.compute_kinds import DOCKER, PROCESS
-from services.store.compute_environments import EnvironmentState
+from studiograph.compute_factories import compute_factories, engine_probe, is_allowed
 from studiograph.settings import Settings
 from studiograph.shared_services import SharedServices, open_shared_services
 
@@ -25,8 +22,9 @@ ENGINE_SECONDS = 2.0
 
 
 def build_computes(core: SharedServices, settings: Settings, stack: AsyncExitStack) -> Computes:
-    """A `Compute` for each environment, of the kinds that this server may use."""
-    computes = Computes(core.database, _factories(core, settings))
+    """Returns the computes of the kinds that this server may use, closed with the stack."""
+    factories = compute_factories(settings, core.installation)
+    computes = Computes(core.database, {kind: factory for kind, factory in factories.items() if is_allowed(settings, kind)})
     stack.push_async_callback(computes.close)
     return computes
 
@@ -59,14 +57,9 @@ async def control(settings: Settings) -> None:
         await stopped.wait()
 
 
-def docker_compute(settings: Settings) -> DockerCompute:
-    """The engine that the settings name, to look at: no session is called like this."""
-    return DockerCompute(settings.docker_url, "none", "none", pool=settings.docker_subnets)
-
-
 async def engine_answers(settings: Settings) -> bool:
     """Whether there is a Docker Engine that this server may use, without waiting for one that hangs."""
-    compute = docker_compute(settings)
+    compute = engine_probe(settings)
     try:
         async with asyncio.timeout(ENGINE_SECONDS):
             await compute.look()
@@ -75,22 +68,3 @@ async def engine_answers(settings: Settings) -> bool:
         return False
     finally:
         await compute.close()
-
-
-def recipe_book(settings: Settings) -> RecipeBook:
-    """What this server can build, as the settings say."""
-    return RecipeBook(settings.image_base, settings.image_certificates, settings.images_dir)
-
-
-def _factories(core: SharedServices, settings: Settings) -> dict[str, Factory]:
-    def process(_environment: EnvironmentState) -> Compute:
-        return ProcessCompute(settings.data_dir, core.installation)
-
-    recipes = recipe_book(settings)
-
-    def docker(environment: EnvironmentState) -> Compute:
-        url = (environment.settings or {}).get("url") or settings.docker_url
-        return DockerCompute(url, core.installation, environment.id, pool=settings.docker_subnets, recipes=recipes)
-
-    made: dict[str, Factory] = {DOCKER: docker}
-    return made | {PROCESS: process} if settings.process_compute else made

@@ -70,7 +70,7 @@ class FirstRun:
         return Demo(secret, there)
 
     async def _place(self, viewer: Viewer, computes: Computes, place: Place, workspace_id: str, template_id: str) -> Compute:
-        environment_id, is_new = await self.catalogue.ensure_environment(workspace_id, place.name, place.kind.value)
+        environment_id, is_new = await self.catalogue.ensure_environment(workspace_id, place.name, place.kind)
         compute = await computes.get(environment_id)
         await self.catalogue.note_capacity(environment_id, await compute.check())
         if is_new:

@@ -9,7 +9,6 @@ from schema.fields import attribute, exactly
 from schema.limits import Limits
 
 TRANSPORTS = ["graphql-over-http", "graphql-transport-ws", "graphql-sse", "multipart/mixed;subscriptionSpec=1.0"]
-AS_ITS_USER = "A session on a process compute environment runs as the server's own user, with all of that user's rights."
 
 
 @dataclass(frozen=True, slots=True)

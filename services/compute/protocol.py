@@ -204,8 +204,6 @@ class Printer(Protocol):
 class Compute(Protocol):
     """One compute environment of one kind."""
 
-    kind: str
-
     async def check(self) -> Report:
         """Whether it works, and what it has. Raises ComputeUnknown or ComputeFailed."""
         ...
@@ -280,5 +278,5 @@ class Compute(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of connections; sessions run on."""
+        """Closes connections; sessions run on. Open calls that use a connection, and later ones, raise ComputeUnknown."""
         ...

@@ -1,1 +1,1 @@
-"""The commands on users, organizations, workspaces, members, access tokens and browser logins."""
+"""Users, organizations, workspaces, members, access tokens and browser logins."""

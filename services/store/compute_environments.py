@@ -30,6 +30,7 @@ class EnvironmentState:
     memory_mib: int
     gpu: int
     environment: list[dict[str, Any]]
+    version: int
 
 
 @dataclass(frozen=True, slots=True)

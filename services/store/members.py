@@ -1,8 +1,9 @@
-"""Stores the memberships of users in workspaces, with their roles."""
+"""Who belongs to a workspace, as it is stored."""
 
 from sqlalchemy import delete, func, insert, select, update
 
 from services.domain.access import Role
+from services.domain.compute_kinds import KINDS
 from services.store.db.database import Reader, Transaction
 from services.store.tables import core
 
@@ -11,7 +12,7 @@ CE = core.compute_environment.c
 
 
 async def role_in(reader: Reader, workspace_id: str, user_id: str) -> Role | None:
-    """Returns the user's current role in the workspace; None for a user who is not a member."""
+    """The role as it stands, or None without a membership."""
     where = (M.workspace_id == workspace_id) & (M.user_id == user_id)
     role = (await reader.execute(select(M.role).where(where))).scalar_one_or_none()
     return None if role is None else Role(role)
@@ -32,13 +33,14 @@ async def delete_member(transaction: Transaction, workspace_id: str, user_id: st
 
 
 async def count_owners(reader: Reader, workspace_id: str) -> int:
-    """Returns how many OWNERs the workspace has. Under the lock of its stream the number holds until the commit."""
+    """How many OWNERs the workspace has; under its stream lock the answer holds until the commit."""
     where = (M.workspace_id == workspace_id) & (M.role == Role.OWNER.value)
     count: int = (await reader.execute(select(func.count()).select_from(core.membership).where(where))).scalar_one()
     return count
 
 
-async def is_single_user(reader: Reader) -> bool:
-    """Returns whether a compute environment of the kind `process` is enabled: its sessions run as the server's own user (ADR 0005)."""
-    process = select(CE.id).where(CE.kind == "process", CE.enabled.is_(True)).limit(1)
-    return (await reader.execute(process)).one_or_none() is not None
+async def one_user_only(reader: Reader) -> bool:
+    """Whether a compute environment is enabled whose sessions run as the server's own user."""
+    kinds = [kind.value for kind, spec in KINDS.items() if spec.runs_as_server_user]
+    found = select(CE.id).where(CE.kind.in_(kinds), CE.enabled.is_(True)).limit(1)
+    return (await reader.execute(found)).one_or_none() is not None

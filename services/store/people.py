@@ -1,4 +1,4 @@
-"""Stores users, organizations and workspaces."""
+"""Users, organizations and workspaces as they are stored."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from services.store.db.database import Reader, Transaction
 from services.store.tables import core
 
 U = core.user.c
-O = core.organization.c  # noqa: E741 - one letter for each table, as in the other modules
+O = core.organization.c  # noqa: E741 - as in the other modules: one letter a table
 W = core.workspace.c
 
 
 async def user_id_of(reader: Reader, user_name: str) -> str | None:
-    """Returns the id of the user with that user name, or None."""
+    """The id of the user of that name, or None."""
     return (await reader.execute(select(U.id).where(U.user_name == user_name))).scalar_one_or_none()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, and_, bindparam, delete, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from services.domain import compute_kinds
+from services.domain.compute_kinds import spec_of
 from services.domain.statuses import StudioStatus
 from services.rows.stats import SessionStatsRow
 from services.store.db.database import Reader, Transaction
@@ -100,14 +100,13 @@ _UPSERTS = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.i
 COLUMNS = (S.id, E.kind, S.cpu, *(T[name] for name in NAMES[1:]))
 
 
-def newest(studios: Select[Any]) -> Select[Any]:
-    """The newest measurements of the running sessions of the Studios `:studio_ids`; `studios` selects COLUMNS of Studios.
-
-    The limit of the processors is the one of the Studio's configuration, which does not change while it runs (B14).
-    """
+def newest() -> Select[Any]:
+    """The measurements of what runs, of the Studios `:studio_ids`. A Studio's configuration stands still while it runs (B14)."""
     return (
-        studios.join(core.session, NOW_RUNNING)
-        .join(core.session_stats, T.session_id == R.id)
+        select(*COLUMNS)
+        .select_from(core.session_stats)
+        .join(core.session, R.id == T.session_id)
+        .join(core.studio, NOW_RUNNING)
         .join(core.compute_environment, E.id == R.compute_environment_id)
         .where(is_one_of(S.id, "studio_ids"))
     )
@@ -115,11 +114,11 @@ def newest(studios: Select[Any]) -> Select[Any]:
 
 def stats_row(raw: Row) -> SessionStatsRow:
     """The row of COLUMNS."""
-    limit = raw[2] if raw[1] in compute_kinds.LIMITING else 0
+    limit = raw[2] if spec_of(raw[1]).limits_cpu else 0
     return SessionStatsRow(instant(raw[3]), raw[4], limit or None, *raw[5:])
 
 
-_NEWEST = Query(newest(select(*COLUMNS).select_from(core.studio)))
+_NEWEST = Query(newest())
 
 
 async def of_studios(reader: Reader, studio_ids: Sequence[str]) -> dict[str, SessionStatsRow]:

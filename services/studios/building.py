@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from services.domain import compute_kinds
 from services.domain.actor import Actor
+from services.domain.compute_kinds import spec_of
 from services.domain.policy import Policy
 from services.domain.statuses import BuildState
 from services.store import builds, outputs
@@ -20,7 +20,7 @@ class Images:
 
     async def awaited(self, transaction: Transaction, actor: Actor, template: TemplateState, environment: EnvironmentState) -> Build | None:
         """The build that a start must wait for: the one that goes on, or a new one; None where the image is not built, or was."""
-        if template.recipe is None or environment.kind not in compute_kinds.BUILDS:
+        if template.recipe is None or not spec_of(environment.kind).builds_images:
             return None
         latest = await builds.latest(transaction, environment.id, template.image)
         if latest is not None and latest.state == BuildState.SUCCEEDED.value:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.authorization import require_in_workspace
-from services.domain import compute_kinds
 from services.domain.access import Permission, Viewer
+from services.domain.compute_kinds import spec_of
 from services.domain.errors import Conflict, InvalidInput, NotFound
 from services.domain.events import Kind, NewEvent
 from services.domain.ids import new_id, new_public_id
@@ -103,13 +103,13 @@ async def _environment(transaction: Transaction, given: CreateStudioRequest, tem
     """The one named, else the only one of the workspace that can run the template."""
     there = await compute_environments.of_workspace(transaction, given.workspace_id)
     if given.compute_environment_id is None:
-        return _only([e for e in there if e.enabled and compute_kinds.runs(e.kind, template.tool)], template)
+        return _only([e for e in there if e.enabled and template.tool in spec_of(e.kind).tools], template)
     found = next((e for e in there if e.id == given.compute_environment_id), None)
     if found is None:
         raise NotFound("There is no such compute environment in this workspace.", field=("compute_environment_id",))
     if not found.enabled:
         raise _unusable("DISABLED", f"{found.name} is switched off. Choose another compute environment.")
-    if not compute_kinds.runs(found.kind, template.tool):
+    if template.tool not in spec_of(found.kind).tools:
         raise _unusable("TOOL", f"{found.name} cannot run {template.name}. Choose another compute environment or template.")
     return found
 

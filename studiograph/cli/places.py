@@ -10,7 +10,7 @@ from services.compute.protocol import ComputeUnknown, Report
 from services.domain.statuses import ComputeKind, Tool
 from studiograph.cli.options import settings
 from studiograph.command_context import command_context, workspace_of
-from studiograph.controller_role import docker_compute, recipe_book
+from studiograph.compute_factories import engine_probe, recipe_book
 from studiograph.operator_errors import OperatorError
 from studiograph.settings import Settings
 
@@ -38,7 +38,7 @@ def add_compute(
         async with command_context(chosen) as at:
             workspace_id = await workspace_of(at, workspace)
             given = {"url": url} if url else {}
-            environment_id, is_new = await at.catalogue.add_environment(workspace_id, name, ComputeKind.DOCKER.value, given)
+            environment_id, is_new = await at.catalogue.add_environment(workspace_id, name, ComputeKind.DOCKER, given)
             await at.catalogue.note_capacity(environment_id, report)
         print(f"{'Added' if is_new else 'There was already'} {name}: {report.cpu:g} cores, {report.memory_mib} MiB.")
         print("\n".join([*report.notes, *report.warnings]))
@@ -80,7 +80,7 @@ def add_template(
 
 
 async def _look(chosen: Settings) -> Report:
-    engine = docker_compute(chosen)
+    engine = engine_probe(chosen)
     try:
         return await engine.look()
     except ComputeUnknown as error:

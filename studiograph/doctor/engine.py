@@ -4,8 +4,8 @@ import os
 import stat
 from pathlib import Path
 
-from services.compute.docker import DockerCompute
 from services.compute.protocol import ComputeFailed, ComputeUnknown
+from studiograph.compute_factories import engine_probe
 from studiograph.doctor.findings import Finding, note, ok
 from studiograph.settings import Settings
 
@@ -19,7 +19,7 @@ async def check_engine(settings: Settings) -> list[Finding]:
     """Asks, and changes nothing."""
     if absent := _absent(settings.docker_url):
         return [absent]
-    compute = DockerCompute(settings.docker_url, "doctor", "doctor", pool=settings.docker_subnets)
+    compute = engine_probe(settings)
     try:
         report = await compute.look()
     except (ComputeFailed, ComputeUnknown) as error:

@@ -1,13 +1,13 @@
 """Sessions that no row knows, on this machine and on its engines: reported, and removed only when that is asked for (DESIGN 2)."""
 
-from services.compute.docker import DockerCompute
 from services.compute.process import ProcessCompute
 from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown
-from services.domain.compute_kinds import DOCKER
+from services.domain.compute_kinds import spec_of
 from services.domain.session_name import SessionName
 from services.store import compute_environments, installation
 from services.store import doctor as store
 from services.store.db.database import Database
+from studiograph.compute_factories import compute_factories
 from studiograph.doctor.findings import Finding, bad, note, ok
 from studiograph.settings import Settings
 
@@ -24,19 +24,23 @@ async def check_sessions(settings: Settings, *, prune: bool) -> list[Finding]:
 
 
 async def _places(database: Database, settings: Settings) -> list[tuple[str, Compute]]:
-    """Where sessions may be, with words for it. Nowhere before the first start."""
+    """Where sessions may be, with words for it. Nowhere before the first start.
+
+    Those that run as the server's user are all in one place, which is looked at also where no compute environment uses it any more.
+    """
     async with database.read() as reader:
         found = await installation.find(reader)
         there = await compute_environments.in_use(reader)
     if found is None:
         return []
+    factories = compute_factories(settings, found)
     places: list[tuple[str, Compute]] = []
     if (settings.data_dir / "sessions").is_dir():
         places.append(("on this machine", ProcessCompute(settings.data_dir, found)))
     for environment in there:
-        if environment.kind == DOCKER:
-            url = (environment.settings or {}).get("url") or settings.docker_url
-            places.append((f"in {environment.name}", DockerCompute(url, found, environment.id)))
+        kind = spec_of(environment.kind)
+        if not kind.runs_as_server_user:
+            places.append((f"in {environment.name}", factories[kind.kind](environment)))
     return places
 
 

@@ -31,7 +31,6 @@ from services.domain.session_name import SessionName
 class Faulty:
     """Each attribute is a fault that can be switched on; `calls` is what was asked of it, in order."""
 
-    kind: str = "process"
     silent: bool = False
     answers: bool = True
     refuse_build: str | None = None

@@ -13,6 +13,10 @@ from typing import Any
 
 from aiohttp import web
 
+from services.compute.docker import naming
+from services.compute.protocol import ImageSpec, SessionSpec
+from services.domain.session_name import SessionName
+
 VERSION = {"ApiVersion": "1.41", "Os": "linux", "Arch": "amd64"}
 STATE: dict[str, Any] = {
     "Status": "exited",
@@ -23,6 +27,13 @@ STATE: dict[str, Any] = {
     "FinishedAt": "2026-01-01T00:00:00Z",
 }
 ENDED: dict[str, Any] = {"Id": "c" * 64, "Image": "sha256:" + "1" * 64, "State": STATE}
+
+ENVIRONMENT = "e" * 32
+NAME = SessionName("0123456789abcdef0123456789abcdef", "5" * 32, "abcdefghjkmn", 1)
+LABELS = naming.labels(NAME, ENVIRONMENT)
+IMAGE = ImageSpec("CUSTOM", "image:1", "")
+SPEC = SessionSpec(NAME, IMAGE, 8000, "/", 1.0, 64, 0)
+CONTAINER: dict[str, Any] = {**ENDED, "Config": {"Labels": LABELS}}
 
 
 @dataclass

@@ -1,8 +1,7 @@
 """An engine that is away, hangs, or answers nonsense: unknown is not stopped, and nothing waits for ever."""
 
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path
@@ -10,18 +9,10 @@ from typing import Any
 
 import pytest
 
-from services.compute.docker import DockerCompute, engine, naming, session_events
-from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageSpec, Presence, SessionSpec
-from services.domain.session_name import SessionName
+from services.compute.docker import DockerCompute, engine, session_events
+from services.compute.protocol import ComputeFailed, ComputeUnknown, Presence
 from tests.compute.world import quietly
-from tests.docker.fake_engine import ENDED, STATE, FakeEngine, event, fake_engine
-
-ENVIRONMENT = "e" * 32
-NAME = SessionName("0123456789abcdef0123456789abcdef", "5" * 32, "abcdefghjkmn", 1)
-LABELS = naming.labels(NAME, ENVIRONMENT)
-IMAGE = ImageSpec("CUSTOM", "image:1", "")
-SPEC = SessionSpec(NAME, IMAGE, 8000, "/", 1.0, 64, 0)
-CONTAINER: dict[str, Any] = {**ENDED, "Config": {"Labels": LABELS}}
+from tests.docker.fake_engine import CONTAINER, ENVIRONMENT, IMAGE, LABELS, NAME, SPEC, STATE, FakeEngine, event
 
 Call = Callable[[DockerCompute], Awaitable[Any]]
 CALLS: dict[str, Call] = {
@@ -39,20 +30,6 @@ CALLS: dict[str, Call] = {
     "follow": lambda compute: anext(compute.follow(NAME, None)),
 }
 each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
-
-
-@pytest.fixture
-async def fake() -> AsyncIterator[FakeEngine]:
-    with tempfile.TemporaryDirectory(prefix="sgt-") as directory:
-        async with fake_engine(Path(directory)) as made:
-            yield made
-
-
-@pytest.fixture
-async def compute(fake: FakeEngine) -> AsyncIterator[DockerCompute]:
-    made = DockerCompute(fake.url, NAME.installation, ENVIRONMENT)
-    yield made
-    await made.close()
 
 
 @each_call

@@ -15,8 +15,7 @@ from services.compute.docker.recipe_book import RecipeBook
 from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageBuild
 from tests.compute.world import GRACE, World, quietly
 from tests.docker.engine import ENVIRONMENT
-from tests.docker.fake_engine import FakeEngine, fake_engine
-from tests.docker.test_faults import CONTAINER, IMAGE, NAME
+from tests.docker.fake_engine import CONTAINER, IMAGE, NAME, FakeEngine, fake_engine
 
 ROUNDS = 4
 SPARE = 2

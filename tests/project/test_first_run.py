@@ -139,7 +139,7 @@ async def test_what_was_switched_off_is_on_again_while_there_is_one_user(demo: D
     async with own_server(demo.directory):
         pass
     database = Database(f"sqlite:///{demo.directory / 'studiograph.db'}")
-    await Catalogue(database).switch(ComputeKind.PROCESS.value, enabled=False)
+    await Catalogue(database).switch(ComputeKind.PROCESS, enabled=False)
     await database.close()
     async with own_server(demo.directory) as (url, token), httpx.AsyncClient(trust_env=False) as http:
         answer = await http.post(f"{url}/graphql", json={"query": ENABLED}, headers={"Authorization": f"Bearer {token}"})
@@ -153,7 +153,7 @@ async def test_where_there_are_several_users_sessions_run_in_containers_only(dem
     monkeypatch.setenv("STUDIOGRAPH_DOCKER_URL", URL)
     monkeypatch.setenv("STUDIOGRAPH_IMAGE_BASE", "localhost:9/nobody-has-it:1")
     database = Database(f"sqlite:///{demo.directory / 'studiograph.db'}")
-    await Catalogue(database).switch(ComputeKind.PROCESS.value, enabled=False)
+    await Catalogue(database).switch(ComputeKind.PROCESS, enabled=False)
     await People(database).create_user("grace")
     await database.close()
     async with own_server(demo.directory) as (url, token), httpx.AsyncClient(trust_env=False) as http:

@@ -29,6 +29,8 @@ class Commits:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
+            if task.cancelled() and not _is_cancelling():
+                raise ComputeUnknown("the connection to the Docker Engine was closed during the save") from None
             self._abandoned.add(container_id)
             raise
 
@@ -57,3 +59,9 @@ class Commits:
         self._abandoned.discard(container_id)
         if not task.cancelled() and isinstance(task.exception(), ComputeUnknown):
             self._lost.add(container_id)
+
+
+def _is_cancelling() -> bool:
+    """Returns whether the caller itself is being cancelled, rather than what it waits for."""
+    current = asyncio.current_task()
+    return current is not None and current.cancelling() > 0

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from ipaddress import IPv4Network
 from typing import Any, cast
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 from services.compute.docker import (
     bridges,
@@ -62,8 +62,6 @@ class DockerCompute:
     `recipes` are the images that can be built.
     """
 
-    kind = "docker"
-
     def __init__(
         self,
         url: str,
@@ -87,6 +85,7 @@ class DockerCompute:
         self._fixed_reach = self._reach = Reach(mode) if mode else None
         self._joined: set[SessionName] = set()
         self._locks: WeakValueDictionary[SessionName, asyncio.Lock] = WeakValueDictionary()
+        self._event_engines: WeakSet[Engine] = WeakSet()
 
     async def check(self) -> Report:
         """Also finds out how sessions are reached, and closes the host to them where this process may."""
@@ -199,7 +198,9 @@ class DockerCompute:
         return found
 
     def watch(self) -> AsyncIterator[Change]:
-        return session_events.watch(self._url, self._installation, self._environment_id)
+        engine = Engine(self._url)
+        self._event_engines.add(engine)
+        return session_events.watch(engine, self._installation, self._environment_id)
 
     async def tail(self, name: SessionName, limit: int) -> bytes:
         return await self._logs.tail(name, limit)
@@ -217,7 +218,8 @@ class DockerCompute:
 
     async def close(self) -> None:
         await self._checkpoints.close()
-        await self._engine.close()
+        for engine in (self._engine, *self._event_engines):
+            await engine.close()
 
     async def _info(self) -> dict[str, Any]:
         info: dict[str, Any] = await self._engine.call("GET", "info")

@@ -19,6 +19,7 @@ from services.compute.protocol import ComputeFailed, ComputeUnknown
 
 SECONDS = 15.0
 """For what an engine answers at once; longer work says its own limit."""
+CLOSED = "the connection to the Docker Engine was closed"
 UNIX = "unix://"
 NOT_FOUND, CONFLICT, BROKEN = 404, 409, 500
 POSITIVE_FAILURES = (
@@ -46,6 +47,7 @@ class Engine:
     def __init__(self, url: str) -> None:
         self.url = url
         self._docker: Docker | None = None
+        self._is_closed = False
 
     async def call(
         self,
@@ -128,12 +130,16 @@ class Engine:
             await stream.write_in(data)
 
     async def close(self) -> None:
+        """Ends every call that is open, and refuses later ones: they raise ComputeUnknown."""
+        self._is_closed = True
         if self._docker is not None:
             docker, self._docker = self._docker, None
             await docker.session.close()
             await docker.connector.close()
 
     def _client(self) -> Docker:
+        if self._is_closed:
+            raise ComputeUnknown(CLOSED)
         if self._docker is None:
             try:
                 self._docker = _connected(self.url)
@@ -152,6 +158,10 @@ class Engine:
             raise ComputeUnknown(f"the Docker Engine did not answer within {limit or 0:g} s ({path.split('/')[0]})") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise ComputeUnknown(f"the connection to the Docker Engine was lost: {error or type(error).__name__}") from error
+        except (RuntimeError, AssertionError) as error:  # aiohttp's, where this side closed the connection meanwhile
+            if not self._is_closed:
+                raise
+            raise ComputeUnknown(CLOSED) from error
 
 
 def _connected(url: str) -> Docker:

@@ -1,9 +1,9 @@
-"""Changes of sessions as the engine tells them, over a connection of their own.
+"""Streams changes of sessions as the engine tells them, over a connection of their own.
 
-The engine's events have their pitfalls (reference/docker.md 3), met here: aiodocker's stream never reconnects, so each `watch` has a
-client of its own and ends with ComputeUnknown; its filters are its own; times are not used, as an event only says where to
-look; `exec_*` actions, which carry whole command lines, are not asked for; and since a hung engine is as silent as an idle one, it
-is asked for a sign of life.
+The engine's event stream has pitfalls, met here. It never reconnects (aiodocker), so each `watch` has an `Engine` of its own, which it
+closes, and ends with ComputeUnknown. Its filters are its own. Its times are not used: an event only says where to look. `exec_*` actions,
+which carry whole command lines, are not asked for. And since an engine that hangs is as silent as an idle one, it is asked for a sign of
+life.
 """
 
 import json
@@ -25,9 +25,8 @@ SIGN_SECONDS = 10.0
 """Between two signs of life; none within as long again means that the engine hangs."""
 
 
-async def watch(url: str, installation: str, environment_id: str) -> AsyncIterator[Change]:
+async def watch(engine: Engine, installation: str, environment_id: str) -> AsyncIterator[Change]:
     """Begins with a Change of no name once it is attached: whoever lists then has missed nothing. Raises ComputeUnknown."""
-    engine = Engine(url)
     try:
         filters = {"type": ["container"], "event": list(ACTIONS), "label": naming.label_filter(installation, environment_id)}
         async with engine.stream("GET", "events", {"filters": json.dumps(filters)}) as response:

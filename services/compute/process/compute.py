@@ -40,8 +40,6 @@ class ProcessCompute:
     `installation` is the installation's id; `max_bytes` and `max_members` bound what a checkpoint may unpack to.
     """
 
-    kind = "process"
-
     def __init__(self, root: Path, installation: str, *, max_bytes: int = MAX_BYTES, max_members: int = MAX_MEMBERS) -> None:
         self._layout = Layout(root.absolute(), installation)
         self._archives = Archives(self._layout, max_bytes, max_members)

@@ -84,6 +84,7 @@ class Observer:
     async def _watch(self, environment: EnvironmentState) -> None:
         """Listen; look at everything whenever something may have been missed."""
         while True:
+            environment = self._there.get(environment.id, environment)
             try:
                 compute = self._services.computes.of(environment)
                 await self._all(environment)

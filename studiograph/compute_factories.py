@@ -1,0 +1,39 @@
+"""How this server makes the `Compute` of a compute environment: one factory for each kind, from the settings."""
+
+from services.compute.docker import DockerCompute, RecipeBook
+from services.compute.process import ProcessCompute
+from services.compute.protocol import Compute
+from services.compute.registry import Factory
+from services.domain.compute_kinds import KINDS
+from services.domain.statuses import ComputeKind
+from services.store.compute_environments import EnvironmentState
+from studiograph.settings import Settings
+
+
+def compute_factories(settings: Settings, installation: str) -> dict[ComputeKind, Factory]:
+    """Returns a factory for every kind, also for those that the settings switch off: doctor looks for sessions of all."""
+    recipes = recipe_book(settings)
+
+    def process(_environment: EnvironmentState) -> Compute:
+        return ProcessCompute(settings.data_dir, installation)
+
+    def docker(environment: EnvironmentState) -> Compute:
+        url = environment.settings.get("url") or settings.docker_url
+        return DockerCompute(url, installation, environment.id, pool=settings.docker_subnets, recipes=recipes)
+
+    return {ComputeKind.PROCESS: process, ComputeKind.DOCKER: docker}
+
+
+def is_allowed(settings: Settings, kind: ComputeKind) -> bool:
+    """Returns whether the settings let sessions run on compute environments of this kind."""
+    return settings.process_compute or not KINDS[kind].runs_as_server_user
+
+
+def engine_probe(settings: Settings) -> DockerCompute:
+    """Returns the Docker Engine of the settings for `look`. It has no installation: no session is made through it."""
+    return DockerCompute(settings.docker_url, "none", "none", pool=settings.docker_subnets)
+
+
+def recipe_book(settings: Settings) -> RecipeBook:
+    """Returns the images that this server can build."""
+    return RecipeBook(settings.image_base, settings.image_certificates, settings.images_dir)
