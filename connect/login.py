@@ -16,7 +16,7 @@ from services.connections.connect_codes import ConnectCodes
 from services.connections.paths import relative_path
 from services.domain.access import Viewer
 from services.domain.errors import DomainError, Unauthenticated
-from services.identity.logins import LIVES, Logins
+from services.identity.logins import LOGIN_LIFETIME, Logins
 
 MAX_FORM = 8192
 MAX_FIELDS = 20
@@ -114,7 +114,7 @@ class LoginRoutes:
             error = "This token is not valid: it is unknown, expired or revoked."
             return pages.login_page(public_id, path, self._form_to(public_id), error)
         await self._sign_out(former)
-        headers = [self._names.set(self._names.login, cookie, LIVES.total_seconds())]
+        headers = [self._names.set(self._names.login, cookie, LOGIN_LIFETIME.total_seconds())]
         return redirect(_connect_address(public_id, path) if public_id else "/login", headers)
 
     async def _signed_in(self, request: Request) -> tuple[str, Viewer] | None:

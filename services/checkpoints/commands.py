@@ -1,4 +1,4 @@
-"""What people do to checkpoints."""
+"""The commands that users run on checkpoints."""
 
 from typing import Any
 
@@ -27,24 +27,25 @@ class Checkpoints:
     def __init__(self, runner: CommandRunner) -> None:
         self._runner = runner
 
-    async def rename(self, viewer: Viewer, given: RenameCheckpointRequest) -> str:
-        """Give it a name; blanks become underscores (B32). Returns its id. Raises NotFound, Forbidden, InvalidInput, Conflict."""
-        checkpoint = await self._find(given.checkpoint_id)
+    async def rename(self, viewer: Viewer, request: RenameCheckpointRequest) -> str:
+        """Renames a checkpoint; blanks become underscores (B32). Returns its id. Raises NotFound, Forbidden, InvalidInput, Conflict."""
+        checkpoint = await self._find(request.checkpoint_id)
 
         async def body(transaction: Transaction) -> dict[str, Any]:
-            await _rename(transaction, viewer, checkpoint, given.name)
+            await _rename(transaction, viewer, checkpoint, request.name)
             return {"checkpoint_id": checkpoint.id}
 
-        asked = {"checkpoint_id": given.checkpoint_id, "name": given.name}
-        run = self._runner.run(viewer, "renameCheckpoint", given.idempotency_key, asked, checkpoint.workspace_id, body)
-        return str((await run)["checkpoint_id"])
+        recorded_input = {"checkpoint_id": request.checkpoint_id, "name": request.name}
+        key, workspace_id = request.idempotency_key, checkpoint.workspace_id
+        result = await self._runner.run(viewer, "renameCheckpoint", key, recorded_input, workspace_id, body)
+        return str(result["checkpoint_id"])
 
     async def _find(self, checkpoint_id: str) -> CheckpointState:
         async with self._runner.database.read() as reader:
-            found = await checkpoints.find(reader, checkpoint_id)
-        if found is None:
+            checkpoint = await checkpoints.find(reader, checkpoint_id)
+        if checkpoint is None:
             raise Resource.CHECKPOINT.not_found()
-        return found
+        return checkpoint
 
 
 async def _rename(transaction: Transaction, viewer: Viewer, checkpoint: CheckpointState, text: str) -> None:

@@ -15,7 +15,7 @@ from services.domain.events import Kind, NewEvent
 from services.domain.ids import new_id
 from services.store import connections as store
 from services.store import outbox
-from services.store.connections import OpenTab, Person
+from services.store.connections import ConnectedUser, OpenTab
 from services.store.db.database import Database, Transaction
 
 logger = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class Presence:
         if tab:
             await self._end([_open_tab(connection_id, tab)])
 
-    async def people(self, studio_id: str) -> list[Person]:
+    async def people(self, studio_id: str) -> list[ConnectedUser]:
         """Who is connected to the Studio, in the order of their coming."""
         async with self._database.read() as reader:
             return await store.people(reader, studio_id)
@@ -112,7 +112,7 @@ class Presence:
         """End the rows of proxies that are silent (all others, if `everything`)."""
         async with self._database.write() as transaction:
             silent_since = None if everything else transaction.now - self._timing.silent
-            ghosts = await store.tabs_of_silent(transaction, self.proxy_id, silent_since)
+            ghosts = await store.tabs_of_other_proxies(transaction, self.proxy_id, silent_since)
         await self._end(ghosts)
 
     async def _insert(self, connection_id: str, tab: Tab) -> None:
@@ -123,7 +123,7 @@ class Presence:
             is_first = not await store.is_open(transaction, tab.studio_id, tab.user_id)
             row = {key: value for key, value in asdict(tab).items() if key in {"studio_id", "session_number", "user_id", "token_id"}}
             await store.add(transaction, connection_id, self.proxy_id, row)
-            await store.seen(transaction, tab.studio_id)
+            await store.bump_version(transaction, tab.studio_id)
             if is_first:
                 await outbox.append(transaction, tab.workspace_id, [_event(_open_tab(connection_id, tab), "joined")])
 
@@ -163,7 +163,7 @@ class Presence:
                 return
             is_first = not await store.is_open(transaction, tab.studio_id, tab.user_id)
             if await store.reopen(transaction, connection_id):
-                await store.seen(transaction, tab.studio_id)
+                await store.bump_version(transaction, tab.studio_id)
                 if is_first:
                     await outbox.append(transaction, tab.workspace_id, [_event(_open_tab(connection_id, tab), "joined")])
 
@@ -172,7 +172,7 @@ async def _end_in(transaction: Transaction, studio_id: str, workspace_id: str, t
     ended = set(await store.end(transaction, [tab.id for tab in tabs]))
     if not ended:
         return
-    await store.seen(transaction, studio_id)
+    await store.bump_version(transaction, studio_id)
     users = {tab.user_id: tab for tab in tabs if tab.id in ended}
     gone = [tab for tab in users.values() if not await store.is_open(transaction, studio_id, tab.user_id)]
     if gone:

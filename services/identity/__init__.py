@@ -1,1 +1,1 @@
-"""Users, organizations, workspaces, members, access tokens and browser logins."""
+"""The commands on users, organizations, workspaces, members, access tokens and browser logins."""

@@ -1,4 +1,4 @@
-"""The members of a workspace and their roles (B90, B91). Every change is the work of an OWNER."""
+"""The commands that add, change and remove the members of a workspace (B90, B91). Only an OWNER may run them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +7,7 @@ from services.authorization import require_in_workspace
 from services.commands import CommandRunner
 from services.connections import disruption_events
 from services.domain.access import Permission, Role, Viewer, role_allows
+from services.domain.actor import Actor
 from services.domain.errors import Conflict, NotFound
 from services.domain.events import INSTALLATION_STREAM, Kind, NewEvent
 from services.store import disruptions as connection_store
@@ -17,7 +18,7 @@ from services.store.db.database import Database, Transaction
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """Whom a command is about."""
+    """Identifies a member: a user in a workspace."""
 
     workspace_id: str
     user_id: str
@@ -25,14 +26,17 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Adds, changes and removes members. `one_user`: hold the rule that sessions which run as the server's user allow no second person."""
+    """Each method is one command.
+
+    `one_user` applies the rule of `refuse_second_user`. It is false where the server runs no sessions of the kind `process`.
+    """
 
     database: Database
     runner: CommandRunner
     one_user: bool = True
 
     async def add(self, viewer: Viewer, workspace_id: str, user_name: str, role: Role, key: str | None = None) -> Membership:
-        """Give a user of this installation a role. Raises NotFound, Forbidden, and Conflict for a member or a second user."""
+        """Makes a user of this installation a member. Raises NotFound, Forbidden, and Conflict for a member or a second user."""
 
         async def body(transaction: Transaction) -> dict[str, Any]:
             await require_in_workspace(transaction, viewer, workspace_id, Permission.MEMBER_MANAGE)
@@ -42,46 +46,49 @@ class Members:
             if await store.role_in(transaction, workspace_id, user_id) is not None:
                 raise Conflict(f"{user_name} is a member already. Change the role with `updateMember`.", field=("user_name",))
             await store.insert_member(transaction, workspace_id, user_id, role)
-            await _log(transaction, viewer, Membership(workspace_id, user_id), role)
+            await log_member_changed(transaction, viewer.actor, Membership(workspace_id, user_id), role)
             return {"user_id": user_id}
 
-        asked = {"workspace_id": workspace_id, "user_name": user_name, "role": role.name}
-        done = await self.runner.run(viewer, "addMember", key, asked, workspace_id, body)
-        return Membership(workspace_id, done["user_id"])
+        request = {"workspace_id": workspace_id, "user_name": user_name, "role": role.name}
+        result = await self.runner.run(viewer, "addMember", key, request, workspace_id, body)
+        return Membership(workspace_id, result["user_id"])
 
     async def update(self, viewer: Viewer, member: Membership, role: Role, key: str | None = None) -> Membership:
-        """Give a member another role. Raises NotFound, Forbidden, and Conflict for the last OWNER."""
+        """Gives a member another role. Raises NotFound, Forbidden, and Conflict for the last OWNER."""
 
         async def body(transaction: Transaction) -> dict[str, Any]:
             former = await _former_role(transaction, viewer, member)
             if role is not former:
-                await _keep_an_owner(transaction, member.workspace_id, former, role)
+                await _require_another_owner(transaction, member.workspace_id, former, role)
                 await store.set_role(transaction, member.workspace_id, member.user_id, role)
-                await _change(transaction, viewer, member, role)
+                await _record_change(transaction, viewer, member, role)
             return {}
 
-        asked = {"workspace_id": member.workspace_id, "user_id": member.user_id, "role": role.name}
-        await self.runner.run(viewer, "updateMember", key, asked, member.workspace_id, body)
+        request = {"workspace_id": member.workspace_id, "user_id": member.user_id, "role": role.name}
+        await self.runner.run(viewer, "updateMember", key, request, member.workspace_id, body)
         return member
 
     async def remove(self, viewer: Viewer, member: Membership, key: str | None = None) -> Membership:
-        """End a membership; open sessions of that user in the workspace end at once. Raises as `update` does."""
+        """Ends a membership. The user's open sessions in the workspace end at once. Raises the same errors as `update`."""
 
         async def body(transaction: Transaction) -> dict[str, Any]:
             former = await _former_role(transaction, viewer, member)
-            await _keep_an_owner(transaction, member.workspace_id, former, None)
+            await _require_another_owner(transaction, member.workspace_id, former, None)
             await store.delete_member(transaction, member.workspace_id, member.user_id)
-            await _change(transaction, viewer, member, None)
+            await _record_change(transaction, viewer, member, None)
             return {}
 
-        asked = {"workspace_id": member.workspace_id, "user_id": member.user_id}
-        await self.runner.run(viewer, "removeMember", key, asked, member.workspace_id, body)
+        request = {"workspace_id": member.workspace_id, "user_id": member.user_id}
+        await self.runner.run(viewer, "removeMember", key, request, member.workspace_id, body)
         return member
 
 
 async def refuse_second_user(transaction: Transaction) -> None:
-    """Raise Conflict while an enabled compute environment runs sessions as the server's own user (DESIGN 4)."""
-    if await store.one_user_only(transaction):
+    """Raises Conflict while an enabled compute environment runs sessions as the server's own user.
+
+    Such sessions could read everything that belongs to the other user (ADR 0005).
+    """
+    if await store.is_single_user(transaction):
         raise Conflict(
             "Sessions of the process compute environment run as the server's own user, so that this installation takes one person only. "
             "To add others, stop the Studios there, and switch that kind off: start the server once with STUDIOGRAPH_PROCESS_COMPUTE=false."
@@ -103,25 +110,28 @@ async def _former_role(transaction: Transaction, viewer: Viewer, member: Members
     return role
 
 
-async def _keep_an_owner(transaction: Transaction, workspace_id: str, former: Role, role: Role | None) -> None:
-    """The stream's lock is held: two owners who remove each other come one after the other."""
+async def _require_another_owner(transaction: Transaction, workspace_id: str, former: Role, role: Role | None) -> None:
+    """Raises Conflict if the change leaves no OWNER. The caller holds the stream's lock, so that two owners cannot remove each other."""
     if former is Role.OWNER and role is not Role.OWNER and await store.count_owners(transaction, workspace_id) == 1:
         raise Conflict("This is the last OWNER of the workspace. Make somebody else an OWNER first.", field=("user_id",))
 
 
-async def _change(transaction: Transaction, viewer: Viewer, member: Membership, role: Role | None) -> None:
-    """Log the change; before it, what it ends for the user who may no longer connect."""
+async def _record_change(transaction: Transaction, viewer: Viewer, member: Membership, role: Role | None) -> None:
+    """Writes the change to the log, after a connection error for each session that the user may no longer use."""
     if not role_allows(Permission.STUDIO_CONNECT, role):
         connections = await connection_store.of_member(transaction, member.workspace_id, member.user_id)
         events = disruption_events.access_revoked(connections, viewer.actor, "The right to connect in this workspace was withdrawn.")
         if events:
             await outbox.append(transaction, member.workspace_id, events)
-    await _log(transaction, viewer, member, role)
+    await log_member_changed(transaction, viewer.actor, member, role)
 
 
-async def _log(transaction: Transaction, viewer: Viewer, member: Membership, role: Role | None) -> None:
-    """On the workspace's stream for its readers, then on the installation's, where every process that knows rights by heart listens."""
+async def log_member_changed(transaction: Transaction, actor: Actor, member: Membership, role: Role | None) -> None:
+    """Writes the new role (None: no longer a member) to two streams.
+
+    The workspace's stream is for its readers. Every process that keeps roles in memory follows the installation's stream.
+    """
     payload = {"workspace_id": member.workspace_id, "user_id": member.user_id, "role": role.name if role else None}
-    event = NewEvent(Kind.MEMBER_CHANGED, viewer.actor, payload, user_id=member.user_id)
+    event = NewEvent(Kind.MEMBER_CHANGED, actor, payload, user_id=member.user_id)
     await outbox.append(transaction, member.workspace_id, [event])
     await outbox.append(transaction, INSTALLATION_STREAM, [event])

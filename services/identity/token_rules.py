@@ -1,4 +1,4 @@
-"""What an access token may look like (B94)."""
+"""Validates a request for a new access token: its name, scopes and expiry (B94)."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from services.domain.problems import Problems
 
 @dataclass(frozen=True, slots=True)
 class TokenLimits:
-    """How long a token lives when its maker does not say, how long at most, and how many a user may hold."""
+    """Limits of access tokens: the lifetime without an expiry in the request, the longest lifetime, and how many a user may hold."""
 
     default_lifetime: timedelta = timedelta(days=90)
     max_lifetime: timedelta = timedelta(days=366)
@@ -19,18 +19,18 @@ class TokenLimits:
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A token that somebody asks for; `expires_at` None leaves the default."""
+    """A request for a token. With `expires_at` None, the default lifetime applies."""
 
     name: str
     scopes: Collection[TokenScope]
     expires_at: datetime | None = None
 
     def check(self, now: datetime, max_lifetime: timedelta | None) -> None:
-        """Raise InvalidInput with all that is wrong; `max_lifetime` None sets no upper limit."""
+        """Raises InvalidInput with all problems of the request. With `max_lifetime` None there is no upper limit."""
         problems = Problems()
         problems.check_name(self.name)
         if not self.scopes:
-            problems.add("scopes", "REQUIRED", "Name at least one scope: a token without any is good for nothing.")
+            problems.add("scopes", "REQUIRED", "Name at least one scope: a token without scopes cannot be used for anything.")
         self._check_expiry(problems, now, max_lifetime)
         problems.raise_any()
 
@@ -40,4 +40,4 @@ class NewToken:
         if self.expires_at <= now:
             problems.add("expires_at", "PAST", "The expiry must be in the future.")
         elif max_lifetime is not None and self.expires_at > now + max_lifetime:
-            problems.add("expires_at", "TOO_LATE", f"A token lives for {max_lifetime.days} days at most. Choose an earlier expiry.")
+            problems.add("expires_at", "TOO_LATE", f"A token is valid for {max_lifetime.days} days at most. Choose an earlier expiry.")

@@ -1,4 +1,4 @@
-"""Access tokens: who is calling, new ones, and their end (B94)."""
+"""Authenticates requests by access tokens, and creates and revokes tokens (B94)."""
 
 import asyncio
 import logging
@@ -22,36 +22,43 @@ from services.store.db.database import Database, Transaction
 logger = logging.getLogger(__name__)
 
 PREFIX = "sgt"
+"""The first characters of each secret: they tell an access token from the other secrets of Studiograph."""
+
 HINT_LENGTH = 12
+"""Characters of the secret that lists show, so that users can tell their tokens apart."""
+
 MAX_SECRET_LENGTH = 128
-SEEN_EVERY = timedelta(minutes=1)
+"""Characters. A longer bearer is refused without a read of the database; those that are issued here are shorter."""
+
+USE_RECORDING_INTERVAL = timedelta(minutes=1)
+"""The use of a token is recorded once in this interval at most, so that frequent requests do not write each time."""
 
 
 class Tokens:
-    """Only hashes are stored: a secret is shown once, by the call that makes it."""
+    """Access tokens. Only their hashes are stored: the call that creates a token returns its secret, and nothing shows it again."""
 
     def __init__(self, database: Database, runner: CommandRunner, limits: TokenLimits | None = None) -> None:
         self._database = database
         self._runner = runner
         self._limits = limits or TokenLimits()
-        self._noting: dict[str, asyncio.Task[None]] = {}
+        self._recordings: dict[str, asyncio.Task[None]] = {}
 
     async def authenticate(self, bearer: str) -> Viewer:
-        """Whom the secret stands for, by one statement. Raises Unauthenticated, the same for unknown, expired and revoked."""
+        """Returns the viewer of a valid token, by one statement. Raises the same Unauthenticated for unknown, expired and revoked ones."""
         now = datetime.now(UTC)
-        found = None
+        record = None
         if bearer.isascii() and len(bearer) <= MAX_SECRET_LENGTH:
             async with self._database.read() as reader:
-                found = await store.viewer_of(reader, secret_hash(bearer), now)
-        if found is None:
+                record = await store.viewer_of(reader, secret_hash(bearer), now)
+        if record is None:
             raise Unauthenticated("This needs a valid access token: send `Authorization: Bearer <token>`.")
-        viewer, last_used_at = found
-        if last_used_at is None or now - last_used_at >= SEEN_EVERY:
-            self._note_use_later(viewer.token_id)
+        viewer, last_used_at = record
+        if last_used_at is None or now - last_used_at >= USE_RECORDING_INTERVAL:
+            self._record_use_later(viewer.token_id)
         return viewer
 
     async def create(self, viewer: Viewer, new: NewToken) -> tuple[str, str]:
-        """A new token of the viewer's own: its id and, this once, its secret.
+        """Creates a token for the viewer. Returns its id and its secret.
 
         Raises Forbidden without the scope MANAGE, or for a scope that the viewer's own token lacks; InvalidInput; QuotaExceeded.
         """
@@ -63,16 +70,16 @@ class Tokens:
             return await self._insert(transaction, viewer.user_id, replace(new, expires_at=expires_at))
 
     async def issue(self, user_id: str, new: NewToken) -> tuple[str, str]:
-        """The operator's way (command line, demo): a token for any user, without expiry if none is given.
+        """Creates a token for any user. It is for the operator (command line, demo) and checks no right.
 
-        Raises NotFound, InvalidInput, QuotaExceeded.
+        Without an expiry in the request, the token never expires. Raises NotFound, InvalidInput, QuotaExceeded.
         """
         async with self._database.write() as transaction:
             new.check(transaction.now, max_lifetime=None)
             return await self._insert(transaction, user_id, new)
 
     async def revoke(self, viewer: Viewer, token_id: str, key: str | None = None) -> str:
-        """End a token of the viewer's own at once, open streams and sessions included (B94). A repeated call changes nothing.
+        """Revokes a token of the viewer; open streams and sessions end at once (B94). A repeated call changes nothing.
 
         A token may always revoke itself; another one needs the scope MANAGE. Raises NotFound, Forbidden.
         """
@@ -83,32 +90,35 @@ class Tokens:
         async def body(transaction: Transaction) -> dict[str, Any]:
             if await store.owner_of(transaction, token_id) != viewer.user_id:
                 raise NotFound("You have no such access token.", field=("token_id",))
-            await _end(transaction, token_id, viewer.user_id, viewer.actor, streams)
+            await _revoke(transaction, token_id, viewer.user_id, viewer.actor, streams)
             return {"token_id": token_id}
 
-        done = await self._runner.run(viewer, "revokeToken", key, {"token_id": token_id}, streams[0], body)
-        return str(done["token_id"])
+        result = await self._runner.run(viewer, "revokeToken", key, {"token_id": token_id}, streams[0], body)
+        return str(result["token_id"])
 
-    async def withdraw(self, token_id: str) -> None:
-        """The operator's way: end anybody's token at once. Raises NotFound."""
+    async def revoke_any(self, token_id: str) -> None:
+        """Revokes the token of any user. It is for the operator and checks no right. Raises NotFound."""
         streams = await self._streams_of(token_id)
         async with self._database.write() as transaction:
             user_id = await store.owner_of(transaction, token_id)
             if user_id is None:
                 raise NotFound("There is no such access token.")
-            await _end(transaction, token_id, user_id, Actor.system("operator"), streams)
+            await _revoke(transaction, token_id, user_id, Actor.system("operator"), streams)
 
     async def of_user(self, user_id: str) -> list[store.ListedToken]:
-        """The operator's way: anybody's tokens, without their secrets."""
+        """Returns the tokens of any user, without their secrets. It is for the operator and checks no right."""
         async with self._database.read() as reader:
             return await store.of_user(reader, user_id)
 
     async def close(self) -> None:
-        """Wait until what is being noted is noted."""
-        await asyncio.gather(*self._noting.values())
+        """Waits until each use that is being recorded is recorded."""
+        await asyncio.gather(*self._recordings.values())
 
     async def _streams_of(self, token_id: str) -> list[str]:
-        """The streams a revocation writes to, in the order in which every writer locks them: workspaces by id, the installation last."""
+        """Returns the ids of the streams that a revocation writes to, in the order in which every writer locks them.
+
+        The workspaces come first, by id, and the installation last.
+        """
         async with self._database.read() as reader:
             return [*connection_store.workspaces(await connection_store.of_token(reader, token_id)), INSTALLATION_STREAM]
 
@@ -116,38 +126,41 @@ class Tokens:
         if not await store.lock_owner(transaction, user_id):
             raise NotFound("There is no such user.")
         if await store.count_active(transaction, user_id) >= self._limits.per_user:
-            raise QuotaExceeded(f"A user holds at most {self._limits.per_user} access tokens. Revoke one that is not needed.")
+            raise QuotaExceeded(f"A user may have at most {self._limits.per_user} access tokens. Revoke one that is not needed.")
         token_id, secret = new_id(), new_secret(PREFIX)
         row = store.NewRow(token_id, user_id, new.name.strip(), new.scopes, secret_hash(secret), secret[:HINT_LENGTH], new.expires_at)
         await store.insert_token(transaction, row)
         return token_id, secret
 
-    def _note_use_later(self, token_id: str) -> None:
-        """Beside the request, never in its way, and one write a token at a time."""
-        if token_id not in self._noting:
-            task = asyncio.create_task(self._note_use(token_id), name=f"token-used-{token_id}")
-            self._noting[token_id] = task
-            task.add_done_callback(lambda _: self._noting.pop(token_id, None))
+    def _record_use_later(self, token_id: str) -> None:
+        """Starts a task that records the use, so that the request does not wait for it. There is one task for each token at a time."""
+        if token_id not in self._recordings:
+            task = asyncio.create_task(self._record_use(token_id), name=f"token-used-{token_id}")
+            self._recordings[token_id] = task
+            task.add_done_callback(lambda _: self._recordings.pop(token_id, None))
 
-    async def _note_use(self, token_id: str) -> None:
+    async def _record_use(self, token_id: str) -> None:
         try:
             async with self._database.write() as transaction:
-                await store.touch(transaction, token_id, transaction.now - SEEN_EVERY)
+                await store.record_use(transaction, token_id, transaction.now - USE_RECORDING_INTERVAL)
         except Exception:
-            logger.warning("could not note the use of a token; its next use is noted again", exc_info=True)
+            logger.warning("could not record the use of a token; the next use is recorded again", exc_info=True)
 
 
-async def _end(transaction: Transaction, token_id: str, user_id: str, actor: Actor, streams: list[str]) -> None:
-    """Revoke, and tell whoever uses the token now. What was opened in a workspace since `streams` was read ends by the last event."""
+async def _revoke(transaction: Transaction, token_id: str, user_id: str, actor: Actor, streams: list[str]) -> None:
+    """Revokes the token, and writes a connection error for each session that is open with it.
+
+    A session that was opened in another workspace since `streams` was read ends by the event on the installation's stream.
+    """
     for stream_id in streams:
         await outbox.lock_stream(transaction, stream_id)
     if not await store.revoke(transaction, token_id):
         return
     connections = await connection_store.of_token(transaction, token_id)
     for workspace_id in streams[:-1]:
-        here = [connection for connection in connections if connection.workspace_id == workspace_id]
-        if here:
-            events = disruption_events.access_revoked(here, actor, "The access token was revoked.", token_id)
+        in_workspace = [connection for connection in connections if connection.workspace_id == workspace_id]
+        if in_workspace:
+            events = disruption_events.access_revoked(in_workspace, actor, "The access token was revoked.", token_id)
             await outbox.append(transaction, workspace_id, events)
     revoked = NewEvent(Kind.TOKEN_REVOKED, actor, {"token_id": token_id}, user_id=user_id)
     await outbox.append(transaction, INSTALLATION_STREAM, [revoked])

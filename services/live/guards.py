@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from services.domain.access import AccessFacts, Denial, Permission, Role, Viewer, decide
 from services.domain.errors import DomainError, Forbidden
-from services.store.rights import Place
+from services.store.rights import MembershipKey
 
 
 class TokenWatch:
@@ -53,7 +53,7 @@ class Guard:
     is_lost: bool = field(default=False, init=False)
 
     @property
-    def place(self) -> Place:
+    def membership_key(self) -> MembershipKey:
         return (self.workspace_id, self.viewer.user_id)
 
     def judge(self, role: Role | None) -> None:

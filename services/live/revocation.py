@@ -20,7 +20,7 @@ from services.live.stream_items import EventMatch
 from services.live.task_cleanup import TaskCleanup
 from services.store import rights
 from services.store.db.database import Database, Reader
-from services.store.rights import Place
+from services.store.rights import MembershipKey
 
 RECHECK_SECONDS = 30.0
 REVOCATIONS = EventMatch(kinds=frozenset({Kind.TOKEN_REVOKED, Kind.MEMBER_CHANGED}))
@@ -36,14 +36,14 @@ class RevocationWatcher:
         self._database = database
         self._recheck_seconds = recheck_seconds
         self._tokens: dict[str, TokenWatch] = {}
-        self._roles: dict[Place, Role | None] = {}
-        self._guards: dict[Place, set[Guard]] = {}
+        self._roles: dict[MembershipKey, Role | None] = {}
+        self._guards: dict[MembershipKey, set[Guard]] = {}
         self._workspaces: dict[str, Hearing] = {}
         self._changes = 0
         self._hears = False
         self._recheck_at = 0.0
         self._new_tokens: set[str] = set()
-        self._stale: set[Place] = set()
+        self._stale: set[MembershipKey] = set()
         self._work = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._ending = TaskCleanup()
@@ -69,14 +69,14 @@ class RevocationWatcher:
 
     async def role_of(self, viewer: Viewer, workspace_id: str) -> Role | None:
         """The viewer's role as it is; None = not a member. Raises DatabaseUnavailable."""
-        place = (workspace_id, viewer.user_id)
-        if place in self._roles:
-            return self._roles[place]
+        key = (workspace_id, viewer.user_id)
+        if key in self._roles:
+            return self._roles[key]
         before = self._changes
         async with self._database.read() as reader:
-            role = (await rights.roles(reader, [place])).get(place)
+            role = (await rights.roles(reader, [key])).get(key)
         if self._hears and before == self._changes:
-            self._roles[place] = role
+            self._roles[key] = role
         return role
 
     @asynccontextmanager
@@ -86,14 +86,14 @@ class RevocationWatcher:
         """Have `on_lost` called when the viewer loses the right; within it, changes are heard of in the order of the workspace's events."""
         guard = Guard(viewer, workspace_id, permission, on_lost)
         async with self._hearing(workspace_id):
-            self._guards.setdefault(guard.place, set()).add(guard)
+            self._guards.setdefault(guard.membership_key, set()).add(guard)
             try:
                 guard.judge(await self._role(guard))
                 yield guard
             finally:
-                self._guards[guard.place].discard(guard)
-                if not self._guards[guard.place]:
-                    del self._guards[guard.place]
+                self._guards[guard.membership_key].discard(guard)
+                if not self._guards[guard.membership_key]:
+                    del self._guards[guard.membership_key]
 
     async def check(self, guard: Guard) -> None:
         """Raise Forbidden if the right is gone; no statement unless something changed. For each event that is shown."""
@@ -179,10 +179,10 @@ class RevocationWatcher:
             self._stale |= asked
             self._work.set()
             return
-        for place in asked:
-            self._roles[place] = found.get(place)
-            for guard in list(self._guards.get(place, ())):
-                guard.judge(found.get(place))
+        for key in asked:
+            self._roles[key] = found.get(key)
+            for guard in list(self._guards.get(key, ())):
+                guard.judge(found.get(key))
 
     def _on_event(self, event: LoggedEvent) -> None:
         if event.kind is Kind.TOKEN_REVOKED:
@@ -200,18 +200,18 @@ class RevocationWatcher:
         self._new_tokens.update(self._tokens)
         self._work.set()
 
-    def _invalidate(self, place: Place) -> None:
+    def _invalidate(self, key: MembershipKey) -> None:
         self._changes += 1
-        self._roles.pop(place, None)
-        if place in self._guards:
-            self._stale.add(place)
+        self._roles.pop(key, None)
+        if key in self._guards:
+            self._stale.add(key)
             self._work.set()
 
     def _doubt(self, workspace_id: str) -> None:
         """The same for one workspace."""
-        for place in {*self._roles, *self._guards}:
-            if place[0] == workspace_id:
-                self._invalidate(place)
+        for key in {*self._roles, *self._guards}:
+            if key[0] == workspace_id:
+                self._invalidate(key)
         self._changes += 1
 
     def _end_token(self, token_id: str) -> None:

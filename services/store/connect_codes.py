@@ -1,4 +1,4 @@
-"""One-time codes as they are stored: hashes, bound to user, Studio, session and origin."""
+"""Stores one-time connect codes: hashes, each bound to a user, a Studio, a session and an origin."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ S = core.studio.c
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A Studio as somebody asks to be let in; `reachable` once its session's address is known."""
+    """A Studio for which a code is requested. `reachable` is true once the address of its session is known."""
 
     id: str
     public_id: str
@@ -35,6 +35,7 @@ _TARGET = Query(
 
 
 async def target(reader: Reader, studio_id: str) -> Target | None:
+    """Returns the Studio with its current session; None if there is no such Studio."""
     row = await reader.one(_TARGET, studio_id=studio_id)
     if row is None:
         return None
@@ -43,7 +44,7 @@ async def target(reader: Reader, studio_id: str) -> Target | None:
 
 @dataclass(frozen=True, slots=True)
 class CodeRow:
-    """What a code is bound to. `login_id` None: issued to a program."""
+    """What a code is bound to. `login_id` is None for a code that was issued to a program instead of a browser."""
 
     user_id: str
     token_id: str
@@ -54,15 +55,15 @@ class CodeRow:
     path: str
 
 
-async def add(transaction: Transaction, code_hash: str, row: CodeRow, lives: timedelta) -> datetime:
-    """Store a code; returns when it expires."""
-    expires_at = transaction.now + lives
+async def add(transaction: Transaction, code_hash: str, row: CodeRow, lifetime: timedelta) -> datetime:
+    """Inserts a code. Returns when it expires."""
+    expires_at = transaction.now + lifetime
     await transaction.execute(insert(core.connect_code).values(hash=code_hash, **asdict(row), expires_at=expires_at))
     return expires_at
 
 
 async def use(transaction: Transaction, code_hash: str, origin: str) -> CodeRow | None:
-    """Use a code up, once: None if there is none such for `origin`, or it was used, or its time is over."""
+    """Marks a code as used and returns it. Returns None if there is no such code for `origin`, or it was used before, or it has expired."""
     columns = (C.user_id, C.token_id, C.login_id, C.studio_id, C.session_number, C.origin, C.path)
     statement = (
         update(core.connect_code)

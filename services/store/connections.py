@@ -1,4 +1,4 @@
-"""Proxies, their heartbeats, and the tabs that are connected through them."""
+"""Stores the proxies with their heartbeats, and the browser tabs that are connected through each proxy."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ U = core.user.c
 
 @dataclass(frozen=True, slots=True)
 class OpenTab:
-    """A connection that has not ended, and what its end must tell."""
+    """A connection that has not ended, with what the events of its end contain."""
 
     id: str
     studio_id: str
@@ -32,8 +32,8 @@ class OpenTab:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """A user who is connected to a session, by so many tabs."""
+class ConnectedUser:
+    """A user who is connected to a session, and the number of their open tabs."""
 
     user_id: str
     user_name: str
@@ -48,43 +48,43 @@ async def add_proxy(transaction: Transaction, proxy_id: str) -> None:
 
 
 async def beat(transaction: Transaction, proxy_id: str) -> bool:
-    """Note that the proxy lives; False if it has no row (any more)."""
+    """Records a heartbeat of the proxy. Returns False if the proxy has no row, or no longer has one."""
     statement = update(core.proxy_instance).where(P.id == proxy_id).values(heartbeat_at=transaction.now)
     return (await transaction.execute(statement)).rowcount == 1
 
 
 async def running_session(reader: Reader, studio_id: str) -> int | None:
-    """The number of the session that runs at this moment, if one does."""
+    """Returns the number of the session that is running now, or None."""
     where = (S.id == studio_id) & (S.status == StudioStatus.RUNNING.value)
     return (await reader.execute(select(S.session_number).where(where))).scalar_one_or_none()
 
 
 async def is_open(reader: Reader, studio_id: str, user_id: str) -> bool:
-    """Whether the user has a tab open anywhere."""
+    """Returns whether the user has an open tab of the Studio, through any proxy."""
     statement = select(C.id).where(C.studio_id == studio_id, C.user_id == user_id, C.ended_at.is_(None)).limit(1)
     return (await reader.execute(statement)).one_or_none() is not None
 
 
 async def add(transaction: Transaction, connection_id: str, proxy_id: str, tab: Mapping[str, object]) -> None:
-    """`tab` gives studio_id, session_number, user_id and token_id."""
+    """Inserts an open connection. `tab` holds studio_id, session_number, user_id and token_id."""
     times = {"connected_at": transaction.now, "last_active_at": transaction.now}
     await transaction.execute(insert(core.connection).values(id=connection_id, proxy_id=proxy_id, **tab, **times))
 
 
 async def end(transaction: Transaction, connection_ids: Iterable[str]) -> list[str]:
-    """End those that have not ended yet; returns their ids."""
-    open_ones = (C.id.in_(list(connection_ids))) & C.ended_at.is_(None)
-    ended = await transaction.execute(update(core.connection).where(open_ones).values(ended_at=transaction.now).returning(C.id))
-    return list(ended.scalars())
+    """Ends those of the connections that have not ended yet. Returns their ids."""
+    is_open = C.id.in_(list(connection_ids)) & C.ended_at.is_(None)
+    result = await transaction.execute(update(core.connection).where(is_open).values(ended_at=transaction.now).returning(C.id))
+    return list(result.scalars())
 
 
-async def seen(transaction: Transaction, studio_id: str) -> None:
-    """What a reader sees of the Studio's connected users has changed."""
+async def bump_version(transaction: Transaction, studio_id: str) -> None:
+    """Raises the Studio's version, since the connected users that its readers see have changed."""
     await transaction.execute(update(core.studio).where(S.id == studio_id).values(version=S.version + 1))
 
 
 async def reopen(transaction: Transaction, connection_id: str) -> bool:
-    """Take back that a connection ended; False if it had not."""
+    """Opens a connection again that had ended. Returns False if it had not ended."""
     ended = (C.id == connection_id) & C.ended_at.is_not(None)
     return (await transaction.execute(update(core.connection).where(ended).values(ended_at=None))).rowcount == 1
 
@@ -96,13 +96,13 @@ def _open_tabs() -> Select[Any]:
 
 
 async def tabs_of(reader: Reader, proxy_id: str) -> list[OpenTab]:
-    """All that is open through this proxy."""
+    """Returns all open tabs of this proxy."""
     rows = await reader.execute(_open_tabs().where(C.proxy_id == proxy_id))
     return [OpenTab(**row._mapping) for row in rows]
 
 
-async def tabs_of_silent(reader: Reader, proxy_id: str, silent_since: datetime | None) -> list[OpenTab]:
-    """What is open through other proxies that were not heard of since then (None: through any other)."""
+async def tabs_of_other_proxies(reader: Reader, proxy_id: str, silent_since: datetime | None) -> list[OpenTab]:
+    """Returns the open tabs of other proxies whose last heartbeat is older than `silent_since`; of all others if it is None."""
     statement = _open_tabs().where(C.proxy_id != proxy_id)
     if silent_since is not None:
         statement = statement.where(P.heartbeat_at < silent_since)
@@ -118,9 +118,9 @@ _PEOPLE = Query(
 )
 
 
-async def people(reader: Reader, studio_id: str) -> list[Person]:
-    """Who is connected, in the order of their coming."""
-    return [Person(*row) for row in await reader.all(_PEOPLE, studio_id=studio_id)]
+async def people(reader: Reader, studio_id: str) -> list[ConnectedUser]:
+    """Returns the connected users, the one who connected first comes first."""
+    return [ConnectedUser(*row) for row in await reader.all(_PEOPLE, studio_id=studio_id)]
 
 
 async def note_activity(transaction: Transaction, connection_ids: Sequence[str]) -> None:
@@ -128,7 +128,7 @@ async def note_activity(transaction: Transaction, connection_ids: Sequence[str])
 
 
 async def note_session_activity(transaction: Transaction, studio_id: str, number: int) -> None:
-    """The session is in use: its idle limit, where the workspace sets one, begins anew."""
+    """Records that the session is in use. Its idle time begins again, where the workspace sets an idle limit."""
     session = core.session.c
     idle_minutes = select(core.workspace.c.idle_minutes).join(core.studio, S.workspace_id == core.workspace.c.id).where(S.id == studio_id)
     minutes: int | None = (await transaction.execute(idle_minutes)).scalar_one_or_none()

@@ -1,4 +1,4 @@
-"""Open connections that a revoked token or a lost role ends."""
+"""Reads the open connections that end when a token is revoked or a member loses the right to connect."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ S = core.studio.c
 
 @dataclass(frozen=True, slots=True)
 class OpenConnection:
-    """That a user has at least one tab open in a session."""
+    """A user with at least one open tab in a session."""
 
     workspace_id: str
     studio_id: str
@@ -25,12 +25,12 @@ class OpenConnection:
 
 
 async def of_token(reader: Reader, token_id: str) -> list[OpenConnection]:
-    """What is open by that token, one row a session, in the order of the workspaces' ids."""
+    """Returns the connections that are open with that token, one for each session, in the order of the workspaces' ids."""
     return await _open(reader, [C.token_id == token_id])
 
 
 async def of_member(reader: Reader, workspace_id: str, user_id: str) -> list[OpenConnection]:
-    """What the user has open in the workspace, one row a session."""
+    """Returns the user's open connections in the workspace, one for each session."""
     return await _open(reader, [S.workspace_id == workspace_id, C.user_id == user_id])
 
 
@@ -46,5 +46,5 @@ async def _open(reader: Reader, conditions: Sequence[Any]) -> list[OpenConnectio
 
 
 def workspaces(connections: Iterable[OpenConnection]) -> list[str]:
-    """The ids of the workspaces concerned, sorted: the order in which their streams are locked."""
+    """Returns the ids of the connections' workspaces, sorted: the order in which their streams are locked."""
     return sorted({connection.workspace_id for connection in connections})

@@ -1,14 +1,15 @@
-"""Browsers that are signed in on the API's origin, as they are stored: hashes of their cookies, bound to a token."""
+"""Stores the logins of browsers on the API's origin: hashes of their cookies, each bound to an access token."""
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from services.domain.access import TokenScope, Viewer
 from services.store.db.database import Reader, Transaction
 from services.store.db.query import Query
 from services.store.db.types import json_value, utc_time
 from services.store.tables import core
+from services.store.tokens import is_valid_at
 
 L = core.login.c
 T = core.token.c
@@ -20,14 +21,13 @@ _BY_HASH = Query(
     .where(
         L.hash == bindparam("hash"),
         L.expires_at > bindparam("now"),
-        T.revoked_at.is_(None),
-        or_(T.expires_at.is_(None), T.expires_at > bindparam("now")),
+        is_valid_at(bindparam("now")),
     )
 )
 
 
 async def find(reader: Reader, cookie_hash: str, now: datetime) -> tuple[str, Viewer] | None:
-    """The login's id and whom it stands for; None once it, or its token, has ended."""
+    """Returns the login's id and its viewer; None if the login or its token has ended."""
     row = await reader.one(_BY_HASH, hash=cookie_hash, now=now)
     if row is None:
         return None
@@ -36,18 +36,19 @@ async def find(reader: Reader, cookie_hash: str, now: datetime) -> tuple[str, Vi
 
 
 async def add(transaction: Transaction, login_id: str, cookie_hash: str, token_id: str, expires_at: datetime) -> None:
+    """Inserts a login."""
     values = {"id": login_id, "hash": cookie_hash, "token_id": token_id, "created_at": transaction.now, "expires_at": expires_at}
     await transaction.execute(insert(core.login).values(**values))
 
 
 async def renew(transaction: Transaction, former_hash: str, cookie_hash: str, token_id: str, expires_at: datetime) -> bool:
-    """Give the login of that token another cookie and end; False if there is none."""
+    """Gives the login of that token another cookie and another expiry. Returns False if there is no such login."""
     of_token = (L.hash == former_hash) & (L.token_id == token_id)
-    found = await transaction.execute(update(core.login).where(of_token).values(hash=cookie_hash, expires_at=expires_at).returning(L.id))
-    return found.scalar_one_or_none() is not None
+    statement = update(core.login).where(of_token).values(hash=cookie_hash, expires_at=expires_at).returning(L.id)
+    return (await transaction.execute(statement)).scalar_one_or_none() is not None
 
 
 async def remove(transaction: Transaction, cookie_hash: str) -> str | None:
-    """End the login; returns its id if there was one."""
-    found = await transaction.execute(delete(core.login).where(L.hash == cookie_hash).returning(L.id))
-    return found.scalar_one_or_none()
+    """Deletes the login. Returns its id, or None if there was none."""
+    result = await transaction.execute(delete(core.login).where(L.hash == cookie_hash).returning(L.id))
+    return result.scalar_one_or_none()

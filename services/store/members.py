@@ -1,4 +1,4 @@
-"""Who belongs to a workspace, as it is stored."""
+"""Stores the memberships of users in workspaces, with their roles."""
 
 from sqlalchemy import delete, func, insert, select, update
 
@@ -12,7 +12,7 @@ CE = core.compute_environment.c
 
 
 async def role_in(reader: Reader, workspace_id: str, user_id: str) -> Role | None:
-    """The role as it stands, or None without a membership."""
+    """Returns the user's current role in the workspace; None for a user who is not a member."""
     where = (M.workspace_id == workspace_id) & (M.user_id == user_id)
     role = (await reader.execute(select(M.role).where(where))).scalar_one_or_none()
     return None if role is None else Role(role)
@@ -33,14 +33,14 @@ async def delete_member(transaction: Transaction, workspace_id: str, user_id: st
 
 
 async def count_owners(reader: Reader, workspace_id: str) -> int:
-    """How many OWNERs the workspace has; under its stream lock the answer holds until the commit."""
+    """Returns how many OWNERs the workspace has. Under the lock of its stream the number holds until the commit."""
     where = (M.workspace_id == workspace_id) & (M.role == Role.OWNER.value)
     count: int = (await reader.execute(select(func.count()).select_from(core.membership).where(where))).scalar_one()
     return count
 
 
-async def one_user_only(reader: Reader) -> bool:
-    """Whether a compute environment is enabled whose sessions run as the server's own user."""
+async def is_single_user(reader: Reader) -> bool:
+    """Returns whether a compute environment of a kind is enabled whose sessions run as the server's own user (ADR 0005)."""
     kinds = [kind.value for kind, spec in KINDS.items() if spec.runs_as_server_user]
     found = select(CE.id).where(CE.kind.in_(kinds), CE.enabled.is_(True)).limit(1)
     return (await reader.execute(found)).one_or_none() is not None

@@ -1,4 +1,4 @@
-"""Users, organizations and workspaces as they are stored."""
+"""Stores users, organizations and workspaces."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from services.store.db.database import Reader, Transaction
 from services.store.tables import core
 
 U = core.user.c
-O = core.organization.c  # noqa: E741 - as in the other modules: one letter a table
+O = core.organization.c  # noqa: E741 - one letter for each table, as in the other modules
 W = core.workspace.c
 
 
 async def user_id_of(reader: Reader, user_name: str) -> str | None:
-    """The id of the user of that name, or None."""
+    """Returns the id of the user with that user name, or None."""
     return (await reader.execute(select(U.id).where(U.user_name == user_name))).scalar_one_or_none()
 
 

@@ -100,13 +100,14 @@ _UPSERTS = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.i
 COLUMNS = (S.id, E.kind, S.cpu, *(T[name] for name in NAMES[1:]))
 
 
-def newest() -> Select[Any]:
-    """The measurements of what runs, of the Studios `:studio_ids`. A Studio's configuration stands still while it runs (B14)."""
+def newest(studios: Select[Any]) -> Select[Any]:
+    """The newest measurements of the running sessions of the Studios `:studio_ids`; `studios` selects COLUMNS of Studios.
+
+    The limit of the processors is the one of the Studio's configuration, which does not change while it runs (B14).
+    """
     return (
-        select(*COLUMNS)
-        .select_from(core.session_stats)
-        .join(core.session, R.id == T.session_id)
-        .join(core.studio, NOW_RUNNING)
+        studios.join(core.session, NOW_RUNNING)
+        .join(core.session_stats, T.session_id == R.id)
         .join(core.compute_environment, E.id == R.compute_environment_id)
         .where(is_one_of(S.id, "studio_ids"))
     )
@@ -118,7 +119,7 @@ def stats_row(raw: Row) -> SessionStatsRow:
     return SessionStatsRow(instant(raw[3]), raw[4], limit or None, *raw[5:])
 
 
-_NEWEST = Query(newest())
+_NEWEST = Query(newest(select(*COLUMNS).select_from(core.studio)))
 
 
 async def of_studios(reader: Reader, studio_ids: Sequence[str]) -> dict[str, SessionStatsRow]:

@@ -1,10 +1,11 @@
-"""Access tokens as they are stored: hashes, never the secrets themselves."""
+"""Stores access tokens: the hashes of their secrets, never the secrets themselves."""
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, insert, or_, select, update
 
 from services.domain.access import TokenScope, Viewer
 from services.store.db.database import Reader, Transaction
@@ -15,19 +16,21 @@ from services.store.tables import core
 T = core.token.c
 U = core.user.c
 
+
+def is_valid_at(now: ColumnElement[Any] | datetime) -> ColumnElement[bool]:
+    """The condition that the token is neither revoked nor expired at `now`."""
+    return and_(T.revoked_at.is_(None), or_(T.expires_at.is_(None), T.expires_at > now))
+
+
 _BY_HASH = Query(
     select(U.id, U.user_name, T.id, T.scopes, T.expires_at, T.last_used_at)
     .select_from(core.token.join(core.user, U.id == T.user_id))
-    .where(
-        T.hash == bindparam("hash"),
-        T.revoked_at.is_(None),
-        or_(T.expires_at.is_(None), T.expires_at > bindparam("now")),
-    )
+    .where(T.hash == bindparam("hash"), is_valid_at(bindparam("now")))
 )
 
 
 async def viewer_of(reader: Reader, token_hash: str, now: datetime) -> tuple[Viewer, datetime | None] | None:
-    """Whom a token that is valid at `now` stands for, and when it was last seen in use; None for any other token."""
+    """Returns the viewer of a token that is valid at `now`, and when its use was last recorded; None for any other token."""
     row = await reader.one(_BY_HASH, hash=token_hash, now=now)
     if row is None:
         return None
@@ -37,7 +40,7 @@ async def viewer_of(reader: Reader, token_hash: str, now: datetime) -> tuple[Vie
 
 @dataclass(frozen=True, slots=True)
 class NewRow:
-    """A token to be stored; `scopes` in any order."""
+    """A token to insert. The order of `scopes` does not matter."""
 
     id: str
     user_id: str
@@ -54,38 +57,38 @@ async def insert_token(transaction: Transaction, row: NewRow) -> None:
 
 
 async def lock_owner(transaction: Transaction, user_id: str) -> bool:
-    """Take the lock of the user's row, under which tokens are counted; False if there is no such user."""
-    found = await transaction.execute(select(U.id).where(U.id == user_id).with_for_update(key_share=True))
-    return found.one_or_none() is not None
+    """Locks the user's row, so that nobody else counts or adds the user's tokens meanwhile. Returns False if there is no such user."""
+    result = await transaction.execute(select(U.id).where(U.id == user_id).with_for_update(key_share=True))
+    return result.one_or_none() is not None
 
 
 async def count_active(transaction: Transaction, user_id: str) -> int:
-    """How many of the user's tokens are neither revoked nor expired."""
-    active = and_(T.user_id == user_id, T.revoked_at.is_(None), or_(T.expires_at.is_(None), T.expires_at > transaction.now))
-    count: int = (await transaction.execute(select(func.count()).select_from(core.token).where(active))).scalar_one()
+    """Returns how many of the user's tokens are neither revoked nor expired."""
+    statement = select(func.count()).select_from(core.token).where(T.user_id == user_id, is_valid_at(transaction.now))
+    count: int = (await transaction.execute(statement)).scalar_one()
     return count
 
 
 async def owner_of(reader: Reader, token_id: str) -> str | None:
-    """The id of the user whose token it is; None if there is no such token."""
+    """Returns the id of the token's user; None if there is no such token."""
     return (await reader.execute(select(T.user_id).where(T.id == token_id))).scalar_one_or_none()
 
 
 async def revoke(transaction: Transaction, token_id: str) -> bool:
-    """Revoke the token; False if it was revoked already."""
+    """Revokes the token. Returns False if it was revoked already."""
     statement = update(core.token).where(T.id == token_id, T.revoked_at.is_(None)).values(revoked_at=transaction.now)
     return (await transaction.execute(statement)).rowcount == 1
 
 
-async def touch(transaction: Transaction, token_id: str, unless_after: datetime) -> None:
-    """Note that the token is in use, unless that was noted after `unless_after`."""
+async def record_use(transaction: Transaction, token_id: str, unless_after: datetime) -> None:
+    """Records that the token is in use now, unless a use was recorded after `unless_after`."""
     stale = or_(T.last_used_at.is_(None), T.last_used_at <= unless_after)
     await transaction.execute(update(core.token).where(T.id == token_id, stale).values(last_used_at=transaction.now))
 
 
 @dataclass(frozen=True, slots=True)
 class ListedToken:
-    """A token as its list shows it."""
+    """A token as the operator's list shows it."""
 
     id: str
     name: str
@@ -97,7 +100,7 @@ class ListedToken:
 
 
 async def of_user(reader: Reader, user_id: str) -> list[ListedToken]:
-    """The user's tokens, revoked and expired ones too, oldest first."""
+    """Returns the user's tokens, including revoked and expired ones, the oldest first."""
     columns = [T[field.name] for field in fields(ListedToken)]
     rows = await reader.execute(select(*columns).where(T.user_id == user_id).order_by(T.created_at, T.id))
     return [ListedToken(**row._mapping) for row in rows]

@@ -72,7 +72,7 @@ def revoke(token_id: Annotated[str, typer.Argument(help="The id, as `token list`
 
     async def work() -> None:
         async with command_context(settings()) as at:
-            await at.tokens.withdraw(token_id)
+            await at.tokens.revoke_any(token_id)
             print("Revoked.")
 
     asyncio.run(work())

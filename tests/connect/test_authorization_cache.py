@@ -142,7 +142,7 @@ async def test_a_revoked_token_closes_what_it_opened(any_house: House) -> None:
     viewer, _ = await house.newcomer()
     cookie, other = await house.enter(viewer), await house.enter()
     async with house.socket("/ws", cookie) as socket, house.socket("/ws", other) as untouched:
-        await house.tokens.withdraw(viewer.token_id)
+        await house.tokens.revoke_any(viewer.token_id)
         code, _, took = await closing(socket)
         assert code == 4407
         assert took < 2

@@ -208,7 +208,7 @@ async def test_an_address_with_many_parameters_is_one_without_ours(house: House)
 async def test_a_login_ends_with_its_token(house: House) -> None:
     login = await house.sign_in(house.world.secret)
     assert location(await house.visit(f"{house.api}/connect/{house.public_id}", login)).startswith(house.origin)
-    await house.tokens.withdraw(house.world.viewer.token_id)
+    await house.tokens.revoke_any(house.world.viewer.token_id)
     assert location(await house.visit(f"{house.api}/connect/{house.public_id}", login)).startswith("/login")
 
 

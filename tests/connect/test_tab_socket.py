@@ -168,7 +168,7 @@ async def test_a_waiting_tab_whose_right_is_lost_waits_no_longer(house: House) -
         await one.told("open")
         await house.stop()
         await one.told("end")
-        await house.tokens.withdraw(viewer.token_id)
+        await house.tokens.revoke_any(viewer.token_id)
         assert (await one.told("end"))["code"] == "ACCESS_REVOKED"
         assert await one.closed() == 4407
 

@@ -187,11 +187,11 @@ async def test_a_token_without_manage_revokes_itself_and_no_other(tokens: Tokens
 
 
 async def test_the_operator_withdraws_anybodys_token(tokens: Tokens, world: World) -> None:
-    await tokens.withdraw(world.viewer.token_id)
+    await tokens.revoke_any(world.viewer.token_id)
     with pytest.raises(Unauthenticated):
         await tokens.authenticate(world.secret)
     with pytest.raises(NotFound):
-        await tokens.withdraw("0" * 32)
+        await tokens.revoke_any("0" * 32)
 
 
 async def last_use(database: Database, viewer: Viewer) -> datetime | None:
@@ -225,7 +225,7 @@ async def test_a_use_that_cannot_be_noted_does_not_disturb_the_request(
     def broken(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("services.store.tokens.touch", broken)
+    monkeypatch.setattr("services.store.tokens.record_use", broken)
     assert (await tokens.authenticate(world.secret)).user_id == world.user_id
     await tokens.close()
-    assert "could not note the use of a token" in caplog.text
+    assert "could not record the use of a token" in caplog.text

@@ -13,8 +13,8 @@ from sqlalchemy import Table, bindparam, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import visitors
 
+from services import store
 from services.domain.access import Role
-from services.store import reads
 from services.store.access import visible_to
 from services.store.db.database import Database
 from services.store.db.query import Query
@@ -22,24 +22,52 @@ from services.store.reads.listing import Listing
 from services.store.tables import core
 from tests import factories
 
-OWNED = {
+TABLES_OF_A_WORKSPACE = {
     table.name
-    for table in (core.studio, core.session, core.checkpoint, core.operation, core.event, core.template, core.compute_environment)
+    for table in (
+        core.studio,
+        core.session,
+        core.session_stats,
+        core.output,
+        core.output_piece,
+        core.connection,
+        core.checkpoint,
+        core.operation,
+        core.event,
+        core.template,
+        core.compute_environment,
+        core.membership,
+    )
 }
-"""Rows of these belong to a workspace."""
+"""Every row of these tables belongs to one workspace, by a column or through its Studio."""
 
 CONDITION = re.compile(
     r"EXISTS \(SELECT \*\s+FROM membership\s+WHERE membership\.workspace_id = \w+\.\w+ AND membership\.user_id = %\(viewer_id\)s"
 )
 
-WITHOUT = {
-    "services.store.reads.compute.KINDS": "the kinds of compute environments that are enabled anywhere: words, and no row of anybody",
+WITHOUT_CONDITION = {
+    "services.store.reads.compute.KINDS": "the kinds of the enabled compute environments of the server: words, and no row of anybody",
+    "services.store.access.OF_WORKSPACE": "reads the viewer's membership itself, for `decide`",
+    "services.store.access.OF_STUDIO": "reads the viewer's membership itself, for `decide`",
+    "services.store.access_facts._FACTS": "reads the membership itself, for `decide` on the data plane",
+    "services.store.access_facts._ENDINGS": "shown on the data plane only to a user whom `decide` allows to connect",
+    "services.store.connect_codes._TARGET": "read after `decide` allowed the viewer to connect",
+    "services.store.connections._PEOPLE": "shared by all users of one session, each of whom `decide` allowed to connect",
+    "services.store.rights._ROLES": "reads the memberships themselves, for `decide` on open streams",
+    "services.store.stats._RUNNING": "read by the controller, which measures the sessions of everybody",
+    "services.store.stats._IS_OLD": "read by the controller, which removes old measurements of everybody",
+    "services.store.stats._NEWEST": "shared by all viewers of a Studio's measurements, whose right the stream checks for each frame",
+    "services.store.studios.WORKSPACE": "tells a command which stream to lock, before `decide` in the same command",
+    **{
+        f"services.store.log._PAGES[({by_kind}, {by_studio})]": "shared by all viewers of a stream, which checks their right"
+        for by_kind in (False, True)
+        for by_studio in (False, True)
+    },
 }
-"""Reads that need no such condition, and why."""
+"""Statements that need no condition, and why: mostly because the right is checked before or after them, by `decide`."""
 
 SAMPLES: dict[str, tuple[Any, ...]] = {
     "services.store.reads.studio_lists._listing": ("NAME", False, ("statuses", "starred", "connected", "name_contains")),
-    "services.store.reads.studio_lists._count": (("owners",),),
     "services.store.reads.studio_lists._count_by_status": (("templates",),),
     "services.store.reads.studio_lists._matching": (("compute_environments",),),
 }
@@ -47,8 +75,9 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
 
 
 def _modules() -> Iterator[ModuleType]:
-    for found in pkgutil.iter_modules(reads.__path__, f"{reads.__name__}."):
-        yield importlib.import_module(found.name)
+    for module in pkgutil.walk_packages(store.__path__, f"{store.__name__}."):
+        if not module.name.startswith(f"{store.__name__}.migrations"):
+            yield importlib.import_module(module.name)
 
 
 def _queries(name: str, made: Any) -> Iterator[tuple[str, Query]]:
@@ -78,26 +107,37 @@ def _all_queries() -> dict[str, Query]:
     }
 
 
-def _owned(query: Query) -> set[str]:
-    return {found.name for found in visitors.iterate(query.select) if isinstance(found, Table)} & OWNED
+def _tables_of_a_workspace(query: Query) -> set[str]:
+    return {element.name for element in visitors.iterate(query.select) if isinstance(element, Table)} & TABLES_OF_A_WORKSPACE
+
+
+def _has_condition(query: Query) -> bool:
+    return CONDITION.search(str(query.select.compile(dialect=postgresql.dialect()))) is not None  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.behaviour("B92")
 @pytest.mark.parametrize("name", sorted(_all_queries()))
 def test_a_read_of_what_belongs_to_a_workspace_shows_it_to_members_only(name: str) -> None:
     query = _all_queries()[name]
-    if name in WITHOUT or not _owned(query):
-        return
-    text = str(query.select.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
-    assert CONDITION.search(text), f"{name} reads {_owned(query)} without visible_to:\n{text}"
+    tables = _tables_of_a_workspace(query)
+    if tables and name not in WITHOUT_CONDITION:
+        assert _has_condition(query), f"{name} reads {tables} without visible_to"
 
 
-def test_the_search_sees_every_kind_of_read_and_a_missing_condition() -> None:
+@pytest.mark.parametrize("name", WITHOUT_CONDITION)
+def test_an_exception_is_still_a_statement_that_would_need_the_condition(name: str) -> None:
+    query = _all_queries()[name]
+    assert _tables_of_a_workspace(query)
+    assert not _has_condition(query)
+
+
+def test_the_search_finds_every_kind_of_read_and_a_missing_condition() -> None:
     names = " ".join(_all_queries())
-    assert all(word in names for word in ("studios.BY_ID", "studio_lists._listing", "MEMBERS many=True after=True"))
+    for part in ("studios.BY_ID", "studio_lists._listing", "MEMBERS many=True after=True", "access_facts._FACTS", "connections._PEOPLE"):
+        assert part in names
     bare = Query(select(core.studio.c.id).where(core.studio.c.id == bindparam("id")))
-    assert _owned(bare) == {"studio"}
-    assert not CONDITION.search(str(bare.select.compile(dialect=postgresql.dialect())))  # type: ignore[no-untyped-call]
+    assert _tables_of_a_workspace(bare) == {"studio"}
+    assert not _has_condition(bare)
 
 
 @pytest.mark.behaviour("B92")

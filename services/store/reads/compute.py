@@ -7,7 +7,7 @@ from sqlalchemy import and_, select
 from services.domain.lifecycle import ENDED
 from services.domain.statuses import ComputeKind, TemplateStatus, Tool
 from services.rows.organizations import CapacityRow, ComputeEnvironmentRow, TemplateRow, UsageRow
-from services.store.access import visible_to
+from services.store.access import visible_studios, visible_to
 from services.store.db.database import Reader
 from services.store.db.query import Query, Row, is_one_of
 from services.store.db.types import instant, json_value
@@ -55,14 +55,9 @@ ENVIRONMENTS_BY_ID = Query(_ENVIRONMENTS.where(is_one_of(CE.id, "ids")))
 ENVIRONMENTS_OF = Query(_ENVIRONMENTS.where(is_one_of(CE.workspace_id, "workspace_ids")).order_by(CE.name_key, CE.id))
 
 HELD = Query(
-    select(R.compute_environment_id, R.configuration)
-    .select_from(core.session)
-    .join(core.studio, and_(S.id == R.studio_id, S.session_number == R.number))
-    .where(
-        is_one_of(R.compute_environment_id, "ids"),
-        S.status.not_in(sorted(status.value for status in ENDED)),
-        visible_to(S.workspace_id),
-    )
+    visible_studios(R.compute_environment_id, R.configuration)
+    .join(core.session, and_(S.id == R.studio_id, S.session_number == R.number))
+    .where(is_one_of(R.compute_environment_id, "ids"), S.status.not_in(sorted(status.value for status in ENDED)))
 )
 """What each session that holds resources was given (B5); few, since a machine is full at some point."""
 

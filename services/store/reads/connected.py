@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func
 
 from services.rows.studio import ConnectedUserRow
-from services.store.access import visible_to
+from services.store.access import visible_studios
 from services.store.db.database import Reader
 from services.store.db.query import Query, is_one_of
 from services.store.db.types import instant
@@ -15,10 +15,9 @@ T = core.connection.c
 S = core.studio.c
 
 OF_STUDIOS = Query(
-    select(T.studio_id, T.user_id, func.min(T.connected_at), func.max(T.last_active_at), func.count())
-    .select_from(core.connection)
-    .join(core.studio, and_(S.id == T.studio_id, S.session_number == T.session_number))
-    .where(is_one_of(T.studio_id, "studio_ids"), T.ended_at.is_(None), visible_to(S.workspace_id))
+    visible_studios(T.studio_id, T.user_id, func.min(T.connected_at), func.max(T.last_active_at), func.count())
+    .join(core.connection, and_(S.id == T.studio_id, S.session_number == T.session_number))
+    .where(is_one_of(T.studio_id, "studio_ids"), T.ended_at.is_(None))
     .group_by(T.studio_id, T.user_id)
     .order_by(func.min(T.connected_at), T.user_id)
 )

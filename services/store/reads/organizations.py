@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import BindParameter, and_, bindparam, exists, select
+from sqlalchemy import bindparam, exists, select
 
 from services.domain.access import Role
 from services.domain.events import Cursor
 from services.rows.organizations import OrganizationRow, SettingsRow, WorkspaceRow
-from services.store.access import visible_to
+from services.store.access import VIEWER_MEMBERSHIP, visible_to, with_viewer_membership
 from services.store.db.database import Reader
 from services.store.db.query import Query, Row, is_one_of
 from services.store.db.types import instant
@@ -16,10 +16,8 @@ from services.store.tables import core
 W = core.workspace.c
 ORG = core.organization.c
 ST = core.stream.c
-MINE = core.membership.alias("mine")
-VIEWER: BindParameter[str] = bindparam("viewer_id")
 
-_WORKSPACES = (
+_WORKSPACES = with_viewer_membership(
     select(
         W.id,
         W.organization_id,
@@ -30,14 +28,14 @@ _WORKSPACES = (
         W.lifespan_hours,
         W.idle_minutes,
         W.checkpoint_interval_seconds,
-        MINE.c.role,
+        VIEWER_MEMBERSHIP.c.role,
         ST.epoch,
         ST.head,
     )
     .select_from(core.workspace)
     .join(core.stream, ST.id == W.id)
-    .join(MINE, and_(MINE.c.workspace_id == W.id, MINE.c.user_id == VIEWER))
-    .where(visible_to(W.id))
+    .where(visible_to(W.id)),
+    W.id,
 )
 WORKSPACES_BY_ID = Query(_WORKSPACES.where(is_one_of(W.id, "ids")))
 WORKSPACES_BY_SLUG = Query(_WORKSPACES.where(is_one_of(W.slug, "slugs")))

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, and_, bindparam, case, exists, func, or_, select
+from sqlalchemy import BigInteger, Integer, and_, bindparam, case, func, or_, select
 
 from services.domain.statuses import LogSource, StudioStatus
 from services.rows.logs import PrinterRow
-from services.store.access import visible_to
+from services.store.access import visible_studios
 from services.store.db.database import Reader
 from services.store.db.query import Query, is_one_of
 from services.store.outputs import LONGEST_PIECE, NOTHING, OutputPage, run
@@ -26,8 +26,7 @@ def _printers() -> Query:
     number = bindparam("number", type_=Integer)
     wanted = and_(R.studio_id == S.id, R.number == case((number > 0, number), else_=S.session_number))
     columns = (S.id, S.status, S.build_id, R.id, R.number, R.ended_at)
-    joined = core.studio.outerjoin(core.session, wanted)
-    return Query(select(*columns).select_from(joined).where(is_one_of(S.id, "ids"), visible_to(S.workspace_id)))
+    return Query(visible_studios(*columns).outerjoin(core.session, wanted).where(is_one_of(S.id, "ids")))
 
 
 def _pages() -> Query:
@@ -52,9 +51,9 @@ def _pages() -> Query:
 
 def _visible() -> Any:
     """The output of a session, or of a build, of a Studio that the viewer sees."""
-    of_session = exists().where(R.id == O.id, R.studio_id == S.id, visible_to(S.workspace_id))
-    of_build = exists().where(S.build_id == O.id, visible_to(S.workspace_id))
-    return or_(of_session, of_build)
+    of_session = visible_studios(S.id).join(core.session, R.studio_id == S.id).where(R.id == O.id)
+    of_build = visible_studios(S.id).where(S.build_id == O.id)
+    return or_(of_session.exists(), of_build.exists())
 
 
 PRINTERS = _printers()

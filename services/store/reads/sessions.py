@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select
 
 from services.domain.statuses import StopReason
 from services.rows.studio import SessionConfigurationRow, SessionRow
-from services.store.access import visible_to
+from services.store.access import visible_studios
 from services.store.db.database import Reader
 from services.store.db.query import Query, Row, is_one_of
 from services.store.db.types import instant, json_value, utc_time
@@ -40,7 +40,7 @@ COLUMNS = (
 
 
 def _visible(*columns: Any) -> Select[Any]:
-    return select(*columns).select_from(core.session).join(core.studio, S.id == R.studio_id).where(visible_to(S.workspace_id))
+    return visible_studios(*columns).join(core.session, R.studio_id == S.id)
 
 
 def _row(raw: Row) -> SessionRow:

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 from services.rows.stats import SessionStatsRow
-from services.store.access import visible_to
+from services.store.access import visible_studios
 from services.store.db.database import Reader
 from services.store.db.query import Query
-from services.store.stats import newest, stats_row
-from services.store.tables import core
+from services.store.stats import COLUMNS, newest, stats_row
 
-OF_STUDIOS = Query(newest().where(visible_to(core.studio.c.workspace_id)))
+OF_STUDIOS = Query(newest(visible_studios(*COLUMNS)))
 
 
 async def of_studios(reader: Reader, viewer_id: str, studio_ids: Sequence[str]) -> dict[str, SessionStatsRow]:

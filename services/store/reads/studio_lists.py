@@ -15,7 +15,7 @@ from services.store.db.database import Reader
 from services.store.db.query import Query, is_one_of
 from services.store.db.types import UtcTime, utc_time
 from services.store.reads.listing import Listing, Window
-from services.store.reads.studios import COLUMNS, S, studio_row, visible_studios
+from services.store.reads.studios import COLUMNS, S, studio_row, studios_of_viewer
 from services.store.tables import core
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -72,7 +72,7 @@ def _literally(text: str) -> str:
 
 
 def _selected(shape: Shape) -> Callable[..., Select[Any]]:
-    return lambda *columns: visible_studios(columns).where(*(_CONDITIONS[name]() for name in shape))
+    return lambda *columns: studios_of_viewer(columns).where(*(_CONDITIONS[name]() for name in shape))
 
 
 @cache

@@ -3,20 +3,19 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, and_, bindparam, select
+from sqlalchemy import BindParameter, Select, and_, bindparam
 
 from services.domain.access import Role
 from services.domain.events import Cursor
 from services.domain.statuses import StopReason, StudioStatus
 from services.rows.studio import ConfigurationRow, StudioDetails, StudioRow, VariableRow
-from services.store.access import visible_to
+from services.store.access import VIEWER_MEMBERSHIP, visible_studios, with_viewer_membership
 from services.store.db.database import Reader
 from services.store.db.query import Query, Row, is_one_of
 from services.store.db.types import instant, json_value, utc_time
 from services.store.tables import core
 
 S = core.studio.c
-MINE = core.membership.alias("mine")
 R = core.session.c
 ST = core.stream.c
 
@@ -42,7 +41,7 @@ COLUMNS = (
     R.expires_at,
     R.idle_stops_at,
     core.star.c.user_id,
-    MINE.c.role,
+    VIEWER_MEMBERSHIP.c.role,
     ST.epoch,
     ST.head,
     S.cpu,
@@ -52,18 +51,14 @@ COLUMNS = (
 )
 
 
-def visible_studios(columns: Sequence[Any] = COLUMNS) -> Select[Any]:
-    """The select of Studios that `:viewer_id` may see, with what belongs to the viewer."""
+def studios_of_viewer(columns: Sequence[Any] = COLUMNS) -> Select[Any]:
+    """The select of the Studios that the viewer sees, joined with their stream, their running session, and the viewer's role and star."""
     viewer: BindParameter[str] = bindparam("viewer_id")
     current = and_(R.studio_id == S.id, R.number == S.session_number, R.ended_at.is_(None))
     return (
-        select(*columns)
-        .select_from(core.studio)
-        .join(core.stream, ST.id == S.workspace_id)
-        .join(MINE, and_(MINE.c.workspace_id == S.workspace_id, MINE.c.user_id == viewer))
+        with_viewer_membership(visible_studios(*columns).join(core.stream, ST.id == S.workspace_id), S.workspace_id)
         .outerjoin(core.session, current)
         .outerjoin(core.star, and_(core.star.c.studio_id == S.id, core.star.c.user_id == viewer))
-        .where(visible_to(S.workspace_id))
     )
 
 
@@ -97,8 +92,8 @@ def studio_row(raw: Row) -> StudioRow:
     )
 
 
-BY_ID = Query(visible_studios().where(is_one_of(S.id, "ids")))
-DETAILS = Query(select(S.id, S.description, S.conda_environment, S.environment).where(is_one_of(S.id, "ids"), visible_to(S.workspace_id)))
+BY_ID = Query(studios_of_viewer().where(is_one_of(S.id, "ids")))
+DETAILS = Query(visible_studios(S.id, S.description, S.conda_environment, S.environment).where(is_one_of(S.id, "ids")))
 
 
 async def by_ids(reader: Reader, viewer_id: str, ids: Sequence[str]) -> dict[str, StudioRow]:
