@@ -116,7 +116,7 @@ class AuthorizationCache:
         read_at = self._now()
         async with self._database.read() as reader:
             facts = await store.facts(reader, public_id, user_id, token_id, login_id)
-            ending = await store.ending(reader, facts.workspace_id, facts.studio_id, facts.session_number) if facts else None
+            ending = await store.last_session_end(reader, facts.workspace_id, facts.studio_id, facts.session_number) if facts else None
         return AccessSnapshot(facts, ending, read_at)
 
     def _on_event(self, event: LoggedEvent) -> None:

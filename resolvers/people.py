@@ -1,9 +1,9 @@
-"""What a viewer sees of a user."""
+"""The fields of a user that depend on the viewer."""
 
 from resolvers.context import Context
 from services.rows.people import UserRow
 
 
 def email(user: UserRow, context: Context) -> str | None:
-    """Only their own."""
+    """Returns the user's e-mail address; None unless the viewer is that user."""
     return user.email if user.id == context.viewer.user_id else None

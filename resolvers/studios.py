@@ -1,4 +1,4 @@
-"""Studios outside of fields: after a mutation, for an event, and what the viewer may do with one."""
+"""Reads Studios for mutations and streams, and computes the fields of a Studio that depend on what its viewer may do."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,20 +14,20 @@ from services.studios import force_stop
 
 
 async def studios_by_ids(context: Context, ids: Sequence[str]) -> list[StudioRow | None]:
-    """The Studios as they are now, in the order of `ids`; None for what is absent or not visible to the viewer (B92)."""
+    """Returns the current Studios in the order of `ids`; None for each that is absent or hidden from the viewer (B92)."""
     async with context.services.database.read() as reader:
-        found = await studios.by_ids(reader, context.viewer.user_id, list(ids))
-    return [found.get(studio_id) for studio_id in ids]
+        rows = await studios.by_ids(reader, context.viewer.user_id, list(ids))
+    return [rows.get(studio_id) for studio_id in ids]
 
 
-async def matching_studios(context: Context, workspace_id: str, ids: Sequence[str], wanted: StudioFilter) -> dict[str, StudioRow]:
-    """Those of `ids` in the workspace that match the filter and that the viewer may see, by id."""
+async def matching_studios(context: Context, workspace_id: str, ids: Sequence[str], studio_filter: StudioFilter) -> dict[str, StudioRow]:
+    """Returns those Studios of `ids` in the workspace that match the filter and that the viewer sees, by id."""
     async with context.services.database.read() as reader:
-        return await studio_lists.matching(reader, context.viewer.user_id, workspace_id, ids, wanted)
+        return await studio_lists.matching(reader, context.viewer.user_id, workspace_id, ids, studio_filter)
 
 
 def available_actions(studio: StudioRow, context: Context) -> list[AvailableActionRow]:
-    """Every action, with why the viewer may not take it now, if so (B6)."""
+    """Returns every action, with the reason if the viewer may not take it now (B6). The right is checked before the status."""
     return [_available(action, studio, context) for action in ACTIONS]
 
 
@@ -42,7 +42,7 @@ def _available(action: Action, studio: StudioRow, context: Context) -> Available
 
 
 def url(studio: StudioRow, context: Context) -> str | None:
-    """The address of the running session, for a viewer who may open it."""
+    """Returns the address of the running session; None unless it runs and the viewer may open it."""
     if studio.status is not StudioStatus.RUNNING:
         return None
     if not _decide(Permission.STUDIO_CONNECT, studio, context).is_allowed:

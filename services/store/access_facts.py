@@ -1,4 +1,4 @@
-"""All that decides whether a holder of a session's cookie may come in, in one statement."""
+"""Reads, in one statement, all that decides whether the holder of a session's cookie may use the session."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,10 @@ OWNER = core.user.alias("owner")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """A Studio and a user's token, as they stand. `role` None: no member; `login_ended`: the browser signed out since."""
+    """A Studio, its current session, and a user with one of their tokens, as they are stored at one moment.
+
+    `access.role` is None for a user who is not a member. `login_ended` is true if the browser has signed out since it got the cookie.
+    """
 
     studio_id: str
     public_id: str
@@ -83,7 +86,7 @@ _FACTS = Query(
 
 
 async def facts(reader: Reader, public_id: str, user_id: str, token_id: str, login_id: str | None) -> Facts | None:
-    """None if there is no such Studio, or no such token of that user."""
+    """Returns the facts; None if there is no such Studio, or no such token of that user."""
     row = await reader.one(_FACTS, public_id=public_id, user_id=user_id, token_id=token_id, login_id=login_id)
     if row is None:
         return None
@@ -114,7 +117,7 @@ async def facts(reader: Reader, public_id: str, user_id: str, token_id: str, log
 
 @dataclass(frozen=True, slots=True)
 class SessionEnd:
-    """Why a session ended, as its connection error says."""
+    """The end of a session, as its connection error tells it. `retryable` says whether a new session may come."""
 
     code: ConnectionErrorCode
     reason: str
@@ -123,7 +126,7 @@ class SessionEnd:
     retryable: bool
 
 
-_ENDINGS = Query(
+_SESSION_ENDS = Query(
     select(E.payload, E.actor, E.at)
     .where(
         E.stream_id == bindparam("workspace_id"),
@@ -136,13 +139,13 @@ _ENDINGS = Query(
 )
 
 
-async def ending(reader: Reader, workspace_id: str, studio_id: str, session_number: int) -> SessionEnd | None:
-    """The newest connection error that ended this session for everybody, if one was logged lately."""
-    for payload, actor, at in await reader.all(_ENDINGS, workspace_id=workspace_id, studio_id=studio_id):
-        said = json_value(payload)
-        code = ConnectionErrorCode(said["code"])
-        if said.get("session_number") == session_number and code is not ConnectionErrorCode.TOOL_UNREACHABLE:
-            moment = utc_time(at)
-            assert moment is not None
-            return SessionEnd(code, said["reason"], Actor.from_json(json_value(actor)), moment, bool(said.get("retryable", True)))
+async def last_session_end(reader: Reader, workspace_id: str, studio_id: str, session_number: int) -> SessionEnd | None:
+    """Returns the newest connection error that ended this session for all its users; None if none of the last 10 is one."""
+    for payload, actor, at in await reader.all(_SESSION_ENDS, workspace_id=workspace_id, studio_id=studio_id):
+        error = json_value(payload)
+        code = ConnectionErrorCode(error["code"])
+        if error.get("session_number") == session_number and code is not ConnectionErrorCode.TOOL_UNREACHABLE:
+            ended_at = utc_time(at)
+            assert ended_at is not None
+            return SessionEnd(code, error["reason"], Actor.from_json(json_value(actor)), ended_at, bool(error.get("retryable", True)))
     return None

@@ -40,7 +40,7 @@ async def count_owners(reader: Reader, workspace_id: str) -> int:
 
 
 async def is_single_user(reader: Reader) -> bool:
-    """Returns whether a compute environment of a kind is enabled whose sessions run as the server's own user (ADR 0005)."""
+    """Returns whether a compute environment is enabled whose sessions run as the server's own user (ADR 0005)."""
     kinds = [kind.value for kind, spec in KINDS.items() if spec.runs_as_server_user]
-    found = select(CE.id).where(CE.kind.in_(kinds), CE.enabled.is_(True)).limit(1)
-    return (await reader.execute(found)).one_or_none() is not None
+    statement = select(CE.id).where(CE.kind.in_(kinds), CE.enabled.is_(True)).limit(1)
+    return (await reader.execute(statement)).one_or_none() is not None

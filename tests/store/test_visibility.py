@@ -50,7 +50,7 @@ WITHOUT_CONDITION = {
     "services.store.access.OF_WORKSPACE": "reads the viewer's membership itself, for `decide`",
     "services.store.access.OF_STUDIO": "reads the viewer's membership itself, for `decide`",
     "services.store.access_facts._FACTS": "reads the membership itself, for `decide` on the data plane",
-    "services.store.access_facts._ENDINGS": "shown on the data plane only to a user whom `decide` allows to connect",
+    "services.store.access_facts._SESSION_ENDS": "shown on the data plane only to a user whom `decide` allows to connect",
     "services.store.connect_codes._TARGET": "read after `decide` allowed the viewer to connect",
     "services.store.connections._PEOPLE": "shared by all users of one session, each of whom `decide` allowed to connect",
     "services.store.rights._ROLES": "reads the memberships themselves, for `decide` on open streams",
