@@ -1,4 +1,4 @@
-"""For each mutation on something in a workspace: an input that succeeds for its owner, and what it needs to be there."""
+"""For each mutation on something in a workspace: prepares the rows that it needs, and returns an input that succeeds for an owner."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -14,7 +14,7 @@ from tests.mutations.api import gid
 Prepare = Callable[[Database, World], Awaitable[dict[str, Any]]]
 NOWHERE = "0" * 32
 IDS = {"workspaceId": "Workspace", "studioId": "Studio", "checkpointId": "Checkpoint"}
-"""The fields that say where a mutation acts."""
+"""The input fields that name what a mutation acts on, with the types of their ids."""
 
 
 async def a_new_studio(_database: Database, world: World) -> dict[str, Any]:
@@ -42,7 +42,7 @@ async def a_studio_whose_build_failed(database: Database, world: World) -> dict[
     return {"studioId": gid("Studio", studio_id)}
 
 
-async def a_studio_that_starts_for_ever(database: Database, world: World) -> dict[str, Any]:
+async def a_studio_whose_start_does_not_end(database: Database, world: World) -> dict[str, Any]:
     studio_id = await factories.create_studio(database, world, status="STARTING", session_number=1)
     await factories.create_session(database, world, studio_id)
     return {"studioId": gid("Studio", studio_id)}
@@ -78,7 +78,7 @@ INPUTS: dict[str, Prepare] = {
     "stopStudio": a_running_studio,
     "updateStudio": a_studio_to_edit,
     "deleteStudio": a_studio,
-    "forceStopStudio": a_studio_that_starts_for_ever,
+    "forceStopStudio": a_studio_whose_start_does_not_end,
     "retryBuild": a_studio_whose_build_failed,
     "connectStudio": a_running_studio,
     "starStudio": a_studio,
@@ -92,6 +92,6 @@ INPUTS: dict[str, Prepare] = {
 each = pytest.mark.parametrize("mutation", INPUTS)
 
 
-def place_of(given: dict[str, Any]) -> str:
-    """The field that says where it acts."""
-    return next(name for name in given if name in IDS)
+def id_field_of(arguments: dict[str, Any]) -> str:
+    """Returns the field that names what the mutation acts on."""
+    return next(name for name in arguments if name in IDS)

@@ -1,4 +1,4 @@
-"""Who may do what, through the API: every mutation, for every role and with each scope taken away."""
+"""The rights of every mutation through the API: for every role, and for a token that lacks one scope."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from services.store.db.database import Database
 from tests import factories
 from tests.factories import World
 from tests.mutations.api import Api, gid
-from tests.mutations.inputs import INPUTS, NOWHERE, each, place_of
+from tests.mutations.inputs import INPUTS, NOWHERE, each, id_field_of
 from tests.mutations.test_contract import MUTATIONS
 
 OF_NO_WORKSPACE = {"createToken", "revokeToken"}
@@ -16,7 +16,7 @@ OF_NO_WORKSPACE = {"createToken", "revokeToken"}
 
 @pytest.fixture
 def database(sqlite_database: Database) -> Database:
-    """One kind will do: what is asked here is not asked of the database."""
+    """SQLite alone: rights do not depend on the kind of database."""
     return sqlite_database
 
 
@@ -26,7 +26,7 @@ def permission_of(mutation: str) -> Permission:
     return policy
 
 
-def test_every_mutation_is_here() -> None:
+def test_every_mutation_has_an_input_here() -> None:
     assert set(INPUTS) | OF_NO_WORKSPACE == set(MUTATIONS)
 
 
@@ -55,8 +55,10 @@ async def test_a_mutation_needs_its_scope(api: Api, world: World, database: Data
 @pytest.mark.behaviour("B92")
 @pytest.mark.parametrize("bad", ["", "nonsense", "Studio:1", gid("User", NOWHERE), "ü", "U3R1ZGlvOg=="])
 @each
-async def test_what_is_no_id_is_not_found_at_its_field(api: Api, world: World, database: Database, mutation: str, bad: str) -> None:
+async def test_text_that_is_not_an_id_is_not_found_at_its_field(
+    api: Api, world: World, database: Database, mutation: str, bad: str
+) -> None:
     arguments = await INPUTS[mutation](database, world)
-    field = place_of(arguments)
+    field = id_field_of(arguments)
     result = await api.mutate(world.viewer, mutation, **{**arguments, field: bad})
     assert (result["__typename"], result["field"]) == ("NotFoundError", [field])

@@ -1,4 +1,4 @@
-"""Strangers learn nothing: what they may not see reads like what is not there (B92)."""
+"""Users who are not members learn nothing: what is hidden from them looks like what does not exist (B92)."""
 
 import pytest
 
@@ -7,22 +7,22 @@ from services.store.db.database import Database
 from tests import factories
 from tests.factories import World
 from tests.mutations.api import Api, Json, gid
-from tests.mutations.inputs import IDS, INPUTS, NOWHERE, a_new_studio, each, place_of
+from tests.mutations.inputs import IDS, INPUTS, NOWHERE, a_new_studio, each, id_field_of
 
 
 @pytest.mark.behaviour("B92")
 @pytest.mark.parametrize("scopes", [frozenset(TokenScope), frozenset()], ids=["every-scope", "no-scope"])
 @each
-async def test_to_a_stranger_the_forbidden_reads_like_the_absent(
+async def test_to_a_stranger_what_is_hidden_looks_like_what_is_absent(
     api: Api, world: World, database: Database, mutation: str, scopes: frozenset[TokenScope]
 ) -> None:
-    given = await INPUTS[mutation](database, world)
+    arguments = await INPUTS[mutation](database, world)
     stranger, _ = await factories.create_token(database, await factories.create_user(database), scopes)
     answers: list[Json] = []
-    for absent in (False, True):
-        field = place_of(given)
-        asked = {**given, field: gid(IDS[field], NOWHERE)} if absent else given
-        answers.append(await api.mutate(stranger, mutation, **asked))
+    for is_absent in (False, True):
+        field = id_field_of(arguments)
+        request = {**arguments, field: gid(IDS[field], NOWHERE)} if is_absent else arguments
+        answers.append(await api.mutate(stranger, mutation, **request))
     assert answers[0] == answers[1]
     assert answers[0]["__typename"] == "NotFoundError"
 
@@ -32,10 +32,10 @@ async def test_another_workspaces_parts_are_not_found(api: Api, world: World, da
     elsewhere = await factories.create_workspace(database)
     template_id = await factories.create_template(database, elsewhere)
     environment_id = await factories.create_compute_environment(database, elsewhere)
-    given = await a_new_studio(database, world)
-    for field, foreign in (
+    arguments = await a_new_studio(database, world)
+    for field, foreign_id in (
         ("templateId", gid("Template", template_id)),
         ("computeEnvironmentId", gid("ComputeEnvironment", environment_id)),
     ):
-        result = await api.mutate(world.viewer, "createStudio", **{**given, field: foreign})
+        result = await api.mutate(world.viewer, "createStudio", **{**arguments, field: foreign_id})
         assert (result["__typename"], result["field"]) == ("NotFoundError", [field])

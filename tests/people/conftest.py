@@ -1,4 +1,4 @@
-"""Services of people on a fresh world without a process compute environment: it would allow one user only."""
+"""The services of identity, on a fresh database where several users are allowed: no compute environment of the kind `process` runs."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""The whole table of rights: every permission, for every role and every set of scopes (B91)."""
+"""Decides every permission for every role and every set of scopes (B91), and for a user who is not a member (B92)."""
 
 from itertools import combinations
 
@@ -29,7 +29,7 @@ LEAST_ROLE = {
     Permission.CHECKPOINT_EDIT: Role.MAINTAIN,
     Permission.MEMBER_MANAGE: Role.OWNER,
 }
-"""B20 and B91 in a second hand, so that a slip in the first shows."""
+"""B20 and B91 written a second time, so that a mistake in MATRIX makes a test fail."""
 
 SCOPES = {
     TokenScope.READ: {Permission.WORKSPACE_READ, Permission.STUDIO_STAR},
@@ -45,7 +45,7 @@ SCOPES = {
     TokenScope.MANAGE: {Permission.MEMBER_MANAGE},
 }
 
-EVERY_SET_OF_SCOPES = [frozenset(some) for size in range(5) for some in combinations(TokenScope, size)]
+EVERY_SET_OF_SCOPES = [frozenset(scopes) for size in range(5) for scopes in combinations(TokenScope, size)]
 
 
 def test_every_permission_has_its_row() -> None:
@@ -63,7 +63,7 @@ def test_a_permission_needs_its_role_and_its_scope(permission: Permission, role:
 
 @pytest.mark.behaviour("B91")
 @pytest.mark.parametrize("permission", Permission)
-def test_a_refusal_says_what_is_missing(permission: Permission) -> None:
+def test_a_denial_names_the_missing_role_or_scope(permission: Permission) -> None:
     if LEAST_ROLE[permission] is not Role.VIEW:
         with pytest.raises(Forbidden, match=LEAST_ROLE[permission].name):
             decide(permission, AccessFacts(Role.VIEW, frozenset(TokenScope))).enforce(Resource.STUDIO)

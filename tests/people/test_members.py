@@ -1,4 +1,4 @@
-"""Members: owners decide, one owner always stays, and whoever loses the right to connect is told."""
+"""The commands on members: only owners run them, one owner always remains, and users who lose the right to connect are told."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -18,7 +18,7 @@ from services.store.db.database import Database
 from services.store.tables import core
 from tests import factories
 from tests.factories import World
-from tests.people.log import connect, logged
+from tests.people.rows import logged_events, open_tab
 
 Change = Callable[[Members, Viewer, Membership], Coroutine[Any, Any, object]]
 
@@ -47,7 +47,7 @@ async def test_an_owner_gives_a_user_any_role(members: Members, world: World, da
     assert added == Membership(world.workspace_id, user_id)
     assert await role_of(database, added) is role
     for stream_id in (world.workspace_id, INSTALLATION_STREAM):
-        [changed] = await logged(database, stream_id, Kind.MEMBER_CHANGED)
+        [changed] = await logged_events(database, stream_id, Kind.MEMBER_CHANGED)
         assert (changed["for"], changed["user_id"], changed["role"], changed["workspace_id"]) == (
             user_id,
             user_id,
@@ -90,7 +90,7 @@ async def test_to_a_stranger_a_workspace_reads_as_absent(members: Members, world
 
 @pytest.mark.behaviour("B90")
 @pytest.mark.parametrize("act", ["demote", "remove"])
-async def test_the_last_owner_stays(members: Members, world: World, database: Database, act: str) -> None:
+async def test_the_last_owner_cannot_be_demoted_or_removed(members: Members, world: World, database: Database, act: str) -> None:
     await new_member(database, world, Role.ADMIN)
     owner = Membership(world.workspace_id, world.user_id)
     with pytest.raises(Conflict, match="last OWNER"):
@@ -98,7 +98,7 @@ async def test_the_last_owner_stays(members: Members, world: World, database: Da
     assert await role_of(database, owner) is Role.OWNER
 
 
-async def test_of_two_owners_one_may_go(members: Members, world: World, database: Database) -> None:
+async def test_one_of_two_owners_may_be_demoted(members: Members, world: World, database: Database) -> None:
     await new_member(database, world, Role.OWNER)
     owner = Membership(world.workspace_id, world.user_id)
     await members.update(world.viewer, owner, Role.VIEW)
@@ -114,7 +114,7 @@ async def test_of_two_owners_who_remove_each_other_one_fails(members: Members, w
     assert [await role_of(database, ada), await role_of(database, bob)].count(Role.OWNER) == 1
 
 
-async def test_of_two_owners_who_demote_themselves_at_once_one_stays(members: Members, world: World, database: Database) -> None:
+async def test_of_two_owners_who_demote_themselves_at_once_one_remains(members: Members, world: World, database: Database) -> None:
     other, _ = await factories.create_viewer(database, world.workspace_id, Role.OWNER)
     ada, bob = (Membership(world.workspace_id, user_id) for user_id in (world.user_id, other.user_id))
     demotions = [members.update(world.viewer, ada, Role.VIEW), members.update(other, bob, Role.VIEW)]
@@ -135,7 +135,7 @@ async def test_an_unknown_user_is_not_found(members: Members, world: World, user
     assert refusal.value.field == ["user_name"]
 
 
-async def test_a_member_who_is_none_is_not_found(members: Members, world: World, database: Database) -> None:
+async def test_a_user_who_is_not_a_member_is_not_found(members: Members, world: World, database: Database) -> None:
     with pytest.raises(NotFound) as refusal:
         await members.remove(world.viewer, Membership(world.workspace_id, await factories.create_user(database)))
     assert refusal.value.field == ["user_id"]
@@ -143,30 +143,32 @@ async def test_a_member_who_is_none_is_not_found(members: Members, world: World,
 
 async def test_the_same_role_again_changes_nothing(members: Members, world: World, database: Database) -> None:
     await members.update(world.viewer, await new_member(database, world, Role.LAUNCH), Role.LAUNCH)
-    assert await logged(database, world.workspace_id, Kind.MEMBER_CHANGED) == []
+    assert await logged_events(database, world.workspace_id, Kind.MEMBER_CHANGED) == []
 
 
 @pytest.mark.behaviour("B57")
 @pytest.mark.parametrize("role", [None, Role.VIEW])
-async def test_whoever_loses_the_right_to_connect_is_told_so(members: Members, world: World, database: Database, role: Role | None) -> None:
+async def test_a_user_who_loses_the_right_to_connect_gets_a_connection_error(
+    members: Members, world: World, database: Database, role: Role | None
+) -> None:
     member = await new_member(database, world, Role.LAUNCH)
     studio_id = await factories.create_studio(database, world, "Analysis", status="RUNNING", session_number=3)
-    await connect(database, studio_id, member.user_id, session_number=3)
-    await connect(database, studio_id, world.user_id, session_number=3)
+    await open_tab(database, studio_id, member.user_id, session_number=3)
+    await open_tab(database, studio_id, world.user_id, session_number=3)
     await (members.update(world.viewer, member, role) if role else members.remove(world.viewer, member))
-    [error] = await logged(database, world.workspace_id, Kind.CONNECTION_ERROR)
+    [error] = await logged_events(database, world.workspace_id, Kind.CONNECTION_ERROR)
     assert (error["code"], error["for"], error["studio"], error["session_number"]) == ("ACCESS_REVOKED", member.user_id, studio_id, 3)
 
 
-async def test_whoever_may_still_connect_is_not_disturbed(members: Members, world: World, database: Database) -> None:
+async def test_a_user_who_may_still_connect_gets_no_connection_error(members: Members, world: World, database: Database) -> None:
     member = await new_member(database, world, Role.LAUNCH)
     studio_id = await factories.create_studio(database, world, "Analysis", status="RUNNING", session_number=1)
-    await connect(database, studio_id, member.user_id)
+    await open_tab(database, studio_id, member.user_id)
     await members.update(world.viewer, member, Role.CONNECT)
-    assert await logged(database, world.workspace_id, Kind.CONNECTION_ERROR) == []
+    assert await logged_events(database, world.workspace_id, Kind.CONNECTION_ERROR) == []
 
 
-async def test_while_sessions_run_as_the_servers_user_nobody_is_added(members: Members, world: World, database: Database) -> None:
+async def test_no_member_is_added_while_sessions_run_as_the_servers_user(members: Members, world: World, database: Database) -> None:
     await factories.create_user(database, "grace")
     async with database.write() as transaction:
         await transaction.execute(update(core.compute_environment).values(enabled=True))
@@ -175,12 +177,12 @@ async def test_while_sessions_run_as_the_servers_user_nobody_is_added(members: M
 
 
 @pytest.mark.behaviour("B95")
-async def test_a_repeated_key_answers_the_first_result_and_changes_nothing(members: Members, world: World, database: Database) -> None:
+async def test_a_repeated_key_returns_the_first_result_and_changes_nothing(members: Members, world: World, database: Database) -> None:
     await factories.create_user(database, "grace")
     first = await members.add(world.viewer, world.workspace_id, "grace", Role.VIEW, key="k")
     again = await members.add(world.viewer, world.workspace_id, "grace", Role.VIEW, key="k")
     assert again == first
-    assert len(await logged(database, world.workspace_id, Kind.MEMBER_CHANGED)) == 1
+    assert len(await logged_events(database, world.workspace_id, Kind.MEMBER_CHANGED)) == 1
 
 
 @pytest.mark.behaviour("B95")
@@ -191,25 +193,25 @@ async def test_a_key_with_another_input_is_a_conflict(members: Members, world: W
         await members.add(world.viewer, world.workspace_id, "grace", Role.ADMIN, key="k")
 
 
-async def test_crossing_revocations_do_not_lock_each_other_out(members: Members, tokens: Tokens, world: World, database: Database) -> None:
+async def test_concurrent_revocations_do_not_deadlock(members: Members, tokens: Tokens, world: World, database: Database) -> None:
     """Every writer locks workspaces in the order of their ids, and the installation last."""
     elsewhere = await factories.create_workspace(database)
     await factories.create_member(database, elsewhere, Role.OWNER, user_id=world.user_id)
     studios = [
-        await factories.create_studio(database, world, "Here", status="RUNNING", session_number=1),
-        await factories.create_studio(database, world, "There", status="RUNNING", session_number=1, workspace_id=elsewhere),
+        await factories.create_studio(database, world, "First", status="RUNNING", session_number=1),
+        await factories.create_studio(database, world, "Second", status="RUNNING", session_number=1, workspace_id=elsewhere),
     ]
     changes: list[Coroutine[Any, Any, object]] = []
     for _ in range(6):
         viewer, _ = await factories.create_token(database, world.user_id)
         for studio_id in studios:
-            await connect(database, studio_id, world.user_id, viewer.token_id)
+            await open_tab(database, studio_id, world.user_id, viewer.token_id)
         changes.append(tokens.revoke(world.viewer, viewer.token_id))
-        for place in (world.workspace_id, elsewhere):
-            member = Membership(place, await factories.create_member(database, place, Role.ADMIN))
+        for workspace_id in (world.workspace_id, elsewhere):
+            member = Membership(workspace_id, await factories.create_member(database, workspace_id, Role.ADMIN))
             changes.append(members.update(world.viewer, member, Role.VIEW))
     async with asyncio.timeout(30):
         await asyncio.gather(*changes)
-    assert len(await logged(database, INSTALLATION_STREAM, Kind.MEMBER_CHANGED)) == 12
-    assert len(await logged(database, INSTALLATION_STREAM, Kind.TOKEN_REVOKED)) == 6
-    assert len(await logged(database, elsewhere, Kind.CONNECTION_ERROR)) == 6
+    assert len(await logged_events(database, INSTALLATION_STREAM, Kind.MEMBER_CHANGED)) == 12
+    assert len(await logged_events(database, INSTALLATION_STREAM, Kind.TOKEN_REVOKED)) == 6
+    assert len(await logged_events(database, elsewhere, Kind.CONNECTION_ERROR)) == 6

@@ -1,4 +1,4 @@
-"""What the operator makes: users, organizations, workspaces with their first OWNER."""
+"""The commands by which the operator creates users, organizations, and workspaces with their first OWNER."""
 
 import pytest
 from sqlalchemy import update
@@ -12,29 +12,29 @@ from services.store.db.database import Database
 from services.store.tables import core
 from tests import factories
 from tests.factories import World
-from tests.people.log import logged
+from tests.people.rows import logged_events
 
 
 @pytest.mark.behaviour("B90")
-async def test_a_new_workspace_has_its_creator_as_owner_and_a_log(people: People, database: Database) -> None:
+async def test_a_new_workspace_has_its_first_owner_and_an_event_stream(people: People, database: Database) -> None:
     await factories.create_installation(database)
     user_id = await people.create_user("ada", "Ada Lovelace")
     organization_id = await people.create_organization("acme", "Acme")
     workspace_id = await people.create_workspace(organization_id, "lab", "The Lab", user_id)
     async with database.read() as reader:
         assert await member_store.role_in(reader, workspace_id, user_id) is Role.OWNER
-    [joined] = await logged(database, workspace_id, Kind.MEMBER_CHANGED)
-    assert (joined["user_id"], joined["role"]) == (user_id, "OWNER")
+    [event] = await logged_events(database, workspace_id, Kind.MEMBER_CHANGED)
+    assert (event["user_id"], event["role"]) == (user_id, "OWNER")
 
 
-async def test_what_was_made_is_found_by_its_name(people: People, world: World) -> None:
+async def test_users_organizations_and_workspaces_are_found_by_name(people: People, world: World) -> None:
     assert await people.find_user("ada") == world.user_id
     assert await people.find_organization("acme") == world.organization_id
     assert await people.find_workspace("lab") == world.workspace_id
     assert await people.find_user("nobody") is None
 
 
-async def test_names_are_taken_once(people: People, world: World) -> None:
+async def test_a_name_that_is_taken_is_refused(people: People, world: World) -> None:
     with pytest.raises(Conflict):
         await people.create_user("ada")
     with pytest.raises(Conflict):
@@ -46,7 +46,7 @@ async def test_names_are_taken_once(people: People, world: World) -> None:
     assert (slug.value.field, name.value.field) == (["slug"], ["name"])
 
 
-async def test_a_workspace_needs_its_organization_and_its_owner(people: People, world: World) -> None:
+async def test_a_workspace_needs_an_organization_and_an_owner_that_exist(people: People, world: World) -> None:
     with pytest.raises(NotFound):
         await people.create_workspace("0" * 32, "new", "New", world.user_id)
     with pytest.raises(NotFound):
@@ -54,14 +54,14 @@ async def test_a_workspace_needs_its_organization_and_its_owner(people: People, 
 
 
 @pytest.mark.parametrize("slug", ["", "Lab", "a b", "-lab", "lab-", "a/b", "x" * 65])
-async def test_a_slug_fits_an_address(people: People, world: World, slug: str) -> None:
+async def test_a_slug_that_does_not_fit_an_address_is_refused(people: People, world: World, slug: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
         await people.create_organization(slug, "")
     assert [problem.field for problem in refusal.value.problems] == [("slug",), ("name",)]
 
 
 @pytest.mark.parametrize("user_name", ["", "Ada", "a b", ".ada", "ada@home", "x" * 65])
-async def test_a_user_name_is_plain(people: People, world: World, user_name: str) -> None:
+async def test_a_user_name_with_other_characters_is_refused(people: People, world: World, user_name: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
         await people.create_user(user_name, "Ada")
     assert refusal.value.field == ["user_name"]

@@ -1,4 +1,5 @@
-"""Tokens: made with no more than their maker's scopes, shown once, stored hashed, dead at once when revoked."""
+"""Access tokens: their scopes are among those of the token that created them, their secrets are shown once and stored as hashes,
+and a revoked token is refused at once."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +16,7 @@ from services.store.db.database import Database
 from services.store.tables import core
 from tests import factories
 from tests.factories import World
-from tests.people.log import connect, logged
+from tests.people.rows import logged_events, open_tab
 
 READ = frozenset({TokenScope.READ})
 ALL = frozenset(TokenScope)
@@ -26,7 +27,7 @@ def codes(error: InvalidInput) -> list[tuple[str, str]]:
 
 
 @pytest.mark.behaviour("B94")
-async def test_a_new_token_lets_its_user_in_with_its_scopes(tokens: Tokens, world: World) -> None:
+async def test_a_new_token_authenticates_its_user_with_its_scopes(tokens: Tokens, world: World) -> None:
     token_id, secret = await tokens.create(world.viewer, NewToken(" CI ", READ))
     viewer = await tokens.authenticate(secret)
     assert (viewer.user_id, viewer.user_name, viewer.token_id, viewer.scopes) == (world.user_id, "ada", token_id, READ)
@@ -52,13 +53,15 @@ async def test_a_token_without_an_expiry_gets_the_default_one(tokens: Tokens, wo
 
 @pytest.mark.behaviour("B94")
 @pytest.mark.parametrize("bearer", ["", "sgt_unknown", "no token", "sgt_ü", "\ud800", "x" * 10_000])
-async def test_what_is_no_token_is_refused(tokens: Tokens, world: World, bearer: str) -> None:
+async def test_text_that_is_not_a_token_is_refused(tokens: Tokens, world: World, bearer: str) -> None:
     with pytest.raises(Unauthenticated):
         await tokens.authenticate(bearer)
 
 
 @pytest.mark.behaviour("B94")
-async def test_unknown_expired_and_revoked_tokens_are_refused_in_the_same_words(tokens: Tokens, world: World, database: Database) -> None:
+async def test_unknown_expired_and_revoked_tokens_are_refused_with_the_same_message(
+    tokens: Tokens, world: World, database: Database
+) -> None:
     past = datetime.now(UTC) - timedelta(seconds=1)
     _, expired = await factories.create_token(database, world.user_id, expires_at=past)
     _, revoked = await factories.create_token(database, world.user_id, revoked_at=past)
@@ -85,27 +88,27 @@ async def test_authentication_is_one_statement(tokens: Tokens, world: World, dat
 
 @pytest.mark.behaviour("B94")
 @pytest.mark.parametrize("scope", [scope for scope in TokenScope if scope is not TokenScope.MANAGE])
-async def test_a_token_cannot_make_one_with_more_scopes(tokens: Tokens, world: World, database: Database, scope: TokenScope) -> None:
-    maker, _ = await factories.create_token(database, world.user_id, ALL - {scope})
+async def test_a_token_cannot_create_one_with_more_scopes(tokens: Tokens, world: World, database: Database, scope: TokenScope) -> None:
+    creator, _ = await factories.create_token(database, world.user_id, ALL - {scope})
     with pytest.raises(Forbidden, match=scope.value) as refusal:
-        await tokens.create(maker, NewToken("more", ALL))
+        await tokens.create(creator, NewToken("more", ALL))
     assert refusal.value.field == ["scopes"]
 
 
 @pytest.mark.behaviour("B94")
-async def test_a_token_without_manage_makes_no_token(tokens: Tokens, world: World, database: Database) -> None:
-    maker, _ = await factories.create_token(database, world.user_id, ALL - {TokenScope.MANAGE})
+async def test_a_token_without_manage_creates_no_token(tokens: Tokens, world: World, database: Database) -> None:
+    creator, _ = await factories.create_token(database, world.user_id, ALL - {TokenScope.MANAGE})
     with pytest.raises(Forbidden, match="MANAGE"):
-        await tokens.create(maker, NewToken("same", READ))
+        await tokens.create(creator, NewToken("same", READ))
 
 
-async def test_everything_wrong_with_a_new_token_is_said_at_once(tokens: Tokens, world: World) -> None:
+async def test_all_problems_of_a_new_token_are_reported_at_once(tokens: Tokens, world: World) -> None:
     with pytest.raises(InvalidInput) as refusal:
         await tokens.create(world.viewer, NewToken(" \n ", frozenset(), datetime(2020, 1, 1, tzinfo=UTC)))
     assert codes(refusal.value) == [("name", "LENGTH"), ("scopes", "REQUIRED"), ("expires_at", "PAST")]
 
 
-async def test_a_name_of_80_characters_is_taken_and_one_of_81_is_not(tokens: Tokens, world: World) -> None:
+async def test_a_name_of_80_characters_is_accepted_and_one_of_81_is_not(tokens: Tokens, world: World) -> None:
     await tokens.create(world.viewer, NewToken("ä" * 80, READ))
     with pytest.raises(InvalidInput) as refusal:
         await tokens.create(world.viewer, NewToken("ä" * 81, READ))
@@ -118,7 +121,7 @@ async def test_an_expiry_beyond_a_year_is_refused(tokens: Tokens, world: World) 
     assert codes(refusal.value) == [("expires_at", "TOO_LATE")]
 
 
-async def test_a_user_holds_a_limited_number_of_tokens_that_are_alive(database: Database, runner: CommandRunner, world: World) -> None:
+async def test_the_number_of_a_users_valid_tokens_is_limited(database: Database, runner: CommandRunner, world: World) -> None:
     tokens = Tokens(database, runner, TokenLimits(per_user=2))
     await factories.create_token(database, world.user_id, revoked_at=factories.BEGAN)
     token_id, _ = await tokens.create(world.viewer, NewToken("second", READ))
@@ -136,26 +139,28 @@ async def test_the_operator_issues_tokens_without_expiry(tokens: Tokens, world: 
 
 
 @pytest.mark.behaviour("B94")
-async def test_a_revoked_token_is_refused_and_the_installation_hears_of_it(tokens: Tokens, world: World, database: Database) -> None:
+async def test_a_revoked_token_is_refused_and_logged_on_the_installations_stream(tokens: Tokens, world: World, database: Database) -> None:
     token_id, secret = await tokens.create(world.viewer, NewToken("CI", READ))
     await tokens.revoke(world.viewer, token_id)
     await tokens.revoke(world.viewer, token_id)
     with pytest.raises(Unauthenticated):
         await tokens.authenticate(secret)
-    revoked = await logged(database, INSTALLATION_STREAM, Kind.TOKEN_REVOKED)
+    revoked = await logged_events(database, INSTALLATION_STREAM, Kind.TOKEN_REVOKED)
     assert revoked == [{"token_id": token_id, "for": world.user_id, "studio": None}]
 
 
 @pytest.mark.behaviour("B94")
-async def test_a_revocation_tells_whoever_is_connected_by_that_token(tokens: Tokens, world: World, database: Database) -> None:
+async def test_a_revocation_writes_a_connection_error_for_each_session_open_with_that_token(
+    tokens: Tokens, world: World, database: Database
+) -> None:
     viewer, _ = await factories.create_token(database, world.user_id)
     studio_id = await factories.create_studio(database, world, "Analysis", status="RUNNING", session_number=1)
     other_id = await factories.create_studio(database, world, "Other", status="RUNNING", session_number=1)
     for _ in range(2):
-        await connect(database, studio_id, world.user_id, viewer.token_id)
-    await connect(database, other_id, world.user_id, world.viewer.token_id)
+        await open_tab(database, studio_id, world.user_id, viewer.token_id)
+    await open_tab(database, other_id, world.user_id, world.viewer.token_id)
     await tokens.revoke(world.viewer, viewer.token_id)
-    [error] = await logged(database, world.workspace_id, Kind.CONNECTION_ERROR)
+    [error] = await logged_events(database, world.workspace_id, Kind.CONNECTION_ERROR)
     assert (error["code"], error["for"], error["studio"], error["token_id"]) == (
         "ACCESS_REVOKED",
         world.user_id,
@@ -166,7 +171,7 @@ async def test_a_revocation_tells_whoever_is_connected_by_that_token(tokens: Tok
 
 
 @pytest.mark.behaviour("B92")
-async def test_somebody_elses_token_reads_as_absent(tokens: Tokens, world: World, database: Database) -> None:
+async def test_the_token_of_another_user_looks_absent(tokens: Tokens, world: World, database: Database) -> None:
     stranger, _ = await factories.create_token(database, await factories.create_user(database))
     answers = set()
     for token_id in (world.viewer.token_id, "0" * 32):
@@ -186,7 +191,7 @@ async def test_a_token_without_manage_revokes_itself_and_no_other(tokens: Tokens
         await tokens.authenticate(secret)
 
 
-async def test_the_operator_withdraws_anybodys_token(tokens: Tokens, world: World) -> None:
+async def test_the_operator_revokes_the_token_of_any_user(tokens: Tokens, world: World) -> None:
     await tokens.revoke_any(world.viewer.token_id)
     with pytest.raises(Unauthenticated):
         await tokens.authenticate(world.secret)
@@ -196,13 +201,12 @@ async def test_the_operator_withdraws_anybodys_token(tokens: Tokens, world: Worl
 
 async def last_use(database: Database, viewer: Viewer) -> datetime | None:
     async with database.read() as reader:
-        found: datetime | None = (
-            await reader.execute(select(core.token.c.last_used_at).where(core.token.c.id == viewer.token_id))
-        ).scalar_one()
-    return found
+        statement = select(core.token.c.last_used_at).where(core.token.c.id == viewer.token_id)
+        last_used_at: datetime | None = (await reader.execute(statement)).scalar_one()
+    return last_used_at
 
 
-async def test_the_use_of_a_token_is_noted_once_a_minute(tokens: Tokens, world: World, database: Database) -> None:
+async def test_the_use_of_a_token_is_recorded_once_a_minute(tokens: Tokens, world: World, database: Database) -> None:
     await tokens.authenticate(world.secret)
     await tokens.close()
     first = await last_use(database, world.viewer)
@@ -214,12 +218,12 @@ async def test_the_use_of_a_token_is_noted_once_a_minute(tokens: Tokens, world: 
         await transaction.execute(update(core.token).values(last_used_at=first - timedelta(minutes=2)))
     await tokens.authenticate(world.secret)
     await tokens.close()
-    noted = await last_use(database, world.viewer)
-    assert noted is not None
-    assert noted >= first
+    second = await last_use(database, world.viewer)
+    assert second is not None
+    assert second >= first
 
 
-async def test_a_use_that_cannot_be_noted_does_not_disturb_the_request(
+async def test_a_use_that_cannot_be_recorded_does_not_disturb_the_request(
     tokens: Tokens, world: World, database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""Open tabs, and what the log tells of them."""
+"""Inserts open tabs into the database, and reads logged events from it."""
 
 from sqlalchemy import insert, select
 
@@ -9,8 +9,8 @@ from services.store.tables import core
 from tests import factories
 
 
-async def connect(database: Database, studio_id: str, user_id: str, token_id: str | None = None, session_number: int = 1) -> None:
-    """A tab of the user with the session open."""
+async def open_tab(database: Database, studio_id: str, user_id: str, token_id: str | None = None, session_number: int = 1) -> None:
+    """Inserts an open tab of the user with the session, through a proxy of its own."""
     proxy_id, now = new_id(), factories.BEGAN
     async with database.write() as transaction:
         await transaction.execute(insert(core.proxy_instance).values(id=proxy_id, started_at=now, heartbeat_at=now))
@@ -28,8 +28,8 @@ async def connect(database: Database, studio_id: str, user_id: str, token_id: st
         )
 
 
-async def logged(database: Database, stream_id: str, kind: Kind) -> list[dict[str, object]]:
-    """The payloads of one kind on a stream, in order, each with the event's user and Studio."""
+async def logged_events(database: Database, stream_id: str, kind: Kind) -> list[dict[str, object]]:
+    """Returns the payloads of the stream's events of one kind, in order, each with the event's user (`for`) and Studio (`studio`)."""
     event = core.event.c
     statement = select(event.payload, event.user_id, event.studio_id).where(event.stream_id == stream_id, event.kind == kind.value)
     async with database.read() as reader:
