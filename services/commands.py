@@ -3,11 +3,11 @@
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
-from services.domain.access import Viewer
+from services.domain.access import Operator, OperatorPermission, Viewer, require_operator
 from services.domain.errors import Conflict
 from services.domain.limits import MAX_IDEMPOTENCY_KEY_LENGTH
 from services.domain.problems import invalid
@@ -22,6 +22,7 @@ class IdempotencyKeyReused(Conflict):
 
 
 Body = Callable[[Transaction], Awaitable[dict[str, Any]]]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,19 @@ class CommandRunner:
                 await idempotency.record(transaction, use, digest, result)
                 return result
         return _checked(recorded, digest)
+
+    async def run_for_operator(
+        self, operator: Operator, permission: OperatorPermission, workspace_id: str | None, body: Callable[[Transaction], Awaitable[Result]]
+    ) -> Result:
+        """Runs `body` for the operator in a transaction that holds the workspace's stream lock, if it concerns one workspace.
+
+        Raises Forbidden, and what `body` raises.
+        """
+        require_operator(permission, operator)
+        async with self.database.write() as transaction:
+            if workspace_id is not None:
+                await outbox.lock_stream(transaction, workspace_id)
+            return await body(transaction)
 
     async def recorded(self, viewer: Viewer, mutation: str, key: str | None, given: Mapping[str, Any]) -> dict[str, Any] | None:
         """What a first run answered, where what it acted on is gone (a deleted Studio). Raises IdempotencyKeyReused."""

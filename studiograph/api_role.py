@@ -2,11 +2,14 @@
 
 from contextlib import AsyncExitStack
 
-from services.catalogue import Catalogue
+from services.commands import CommandRunner
 from services.compute.registry import Computes
+from services.compute_environments.commands import ComputeEnvironments
+from services.domain.access import Operator
 from services.domain.compute_kinds import KINDS
 from services.identity.people import People
 from services.services import Services
+from services.templates.commands import Templates
 from studiograph.app import build_api, build_services
 from studiograph.compute_factories import is_allowed, recipe_book
 from studiograph.controller_role import build_computes, engine_answers, start_controller
@@ -30,7 +33,7 @@ async def build(core: SharedServices, settings: Settings, stack: AsyncExitStack,
     computes = build_computes(core, settings, stack)
     for kind in KINDS:
         if not is_allowed(settings, kind):
-            await Catalogue(core.database).switch(kind, enabled=False)
+            await ComputeEnvironments(CommandRunner(core.database)).set_enabled(Operator(), kind, enabled=False)
     announcement = [f"Studiograph serves at {core.addresses.api_origin}"]
     if demo:
         announcement += await _demo(services, computes, settings, stack)
@@ -47,11 +50,13 @@ async def build(core: SharedServices, settings: Settings, stack: AsyncExitStack,
 
 
 async def _demo(services: Services, computes: Computes, settings: Settings, stack: AsyncExitStack) -> list[str]:
-    first = FirstRun(services.people, services.tokens, Catalogue(services.database), services.studios)
+    runner = CommandRunner(services.database)
+    compute_environments = ComputeEnvironments(runner)
+    first = FirstRun(services.people, services.tokens, Templates(runner), compute_environments, services.studios)
     token_file = settings.data_dir / TOKEN_FILE
     places = await _places(services.people, settings)
     if PROCESSES in places:
-        await first.catalogue.switch(PROCESSES.kind, enabled=True)
+        await compute_environments.set_enabled(Operator(), PROCESSES.kind, enabled=True)
     made = await first.prepare(token_file, computes, places, recipe_book(settings).reference(RECIPE))
     for kind, compute in made.computes.items():
         if not KINDS[kind].builds_images:

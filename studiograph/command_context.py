@@ -4,14 +4,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from services.catalogue import Catalogue
 from services.commands import CommandRunner
+from services.compute_environments.commands import ComputeEnvironments
+from services.domain.access import Operator
 from services.domain.errors import NotFound
 from services.identity.people import People
 from services.identity.tokens import Tokens
 from services.secrets.installation import ensure_installation
 from services.store import migrate
 from services.store.db.database import Database
+from services.templates.commands import Templates
 from studiograph.settings import Settings
 
 
@@ -22,7 +24,9 @@ class CommandContext:
     database: Database
     people: People
     tokens: Tokens
-    catalogue: Catalogue
+    templates: Templates
+    compute_environments: ComputeEnvironments
+    operator: Operator
 
 
 @asynccontextmanager
@@ -32,7 +36,9 @@ async def command_context(settings: Settings) -> AsyncIterator[CommandContext]:
     database = Database(settings.database)
     try:
         await ensure_installation(database)
-        yield CommandContext(database, People(database), Tokens(database, CommandRunner(database)), Catalogue(database))
+        runner = CommandRunner(database)
+        people, tokens = People(database), Tokens(database, runner)
+        yield CommandContext(database, people, tokens, Templates(runner), ComputeEnvironments(runner), Operator())
     finally:
         await database.close()
 

@@ -5,10 +5,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.catalogue import Catalogue, NewTemplate
 from services.compute.protocol import Compute, ImageSpec
 from services.compute.registry import Computes
-from services.domain.access import TokenScope, Viewer
+from services.compute_environments.commands import ComputeEnvironments, NewComputeEnvironment
+from services.domain.access import Operator, TokenScope, Viewer
 from services.domain.errors import Conflict, Unauthenticated
 from services.domain.statuses import ComputeKind, Tool
 from services.identity.people import People
@@ -16,6 +16,7 @@ from services.identity.token_rules import NewToken
 from services.identity.tokens import Tokens
 from services.studios.inputs import CreateStudioRequest
 from services.studios.studios import Studios
+from services.templates.commands import NewTemplate, Templates
 from studiograph.private_files import read_private, replace_private
 
 NAME = "demo"
@@ -56,7 +57,8 @@ class FirstRun:
 
     people: People
     tokens: Tokens
-    catalogue: Catalogue
+    templates: Templates
+    compute_environments: ComputeEnvironments
     studios: Studios
 
     async def prepare(self, token_file: Path, computes: Computes, places: Sequence[Place], image: str) -> Demo:
@@ -64,15 +66,16 @@ class FirstRun:
         user_id = await self.people.find_user(NAME) or await self.people.create_user(NAME, "Demo user")
         workspace_id = await self._workspace(user_id)
         new = NewTemplate("JupyterLab", Tool.JUPYTERLAB, image, JUPYTERLAB.tool_version, RECIPE)
-        template_id = await self.catalogue.ensure_template(workspace_id, new)
+        template_id = await self.templates.ensure(Operator(), workspace_id, new)
         viewer, secret = await self._token(user_id, token_file)
         there = {place.kind: await self._place(viewer, computes, place, workspace_id, template_id) for place in places}
         return Demo(secret, there)
 
     async def _place(self, viewer: Viewer, computes: Computes, place: Place, workspace_id: str, template_id: str) -> Compute:
-        environment_id, is_new = await self.catalogue.ensure_environment(workspace_id, place.name, place.kind)
+        operator, environment = Operator(), NewComputeEnvironment(place.name, place.kind)
+        environment_id, is_new = await self.compute_environments.ensure(operator, workspace_id, environment)
         compute = await computes.get(environment_id)
-        await self.catalogue.note_capacity(environment_id, await compute.check())
+        await self.compute_environments.note_capacity(operator, environment_id, await compute.check())
         if is_new:
             with suppress(Conflict):  # somebody has a Studio of that name
                 await self.studios.create(

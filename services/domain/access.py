@@ -104,6 +104,24 @@ class Viewer:
         return Actor.user(self.user_id, self.user_name)
 
 
+class OperatorPermission(StrEnum):
+    """What only the operator of the installation may do. No role and no token has these permissions."""
+
+    TEMPLATE_MANAGE = "template.manage"
+    COMPUTE_ENVIRONMENT_MANAGE = "compute-environment.manage"
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """The operator of the installation: a system actor without a user. The command line and the start of a server act as this one."""
+
+    permissions: frozenset[OperatorPermission] = frozenset(OperatorPermission)
+
+    @property
+    def actor(self) -> Actor:
+        return Actor.system("operator")
+
+
 @dataclass(frozen=True, slots=True)
 class AccessFacts:
     """All that `decide` knows about a viewer and a workspace, or a Studio in it, as it was at one moment.
@@ -205,3 +223,9 @@ def require_grantable(requested: Iterable[TokenScope], scopes: frozenset[TokenSc
     excess = sorted(scope.value for scope in set(requested) - scopes)
     if excess:
         raise Forbidden(f"A token can only make tokens of its own scopes; this one lacks {', '.join(excess)}.", field=("scopes",))
+
+
+def require_operator(permission: OperatorPermission, operator: Operator) -> None:
+    """Raises Forbidden unless the operator has the permission."""
+    if permission not in operator.permissions:
+        raise Forbidden(f"This needs the permission {permission.value} of the installation's operator.")

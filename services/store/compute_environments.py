@@ -1,22 +1,23 @@
-"""Compute environments, templates and workspace settings, as commands and the controller need them."""
+"""Reads and writes compute environments and workspace settings for commands and the controller."""
 
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import insert, or_, select, update
 
+from services.domain.ids import new_id
 from services.domain.lifecycle import ENDED
+from services.domain.names import name_key
 from services.store.db.database import Reader, Transaction
 from services.store.tables import core
 
-E = core.compute_environment.c
-P = core.template.c
+CE = core.compute_environment.c
 W = core.workspace.c
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentState:
-    """A compute environment's row; `settings` belong to its kind, `environment` is a list of {key, value, secret}."""
+    """A compute environment's row. `settings` belong to its kind; `environment` are its variables, a list of {key, value, secret}."""
 
     id: str
     workspace_id: str
@@ -34,68 +35,60 @@ class EnvironmentState:
 
 
 @dataclass(frozen=True, slots=True)
-class TemplateState:
-    """What a template runs."""
-
-    id: str
-    workspace_id: str
-    name: str
-    tool: str
-    image: str
-    recipe: str | None
-    tool_version: str
-    status: str
-    port: int
-    ready_path: str
-
-
-@dataclass(frozen=True, slots=True)
 class WorkspaceSettings:
-    """Null leaves the default."""
+    """The settings of a workspace. None = the installation's default."""
 
     lifespan_hours: int | None
     idle_minutes: int | None
     checkpoint_interval_seconds: int | None
 
 
-ENVIRONMENT = [E[field.name] for field in fields(EnvironmentState)]
-TEMPLATE = [P[field.name] for field in fields(TemplateState)]
-SETTINGS = [W[field.name] for field in fields(WorkspaceSettings)]
+ENVIRONMENT_COLUMNS = [CE[field.name] for field in fields(EnvironmentState)]
+SETTINGS_COLUMNS = [W[field.name] for field in fields(WorkspaceSettings)]
 
 
 async def find(reader: Reader, environment_id: str) -> EnvironmentState | None:
-    row = (await reader.execute(select(*ENVIRONMENT).where(E.id == environment_id))).one_or_none()
+    row = (await reader.execute(select(*ENVIRONMENT_COLUMNS).where(CE.id == environment_id))).one_or_none()
     return EnvironmentState(**row._mapping) if row else None
 
 
 async def in_use(reader: Reader) -> list[EnvironmentState]:
-    """All that may run sessions, in every workspace; also those that are switched off while sessions go on there."""
+    """Returns all that may run sessions, in every workspace; also those that are switched off while sessions go on there."""
     held = select(core.studio.c.compute_environment_id).where(core.studio.c.status.not_in(tuple(status.value for status in ENDED)))
-    rows = await reader.execute(select(*ENVIRONMENT).where(or_(E.enabled.is_(True), E.id.in_(held))).order_by(E.id))
+    rows = await reader.execute(select(*ENVIRONMENT_COLUMNS).where(or_(CE.enabled.is_(True), CE.id.in_(held))).order_by(CE.id))
     return [EnvironmentState(**row._mapping) for row in rows]
 
 
 async def of_workspace(reader: Reader, workspace_id: str) -> list[EnvironmentState]:
-    rows = await reader.execute(select(*ENVIRONMENT).where(E.workspace_id == workspace_id).order_by(E.name_key))
+    """Returns the compute environments of a workspace by name."""
+    rows = await reader.execute(select(*ENVIRONMENT_COLUMNS).where(CE.workspace_id == workspace_id).order_by(CE.name_key))
     return [EnvironmentState(**row._mapping) for row in rows]
 
 
+async def id_of(reader: Reader, workspace_id: str, name: str) -> str | None:
+    """Returns the id of the workspace's compute environment of that name; None if there is none."""
+    return (await reader.execute(select(CE.id).where(CE.workspace_id == workspace_id, CE.name_key == name_key(name)))).scalar_one_or_none()
+
+
+async def insert_environment(transaction: Transaction, workspace_id: str, name: str, values: dict[str, Any]) -> str:
+    """Returns the id of the new row. `values` are the columns that the caller decides."""
+    environment_id = new_id()
+    keys = {"id": environment_id, "workspace_id": workspace_id, "name": name, "name_key": name_key(name)}
+    await transaction.execute(insert(core.compute_environment).values(**keys, **values, created_at=transaction.now, version=1))
+    return environment_id
+
+
 async def change(transaction: Transaction, environment_id: str, **values: Any) -> None:
-    """Write columns that a reader can see: bumps `version`."""
-    await transaction.execute(update(core.compute_environment).where(E.id == environment_id).values(**values, version=E.version + 1))
+    """Writes columns that a reader can see, and increments `version`."""
+    await transaction.execute(update(core.compute_environment).where(CE.id == environment_id).values(**values, version=CE.version + 1))
 
 
-async def switch(transaction: Transaction, kind: str, *, enabled: bool) -> None:
-    """All of a kind, in every workspace, that are not so yet."""
-    these = (E.kind == kind) & (E.enabled.is_not(enabled))
-    await transaction.execute(update(core.compute_environment).where(these).values(enabled=enabled, version=E.version + 1))
-
-
-async def template(reader: Reader, template_id: str) -> TemplateState | None:
-    row = (await reader.execute(select(*TEMPLATE).where(P.id == template_id))).one_or_none()
-    return TemplateState(**row._mapping) if row else None
+async def set_enabled(transaction: Transaction, kind: str, *, enabled: bool) -> None:
+    """Switches all of a kind, in every workspace; those that are so already keep their `version`."""
+    others = (CE.kind == kind) & (CE.enabled.is_not(enabled))
+    await transaction.execute(update(core.compute_environment).where(others).values(enabled=enabled, version=CE.version + 1))
 
 
 async def settings(reader: Reader, workspace_id: str) -> WorkspaceSettings:
-    row = (await reader.execute(select(*SETTINGS).where(W.id == workspace_id))).one()
+    row = (await reader.execute(select(*SETTINGS_COLUMNS).where(W.id == workspace_id))).one()
     return WorkspaceSettings(**row._mapping)

@@ -8,8 +8,9 @@ from services.domain.policy import Policy
 from services.domain.statuses import BuildState
 from services.store import builds, outputs
 from services.store.builds import Build
-from services.store.compute_environments import EnvironmentState, TemplateState
+from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Transaction
+from services.store.templates import TemplateState
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ from services.domain.names import name_key
 from services.domain.policy import Policy
 from services.domain.problems import Problems, invalid
 from services.domain.statuses import StudioStatus, TemplateStatus
-from services.store import compute_environments, outbox, studios
-from services.store.compute_environments import EnvironmentState, TemplateState
+from services.store import compute_environments, outbox, studios, templates
+from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
+from services.store.templates import TemplateState
 from services.studios import configuration, validation
 from services.studios.configuration import Seal
 from services.studios.inputs import CreateStudioRequest, StudioOutcome
@@ -90,7 +91,7 @@ class CreateStudio:
 
 
 async def _template(transaction: Transaction, given: CreateStudioRequest) -> TemplateState:
-    template = await compute_environments.template(transaction, given.template_id)
+    template = await templates.find(transaction, given.template_id)
     if template is None or template.workspace_id != given.workspace_id:
         raise NotFound("There is no such template in this workspace.", field=("template_id",))
     if template.status == TemplateStatus.UNSUPPORTED.value:

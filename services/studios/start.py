@@ -14,7 +14,7 @@ from services.domain.names import name_key
 from services.domain.policy import Policy
 from services.domain.problems import Problems, invalid
 from services.domain.statuses import CheckpointStatus, OperationKind, StudioStatus
-from services.store import checkpoints, compute_environments, outbox, sessions, studios
+from services.store import checkpoints, compute_environments, outbox, sessions, studios, templates
 from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
@@ -85,7 +85,7 @@ class StartStudio:
     async def begin(self, transaction: Transaction, viewer: Viewer, studio: StudioState, overrides: Mapping[str, Any]) -> StudioState:
         """A new session of an ended Studio, with `overrides` over its configuration. Raises InvalidInput if it has nowhere to run."""
         environment = await _usable_environment(transaction, studio)
-        template = await compute_environments.template(transaction, studio.template_id)
+        template = await templates.find(transaction, studio.template_id)
         assert template is not None
         build = await Images(self.policy).awaited(transaction, viewer.actor, template, environment)
         builds = build is not None or studio.status is StudioStatus.BUILD_FAILED

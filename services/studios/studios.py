@@ -10,7 +10,7 @@ from services.domain.actor import Actor
 from services.domain.errors import NotFound
 from services.domain.events import Kind, NewEvent
 from services.domain.policy import Policy
-from services.store import compute_environments, outbox, studios
+from services.store import compute_environments, outbox, studios, templates
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import rights
@@ -68,7 +68,7 @@ class Studios:
         """Have the template's image built in the background, if it is built and is not there; nobody waits for it."""
         async with self._runner.database.write() as transaction:
             await outbox.lock_stream(transaction, workspace_id)
-            template = await compute_environments.template(transaction, template_id)
+            template = await templates.find(transaction, template_id)
             environment = await compute_environments.find(transaction, environment_id)
             if template is not None and environment is not None:
                 await self._images.awaited(transaction, Actor.system("preparation"), template, environment)

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from services.catalogue import NewTemplate
 from services.compute.protocol import ComputeUnknown, Report
+from services.compute_environments.commands import NewComputeEnvironment
 from services.domain.statuses import ComputeKind, Tool
+from services.templates.commands import NewTemplate
 from studiograph.cli.options import settings
 from studiograph.command_context import command_context, workspace_of
 from studiograph.compute_factories import engine_probe, recipe_book
@@ -37,9 +38,9 @@ def add_compute(
         report = await _look(chosen)
         async with command_context(chosen) as at:
             workspace_id = await workspace_of(at, workspace)
-            given = {"url": url} if url else {}
-            environment_id, is_new = await at.catalogue.add_environment(workspace_id, name, ComputeKind.DOCKER, given)
-            await at.catalogue.note_capacity(environment_id, report)
+            environment = NewComputeEnvironment(name, ComputeKind.DOCKER, {"url": url} if url else {})
+            environment_id, is_new = await at.compute_environments.add(at.operator, workspace_id, environment)
+            await at.compute_environments.note_capacity(at.operator, environment_id, report)
         print(f"{'Added' if is_new else 'There was already'} {name}: {report.cpu:g} cores, {report.memory_mib} MiB.")
         print("\n".join([*report.notes, *report.warnings]))
 
@@ -73,7 +74,7 @@ def add_template(
 
     async def work() -> None:
         async with command_context(chosen) as at:
-            await at.catalogue.add_template(await workspace_of(at, workspace), new)
+            await at.templates.add(at.operator, await workspace_of(at, workspace), new)
         print(f"{name} runs {runs}.")
 
     asyncio.run(work())

@@ -11,7 +11,7 @@ from services.controller.builds.builder import Builder
 from services.domain.actor import Actor
 from services.domain.errors import NotAllowedNow
 from services.domain.policy import Policy
-from services.store import builds, compute_environments, outputs
+from services.store import builds, compute_environments, outputs, templates
 from services.store.db.database import Database, DatabaseUnavailable
 from services.store.tables import core
 from services.studios import building
@@ -163,7 +163,7 @@ async def test_a_stop_cancels_the_build_that_nobody_else_waits_for(harness: Cont
 async def test_a_build_that_the_system_asked_for_goes_on_without_anybody(harness: ControllerHarness) -> None:
     event = hold(harness)
     async with harness.database.write() as transaction:
-        template = await compute_environments.template(transaction, harness.world.template_id)
+        template = await templates.find(transaction, harness.world.template_id)
         environment = await compute_environments.find(transaction, harness.world.compute_environment_id)
         assert template
         assert environment

@@ -7,7 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.catalogue import Catalogue
+from services.commands import CommandRunner
+from services.compute_environments.commands import ComputeEnvironments
+from services.domain.access import Operator
 from services.domain.statuses import ComputeKind
 from services.identity.people import People
 from services.store.db.database import Database
@@ -139,7 +141,7 @@ async def test_what_was_switched_off_is_on_again_while_there_is_one_user(demo: D
     async with own_server(demo.directory):
         pass
     database = Database(f"sqlite:///{demo.directory / 'studiograph.db'}")
-    await Catalogue(database).switch(ComputeKind.PROCESS, enabled=False)
+    await ComputeEnvironments(CommandRunner(database)).set_enabled(Operator(), ComputeKind.PROCESS, enabled=False)
     await database.close()
     async with own_server(demo.directory) as (url, token), httpx.AsyncClient(trust_env=False) as http:
         answer = await http.post(f"{url}/graphql", json={"query": ENABLED}, headers={"Authorization": f"Bearer {token}"})
@@ -153,7 +155,7 @@ async def test_where_there_are_several_users_sessions_run_in_containers_only(dem
     monkeypatch.setenv("STUDIOGRAPH_DOCKER_URL", URL)
     monkeypatch.setenv("STUDIOGRAPH_IMAGE_BASE", "localhost:9/nobody-has-it:1")
     database = Database(f"sqlite:///{demo.directory / 'studiograph.db'}")
-    await Catalogue(database).switch(ComputeKind.PROCESS, enabled=False)
+    await ComputeEnvironments(CommandRunner(database)).set_enabled(Operator(), ComputeKind.PROCESS, enabled=False)
     await People(database).create_user("grace")
     await database.close()
     async with own_server(demo.directory) as (url, token), httpx.AsyncClient(trust_env=False) as http:

@@ -27,10 +27,11 @@ from services.domain.lifecycle import Trigger
 from services.domain.statuses import StudioStatus
 from services.secrets import masking
 from services.secrets.secret_box import CannotOpen
-from services.store import builds, checkpoints, cleanup_tasks, compute_environments, outputs, sessions
+from services.store import builds, checkpoints, cleanup_tasks, compute_environments, outputs, sessions, templates
 from services.store.cleanup_tasks import Leftover
-from services.store.compute_environments import EnvironmentState, TemplateState, WorkspaceSettings
+from services.store.compute_environments import EnvironmentState, WorkspaceSettings
 from services.store.db.database import DatabaseUnavailable
+from services.store.templates import TemplateState
 from services.studios import configuration
 from services.studios.progress import Step
 from services.studios.transitions import end_operation, move, say
@@ -98,7 +99,7 @@ async def _start(claim: ClaimedStudio) -> None:
     compute = await claim.compute()
     await _clean(claim)
     async with claim.services.database.read() as reader:
-        template = await compute_environments.template(reader, claim.session.template_id)
+        template = await templates.find(reader, claim.session.template_id)
         environment = await compute_environments.find(reader, claim.session.compute_environment_id)
     assert template is not None
     assert environment is not None

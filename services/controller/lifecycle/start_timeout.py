@@ -3,7 +3,7 @@
 from services.controller.lifecycle.claimed_studio import ClaimedStudio
 from services.domain.compute_kinds import spec_of
 from services.domain.statuses import StepState
-from services.store import compute_environments, operations
+from services.store import compute_environments, operations, templates
 from services.studios.progress import Step
 
 
@@ -11,7 +11,7 @@ async def timeout_reason(claim: ClaimedStudio) -> str:
     """From the step that the operation is in; without a final stop."""
     async with claim.services.database.read() as reader:
         operation = await operations.find(reader, claim.studio.operation_id or "")
-        template = await compute_environments.template(reader, claim.session.template_id)
+        template = await templates.find(reader, claim.session.template_id)
         environment = await compute_environments.find(reader, claim.session.compute_environment_id)
     steps = operation.steps if operation else []
     current = next((step for step in steps if step["state"] == StepState.IN_PROGRESS.value), None)

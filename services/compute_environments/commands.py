@@ -1,0 +1,92 @@
+"""The operator's commands that add and change compute environments: of the command line, of a server's start, and of the demo."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.commands import CommandRunner
+from services.compute.protocol import Report
+from services.domain.access import Operator, OperatorPermission
+from services.domain.errors import Conflict
+from services.domain.problems import check_name
+from services.domain.statuses import ComputeKind
+from services.store import compute_environments as store
+from services.store.db.database import Transaction
+
+MANAGE = OperatorPermission.COMPUTE_ENVIRONMENT_MANAGE
+
+
+@dataclass(frozen=True, slots=True)
+class NewComputeEnvironment:
+    """A compute environment to be added. `settings` belong to the kind: `url` of the Docker Engine."""
+
+    name: str
+    kind: ComputeKind
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeEnvironments:
+    """Adds compute environments, switches them on and off by kind, and notes their capacity. Each method may raise Forbidden."""
+
+    runner: CommandRunner
+
+    async def ensure(self, operator: Operator, workspace_id: str, environment: NewComputeEnvironment) -> tuple[str, bool]:
+        """Returns the id of the workspace's compute environment of that name, and whether it is new.
+
+        A new one has no capacity until `note_capacity`. One that is there stays as it is.
+        """
+
+        async def body(transaction: Transaction) -> tuple[str, bool]:
+            return await _ensure(transaction, workspace_id, environment)
+
+        return await self.runner.run_for_operator(operator, MANAGE, workspace_id, body)
+
+    async def add(self, operator: Operator, workspace_id: str, environment: NewComputeEnvironment) -> tuple[str, bool]:
+        """Does the same as `ensure`, and tells a person what is not as they asked. Raises InvalidInput, Conflict."""
+
+        async def body(transaction: Transaction) -> tuple[str, bool]:
+            environment_id, is_new = await _ensure(transaction, workspace_id, environment)
+            row = await store.find(transaction, environment_id)
+            if row is not None and (row.kind, row.settings) != (environment.kind, dict(environment.settings)):
+                other = f"{row.kind} {row.settings.get('url', '')}".strip()
+                raise Conflict(
+                    f"There is a compute environment {row.name} already, and it is another one: {other}. Give this one another name."
+                )
+            return environment_id, is_new
+
+        check_name(environment.name)
+        return await self.runner.run_for_operator(operator, MANAGE, workspace_id, body)
+
+    async def set_enabled(self, operator: Operator, kind: ComputeKind, *, enabled: bool) -> None:
+        """Switches all compute environments of a kind, in every workspace: none is offered that no session may run on."""
+
+        async def body(transaction: Transaction) -> None:
+            await store.set_enabled(transaction, kind.value, enabled=enabled)
+
+        await self.runner.run_for_operator(operator, MANAGE, None, body)
+
+    async def note_capacity(self, operator: Operator, environment_id: str, report: Report) -> None:
+        """Records what a check of the compute environment found."""
+
+        async def body(transaction: Transaction) -> None:
+            await store.change(transaction, environment_id, cpu=report.cpu, memory_mib=report.memory_mib, gpu=report.gpu)
+
+        await self.runner.run_for_operator(operator, MANAGE, None, body)
+
+
+async def _ensure(transaction: Transaction, workspace_id: str, environment: NewComputeEnvironment) -> tuple[str, bool]:
+    environment_id = await store.id_of(transaction, workspace_id, environment.name)
+    if environment_id is not None:
+        return environment_id, False
+    values: dict[str, Any] = {
+        "kind": environment.kind.value,
+        "settings": dict(environment.settings),
+        "enabled": True,
+        "reachable": True,
+        "cpu": 0,
+        "memory_mib": 0,
+        "gpu": 0,
+        "environment": [],
+    }
+    return await store.insert_environment(transaction, workspace_id, environment.name, values), True

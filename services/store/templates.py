@@ -1,0 +1,56 @@
+"""Reads and writes templates for commands and the controller."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from services.domain.ids import new_id
+from services.domain.names import name_key
+from services.store.db.database import Reader, Transaction
+from services.store.tables import core
+
+T = core.template.c
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateState:
+    """What a template runs."""
+
+    id: str
+    workspace_id: str
+    name: str
+    tool: str
+    image: str
+    recipe: str | None
+    tool_version: str
+    status: str
+    port: int
+    ready_path: str
+
+
+COLUMNS = [T[field.name] for field in fields(TemplateState)]
+
+
+async def find(reader: Reader, template_id: str) -> TemplateState | None:
+    row = (await reader.execute(select(*COLUMNS).where(T.id == template_id))).one_or_none()
+    return TemplateState(**row._mapping) if row else None
+
+
+async def id_of(reader: Reader, workspace_id: str, name: str) -> str | None:
+    """Returns the id of the workspace's template of that name; None if there is none."""
+    return (await reader.execute(select(T.id).where(T.workspace_id == workspace_id, T.name_key == name_key(name)))).scalar_one_or_none()
+
+
+async def insert_template(transaction: Transaction, workspace_id: str, name: str, values: dict[str, Any]) -> str:
+    """Returns the id of the new row. `values` are the columns that the caller decides."""
+    template_id = new_id()
+    keys = {"id": template_id, "workspace_id": workspace_id, "name": name, "name_key": name_key(name)}
+    await transaction.execute(insert(core.template).values(**keys, **values, created_at=transaction.now, version=1))
+    return template_id
+
+
+async def change_image(transaction: Transaction, template_id: str, recipe: str, image: str) -> None:
+    """Sets the image of a template of this recipe. Does nothing if that is its image already, or if it has another recipe."""
+    differs = (T.id == template_id) & (T.recipe == recipe) & (T.image != image)
+    await transaction.execute(update(core.template).where(differs).values(image=image, version=T.version + 1))

@@ -1,0 +1,72 @@
+"""The commands of the operator: who lacks their permission changes nothing."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from services.commands import CommandRunner
+from services.compute.protocol import Report
+from services.compute_environments.commands import ComputeEnvironments, NewComputeEnvironment
+from services.domain.access import Operator, OperatorPermission
+from services.domain.errors import Conflict, Forbidden
+from services.domain.statuses import ComputeKind, Tool
+from services.store import compute_environments, templates
+from services.store.db.database import Database
+from services.templates.commands import NewTemplate, Templates
+from tests import factories
+from tests.factories import World
+
+TEMPLATE = NewTemplate("Marimo", Tool.CUSTOM, "registry.example.org/marimo:0.14", "0.14")
+ENVIRONMENT = NewComputeEnvironment("Lab server", ComputeKind.DOCKER, {"url": "tcp://lab:2375"})
+Call = Callable[[Templates, ComputeEnvironments, World, Operator], Awaitable[object]]
+COMPUTE_ENVIRONMENT_CALLS: dict[str, Call] = {
+    "ensure": lambda _, environments, world, operator: environments.ensure(operator, world.workspace_id, ENVIRONMENT),
+    "add": lambda _, environments, world, operator: environments.add(operator, world.workspace_id, ENVIRONMENT),
+    "set_enabled": lambda _, environments, world, operator: environments.set_enabled(operator, ComputeKind.PROCESS, enabled=False),
+    "note_capacity": lambda _, environments, world, operator: environments.note_capacity(
+        operator, world.compute_environment_id, Report(cpu=1, memory_mib=1, gpu=0)
+    ),
+}
+TEMPLATE_CALLS: dict[str, Call] = {
+    "ensure": lambda templates, _, world, operator: templates.ensure(operator, world.workspace_id, TEMPLATE),
+    "add": lambda templates, _, world, operator: templates.add(operator, world.workspace_id, TEMPLATE),
+}
+CALLS = [
+    *(pytest.param(call, OperatorPermission.COMPUTE_ENVIRONMENT_MANAGE, id=name) for name, call in COMPUTE_ENVIRONMENT_CALLS.items()),
+    *(pytest.param(call, OperatorPermission.TEMPLATE_MANAGE, id=f"template {name}") for name, call in TEMPLATE_CALLS.items()),
+]
+
+
+async def counted(database: Database, world: World) -> list[object]:
+    """Everything that these commands may change."""
+    async with database.read() as reader:
+        environments = await compute_environments.of_workspace(reader, world.workspace_id)
+        return [*environments, await templates.id_of(reader, world.workspace_id, TEMPLATE.name)]
+
+
+@pytest.mark.parametrize(("call", "permission"), CALLS)
+async def test_each_command_needs_its_permission(database: Database, call: Call, permission: OperatorPermission) -> None:
+    world = await factories.create_world(database)
+    runner = CommandRunner(database)
+    before = await counted(database, world)
+    others = Operator(frozenset(OperatorPermission) - {permission})
+    with pytest.raises(Forbidden, match=permission.value):
+        await call(Templates(runner), ComputeEnvironments(runner), world, others)
+    assert await counted(database, world) == before
+    await call(Templates(runner), ComputeEnvironments(runner), world, Operator(frozenset({permission})))
+    assert await counted(database, world) != before
+
+
+async def test_what_is_there_under_a_name_is_found_and_never_another(database: Database) -> None:
+    world = await factories.create_world(database)
+    runner, operator = CommandRunner(database), Operator()
+    environments = ComputeEnvironments(runner)
+    made, is_new = await environments.add(operator, world.workspace_id, ENVIRONMENT)
+    assert is_new
+    assert await environments.add(operator, world.workspace_id, ENVIRONMENT) == (made, False)
+    with pytest.raises(Conflict, match="tcp://lab:2375"):
+        await environments.add(operator, world.workspace_id, NewComputeEnvironment(ENVIRONMENT.name, ComputeKind.DOCKER))
+    template_id = await Templates(runner).add(operator, world.workspace_id, TEMPLATE)
+    assert await Templates(runner).add(operator, world.workspace_id, TEMPLATE) == template_id
+    with pytest.raises(Conflict, match=TEMPLATE.image):
+        await Templates(runner).add(operator, world.workspace_id, NewTemplate(TEMPLATE.name, Tool.CUSTOM, "another:1", "1"))
