@@ -40,7 +40,7 @@ async def viewer_of(reader: Reader, token_hash: str, now: datetime) -> tuple[Vie
 
 @dataclass(frozen=True, slots=True)
 class NewRow:
-    """A token to insert. The order of `scopes` does not matter."""
+    """A token to insert. `scopes` may have any order; they are stored in the order of `TokenScope`."""
 
     id: str
     user_id: str
@@ -52,7 +52,7 @@ class NewRow:
 
 
 async def insert_token(transaction: Transaction, row: NewRow) -> None:
-    scopes = [scope.value for scope in TokenScope if scope in row.scopes]
+    scopes = [scope.value for scope in sorted(set(row.scopes), key=list(TokenScope).index)]
     await transaction.execute(insert(core.token).values(**{**asdict(row), "scopes": scopes}, created_at=transaction.now))
 
 

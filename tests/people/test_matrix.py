@@ -1,6 +1,8 @@
 """Decides every permission for every role and every set of scopes (B91), and for a user who is not a member (B92)."""
 
+import ast
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 
@@ -85,3 +87,39 @@ def test_who_is_not_a_member_is_told_not_found_whatever_the_scopes(permission: P
 def test_a_role_alone_allows_what_it_allows_with_every_scope(permission: Permission) -> None:
     assert [role for role in Role if role_allows(permission, role)] == [role for role in Role if role >= LEAST_ROLE[permission]]
     assert not role_allows(permission, None)
+
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("services", "resolvers", "schema", "connect", "studiograph")
+DECIDING_MODULE = "services/domain/access.py"
+
+
+def _compares_roles_or_scopes(node: ast.AST) -> bool:
+    """Whether the node orders a role (`role < Role.CONNECT`), or looks for a scope (`scope in viewer.scopes`)."""
+    if not isinstance(node, ast.Compare):
+        return False
+    names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+    attributes = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+    orders = any(isinstance(operator, ast.Lt | ast.LtE | ast.Gt | ast.GtE) for operator in node.ops)
+    contains = any(isinstance(operator, ast.In | ast.NotIn) for operator in node.ops)
+    is_role = not {"Role", "role", "viewer_role"}.isdisjoint(names | attributes)
+    return (orders and is_role) or (contains and "scopes" in names | attributes)
+
+
+def _modules_that_compare() -> set[str]:
+    modules = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    return {
+        path.relative_to(ROOT).as_posix()
+        for path in modules
+        if any(_compares_roles_or_scopes(node) for node in ast.walk(ast.parse(path.read_text())))
+    }
+
+
+@pytest.mark.behaviour("B91")
+def test_roles_and_scopes_are_compared_in_one_module_only() -> None:
+    assert _modules_that_compare() == {DECIDING_MODULE}
+
+
+@pytest.mark.parametrize("text", ["role < Role.CONNECT", "studio.viewer_role >= needed.role", "scope not in viewer.scopes"])
+def test_the_search_recognizes_a_comparison(text: str) -> None:
+    assert any(_compares_roles_or_scopes(node) for node in ast.walk(ast.parse(text)))

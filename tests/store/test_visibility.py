@@ -15,7 +15,7 @@ from sqlalchemy.sql import visitors
 
 from services import store
 from services.domain.access import Role
-from services.store.access import visible_to
+from services.store.access import visible_studios, visible_to
 from services.store.db.database import Database
 from services.store.db.query import Query
 from services.store.reads.listing import Listing
@@ -80,21 +80,21 @@ def _modules() -> Iterator[ModuleType]:
             yield importlib.import_module(module.name)
 
 
-def _queries(name: str, made: Any) -> Iterator[tuple[str, Query]]:
-    if isinstance(made, Query):
-        yield name, made
-    elif isinstance(made, Listing):
-        yield f"{name} count", made.count_query()
+def _queries(name: str, value: Any) -> Iterator[tuple[str, Query]]:
+    if isinstance(value, Query):
+        yield name, value
+    elif isinstance(value, Listing):
+        yield f"{name} count", value.count_query()
         for many in (False, True):
             for after in (False, True):
-                yield f"{name} many={many} after={after}", made._query(many, after)
-    elif isinstance(made, dict):
-        for key, value in made.items():
-            yield from _queries(f"{name}[{key}]", value)
-    elif isinstance(made, functools._lru_cache_wrapper):
-        maker = f"{made.__module__}.{made.__name__}"
+                yield f"{name} many={many} after={after}", value._query(many, after)
+    elif isinstance(value, dict):
+        for key, entry in value.items():
+            yield from _queries(f"{name}[{key}]", entry)
+    elif isinstance(value, functools._lru_cache_wrapper):
+        maker = f"{value.__module__}.{value.__name__}"
         assert maker in SAMPLES, f"give arguments for {maker} in SAMPLES"
-        yield from _queries(maker, made(*SAMPLES[maker]))
+        yield from _queries(maker, value(*SAMPLES[maker]))
 
 
 @functools.cache
@@ -102,8 +102,8 @@ def _all_queries() -> dict[str, Query]:
     return {
         name: query
         for module in _modules()
-        for attribute, made in vars(module).items()
-        for name, query in _queries(f"{module.__name__}.{attribute}", made)
+        for attribute, value in vars(module).items()
+        for name, query in _queries(f"{module.__name__}.{attribute}", value)
     }
 
 
@@ -146,7 +146,9 @@ async def test_only_members_see_what_is_in_a_workspace(database: Database) -> No
     await factories.create_studio(database, world, "Analysis")
     elsewhere = await factories.create_workspace(database)
     stranger = await factories.create_member(database, elsewhere, Role.OWNER)
-    query = Query(select(core.studio.c.name).where(visible_to(core.studio.c.workspace_id)))
-    async with database.read() as reader:
-        assert [row[0] for row in await reader.all(query, viewer_id=world.user_id)] == ["Analysis"]
-        assert await reader.all(query, viewer_id=stranger) == []
+    studio = core.studio.c
+    for statement in (visible_studios(studio.name), select(studio.name).where(visible_to(studio.workspace_id))):
+        query = Query(statement)
+        async with database.read() as reader:
+            assert [row[0] for row in await reader.all(query, viewer_id=world.user_id)] == ["Analysis"]
+            assert await reader.all(query, viewer_id=stranger) == []

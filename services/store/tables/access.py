@@ -1,4 +1,4 @@
-"""People and what lets them in."""
+"""The tables of users, their memberships in workspaces, their access tokens and their browser logins."""
 
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ class User(SQLModel, table=True):
 
 
 class Membership(SQLModel, table=True):
-    """A user's role in a workspace; `role` is the number of `services.domain.access.Role`."""
+    """A user's membership in a workspace. `role` is the number of a `services.domain.access.Role`."""
 
     __table_args__ = (columns.one_of("role", Role),)
 
@@ -34,7 +34,7 @@ class Membership(SQLModel, table=True):
 
 
 class Token(SQLModel, table=True):
-    """An access token: only its hash is kept. `hint` is its first characters, to recognise it by."""
+    """An access token. Only the hash of its secret is stored. `hint` is the first characters of the secret, shown in lists."""
 
     id: str = columns.key()
     user_id: str = columns.reference("user.id")
@@ -49,7 +49,7 @@ class Token(SQLModel, table=True):
 
 
 class Login(SQLModel, table=True):
-    """A browser signed in on the API origin (the cookie of DESIGN 5), by the token that was typed there; dies with it."""
+    """The login of a browser on the API's origin, with an access token. `hash` is of its cookie. It is invalid once its token is."""
 
     id: str = columns.key()
     hash: str = Field(unique=True, max_length=64)
