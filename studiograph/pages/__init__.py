@@ -1,4 +1,4 @@
-"""The pages `/` and `/explore`: plain files, no build step. Everything they do, they do through the API."""
+"""Routes of the pages `/` and `/explore`: static files without a build step, which use only the public API."""
 
 from pathlib import Path
 
@@ -20,16 +20,16 @@ EXPLORER_POLICY = (
 
 
 def routes(*, page: bool, explorer: bool) -> list[BaseRoute]:
-    """The routes of what is switched on."""
-    found: list[BaseRoute] = []
+    """Returns the routes of the pages that are enabled, and of what they load."""
+    enabled: list[BaseRoute] = []
     if page:
-        found.append(Route("/", _home, methods=["GET"]))
+        enabled.append(Route("/", _home, methods=["GET"]))
     if explorer:
-        found.append(Route("/explore", _explore, methods=["GET"]))
-        found.append(Mount("/assets/vendor", StaticFiles(directory=HERE / "vendor")))
+        enabled.append(Route("/explore", _explore, methods=["GET"]))
     if page or explorer:
-        found.append(Mount("/assets", StaticFiles(directory=HERE / "assets")))
-    return found
+        enabled.append(Mount("/assets/vendor", StaticFiles(directory=HERE / "vendor")))
+        enabled.append(Mount("/assets", StaticFiles(directory=HERE / "assets")))
+    return enabled
 
 
 async def _home(_request: Request) -> Response:

@@ -4,7 +4,7 @@ import contextlib
 
 from playwright.async_api import Page, expect
 
-from tests.browser.test_page import START, add
+from tests.browser.page_objects import START, add_studio
 from tests.server import Server
 
 
@@ -20,7 +20,7 @@ async def execute_once_taken_over(page: Page, answer: str) -> None:
 async def test_the_examples_run_and_the_subscription_is_live(page: Page, server: Server) -> None:
     foreign: list[str] = []
     page.on("request", lambda request: None if request.url.startswith((server.url, "data:")) else foreign.append(request.url))
-    studio = await add(server)
+    studio = await add_studio(server)
     await page.goto(f"{server.url}/explore")
     await page.get_by_label("Access token").fill(server.world.secret)
     await page.get_by_role("button", name="Use").click()

@@ -3,33 +3,16 @@
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Page, expect
 
 from services.domain.actor import Actor
 from services.domain.events import Kind, NewEvent
 from services.store import outbox
 from services.store.db.database import Database
 from tests.browser.conftest import sign_in
+from tests.browser.page_objects import START, add_studio, studio_card
 from tests.factories import create_studio
-from tests.graphql_ids import global_id
 from tests.server import Server, running
-
-CREATE = """mutation ($input: CreateStudioInput!) { createStudio(input: $input) { ... on StudioPayload { studio { id } } } }"""
-START = """mutation ($id: ID!) { startStudio(input: { studioId: $id }) { ... on StudioPayload { studio { id } } } }"""
-
-
-async def add(server: Server, name: str = "Analysis", **more: object) -> str:
-    """A Studio that does not run yet."""
-    given = {
-        "workspaceId": global_id("Workspace", server.world.workspace_id),
-        "templateId": global_id("Template", server.world.template_id),
-    }
-    data = await server.graphql(CREATE, {"input": {**given, "name": name, "autoStart": False, **more}})
-    return str(data["createStudio"]["studio"]["id"])
-
-
-def card(page: Page, name: str = "Analysis") -> Locator:
-    return page.get_by_role("article").filter(has_text=name)
 
 
 async def test_a_wrong_token_is_told_and_nothing_shows(page: Page, server: Server) -> None:
@@ -37,22 +20,22 @@ async def test_a_wrong_token_is_told_and_nothing_shows(page: Page, server: Serve
     await page.get_by_label("Access token").fill("sgt_wrong")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("alert")).to_contain_text("not a valid access token")
-    await expect(page.locator("#board")).to_be_hidden()
+    await expect(page.locator("#dashboard")).to_be_hidden()
 
 
 @pytest.mark.behaviour("B84")
 async def test_what_a_session_prints_shows_while_it_runs_and_after_it_stopped(signed_in: Page, server: Server) -> None:
-    studio = await add(server)
-    await expect(card(signed_in).get_by_role("button", name="Log of Analysis")).to_be_hidden()
+    studio = await add_studio(server)
+    await expect(studio_card(signed_in).get_by_role("button", name="Log of Analysis")).to_be_hidden()
     await server.graphql(START, {"id": studio})
-    await expect(card(signed_in).locator(".badge")).to_have_text("running")
-    await card(signed_in).get_by_role("button", name="Log of Analysis").click()
+    await expect(studio_card(signed_in).locator(".badge")).to_have_text("running")
+    await studio_card(signed_in).get_by_role("button", name="Log of Analysis").click()
     await expect(signed_in.locator("#log-text")).to_contain_text("listens")
     await expect(signed_in.locator("#log-state")).to_have_text("live")
     await signed_in.keyboard.press("Escape")
-    await card(signed_in).get_by_role("button", name="Stop").click()
-    await expect(card(signed_in).locator(".badge")).to_have_text("stopped")
-    await card(signed_in).get_by_role("button", name="Log of Analysis").click()
+    await studio_card(signed_in).get_by_role("button", name="Stop").click()
+    await expect(studio_card(signed_in).locator(".badge")).to_have_text("stopped")
+    await studio_card(signed_in).get_by_role("button", name="Log of Analysis").click()
     await expect(signed_in.locator("#log-text")).to_contain_text("listens")
     await expect(signed_in.locator("#log-state")).to_have_text("complete")
 
@@ -64,50 +47,50 @@ async def test_a_studio_is_added_started_and_stopped_without_a_reload(signed_in:
     await signed_in.get_by_label("Name").fill("Analysis")
     await signed_in.get_by_label("Template").select_option(label="Echo")
     await signed_in.get_by_role("button", name="Add and start").click()
-    await expect(card(signed_in).locator(".badge")).to_have_text("running")
-    await card(signed_in).get_by_role("button", name="Stop").click()
-    await expect(card(signed_in).locator(".badge")).to_have_text("stopped")
+    await expect(studio_card(signed_in).locator(".badge")).to_have_text("running")
+    await studio_card(signed_in).get_by_role("button", name="Stop").click()
+    await expect(studio_card(signed_in).locator(".badge")).to_have_text("stopped")
     assert await signed_in.evaluate("window.notReloaded")
 
 
 @pytest.mark.behaviour("B83")
 async def test_what_somebody_else_does_shows_with_who_did_it(signed_in: Page, server: Server) -> None:
-    studio = await add(server)
-    await expect(card(signed_in).locator(".badge")).to_have_text("stopped")
+    studio = await add_studio(server)
+    await expect(studio_card(signed_in).locator(".badge")).to_have_text("stopped")
     await server.graphql(START, {"id": studio})
-    await expect(card(signed_in).locator(".badge")).to_have_text("running")
+    await expect(studio_card(signed_in).locator(".badge")).to_have_text("running")
     await expect(signed_in.locator("#events li").filter(has_text="is running")).to_contain_text("by ada")
 
 
 @pytest.mark.behaviour("B6")
 async def test_what_is_not_allowed_says_why(signed_in: Page, server: Server) -> None:
-    await add(server)
-    stop = card(signed_in).get_by_role("button", name="Stop")
+    await add_studio(server)
+    stop = studio_card(signed_in).get_by_role("button", name="Stop")
     await expect(stop).to_have_attribute("aria-disabled", "true")
     await expect(stop).to_have_attribute("title", "It is not running.")
 
 
 async def test_the_keyboard_is_enough(signed_in: Page, server: Server) -> None:
-    await add(server)
-    await card(signed_in).get_by_role("button", name="Start").focus()
+    await add_studio(server)
+    await studio_card(signed_in).get_by_role("button", name="Start").focus()
     await signed_in.keyboard.press("Enter")
-    await expect(card(signed_in).locator(".badge")).to_have_text("running")
-    await expect(signed_in.locator("#said")).to_have_text("Analysis is running")
+    await expect(studio_card(signed_in).locator(".badge")).to_have_text("running")
+    await expect(signed_in.locator("#announcement")).to_have_text("Analysis is running")
 
 
 async def test_the_keyboard_stays_on_the_card_when_the_pressed_button_goes(signed_in: Page, server: Server) -> None:
-    await add(server)
-    await card(signed_in).get_by_role("button", name="Start").focus()
+    await add_studio(server)
+    await studio_card(signed_in).get_by_role("button", name="Start").focus()
     await signed_in.keyboard.press("Enter")
-    await expect(card(signed_in).locator(".badge")).to_have_text("running")
-    await expect(card(signed_in).get_by_role("button", name="Connect")).to_be_focused()
+    await expect(studio_card(signed_in).locator(".badge")).to_have_text("running")
+    await expect(studio_card(signed_in).get_by_role("button", name="Connect")).to_be_focused()
 
 
 @pytest.mark.behaviour("B6")
 async def test_pressing_what_is_not_allowed_tells_why_wherever_the_page_is(signed_in: Page, server: Server) -> None:
     for number in range(12):
-        await add(server, f"Analysis {number:02}")
-    await card(signed_in, "Analysis 11").get_by_role("button", name="Stop").focus()
+        await add_studio(server, f"Analysis {number:02}")
+    await studio_card(signed_in, "Analysis 11").get_by_role("button", name="Stop").focus()
     await signed_in.keyboard.press("Enter")
     await expect(signed_in.get_by_role("alert")).to_contain_text("Analysis 11: It is not running.")
     await expect(signed_in.get_by_role("alert")).to_be_in_viewport(ratio=1)
@@ -116,9 +99,9 @@ async def test_pressing_what_is_not_allowed_tells_why_wherever_the_page_is(signe
 @pytest.mark.behaviour("B84")
 async def test_a_log_says_that_the_connection_is_lost(page: Page, server: Server) -> None:
     await sign_in(page, server)
-    await server.graphql(START, {"id": await add(server)})
-    await expect(card(page).locator(".badge")).to_have_text("running")
-    await card(page).get_by_role("button", name="Log of Analysis").click()
+    await server.graphql(START, {"id": await add_studio(server)})
+    await expect(studio_card(page).locator(".badge")).to_have_text("running")
+    await studio_card(page).get_by_role("button", name="Log of Analysis").click()
     await expect(page.locator("#log-state")).to_have_text("live")
     await server.stop()
     await expect(page.locator("#log-state")).to_have_text("reconnecting")
@@ -127,28 +110,28 @@ async def test_a_log_says_that_the_connection_is_lost(page: Page, server: Server
 
 
 async def test_deleting_asks_first(signed_in: Page, server: Server) -> None:
-    await add(server)
-    await card(signed_in).get_by_role("button", name="Delete").click()
+    await add_studio(server)
+    await studio_card(signed_in).get_by_role("button", name="Delete").click()
     await signed_in.get_by_role("button", name="Leave it").click()
-    await expect(card(signed_in)).to_be_visible()
-    await card(signed_in).get_by_role("button", name="Delete").click()
+    await expect(studio_card(signed_in)).to_be_visible()
+    await studio_card(signed_in).get_by_role("button", name="Delete").click()
     await signed_in.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    await expect(card(signed_in)).to_have_count(0)
+    await expect(studio_card(signed_in)).to_have_count(0)
 
 
 @pytest.mark.behaviour("B9")
 async def test_a_start_that_does_not_end_can_be_forced_once_that_is_allowed(page: Page, tmp_path: Path, sqlite_url: str) -> None:
     async with running(tmp_path, sqlite_url, force_stop_seconds="3") as server:
         await sign_in(page, server)
-        studio = await add(server, environment=[{"key": "TINY_NEVER", "value": "1"}])
+        studio = await add_studio(server, environment=[{"key": "TINY_NEVER", "value": "1"}])
         await server.graphql(START, {"id": studio})
-        await expect(card(page).locator(".badge")).to_have_text("starting")
-        force = card(page).get_by_role("button", name="Force stop Analysis")
+        await expect(studio_card(page).locator(".badge")).to_have_text("starting")
+        force = studio_card(page).get_by_role("button", name="Force stop Analysis")
         await expect(force).to_be_hidden()
         await force.click()
         await expect(page.get_by_role("dialog")).to_contain_text("What it has not saved is lost")
         await page.get_by_role("dialog").get_by_role("button", name="Force stop").click()
-        await expect(card(page).locator(".badge")).to_have_text("stopped")
+        await expect(studio_card(page).locator(".badge")).to_have_text("stopped")
         await expect(force).to_be_hidden()
 
 
@@ -158,30 +141,30 @@ async def test_a_failed_build_can_be_tried_again(page: Page, server: Server) -> 
     await create_studio(database, server.world, "Analysis", status="BUILD_FAILED")
     await database.close()
     await sign_in(page, server)
-    await expect(card(page).get_by_role("button", name="Start")).to_be_hidden()
-    await card(page).get_by_role("button", name="Build again Analysis").click()
-    await expect(card(page).locator(".badge")).to_have_text("running")
-    await expect(card(page).get_by_role("button", name="Build again Analysis")).to_be_hidden()
+    await expect(studio_card(page).get_by_role("button", name="Start")).to_be_hidden()
+    await studio_card(page).get_by_role("button", name="Build again Analysis").click()
+    await expect(studio_card(page).locator(".badge")).to_have_text("running")
+    await expect(studio_card(page).get_by_role("button", name="Build again Analysis")).to_be_hidden()
 
 
 async def test_it_says_that_it_reconnects_and_misses_nothing(page: Page, server: Server) -> None:
     await sign_in(page, server)
-    studio = await add(server)
-    await expect(card(page)).to_be_visible()
+    studio = await add_studio(server)
+    await expect(studio_card(page)).to_be_visible()
     await server.stop()
     await expect(page.get_by_role("status").filter(has_text="reconnecting")).to_be_visible()
-    await card(page).get_by_role("button", name="Start").click()
+    await studio_card(page).get_by_role("button", name="Start").click()
     await expect(page.get_by_role("alert")).to_contain_text("does not answer")
     await server.start()
     await server.graphql(START, {"id": studio})
     await expect(page.get_by_role("status").filter(has_text="live")).to_be_visible()
     await expect(page.get_by_role("alert")).to_be_hidden()
-    await expect(card(page).locator(".badge")).to_have_text("running")
+    await expect(studio_card(page).locator(".badge")).to_have_text("running")
     await expect(page.locator("#events li").filter(has_text="is running")).to_have_count(1)
 
 
 async def test_a_refused_name_is_told_with_what_to_do(signed_in: Page, server: Server) -> None:
-    await add(server)
+    await add_studio(server)
     await signed_in.get_by_text("Add a Studio").click()
     await signed_in.get_by_label("Name").fill("analysis")
     await signed_in.get_by_label("Template").select_option(label="Echo")
@@ -191,7 +174,7 @@ async def test_a_refused_name_is_told_with_what_to_do(signed_in: Page, server: S
 
 async def test_the_tab_keeps_its_token_and_signing_out_forgets_it(signed_in: Page, server: Server) -> None:
     await signed_in.reload()
-    await expect(signed_in.locator("#board")).to_be_visible()
+    await expect(signed_in.locator("#dashboard")).to_be_visible()
     await signed_in.get_by_role("button", name="Sign out").click()
     await expect(signed_in.get_by_label("Access token")).to_be_visible()
     assert await signed_in.evaluate("sessionStorage.length") == 0
@@ -210,18 +193,18 @@ async def test_what_happened_to_members_shows_beside_what_happened_to_studios(pa
 
 
 async def test_events_read_as_sentences_and_say_nothing_twice(signed_in: Page, server: Server) -> None:
-    studio = await add(server)
+    studio = await add_studio(server)
     await server.graphql(START, {"id": studio})
-    await expect(card(signed_in).locator(".badge")).to_have_text("running")
+    await expect(studio_card(signed_in).locator(".badge")).to_have_text("running")
     await expect(signed_in.locator("#events li").filter(has_text="Analysis is starting ")).to_have_count(1)
     await expect(signed_in.locator("#events li").filter(has_text="Analysis: checkpoint Analysis_1 created")).to_have_count(1)
-    await card(signed_in).get_by_role("button", name="Stop").click()
+    await studio_card(signed_in).get_by_role("button", name="Stop").click()
     await expect(signed_in.locator("#events li").filter(has_text="Analysis is stopped by ada ")).to_have_count(1)
 
 
 async def test_what_happened_at_one_moment_reads_in_its_order_after_a_reload_too(signed_in: Page, server: Server) -> None:
-    await add(server, autoStart=True)
-    await expect(card(signed_in).locator(".badge")).to_have_text("running")
+    await add_studio(server, autoStart=True)
+    await expect(studio_card(signed_in).locator(".badge")).to_have_text("running")
     events = signed_in.locator("#events li strong")
     seen = await signed_in.locator("#events li").all_inner_texts()
     assert seen[-1].startswith("Analysis was added")
@@ -231,9 +214,9 @@ async def test_what_happened_at_one_moment_reads_in_its_order_after_a_reload_too
 
 
 async def test_a_question_keeps_clear_of_the_edges(signed_in: Page, server: Server) -> None:
-    await add(server)
+    await add_studio(server)
     await signed_in.set_viewport_size({"width": 320, "height": 700})
-    await card(signed_in).get_by_role("button", name="Delete").click()
+    await studio_card(signed_in).get_by_role("button", name="Delete").click()
     box = await signed_in.get_by_role("dialog").bounding_box()
     assert box is not None
     assert 16 <= box["x"] <= 320 - 16 - box["width"]

@@ -9,8 +9,7 @@ from playwright.async_api import Browser, Page, expect
 from services.domain.access import Role
 from tests import factories
 from tests.browser.conftest import LIMIT_MS, sign_in
-from tests.browser.test_page import card
-from tests.browser.test_story import run_a_cell
+from tests.browser.page_objects import run_a_cell, studio_card
 from tests.docker.built import provided
 from tests.docker.server import Job, docker_job
 
@@ -40,7 +39,7 @@ async def test_a_colleague_opens_the_shared_address_and_is_told_who_stopped_it(j
     await job.status("RUNNING")
     await sign_in(page, job.server)
     async with page.context.expect_page() as opening:
-        await card(page, "Contained").get_by_role("button", name="Connect").click()
+        await studio_card(page, "Contained").get_by_role("button", name="Connect").click()
     adas_tab = await opening.value
     await expect(adas_tab.locator("#state")).to_have_text("Running")
     await run_a_cell(adas_tab, adas_tab.frame_locator("#tool"))
@@ -54,11 +53,11 @@ async def test_a_colleague_opens_the_shared_address_and_is_told_who_stopped_it(j
     for tab in (adas_tab, graces_tab):
         await expect(tab.locator("#people")).to_contain_text("Ada")
         await expect(tab.locator("#people")).to_contain_text("Grace")
-    await expect(card(page, "Contained").locator(".people")).to_contain_text("Grace")
+    await expect(studio_card(page, "Contained").locator(".people")).to_contain_text("Grace")
     tool = graces_tab.frame_locator("#tool")
     await expect(tool.locator(".jp-DirListing-itemText").filter(has_text="Untitled.ipynb")).to_be_visible()
 
-    await card(page, "Contained").get_by_role("button", name="Stop").click()
+    await studio_card(page, "Contained").get_by_role("button", name="Stop").click()
     await expect(graces_tab.locator("#over")).to_be_visible()
     await expect(graces_tab.locator("#over-code")).to_have_text("STUDIO_STOPPED")
     await expect(graces_tab.locator("#over-who")).to_contain_text("ada")

@@ -1,13 +1,12 @@
-// GraphQL over HTTP and over graphql-transport-ws, for pages without a build step.
+// GraphQL for pages without a build step: requests over HTTP, subscriptions over graphql-transport-ws (the library graphql-ws).
 
-const PROTOCOL = "graphql-transport-ws";
-const FIRST_DELAY = 500;
-const LONGEST_DELAY = 15_000;
-const PING_EVERY = 20_000;
-const PONG_WITHIN = 10_000;
-const FINAL_CODES = new Set([4400, 4401, 4409, 4429, 4500]);
+const FIRST_RETRY_DELAY_MS = 500;
+const MAX_RETRY_DELAY_MS = 15_000;
+const PING_INTERVAL_MS = 20_000;
+const PONG_TIMEOUT_MS = 10_000;
+const PONG_TIMEOUT_CODE = 4408; // graphql-ws connects again after it
 
-export class Refused extends Error {
+export class RequestError extends Error {
   // What the server answered instead of data; `code` is stable (docs/api.md).
   constructor(message, code) {
     super(message);
@@ -15,8 +14,10 @@ export class Refused extends Error {
   }
 }
 
-export async function ask(token, query, variables = {}) {
-  // One query or mutation; throws Refused. A network failure reads as one, too: it tells what to do.
+const requestError = ({ message, extensions }) => new RequestError(message, extensions?.code);
+
+export async function request(token, query, variables = {}) {
+  // Sends one query or mutation and returns its data. Throws RequestError, also where the server does not answer.
   let response;
   try {
     response = await fetch("/graphql", {
@@ -25,117 +26,94 @@ export async function ask(token, query, variables = {}) {
       body: JSON.stringify({ query, variables }),
     });
   } catch {
-    throw new Refused("The server does not answer. Is it running?", "UNREACHABLE");
+    throw new RequestError("The server does not answer. Is it running?", "UNREACHABLE");
   }
-  const answer = await response.json().catch(() => ({}));
-  const error = answer.errors?.[0];
-  if (error) throw new Refused(error.message, error.extensions?.code);
-  if (!answer.data) throw new Refused(`The server answered ${response.status} without data.`, "NO_DATA");
-  return answer.data;
+  const result = await response.json().catch(() => ({}));
+  const error = result.errors?.[0];
+  if (error) throw requestError(error);
+  if (!result.data) throw new RequestError(`The server answered ${response.status} without data.`, "NO_DATA");
+  return result.data;
 }
 
-export class Live {
-  // One WebSocket for all streams of the page. It comes back by itself; each stream says anew where it goes on.
-  #token;
-  #tell;
-  #socket = null;
-  #streams = new Map();
-  #lastId = 0;
-  #delay = FIRST_DELAY;
-  #timers = [];
+export class SubscriptionClient {
+  // One WebSocket for all subscriptions of the page. It connects again by itself, and each subscription continues at its cursor.
+  #client;
   #closed = false;
+  #pongTimer;
+  #socket;
 
-  constructor(token, tell) {
-    // `tell` gets "live", "reconnecting" or "refused" (with a reason).
-    this.#token = token;
-    this.#tell = tell;
-    this.#open();
+  constructor(token, onState) {
+    // `onState` receives "live", "reconnecting" or "refused", with the reason and the code of the close where there was one.
+    const report = (state, event) => this.#closed || onState(state, event?.reason, event?.code);
+    this.#client = window.graphqlWs.createClient({
+      url: new URL("/graphql", location.href).href.replace(/^http/, "ws"),
+      connectionParams: { Authorization: `Bearer ${token}` },
+      lazy: false,
+      keepAlive: PING_INTERVAL_MS,
+      retryAttempts: Infinity,
+      retryWait,
+      shouldRetry: () => true,
+      onNonLazyError: (event) => report("refused", event),
+      on: {
+        connected: (socket) => {
+          this.#socket = socket;
+          report("live");
+        },
+        ping: (received) => received || this.#expectPong(),
+        pong: () => clearTimeout(this.#pongTimer),
+        closed: (event) => {
+          clearTimeout(this.#pongTimer);
+          report("reconnecting", event);
+        },
+      },
+    });
   }
 
-  stream(query, variables, onFrame, onEnd) {
-    // `variables` is a function: it is asked again at each reconnection, with the newest cursor in it.
-    const id = String(++this.#lastId);
-    this.#streams.set(id, { query, variables, onFrame, onEnd });
-    if (this.#socket?.acknowledged) this.#subscribe(id);
-    return () => this.#drop(id);
+  subscribe(query, variables, onFrame, onEnd) {
+    // Starts a subscription and returns the function that ends it. `variables` is a function: graphql-ws writes the payload anew at each
+    // connection, so that the newest cursor is in it.
+    const payload = {
+      query,
+      get variables() {
+        return variables();
+      },
+    };
+    let ended = false;
+    const finish = (error) => {
+      if (ended) return;
+      ended = true;
+      onEnd?.(error);
+    };
+    const unsubscribe = this.#client.subscribe(payload, {
+      next: ({ data, errors }) => {
+        if (ended) return;
+        if (!errors?.length) return onFrame(Object.values(data)[0]);
+        finish(requestError(errors[0]));
+        unsubscribe();
+      },
+      // graphql-ws gives GraphQL errors as a list. Anything else is the end of the connection, which `onState` reports.
+      error: (errors) => Array.isArray(errors) && finish(requestError(errors[0])),
+      complete: () => finish(null),
+    });
+    return () => {
+      ended = true;
+      unsubscribe();
+    };
   }
 
   close() {
     this.#closed = true;
-    this.#clear();
-    this.#socket?.close(1000);
+    this.#client.dispose();
   }
 
-  #open() {
-    const url = new URL("/graphql", location.href);
-    url.protocol = url.protocol.replace("http", "ws");
-    const socket = (this.#socket = new WebSocket(url, PROTOCOL));
-    socket.acknowledged = false;
-    socket.onopen = () => this.#send({ type: "connection_init", payload: { Authorization: `Bearer ${this.#token}` } });
-    socket.onmessage = (message) => this.#receive(socket, JSON.parse(message.data));
-    socket.onclose = (event) => this.#lost(socket, event);
+  #expectPong() {
+    // A connection that broke without a close shows only by a pong that does not come.
+    this.#pongTimer = setTimeout(() => this.#socket.close(PONG_TIMEOUT_CODE, "no pong"), PONG_TIMEOUT_MS);
   }
+}
 
-  #receive(socket, { type, id, payload }) {
-    if (type === "connection_ack") return this.#ready(socket);
-    if (type === "ping") return this.#send({ type: "pong" });
-    if (type === "pong") return clearTimeout(socket.pongTimer);
-    const stream = this.#streams.get(id);
-    if (!stream) return undefined;
-    if (type === "next") return this.#next(id, stream, payload);
-    if (type === "error") return this.#end(id, stream, payload[0]);
-    if (type === "complete") return this.#end(id, stream, null);
-    return undefined;
-  }
-
-  #next(id, stream, { data, errors }) {
-    if (errors?.length) this.#end(id, stream, errors[0]);
-    else stream.onFrame(Object.values(data)[0]);
-  }
-
-  #end(id, stream, error) {
-    this.#streams.delete(id);
-    stream.onEnd?.(error && new Refused(error.message, error.extensions?.code));
-  }
-
-  #ready(socket) {
-    socket.acknowledged = true;
-    this.#delay = FIRST_DELAY;
-    for (const id of this.#streams.keys()) this.#subscribe(id);
-    this.#timers.push(setInterval(() => this.#ping(socket), PING_EVERY));
-    this.#tell("live");
-  }
-
-  #ping(socket) {
-    // A connection that died silently shows only by a pong that does not come.
-    this.#send({ type: "ping" });
-    socket.pongTimer = setTimeout(() => socket.close(4000, "no pong"), PONG_WITHIN);
-  }
-
-  #subscribe(id) {
-    const { query, variables } = this.#streams.get(id);
-    this.#send({ id, type: "subscribe", payload: { query, variables: variables() } });
-  }
-
-  #drop(id) {
-    if (this.#streams.delete(id) && this.#socket?.acknowledged) this.#send({ id, type: "complete" });
-  }
-
-  #lost(socket, event) {
-    clearTimeout(socket.pongTimer);
-    this.#clear();
-    if (this.#closed || socket !== this.#socket) return;
-    if (FINAL_CODES.has(event.code)) return this.#tell("refused", event.reason);
-    this.#tell("reconnecting", event.reason, event.code);
-    this.#timers.push(setTimeout(() => this.#open(), this.#delay * (0.75 + Math.random() / 2)));
-    this.#delay = Math.min(this.#delay * 2, LONGEST_DELAY);
-  }
-
-  #clear() {
-    for (const timer of this.#timers.splice(0)) clearTimeout(timer);
-  }
-
-  #send(message) {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
-  }
+function retryWait(retries) {
+  // Waits longer after each failure, at random lengths, so that pages do not all come back at the same moment.
+  const delay = Math.min(FIRST_RETRY_DELAY_MS * 2 ** retries, MAX_RETRY_DELAY_MS);
+  return new Promise((resolve) => setTimeout(resolve, delay * (0.75 + Math.random() / 2)));
 }

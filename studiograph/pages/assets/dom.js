@@ -1,15 +1,15 @@
-// Making and filling elements. Text is always set as text: nothing from the server is read as HTML.
+// Creates and fills elements. Text is always set as text: nothing from the server is read as HTML.
 
 export const byId = (id) => document.getElementById(id);
 
 export function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
+  const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else if (value !== undefined && value !== null) made.setAttribute(name, value);
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value !== undefined && value !== null) node.setAttribute(name, value);
   }
-  made.append(...children);
-  return made;
+  node.append(...children);
+  return node;
 }
 
 export function setText(node, text) {
@@ -21,9 +21,10 @@ export function setChildren(node, children) {
   node.replaceChildren(...children);
 }
 
-export const say = (text) => setText(byId("said"), text);
+// Screen readers read the text out.
+export const announce = (text) => setText(byId("announcement"), text);
 
-export function clock(iso) {
+export function formatTime(iso) {
   const at = new Date(iso);
   const today = at.toDateString() === new Date().toDateString();
   return today ? at.toLocaleTimeString() : at.toLocaleString();

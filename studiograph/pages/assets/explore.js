@@ -1,10 +1,10 @@
 // GraphiQL with our examples: queries over HTTP, subscriptions over graphql-transport-ws, both with the tab's token.
 
-import { ask } from "./client.js";
+import { request } from "./client.js";
 import { FIRST_WORKSPACE, examples } from "./examples.js";
 import { token } from "./token.js";
 
-const place = document.getElementById("graphiql");
+const container = document.getElementById("graphiql");
 const form = document.getElementById("sign-in");
 let root = null;
 
@@ -22,25 +22,25 @@ function fetcher() {
 async function show() {
   let defaultTabs;
   try {
-    const { viewer } = await ask(token.get(), FIRST_WORKSPACE);
+    const { viewer } = await request(token.get(), FIRST_WORKSPACE);
     defaultTabs = examples(viewer.memberships[0]?.workspace.id ?? "");
   } catch (error) {
     if (error.code === "UNAUTHENTICATED") token.forget();
-    return refuse(error.message);
+    return showError(error.message);
   }
   root?.unmount();
-  root = window.ReactDOM.createRoot(place);
+  root = window.ReactDOM.createRoot(container);
   return root.render(window.React.createElement(window.GraphiQL, { fetcher: fetcher(), defaultTabs, shouldPersistHeaders: false }));
 }
 
-function refuse(message) {
+function showError(message) {
   root?.unmount();
   root = null;
-  const words = document.createElement("p");
-  words.className = "card sign-in problem";
-  words.setAttribute("role", "alert");
-  words.textContent = message;
-  place.replaceChildren(words);
+  const paragraph = document.createElement("p");
+  paragraph.className = "card sign-in problem";
+  paragraph.setAttribute("role", "alert");
+  paragraph.textContent = message;
+  container.replaceChildren(paragraph);
 }
 
 form.addEventListener("submit", (event) => {

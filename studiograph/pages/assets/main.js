@@ -1,73 +1,73 @@
-// The page: sign in, watch, act. Everything shown comes from the API's streams; nothing is guessed.
+// The page `/`: signs in, subscribes, and sends mutations. Everything it shows comes from the API.
 
-import { Board } from "./board.js";
-import { chronicle } from "./chronicle.js";
-import { Live, ask } from "./client.js";
+import { SubscriptionClient, request } from "./client.js";
 import { CONNECT, CREATE, DELETE, EVENTS, FORCE_STOP, RETRY_BUILD, START, STOP, STUDIOS, VIEWER } from "./documents.js";
-import { byId, element, say, setChildren, setText } from "./dom.js";
-import { Log } from "./log.js";
+import { announce, byId, element, setChildren, setText } from "./dom.js";
+import { showEvent } from "./event_log.js";
+import { LogDialog } from "./log_dialog.js";
+import { StudioList } from "./studio_list.js";
 import { token } from "./token.js";
 
-const board = new Board(act);
-const log = new Log();
-const LINK = { live: ["live", "good"], reconnecting: ["reconnecting", "busy"], refused: ["not connected", "bad"] };
-// What is asked before an action that loses something, and the words on the button that goes on.
-const QUESTIONS = {
+const studioList = new StudioList(act);
+const logDialog = new LogDialog();
+const CONNECTION_LABELS = { live: ["live", "good"], reconnecting: ["reconnecting", "busy"], refused: ["not connected", "bad"] };
+// For actions that lose data: the label of the button that confirms, and the question.
+const CONFIRMATIONS = {
   DELETE: ["Delete", ({ name }) => `Delete ${name}, with its checkpoints? This cannot be undone.`],
   FORCE_STOP: ["Force stop", ({ name }) => `Force ${name} to stop? What it has not saved is lost; its next start begins from its newest checkpoint.`],
 };
-let live = null;
+let subscriptions = null;
 let memberships = [];
 
-async function enter() {
-  const { viewer } = await ask(token.get(), VIEWER);
+async function loadViewer() {
+  const { viewer } = await request(token.get(), VIEWER);
   memberships = viewer.memberships;
   setText(byId("who"), viewer.displayName);
   showSignedIn(true);
   fillForm();
   // Newest first as they come; what happened at the same moment keeps its order.
   const past = memberships.flatMap(({ workspace }) => (workspace.events?.nodes ?? []).toReversed());
-  past.sort((one, other) => one.at.localeCompare(other.at)).forEach(chronicle);
-  live = new Live(token.get(), showLink);
-  for (const { workspace } of memberships) watch(workspace);
+  past.sort((one, other) => one.at.localeCompare(other.at)).forEach(showEvent);
+  subscriptions = new SubscriptionClient(token.get(), showConnection);
+  for (const { workspace } of memberships) subscribeTo(workspace);
 }
 
-function watch(workspace) {
+function subscribeTo(workspace) {
   let after = workspace.eventCursor;
   const scope = { workspaceId: workspace.id };
-  live.stream(STUDIOS, () => scope, (frame) => board.take(workspace.id, frame), showProblem);
-  live.stream(EVENTS, () => ({ ...scope, after }), (frame) => {
+  subscriptions.subscribe(STUDIOS, () => scope, (frame) => studioList.update(workspace.id, frame), showProblem);
+  subscriptions.subscribe(EVENTS, () => ({ ...scope, after }), (frame) => {
     after = frame.cursor ?? after;
-    chronicle(frame);
+    showEvent(frame);
   }, showProblem);
 }
 
-function showLink(state, reason, code) {
-  const badge = byId("link");
-  const [words, tone] = LINK[state];
+function showConnection(state, reason, code) {
+  const badge = byId("connection");
+  const [label, tone] = CONNECTION_LABELS[state];
   badge.hidden = false;
   badge.dataset.tone = tone;
-  setText(badge, words);
-  log.tell(words);
+  setText(badge, label);
+  logDialog.showConnection(label);
   if (state === "live" && byId("problem").dataset.code === "UNREACHABLE") hideProblem();
   if (state === "refused" && reason) showProblem({ message: reason });
-  if (code === 4403) recheck();
+  if (code === 4403) checkToken();
 }
 
-async function recheck() {
-  // The server ended the connection for the token's sake: it is either still good, or this is the end of the session.
+async function checkToken() {
+  // The server closed the connection because of the token: if the token is not valid any more, sign out.
   try {
-    await ask(token.get(), VIEWER);
+    await request(token.get(), VIEWER);
   } catch (error) {
-    if (error.code === "UNAUTHENTICATED") leave("Your access token has expired or was revoked. Sign in with another one.");
+    if (error.code === "UNAUTHENTICATED") signOut("Your access token has expired or was revoked. Sign in with another one.");
   }
 }
 
-function showSignedIn(yes) {
-  byId("sign-in").hidden = yes;
-  byId("board").hidden = !yes;
-  byId("to-studios").hidden = !yes;
-  byId("sign-out").hidden = !yes;
+function showSignedIn(signedIn) {
+  byId("sign-in").hidden = signedIn;
+  byId("dashboard").hidden = !signedIn;
+  byId("to-studios").hidden = !signedIn;
+  byId("sign-out").hidden = !signedIn;
 }
 
 function fillForm() {
@@ -79,7 +79,7 @@ function fillForm() {
 
 function fillChoices() {
   const chosen = memberships.find(({ workspace }) => workspace.id === byId("workspace").value);
-  const options = (things) => things.map(({ id, name }) => element("option", { value: id }, name));
+  const options = (choices) => choices.map(({ id, name }) => element("option", { value: id }, name));
   setChildren(byId("template"), options(chosen?.workspace.templates ?? []));
   setChildren(byId("environment"), options((chosen?.workspace.computeEnvironments ?? []).filter(({ enabled }) => enabled)));
 }
@@ -87,13 +87,13 @@ function fillChoices() {
 async function act(action, studio, refusal) {
   if (refusal) return showProblem({ message: `${studio.name}: ${refusal}` });
   if (action === "CONNECT") return connect(studio);
-  if (action === "LOG") return log.open(live, studio, showProblem);
-  if (QUESTIONS[action] && !(await confirmed(studio, ...QUESTIONS[action]))) return undefined;
+  if (action === "LOG") return logDialog.open(subscriptions, studio, showProblem);
+  if (CONFIRMATIONS[action] && !(await confirmed(studio, ...CONFIRMATIONS[action]))) return undefined;
   return send({ START, STOP, FORCE_STOP, RETRY_BUILD, DELETE }[action], { studioId: studio.id, idempotencyKey: crypto.randomUUID?.() });
 }
 
 async function connect(studio) {
-  // The tab is opened at once, while the click still counts as one; the address is filled in when it is known.
+  // Opens the tab at once, because browsers allow it only during a click; the address follows when it is known.
   const tab = window.open("", "_blank");
   const payload = await send(CONNECT, { studioId: studio.id });
   if (!payload?.url) tab?.close();
@@ -105,7 +105,7 @@ async function connect(studio) {
 
 async function send(mutation, input) {
   try {
-    const [result] = Object.values(await ask(token.get(), mutation, { input }));
+    const [result] = Object.values(await request(token.get(), mutation, { input }));
     if (result.message) throw result;
     hideProblem();
     return result;
@@ -126,7 +126,7 @@ function confirmed(studio, yes, question) {
 
 function showProblem(error) {
   if (!error) return;
-  if (error.code === "UNAUTHENTICATED") return leave("This access token is not valid (any more). Sign in with another one.");
+  if (error.code === "UNAUTHENTICATED") return signOut("This access token is not valid (any more). Sign in with another one.");
   byId("problem").dataset.code = error.code ?? "";
   setText(byId("problem").firstElementChild, error.message);
   byId("problem").hidden = false;
@@ -136,11 +136,11 @@ function hideProblem() {
   byId("problem").hidden = true;
 }
 
-async function leave(message) {
-  live?.close();
+async function signOut(message) {
+  subscriptions?.close();
   token.forget();
   await fetch("/logout", { method: "POST" }).catch(() => {});
-  if (message) sessionStorage.setItem("studiograph.farewell", message);
+  if (message) sessionStorage.setItem("studiograph.signOutMessage", message);
   location.reload();
 }
 
@@ -148,15 +148,15 @@ async function signIn(event) {
   event.preventDefault();
   token.set(byId("token").value.trim());
   try {
-    await enter();
+    await loadViewer();
     hideProblem();
     await loginForSessions();
   } catch (error) {
     token.forget();
     showSignedIn(false);
-    // The API's words for it are for programs: they speak of headers.
-    const words = error.code === "UNAUTHENTICATED" ? "This is not a valid access token, or not any more." : error.message;
-    showProblem({ message: words });
+    // The API's message is for programs: it mentions headers.
+    const message = error.code === "UNAUTHENTICATED" ? "This is not a valid access token, or not any more." : error.message;
+    showProblem({ message });
     byId("token").focus();
   }
 }
@@ -178,24 +178,24 @@ async function create(event) {
     idempotencyKey: crypto.randomUUID?.(),
   };
   if (await send(CREATE, input)) {
-    say(`${input.name} is added`);
+    announce(`${input.name} is added`);
     form.reset();
     fillChoices();
   }
 }
 
-async function begin() {
-  const farewell = sessionStorage.getItem("studiograph.farewell");
-  sessionStorage.removeItem("studiograph.farewell");
+async function start() {
+  const signOutMessage = sessionStorage.getItem("studiograph.signOutMessage");
+  sessionStorage.removeItem("studiograph.signOutMessage");
   byId("sign-in").addEventListener("submit", signIn);
   byId("create").addEventListener("submit", create);
   byId("workspace").addEventListener("change", fillChoices);
-  byId("sign-out").addEventListener("click", () => leave());
+  byId("sign-out").addEventListener("click", () => signOut());
   byId("problem").lastElementChild.addEventListener("click", hideProblem);
   showSignedIn(false);
-  if (farewell) showProblem({ message: farewell });
-  if (token.get()) await enter().catch(showProblem);
+  if (signOutMessage) showProblem({ message: signOutMessage });
+  if (token.get()) await loadViewer().catch(showProblem);
   else byId("token").focus();
 }
 
-begin();
+start();

@@ -1,49 +1,49 @@
-// What a session or a build prints, as it comes: a dialog over the page.
+// The dialog that shows the output of a session or a build as it comes.
 
 import { LOGS } from "./documents.js";
 import { byId, setText } from "./dom.js";
 
-const KEPT = 200_000; // characters on the page; the API keeps more
+const MAX_CHARACTERS = 200_000; // on the page; the API keeps more
 
-export class Log {
-  #leave = () => {};
+export class LogDialog {
+  #unsubscribe = () => {};
   #ended = true;
-  #link = "";
+  #connectionState = "";
 
   constructor() {
-    byId("log").addEventListener("close", () => this.#leave());
+    byId("log").addEventListener("close", () => this.#unsubscribe());
   }
 
-  open(live, studio, onProblem) {
+  open(subscriptions, studio, onProblem) {
     const text = byId("log-text");
     let after = null;
     setText(byId("log-title"), `Log of ${studio.name}`);
     setText(text, "");
     this.#ended = false;
-    this.tell(this.#link);
-    const take = (frame) => {
+    this.showConnection(this.#connectionState);
+    const onFrame = (frame) => {
       if (frame.nextOffset !== undefined) after = frame.nextOffset;
       if (frame.__typename === "LogChunk") this.#add(text, frame);
     };
-    const end = (error) => {
+    const onEnd = (error) => {
       this.#ended = true;
       setText(byId("log-state"), error?.message ?? (text.textContent ? "complete" : "nothing was printed"));
       if (error) onProblem(error);
     };
-    this.#leave = live.stream(LOGS, () => ({ studioId: studio.id, afterOffset: after }), take, end);
+    this.#unsubscribe = subscriptions.subscribe(LOGS, () => ({ studioId: studio.id, afterOffset: after }), onFrame, onEnd);
     byId("log").showModal();
   }
 
-  tell(link) {
-    // How the connection is, as long as more may come.
-    this.#link = link;
-    if (!this.#ended) setText(byId("log-state"), link);
+  showConnection(state) {
+    // Shows the state of the connection, as long as more output may come.
+    this.#connectionState = state;
+    if (!this.#ended) setText(byId("log-state"), state);
   }
 
   #add(node, { text, skipped }) {
     const atEnd = node.scrollHeight - node.scrollTop - node.clientHeight < 40;
     const gap = skipped ? `\n… ${skipped} bytes are not kept …\n` : "";
-    node.textContent = (node.textContent + gap + text).slice(-KEPT);
+    node.textContent = (node.textContent + gap + text).slice(-MAX_CHARACTERS);
     if (atEnd) node.scrollTop = node.scrollHeight;
   }
 }

@@ -4,20 +4,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import BrowserContext, FrameLocator, Page, expect
+from playwright.async_api import BrowserContext, Page, expect
 
 from services.domain.statuses import Tool
 from services.store.db.database import Database
 from tests.browser.conftest import sign_in
-from tests.browser.test_page import card
+from tests.browser.page_objects import START, STOP, run_a_cell, studio_card
 from tests.factories import create_template
 from tests.jupyterlab import IMAGE
 from tests.server import Server, running
 
 pytestmark = pytest.mark.slow
 FIRST_START_MS = 240_000
-STOP = """mutation ($id: ID!) { stopStudio(input: { studioId: $id }) { ... on StudioPayload { studio { id } } } }"""
-START = """mutation ($id: ID!) { startStudio(input: { studioId: $id }) { ... on StudioPayload { studio { id } } } }"""
 
 
 @pytest.fixture
@@ -34,16 +32,6 @@ async def lab_server(tmp_path: Path, sqlite_url: str, jupyterlab_tools: Path) ->
         yield server
 
 
-async def run_a_cell(tab: Page, tool: FrameLocator) -> None:
-    """In a new notebook, as a person does: click, type, Shift+Enter."""
-    await tool.locator('.jp-LauncherCard[data-category="Notebook"]').first.click()
-    await expect(tool.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=60_000)
-    await tool.locator(".jp-Notebook .jp-Cell .cm-content").first.click()
-    await tab.keyboard.type("print(6 * 7)")
-    await tab.keyboard.press("Shift+Enter")
-    await expect(tool.locator(".jp-OutputArea-output").filter(has_text="42").first).to_be_visible(timeout=60_000)
-
-
 @pytest.mark.behaviour("B50", "B52", "B58", "B1", "B8")
 async def test_a_person_works_in_jupyterlab_is_told_why_it_stopped_and_comes_back(
     lab_server: Server, page: Page, context: BrowserContext
@@ -53,24 +41,24 @@ async def test_a_person_works_in_jupyterlab_is_told_why_it_stopped_and_comes_bac
     await page.get_by_label("Name").fill("Analysis")
     await page.get_by_label("Template").select_option(label="JupyterLab")
     await page.get_by_role("button", name="Add", exact=True).click()
-    await card(page).get_by_role("button", name="Start").click()
-    await expect(card(page).locator(".badge")).to_have_text("running", timeout=FIRST_START_MS)
+    await studio_card(page).get_by_role("button", name="Start").click()
+    await expect(studio_card(page).locator(".badge")).to_have_text("running", timeout=FIRST_START_MS)
 
     async with context.expect_page() as opening:
-        await card(page).get_by_role("button", name="Connect").click()
+        await studio_card(page).get_by_role("button", name="Connect").click()
     tab = await opening.value
     tool = tab.frame_locator("#tool")
     await expect(tab.locator("#state")).to_have_text("Running")
-    await expect(card(page).locator(".people")).to_contain_text("Ada")
+    await expect(studio_card(page).locator(".people")).to_contain_text("Ada")
     await run_a_cell(tab, tool)
     await expect(tool.locator(".jp-mod-dirty")).to_have_count(0)  # saved by itself, long before JupyterLab's two minutes
 
-    studio = await card(page).get_attribute("data-studio")
+    studio = await studio_card(page).get_attribute("data-studio")
     await lab_server.graphql(STOP, {"id": studio})
     await expect(tab.locator("#over")).to_be_visible()
     await expect(tab.locator("#over-code")).to_have_text("STUDIO_STOPPED")
     await expect(tab.locator("#over-who")).to_contain_text("ada")
-    await expect(card(page).locator(".badge")).to_have_text("stopped")
+    await expect(studio_card(page).locator(".badge")).to_have_text("stopped")
 
     await lab_server.graphql(START, {"id": studio})
     await expect(tab.locator("#over")).to_be_hidden(timeout=60_000)

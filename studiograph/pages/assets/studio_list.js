@@ -1,9 +1,9 @@
-// The Studios of all the viewer's workspaces, kept up to date by the `studios` stream of each.
+// The list of the Studios of all the viewer's workspaces, updated by the `studios` subscription of each.
 
-import { Card, statusWord } from "./card.js";
-import { byId, say } from "./dom.js";
+import { StudioCard, statusLabel } from "./studio_card.js";
+import { byId, announce } from "./dom.js";
 
-export class Board {
+export class StudioList {
   #cards = new Map();
   #act;
 
@@ -11,8 +11,8 @@ export class Board {
     this.#act = act;
   }
 
-  take(workspaceId, frame) {
-    // One frame of a workspace's stream.
+  update(workspaceId, frame) {
+    // Shows one frame of a workspace's `studios` subscription.
     if (frame.__typename === "StudioListSnapshot") this.#snapshot(workspaceId, frame.studios);
     else if (frame.__typename === "StudioEntered" || frame.__typename === "StudioChanged") this.#put(frame.studio);
     else if (frame.__typename === "StudioLeft") this.#remove(frame.studioId);
@@ -20,20 +20,20 @@ export class Board {
   }
 
   #snapshot(workspaceId, studios) {
-    const there = new Set(studios.map((studio) => studio.id));
-    for (const [id, card] of this.#cards) if (card.studio.workspace.id === workspaceId && !there.has(id)) this.#remove(id);
+    const present = new Set(studios.map((studio) => studio.id));
+    for (const [id, card] of this.#cards) if (card.studio.workspace.id === workspaceId && !present.has(id)) this.#remove(id);
     for (const studio of studios) this.#put(studio);
   }
 
   #put(studio) {
     const card = this.#cards.get(studio.id);
     if (!card) return this.#add(studio);
-    if (card.studio.status !== studio.status) say(`${studio.name} is ${statusWord(studio.status)}`);
+    if (card.studio.status !== studio.status) announce(`${studio.name} is ${statusLabel(studio.status)}`);
     return card.update(studio);
   }
 
   #add(studio) {
-    const card = new Card(studio, this.#act);
+    const card = new StudioCard(studio, this.#act);
     this.#cards.set(studio.id, card);
     byId("studios").append(card.node);
   }

@@ -1,0 +1,44 @@
+// The latest events, newest first, each with who or what caused it.
+
+import { statusLabel } from "./studio_card.js";
+import { byId, formatTime, element } from "./dom.js";
+
+const MAX_EVENTS = 30;
+const DESCRIPTIONS = {
+  StudioStatusEvent: (event) => ` ${event.previousStatus ? statusChange(event.status, event.statusMessage ?? "") : "was added"}`,
+  CheckpointEvent: (event) => `: checkpoint ${event.checkpointName} ${event.checkpointChange.toLowerCase()}`,
+  ConnectedUsersEvent: (event) => `: ${event.user?.displayName ?? "somebody"} ${event.presenceChange.toLowerCase()}`,
+  ConnectionErrorEvent: (event) => `: ${event.reason}`,
+  DisruptionWarningEvent: (event) => `: ${event.reason}`,
+  StudioEditedEvent: () => " was edited",
+  StudioDeletedEvent: () => " was deleted",
+  MemberEvent: (event) => (event.role ? ` has the role ${event.role} now` : " left the workspace"),
+};
+
+function statusChange(status, message) {
+  // A message that begins with the status says it already: "is starting", not "is starting: Starting."
+  const label = statusLabel(status);
+  if (message.toLowerCase().startsWith(label)) return `is ${label}${message.slice(label.length).replace(/\.$/, "")}`;
+  return [status === "BUILD_FAILED" ? "was not built" : `is ${label}`, message].filter(Boolean).join(": ");
+}
+
+function actorName(actor) {
+  return actor.name ?? `the system (${actor.cause})`;
+}
+
+export function showEvent(event) {
+  // Adds an event to the list. Frames that are no events (heartbeats) are ignored.
+  const describe = DESCRIPTIONS[event.__typename];
+  if (!describe) return;
+  const line = element(
+    "li",
+    {},
+    element("strong", {}, event.studioName ?? event.user?.displayName ?? "Somebody"),
+    `${describe(event)} `,
+    element("div", { class: "soft small" }, element("time", { datetime: event.at }, formatTime(event.at)), ` · by ${actorName(event.actor)}`),
+  );
+  const list = byId("events");
+  list.prepend(line);
+  while (list.children.length > MAX_EVENTS) list.lastElementChild.remove();
+  byId("no-events").hidden = true;
+}
