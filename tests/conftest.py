@@ -45,6 +45,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             needs.lacking(need, reason)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says at the end of a run what was skipped and what is missing for it; nothing where all tests ran."""
+    reports = terminalreporter.getreports("skipped")
+    lines = needs.skip_summary(report.longrepr[2] for report in reports if isinstance(report.longrepr, tuple))
+    if lines:
+        terminalreporter.section("What this machine skipped, and why")
+        for line in lines:
+            terminalreporter.line(line)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     with turn(item):

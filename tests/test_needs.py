@@ -1,5 +1,9 @@
-"""What the machine lacks is skipped with its reason, or fails where it is required."""
+"""A test whose need the machine lacks is skipped with the reason, or fails where it is required; a run says at its end what was skipped."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -48,3 +52,22 @@ def test_a_need_that_nobody_knows_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("STUDIOGRAPH_REQUIRE", "postgresql")
     with pytest.raises(pytest.UsageError, match="knows postgres, browser, node, docker; not postgresql"):
         conftest.pytest_configure()
+
+
+def test_a_summary_counts_the_skipped_tests_of_each_reason() -> None:
+    browser, docker = "Skipped: browser: Chromium is not installed", "Skipped: docker: no Docker Engine answers"
+    assert needs.skip_summary([docker, browser, docker]) == [
+        "    1 test skipped: browser: Chromium is not installed",
+        "    2 tests skipped: docker: no Docker Engine answers",
+    ]
+    assert needs.skip_summary([]) == []
+
+
+def test_a_run_says_at_its_end_what_was_skipped_and_what_to_install(tmp_path: Path) -> None:
+    env_vars = os.environ | {"DOCKER_HOST": f"unix://{tmp_path}/no-engine.sock", "STUDIOGRAPH_REQUIRE": ""}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "tests/docker/test_isolation.py"]
+    root = Path(__file__).parent.parent
+    run = subprocess.run(command, cwd=root, env=env_vars, capture_output=True, text=True, timeout=300, check=False)
+    assert run.returncode == 0, run.stdout
+    summary = run.stdout.partition("What this machine skipped, and why")[2]
+    assert "skipped: docker: no Docker Engine answers (Debian: apt install docker.io)" in summary
