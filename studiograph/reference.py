@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from connect.access_errors import WORDS
-from services.domain.access import MATRIX, Role, role_allows
+from services.domain.access import MATRIX, OPERATOR_PERMISSIONS, Role, role_allows
 from services.domain.lifecycle import ACTIONS, TRANSITIONS
 from services.domain.statuses import StopReason
 from studiograph.settings import Settings
@@ -48,12 +48,16 @@ def rights() -> str:
         (permission.value, *("yes" if role_allows(permission, role) else "" for role in Role), requirement.scope.value)
         for permission, requirement in MATRIX.items()
     ]
+    operator = [(permission.value, description) for permission, description in OPERATOR_PERMISSIONS.items()]
     glossary = [(permission.value, requirement.description) for permission, requirement in MATRIX.items()]
     return (
         f"# Roles and rights\n\n{MADE}\n"
         "A member of a workspace has a role there. An access token has scopes. A request needs both: the role of its user, and the scope\n"
         "of its token. To a user who is not a member, a workspace and everything in it look as if they did not exist.\n\n"
-        f"{_table(header, rows)}\n## What each permission allows\n\n{_table(('permission', 'allows to'), glossary)}"
+        f"{_table(header, rows)}\n## What each permission allows\n\n{_table(('permission', 'allows to'), glossary)}\n"
+        "## The operator\n\n"
+        "The operator of the installation works on the server's command line. No role and no token has these permissions.\n\n"
+        f"{_table(('permission', 'allows to'), operator)}"
     )
 
 

@@ -111,6 +111,15 @@ class OperatorPermission(StrEnum):
     COMPUTE_ENVIRONMENT_MANAGE = "compute-environment.manage"
 
 
+OPERATOR_PERMISSIONS: Mapping[OperatorPermission, str] = MappingProxyType(
+    {
+        OperatorPermission.TEMPLATE_MANAGE: "Add templates to a workspace.",
+        OperatorPermission.COMPUTE_ENVIRONMENT_MANAGE: "Add compute environments to a workspace, and enable or disable them.",
+    }
+)
+"""One sentence for each: what the permission allows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Operator:
     """The operator of the installation: a system actor without a user. The command line and the start of a server act as this one."""

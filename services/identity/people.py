@@ -3,8 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from services.domain.access import Role
-from services.domain.actor import Actor
+from services.domain.access import Operator, Role
 from services.domain.errors import Conflict, NotFound
 from services.domain.ids import new_id
 from services.domain.names import name_key
@@ -20,7 +19,7 @@ SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 USER_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 """A user name: like a slug, but it may contain `.` and `_` too."""
 
-OPERATOR = Actor.system("operator")
+OPERATOR = Operator().actor
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.commands import CommandRunner
 from services.connections import disruption_events
-from services.domain.access import TokenScope, Viewer, require_grantable, require_scope
+from services.domain.access import Operator, TokenScope, Viewer, require_grantable, require_scope
 from services.domain.actor import Actor
 from services.domain.errors import NotFound, QuotaExceeded, Unauthenticated
 from services.domain.events import INSTALLATION_STREAM, Kind, NewEvent
@@ -103,7 +103,7 @@ class Tokens:
             user_id = await store.owner_of(transaction, token_id)
             if user_id is None:
                 raise NotFound("There is no such access token.")
-            await _revoke(transaction, token_id, user_id, Actor.system("operator"), streams)
+            await _revoke(transaction, token_id, user_id, Operator().actor, streams)
 
     async def of_user(self, user_id: str) -> list[store.ListedToken]:
         """Returns the tokens of any user, without their secrets. It is for the operator and checks no right."""
