@@ -69,7 +69,7 @@ async def _run(engine: Engine, delay: float, *more: str) -> float:
         "--cpus",
         CPUS,
         "--pids-limit",
-        str(request_bodies.PIDS),
+        str(request_bodies.MAX_PROCESSES),
         "--cap-drop",
         "ALL",
     ]

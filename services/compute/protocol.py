@@ -77,7 +77,7 @@ class SessionSpec:
     cpu: float
     memory_mib: int
     gpu: int
-    environment: Mapping[str, str] = field(default_factory=dict)
+    env_vars: Mapping[str, str] = field(default_factory=dict)
     base: str | None = None
     base_digest: str | None = None
 
@@ -154,11 +154,11 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Printed:
+class OutputChunk:
     """Bytes of a session's output, and the place after them: a word of the kind's own. Before them, `skipped` bytes were lost."""
 
     data: bytes
-    place: str
+    cursor: str
     skipped: int = 0
 
 
@@ -195,7 +195,7 @@ class Progress(Protocol):
     async def __call__(self, message: str) -> None: ...
 
 
-class Printer(Protocol):
+class OutputSink(Protocol):
     """Takes what a build prints, as bytes of its log."""
 
     async def __call__(self, data: bytes) -> None: ...
@@ -212,7 +212,7 @@ class Compute(Protocol):
         """Have what the template runs at hand. May take minutes; safe to cancel and to call again. Raises ComputeFailed, ImageMissing."""
         ...
 
-    async def build_image(self, build: ImageBuild, printed: Printer) -> None:
+    async def build_image(self, build: ImageBuild, printed: OutputSink) -> None:
         """Build an image. May take many minutes; a cancelled call ends the build, and the next one goes on where it was.
 
         Raises ComputeFailed with what went wrong.
@@ -265,7 +265,7 @@ class Compute(Protocol):
         """The last bytes of its output, at most `limit`. Absent = none. Raises ComputeUnknown."""
         ...
 
-    def follow(self, name: SessionName, place: str | None) -> AsyncGenerator[Printed]:
+    def follow(self, name: SessionName, cursor: str | None) -> AsyncGenerator[OutputChunk]:
         """What it printed after `place` (None = from the beginning), in pieces of about 64 KiB, then what it prints, as it comes.
 
         Ends once its processes have ended and all is read, at once where it is absent. Raises ComputeUnknown when the connection

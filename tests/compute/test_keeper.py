@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from services.compute.process import ProcessCompute
+from services.compute.process.data_directory import DataDirectory, SessionDirectory
 from services.compute.process.keeper_client import frozen
-from services.compute.process.layout import Layout, SessionPlace
 from services.compute.process.procfs import start_time
 from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageSpec, Presence
 from services.domain.session_name import SessionName
@@ -35,11 +35,11 @@ def world(process_world: World) -> World:
 
 
 @pytest.fixture
-def place(root: Path, world: World) -> SessionPlace:
-    return Layout(root, INSTALLATION).session(world.name())
+def place(root: Path, world: World) -> SessionDirectory:
+    return DataDirectory(root, INSTALLATION).session(world.name())
 
 
-def record(place: SessionPlace) -> dict[str, Any]:
+def record(place: SessionDirectory) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(place.state.read_text())
     return found
 
@@ -98,7 +98,7 @@ async def test_a_killed_tool_is_noticed_at_once(world: World) -> None:
 
 
 @pytest.mark.behaviour("B31")
-async def test_a_killed_keeper_takes_all_with_it(world: World, place: SessionPlace) -> None:
+async def test_a_killed_keeper_takes_all_with_it(world: World, place: SessionDirectory) -> None:
     upstream = await world.start(world.name(), TINY_CHILDREN="1", TINY_DAEMONS="1")
     await put(upstream, "a.txt", b"hello")
     tool = (await ask_json(upstream, "/pids"))["pid"]
@@ -110,9 +110,9 @@ async def test_a_killed_keeper_takes_all_with_it(world: World, place: SessionPla
     assert found.exit_code is None
     assert found.message
     assert start_time(tool) is None
-    card = place.card()
-    assert card is not None
-    assert not await _marked(card.marker)
+    session_record = place.session_record()
+    assert session_record is not None
+    assert not await _marked(session_record.marker)
     assert (await world.compute.save(world.name(), "c1", interim=False)).size > 0
 
 
@@ -130,7 +130,7 @@ def _environ(process: Path) -> bytes:
         return b""
 
 
-async def test_the_record_of_an_earlier_boot_means_exited_and_kills_nobody(world: World, place: SessionPlace) -> None:
+async def test_the_record_of_an_earlier_boot_means_exited_and_kills_nobody(world: World, place: SessionDirectory) -> None:
     await world.start(world.name())
     await world.compute.stop(world.name(), GRACE)
     with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as stranger:
@@ -144,7 +144,7 @@ async def test_the_record_of_an_earlier_boot_means_exited_and_kills_nobody(world
         stranger.kill()
 
 
-async def test_a_record_that_cannot_be_read_is_unknown(world: World, place: SessionPlace) -> None:
+async def test_a_record_that_cannot_be_read_is_unknown(world: World, place: SessionDirectory) -> None:
     await world.start(world.name())
     good = place.state.read_text()
     place.state.write_text("{")
@@ -153,12 +153,12 @@ async def test_a_record_that_cannot_be_read_is_unknown(world: World, place: Sess
     with pytest.raises(ComputeUnknown):
         await world.compute.sessions()
     place.state.write_text(good)
-    card = place.path / "session.json"
-    good = card.read_text()
-    card.write_text("")
+    session_record = place.path / "session.json"
+    good = session_record.read_text()
+    session_record.write_text("")
     with pytest.raises(ComputeUnknown):
         await world.compute.observe(world.name())
-    card.write_text(good)
+    session_record.write_text(good)
 
 
 async def test_secrets_are_in_no_file_and_in_no_command_line(world: World, root: Path, sockets: Path) -> None:
@@ -220,29 +220,29 @@ async def test_the_log_is_bounded_and_says_what_was_dropped(world: World, root: 
     async with aclosing(world.compute.follow(name, None)) as printed:
         pieces = [piece async for piece in printed]
     assert pieces[0].skipped > 5_000_000
-    assert sum(piece.skipped + len(piece.data) for piece in pieces) == int(pieces[-1].place) > 16_000_000
+    assert sum(piece.skipped + len(piece.data) for piece in pieces) == int(pieces[-1].cursor) > 16_000_000
     assert sum(path.stat().st_size for path in (root / "sessions" / str(name)).glob("log.*")) < 11 << 20
 
 
 @pytest.mark.behaviour("B34")
-async def test_nothing_moves_while_a_save_is_made_and_all_goes_on_after(world: World, place: SessionPlace) -> None:
+async def test_nothing_moves_while_a_save_is_made_and_all_goes_on_after(world: World, place: SessionDirectory) -> None:
     upstream = await world.start(world.name(), TINY_CHILDREN="1", TINY_DAEMONS="1")
-    card = place.card()
-    assert card
-    async with frozen(card):
-        assert {_state(pid) for pid in await _pids(card.marker)} == {"T"}
+    session_record = place.session_record()
+    assert session_record
+    async with frozen(session_record):
+        assert {_state(pid) for pid in await _pids(session_record.marker)} == {"T"}
         assert (await world.presence(world.name())) is Presence.RUNNING
     assert await until(lambda: ask(upstream, "GET", "/"), 5)
-    assert "T" not in {_state(pid) for pid in await _pids(card.marker)}
+    assert "T" not in {_state(pid) for pid in await _pids(session_record.marker)}
 
 
-async def test_a_server_that_dies_during_a_save_does_not_leave_the_session_frozen(world: World, place: SessionPlace) -> None:
+async def test_a_server_that_dies_during_a_save_does_not_leave_the_session_frozen(world: World, place: SessionDirectory) -> None:
     upstream = await world.start(world.name())
-    card = place.card()
-    assert card
+    session_record = place.session_record()
+    assert session_record
     program = (
         "import socket, sys, os, signal\ns = socket.socket(socket.AF_UNIX)\n"
-        f"s.connect({str(card.keeper_socket)!r})\n"
+        f"s.connect({str(session_record.keeper_socket)!r})\n"
         's.send(b\'{"do": "freeze", "limit": 600}\\n\')\ns.recv(100)\nos.kill(os.getpid(), signal.SIGKILL)\n'
     )
     server = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
@@ -251,11 +251,11 @@ async def test_a_server_that_dies_during_a_save_does_not_leave_the_session_froze
         assert (await ask(upstream, "GET", "/"))[0] == 200
 
 
-async def test_a_session_can_be_stopped_while_it_is_saved(world: World, place: SessionPlace) -> None:
+async def test_a_session_can_be_stopped_while_it_is_saved(world: World, place: SessionDirectory) -> None:
     await world.start(world.name())
-    card = place.card()
-    assert card
-    async with frozen(card), asyncio.timeout(5):
+    session_record = place.session_record()
+    assert session_record
+    async with frozen(session_record), asyncio.timeout(5):
         await world.compute.stop(world.name(), GRACE)
     assert (await world.compute.observe(world.name())).exit_code == 0
 
@@ -340,25 +340,25 @@ async def test_a_save_is_never_named_as_one_whose_removal_is_under_way(world: Wo
 
 
 @pytest.mark.behaviour("B31")
-async def test_a_keeper_killed_during_a_save_leaves_nothing_frozen(world: World, place: SessionPlace) -> None:
+async def test_a_keeper_killed_during_a_save_leaves_nothing_frozen(world: World, place: SessionDirectory) -> None:
     await world.start(world.name(), TINY_DAEMONS="1")
-    card = place.card()
-    assert card
-    async with frozen(card):
+    session_record = place.session_record()
+    assert session_record
+    async with frozen(session_record):
         os.kill(record(place)["keeper"][0], signal.SIGKILL)
         await gone(record(place)["keeper"][0])
         assert await world.presence(world.name()) is Presence.EXITED
-    assert not await _marked(card.marker)
+    assert not await _marked(session_record.marker)
 
 
 @pytest.mark.slow
-async def test_a_session_ends_when_its_directory_is_deleted(world: World, place: SessionPlace) -> None:
+async def test_a_session_ends_when_its_directory_is_deleted(world: World, place: SessionDirectory) -> None:
     await world.start(world.name(), TINY_DAEMONS="1")
-    card, keeper = place.card(), record(place)["keeper"][0]
-    assert card
+    session_record, keeper = place.session_record(), record(place)["keeper"][0]
+    assert session_record
     shutil.rmtree(place.path)
 
     async def ended() -> bool:
-        return start_time(keeper) is None and not await _marked(card.marker)
+        return start_time(keeper) is None and not await _marked(session_record.marker)
 
     await until(ended, 30)

@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 import pytest
 
-from services.compute.protocol import Printed, Upstream
+from services.compute.protocol import OutputChunk, Upstream
 from services.domain.session_name import SessionName
 from tests.compute.world import GRACE, World, ask
 
@@ -17,10 +17,10 @@ async def printed(upstream: Upstream, text: str, times: int = 1) -> None:
     await ask(upstream, "GET", f"/print?times={times}&text={text}")
 
 
-async def follow_until(world: World, name: SessionName, end: bytes, place: str | None = None) -> list[Printed]:
+async def follow_until(world: World, name: SessionName, end: bytes, cursor: str | None = None) -> list[OutputChunk]:
     """The pieces after `place` until they end with `end`."""
-    pieces: list[Printed] = []
-    async with asyncio.timeout(LIMIT_SECONDS), aclosing(world.compute.follow(name, place)) as follow:
+    pieces: list[OutputChunk] = []
+    async with asyncio.timeout(LIMIT_SECONDS), aclosing(world.compute.follow(name, cursor)) as follow:
         async for piece in follow:
             pieces.append(piece)
             if joined(pieces).endswith(end):
@@ -29,12 +29,12 @@ async def follow_until(world: World, name: SessionName, end: bytes, place: str |
     return pieces
 
 
-async def follow_to_the_end(world: World, name: SessionName, place: str | None = None) -> bytes:
-    async with asyncio.timeout(LIMIT_SECONDS), aclosing(world.compute.follow(name, place)) as follow:
+async def follow_to_the_end(world: World, name: SessionName, cursor: str | None = None) -> bytes:
+    async with asyncio.timeout(LIMIT_SECONDS), aclosing(world.compute.follow(name, cursor)) as follow:
         return joined([piece async for piece in follow])
 
 
-def joined(pieces: list[Printed]) -> bytes:
+def joined(pieces: list[OutputChunk]) -> bytes:
     return b"".join(piece.data for piece in pieces)
 
 
@@ -56,13 +56,13 @@ async def test_what_is_printed_comes_as_it_is_printed_until_the_end(world: World
 async def test_whoever_comes_back_with_a_place_gets_all_that_came_after_it_and_nothing_twice(world: World) -> None:
     name = world.name()
     upstream = await world.start(name)
-    seen, place = b"", None
+    seen, cursor = b"", None
     for number in range(6):
         await printed(upstream, f"{number}-{'x' * 100}", times=50)
-        pieces = await follow_until(world, name, f"{number}-{'x' * 100}\n".encode() * 50, place)
-        seen, place = seen + joined(pieces), pieces[-1].place
+        pieces = await follow_until(world, name, f"{number}-{'x' * 100}\n".encode() * 50, cursor)
+        seen, cursor = seen + joined(pieces), pieces[-1].cursor
     await world.compute.stop(name, GRACE)
-    whole = seen + await follow_to_the_end(world, name, place)
+    whole = seen + await follow_to_the_end(world, name, cursor)
     assert whole == await follow_to_the_end(world, name)
     assert whole.count(b"x\n") == 300
 
@@ -76,7 +76,7 @@ async def test_every_place_on_the_way_leads_on(world: World) -> None:
     pieces = await follow_until(world, name, b"the-end\n")
     whole = joined(pieces)
     for at, piece in enumerate(pieces[:-1], 1):
-        rest = await follow_until(world, name, b"the-end\n", piece.place)
+        rest = await follow_until(world, name, b"the-end\n", piece.cursor)
         assert joined(pieces[:at]) + joined(rest) == whole
 
 

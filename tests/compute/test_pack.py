@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.compute.process.extract import extract
-from services.compute.process.pack import Failed, pack
+from services.compute.process.pack import PackFailed, pack
 
 PROGRAM = Path(__file__).parents[2] / "services" / "compute" / "process" / "pack.py"
 PLENTY = 1 << 30
@@ -85,7 +85,7 @@ def test_sockets_and_pipes_do_not_hold_up_a_save(tmp_path: Path, programs: bool)
 
 
 def test_a_directory_that_is_not_there_cannot_be_packed(tmp_path: Path) -> None:
-    with pytest.raises(Failed, match="No such file"):
+    with pytest.raises(PackFailed, match="No such file"):
         pack(tmp_path / "none", tmp_path / "archive", programs=True)
 
 

@@ -53,12 +53,12 @@ class World:
             self.names.append(name)
         return name
 
-    def spec(self, name: SessionName, *, base: str | None = None, base_digest: str | None = None, **environment: str) -> SessionSpec:
-        return SessionSpec(name, self.image, 8000, "/", 1.0, 0, 0, environment, base, base_digest)
+    def spec(self, name: SessionName, *, base: str | None = None, base_digest: str | None = None, **env_vars: str) -> SessionSpec:
+        return SessionSpec(name, self.image, 8000, "/", 1.0, 0, 0, env_vars, base, base_digest)
 
-    async def start(self, name: SessionName, *, base: str | None = None, base_digest: str | None = None, **environment: str) -> Upstream:
+    async def start(self, name: SessionName, *, base: str | None = None, base_digest: str | None = None, **env_vars: str) -> Upstream:
         """Create the session and wait until its tool answers."""
-        await self.compute.ensure_session(self.spec(name, base=base, base_digest=base_digest, **environment), quietly)
+        await self.compute.ensure_session(self.spec(name, base=base, base_digest=base_digest, **env_vars), quietly)
         return await self.ready(name)
 
     async def ready(self, name: SessionName) -> Upstream:

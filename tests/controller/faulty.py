@@ -14,9 +14,9 @@ from services.compute.protocol import (
     ImageMissing,
     ImageSpec,
     Observation,
+    OutputChunk,
+    OutputSink,
     Presence,
-    Printed,
-    Printer,
     Progress,
     Report,
     Saved,
@@ -90,7 +90,7 @@ class Faulty:
         if self.no_image:
             raise ImageMissing(image.image)
 
-    async def build_image(self, build: ImageBuild, printed: Printer) -> None:
+    async def build_image(self, build: ImageBuild, printed: OutputSink) -> None:
         for line in self.build_log:
             await printed(line)
         await self._called("build")
@@ -157,7 +157,7 @@ class Faulty:
         await self._called("tail")
         return self.printed[-limit:]
 
-    async def follow(self, name: SessionName, place: str | None) -> AsyncGenerator[Printed]:
+    async def follow(self, name: SessionName, place: str | None) -> AsyncGenerator[OutputChunk]:
         """Places are offsets in what was printed; it is told of more by `print`."""
         await self._called("follow")
         at = int(place or 0)
@@ -167,7 +167,7 @@ class Faulty:
             if str(name) in self.there and len(self.printed) > at:
                 piece = self.printed[at : at + self.piece]
                 at += len(piece)
-                yield Printed(piece, str(at))
+                yield OutputChunk(piece, str(at))
             elif ended:
                 return
             else:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.compute.protocol import Printed
+from services.compute.protocol import OutputChunk
 from services.controller.logs import log_buffer as intakes
 from services.controller.logs.log_buffer import BURST_BYTES, BYTES_PER_SECOND, MOST_BYTES, PIECE_BYTES, Batch, LogBuffer
 from services.secrets.masking import ELLIPSIS, Mask
@@ -13,10 +13,10 @@ pytestmark = pytest.mark.behaviour("B84")
 SECRET = "abca"
 
 
-def source(data: bytes, place: str | None, size: int) -> list[Printed]:
+def source(data: bytes, place: str | None, size: int) -> list[OutputChunk]:
     """What a compute environment gives after `place`, an offset."""
     at = int(place or 0)
-    return [Printed(data[i : i + size], str(min(i + size, len(data)))) for i in range(at, len(data), size)]
+    return [OutputChunk(data[i : i + size], str(min(i + size, len(data)))) for i in range(at, len(data), size)]
 
 
 @given(st.text("abc", max_size=60), st.integers(1, 9), st.lists(st.integers(0, 12), max_size=4), st.booleans())
@@ -44,7 +44,7 @@ def batches(intake: LogBuffer, now: float, *, at_end: bool = False) -> list[Batc
 def test_a_burst_is_stored_whole_and_a_flood_is_slowed_down_and_counted() -> None:
     intake, line = LogBuffer(Mask([]), None, 0), b"x" * 1023 + b"\n"
     for number in range(BURST_BYTES // 1024):
-        assert not intake.add(Printed(line, str(number)))
+        assert not intake.add(OutputChunk(line, str(number)))
     first = batches(intake, 0)
     assert sum(len(batch.data) for batch in first) == BURST_BYTES
     assert max(len(batch.data) for batch in first) == PIECE_BYTES
@@ -52,7 +52,7 @@ def test_a_burst_is_stored_whole_and_a_flood_is_slowed_down_and_counted() -> Non
     stored, skipped = BURST_BYTES, 0
     for second in range(1, 11):
         for _ in range(4096):
-            intake.add(Printed(line, "0"))
+            intake.add(OutputChunk(line, "0"))
             came += 1024
         assert len(intake._waiting) <= MOST_BYTES / 1024
         for batch in batches(intake, second):
@@ -65,9 +65,9 @@ def test_a_burst_is_stored_whole_and_a_flood_is_slowed_down_and_counted() -> Non
 
 def test_what_the_compute_environment_lost_is_counted_also_after_a_restart() -> None:
     intake = LogBuffer(Mask([]), None, 0)
-    intake.add(Printed(b"early", "5"))
+    intake.add(OutputChunk(b"early", "5"))
     assert intake.take(0) == Batch(b"early", "0@5", 0)
-    intake.add(Printed(b"late", "109", skipped=100))
+    intake.add(OutputChunk(b"late", "109", skipped=100))
     batch = intake.take(0)
     assert batch == Batch(b"late", "0@109", 100)
     for place, expected in (
@@ -77,21 +77,21 @@ def test_what_the_compute_environment_lost_is_counted_also_after_a_restart() -> 
     ):
         again = LogBuffer(Mask([]), place, 0)
         assert again.source_place == "5"
-        again.add(Printed(b"late", "109", skipped=100))
+        again.add(OutputChunk(b"late", "109", skipped=100))
         assert again.take(0) == expected
 
 
 def test_after_a_gap_the_rest_of_a_secret_may_come_first() -> None:
     intake = LogBuffer(Mask(["correct-horse"]), None, 0)
-    intake.add(Printed(b"corr", "4"))
-    intake.add(Printed(b"ct-horse\nand so on", "99", skipped=50))
+    intake.add(OutputChunk(b"corr", "4"))
+    intake.add(OutputChunk(b"ct-horse\nand so on", "99", skipped=50))
     assert intake.take(0) == Batch(b"so on", "0@99", 4 + 50 + 13)
 
 
 def test_what_may_be_the_beginning_of_a_secret_is_shown_after_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intakes, "HOLD_SECONDS", 1.0)
     intake = LogBuffer(Mask(["correct-horse"]), None, 0)
-    intake.add(Printed(b"name: co", "8"))
+    intake.add(OutputChunk(b"name: co", "8"))
     assert intake.take(0) == Batch(b"name: ", "6@", 0)
     assert intake.holds
     assert intake.take(0.9) is None

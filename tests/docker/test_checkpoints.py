@@ -165,7 +165,7 @@ async def paused(name: SessionName) -> bool:
 
 @pytest.mark.behaviour("B12", "B30")
 async def test_a_session_that_somebody_paused_is_saved_and_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(containers, "LONGEST_PAUSE", 0.3)
+    monkeypatch.setattr(containers, "MAX_PAUSE_SECONDS", 0.3)
     name = world.name()
     upstream = await world.start(name)
     await put(upstream, "a.txt", b"hello")

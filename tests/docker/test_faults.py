@@ -139,7 +139,7 @@ async def test_watching_ends_when_the_stream_is_cut(compute: DockerCompute, fake
 async def test_watching_ends_when_the_engine_gives_no_sign_of_life(
     compute: DockerCompute, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_events, "SIGN_SECONDS", 0.1)
+    monkeypatch.setattr(session_events, "PING_SECONDS", 0.1)
     fake.answers = {"GET /_ping": "OK"}
     changes: Any = compute.watch()
     async with aclosing(changes):

@@ -89,7 +89,7 @@ async def test_a_bridge_with_a_name_is_missed_by_that_name(host: Machine) -> Non
 
 async def test_a_filter_that_hangs_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(firewall, "LIMIT_SECONDS", 0.3)
+    monkeypatch.setattr(firewall, "IPTABLES_TIMEOUT_SECONDS", 0.3)
     program(tmp_path, "exec sleep 60", monkeypatch)
     await firewall.why_open([], close=True)
     assert "iptables did not say" in (await firewall.why_open([], close=False) or "")

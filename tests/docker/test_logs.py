@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.compute.docker import DockerCompute, request_bodies
-from services.compute.docker.logs import NANO, Bookmark, Frames, Line, Place
+from services.compute.docker.logs import NANO, CursorTracker, Frames, Line, LogCursor
 from services.compute.protocol import ComputeUnknown
 from tests.compute.test_logs import follow_until, joined, printed
 from tests.compute.world import World
@@ -37,7 +37,7 @@ async def test_another_server_goes_on_from_the_place(world: World) -> None:
     first = await follow_until(world, name, b"before\n")
     await printed(upstream, "after")
     other = DockerCompute(URL, world.installation, ENVIRONMENT)
-    async with aclosing(other.follow(name, first[-1].place)) as follow:
+    async with aclosing(other.follow(name, first[-1].cursor)) as follow:
         assert (await anext(follow)).data == b"after\n"
     await other.close()
 
@@ -48,10 +48,10 @@ async def test_what_the_engine_dropped_is_left_out_and_the_rest_comes(world: Wor
     name = world.name()
     upstream = await world.start(name)
     await printed(upstream, "first")
-    place = (await follow_until(world, name, b"first\n"))[-1].place
+    cursor = (await follow_until(world, name, b"first\n"))[-1].cursor
     for number in range(30):
         await printed(upstream, f"line-{number}-{'y' * 40}", times=20)
-    late = joined(await follow_until(world, name, b"line-29-" + b"y" * 40 + b"\n", place))
+    late = joined(await follow_until(world, name, b"line-29-" + b"y" * 40 + b"\n", cursor))
     assert late.count(b"line-29-") == 20
     assert b"line-0-" not in late
 
@@ -122,20 +122,20 @@ def test_nothing_is_lost_or_twice_wherever_reading_is_broken_off(made: list[tupl
     """The engine's order is not quite that of times, times come twice, and it takes no place but a time."""
     begin = 1_750_000_000 * NANO
     lines = [(begin + time + jitter, text) for time, jitter, text in sorted(made, key=lambda line: line[0])]
-    seen, place = b"", Place(0, 0)
+    seen, cursor = b"", LogCursor(0, 0)
     for _ in range(4):
-        bookmark = Bookmark(place)
-        replayed = [(stamp(time), text) for time, text in lines if time >= place.time]
+        bookmark = CursorTracker(cursor)
+        replayed = [(stamp(time), text) for time, text in lines if time >= cursor.time]
         until = data.draw(st.integers(0, len(replayed)))
         while until:
             size = data.draw(st.integers(1, until))
             if new := bookmark.take(replayed[:size]):
-                seen, place = seen + new, bookmark.place
+                seen, cursor = seen + new, bookmark.cursor
             replayed, until = replayed[size:], until - size
-    rest = [(stamp(time), text) for time, text in lines if time >= place.time]
-    assert seen + (Bookmark(place).take(rest) if rest else b"") == b"".join(text for _, text in lines)
+    rest = [(stamp(time), text) for time, text in lines if time >= cursor.time]
+    assert seen + (CursorTracker(cursor).take(rest) if rest else b"") == b"".join(text for _, text in lines)
 
 
 def test_places_are_words() -> None:
-    assert Place.parse(str(Place(5, 7))) == Place(5, 7)
-    assert Place.parse(None) == Place.parse("nonsense") == Place(0, 0)
+    assert LogCursor.parse(str(LogCursor(5, 7))) == LogCursor(5, 7)
+    assert LogCursor.parse(None) == LogCursor.parse("nonsense") == LogCursor(0, 0)

@@ -25,7 +25,7 @@ def test_routes_of_the_machine_are_left_alone(tmp_path: Path, monkeypatch: pytes
     assert routes.uplinks() == {"eth0"}
     used = routes.networks()
     assert used == [IPv4Network("10.213.0.0/17")]
-    free = list(Networks(Engine("unix:///none"), "e", IPv4Network("10.213.0.0/16"))._free(NAME, used))
+    free = list(Networks(Engine("unix:///none"), "e", IPv4Network("10.213.0.0/16")).free_subnets(NAME, used))
     assert len(free) == len(set(free)) == 2048
     assert all(subnet.subnet_of(IPv4Network("10.213.128.0/17")) for subnet in free)
 
@@ -39,4 +39,4 @@ def test_a_machine_without_routes_to_read_has_none(tmp_path: Path, monkeypatch: 
 def test_neighbours_begin_at_different_places() -> None:
     made = Networks(Engine("unix:///none"), "e", IPv4Network("10.213.0.0/16"))
     names = [SessionName("0" * 32, "5" * 32, "abcdefghjkmn", number) for number in range(20)]
-    assert len({next(islice(made._free(name, []), 1)) for name in names}) > 18
+    assert len({next(islice(made.free_subnets(name, []), 1)) for name in names}) > 18

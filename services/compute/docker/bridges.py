@@ -17,8 +17,8 @@ async def discard(interface: str) -> None:
     """Remove the interface, whose network is positively gone. None there = nothing to do."""
     if not (INTERFACES / interface).exists() or os.geteuid() != 0 or shutil.which("ip") is None:
         return
-    nowhere = asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec("ip", "link", "delete", interface, stdin=nowhere, stdout=nowhere, stderr=nowhere)
+    devnull = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec("ip", "link", "delete", interface, stdin=devnull, stdout=devnull, stderr=devnull)
     try:
         async with asyncio.timeout(SECONDS):
             await process.wait()

@@ -7,7 +7,7 @@ from services.compute.docker.reach import Mode
 from services.compute.protocol import ComputeFailed, Report
 
 MIB = 1 << 20
-MISSING = {
+LIMIT_WARNINGS = {
     "MemoryLimit": "The engine's kernel cannot limit memory.",
     "SwapLimit": "The engine's kernel cannot limit swap: a session may use more memory than its limit.",
     "CpuCfsQuota": "The engine's kernel cannot limit CPU time.",
@@ -20,7 +20,7 @@ def report(info: Mapping[str, Any], mode: Mode, open_host: str | None) -> Report
     """`open_host` is why sessions can reach the host. Raises ComputeFailed for an engine that runs something else than Linux containers."""
     if info["OSType"] != "linux":
         raise ComputeFailed(f"The Docker Engine runs {info['OSType']} containers; sessions need Linux ones.")
-    found = [text for key, text in MISSING.items() if info.get(key) is False]
+    found = [text for key, text in LIMIT_WARNINGS.items() if info.get(key) is False]
     if not any("seccomp" in option for option in info.get("SecurityOptions") or []):
         found.append(NO_SECCOMP)
     if open_host is not None:

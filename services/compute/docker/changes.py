@@ -15,8 +15,8 @@ from typing import Any
 
 from services.compute.docker.engine import Engine
 
-DIGITS = 16
-UNTOUCHED = "0" * DIGITS
+DIGEST_CHARACTERS = 16
+UNTOUCHED = "0" * DIGEST_CHARACTERS
 
 
 async def mark(engine: Engine, container: Mapping[str, Any]) -> str:
@@ -27,7 +27,7 @@ async def mark(engine: Engine, container: Mapping[str, Any]) -> str:
         if found is not None:
             return found
     touched = await engine.call("GET", f"containers/{container['Id']}/changes", limit=60)
-    return secrets.token_hex(DIGITS // 2) if touched else UNTOUCHED
+    return secrets.token_hex(DIGEST_CHARACTERS // 2) if touched else UNTOUCHED
 
 
 def _newest(upper: Path) -> str | None:
@@ -44,4 +44,4 @@ def _newest(upper: Path) -> str | None:
             except FileNotFoundError:
                 newest += 1
             count += 1
-    return hashlib.sha256(f"{newest}:{count}".encode()).hexdigest()[:DIGITS]
+    return hashlib.sha256(f"{newest}:{count}".encode()).hexdigest()[:DIGEST_CHARACTERS]

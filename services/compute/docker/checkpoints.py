@@ -22,12 +22,12 @@ from services.domain.session_name import SessionName
 
 COMMIT_SECONDS = 540.0
 """An engine writes about 100 MB/s or 6 000 files/s (reference/checkpoints.md 4); shorter than a stop's deadline."""
-SHORTEST_SECRET = 6
+MIN_SECRET_LENGTH = 6
 """A shorter value would be found by chance in an inspection; it is looked for among the variables only."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SaveRequest:
     """A save to be made, in the words of `Compute.save`; `running` = of a session that runs on."""
 
     name: SessionName
@@ -65,35 +65,35 @@ class Checkpoints:
             raise CheckpointMissing(f"The checkpoint's image {reference} is not the one that was saved.")
         return image
 
-    async def save(self, container: Mapping[str, Any], wanted: Wanted) -> Saved:
+    async def save(self, container: Mapping[str, Any], request: SaveRequest) -> Saved:
         """A commit; of a running container with all of it paused, as an unpaused one would tear what it writes. Raises ComputeFailed."""
-        mark = f"-{await changes.mark(self._engine, container)}" if wanted.running else ""
-        tag = f"{wanted.checkpoint_id}{mark}"
-        reference = f"{naming.repository(wanted.name)}:{tag}"
+        mark = f"-{await changes.mark(self._engine, container)}" if request.running else ""
+        tag = f"{request.checkpoint_id}{mark}"
+        reference = f"{naming.repository(request.name)}:{tag}"
         parent = await self._images.find(container["Image"])
         if parent is None:
             raise ComputeFailed("The image that the session began from was removed from the engine: it cannot be saved as an image.")
         saved = await self._images.find(reference)
         if saved is None or not await self._is_of(saved, container):
-            saved = await self._at_work.run(container["Id"], lambda: self._commit(container, wanted, tag, parent))
+            saved = await self._at_work.run(container["Id"], lambda: self._commit(container, request, tag, parent))
         return Saved(reference, saved.id, max(0, saved.size - parent.size))
 
     async def _is_of(self, saved: Image, container: Mapping[str, Any]) -> bool:
         inspected = await self._engine.find(f"images/{saved.id}/json")
         return inspected is not None and inspected.get("Container", container["Id"]) == container["Id"]
 
-    async def _commit(self, container: Mapping[str, Any], wanted: Wanted, tag: str, parent: Image) -> Image:
-        name = wanted.name
+    async def _commit(self, container: Mapping[str, Any], request: SaveRequest, tag: str, parent: Image) -> Image:
+        name = request.name
         await self.sweep(name)
-        await self._sweep_unrecorded(wanted)
+        await self._sweep_unrecorded(request)
         repository, unfinished = naming.repository(name), f"next-{name.number}-{token_hex(4)}"
         params = {"container": container["Id"], "repo": repository, "tag": unfinished, "pause": True}
         try:
             made = await self._engine.call("POST", "commit", params=params, body=request_bodies.commit(parent), limit=COMMIT_SECONDS)
         except (Absent, Conflict) as error:
             raise ComputeUnknown(f"the session's container went away during the save: {error}") from error
-        await self._search(made["Id"], wanted.secrets)
-        if self._at_work.abandoned(container["Id"]) and not wanted.running:
+        await self._search(made["Id"], request.secrets)
+        if self._at_work.abandoned(container["Id"]) and not request.running:
             await self._untag(f"{repository}:{unfinished}")  # an interim save is found by the next one; this one by nobody
             raise ComputeUnknown("nobody waits for the save any more")
         try:
@@ -110,7 +110,7 @@ class Checkpoints:
         """A save that shows a secret is no save: it is deleted."""
         inspected = await self._engine.call("GET", f"images/{image_id}/json")
         history = await self._engine.call("GET", f"images/{image_id}/history")
-        if found := _shown([inspected, history], secrets):
+        if found := _location_of_secret([inspected, history], secrets):
             await self._engine.call("DELETE", f"images/{image_id}", params={"force": True})
             raise ComputeFailed(f"The save was dropped: the image's {found} would have shown a secret value.")
 
@@ -127,12 +127,12 @@ class Checkpoints:
             if inspected is not None and inspected.get("Container") == container_id:
                 await self._untag(image["Id"])
 
-    async def _sweep_unrecorded(self, wanted: Wanted) -> None:
+    async def _sweep_unrecorded(self, request: SaveRequest) -> None:
         """Interim saves of the checkpoint that a server's death kept from being recorded."""
-        if wanted.keep is None:
+        if request.keep is None:
             return
-        for reference in await self._named(naming.repository(wanted.name), f"{wanted.checkpoint_id}-"):
-            if reference != wanted.keep:
+        for reference in await self._named(naming.repository(request.name), f"{request.checkpoint_id}-"):
+            if reference != request.keep:
                 with suppress(ComputeUnknown):  # something was made from it by hand: no reason not to save
                     await self._untag(reference)
 
@@ -155,9 +155,9 @@ class Checkpoints:
         return older
 
     async def _named(self, repository: str, beginning: str) -> list[str]:
-        wanted = f"{repository}:{beginning}"
-        found = await self._engine.all("images/json", filters={"reference": [f"{wanted}*"]})
-        return [name for image in found for name in image["RepoTags"] or [] if name.startswith(wanted)]
+        request = f"{repository}:{beginning}"
+        found = await self._engine.all("images/json", filters={"reference": [f"{request}*"]})
+        return [name for image in found for name in image["RepoTags"] or [] if name.startswith(request)]
 
     async def _untag(self, reference: str) -> None:
         try:
@@ -175,10 +175,10 @@ def created_at(image: Mapping[str, Any]) -> datetime:
     return moment
 
 
-def _shown(found: Any, secrets: tuple[str, ...]) -> str | None:
+def _location_of_secret(found: Any, secrets: tuple[str, ...]) -> str | None:
     """Where in what the engine shows a secret is to be seen."""
-    long = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
-    short = [secret for secret in secrets if 0 < len(secret) < SHORTEST_SECRET]
+    long = [secret for secret in secrets if len(secret) >= MIN_SECRET_LENGTH]
+    short = [secret for secret in secrets if 0 < len(secret) < MIN_SECRET_LENGTH]
     for where, text in _texts(found, "description"):
         if any(secret in text for secret in long) or (where == "Env" and text.partition("=")[2] in short):
             return where

@@ -22,7 +22,7 @@ from services.compute.docker import (
     session_events,
     stats,
 )
-from services.compute.docker.checkpoints import Checkpoints, Wanted
+from services.compute.docker.checkpoints import Checkpoints, SaveRequest
 from services.compute.docker.containers import Containers
 from services.compute.docker.engine import Absent, Engine
 from services.compute.docker.images import Images
@@ -38,9 +38,9 @@ from services.compute.protocol import (
     ImageBuild,
     ImageSpec,
     Observation,
+    OutputChunk,
+    OutputSink,
     Presence,
-    Printed,
-    Printer,
     Progress,
     Report,
     Saved,
@@ -51,7 +51,7 @@ from services.compute.protocol import (
 from services.domain.session_name import SessionName
 
 POOL = IPv4Network("10.213.0.0/16")
-FINISH_SECONDS = 15.0
+CANCELLED_START_SECONDS = 15.0
 
 
 class DockerCompute:
@@ -97,15 +97,15 @@ class DockerCompute:
         return await self._report(close=False)
 
     async def _report(self, *, close: bool) -> Report:
-        info, reached = await self._info(), await self._reached()
-        is_local = reached.mode is Mode.DIRECT
-        open_host = await firewall.why_open(await self._networks.bridges(), close=close) if is_local else firewall.ELSEWHERE
-        return capacity.report(info, reached.mode, open_host)
+        info, current_reach = await self._info(), await self._find_reach()
+        is_local = current_reach.mode is Mode.DIRECT
+        open_host = await firewall.why_open(await self._networks.bridges(), close=close) if is_local else firewall.REMOTE_FILTER_MESSAGE
+        return capacity.report(info, current_reach.mode, open_host)
 
     async def ensure_image(self, image: ImageSpec, progress: Progress) -> None:
         await self._images.ensure(image, progress)
 
-    async def build_image(self, build: ImageBuild, printed: Printer) -> None:
+    async def build_image(self, build: ImageBuild, printed: OutputSink) -> None:
         context = await asyncio.to_thread(self._recipes.context, build.directory)
         await image_builds.build(self._engine, build.reference, context, self._recipes.arguments, printed)
         await self._images.built(build.reference)
@@ -117,19 +117,19 @@ class DockerCompute:
                 await self._containers.remove(found["Id"])
                 found = None
             if found is None:
-                await _finished(self._make(spec, await self._image(spec, progress)))
+                await _run_to_completion(self._make(spec, await self._image(spec, progress)))
 
     async def _make(self, spec: SessionSpec, image: Image) -> None:
         """The network is made meanwhile: an engine looks for it when the container starts."""
-        await self._start(spec, await _beside(self._create(spec, image), self._networks.ensure(spec.name)))
+        await self._start(spec, await _run_both(self._create(spec, image), self._networks.ensure(spec.name)))
 
     async def _create(self, spec: SessionSpec, image: Image) -> str:
-        reached = await self._reached()
-        body = request_bodies.container(spec, image, self._environment_id, published=reached.mode is Mode.PUBLISHED)
+        current_reach = await self._find_reach()
+        body = request_bodies.container(spec, image, self._environment_id, published=current_reach.mode is Mode.PUBLISHED)
         return await self._containers.require_shell(await self._containers.create(spec.name, body), image.id)
 
     async def _start(self, spec: SessionSpec, container_id: str) -> None:
-        await self._containers.start(container_id, env_vars.script(request_bodies.tool_environment(spec)))
+        await self._containers.start(container_id, env_vars.script(request_bodies.tool_env_vars(spec)))
 
     async def _image(self, spec: SessionSpec, progress: Progress) -> Image:
         if spec.base is not None:
@@ -140,8 +140,8 @@ class DockerCompute:
         container = await self._containers.find(name)
         if container is None or not container["State"]["Running"]:
             return None
-        reached = await self._join(name)
-        upstream = readiness.upstream(container, name, port, reached.mode)
+        current_reach = await self._join(name)
+        upstream = readiness.upstream(container, name, port, current_reach.mode)
         return upstream if upstream and await readiness.answers(upstream, ready_path) else None
 
     async def observe(self, name: SessionName) -> Observation:
@@ -169,7 +169,7 @@ class DockerCompute:
         if container is None:
             raise ComputeFailed("The session's container is gone: there is nothing to save.")
         running = observation(container).presence is Presence.RUNNING
-        wanted = Wanted(name, checkpoint_id, secrets, keep, running=running or interim)
+        wanted = SaveRequest(name, checkpoint_id, secrets, keep, running=running or interim)
         return await self._checkpoints.save(container, wanted)
 
     async def remove(self, name: SessionName) -> None:
@@ -205,8 +205,8 @@ class DockerCompute:
     async def tail(self, name: SessionName, limit: int) -> bytes:
         return await self._logs.tail(name, limit)
 
-    def follow(self, name: SessionName, place: str | None) -> AsyncGenerator[Printed]:
-        return self._logs.follow(name, place)
+    def follow(self, name: SessionName, cursor: str | None) -> AsyncGenerator[OutputChunk]:
+        return self._logs.follow(name, cursor)
 
     async def stats(self, name: SessionName) -> Usage | None:
         """Asked for by name at once: this is asked often, and looking first would double it."""
@@ -227,13 +227,13 @@ class DockerCompute:
 
     async def _join(self, name: SessionName) -> Reach:
         """Enter the session's network if we are a container: once in each process, since a newer container of ours is not in it yet."""
-        reached = await self._reached()
-        if reached.own_container and name not in self._joined:
-            await self._networks.attach(name, reached.own_container)
+        current_reach = await self._find_reach()
+        if current_reach.own_container and name not in self._joined:
+            await self._networks.attach(name, current_reach.own_container)
             self._joined.add(name)
-        return reached
+        return current_reach
 
-    async def _reached(self) -> Reach:
+    async def _find_reach(self) -> Reach:
         if self._reach is None:
             self._reach = await reach.find(self._engine)
         return self._reach
@@ -241,7 +241,7 @@ class DockerCompute:
     async def _shares_interfaces(self) -> bool:
         """Whether the engine's bridges are interfaces that this process sees."""
         try:
-            return (await self._reached()).mode is Mode.DIRECT
+            return (await self._find_reach()).mode is Mode.DIRECT
         except ComputeFailed:
             return False
 
@@ -250,7 +250,7 @@ class DockerCompute:
         return self._locks.setdefault(name, asyncio.Lock())
 
 
-async def _beside(first: Coroutine[Any, Any, str], second: Coroutine[Any, Any, Any]) -> str:
+async def _run_both(first: Coroutine[Any, Any, str], second: Coroutine[Any, Any, Any]) -> str:
     """What `first` gives. Both have ended, even where one of them failed: nothing goes on behind an error's back."""
     given, other = await asyncio.gather(first, second, return_exceptions=True)
     for ended in (given, other):
@@ -259,14 +259,14 @@ async def _beside(first: Coroutine[Any, Any, str], second: Coroutine[Any, Any, A
     return cast("str", given)
 
 
-async def _finished(work: Coroutine[Any, Any, None]) -> None:
+async def _run_to_completion(work: Coroutine[Any, Any, None]) -> None:
     """What was begun is finished even if we are cancelled: the engine goes on in any case, and a session without its environment
     would only end again."""
     task = asyncio.ensure_future(work)
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait([task], timeout=FINISH_SECONDS)
+        await asyncio.wait([task], timeout=CANCELLED_START_SECONDS)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         raise

@@ -12,16 +12,16 @@ from services.compute.docker.engine import SECONDS, Absent, Conflict, Engine
 from services.compute.protocol import ComputeFailed, ComputeUnknown
 from services.domain.session_name import SessionName
 
-END_SECONDS = 20.0
+KILL_TIMEOUT_SECONDS = 20.0
 """After SIGKILL. A process that waits for a dead disk survives it longer than anybody wants to wait."""
 START_SECONDS = 120.0
 REMOVE_SECONDS = 120.0
-AT_ONCE = 20
-MEANWHILE_TRIES, MEANWHILE_PAUSE = 50, 0.1
-LONGEST_PAUSE = 540.0
+MAX_CONCURRENT_INSPECTIONS = 20
+NAME_CONFLICT_TRIES, POLL_SECONDS = 50, 0.1
+MAX_PAUSE_SECONDS = 540.0
 """For which a pause may be a save's of a server that died meanwhile: as long as a commit may take. Not shorter, since that commit's end
 lets go of the session whoever paused it, and would tear the next save."""
-NEEDED = {"Config", "Image", "State"}
+REQUIRED_KEYS = {"Config", "Image", "State"}
 ENDED = ("created", "exited", "dead")
 NO_SHELL = "The image has no /bin/sh, through which a session gets its environment. Add one (busybox is enough)."
 
@@ -50,14 +50,14 @@ class Containers:
 
     async def _inspect(self, reference: str) -> dict[str, Any] | None:
         found = await self._engine.find(f"containers/{reference}/json")
-        if found is not None and not found.keys() >= NEEDED:
+        if found is not None and not found.keys() >= REQUIRED_KEYS:
             raise ComputeUnknown("the Docker Engine's answer is not whole (containers)")
         return found
 
     async def all(self) -> list[dict[str, Any]]:
         """Every container of this compute environment."""
         listed = await self._engine.all("containers/json", all=True, filters={"label": self._filter})
-        few = asyncio.Semaphore(AT_ONCE)
+        few = asyncio.Semaphore(MAX_CONCURRENT_INSPECTIONS)
 
         async def inspect(container_id: str) -> dict[str, Any] | None:
             async with few:
@@ -80,10 +80,10 @@ class Containers:
 
     async def _made_meanwhile(self, name: SessionName, conflict: Conflict) -> str:
         """An engine has the name before it has the container."""
-        for _ in range(MEANWHILE_TRIES):
+        for _ in range(NAME_CONFLICT_TRIES):
             if (found := await self.find(name)) is not None:
                 return str(found["Id"])
-            await asyncio.sleep(MEANWHILE_PAUSE)
+            await asyncio.sleep(POLL_SECONDS)
         raise ComputeUnknown(f"the container's name is in use: {conflict}") from conflict
 
     async def require_shell(self, container_id: str, image_id: str) -> str:
@@ -116,7 +116,7 @@ class Containers:
         seconds = math.ceil(grace.total_seconds())
         await self.unpause(container)
         try:
-            await self._engine.call("POST", f"containers/{container_id}/stop", params={"t": seconds}, limit=seconds + END_SECONDS)
+            await self._engine.call("POST", f"containers/{container_id}/stop", params={"t": seconds}, limit=seconds + KILL_TIMEOUT_SECONDS)
         except Absent:
             return
         except Conflict as conflict:
@@ -135,11 +135,11 @@ class Containers:
             await at_work(container["Id"])
             if not container["State"].get("Paused"):
                 break
-            if monotonic() - began > 2 * LONGEST_PAUSE:
+            if monotonic() - began > 2 * MAX_PAUSE_SECONDS:
                 raise ComputeUnknown("the session is paused, and does not go on")
-            if monotonic() - began > LONGEST_PAUSE:
+            if monotonic() - began > MAX_PAUSE_SECONDS:
                 await self.unpause(container)
-            await asyncio.sleep(MEANWHILE_PAUSE)
+            await asyncio.sleep(POLL_SECONDS)
         return container
 
     async def unpause(self, container: Mapping[str, Any]) -> None:

@@ -63,7 +63,7 @@ class Engine:
         async with self._answering(path, limit):
             return await self._client()._query_json(path, method, params=with_json, data=body)
 
-    async def sign_of_life(self, limit: float = SECONDS) -> None:
+    async def ping(self, limit: float = SECONDS) -> None:
         """Any answer is one, but for that it is broken. Raises ComputeUnknown."""
         with suppress(Absent, Conflict, ComputeFailed):
             await self.call("GET", "_ping", limit=limit)

@@ -17,9 +17,9 @@ ENTRY = (
 )
 
 
-def script(environment: Mapping[str, str]) -> bytes:
+def script(variables: Mapping[str, str]) -> bytes:
     """What is sent: values may hold anything but NUL. Names are checked where they are set (B16)."""
-    lines = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     return "\n".join([*lines, END]).encode()
 
 

@@ -19,7 +19,7 @@ from services.compute.docker import routes
 from services.compute.docker.naming import BRIDGE_PREFIX
 
 INTERFACES = f"{BRIDGE_PREFIX}+"
-OTHERS = ("docker0", "br-+")
+DEFAULT_BRIDGES = ("docker0", "br-+")
 """What engines call the bridges of other networks, where nobody gave one a name."""
 METADATA = ("169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32")
 """Most clouds; Alibaba's; Azure's. Some answer for names there too (Google's, Azure's), and an engine asks from within the session."""
@@ -32,13 +32,13 @@ RULES = (
     (*_FORWARDED, "-d", METADATA[0], "-p", "udp", *_NO_NAME),
 )
 """Chain, match."""
-LIMIT_SECONDS = 10.0
+IPTABLES_TIMEOUT_SECONDS = 10.0
 """For all of them. A check of the engine has 30 s: a filter that hangs must not pass for an engine that does."""
-BUSY = 4
+IPTABLES_BUSY_EXIT_CODE = 4
 """iptables: a resource problem, as when somebody else changes the filter."""
-ATTEMPTS = 5
-OPEN = "Sessions can reach ports that this machine listens on, one another, or a cloud's metadata: {}."
-ELSEWHERE = OPEN.format("the engine's machine keeps its own filter, which this server cannot see")
+MAX_IPTABLES_ATTEMPTS = 5
+OPEN_MESSAGE = "Sessions can reach ports that this machine listens on, one another, or a cloud's metadata: {}."
+REMOTE_FILTER_MESSAGE = OPEN_MESSAGE.format("the engine's machine keeps its own filter, which this server cannot see")
 
 
 async def why_open(bridges: Iterable[str], *, close: bool) -> str | None:
@@ -46,26 +46,26 @@ async def why_open(bridges: Iterable[str], *, close: bool) -> str | None:
 
     To `close`, rules that are missing are put in place first, if this process may.
     """
-    if not _may():
-        return OPEN.format("this server may not change the machine's packet filter (it needs root and iptables)")
+    if not _can_change_filter():
+        return OPEN_MESSAGE.format("this server may not change the machine's packet filter (it needs root and iptables)")
     try:
-        async with asyncio.timeout(LIMIT_SECONDS):
-            missing = [rule for rule in await _rules(bridges) if not await _stands(rule, close=close)]
+        async with asyncio.timeout(IPTABLES_TIMEOUT_SECONDS):
+            missing = [rule for rule in await _rules(bridges) if not await _is_in_place(rule, close=close)]
     except TimeoutError:
-        return OPEN.format(f"iptables did not say within {LIMIT_SECONDS:g} s what is in the packet filter")
+        return OPEN_MESSAGE.format(f"iptables did not say within {IPTABLES_TIMEOUT_SECONDS:g} s what is in the packet filter")
     if missing:
-        return OPEN.format(f"a rule is not in the packet filter (iptables {' '.join(_words('-I', missing[0]))})")
+        return OPEN_MESSAGE.format(f"a rule is not in the packet filter (iptables {' '.join(_iptables_arguments('-I', missing[0]))})")
     return None
 
 
-def _may() -> bool:
+def _can_change_filter() -> bool:
     return os.geteuid() == 0 and shutil.which("iptables") is not None
 
 
 async def _rules(bridges: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     """Never closed is the machine's own way out, which may be a bridge too (`br-lan`), and may have networks of an engine on it."""
     uplinks = await asyncio.to_thread(routes.uplinks)
-    closed = [name for name in OTHERS if not any(_covers(name, uplink) for uplink in uplinks)]
+    closed = [name for name in DEFAULT_BRIDGES if not any(_covers(name, uplink) for uplink in uplinks)]
     named = [bridge for bridge in sorted(set(bridges) - uplinks) if not any(_covers(name, bridge) for name in (*closed, INTERFACES))]
     return (*RULES, *((*_FORWARDED, "-o", bridge, "-j", "DROP") for bridge in (*closed, *named)))
 
@@ -74,32 +74,32 @@ def _covers(name: str, bridge: str) -> bool:
     return bridge.startswith(name[:-1]) if name.endswith("+") else bridge == name
 
 
-async def _stands(rule: tuple[str, ...], *, close: bool) -> bool:
+async def _is_in_place(rule: tuple[str, ...], *, close: bool) -> bool:
     """Whether it is there, or was put there now: where it surely was not. Two servers at once may add it twice, which does no harm."""
     code = await _iptables("-C", rule)
-    if close and code not in (0, BUSY, None):
+    if close and code not in (0, IPTABLES_BUSY_EXIT_CODE, None):
         code = await _iptables("-I", rule)
     return code == 0
 
 
-def _words(act: str, rule: tuple[str, ...]) -> tuple[str, ...]:
+def _iptables_arguments(act: str, rule: tuple[str, ...]) -> tuple[str, ...]:
     return "-t", "mangle", act, *rule
 
 
 async def _iptables(act: str, rule: tuple[str, ...]) -> int | None:
     """Asked again where another program, such as the engine, changed the filter at this moment: that says nothing about the rule."""
     code = None
-    for _ in range(ATTEMPTS):
-        if (code := await _exit_code(*_words(act, rule))) != BUSY:
+    for _ in range(MAX_IPTABLES_ATTEMPTS):
+        if (code := await _exit_code(*_iptables_arguments(act, rule))) != IPTABLES_BUSY_EXIT_CODE:
             break
     return code
 
 
 async def _exit_code(*words: str) -> int | None:
     """None where it cannot be run."""
-    nowhere = asyncio.subprocess.DEVNULL
+    devnull = asyncio.subprocess.DEVNULL
     try:
-        process = await asyncio.create_subprocess_exec("iptables", "-w", "2", *words, stdin=nowhere, stdout=nowhere, stderr=nowhere)
+        process = await asyncio.create_subprocess_exec("iptables", "-w", "2", *words, stdin=devnull, stdout=devnull, stderr=devnull)
     except OSError:
         return None
     try:

@@ -9,13 +9,13 @@ from typing import Any
 
 from services.compute.docker.engine import Absent, Engine
 from services.compute.docker.json_stream import JsonStream
-from services.compute.protocol import ComputeFailed, ComputeUnknown, Printer
+from services.compute.protocol import ComputeFailed, ComputeUnknown, OutputSink
 
-SILENCE = 900.0
+MAX_SILENCE_SECONDS = 900.0
 """Seconds in which a build must print something: an installation of packages can be long and quiet."""
-SIGN_SECONDS = 15.0
+PING_SECONDS = 15.0
 """A step that is quiet and an engine that hangs are told apart by a sign of life."""
-NO_BASE = ("pull access denied", "manifest unknown", "no such host", "dial tcp", "i/o timeout", "Client.Timeout", "not found")
+BASE_IMAGE_ERRORS = ("pull access denied", "manifest unknown", "no such host", "dial tcp", "i/o timeout", "Client.Timeout", "not found")
 ADVICE = (
     "Its base image {base} is not on the engine, and no registry gave it. Load it there and start the Studio again; or start the server "
     "with another base in STUDIOGRAPH_IMAGE_BASE: any Debian or Ubuntu image will do."
@@ -25,43 +25,43 @@ FROM = re.compile(r"^FROM\s+(\S+)", re.MULTILINE)
 ARGUMENT = re.compile(r"^ARG\s+(\w+)=(\S+)", re.MULTILINE)
 
 
-async def build(engine: Engine, reference: str, context: bytes, arguments: Mapping[str, str], printed: Printer) -> None:
+async def build(engine: Engine, reference: str, context: bytes, arguments: Mapping[str, str], printed: OutputSink) -> None:
     """Build the tar `context` into `reference`. The engine ends the build when we go away, and keeps the steps that were done.
 
     Raises ComputeFailed, ComputeUnknown: also when the answer ends without saying that the build did, and when the engine ends.
     """
-    await engine.sign_of_life()
+    await engine.ping()
     try:
         await _build(engine, reference, context, arguments, printed)
     except Absent as error:
         raise ComputeFailed(str(error)) from error
-    except _NoBase as error:
+    except _BaseImageMissing as error:
         raise ComputeFailed(f"{error}. {ADVICE.format(base=base(context, arguments))}") from None
     except ComputeFailed:
-        await _stays(engine)
+        await _require_running(engine)
         raise
 
 
-async def _build(engine: Engine, reference: str, context: bytes, arguments: Mapping[str, str], printed: Printer) -> None:
+async def _build(engine: Engine, reference: str, context: bytes, arguments: Mapping[str, str], printed: OutputSink) -> None:
     params = {"t": reference, "buildargs": json.dumps(dict(arguments)), "forcerm": "true", "rm": "true"}
     made = False
-    async with engine.stream("POST", "build", params, SILENCE, archive=context) as response:
-        said = JsonStream(engine, "build", response, SILENCE)
-        while (line := await said.next_alive(SIGN_SECONDS)) is not None:
+    async with engine.stream("POST", "build", params, MAX_SILENCE_SECONDS, archive=context) as response:
+        stream = JsonStream(engine, "build", response, MAX_SILENCE_SECONDS)
+        while (line := await stream.next_with_pings(PING_SECONDS)) is not None:
             made = made or "ID" in (line.get("aux") or {})
-            await _said(line, printed)
+            await _forward_line(line, printed)
     if not made:
         raise ComputeUnknown("the Docker Engine broke the build off without a word")
 
 
-async def _stays(engine: Engine) -> None:
+async def _require_running(engine: Engine) -> None:
     """An engine that is asked to end takes no new connection, and then ends the containers of its builds: such a build has not failed.
 
     Raises ComputeUnknown.
     """
     another = Engine(engine.url)
     try:
-        await another.sign_of_life()
+        await another.ping()
     finally:
         await another.close()
 
@@ -76,16 +76,16 @@ def base(context: bytes, arguments: Mapping[str, str]) -> str:
     return re.sub(r"\$\{?(\w+)\}?", lambda found: given.get(found[1], found[0]), named[1]) if named else ""
 
 
-class _NoBase(Exception):
+class _BaseImageMissing(Exception):
     """The image that a build begins from is nowhere."""
 
 
-async def _said(line: dict[str, Any], printed: Printer) -> None:
+async def _forward_line(line: dict[str, Any], printed: OutputSink) -> None:
     if "error" in line:
         text = str(line["error"]).strip()
         await printed(f"{text}\n".encode())
-        if any(words in text for words in NO_BASE):
-            raise _NoBase(text)
+        if any(words in text for words in BASE_IMAGE_ERRORS):
+            raise _BaseImageMissing(text)
         raise ComputeFailed(f"{text}. The build's log says more.")
     if line.get("stream"):
         await printed(str(line["stream"]).encode())

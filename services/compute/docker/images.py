@@ -10,7 +10,7 @@ from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageMissin
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 """How an engine calls its own machine, and how images call the same."""
 WHAT_TO_DO = "Build or load it there, or correct the template's image."
-SILENCE = 120.0
+MAX_SILENCE_SECONDS = 120.0
 """Seconds in which a pull must say something."""
 
 
@@ -70,10 +70,10 @@ class Images:
         await progress(f"Pulling {reference}")
         name, tag = split(reference)
         try:
-            async with self._engine.stream("POST", "images/create", {"fromImage": name, "tag": tag}, SILENCE) as response:
-                said = JsonStream(self._engine, "images/create", response, SILENCE)
-                while (line := await said.next()) is not None:
-                    await self._said(line, progress)
+            async with self._engine.stream("POST", "images/create", {"fromImage": name, "tag": tag}, MAX_SILENCE_SECONDS) as response:
+                stream = JsonStream(self._engine, "images/create", response, MAX_SILENCE_SECONDS)
+                while (line := await stream.next()) is not None:
+                    await self._forward_line(line, progress)
         except (Absent, ComputeFailed) as error:
             raise ComputeFailed(f"The image {reference} is not on the engine and cannot be pulled ({error}). {WHAT_TO_DO}") from error
         except ComputeUnknown as error:
@@ -83,7 +83,7 @@ class Images:
                 ) from error
             raise
 
-    async def _said(self, line: dict[str, Any], progress: Progress) -> None:
+    async def _forward_line(self, line: dict[str, Any], progress: Progress) -> None:
         if "error" in line:
             raise ComputeFailed(str(line["error"]))
         if line.get("status") in ("Pull complete", "Already exists") or "Digest" in line.get("status", ""):

@@ -13,7 +13,7 @@ import aiohttp
 from services.compute.docker.engine import Engine
 from services.compute.protocol import ComputeUnknown
 
-LONGEST = 16 << 20
+MAX_LINE_BYTES = 16 << 20
 """Bytes. A longer line is no engine's."""
 
 
@@ -36,19 +36,19 @@ class JsonStream:
                 data = await self._content.readany()
             if not data and not self._rest:
                 return None
-            if not data or len(self._rest) > LONGEST:
+            if not data or len(self._rest) > MAX_LINE_BYTES:
                 raise self._unreadable()
             self._rest += data
         line = bytes(self._rest[: end + 1])
         del self._rest[: end + 1]
         return self._parsed(line)
 
-    async def next_alive(self, every: float) -> dict[str, Any] | None:
+    async def next_with_pings(self, every: float) -> dict[str, Any] | None:
         """`next` of an engine that may have nothing to say for long: it is asked for a sign of life every so many seconds."""
         line = asyncio.ensure_future(self.next())
         try:
             while not (await asyncio.wait([line], timeout=every))[0]:
-                await self._engine.sign_of_life(every)
+                await self._engine.ping(every)
             return line.result()
         finally:
             line.cancel()

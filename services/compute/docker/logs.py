@@ -14,21 +14,21 @@ from typing import Any, Self
 
 from services.compute.docker.engine import Absent, Conflict, Engine
 from services.compute.docker.observation import observation
-from services.compute.protocol import ComputeUnknown, Presence, Printed
+from services.compute.protocol import ComputeUnknown, OutputChunk, Presence
 from services.domain.session_name import SessionName
 
 SECONDS = 15.0
 READ_BYTES = 1 << 16
 HEADER_BYTES = 8
-LONGEST_FRAME = 1 << 20
+MAX_FRAME_BYTES = 1 << 20
 """The engine's own are 16 KiB: a longer one is none of its."""
 NANO = 1_000_000_000
-UNSETTLED = NANO
+REORDER_NANOSECONDS = NANO
 """Output and error output are read by two threads of the engine: within this time a line may still come before another."""
-SPACING = NANO // 20
+ANCHOR_SPACING_NANOSECONDS = NANO // 20
 """How far apart the times are that a place may begin at."""
-AGAIN_SECONDS = 0.25
-MOST_LINES = 10_000
+RETRY_SECONDS = 0.25
+MAX_TAIL_LINES = 10_000
 
 Line = tuple[bytes, bytes]
 """Its time as the engine writes it, and its text. Parts of a long line are lines here."""
@@ -48,28 +48,28 @@ class Logs:
         container = await self._find(name)
         if container is None:
             return b""
-        async with aclosing(self._read(container["Id"], SECONDS, tail=min(limit, MOST_LINES))) as batches:
+        async with aclosing(self._read(container["Id"], SECONDS, tail=min(limit, MAX_TAIL_LINES))) as batches:
             async for lines in batches:
                 data += b"".join(text for _, text in lines)
                 del data[:-limit]
         return bytes(data)
 
-    async def follow(self, name: SessionName, place: str | None) -> AsyncGenerator[Printed]:
+    async def follow(self, name: SessionName, cursor: str | None) -> AsyncGenerator[OutputChunk]:
         """What came after `place`, as it comes. A created container has no output to wait for, so that is looked at again."""
         while True:
             container = await self._find(name)
             if container is None:
                 return
             ended = observation(container).presence is Presence.EXITED
-            bookmark = Bookmark(Place.parse(place))
-            async with aclosing(self._read(container["Id"], None, follow=1, since=bookmark.since)) as batches:
+            tracker = CursorTracker(LogCursor.parse(cursor))
+            async with aclosing(self._read(container["Id"], None, follow=1, since=tracker.since)) as batches:
                 async for lines in batches:
-                    if data := bookmark.take(lines):
-                        place = str(bookmark.place)
-                        yield Printed(data, place)
+                    if data := tracker.take(lines):
+                        cursor = str(tracker.cursor)
+                        yield OutputChunk(data, cursor)
             if ended:
                 return
-            await asyncio.sleep(AGAIN_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _read(self, container_id: str, limit: float | None, **params: Any) -> AsyncGenerator[list[Line]]:
         """Batches of lines; none of a container that is not there. Others get their turn between two."""
@@ -98,7 +98,7 @@ class Frames:
         found, at = [], 0
         while (begin := at + HEADER_BYTES) <= len(data):
             size = int.from_bytes(data[at + 4 : begin])
-            if size > LONGEST_FRAME:
+            if size > MAX_FRAME_BYTES:
                 raise ComputeUnknown("the Docker Engine's log cannot be read: it is not in frames")
             if begin + size > len(data):
                 break
@@ -110,7 +110,7 @@ class Frames:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LogCursor:
     """After `seen` bytes of the lines of `time` (ns) and later, in the engine's order."""
 
     time: int
@@ -126,14 +126,14 @@ class Place:
         return cls(int(time), int(seen)) if time.isdecimal() and seen.isdecimal() else cls(0, 0)
 
 
-class Bookmark:
+class CursorTracker:
     """Where reading is: leaves out what was seen before, and moves the time that a place counts from."""
 
-    def __init__(self, place: Place) -> None:
-        self._anchor = place.time
+    def __init__(self, cursor: LogCursor) -> None:
+        self._anchor = cursor.time
         self._base = 0  # of `_count`, at the anchor
         self._count = 0
-        self._to_skip = place.seen
+        self._to_skip = cursor.seen
         self._begun = False
         self._newest = 0
         self._later: deque[tuple[int, int]] = deque()  # times that the anchor may move to, and `_count` there
@@ -143,8 +143,8 @@ class Bookmark:
         return f"{self._anchor // NANO}.{self._anchor % NANO:09}" if self._anchor else "0"
 
     @property
-    def place(self) -> Place:
-        return Place(self._anchor, self._count - self._base)
+    def cursor(self) -> LogCursor:
+        return LogCursor(self._anchor, self._count - self._base)
 
     def take(self, lines: list[Line]) -> bytes:
         """The text of `lines`, as far as it was not seen before."""
@@ -158,14 +158,14 @@ class Bookmark:
 
     def _move(self, first: int, last: int) -> None:
         if not self._anchor:
-            self._anchor = first - UNSETTLED
-        elif not self._begun and first > self._anchor + 2 * UNSETTLED:
+            self._anchor = first - REORDER_NANOSECONDS
+        elif not self._begun and first > self._anchor + 2 * REORDER_NANOSECONDS:
             self._to_skip = 0  # the engine has dropped what was seen, and maybe more
         self._begun = True
-        if first > self._newest and (not self._later or first > self._later[-1][0] + SPACING):
+        if first > self._newest and (not self._later or first > self._later[-1][0] + ANCHOR_SPACING_NANOSECONDS):
             self._later.append((first, self._count))
         self._newest = max(self._newest, last)
-        while self._later and self._later[0][0] < self._newest - UNSETTLED:
+        while self._later and self._later[0][0] < self._newest - REORDER_NANOSECONDS:
             self._anchor, self._base = self._later.popleft()
 
 

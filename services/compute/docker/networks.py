@@ -18,9 +18,9 @@ from services.domain.session_name import SessionName
 
 Network = ipaddress.IPv4Network
 PREFIX_LENGTH = 28
-TRIES = 64
+MAX_SUBNET_TRIES = 64
 BRIDGE_NAME = "com.docker.network.bridge.name"
-TAKEN = ("overlap", "already exists", "is in use", "conflicts with network")
+SUBNET_TAKEN_ERRORS = ("overlap", "already exists", "is in use", "conflicts with network")
 
 
 class Networks:
@@ -78,11 +78,11 @@ class Networks:
     async def _make(self, name: SessionName) -> str:
         used = _subnets(await self._engine.all("networks"))
         used += await asyncio.to_thread(routes.networks)  # a local engine's sessions must not hide them
-        for _, subnet in zip(range(TRIES), self._free(name, used), strict=False):
+        for _, subnet in zip(range(MAX_SUBNET_TRIES), self.free_subnets(name, used), strict=False):
             try:
                 made = await self._engine.call("POST", "networks/create", body=self._body(name, subnet))
             except (Conflict, ComputeFailed) as error:
-                if not any(word in str(error) for word in TAKEN):
+                if not any(word in str(error) for word in SUBNET_TAKEN_ERRORS):
                     raise ComputeFailed(f"The session's network could not be made: {error}") from error
                 if (there := await self._engine.find(f"networks/{naming.network(name)}")) is not None:
                     return str(there["Id"])
@@ -90,7 +90,7 @@ class Networks:
                 return str(made["Id"])
         raise ComputeFailed(f"No subnet of {self._pool} is free for another session. Give the compute environment a larger pool.")
 
-    def _free(self, name: SessionName, used: Iterable[Network]) -> Iterator[Network]:
+    def free_subnets(self, name: SessionName, used: Iterable[Network]) -> Iterator[Network]:
         taken = [(int(network.network_address), int(network.broadcast_address)) for network in used if network.overlaps(self._pool)]
         size = 1 << (32 - PREFIX_LENGTH)
         count = self._pool.num_addresses // size

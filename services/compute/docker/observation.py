@@ -8,9 +8,9 @@ from typing import Any
 from services.compute.docker import env_vars
 from services.compute.protocol import ComputeUnknown, Observation, Presence
 
-KILLED = 137
+SIGKILL_EXIT_CODE = 137
 """128 + SIGKILL: the kernel's end of a process without memory, and also everybody else's."""
-NEVER = "0001-01-01"
+ZERO_TIME = "0001-01-01"
 RUNNING = ("running", "paused", "restarting")
 """A commit pauses the container; people may, too. Its processes are there."""
 ENDED = ("exited", "dead")
@@ -34,11 +34,11 @@ def observation(container: Mapping[str, Any]) -> Observation:
 
 def out_of_memory(state: Mapping[str, Any]) -> bool:
     """The engine's flag also stands when only a child was killed: the main process must have ended by SIGKILL as well (B17)."""
-    return bool(state["OOMKilled"]) and state["ExitCode"] == KILLED
+    return bool(state["OOMKilled"]) and state["ExitCode"] == SIGKILL_EXIT_CODE
 
 
 def time(text: str) -> datetime | None:
     """The engine's times have nanoseconds."""
-    if text.startswith(NEVER):
+    if text.startswith(ZERO_TIME):
         return None
     return datetime.fromisoformat(MICROSECONDS.sub(r"\1", text).replace("Z", "+00:00")).astimezone(UTC)

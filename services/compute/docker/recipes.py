@@ -20,7 +20,7 @@ IMAGES = Path(__file__).resolve().parents[3] / "images"
 REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements"
 CERTIFICATES = "certificates.crt"
 PROGRAM, TEXT = 0o755, 0o644
-DIGITS = 12
+DIGEST_CHARACTERS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def reference(recipe: str, base: str, *, certificates: bytes | None = None) -> s
 
 def called(recipe: str, base: str, given: bytes) -> str:
     """The same for the context `given`. The tag of a provided image begins with its tool's version."""
-    content = hashlib.sha256(given + base.encode()).hexdigest()[:DIGITS]
+    content = hashlib.sha256(given + base.encode()).hexdigest()[:DIGEST_CHARACTERS]
     return f"studiograph/{recipe}:{RECIPES[recipe].version}-{content}" if recipe in RECIPES else f"studiograph/{recipe}:{content}"
 
 

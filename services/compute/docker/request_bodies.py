@@ -10,7 +10,7 @@ from services.compute.protocol import ComputeFailed, SessionSpec
 ROOT_CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETGID", "SETUID", "KILL"]
 """What root inside needs for apt and pip, and no more (DESIGN 4)."""
 ROOTS = ("", "0", "root")
-PIDS = 4096
+MAX_PROCESSES = 4096
 NANO = 1_000_000_000
 MIB = 1 << 20
 LOG_SIZE, LOG_FILES = "8m", "2"
@@ -66,7 +66,7 @@ def _host(spec: SessionSpec, image: Image) -> dict[str, Any]:
         "NanoCpus": round(spec.cpu * NANO),
         "Memory": memory,
         "MemorySwap": memory,
-        "PidsLimit": PIDS,
+        "PidsLimit": MAX_PROCESSES,
         "CapDrop": ["ALL"],
         "CapAdd": ROOT_CAPABILITIES if is_root(image.config) else [],
         "SecurityOpt": ["no-new-privileges"],
@@ -97,6 +97,6 @@ def commit(image: Image) -> dict[str, Any]:
     }
 
 
-def tool_environment(spec: SessionSpec) -> dict[str, str]:
+def tool_env_vars(spec: SessionSpec) -> dict[str, str]:
     """What the tool gets: the container contract of DESIGN 4, and what the Studio sets."""
-    return {**spec.environment, "CONNECT_TOOL_PORT": str(spec.port)}
+    return {**spec.env_vars, "CONNECT_TOOL_PORT": str(spec.port)}

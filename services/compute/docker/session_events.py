@@ -21,7 +21,7 @@ from services.compute.protocol import Change, ComputeUnknown
 ACTIONS = ("create", "start", "die", "kill", "stop", "rename", "destroy")
 """Not `pause` and `unpause`: our own saves pause, and a change makes the controller give up the save at work. A paused session runs.
 Nor `oom`: where it ends the session, `die` tells; else a session whose children are killed again and again would never be saved."""
-SIGN_SECONDS = 10.0
+PING_SECONDS = 10.0
 """Between two signs of life; none within as long again means that the engine hangs."""
 
 
@@ -39,7 +39,7 @@ async def watch(engine: Engine, installation: str, environment_id: str) -> Async
 
 
 async def _events(engine: Engine, response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
-    said = JsonStream(engine, "events", response)
-    while (event := await said.next_alive(SIGN_SECONDS)) is not None:
+    stream = JsonStream(engine, "events", response)
+    while (event := await stream.next_with_pings(PING_SECONDS)) is not None:
         yield event
     raise ComputeUnknown("the Docker Engine's event stream ended")

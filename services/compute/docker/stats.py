@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.compute.docker.engine import Conflict, Engine
-from services.compute.docker.observation import NEVER
+from services.compute.docker.observation import ZERO_TIME
 from services.compute.protocol import ComputeUnknown, Usage
 
 NANO = 1_000_000_000
@@ -26,7 +26,7 @@ async def usage(engine: Engine, container: str) -> Usage | None:
         return None  # it is being removed
     if not isinstance(found, dict) or "read" not in found:
         raise ComputeUnknown("the Docker Engine's answer cannot be read (stats)")
-    return None if found["read"].startswith(NEVER) else read(found)
+    return None if found["read"].startswith(ZERO_TIME) else read(found)
 
 
 def read(found: Mapping[str, Any]) -> Usage:

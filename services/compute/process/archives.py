@@ -9,7 +9,7 @@ from secrets import token_hex
 from uuid import uuid4
 
 from services.compute.process.cancellation import in_thread, run_program
-from services.compute.process.layout import Layout
+from services.compute.process.data_directory import DataDirectory
 from services.compute.process.locks import try_lock
 from services.compute.protocol import CheckpointMissing, ComputeFailed, Saved
 
@@ -25,20 +25,20 @@ PART = ".part-"
 class Archives:
     """The directory of archives."""
 
-    def __init__(self, layout: Layout, max_bytes: int = MAX_BYTES, max_members: int = MAX_MEMBERS) -> None:
-        self._layout, self._max_bytes, self._max_members = layout, max_bytes, max_members
+    def __init__(self, data_directory: DataDirectory, max_bytes: int = MAX_BYTES, max_members: int = MAX_MEMBERS) -> None:
+        self._data_directory, self._max_bytes, self._max_members = data_directory, max_bytes, max_members
 
     async def final(self, checkpoint_id: str) -> Saved | None:
         """The save of an ended session, if it was made before: its files have not changed since."""
         reference = f"{checkpoint_id}.tar.zst"
-        path = self._layout.checkpoint(reference)
+        path = self._data_directory.checkpoint(reference)
         if not path.exists():
             return None
         return Saved(reference, await in_thread(_digest, path), path.stat().st_size)
 
     async def save(self, files: Path, checkpoint_id: str, *, interim: bool) -> Saved:
         """An interim save has a name of its own, so that the recorded one stays until the new one is recorded (B30)."""
-        part = self._layout.checkpoints / f"{PART}{uuid4().hex}"
+        part = self._data_directory.checkpoints / f"{PART}{uuid4().hex}"
         lock = try_lock(part)
         assert lock is not None
         try:
@@ -49,7 +49,7 @@ class Archives:
             done = json.loads(last[0])
             digest, size = done["digest"], done["size"]
             reference = f"{checkpoint_id}.tar.zst" if not interim else await in_thread(self._interim_name, checkpoint_id, digest)
-            await in_thread(_publish, part, self._layout.checkpoint(reference))
+            await in_thread(_publish, part, self._data_directory.checkpoint(reference))
             return Saved(reference, digest, size)
         finally:
             part.unlink(missing_ok=True)
@@ -58,7 +58,7 @@ class Archives:
     def _interim_name(self, checkpoint_id: str, digest: str) -> str:
         """The name of the newest interim save if that has the same content, else a new one: an older one's removal may be under way."""
         beginning = f"{checkpoint_id}.{digest.removeprefix('sha256:')[:DIGEST_LETTERS]}"
-        with os.scandir(self._layout.checkpoints) as entries:
+        with os.scandir(self._data_directory.checkpoints) as entries:
             others = [(_modified(entry), entry.name) for entry in entries if entry.name.startswith(f"{checkpoint_id}.")]
         _, newest = max(others, default=(0, ""))
         if newest.startswith(beginning):
@@ -68,7 +68,7 @@ class Archives:
     async def restore(self, reference: str, digest: str | None, target: Path, lock: int) -> None:
         """Put the archive's files into the empty directory `target`. The extractor holds the lock as well: should we be killed, nobody
         else begins while it still writes. Raises CheckpointMissing, ComputeFailed."""
-        path = self._layout.checkpoint(reference)
+        path = self._data_directory.checkpoint(reference)
         try:
             found = await in_thread(_digest, path)
         except OSError as error:
@@ -85,16 +85,16 @@ class Archives:
 
     def sweep_unrecorded(self, checkpoint_id: str, keep: str) -> None:
         """Interim saves of the checkpoint that a cancellation or a server's death kept from being recorded: each holds all files anew."""
-        for path in self._layout.checkpoints.glob(f"{checkpoint_id}.*.tar.zst"):
+        for path in self._data_directory.checkpoints.glob(f"{checkpoint_id}.*.tar.zst"):
             if path.name != keep:
                 path.unlink(missing_ok=True)
 
     def remove(self, reference: str) -> None:
-        self._layout.checkpoint(reference).unlink(missing_ok=True)
+        self._data_directory.checkpoint(reference).unlink(missing_ok=True)
 
     def sweep(self) -> None:
         """Remove what interrupted saves left: the files that nobody holds locked."""
-        for path in self._layout.checkpoints.glob(f"{PART}*"):
+        for path in self._data_directory.checkpoints.glob(f"{PART}*"):
             lock = try_lock(path)
             if lock is not None:
                 path.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 R = TypeVar("R")
 
-LONGEST_LINE = 1 << 20
+MAX_LINE_BYTES = 1 << 20
 Line = Callable[[str], Awaitable[None]]
 
 
@@ -36,7 +36,7 @@ async def run_program(argv: Sequence[str], *, on_line: Line | None = None, keep:
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
         pass_fds=keep,
-        limit=LONGEST_LINE,
+        limit=MAX_LINE_BYTES,
     )
     assert process.stdout is not None
     lines = []

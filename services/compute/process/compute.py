@@ -10,7 +10,7 @@ from services.compute.process import jupyterlab, keeper_client, logs, readiness,
 from services.compute.process.archives import MAX_BYTES, MAX_MEMBERS, Archives
 from services.compute.process.cancellation import in_thread
 from services.compute.process.capacity import report
-from services.compute.process.layout import Layout, SessionPlace, SessionRecord
+from services.compute.process.data_directory import DataDirectory, SessionDirectory, SessionRecord
 from services.compute.process.locks import locked, try_lock
 from services.compute.process.state import end_orphans, observe
 from services.compute.protocol import (
@@ -20,9 +20,9 @@ from services.compute.protocol import (
     ImageBuild,
     ImageSpec,
     Observation,
+    OutputChunk,
+    OutputSink,
     Presence,
-    Printed,
-    Printer,
     Progress,
     Report,
     Saved,
@@ -41,101 +41,103 @@ class ProcessCompute:
     """
 
     def __init__(self, root: Path, installation: str, *, max_bytes: int = MAX_BYTES, max_members: int = MAX_MEMBERS) -> None:
-        self._layout = Layout(root.absolute(), installation)
-        self._archives = Archives(self._layout, max_bytes, max_members)
+        self._data_directory = DataDirectory(root.absolute(), installation)
+        self._archives = Archives(self._data_directory, max_bytes, max_members)
 
     async def check(self) -> Report:
         """Also clears away what interrupted work left."""
         self._require_linux()
-        await in_thread(self._layout.make)
+        await in_thread(self._data_directory.make)
         await in_thread(self._sweep)
         return report()
 
     async def ensure_image(self, image: ImageSpec, progress: Progress) -> None:
         self._require_linux()
-        await in_thread(self._layout.make)
+        await in_thread(self._data_directory.make)
         if image.tool == Tool.JUPYTERLAB:
-            await jupyterlab.install(self._layout, image, progress)
+            await jupyterlab.install(self._data_directory, image, progress)
         elif image.tool == Tool.CUSTOM:
             tools.command_line(image)
         else:
             raise tools.unsupported(image)
 
-    async def build_image(self, build: ImageBuild, printed: Printer) -> None:
+    async def build_image(self, build: ImageBuild, printed: OutputSink) -> None:
         raise ComputeFailed("A process compute environment runs no images.")
 
     async def ensure_session(self, spec: SessionSpec, progress: Progress) -> None:
         await self.ensure_image(spec.image, progress)
         async with locked(self._lock(spec.name)) as lock:
-            place = self._layout.session(spec.name)
-            if place.card() is None:
-                place = await self._make(spec, progress, lock)
-            card = self._card(spec.name)
-            if (await in_thread(observe, place)).presence is Presence.CREATED:
-                await in_thread(end_orphans, card.marker)
-                tool = jupyterlab.place(self._layout, spec.image) if spec.image.tool == Tool.JUPYTERLAB else None
-                await in_thread(session_directory.furnish, spec, place, card, tool)
-                await keeper_client.start(place, card, tools.command(self._layout, spec, card, place.files), lock)
+            directory = self._data_directory.session(spec.name)
+            if directory.session_record() is None:
+                directory = await self._make(spec, progress, lock)
+            session_record = self._session_record(spec.name)
+            if (await in_thread(observe, directory)).presence is Presence.CREATED:
+                await in_thread(end_orphans, session_record.marker)
+                tool = jupyterlab.tool_directory(self._data_directory, spec.image) if spec.image.tool == Tool.JUPYTERLAB else None
+                await in_thread(session_directory.provision, spec, directory, session_record, tool)
+                await keeper_client.start(
+                    directory, session_record, tools.command(self._data_directory, spec, session_record, directory.files), lock
+                )
 
-    async def _make(self, spec: SessionSpec, progress: Progress, lock: int) -> SessionPlace:
-        unfinished = await in_thread(session_directory.begin, self._layout, spec)
+    async def _make(self, spec: SessionSpec, progress: Progress, lock: int) -> SessionDirectory:
+        unfinished = await in_thread(session_directory.begin, self._data_directory, spec)
         if spec.base is not None:
             await progress("Restoring the files")
             await self._archives.restore(spec.base, spec.base_digest, unfinished / "files", lock)
-        return await in_thread(session_directory.finish, self._layout, spec, unfinished)
+        return await in_thread(session_directory.finish, self._data_directory, spec, unfinished)
 
     async def probe(self, name: SessionName, port: int, ready_path: str) -> Upstream | None:
         """`port` means nothing here: tools listen on the session's unix socket."""
-        card = self._layout.session(name).card()
-        if card is None or not await readiness.answers(card.tool_socket, ready_path):
+        session_record = self._data_directory.session(name).session_record()
+        if session_record is None or not await readiness.answers(session_record.tool_socket, ready_path):
             return None
-        return Upstream(unix=str(card.tool_socket))
+        return Upstream(unix=str(session_record.tool_socket))
 
     async def observe(self, name: SessionName) -> Observation:
-        return await in_thread(observe, self._layout.session(name))
+        return await in_thread(observe, self._data_directory.session(name))
 
     async def stop(self, name: SessionName, grace: timedelta) -> None:
-        place = self._layout.session(name)
-        if (await in_thread(observe, place)).presence is Presence.RUNNING:
-            await keeper_client.stop(place, self._card(name), grace)
-            await in_thread(observe, place)
+        directory = self._data_directory.session(name)
+        if (await in_thread(observe, directory)).presence is Presence.RUNNING:
+            await keeper_client.stop(directory, self._session_record(name), grace)
+            await in_thread(observe, directory)
 
     async def save(
         self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = (), keep: str | None = None
     ) -> Saved:
         """`secrets` are nowhere in an archive but where the session itself wrote them: the environment is never on disk."""
-        place = self._layout.session(name)
+        directory = self._data_directory.session(name)
         presence = (await self.observe(name)).presence
         if presence is Presence.ABSENT:
             raise ComputeFailed("The session's files are gone: there is nothing to save.")
         if keep is not None:
             await in_thread(self._archives.sweep_unrecorded, checkpoint_id, keep)
         if presence is Presence.RUNNING:
-            async with keeper_client.frozen(self._card(name)):
-                return await self._archives.save(place.files, checkpoint_id, interim=True)
+            async with keeper_client.frozen(self._session_record(name)):
+                return await self._archives.save(directory.files, checkpoint_id, interim=True)
         if not interim and (saved := await self._archives.final(checkpoint_id)):
             return saved
-        return await self._archives.save(place.files, checkpoint_id, interim=interim)
+        return await self._archives.save(directory.files, checkpoint_id, interim=interim)
 
     async def remove(self, name: SessionName) -> None:
-        place = self._layout.session(name)
+        directory = self._data_directory.session(name)
         lock = self._lock(name)
-        await in_thread(self._layout.make)
+        await in_thread(self._data_directory.make)
         async with locked(lock):
-            if card := place.card():
+            if session_record := directory.session_record():
                 await self.stop(name, timedelta(0))
-            await in_thread(self._discard, name, card)
+            await in_thread(self._discard, name, session_record)
             lock.unlink(missing_ok=True)
 
-    def _discard(self, name: SessionName, card: SessionRecord | None) -> None:
+    def _discard(self, name: SessionName, session_record: SessionRecord | None) -> None:
         """The directory loses its name before it is deleted, so that no half of it looks like a session."""
-        discarded = self._layout.discarded(name)
+        discarded = self._data_directory.discarded(name)
         try:
             trees.remove_tree(discarded)
-            trees.remove_tree(self._layout.unfinished(name))
-            if card:
-                trees.remove_tree(Path(card.run_directory))
-                self._layout.session(name).path.rename(discarded)
+            trees.remove_tree(self._data_directory.unfinished(name))
+            if session_record:
+                trees.remove_tree(Path(session_record.run_directory))
+                self._data_directory.session(name).path.rename(discarded)
                 trees.remove_tree(discarded)
         except OSError as error:
             raise ComputeUnknown(f"The session's directory could not be removed: {error}.") from error
@@ -148,43 +150,43 @@ class ProcessCompute:
 
     def _sessions(self) -> list[tuple[SessionName, Observation]]:
         found = []
-        for path in self._layout.sessions.glob(f"sg-{self._layout.installation[:8]}-*"):
-            place = SessionPlace(path)
-            card = place.card()
-            if card and card.name.installation == self._layout.installation:
-                found.append((card.name, observe(place)))
+        for path in self._data_directory.sessions.glob(f"sg-{self._data_directory.installation[:8]}-*"):
+            directory = SessionDirectory(path)
+            session_record = directory.session_record()
+            if session_record and session_record.name.installation == self._data_directory.installation:
+                found.append((session_record.name, observe(directory)))
         return found
 
     def watch(self) -> AsyncIterator[Change]:
-        return session_watcher.watch(self._layout)
+        return session_watcher.watch(self._data_directory)
 
     async def tail(self, name: SessionName, limit: int) -> bytes:
-        return await in_thread(logs.tail, self._layout.session(name).path, limit)
+        return await in_thread(logs.tail, self._data_directory.session(name).path, limit)
 
-    def follow(self, name: SessionName, place: str | None) -> AsyncGenerator[Printed]:
-        return logs.follow(self._layout.session(name), place)
+    def follow(self, name: SessionName, cursor: str | None) -> AsyncGenerator[OutputChunk]:
+        return logs.follow(self._data_directory.session(name), cursor)
 
     async def stats(self, name: SessionName) -> Usage | None:
-        return await in_thread(usage.usage, self._layout.session(name))
+        return await in_thread(usage.usage, self._data_directory.session(name))
 
     async def close(self) -> None:
         """Nothing is held open: sessions belong to their keepers."""
 
     def _lock(self, name: SessionName) -> Path:
-        return self._layout.locks / f"{name}.lock"
+        return self._data_directory.locks / f"{name}.lock"
 
-    def _card(self, name: SessionName) -> SessionRecord:
-        card = self._layout.session(name).card()
-        if card is None:
+    def _session_record(self, name: SessionName) -> SessionRecord:
+        session_record = self._data_directory.session(name).session_record()
+        if session_record is None:
             raise ComputeUnknown("The session was removed at this moment.")
-        return card
+        return session_record
 
     def _sweep(self) -> None:
         """Half-made and half-removed sessions that nobody is at work on, and parts of archives."""
         self._archives.sweep()
         for beginning in (".new-", ".gone-"):
-            for path in self._layout.sessions.glob(f"{beginning}*"):
-                name = self._layout.locks / f"{path.name.removeprefix(beginning)}.lock"
+            for path in self._data_directory.sessions.glob(f"{beginning}*"):
+                name = self._data_directory.locks / f"{path.name.removeprefix(beginning)}.lock"
                 lock = try_lock(name)
                 if lock is not None:
                     trees.remove_tree(path)

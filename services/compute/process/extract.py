@@ -33,7 +33,7 @@ class UnsafeArchive(Exception):
     """The archive is damaged, or has something in it that no save of ours has."""
 
 
-class Forgetful(tarfile.TarFile):
+class StreamingTarFile(tarfile.TarFile):
     """Python's own keeps every member that it has read, which of millions would be most of MEMORY_BYTES."""
 
     members: list[tarfile.TarInfo]
@@ -184,7 +184,7 @@ def extract(archive: Path, directory: Path, max_bytes: int, max_members: int) ->
         with (
             archive.open("rb") as raw,
             zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES).stream_reader(raw) as stream,
-            Forgetful.open(fileobj=stream, mode="r|", errorlevel=2) as tar,
+            StreamingTarFile.open(fileobj=stream, mode="r|", errorlevel=2) as tar,
         ):
             Extraction(directory, max_bytes, max_members).run(tar)
     except (tarfile.TarError, zstandard.ZstdError, EOFError, ValueError, OverflowError, MemoryError) as error:

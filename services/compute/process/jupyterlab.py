@@ -8,7 +8,7 @@ from pathlib import Path
 
 from services.compute.process import overlay
 from services.compute.process.cancellation import in_thread, run_program
-from services.compute.process.layout import Layout, SessionRecord
+from services.compute.process.data_directory import DataDirectory, SessionRecord
 from services.compute.process.locks import locked
 from services.compute.protocol import ComputeFailed, ImageSpec, Progress
 
@@ -21,8 +21,8 @@ SAVING = {"@jupyterlab/docmanager-extension:plugin": {"autosaveInterval": 10}}
 """Seconds after which it saves what was typed, instead of 120: a stop, and a checkpoint, know only what was saved."""
 
 
-def place(layout: Layout, image: ImageSpec) -> Path:
-    return layout.tools / f"jupyterlab-{image.tool_version}"
+def tool_directory(data_directory: DataDirectory, image: ImageSpec) -> Path:
+    return data_directory.tools / f"jupyterlab-{image.tool_version}"
 
 
 def requirements(image: ImageSpec) -> Path:
@@ -33,12 +33,12 @@ def requirements(image: ImageSpec) -> Path:
     return known[image.tool_version]
 
 
-async def install(layout: Layout, image: ImageSpec, progress: Progress) -> None:
+async def install(data_directory: DataDirectory, image: ImageSpec, progress: Progress) -> None:
     """Have it installed; a marker file says that it is complete. One at a time, also between servers. Raises ComputeFailed."""
-    wanted, target = requirements(image), place(layout, image)
+    wanted, target = requirements(image), tool_directory(data_directory, image)
     if (target / COMPLETE).exists():
         return
-    async with locked(layout.tools / f"{target.name}.lock") as lock:  # beside it: several data directories may share their tools
+    async with locked(data_directory.tools / f"{target.name}.lock") as lock:  # beside it: several data directories may share their tools
         if not (target / COMPLETE).exists():
             await progress(f"Installing JupyterLab {image.tool_version}")
             await in_thread(shutil.rmtree, target, ignore_errors=True)
@@ -73,7 +73,7 @@ def _finish(target: Path) -> None:
     (target / COMPLETE).touch()
 
 
-def environment(tool: Path, card: SessionRecord, files: Path, path: str) -> dict[str, str]:
+def env_vars(tool: Path, session_record: SessionRecord, files: Path, path: str) -> dict[str, str]:
     """Its directories: what the user changes lies in the session's files, what only runs in its run directory."""
     home = files / "home"
     return {
@@ -81,7 +81,7 @@ def environment(tool: Path, card: SessionRecord, files: Path, path: str) -> dict
         "VIRTUAL_ENV": str(files / overlay.ENVIRONMENT),
         "JUPYTER_CONFIG_DIR": str(home / ".jupyter"),
         "JUPYTER_DATA_DIR": str(home / ".local/share/jupyter"),
-        "JUPYTER_RUNTIME_DIR": f"{card.run_directory}/jupyter",
+        "JUPYTER_RUNTIME_DIR": f"{session_record.run_directory}/jupyter",
         "JUPYTER_PATH": str(tool / "share/jupyter"),
         "JUPYTER_CONFIG_PATH": str(tool / "etc/jupyter"),
         "JUPYTERLAB_DIR": str(tool / "share/jupyter/lab"),
@@ -94,7 +94,7 @@ def shell() -> str:
     return shutil.which("bash") or "/bin/sh"
 
 
-def arguments(card: SessionRecord, files: Path) -> list[str]:
+def arguments(session_record: SessionRecord, files: Path) -> list[str]:
     """No token and no password: only its owner can reach the socket, and the proxy is what lets others in."""
     return [
         str(files / overlay.ENVIRONMENT / "bin" / "python"),
@@ -102,7 +102,7 @@ def arguments(card: SessionRecord, files: Path) -> list[str]:
         "jupyterlab",
         "--no-browser",
         "--allow-root",
-        f"--ServerApp.sock={card.tool_socket}",
+        f"--ServerApp.sock={session_record.tool_socket}",
         "--ServerApp.sock_mode=0600",
         f"--ServerApp.root_dir={files / 'workspace'}",
         "--ServerApp.base_url=/",

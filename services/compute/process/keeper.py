@@ -306,7 +306,7 @@ class Keeper:
         if connection in self.stoppers:
             self.stoppers.remove(connection)
         if self.freezers.pop(connection, None) and not self.freezers:
-            self.thaw()
+            self.resume()
 
     def stop(self, grace: float) -> None:
         when = time.monotonic() + grace
@@ -333,7 +333,7 @@ class Keeper:
             time.sleep(0.001)
         return True
 
-    def thaw(self) -> None:
+    def resume(self) -> None:
         for pid in reversed(self.frozen):
             send(pid, signal.SIGCONT)
         self.frozen = []

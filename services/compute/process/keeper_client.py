@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from services.compute.process.cancellation import in_thread
-from services.compute.process.layout import SessionPlace, SessionRecord
+from services.compute.process.data_directory import SessionDirectory, SessionRecord
 from services.compute.process.state import State
 from services.compute.protocol import ComputeFailed, ComputeUnknown
 
@@ -28,25 +28,25 @@ class Command:
     """What the keeper runs. `environment` is the whole of it."""
 
     argv: Sequence[str]
-    environment: Mapping[str, str]
+    env_vars: Mapping[str, str]
     cwd: Path
 
 
-async def start(place: SessionPlace, card: SessionRecord, command: Command, lock: int) -> None:
+async def start(directory: SessionDirectory, session_record: SessionRecord, command: Command, lock: int) -> None:
     """Start the keeper; returns once the tool is started. Raises ComputeFailed, ComputeUnknown.
 
     It holds the session's lock as well until then: should we be killed, nobody else takes the session for not started.
     """
     orders = {
-        "directory": str(place.path),
+        "directory": str(directory.path),
         "argv": list(command.argv),
-        "environment": dict(command.environment),
+        "environment": dict(command.env_vars),
         "cwd": str(command.cwd),
-        "control": str(card.keeper_socket),
+        "control": str(session_record.keeper_socket),
         "lock": lock,
     }
     answer = await in_thread(_launch, json.dumps(orders), lock)
-    if "error" in answer and State.read(place.state) is None:
+    if "error" in answer and State.read(directory.state) is None:
         raise ComputeFailed(f"The session could not be started: {answer['error']}.")
 
 
@@ -74,23 +74,23 @@ def _launch(orders: str, lock: int) -> dict[str, Any]:
     return answer
 
 
-async def stop(place: SessionPlace, card: SessionRecord, grace: timedelta) -> None:
+async def stop(directory: SessionDirectory, session_record: SessionRecord, grace: timedelta) -> None:
     """SIGTERM to the tool, SIGKILL to all of the session after `grace`; returns when all has ended. Raises ComputeUnknown."""
     seconds = max(0.0, grace.total_seconds())
     try:
-        async with asyncio.timeout(seconds + ANSWER_SECONDS), _asked(card, {"do": "stop", "grace": seconds}):
+        async with asyncio.timeout(seconds + ANSWER_SECONDS), _request(session_record, {"do": "stop", "grace": seconds}):
             pass
     except (OSError, TimeoutError) as error:
-        if (state := State.read(place.state)) and state.kept:
+        if (state := State.read(directory.state)) and state.kept:
             raise ComputeUnknown(f"The session's keeper does not answer: {error}") from error
 
 
 @asynccontextmanager
-async def frozen(card: SessionRecord) -> AsyncIterator[None]:
+async def frozen(session_record: SessionRecord) -> AsyncIterator[None]:
     """The session's processes stand still within; they go on afterwards, and at once if we die. Raises ComputeUnknown."""
     async with AsyncExitStack() as stack:
         try:
-            answer = await stack.enter_async_context(_asked(card, {"do": "freeze", "limit": FREEZE_SECONDS}, ANSWER_SECONDS))
+            answer = await stack.enter_async_context(_request(session_record, {"do": "freeze", "limit": FREEZE_SECONDS}, ANSWER_SECONDS))
         except (OSError, TimeoutError) as error:
             raise ComputeUnknown(f"The session's keeper does not answer: {error}") from error
         if "frozen" not in answer:
@@ -99,9 +99,9 @@ async def frozen(card: SessionRecord) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _asked(card: SessionRecord, order: dict[str, Any], within: float | None = None) -> AsyncIterator[dict[str, Any]]:
+async def _request(session_record: SessionRecord, order: dict[str, Any], within: float | None = None) -> AsyncIterator[dict[str, Any]]:
     """One order and its answer ({} when the keeper left without one); the connection stays open within."""
-    reader, writer = await asyncio.open_unix_connection(str(card.keeper_socket))
+    reader, writer = await asyncio.open_unix_connection(str(session_record.keeper_socket))
     try:
         writer.write(json.dumps(order).encode() + b"\n")
         async with asyncio.timeout(within):

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-PAUSE = 0.02
+RETRY_SECONDS = 0.02
 """Seconds between two attempts: the kernel offers no wait for flock that an event loop could use."""
 
 
@@ -37,7 +37,7 @@ def _is_still(path: Path, descriptor: int) -> bool:
 async def locked(path: Path) -> AsyncIterator[int]:
     """Hold the lock; gives its descriptor, for a child process that must keep it beyond our death."""
     while (descriptor := try_lock(path)) is None:  # noqa: ASYNC110 - there is no event to wait for
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(RETRY_SECONDS)
     try:
         yield descriptor
     finally:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.compute.process.cancellation import in_thread
-from services.compute.process.layout import SessionPlace
+from services.compute.process.data_directory import SessionDirectory
 from services.compute.process.state import observe
-from services.compute.protocol import ComputeUnknown, Presence, Printed
+from services.compute.protocol import ComputeUnknown, OutputChunk, Presence
 
 PIECE_BYTES = 1 << 16
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,35 +25,35 @@ class Piece:
 
 def tail(directory: Path, limit: int) -> bytes:
     """The last bytes, at most `limit`."""
-    return _persistently(directory, -limit, limit).data
+    return _read_with_retries(directory, -limit, limit).data
 
 
-async def follow(place: SessionPlace, at: str | None) -> AsyncGenerator[Printed]:
+async def follow(directory: SessionDirectory, at: str | None) -> AsyncGenerator[OutputChunk]:
     """What was printed after `at`, the offset as text, as it comes. The files are looked at four times a second."""
     offset = int(at or 0)
     while True:
-        piece = await in_thread(_next, place, offset)
+        piece = await in_thread(_next, directory, offset)
         if piece.data:
             skipped = max(piece.start - offset, 0)
             offset = piece.start + len(piece.data)
-            yield Printed(piece.data, str(offset), skipped)
+            yield OutputChunk(piece.data, str(offset), skipped)
         elif piece.last:
             return
         else:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
 
-def _next(place: SessionPlace, offset: int) -> Piece:
+def _next(directory: SessionDirectory, offset: int) -> Piece:
     """Most looks find something, or a session that runs: what is known of it is asked for only when there is nothing."""
-    found = _persistently(place.path, offset, PIECE_BYTES)
+    found = _read_with_retries(directory.path, offset, PIECE_BYTES)
     if found.data:
         return found
-    ended = observe(place).presence in (Presence.EXITED, Presence.ABSENT)
-    found = _persistently(place.path, offset, PIECE_BYTES)
+    ended = observe(directory).presence in (Presence.EXITED, Presence.ABSENT)
+    found = _read_with_retries(directory.path, offset, PIECE_BYTES)
     return Piece(found.start, found.data, last=ended)
 
 
-def _persistently(directory: Path, offset: int, limit: int) -> Piece:
+def _read_with_retries(directory: Path, offset: int, limit: int) -> Piece:
     """At most `limit` bytes from `offset` on; a negative offset counts from the end. Raises ComputeUnknown."""
     while True:
         try:

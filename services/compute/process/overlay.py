@@ -14,7 +14,7 @@ from services.compute.process import trees
 
 ENVIRONMENT = "env"
 PACKAGES = ("lib", f"python{sysconfig.get_python_version()}", "site-packages")
-LARGEST_SCRIPT = 1 << 20
+MAX_SCRIPT_BYTES = 1 << 20
 PTH = "_studiograph.pth"
 PIP = b'#!/bin/sh\nexec "$(dirname "$0")/python" -m pip "$@"\n'
 ORIGIN = b"studiograph-origin = "
@@ -30,7 +30,7 @@ def prepare(files: Path, tool: Path) -> None:
         former = _origin(environment)
     with trees.directory(files, ENVIRONMENT, "bin") as scripts:
         _link_python(scripts, tool)
-        if trees.read_file(scripts, "pip", LARGEST_SCRIPT) is None:
+        if trees.read_file(scripts, "pip", MAX_SCRIPT_BYTES) is None:
             trees.put_file(scripts, "pip", PIP, 0o755)
         _relocate(scripts, former, files, lambda name: True)
     with trees.directory(files, ENVIRONMENT, *PACKAGES) as packages:
@@ -55,7 +55,7 @@ def _configuration(tool: Path) -> bytes:
 
 def _origin(environment: int) -> bytes | None:
     """Where these files were when they were last run."""
-    found = trees.read_file(environment, "pyvenv.cfg", LARGEST_SCRIPT)
+    found = trees.read_file(environment, "pyvenv.cfg", MAX_SCRIPT_BYTES)
     lines = found[0].splitlines() if found else []
     return next((line.removeprefix(ORIGIN) for line in lines if line.startswith(ORIGIN)), None)
 
@@ -66,6 +66,6 @@ def _relocate(parent: int, former: bytes | None, files: Path, concerned: Callabl
     if not former or former == present:
         return
     for name in filter(concerned, os.listdir(parent)):
-        found = trees.read_file(parent, name, LARGEST_SCRIPT)
+        found = trees.read_file(parent, name, MAX_SCRIPT_BYTES)
         if found and former + b"/" in found[0]:
             trees.put_file(parent, name, found[0].replace(former + b"/", present + b"/"), found[1])

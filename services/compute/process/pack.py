@@ -34,11 +34,11 @@ OWNER = ["--owner=0", "--group=0", "--numeric-owner"]
 QUIET = ["--warning=no-file-ignored", "--warning=no-file-changed", "--warning=no-file-removed"]
 
 
-class Failed(Exception):
+class PackFailed(Exception):
     """The archive could not be made; says why."""
 
 
-class Digesting:
+class HashingWriter:
     """A file to write to that knows the sha256 and the size of what went in."""
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -50,12 +50,12 @@ class Digesting:
         return self.file.write(data)
 
 
-def pack_with_programs(directory: Path, target: Digesting) -> None:
+def pack_with_programs(directory: Path, target: HashingWriter) -> None:
     """Raises Failed."""
     argv = [*TAR, *SPARSE, *OWNER, *QUIET, "--directory", str(directory), "."]
     with (
-        tempfile.TemporaryFile() as complaints,
-        subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=complaints, env={**os.environ, "LC_ALL": "C"}) as tar,  # noqa: S603
+        tempfile.TemporaryFile() as tar_errors,
+        subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=tar_errors, env={**os.environ, "LC_ALL": "C"}) as tar,  # noqa: S603
         subprocess.Popen(ZSTD, stdin=tar.stdout, stdout=subprocess.PIPE) as zstd,  # noqa: S603
     ):
         assert tar.stdout
@@ -64,13 +64,13 @@ def pack_with_programs(directory: Path, target: Digesting) -> None:
         while data := zstd.stdout.read(CHUNK):
             target.write(data)
         if tar.wait() not in (0, SOME_FILES_CHANGED):
-            complaints.seek(0)
-            raise Failed(complaints.readline().decode(errors="replace").strip() or f"tar ended with {tar.returncode}")
+            tar_errors.seek(0)
+            raise PackFailed(tar_errors.readline().decode(errors="replace").strip() or f"tar ended with {tar.returncode}")
         if zstd.wait():
-            raise Failed(f"zstd ended with {zstd.returncode}")
+            raise PackFailed(f"zstd ended with {zstd.returncode}")
 
 
-def pack_with_python(directory: Path, target: Digesting) -> None:
+def pack_with_python(directory: Path, target: HashingWriter) -> None:
     """The same without programs."""
     import zstandard  # only where it is needed: this program starts anew for every save
 
@@ -103,11 +103,11 @@ def add(tar: tarfile.TarFile, path: Path, name: str) -> None:
         return  # removed meanwhile
 
 
-def pack(directory: Path, part: Path, *, programs: bool) -> Digesting:
+def pack(directory: Path, part: Path, *, programs: bool) -> HashingWriter:
     """Write the archive to `part`, synced. Raises Failed, OSError."""
     with part.open("wb") as file:
         part.chmod(stat.S_IRUSR | stat.S_IWUSR)
-        target = Digesting(file)
+        target = HashingWriter(file)
         (pack_with_programs if programs else pack_with_python)(directory, target)
         file.flush()
         os.fsync(file.fileno())
@@ -120,7 +120,7 @@ def main() -> int:
     programs = bool(shutil.which("tar") and shutil.which("zstd"))
     try:
         done = pack(directory, part, programs=programs)
-    except (Failed, OSError, tarfile.TarError) as error:
+    except (PackFailed, OSError, tarfile.TarError) as error:
         part.unlink(missing_ok=True)
         sys.stdout.write(f"{error}\n")
         return 3

@@ -4,7 +4,7 @@ import secrets
 from pathlib import Path
 
 from services.compute.process import overlay, trees
-from services.compute.process.layout import Layout, SessionPlace, SessionRecord
+from services.compute.process.data_directory import DataDirectory, SessionDirectory, SessionRecord
 from services.compute.protocol import ComputeFailed, SessionSpec
 from services.domain.statuses import Tool
 
@@ -13,37 +13,37 @@ IN_RUN = ("tmp", "jupyter")
 MARKER_BYTES = 16
 
 
-def begin(layout: Layout, spec: SessionSpec) -> Path:
+def begin(data_directory: DataDirectory, spec: SessionSpec) -> Path:
     """An empty place for the session's files; what an earlier attempt left is removed."""
-    unfinished = layout.unfinished(spec.name)
+    unfinished = data_directory.unfinished(spec.name)
     trees.remove_tree(unfinished)
     (unfinished / "files").mkdir(mode=0o700, parents=True)
     unfinished.chmod(0o700)
     return unfinished
 
 
-def finish(layout: Layout, spec: SessionSpec, unfinished: Path) -> SessionPlace:
+def finish(data_directory: DataDirectory, spec: SessionSpec, unfinished: Path) -> SessionDirectory:
     """Give the session its name and card. From now on it exists."""
-    run = layout.choose_run_directory(spec.name)
+    run = data_directory.choose_run_directory(spec.name)
     marker = f"{spec.name}:{secrets.token_hex(MARKER_BYTES)}"
-    SessionPlace(unfinished).write_card(SessionRecord(spec.name, marker, str(run)))
-    place = layout.session(spec.name)
-    unfinished.rename(place.path)
-    return place
+    SessionDirectory(unfinished).write_session_record(SessionRecord(spec.name, marker, str(run)))
+    directory = data_directory.session(spec.name)
+    unfinished.rename(directory.path)
+    return directory
 
 
-def furnish(spec: SessionSpec, place: SessionPlace, card: SessionRecord, tool: Path | None) -> None:
+def provision(spec: SessionSpec, directory: SessionDirectory, session_record: SessionRecord, tool: Path | None) -> None:
     """What must be there before each start. Raises ComputeFailed."""
-    run = Path(card.run_directory)
+    run = Path(session_record.run_directory)
     try:
         for name in IN_FILES:
-            with trees.directory(place.files, name):
+            with trees.directory(directory.files, name):
                 pass
         run.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in IN_RUN:
             with trees.directory(run, name):
                 pass
         if spec.image.tool == Tool.JUPYTERLAB and tool is not None:
-            overlay.prepare(place.files, tool)
+            overlay.prepare(directory.files, tool)
     except OSError as error:
         raise ComputeFailed(f"The session's directory cannot be prepared: {error}.") from error

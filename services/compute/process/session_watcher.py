@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
-from services.compute.process.layout import Layout, SessionPlace, SessionRecord
+from services.compute.process.data_directory import DataDirectory, SessionDirectory, SessionRecord
 from services.compute.process.state import State
 from services.compute.protocol import Change, ComputeUnknown
 from services.domain.session_name import SessionName
@@ -19,10 +19,10 @@ READ_BYTES = 65536
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-async def watch(layout: Layout) -> AsyncIterator[Change]:
+async def watch(data_directory: DataDirectory) -> AsyncIterator[Change]:
     """Begins with a Change of no name once it is attached: whoever lists then has missed nothing. Raises ComputeUnknown."""
-    layout.make()
-    watcher = Watcher(layout)
+    data_directory.make()
+    watcher = Watcher(data_directory)
     try:
         watcher.attach()
         while True:
@@ -34,12 +34,12 @@ async def watch(layout: Layout) -> AsyncIterator[Change]:
 class Watcher:
     """One attachment to the directory of sessions, bound to the running loop."""
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
+    def __init__(self, data_directory: DataDirectory) -> None:
+        self._data_directory = data_directory
         self._loop = asyncio.get_running_loop()
         self._changes: asyncio.Queue[Change | ComputeUnknown] = asyncio.Queue()
         self._inotify = LIBC.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._places: dict[int, tuple[SessionRecord, Path]] = {}
+        self._watched: dict[int, tuple[SessionRecord, Path]] = {}
         self._keepers: dict[int, SessionName] = {}
         self._top = -1
 
@@ -47,9 +47,9 @@ class Watcher:
         if self._inotify < 0:
             raise ComputeUnknown(f"Sessions cannot be watched: {os.strerror(ctypes.get_errno())} (inotify).")
         self._loop.add_reader(self._inotify, self._read)
-        self._top = self._add(self._layout.sessions, IN_MOVED_TO | IN_MOVED_FROM)
+        self._top = self._add(self._data_directory.sessions, IN_MOVED_TO | IN_MOVED_FROM)
         self._changes.put_nowait(Change(None, "watching"))
-        for path in self._layout.sessions.glob(f"sg-{self._layout.installation[:8]}-*"):
+        for path in self._data_directory.sessions.glob(f"sg-{self._data_directory.installation[:8]}-*"):
             self._found(path)
 
     async def next(self) -> Change:
@@ -90,55 +90,58 @@ class Watcher:
         elif number == self._top:
             self._top_changed(mask, name)
         elif mask & IN_IGNORED:
-            self._places.pop(number, None)
-        elif number in self._places:
-            self._session_changed(*self._places[number], name)
+            self._watched.pop(number, None)
+        elif number in self._watched:
+            self._session_changed(*self._watched[number], name)
 
     def _top_changed(self, mask: int, name: str) -> None:
         if mask & IN_IGNORED:
             self._changes.put_nowait(ComputeUnknown("The directory of sessions is gone."))
-        elif mask & IN_MOVED_TO and name.startswith(f"sg-{self._layout.installation[:8]}-"):
-            self._found(self._layout.sessions / name)
+        elif mask & IN_MOVED_TO and name.startswith(f"sg-{self._data_directory.installation[:8]}-"):
+            self._found(self._data_directory.sessions / name)
         elif mask & IN_MOVED_FROM and name.startswith("sg-"):
-            gone = next((card.name for card, path in self._places.values() if path.name == name), None)
+            gone = next((record.name for record, path in self._watched.values() if path.name == name), None)
             self._changes.put_nowait(Change(gone, "removed"))
 
     def _found(self, path: Path) -> None:
         """A session's directory is there: look at it, and from now on at what happens in it."""
         with suppress(ComputeUnknown, OSError):  # it may be gone already
-            card = SessionPlace(path).card()
-            if card is not None and card.name.installation == self._layout.installation:
-                self._places[self._add(path, IN_MOVED_TO)] = (card, path)
-                self._recorded(card, path)
+            record = SessionDirectory(path).session_record()
+            if record is not None and record.name.installation == self._data_directory.installation:
+                self._watched[self._add(path, IN_MOVED_TO)] = (record, path)
+                self._recorded(record, path)
 
-    def _session_changed(self, card: SessionRecord, path: Path, name: str) -> None:
+    def _session_changed(self, record: SessionRecord, path: Path, name: str) -> None:
         if name == "state.json":
-            self._recorded(card, path)
-        elif name == card.tool_socket.name:
-            self._changes.put_nowait(Change(card.name, "listening"))
+            self._recorded(record, path)
+        elif name == record.tool_socket.name:
+            self._changes.put_nowait(Change(record.name, "listening"))
 
-    def _recorded(self, card: SessionRecord, path: Path) -> None:
+    def _recorded(self, record: SessionRecord, path: Path) -> None:
         """The keeper wrote its record."""
         with suppress(ComputeUnknown, OSError):
             state = State.read(path / "state.json")
             if state is None:
                 return
-            self._changes.put_nowait(Change(card.name, "started" if state.exited is None else "exited"))
+            self._changes.put_nowait(Change(record.name, "started" if state.exited is None else "exited"))
             if state.exited is None:
-                self._watch_keeper(card, state)
+                self._watch_keeper(record, state)
 
-    def _watch_keeper(self, card: SessionRecord, state: State) -> None:
-        run = Path(card.run_directory)
+    def _watch_keeper(self, record: SessionRecord, state: State) -> None:
+        run = Path(record.run_directory)
         if run.is_dir():
-            self._places[self._add(run, IN_CREATE | IN_MOVED_TO)] = (card, self._layout.sessions / str(card.name))
-        if card.name in self._keepers.values():
+            self._watched[self._add(run, IN_CREATE | IN_MOVED_TO)] = (
+                record,
+                self._data_directory.sessions / str(record.name),
+            )
+        if record.name in self._keepers.values():
             return
         try:
             descriptor = os.pidfd_open(state.keeper.pid)
         except ProcessLookupError:
-            self._changes.put_nowait(Change(card.name, "ended"))
+            self._changes.put_nowait(Change(record.name, "ended"))
             return
-        self._keepers[descriptor] = card.name
+        self._keepers[descriptor] = record.name
         if state.keeper.alive():
             self._loop.add_reader(descriptor, self._keeper_ended, descriptor)
         else:  # it has ended, or the number is another's now

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from services.compute.process.layout import SessionPlace
+from services.compute.process.data_directory import SessionDirectory
 from services.compute.process.procfs import Identity, boot_id, kill, marked
 from services.compute.protocol import ComputeUnknown, Observation, Presence
 
@@ -49,20 +49,20 @@ class State:
         )
 
 
-def observe(place: SessionPlace) -> Observation:
+def observe(directory: SessionDirectory) -> Observation:
     """What is positively known; a session without its keeper counts as exited, once nothing of it runs any more."""
-    card = place.card()
-    if card is None:
+    session_record = directory.session_record()
+    if session_record is None:
         return Observation(Presence.ABSENT)
-    state = State.read(place.state)
+    state = State.read(directory.state)
     if state is None:
         return Observation(Presence.CREATED)
     found = state.observation()
     if found.message == LOST:
-        state = State.read(place.state)  # the keeper may have written its last word just before it ended
+        state = State.read(directory.state)  # the keeper may have written its last word just before it ended
         assert state is not None
         found = state.observation()
-    if found.message == LOST and not end_orphans(card.marker):
+    if found.message == LOST and not end_orphans(session_record.marker):
         raise ComputeUnknown("Processes of the session are left over and do not end.")
     return found
 

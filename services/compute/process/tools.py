@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 from services.compute.process import jupyterlab
+from services.compute.process.data_directory import DataDirectory, SessionRecord
 from services.compute.process.keeper_client import Command
-from services.compute.process.layout import Layout, SessionRecord
 from services.compute.process.procfs import MARKER
 from services.compute.protocol import ComputeFailed, ImageSpec, SessionSpec
 from services.domain.statuses import Tool
@@ -34,32 +34,37 @@ def command_line(image: ImageSpec) -> list[str]:
     return words
 
 
-def command(layout: Layout, spec: SessionSpec, card: SessionRecord, files: Path) -> Command:
+def command(data_directory: DataDirectory, spec: SessionSpec, session_record: SessionRecord, files: Path) -> Command:
     """What the keeper starts. Raises ComputeFailed."""
-    environment = base_environment(card, files, layout.root / "cache" / "pip")
+    env_vars = base_env_vars(session_record, files, data_directory.root / "cache" / "pip")
     if spec.image.tool == Tool.JUPYTERLAB:
-        place = jupyterlab.place(layout, spec.image)
-        environment |= jupyterlab.environment(place, card, files, environment["PATH"]) | dict(spec.environment)
-        argv = jupyterlab.arguments(card, files)
+        tool_directory = jupyterlab.tool_directory(data_directory, spec.image)
+        env_vars |= jupyterlab.env_vars(tool_directory, session_record, files, env_vars["PATH"]) | dict(spec.env_vars)
+        argv = jupyterlab.arguments(session_record, files)
     elif spec.image.tool == Tool.CUSTOM:
-        environment |= dict(spec.environment)
+        env_vars |= dict(spec.env_vars)
         argv = command_line(spec.image)
     else:
         raise unsupported(spec.image)
-    environment |= {"CONNECT_TOOL_SOCKET": str(card.tool_socket), MARKER: card.marker}
-    return Command(argv, environment, files / "workspace")
+    env_vars |= {"CONNECT_TOOL_SOCKET": str(session_record.tool_socket), MARKER: session_record.marker}
+    return Command(argv, env_vars, files / "workspace")
 
 
 def unsupported(image: ImageSpec) -> ComputeFailed:
     return ComputeFailed(f"A process compute environment runs JUPYTERLAB and CUSTOM templates, not {image.tool}: use a Docker one.")
 
 
-def base_environment(card: SessionRecord, files: Path, pip_cache: Path) -> dict[str, str]:
+def base_env_vars(session_record: SessionRecord, files: Path, pip_cache: Path) -> dict[str, str]:
     """Never our own environment, which holds our secrets: only what a program needs to find its way on this machine."""
     user = pwd.getpwuid(os.geteuid())
     found = {name: value for name, value in os.environ.items() if _passed_on(name)}
     found |= {"PATH": os.environ.get("PATH", DEFAULT_PATH), "HOME": str(files / "home"), "USER": user.pw_name, "LOGNAME": user.pw_name}
-    found |= {"SHELL": jupyterlab.shell(), "TMPDIR": str(Path(card.run_directory, "tmp")), "PIP_CACHE_DIR": str(pip_cache), "PIP_USER": "0"}
+    found |= {
+        "SHELL": jupyterlab.shell(),
+        "TMPDIR": str(Path(session_record.run_directory, "tmp")),
+        "PIP_CACHE_DIR": str(pip_cache),
+        "PIP_USER": "0",
+    }
     configuration = next((path for name in PIP_CONFIGURATIONS if (path := Path(user.pw_dir) / name).is_file()), None)
     if configuration:
         found.setdefault("PIP_CONFIG_FILE", str(configuration))

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from services.compute.process.layout import SessionPlace
+from services.compute.process.data_directory import SessionDirectory
 from services.compute.process.procfs import PROC
 from services.compute.process.state import State
 from services.compute.protocol import Usage
@@ -26,13 +26,13 @@ class Process:
     threads: int
 
 
-def usage(place: SessionPlace) -> Usage | None:
+def usage(directory: SessionDirectory) -> Usage | None:
     """None when the session does not run. Raises ComputeUnknown.
 
     The time of processes that have ended is in that of who waited for them, and orphans are waited for by the keeper. Only children
     of a process that ignores them are counted while they live and no longer. There is no network of the session's own to count.
     """
-    state = State.read(place.state)
+    state = State.read(directory.state)
     if state is None or not state.kept:
         return None
     known = {process.pid: process for process in _processes()}

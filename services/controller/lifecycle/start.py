@@ -175,7 +175,7 @@ async def _spec(claim: ClaimedStudio, image: ImageSpec, template: TemplateState,
         cpu=runs_with["cpu"],
         memory_mib=runs_with["memory_mib"],
         gpu=runs_with["gpu"],
-        environment=_variables(claim, environment),
+        env_vars=_variables(claim, environment),
         base=base.reference if base else None,
         base_digest=base.digest if base else None,
     )

@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass
 
-from services.compute.protocol import Printed
+from services.compute.protocol import OutputChunk
 from services.secrets.masking import Mask
 
 MOST_BYTES = 1 << 18
@@ -71,7 +71,7 @@ class LogBuffer:
         """Whether something waits for what comes after it."""
         return self._mask.held > 0
 
-    def add(self, printed: Printed) -> bool:
+    def add(self, printed: OutputChunk) -> bool:
         """Take over what was read; True if there is more than can be stored."""
         data = printed.data
         if printed.skipped:
@@ -80,7 +80,7 @@ class LogBuffer:
         seen = min(self._seen_before, len(data))
         self._seen_before -= seen
         self._put(data[seen:], margin=self._mask.max_bytes if printed.skipped else 0)
-        self._marks.append((self._came, printed.place))
+        self._marks.append((self._came, printed.cursor))
         if self._size > MOST_BYTES:
             self._skip_to(AFTER_A_SKIP)
             return True

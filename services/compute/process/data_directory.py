@@ -20,14 +20,14 @@ from services.domain.session_name import SessionName
 SOCKET_PATH_BYTES = 100
 """sockaddr_un holds 108 bytes; some are left for those who append to the name."""
 
-LONGEST_SOCKET_NAME = len("jupyter/kernel-00000000-0000-0000-0000-000000000000-ipc-5")
+MAX_SOCKET_NAME_LENGTH = len("jupyter/kernel-00000000-0000-0000-0000-000000000000-ipc-5")
 
 NAME = re.compile(r"sg-[0-9A-Za-z_]+-[0-9A-Za-z_]+-[0-9]+")
 REFERENCE = re.compile(r"[0-9A-Za-z_-]+(\.[0-9a-f]+)?\.tar\.zst")
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class DataDirectory:
     """The directories of one installation on this machine."""
 
     root: Path
@@ -58,9 +58,9 @@ class Layout:
         except OSError as error:
             raise ComputeFailed(f"The data directory {self.root} cannot be used: {error.strerror}.") from error
 
-    def session(self, name: SessionName) -> "SessionPlace":
+    def session(self, name: SessionName) -> "SessionDirectory":
         self._check(str(name))
-        return SessionPlace(self.sessions / str(name))
+        return SessionDirectory(self.sessions / str(name))
 
     def unfinished(self, name: SessionName) -> Path:
         """Where a session is prepared before it gets its name."""
@@ -80,7 +80,7 @@ class Layout:
     def choose_run_directory(self, name: SessionName) -> Path:
         """Where the session's sockets go: its own directory, or a short one for temporary files where that path would be too long."""
         inside = self.sessions / str(name) / "run"
-        if len(os.fsencode(inside)) + 1 + LONGEST_SOCKET_NAME <= SOCKET_PATH_BYTES:
+        if len(os.fsencode(inside)) + 1 + MAX_SOCKET_NAME_LENGTH <= SOCKET_PATH_BYTES:
             return inside
         return private_directory(Path(tempfile.gettempdir()) / f"sg-{self.installation[:8]}") / f"{name.public_id}-{name.number}"
 
@@ -100,7 +100,7 @@ def private_directory(path: Path) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionPlace:
+class SessionDirectory:
     """The directory of one session."""
 
     path: Path
@@ -113,13 +113,13 @@ class SessionPlace:
     def state(self) -> Path:
         return self.path / "state.json"
 
-    def write_card(self, card: "SessionRecord") -> None:
+    def write_session_record(self, session_record: "SessionRecord") -> None:
         with (self.path / "session.json").open("w") as file:
-            file.write(json.dumps(asdict(card)))
+            file.write(json.dumps(asdict(session_record)))
             file.flush()
             os.fsync(file.fileno())
 
-    def card(self) -> "SessionRecord | None":
+    def session_record(self) -> "SessionRecord | None":
         """None when there is no such session. Raises ComputeUnknown for what cannot be read."""
         try:
             data = json.loads((self.path / "session.json").read_text())
