@@ -16,7 +16,7 @@ from services.domain.statuses import StudioStatus
 from services.store import leases, sessions
 from services.store.db.database import DatabaseUnavailable, Wake, clock
 from services.store.db.wakeups import WakeSource
-from services.store.leases import Busy, Lease
+from services.store.leases import Exclusions, Lease
 
 log = logging.getLogger(__name__)
 
@@ -102,17 +102,17 @@ class Controller:
         if free <= 0:
             return []
         async with self._services.database.write() as transaction:
-            return await leases.claim(transaction, self._owner, self._services.policy.lease, min(free, AT_ONCE), self._busy())
+            return await leases.claim(transaction, self._owner, self._services.policy.lease, min(free, AT_ONCE), self._exclusions())
 
-    def _busy(self) -> Busy:
+    def _exclusions(self) -> Exclusions:
         """What we are at ourselves is never claimed a second time, even if its lease has run out: after an outage we renew it."""
         counts = Counter(lease.studio.compute_environment_id or "" for _, lease in self._at_work.values())
-        return Busy(tuple(self._at_work), tuple(e for e, count in counts.items() if count >= PER_ENVIRONMENT))
+        return Exclusions(tuple(self._at_work), tuple(e for e, count in counts.items() if count >= PER_ENVIRONMENT))
 
     async def _wait(self) -> None:
         """Until somebody asks for a look, or the next Studio is due."""
         async with self._services.database.read() as reader:
-            due, now = await leases.next_due(reader, self._busy()), await clock(reader.connection)
+            due, now = await leases.next_due(reader, self._exclusions()), await clock(reader.connection)
         seconds = POLL_SECONDS
         if due is not None and len(self._at_work) < PARALLEL:
             seconds = min(max((due - now).total_seconds(), 0.02), POLL_SECONDS)
@@ -128,7 +128,7 @@ class Controller:
     def _ended(self, lease: Lease, task: asyncio.Task[datetime | None]) -> None:
         """Whatever happened, even if it was cancelled before it began: the lease is given back. Cancelled = look at once."""
         del self._at_work[lease.studio.id]
-        next_look = lease.at if task.cancelled() else task.result()
+        next_look = lease.claimed_at if task.cancelled() else task.result()
         release = asyncio.create_task(self._release(lease, next_look))
         self._releases.add(release)
         release.add_done_callback(self._releases.discard)
@@ -138,11 +138,11 @@ class Controller:
         try:
             return await self._step(lease)
         except LeaseLost:
-            return lease.at
+            return lease.claimed_at
         except Exception:
             log.exception("A step on Studio %s failed", lease.studio.id)
             await asyncio.sleep(AFTER_A_BUG_SECONDS)
-            return lease.at
+            return lease.claimed_at
 
     async def _step(self, lease: Lease) -> datetime | None:
         step = STEPS.get(lease.studio.status)

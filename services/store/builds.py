@@ -1,20 +1,23 @@
-"""The builds of images, and the claims of those who do them (fenced by an epoch, as the Studios' leases are)."""
+"""The builds of images, and the leases of builders on them."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, insert, or_, select, update
+from sqlalchemy import and_, insert, select, update
 
 from services.domain.ids import new_id
 from services.domain.statuses import BuildState, StudioStatus
 from services.store.db.database import Reader, Transaction
+from services.store.leased_rows import LeasedRows
+from services.store.leases import STUDIOS
 from services.store.tables import core
 
 B = core.build.c
 S = core.studio.c
-OPEN = (BuildState.QUEUED.value, BuildState.RUNNING.value)
+OPEN_STATES = (BuildState.QUEUED.value, BuildState.RUNNING.value)
+BUILDS = LeasedRows(core.build, active=B.state == BuildState.RUNNING.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Build:
 
     @property
     def is_open(self) -> bool:
-        return self.state in OPEN
+        return self.state in OPEN_STATES
 
 
 COLUMNS = [B[field.name] for field in fields(Build)]
@@ -46,8 +49,8 @@ async def find(reader: Reader, build_id: str) -> Build | None:
 
 async def latest(reader: Reader, environment_id: str, reference: str) -> Build | None:
     """The newest attempt to have this image in this compute environment."""
-    mine = and_(B.compute_environment_id == environment_id, B.reference == reference)
-    row = (await reader.execute(select(*COLUMNS).where(mine).order_by(B.created_at.desc(), B.id.desc()).limit(1))).one_or_none()
+    same_image = and_(B.compute_environment_id == environment_id, B.reference == reference)
+    row = (await reader.execute(select(*COLUMNS).where(same_image).order_by(B.created_at.desc(), B.id.desc()).limit(1))).one_or_none()
     return Build(**row._mapping) if row else None
 
 
@@ -61,60 +64,53 @@ async def add(transaction: Transaction, values: dict[str, Any]) -> str:
 
 
 async def claim(transaction: Transaction, owner: str, length: timedelta, limit: int, at_work: Collection[str] = ()) -> list[Build]:
-    """At most `limit` that nobody does, the oldest first; none of those that the claimer is `at_work` on, whatever became of its lease."""
-    now = transaction.now
-    free = or_(B.lease_until.is_(None), B.lease_until <= now)
-    due = select(B.id).where(B.due_at <= now, free, B.id.not_in(at_work)).order_by(B.due_at).limit(limit).with_for_update(skip_locked=True)
-    ids = (await transaction.execute(due)).scalars().all()
-    if not ids:
-        return []
-    values = {"lease_owner": owner, "lease_until": now + length, "lease_epoch": B.lease_epoch + 1, "state": BuildState.RUNNING.value}
-    rows = await transaction.execute(update(core.build).where(B.id.in_(ids)).values(**values, started_at=now).returning(*COLUMNS))
+    """At most `limit` builds that are due and that nobody does, longest due first; none of those that the claimer is `at_work` on."""
+    values = {"state": BuildState.RUNNING.value, "started_at": transaction.now}
+    where = [B.id.not_in(at_work)]
+    rows = await BUILDS.claim(transaction, owner, length, limit, where=where, columns=COLUMNS, **values)
     return [Build(**row._mapping) for row in rows]
 
 
-def _mine(build: Build) -> ColumnElement[bool]:
-    return and_(B.id == build.id, B.lease_epoch == build.lease_epoch, B.state == BuildState.RUNNING.value)
-
-
 async def renew(transaction: Transaction, build: Build, length: timedelta) -> bool:
-    """It goes on; False if it was cancelled, or somebody else took over."""
-    result = await transaction.execute(update(core.build).where(_mine(build)).values(lease_until=transaction.now + length))
-    return result.rowcount == 1
+    """Prolong the lease; False if the build was cancelled, or somebody else took over."""
+    return await BUILDS.renew(transaction, build.id, build.lease_epoch, length)
 
 
-async def say(transaction: Transaction, build: Build, message: str) -> None:
-    """How far it is."""
-    await transaction.execute(update(core.build).where(_mine(build)).values(message=message))
+async def set_message(transaction: Transaction, build: Build, message: str) -> None:
+    """Write how far the build is, unless its lease is lost."""
+    await transaction.execute(update(core.build).where(BUILDS.held(build.id, build.lease_epoch)).values(message=message))
 
 
-async def give_back(transaction: Transaction, owner: str) -> None:
-    """`owner` ends: what it did is begun again by whoever comes next."""
-    values = {"lease_until": None, "lease_owner": None}
-    await transaction.execute(update(core.build).where(B.lease_owner == owner, B.state == BuildState.RUNNING.value).values(**values))
+async def release_owned(transaction: Transaction, owner: str) -> None:
+    """End the leases of a builder that stops: its builds are begun again by whoever comes next."""
+    await BUILDS.release_owned(transaction, owner)
 
 
-async def give_all_back(transaction: Transaction) -> None:
-    """A single process begins: whoever did builds is dead (SQLite)."""
-    await transaction.execute(update(core.build).where(B.lease_until.is_not(None)).values(lease_until=None, lease_owner=None))
+async def release_all(transaction: Transaction) -> None:
+    """End the leases of every builder: a single process begins (SQLite)."""
+    await BUILDS.release_all(transaction)
 
 
 async def end(transaction: Transaction, build: Build, state: BuildState, message: str | None) -> bool:
-    """It has ended; False if that is not for us to say any more."""
+    """Write the end of the build; False, and nothing is written, if its lease is lost."""
     values = {"state": state.value, "message": message, "due_at": None, "lease_until": None, "lease_owner": None}
-    result = await transaction.execute(update(core.build).where(_mine(build)).values(**values, ended_at=transaction.now))
+    result = await transaction.execute(
+        update(core.build).where(BUILDS.held(build.id, build.lease_epoch)).values(**values, ended_at=transaction.now)
+    )
     return result.rowcount == 1
 
 
 async def cancel(transaction: Transaction, build_id: str, message: str) -> None:
-    """Nobody needs it any more; whoever does it stops."""
+    """End a build that nobody needs any more; its builder finds its lease lost."""
     values = {"state": BuildState.CANCELLED.value, "message": message, "due_at": None, "lease_until": None, "lease_owner": None}
-    await transaction.execute(update(core.build).where(B.id == build_id, B.state.in_(OPEN)).values(**values, ended_at=transaction.now))
+    await transaction.execute(
+        update(core.build).where(B.id == build_id, B.state.in_(OPEN_STATES)).values(**values, ended_at=transaction.now)
+    )
     transaction.wake("build", build_id)
 
 
-async def forget(transaction: Transaction, environment_id: str, reference: str, message: str) -> None:
-    """What was built is not there any more: the next start builds it anew."""
+async def invalidate_image(transaction: Transaction, environment_id: str, reference: str, message: str) -> None:
+    """Write that an image is gone from the compute environment: the next start builds it again."""
     built = and_(B.compute_environment_id == environment_id, B.reference == reference, B.state == BuildState.SUCCEEDED.value)
     await transaction.execute(update(core.build).where(built).values(state=BuildState.CANCELLED.value, message=message))
 
@@ -128,9 +124,7 @@ async def is_awaited(transaction: Transaction, build_id: str) -> bool:
     return bool(actor and actor["cause"])
 
 
-async def look_again(transaction: Transaction, build_id: str) -> None:
-    """Have the controller look at the Studios that wait for it."""
-    waiting = and_(S.build_id == build_id, S.status == StudioStatus.BUILDING.value)
-    rows = await transaction.execute(update(core.studio).where(waiting).values(due_at=transaction.now).returning(S.id))
-    for studio_id in rows.scalars():
+async def mark_studios_due(transaction: Transaction, build_id: str) -> None:
+    """Make the Studios that wait for this build due at once, and wake their controllers."""
+    for studio_id in await STUDIOS.mark_due(transaction, S.build_id == build_id, S.status == StudioStatus.BUILDING.value):
         transaction.wake("studio", studio_id)

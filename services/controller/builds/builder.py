@@ -47,7 +47,7 @@ class Builder:
         """Begin. On SQLite there is one process, so whoever was at a build is dead."""
         if self._services.database.dialect == "sqlite":
             async with self._services.database.write() as transaction:
-                await builds.give_all_back(transaction)
+                await builds.release_all(transaction)
         self._unsubscribe = self._wakes.subscribe(self._woken)
         self._loop = asyncio.create_task(self._run(), name="builder")
 
@@ -59,7 +59,7 @@ class Builder:
         await asyncio.gather(*tasks, return_exceptions=True)
         try:
             async with self._services.database.write() as transaction:
-                await builds.give_back(transaction, self._owner)
+                await builds.release_owned(transaction, self._owner)
         except DatabaseUnavailable:
             log.warning("The builds at work could not be given back; they are begun again a little later")
 
@@ -142,7 +142,7 @@ class _Attempt:
 
     async def _begin(self) -> None:
         async with self._services.database.write() as transaction:
-            await builds.look_again(transaction, self._build.id)
+            await builds.mark_studios_due(transaction, self._build.id)
             self._output = await outputs.begin(transaction, self._build.id)
             if self._output.end:
                 self._output = await outputs.append(transaction, self._output, AGAIN, None)
@@ -206,8 +206,8 @@ class _Attempt:
         steps = STEP.findall(data)
         async with self._services.database.write() as transaction:
             if steps:
-                await builds.look_again(transaction, self._build.id)
-                await builds.say(transaction, self._build, describe_error(steps[-1].decode(errors="replace")))
+                await builds.mark_studios_due(transaction, self._build.id)
+                await builds.set_message(transaction, self._build, describe_error(steps[-1].decode(errors="replace")))
             output = await outputs.append(transaction, self._output, data, None)
         self._output = output  # only now: a transaction that failed has written nothing
         del self._printed[: len(data)]
@@ -215,12 +215,12 @@ class _Attempt:
 
     async def _say(self, message: str) -> None:
         async with self._services.database.write() as transaction:
-            await builds.look_again(transaction, self._build.id)
-            await builds.say(transaction, self._build, message)
+            await builds.mark_studios_due(transaction, self._build.id)
+            await builds.set_message(transaction, self._build, message)
 
     async def _end(self, state: BuildState, message: str | None) -> None:
         async with self._services.database.write() as transaction:
-            await builds.look_again(transaction, self._build.id)
+            await builds.mark_studios_due(transaction, self._build.id)
             if await builds.end(transaction, self._build, state, message):
                 await outputs.close(transaction, self._build.id)
         if message is not None:

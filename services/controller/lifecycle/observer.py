@@ -105,12 +105,12 @@ class Observer:
             await self._all(environment)
             return
         async with self._services.database.write() as transaction:
-            await leases.look_again(transaction, change.name.studio_id, change.name.number)
+            await leases.mark_due(transaction, change.name.studio_id, change.name.number)
             transaction.wake("studio", change.name.studio_id)
 
     async def _all(self, environment: EnvironmentState) -> None:
         async with self._services.database.write() as transaction:
-            await leases.look_at_all(transaction, environment.id)
+            await leases.mark_environment_due(transaction, environment.id)
             transaction.wake("studio", "")
 
 
