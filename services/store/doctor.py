@@ -39,7 +39,7 @@ async def counts(reader: Reader) -> Counts:
 async def known_sessions(reader: Reader) -> frozenset[tuple[str, int]]:
     """Studio id and number of every session that is a Studio's newest, or that waits for its removal."""
     newest = select(core.studio.c.id, core.studio.c.session_number)
-    waiting = select(core.leftover.c.studio_id, core.leftover.c.session_number)
+    waiting = select(core.session_cleanup.c.studio_id, core.session_cleanup.c.session_number)
     rows: Iterable[Any] = await reader.execute(union(newest, waiting))
     return frozenset((studio_id, number) for studio_id, number in rows)
 

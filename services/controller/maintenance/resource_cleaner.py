@@ -1,4 +1,4 @@
-"""Removes what rows say is to be removed: leftovers of sessions, and saves that nothing needs (DESIGN 2)."""
+"""Works off the clean-up tasks: removes what is left of sessions, and checkpoints that nothing needs."""
 
 import asyncio
 import logging
@@ -8,9 +8,8 @@ from contextlib import suppress
 from services.compute.protocol import ComputeFailed, ComputeUnknown
 from services.controller.controller_services import ControllerServices
 from services.controller.error_text import describe_error
-from services.domain.session_name import SessionName
 from services.store import cleanup_tasks
-from services.store.cleanup_tasks import Garbage, Leftover
+from services.store.cleanup_tasks import CheckpointCleanup, SessionCleanup
 from services.store.db.database import DatabaseUnavailable, clock
 
 log = logging.getLogger(__name__)
@@ -54,38 +53,35 @@ class ResourceCleaner:
         """ClaimedStudio on what is due; True if there may be more."""
         async with self._services.database.read() as reader:
             now = await clock(reader.connection)
-            left = await cleanup_tasks.due_leftovers(reader, now, AT_ONCE)
-            garbage = await cleanup_tasks.due_garbage(reader, now, AT_ONCE)
-        await asyncio.gather(*map(self._remove_session, left), *map(self._remove_save, garbage))
-        return len(left) == AT_ONCE or len(garbage) == AT_ONCE
+            sessions = await cleanup_tasks.due_sessions(reader, self._services.installation, now, AT_ONCE)
+            checkpoints = await cleanup_tasks.due_checkpoints(reader, now, AT_ONCE)
+        await asyncio.gather(*map(self._remove_session, sessions), *map(self._remove_checkpoint, checkpoints))
+        return len(sessions) == AT_ONCE or len(checkpoints) == AT_ONCE
 
-    async def _remove_session(self, item: Leftover) -> None:
-        name = SessionName(self._services.installation, item.studio_id, item.public_id, item.session_number)
-
+    async def _remove_session(self, task: SessionCleanup) -> None:
         async def remove() -> None:
-            await (await self._services.computes.get(item.compute_environment_id)).remove(name)
+            await (await self._services.computes.get(task.compute_environment_id)).remove(task.session)
 
-        await self._settle(item, remove)
+        await self._finish(task, await _removal_failure(remove))
 
-    async def _remove_save(self, item: Garbage) -> None:
+    async def _remove_checkpoint(self, task: CheckpointCleanup) -> None:
         async def remove() -> None:
-            await (await self._services.computes.get(item.compute_environment_id)).remove_checkpoint(item.reference)
+            await (await self._services.computes.get(task.compute_environment_id)).remove_checkpoint(task.reference)
 
-        await self._settle(item, remove)
+        await self._finish(task, await _removal_failure(remove))
 
-    async def _settle(self, item: Leftover | Garbage, remove: Callable[[], Awaitable[None]]) -> None:
-        why = await _obstacle(remove)
+    async def _finish(self, task: SessionCleanup | CheckpointCleanup, failure: str | None) -> None:
         async with self._services.database.write() as transaction:
-            if why is not None:
-                await cleanup_tasks.retry_later(transaction, item, why)
+            if failure is not None:
+                await cleanup_tasks.retry_later(transaction, task, failure)
                 return
-            await cleanup_tasks.gone(transaction, item)
-            if isinstance(item, Leftover):
-                transaction.wake("studio", item.studio_id)
+            await cleanup_tasks.complete(transaction, task)
+            if isinstance(task, SessionCleanup):
+                transaction.wake("studio", task.session.studio_id)
 
 
-async def _obstacle(remove: Callable[[], Awaitable[None]]) -> str | None:
-    """None once it is removed, else why not: one thing that cannot be removed must not hold up the others."""
+async def _removal_failure(remove: Callable[[], Awaitable[None]]) -> str | None:
+    """Removes one thing; returns None, or why it failed: one thing that cannot be removed must not hold up the others."""
     try:
         async with asyncio.timeout(REMOVAL_SECONDS):
             await remove()

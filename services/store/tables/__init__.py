@@ -4,7 +4,7 @@ from sqlmodel import SQLModel
 
 from services.store.tables.access import Login, Membership, Token, User
 from services.store.tables.builds import Build
-from services.store.tables.cleanup_tasks import Garbage, Leftover
+from services.store.tables.cleanup_tasks import CheckpointCleanup, SessionCleanup
 from services.store.tables.commands import IdempotencyKey, Operation
 from services.store.tables.compute import ComputeEnvironment, Template
 from services.store.tables.connections import ConnectCode, Connection, ProxyInstance
@@ -19,14 +19,13 @@ metadata = SQLModel.metadata
 __all__ = [
     "Build",
     "Checkpoint",
+    "CheckpointCleanup",
     "ComputeEnvironment",
     "ConnectCode",
     "Connection",
     "Event",
-    "Garbage",
     "IdempotencyKey",
     "Installation",
-    "Leftover",
     "Login",
     "Membership",
     "Operation",
@@ -35,6 +34,7 @@ __all__ = [
     "OutputPiece",
     "ProxyInstance",
     "Session",
+    "SessionCleanup",
     "SessionStats",
     "Star",
     "Stream",

@@ -1,4 +1,4 @@
-"""What is to be removed: written in the transaction that ends the need, worked off by the controller (DESIGN 2)."""
+"""Clean-up tasks: what the controller has to remove, written in the transaction that ends the need for it."""
 
 from datetime import datetime
 
@@ -7,8 +7,10 @@ from sqlmodel import Field, SQLModel
 from services.store.tables import columns
 
 
-class Leftover(SQLModel, table=True):
-    """A session's resources that may still stand; a start of its Studio waits until they are gone."""
+class SessionCleanup(SQLModel, table=True):
+    """The task to remove what may be left of a session; a start of its Studio waits for it. The table's name is older: `leftover`."""
+
+    __tablename__ = "leftover"
 
     id: str = columns.key()
     compute_environment_id: str = columns.reference("computeenvironment.id")
@@ -21,8 +23,10 @@ class Leftover(SQLModel, table=True):
     due_at: datetime = columns.time(index=True)
 
 
-class Garbage(SQLModel, table=True):
-    """A saved archive or image that nothing needs any more."""
+class CheckpointCleanup(SQLModel, table=True):
+    """The task to remove a saved archive or image that nothing needs any more. The table's name is older: `garbage`."""
+
+    __tablename__ = "garbage"
 
     id: str = columns.key()
     compute_environment_id: str = columns.reference("computeenvironment.id")
