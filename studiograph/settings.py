@@ -1,6 +1,7 @@
 """Every setting, read from the environment (prefix STUDIOGRAPH_). Nothing else in the project reads the environment."""
 
 import ipaddress
+from datetime import timedelta
 from enum import StrEnum
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -9,7 +10,15 @@ from typing import Annotated, Self
 from pydantic import AliasChoices, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.domain.policy import Policy
+
 Seconds = Annotated[int, Field(gt=0)]
+DEFAULTS = Policy()
+"""The limits that have a setting take their default from here."""
+
+
+def _seconds(duration: timedelta) -> int:
+    return int(duration.total_seconds())
 
 
 class Role(StrEnum):
@@ -78,19 +87,23 @@ class Settings(BaseSettings):
     pool_size: int = Field(default=10, ge=1, description="Connections to PostgreSQL that each process keeps; twice as many under load.")
     shutdown_seconds: Seconds = Field(default=8, description="How long open requests may take to end when the server stops.")
     start_deadline_seconds: Seconds = Field(
-        default=900, description="A Studio that has not become RUNNING by then is ERRORED (START_TIMEOUT)."
+        default=_seconds(DEFAULTS.start_deadline), description="A Studio that has not become RUNNING by then is ERRORED (START_TIMEOUT)."
     )
-    build_deadline_seconds: Seconds = Field(default=3600, description="An image that is not built by then has failed to build.")
+    build_deadline_seconds: Seconds = Field(
+        default=_seconds(DEFAULTS.build_deadline), description="An image that is not built by then has failed to build."
+    )
     stop_deadline_seconds: Seconds = Field(
-        default=600,
+        default=_seconds(DEFAULTS.stop_deadline),
         description="A session that is not saved by then, though its compute environment answers, is kept as it is (SAVE_FAILED).",
     )
-    force_stop_seconds: Seconds = Field(default=600, description="A Studio that starts or stops for so long may be stopped by force.")
+    force_stop_seconds: Seconds = Field(
+        default=_seconds(DEFAULTS.force_after), description="A Studio that starts or stops for so long may be stopped by force."
+    )
     checkpoint_interval_seconds: Seconds = Field(
-        default=300, description="Between two saves of a running session; a workspace may say otherwise."
+        default=_seconds(DEFAULTS.checkpoint_interval), description="Between two saves of a running session; a workspace may say otherwise."
     )
     event_retention_days: int = Field(
-        default=90,
+        default=DEFAULTS.event_retention.days,
         ge=1,
         description="How long events, and what sessions printed, are kept; streams resumed from before then are told to resync.",
     )

@@ -1,4 +1,4 @@
-"""The times and sizes that an operator may set, with their defaults. The composition root fills them from settings."""
+"""The time limits and intervals of the server, with their defaults. The settings take theirs from here."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,4 +18,8 @@ class Policy:
     warn_before: timedelta = timedelta(minutes=10)
     observe_every: timedelta = timedelta(seconds=30)
     lease: timedelta = timedelta(seconds=15)
-    event_retention: timedelta = timedelta(days=30)
+    event_retention: timedelta = timedelta(days=90)
+
+    def save_interval(self, workspace_seconds: int | None) -> timedelta:
+        """The time between two saves of a running session, as the workspace sets it, else the server; 0 = no periodic saves."""
+        return self.checkpoint_interval if workspace_seconds is None else timedelta(seconds=workspace_seconds)
