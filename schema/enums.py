@@ -141,10 +141,8 @@ describe(
     OperationKind,
     "What an operation does.",
     {
-        "CREATE": "Creates a Studio.",
         "START": "Starts a session.",
         "STOP": "Stops a session, and saves it.",
-        "DELETE": "Deletes a Studio.",
     },
 )
 describe(

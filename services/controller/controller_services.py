@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from services.compute.registry import Computes
 from services.domain.policy import Policy
+from services.secrets.env_vars import Seal
 from services.store.db.database import Database
-from services.studios.configuration import Seal
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""The life of a Studio, as data: (status, trigger) -> what follows, and (status, action) -> allowed or why not.
+"""The lifecycle of a Studio as data: which status a trigger leads to, and which actions a status allows, refuses or has seen already.
 
-Pure: no input or output. `availableActions`, mutations, the controller and the docs all read these two tables (B2 to B9, B12, B21).
+Pure: no input or output. `availableActions`, mutations, the controller and the docs all read these tables (B2 to B9, B12, B21).
 """
 
 from collections.abc import Mapping
@@ -15,12 +15,11 @@ S = StudioStatus
 
 
 class Trigger(StrEnum):
-    """What can happen to a Studio."""
+    """The causes of a change of status."""
 
     START = "start"
     START_BUILDING = "start-building"
     BUILT = "built"
-    BUILT_ONLY = "built-only"
     BUILD_FAILED = "build-failed"
     READY = "ready"
     START_FAILED = "start-failed"
@@ -29,7 +28,6 @@ class Trigger(StrEnum):
     STOP = "stop"
     LIFESPAN = "lifespan"
     IDLE = "idle"
-    COMPUTE_ENV_DELETED = "compute-env-deleted"
     EXITED = "exited"
     OUT_OF_MEMORY = "out-of-memory"
     COMPUTE_ENV_LOST = "compute-env-lost"
@@ -41,7 +39,7 @@ class Trigger(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """Where a trigger leads. `reason` None keeps the reason that is already noted (STOPPING carries it to the end)."""
+    """The status that a trigger leads to. `reason` None keeps the reason that the Studio has already (STOPPING carries it to the end)."""
 
     to: StudioStatus
     reason: StopReason | None = None
@@ -55,7 +53,6 @@ TRANSITIONS: Mapping[tuple[StudioStatus, Trigger], Transition] = MappingProxyTyp
         (S.ERRORED, Trigger.START_BUILDING): Transition(S.BUILDING),
         (S.BUILD_FAILED, Trigger.START_BUILDING): Transition(S.BUILDING),
         (S.BUILDING, Trigger.BUILT): Transition(S.STARTING),
-        (S.BUILDING, Trigger.BUILT_ONLY): Transition(S.STOPPED),
         (S.BUILDING, Trigger.BUILD_FAILED): Transition(S.BUILD_FAILED, StopReason.BUILD_FAILED),
         (S.BUILDING, Trigger.STOP): Transition(S.STOPPED, StopReason.USER_REQUEST),
         (S.STARTING, Trigger.READY): Transition(S.RUNNING),
@@ -66,7 +63,6 @@ TRANSITIONS: Mapping[tuple[StudioStatus, Trigger], Transition] = MappingProxyTyp
         (S.RUNNING, Trigger.STOP): Transition(S.STOPPING, StopReason.USER_REQUEST),
         (S.RUNNING, Trigger.LIFESPAN): Transition(S.STOPPING, StopReason.LIFESPAN_EXPIRED),
         (S.RUNNING, Trigger.IDLE): Transition(S.STOPPING, StopReason.IDLE),
-        (S.RUNNING, Trigger.COMPUTE_ENV_DELETED): Transition(S.STOPPING, StopReason.COMPUTE_ENV_DELETED),
         (S.RUNNING, Trigger.EXITED): Transition(S.STOPPING, StopReason.EXITED),
         (S.RUNNING, Trigger.OUT_OF_MEMORY): Transition(S.STOPPING, StopReason.OUT_OF_MEMORY),
         (S.RUNNING, Trigger.COMPUTE_ENV_LOST): Transition(S.ERRORED, StopReason.COMPUTE_ENV_LOST),
@@ -81,11 +77,11 @@ TRANSITIONS: Mapping[tuple[StudioStatus, Trigger], Transition] = MappingProxyTyp
 
 
 class IllegalTransition(Exception):
-    """A trigger came in a status that does not know it: a bug of ours, never a user's mistake."""
+    """A trigger came in a status for which TRANSITIONS has no row: a bug in the server, never a user's mistake."""
 
 
 def after(status: StudioStatus, trigger: Trigger) -> Transition:
-    """What `trigger` leads to from `status`; raises IllegalTransition where the table has no row."""
+    """The transition of `trigger` in `status`. Raises IllegalTransition."""
     try:
         return TRANSITIONS[status, trigger]
     except KeyError:
@@ -98,7 +94,7 @@ ENDED = frozenset({S.STOPPED, S.ERRORED, S.BUILD_FAILED})
 
 
 class Action(StrEnum):
-    """What a person can do to a Studio; the order is the order of `availableActions`."""
+    """The actions of users on a Studio, in the order of `availableActions`."""
 
     START = "START"
     STOP = "STOP"
@@ -112,7 +108,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActionRule:
-    """The right an action needs, the statuses that allow it, and what to say in all others."""
+    """The permission that an action needs, the statuses that allow it, and the message in all others."""
 
     permission: Permission
     allowed_in: frozenset[StudioStatus]
@@ -146,11 +142,21 @@ STATUS_REFUSALS: Mapping[tuple[StudioStatus, Action], str] = MappingProxyType(
         (S.STARTING, Action.CONNECT): "It is still starting.",
     }
 )
-"""Better words than the rule's `otherwise`, where the status says more."""
+"""More precise messages than the rule's `otherwise`, by status and action."""
+
+REPEATS: Mapping[Action, frozenset[StudioStatus]] = MappingProxyType(
+    {
+        Action.START: frozenset({S.BUILDING, S.STARTING, S.RUNNING}),
+        Action.STOP: ENDED | {S.STOPPING},
+        Action.RETRY_BUILD: frozenset({S.BUILDING}),
+        Action.FORCE_STOP: ENDED,
+    }
+)
+"""The statuses in which an action has happened already: its command is then a success that changes nothing (B12)."""
 
 
 def status_refusal(status: StudioStatus, action: Action) -> str | None:
-    """Why `status` does not allow `action`, in words for the user; None if it does."""
+    """Why `status` does not allow `action`, as a message for the user; None if it does."""
     rule = ACTIONS[action]
     if status in rule.allowed_in:
         return None

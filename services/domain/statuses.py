@@ -1,10 +1,10 @@
-"""The closed sets of words of the domain. GraphQL enums are made from these."""
+"""The enumerations of the domain: statuses, reasons, kinds and error codes. GraphQL enums are made from these."""
 
 from enum import StrEnum
 
 
 class StudioStatus(StrEnum):
-    """B2: exactly these."""
+    """The status of a Studio: exactly these (B2)."""
 
     BUILDING = "BUILDING"
     BUILD_FAILED = "BUILD_FAILED"
@@ -34,7 +34,7 @@ class StopReason(StrEnum):
 
 
 class CheckpointStatus(StrEnum):
-    """B30."""
+    """The status of a checkpoint (B30)."""
 
     EMPTY = "EMPTY"
     INTERIM = "INTERIM"
@@ -43,7 +43,7 @@ class CheckpointStatus(StrEnum):
 
 
 class TemplateStatus(StrEnum):
-    """B71."""
+    """The support status of a template (B71)."""
 
     RECOMMENDED = "RECOMMENDED"
     DEPRECATED = "DEPRECATED"
@@ -52,7 +52,7 @@ class TemplateStatus(StrEnum):
 
 
 class Tool(StrEnum):
-    """B70."""
+    """The tool that a template runs (B70)."""
 
     JUPYTERLAB = "JUPYTERLAB"
     R_IDE = "R_IDE"
@@ -62,16 +62,14 @@ class Tool(StrEnum):
 
 
 class OperationKind(StrEnum):
-    """What an operation record is the story of."""
+    """The kinds of operations."""
 
-    CREATE = "CREATE"
     START = "START"
     STOP = "STOP"
-    DELETE = "DELETE"
 
 
 class OperationState(StrEnum):
-    """RUNNING until it ended one way or the other."""
+    """The state of an operation: RUNNING until it has ended."""
 
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
@@ -80,7 +78,7 @@ class OperationState(StrEnum):
 
 
 class BuildState(StrEnum):
-    """How the build of an image stands."""
+    """The state of an image's build."""
 
     QUEUED = "QUEUED"
     RUNNING = "RUNNING"
@@ -90,14 +88,14 @@ class BuildState(StrEnum):
 
 
 class LogSource(StrEnum):
-    """B84: what printed an output."""
+    """The source of an output (B84)."""
 
     SESSION = "SESSION"
     BUILD = "BUILD"
 
 
 class StepState(StrEnum):
-    """B84: the state of one step of an operation."""
+    """The state of one step of an operation (B84)."""
 
     PENDING = "PENDING"
     IN_PROGRESS = "IN_PROGRESS"
@@ -106,7 +104,7 @@ class StepState(StrEnum):
 
 
 class ConnectionErrorCode(StrEnum):
-    """B57: why somebody's connection to a session ended or will end."""
+    """Why a connection to a session ended or will end (B57)."""
 
     STUDIO_STOPPED = "STUDIO_STOPPED"
     STUDIO_ERRORED = "STUDIO_ERRORED"

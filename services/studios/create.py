@@ -1,4 +1,4 @@
-"""Adding a Studio (B11)."""
+"""Creates a Studio (B11)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from services.domain.names import name_key
 from services.domain.policy import Policy
 from services.domain.problems import Problems, invalid
 from services.domain.statuses import StudioStatus, TemplateStatus
+from services.secrets.env_vars import Seal
 from services.store import compute_environments, outbox, studios, templates
 from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.store.templates import TemplateState
 from services.studios import configuration, validation
-from services.studios.configuration import Seal
 from services.studios.inputs import CreateStudioRequest, StudioOutcome
 from services.studios.start import StartStudio
 
@@ -36,63 +36,63 @@ class NameTaken(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class CreateStudio:
-    """Adds Studios, and starts them where that is asked for."""
+    """Creates Studios, and starts them where that is asked for."""
 
     policy: Policy
     seal: Seal
-    starter: StartStudio
+    start_studio: StartStudio
 
-    async def __call__(self, transaction: Transaction, viewer: Viewer, given: CreateStudioRequest) -> StudioOutcome:
+    async def __call__(self, transaction: Transaction, viewer: Viewer, request: CreateStudioRequest) -> StudioOutcome:
         """Raises NotFound, Forbidden, InvalidInput, NameTaken."""
-        await require_in_workspace(transaction, viewer, given.workspace_id, Permission.STUDIO_CREATE)
-        template = await _template(transaction, given)
-        environment = await _environment(transaction, given, template)
+        await require_in_workspace(transaction, viewer, request.workspace_id, Permission.STUDIO_CREATE)
+        template = await _template(transaction, request)
+        environment = await _environment(transaction, request, template)
         problems = Problems()
-        problems.check_name(given.name)
-        validation.check_description(problems, given.description)
-        validation.check_configuration(problems, given.configuration, environment)
+        problems.check_name(request.name)
+        validation.check_description(problems, request.description)
+        validation.check_configuration(problems, request.configuration, environment)
         problems.raise_any()
-        key = name_key(given.name)
-        if await studios.name_taken(transaction, given.workspace_id, key):
-            raise NameTaken(given.name.strip())
-        studio = await self._add(transaction, viewer, given, environment)
-        if not given.auto_start:
+        key = name_key(request.name)
+        if await studios.name_taken(transaction, request.workspace_id, key):
+            raise NameTaken(request.name.strip())
+        studio = await self._add(transaction, viewer, request, environment)
+        if not request.auto_start:
             return StudioOutcome(studio.id)
-        started = await self.starter.begin(transaction, viewer, studio, {})
+        started = await self.start_studio.begin(transaction, viewer, studio, {})
         return StudioOutcome(studio.id, started.operation_id)
 
     async def _add(
-        self, transaction: Transaction, viewer: Viewer, given: CreateStudioRequest, environment: EnvironmentState
+        self, transaction: Transaction, viewer: Viewer, request: CreateStudioRequest, environment: EnvironmentState
     ) -> StudioState:
-        settings = await compute_environments.settings(transaction, given.workspace_id)
+        settings = await compute_environments.settings(transaction, request.workspace_id)
         base = configuration.defaults(environment, settings, self.policy.lifespan_hours)
-        values: dict[str, Any] = configuration.merged(base, given.configuration, self.seal)
-        name = given.name.strip()
+        values: dict[str, Any] = configuration.merged(base, request.configuration, self.seal)
+        name = request.name.strip()
         studio_id = new_id()
         values |= {
             "id": studio_id,
             "public_id": new_public_id(),
-            "workspace_id": given.workspace_id,
+            "workspace_id": request.workspace_id,
             "owner_id": viewer.user_id,
-            "template_id": given.template_id,
+            "template_id": request.template_id,
             "compute_environment_id": environment.id,
             "name": name,
             "name_key": name_key(name),
-            "description": given.description,
+            "description": request.description,
             "desired": StudioStatus.STOPPED.value,
             "status": StudioStatus.STOPPED.value,
         }
         await studios.add(transaction, values)
         created = NewEvent(Kind.STUDIO_CREATED, viewer.actor, {"status": StudioStatus.STOPPED.value}, studio_id, name)
-        await outbox.append(transaction, given.workspace_id, [created])
+        await outbox.append(transaction, request.workspace_id, [created])
         studio = await studios.find(transaction, studio_id)
         assert studio is not None
         return studio
 
 
-async def _template(transaction: Transaction, given: CreateStudioRequest) -> TemplateState:
-    template = await templates.find(transaction, given.template_id)
-    if template is None or template.workspace_id != given.workspace_id:
+async def _template(transaction: Transaction, request: CreateStudioRequest) -> TemplateState:
+    template = await templates.find(transaction, request.template_id)
+    if template is None or template.workspace_id != request.workspace_id:
         raise NotFound("There is no such template in this workspace.", field=("template_id",))
     if template.status == TemplateStatus.UNSUPPORTED.value:
         message = f"{template.name} is no longer supported. Choose a recommended template."
@@ -100,19 +100,19 @@ async def _template(transaction: Transaction, given: CreateStudioRequest) -> Tem
     return template
 
 
-async def _environment(transaction: Transaction, given: CreateStudioRequest, template: TemplateState) -> EnvironmentState:
+async def _environment(transaction: Transaction, request: CreateStudioRequest, template: TemplateState) -> EnvironmentState:
     """The one named, else the only one of the workspace that can run the template."""
-    there = await compute_environments.of_workspace(transaction, given.workspace_id)
-    if given.compute_environment_id is None:
-        return _only([e for e in there if e.enabled and template.tool in spec_of(e.kind).tools], template)
-    found = next((e for e in there if e.id == given.compute_environment_id), None)
-    if found is None:
+    environments = await compute_environments.of_workspace(transaction, request.workspace_id)
+    if request.compute_environment_id is None:
+        return _only([e for e in environments if e.enabled and template.tool in spec_of(e.kind).tools], template)
+    environment = next((e for e in environments if e.id == request.compute_environment_id), None)
+    if environment is None:
         raise NotFound("There is no such compute environment in this workspace.", field=("compute_environment_id",))
-    if not found.enabled:
-        raise _unusable("DISABLED", f"{found.name} is switched off. Choose another compute environment.")
-    if template.tool not in spec_of(found.kind).tools:
-        raise _unusable("TOOL", f"{found.name} cannot run {template.name}. Choose another compute environment or template.")
-    return found
+    if not environment.enabled:
+        raise _unusable("DISABLED", f"{environment.name} is switched off. Choose another compute environment.")
+    if template.tool not in spec_of(environment.kind).tools:
+        raise _unusable("TOOL", f"{environment.name} cannot run {template.name}. Choose another compute environment or template.")
+    return environment
 
 
 def _only(usable: Sequence[EnvironmentState], template: TemplateState) -> EnvironmentState:

@@ -1,4 +1,4 @@
-"""Starting a Studio (B1, B10, B12)."""
+"""Starts a Studio: adds a session and its checkpoint (B1, B10, B12)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,78 +9,78 @@ from services.domain.access import Permission, Viewer
 from services.domain.errors import Conflict, NotAllowedNow
 from services.domain.events import Kind, NewEvent
 from services.domain.ids import new_id
-from services.domain.lifecycle import ENDED, Action, Trigger, status_refusal
+from services.domain.lifecycle import Action, Trigger, status_refusal
 from services.domain.names import name_key
 from services.domain.policy import Policy
 from services.domain.problems import Problems, invalid
 from services.domain.statuses import CheckpointStatus, OperationKind, StudioStatus
+from services.secrets.env_vars import Seal
 from services.store import checkpoints, compute_environments, outbox, sessions, studios, templates
 from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import configuration, rights, validation
 from services.studios.building import Images
-from services.studios.configuration import Seal
 from services.studios.inputs import UNSET, StartStudioRequest, StudioActionRequest, StudioOutcome
 from services.studios.progress import Step
+from services.studios.status_rules import is_repeat, require_status
 from services.studios.transitions import begin_operation, move
 
-BUILDING = "Its image is being built; it starts by itself afterwards."
-CONFIGURATION = ("cpu", "memory_mib", "gpu", "lifespan_hours", "environment")
+BUILDING_MESSAGE = "Its image is being built; it starts by itself afterwards."
+CONFIGURATION_FIELDS = ("cpu", "memory_mib", "gpu", "lifespan_hours", "environment")
 
 
 @dataclass(frozen=True, slots=True)
 class StartStudio:
-    """Starts Studios: writes the intent, the new session and its checkpoint; the controller makes it true."""
+    """Starts Studios: writes the intent, the new session and its checkpoint; the controller then starts the session."""
 
     policy: Policy
     seal: Seal
 
-    async def __call__(self, transaction: Transaction, viewer: Viewer, given: StartStudioRequest) -> StudioOutcome:
+    async def __call__(self, transaction: Transaction, viewer: Viewer, request: StartStudioRequest) -> StudioOutcome:
         """Raises NotFound, Forbidden, StaleRevision, Conflict (stopping), NotAllowedNow (overrides while it runs), InvalidInput."""
-        studio = await rights.studio_for(transaction, viewer, given.studio_id, Permission.STUDIO_START)
-        await self._check_override_rights(transaction, viewer, studio, given)
-        rights.check_revision(studio, given.expected_revision)
-        if studio.status is StudioStatus.STOPPING:
-            raise Conflict("It is stopping. Start it again once it has stopped.")
-        if studio.status not in ENDED:
-            return _goes_on(studio, given)
-        overrides = await self._overrides(transaction, studio, given)
-        if given.save and not given.configuration.is_empty:
-            studio = await _keep(transaction, viewer, studio, overrides)
+        studio = await rights.studio_for(transaction, viewer, request.studio_id, Permission.STUDIO_START)
+        await self._check_override_rights(transaction, viewer, studio, request)
+        rights.check_revision(studio, request.expected_revision)
+        if is_repeat(studio, Action.START):
+            return _repeated(studio, request)
+        refusal = status_refusal(studio.status, Action.START)
+        if refusal is not None:
+            raise Conflict(refusal)
+        overrides = await self._overrides(transaction, studio, request)
+        if request.save and not request.configuration.is_empty:
+            studio = await _save_overrides(transaction, viewer, studio, overrides)
         started = await self.begin(transaction, viewer, studio, overrides)
         return StudioOutcome(studio.id, started.operation_id)
 
-    async def retry_build(self, transaction: Transaction, viewer: Viewer, given: StudioActionRequest) -> StudioOutcome:
+    async def retry_build(self, transaction: Transaction, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
         """Build the image of a BUILD_FAILED Studio again, and start it. Repeated while it builds, it changes nothing (B12, B76).
 
         Raises NotFound, Forbidden, StaleRevision, NotAllowedNow.
         """
-        studio = await rights.studio_for(transaction, viewer, given.studio_id, Permission.STUDIO_START)
-        rights.check_revision(studio, given.expected_revision)
-        if studio.status is StudioStatus.BUILDING:
+        studio = await rights.studio_for(transaction, viewer, request.studio_id, Permission.STUDIO_START)
+        rights.check_revision(studio, request.expected_revision)
+        if is_repeat(studio, Action.RETRY_BUILD):
             return StudioOutcome(studio.id, studio.operation_id)
-        refusal = status_refusal(studio.status, Action.RETRY_BUILD)
-        if refusal:
-            raise NotAllowedNow(refusal, status=studio.status.value)
+        require_status(studio, Action.RETRY_BUILD)
         started = await self.begin(transaction, viewer, studio, {})
         return StudioOutcome(studio.id, started.operation_id)
 
     async def _check_override_rights(
-        self, transaction: Transaction, viewer: Viewer, studio: StudioState, given: StartStudioRequest
+        self, transaction: Transaction, viewer: Viewer, studio: StudioState, request: StartStudioRequest
     ) -> None:
         """Overrides for one session need LAUNCH; environment and `save` need MAINTAIN (B1)."""
-        if given.save or given.configuration.environment is not UNSET:
+        if request.save or request.configuration.environment is not UNSET:
             await require_on_studio(transaction, viewer, studio.id, Permission.STUDIO_EDIT)
 
-    async def _overrides(self, transaction: Transaction, studio: StudioState, given: StartStudioRequest) -> dict[str, Any]:
-        if given.configuration.is_empty:
+    async def _overrides(self, transaction: Transaction, studio: StudioState, request: StartStudioRequest) -> dict[str, Any]:
+        if request.configuration.is_empty:
             return {}
         environment = await _usable_environment(transaction, studio)
         problems = Problems()
-        validation.check_configuration(problems, given.configuration, environment)
+        validation.check_configuration(problems, request.configuration, environment)
         problems.raise_any()
-        return configuration.merged({}, given.configuration, self.seal)
+        return configuration.merged({}, request.configuration, self.seal)
 
     async def begin(self, transaction: Transaction, viewer: Viewer, studio: StudioState, overrides: Mapping[str, Any]) -> StudioState:
         """A new session of an ended Studio, with `overrides` over its configuration. Raises InvalidInput if it has nowhere to run."""
@@ -88,10 +88,10 @@ class StartStudio:
         template = await templates.find(transaction, studio.template_id)
         assert template is not None
         build = await Images(self.policy).awaited(transaction, viewer.actor, template, environment)
-        builds = build is not None or studio.status is StudioStatus.BUILD_FAILED
+        is_building = build is not None or studio.status is StudioStatus.BUILD_FAILED
         session_number = await self._add_session(transaction, viewer, studio, environment, overrides)
         deadline = build.deadline if build else transaction.now + self.policy.start_deadline
-        first = (Step.BUILD,) if builds else ()
+        first = (Step.BUILD,) if is_building else ()
         values: dict[str, Any] = {
             "desired": StudioStatus.RUNNING.value,
             "session_number": session_number,
@@ -101,8 +101,8 @@ class StartStudio:
             "due_at": transaction.now,
             "last_started_at": transaction.now,
         }
-        if builds:
-            return await move(transaction, studio, Trigger.START_BUILDING, viewer.actor, BUILDING, **values)
+        if is_building:
+            return await move(transaction, studio, Trigger.START_BUILDING, viewer.actor, BUILDING_MESSAGE, **values)
         return await move(transaction, studio, Trigger.START, viewer.actor, "Starting.", **values)
 
     async def _add_session(
@@ -119,7 +119,7 @@ class StartStudio:
             "compute_environment_id": environment.id,
             "template_id": studio.template_id,
             "started_by": viewer.user_id,
-            "configuration": {name: getattr(studio, name) for name in CONFIGURATION} | dict(overrides),
+            "configuration": {name: getattr(studio, name) for name in CONFIGURATION_FIELDS} | dict(overrides),
             "checkpoint_id": await _add_checkpoint(transaction, viewer, studio, environment, number, base_id),
             "base_checkpoint_id": base_id,
         }
@@ -127,11 +127,11 @@ class StartStudio:
         return number
 
 
-def _goes_on(studio: StudioState, given: StartStudioRequest) -> StudioOutcome:
-    """It runs, or is on its way: a repeated start is a success that changes nothing (B12); overrides would be lost (B1)."""
-    if not given.configuration.is_empty:
-        how, then = ("runs", "Stop it first") if studio.status is StudioStatus.RUNNING else ("is starting", "Stop it once it runs")
-        message = f"It {how} already, so its configuration cannot change now. {then}."
+def _repeated(studio: StudioState, request: StartStudioRequest) -> StudioOutcome:
+    """The outcome of a start that has happened already. Raises NotAllowedNow for overrides, which would be lost (B1)."""
+    if not request.configuration.is_empty:
+        state, advice = ("runs", "Stop it first") if studio.status is StudioStatus.RUNNING else ("is starting", "Stop it once it runs")
+        message = f"It {state} already, so its configuration cannot change now. {advice}."
         raise NotAllowedNow(message, status=studio.status.value, until=studio.deadline)
     return StudioOutcome(studio.id, studio.operation_id)
 
@@ -148,13 +148,13 @@ async def _usable_environment(transaction: Transaction, studio: StudioState) -> 
     return environment
 
 
-async def _keep(transaction: Transaction, viewer: Viewer, studio: StudioState, values: Mapping[str, Any]) -> StudioState:
+async def _save_overrides(transaction: Transaction, viewer: Viewer, studio: StudioState, values: Mapping[str, Any]) -> StudioState:
     await studios.change(transaction, studio.id, **values, revision=studio.revision + 1)
     payload = {"revision": studio.revision + 1, "fields": sorted(values)}
     await outbox.append(transaction, studio.workspace_id, [NewEvent(Kind.STUDIO_EDITED, viewer.actor, payload, studio.id, studio.name)])
-    kept = await studios.find(transaction, studio.id)
-    assert kept is not None
-    return kept
+    edited = await studios.find(transaction, studio.id)
+    assert edited is not None
+    return edited
 
 
 async def _add_checkpoint(

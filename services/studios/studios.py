@@ -1,4 +1,4 @@
-"""The commands on Studios, as resolvers call them: each in one transaction, once per idempotency key (B95)."""
+"""The commands on Studios as the API calls them: each in one transaction, and once per idempotency key (B95)."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -10,14 +10,14 @@ from services.domain.actor import Actor
 from services.domain.errors import NotFound
 from services.domain.events import Kind, NewEvent
 from services.domain.policy import Policy
+from services.secrets.env_vars import Seal
 from services.store import compute_environments, outbox, studios, templates
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import rights
 from services.studios.building import Images
-from services.studios.configuration import Seal
 from services.studios.create import CreateStudio
-from services.studios.delete import delete
+from services.studios.delete import DeleteStudio
 from services.studios.force_stop import ForceStopStudio
 from services.studios.inputs import (
     CreateStudioRequest,
@@ -33,7 +33,7 @@ from services.studios.update import UpdateStudio
 
 
 class OnStudio(Protocol):
-    """An input that names the Studio it acts on."""
+    """A request that names the Studio it acts on."""
 
     @property
     def studio_id(self) -> str: ...
@@ -42,27 +42,28 @@ class OnStudio(Protocol):
     def idempotency_key(self) -> str | None: ...
 
 
-G = TypeVar("G")
-Body = Callable[[Transaction, Viewer, G], Awaitable[StudioOutcome]]
+R = TypeVar("R")
+Command = Callable[[Transaction, Viewer, R], Awaitable[StudioOutcome]]
 
 
 class Studios:
-    """What people do to Studios. Every method raises the errors of its command, besides IdempotencyKeyReused."""
+    """The commands of users on Studios. Every method raises the errors of its command, besides IdempotencyKeyReused."""
 
-    def __init__(self, runner: CommandRunner, policy: Policy, seal: Seal) -> None:
+    def __init__(self, runner: CommandRunner, policy: Policy, seal: Seal, installation: str) -> None:
         self._runner = runner
         self._images = Images(policy)
-        self._starter = StartStudio(policy, seal)
-        self._stopper = StopStudio(policy)
-        self._forcer = ForceStopStudio(policy)
-        self._creator = CreateStudio(policy, seal, self._starter)
-        self._editor = UpdateStudio(seal)
+        self._start = StartStudio(policy, seal)
+        self._stop = StopStudio(policy)
+        self._force_stop = ForceStopStudio(policy, installation)
+        self._create = CreateStudio(policy, seal, self._start)
+        self._update = UpdateStudio(seal)
+        self._delete = DeleteStudio(installation)
 
-    async def create(self, viewer: Viewer, given: CreateStudioRequest) -> StudioOutcome:
-        return await self._run(viewer, "createStudio", given, given.idempotency_key, given.workspace_id, self._creator)
+    async def create(self, viewer: Viewer, request: CreateStudioRequest) -> StudioOutcome:
+        return await self._run(viewer, "createStudio", request, request.idempotency_key, request.workspace_id, self._create)
 
-    async def start(self, viewer: Viewer, given: StartStudioRequest) -> StudioOutcome:
-        return await self._on_studio(viewer, "startStudio", given, self._starter)
+    async def start(self, viewer: Viewer, request: StartStudioRequest) -> StudioOutcome:
+        return await self._on_studio(viewer, "startStudio", request, self._start)
 
     async def prepare_image(self, workspace_id: str, template_id: str, environment_id: str) -> None:
         """Have the template's image built in the background, if it is built and is not there; nobody waits for it."""
@@ -73,60 +74,63 @@ class Studios:
             if template is not None and environment is not None:
                 await self._images.awaited(transaction, Actor.system("preparation"), template, environment)
 
-    async def stop(self, viewer: Viewer, given: StopStudioRequest) -> StudioOutcome:
-        return await self._on_studio(viewer, "stopStudio", given, self._stopper)
+    async def stop(self, viewer: Viewer, request: StopStudioRequest) -> StudioOutcome:
+        return await self._on_studio(viewer, "stopStudio", request, self._stop)
 
-    async def update(self, viewer: Viewer, given: UpdateStudioRequest) -> StudioOutcome:
-        return await self._on_studio(viewer, "updateStudio", given, self._editor)
+    async def update(self, viewer: Viewer, request: UpdateStudioRequest) -> StudioOutcome:
+        return await self._on_studio(viewer, "updateStudio", request, self._update)
 
-    async def delete(self, viewer: Viewer, given: StudioActionRequest) -> StudioOutcome:
-        return await self._on_studio(viewer, "deleteStudio", given, delete)
+    async def delete(self, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
+        return await self._on_studio(viewer, "deleteStudio", request, self._delete)
 
-    async def retry_build(self, viewer: Viewer, given: StudioActionRequest) -> StudioOutcome:
-        return await self._on_studio(viewer, "retryBuild", given, self._starter.retry_build)
+    async def retry_build(self, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
+        return await self._on_studio(viewer, "retryBuild", request, self._start.retry_build)
 
-    async def force_stop(self, viewer: Viewer, given: StudioActionRequest) -> StudioOutcome:
-        return await self._on_studio(viewer, "forceStopStudio", given, self._forcer)
+    async def force_stop(self, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
+        return await self._on_studio(viewer, "forceStopStudio", request, self._force_stop)
 
-    async def star(self, viewer: Viewer, given: StudioActionRequest) -> StudioOutcome:
-        return await self._on_studio(viewer, "starStudio", given, _star)
+    async def star(self, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
+        return await self._on_studio(viewer, "starStudio", request, _star)
 
-    async def unstar(self, viewer: Viewer, given: StudioActionRequest) -> StudioOutcome:
-        return await self._on_studio(viewer, "unstarStudio", given, _unstar)
+    async def unstar(self, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
+        return await self._on_studio(viewer, "unstarStudio", request, _unstar)
 
-    async def _on_studio(self, viewer: Viewer, mutation: str, given: Any, body: Body[Any]) -> StudioOutcome:
+    async def _on_studio(self, viewer: Viewer, mutation: str, request: Any, command: Command[Any]) -> StudioOutcome:
         try:
-            workspace_id = await self._workspace(given)
+            workspace_id = await self._workspace(request)
         except NotFound:
-            recorded = await self._runner.recorded(viewer, mutation, given.idempotency_key, _asked(given))
+            recorded = await self._runner.recorded(viewer, mutation, request.idempotency_key, _idempotency_input(request))
             if recorded is None:
                 raise
             return StudioOutcome(**recorded)
-        return await self._run(viewer, mutation, given, given.idempotency_key, workspace_id, body)
+        return await self._run(viewer, mutation, request, request.idempotency_key, workspace_id, command)
 
-    async def _workspace(self, given: OnStudio) -> str:
-        return await rights.workspace_of(self._runner.database, given.studio_id)
+    async def _workspace(self, request: OnStudio) -> str:
+        return await rights.workspace_of(self._runner.database, request.studio_id)
 
-    async def _run(self, viewer: Viewer, mutation: str, given: Any, key: str | None, workspace_id: str, body: Body[Any]) -> StudioOutcome:
+    async def _run(
+        self, viewer: Viewer, mutation: str, request: Any, key: str | None, workspace_id: str, command: Command[Any]
+    ) -> StudioOutcome:
         async def run(transaction: Transaction) -> dict[str, Any]:
-            return asdict(await body(transaction, viewer, given))
+            return asdict(await command(transaction, viewer, request))
 
-        return StudioOutcome(**await self._runner.run(viewer, mutation, key, _asked(given), workspace_id, run))
-
-
-def _asked(given: Any) -> dict[str, Any]:
-    return {name: value for name, value in asdict(given).items() if name != "idempotency_key"}
+        return StudioOutcome(**await self._runner.run(viewer, mutation, key, _idempotency_input(request), workspace_id, run))
 
 
-async def _star(transaction: Transaction, viewer: Viewer, given: StudioActionRequest) -> StudioOutcome:
-    studio = await rights.studio_for(transaction, viewer, given.studio_id, Permission.STUDIO_STAR)
+def _idempotency_input(request: Any) -> dict[str, Any]:
+    """The part of a request that must be the same for a repetition under one idempotency key."""
+    return {name: value for name, value in asdict(request).items() if name != "idempotency_key"}
+
+
+async def _star(transaction: Transaction, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
+    studio = await rights.studio_for(transaction, viewer, request.studio_id, Permission.STUDIO_STAR)
     if await studios.star(transaction, studio.id, viewer.user_id):
         await _log_star(transaction, viewer, studio)
     return StudioOutcome(studio.id)
 
 
-async def _unstar(transaction: Transaction, viewer: Viewer, given: StudioActionRequest) -> StudioOutcome:
-    studio = await rights.studio_for(transaction, viewer, given.studio_id, Permission.STUDIO_STAR)
+async def _unstar(transaction: Transaction, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
+    studio = await rights.studio_for(transaction, viewer, request.studio_id, Permission.STUDIO_STAR)
     if await studios.unstar(transaction, studio.id, viewer.user_id):
         await _log_star(transaction, viewer, studio)
     return StudioOutcome(studio.id)

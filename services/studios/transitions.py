@@ -1,4 +1,4 @@
-"""How a status change is written: row, events and operation in the caller's transaction (DESIGN 2)."""
+"""Writes a status change: the Studio's row, its events and its operation, in the caller's transaction."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,17 +15,16 @@ from services.store.studios import StudioState
 from services.studios import progress
 from services.studios.progress import Step
 
-CODES: dict[StopReason, ConnectionErrorCode] = {
+CONNECTION_ERRORS: dict[StopReason, ConnectionErrorCode] = {
     StopReason.USER_REQUEST: ConnectionErrorCode.STUDIO_STOPPED,
     StopReason.FORCED: ConnectionErrorCode.STUDIO_STOPPED,
     StopReason.LIFESPAN_EXPIRED: ConnectionErrorCode.LIFESPAN_EXPIRED,
     StopReason.IDLE: ConnectionErrorCode.IDLE_STOPPED,
-    StopReason.COMPUTE_ENV_DELETED: ConnectionErrorCode.COMPUTE_ENV_DELETED,
     StopReason.COMPUTE_ENV_LOST: ConnectionErrorCode.STUDIO_ERRORED,
     StopReason.EXITED: ConnectionErrorCode.STUDIO_ERRORED,
     StopReason.OUT_OF_MEMORY: ConnectionErrorCode.STUDIO_ERRORED,
 }
-"""What people who are connected are told when a session ends for this reason (B57)."""
+"""The error that everybody connected gets when a running session ends, by its reason (B57)."""
 
 
 async def move(
@@ -40,7 +39,7 @@ async def move(
 ) -> StudioState:
     """Apply `trigger`: status, reason, time, events; and, where a running session ends, a connection error for everybody connected.
 
-    `code` overrides what CODES says of the reason; `values` are further columns of the Studio to write. Raises IllegalTransition.
+    `code` is used in place of the one in CONNECTION_ERRORS; `values` are further columns of the Studio. Raises IllegalTransition.
     """
     transition = lifecycle.after(studio.status, trigger)
     begins = studio.status in lifecycle.ENDED and transition.to not in lifecycle.ENDED
@@ -49,7 +48,7 @@ async def move(
     await studios.change(transaction, studio.id, **values, status=transition.to.value)
     events = [_status_event(studio, transition.to, reason, actor, message, values.get("session_number", studio.session_number))]
     if studio.status is StudioStatus.RUNNING and reason:
-        events.append(_connection_error(studio, reason, code or CODES[reason], actor, message))
+        events.append(_connection_error(studio, reason, code or CONNECTION_ERRORS[reason], actor, message))
     await outbox.append(transaction, studio.workspace_id, events)
     transaction.wake("studio", studio.id)
     known = {key: value for key, value in values.items() if key in StudioState.__dataclass_fields__}
@@ -83,8 +82,8 @@ def _connection_error(studio: StudioState, reason: StopReason, code: ConnectionE
     return NewEvent(Kind.CONNECTION_ERROR, actor, payload, studio.id, studio.name)
 
 
-async def say(transaction: Transaction, studio: StudioState, message: str | None) -> None:
-    """Change what is known of a status that stays as it is."""
+async def set_status_message(transaction: Transaction, studio: StudioState, message: str | None) -> None:
+    """Change the message of a status that stays as it is; an event only if it differs."""
     if message == studio.status_message:
         return
     await studios.change(transaction, studio.id, status_message=message)
@@ -114,14 +113,16 @@ async def begin_operation(
     return operation_id
 
 
-async def end_operation(transaction: Transaction, studio: StudioState, error: str | None = None, *, cancelled: bool = False) -> None:
-    """The Studio's current operation succeeded, or failed for `error`, or was `cancelled` with those words."""
+async def end_operation(transaction: Transaction, studio: StudioState, outcome: OperationState, message: str | None = None) -> None:
+    """End the Studio's current operation, if it goes on. `message` is why it failed or was cancelled."""
     operation = await operations.find(transaction, studio.operation_id) if studio.operation_id else None
     if operation is None or operation.state != OperationState.RUNNING.value:
         return
-    steps = progress.failed(operation.steps, error, transaction.now) if error else progress.finished(operation.steps, transaction.now)
-    end_state = OperationState.CANCELLED if cancelled else OperationState.FAILED if error else OperationState.SUCCEEDED
-    await operations.change(transaction, operation.id, steps=steps, state=end_state.value, error=error, ended_at=transaction.now)
+    error = None if outcome is OperationState.SUCCEEDED else message or ""
+    steps = (
+        progress.finished(operation.steps, transaction.now) if error is None else progress.failed(operation.steps, error, transaction.now)
+    )
+    await operations.change(transaction, operation.id, steps=steps, state=outcome.value, error=error, ended_at=transaction.now)
     await outbox.append(transaction, studio.workspace_id, [operation_event(studio, operation.id)])
 
 

@@ -1,21 +1,21 @@
-"""Editing a Studio that has ended (B14, B15, B95)."""
+"""Edits a Studio that has ended (B14, B15, B95)."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from services.domain.access import Permission, Viewer
-from services.domain.errors import NotAllowedNow
 from services.domain.events import Kind, NewEvent
-from services.domain.lifecycle import Action, status_refusal
+from services.domain.lifecycle import Action
 from services.domain.names import name_key
 from services.domain.problems import Problems
+from services.secrets.env_vars import Seal
 from services.store import compute_environments, outbox, studios
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import configuration, rights, validation
-from services.studios.configuration import Seal
 from services.studios.create import NameTaken
 from services.studios.inputs import UNSET, StudioOutcome, UpdateStudioRequest
+from services.studios.status_rules import require_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +24,13 @@ class UpdateStudio:
 
     seal: Seal
 
-    async def __call__(self, transaction: Transaction, viewer: Viewer, given: UpdateStudioRequest) -> StudioOutcome:
+    async def __call__(self, transaction: Transaction, viewer: Viewer, request: UpdateStudioRequest) -> StudioOutcome:
         """Raises NotFound, Forbidden, StaleRevision, NotAllowedNow, InvalidInput, NameTaken."""
-        studio = await rights.studio_for(transaction, viewer, given.studio_id, Permission.STUDIO_EDIT)
-        refusal = status_refusal(studio.status, Action.EDIT)
-        if refusal:
-            raise NotAllowedNow(refusal, status=studio.status.value)
-        rights.check_revision(studio, given.expected_revision)
-        await _validate(transaction, studio, given)
-        values = self._values(studio, given)
+        studio = await rights.studio_for(transaction, viewer, request.studio_id, Permission.STUDIO_EDIT)
+        require_status(studio, Action.EDIT)
+        rights.check_revision(studio, request.expected_revision)
+        await _validate(transaction, studio, request)
+        values = self._values(studio, request)
         if values:
             await studios.change(transaction, studio.id, **values, revision=studio.revision + 1)
             payload = {"revision": studio.revision + 1, "fields": sorted(set(values) - {"name_key"})}
@@ -40,25 +38,25 @@ class UpdateStudio:
             await outbox.append(transaction, studio.workspace_id, [event])
         return StudioOutcome(studio.id)
 
-    def _values(self, studio: StudioState, given: UpdateStudioRequest) -> dict[str, Any]:
+    def _values(self, studio: StudioState, request: UpdateStudioRequest) -> dict[str, Any]:
         """Only what differs from what is there. Sealed values always differ."""
-        values = configuration.merged({}, given.configuration, self.seal)
-        if given.name is not UNSET:
-            values |= {"name": given.name.strip()}
-        if given.description is not UNSET:
-            values["description"] = given.description
+        values = configuration.merged({}, request.configuration, self.seal)
+        if request.name is not UNSET:
+            values |= {"name": request.name.strip()}
+        if request.description is not UNSET:
+            values["description"] = request.description
         values = {name: value for name, value in values.items() if value != getattr(studio, name)}
         return values | ({"name_key": name_key(values["name"])} if "name" in values else {})
 
 
-async def _validate(transaction: Transaction, studio: StudioState, given: UpdateStudioRequest) -> None:
+async def _validate(transaction: Transaction, studio: StudioState, request: UpdateStudioRequest) -> None:
     problems = Problems()
-    if given.name is not UNSET:
-        problems.check_name(given.name)
-    if given.description is not UNSET:
-        validation.check_description(problems, given.description)
+    if request.name is not UNSET:
+        problems.check_name(request.name)
+    if request.description is not UNSET:
+        validation.check_description(problems, request.description)
     environment = await compute_environments.find(transaction, studio.compute_environment_id or "")
-    validation.check_configuration(problems, given.configuration, environment)
+    validation.check_configuration(problems, request.configuration, environment)
     problems.raise_any()
-    if given.name is not UNSET and await studios.name_taken(transaction, studio.workspace_id, name_key(given.name), but=studio.id):
-        raise NameTaken(given.name.strip())
+    if request.name is not UNSET and await studios.name_taken(transaction, studio.workspace_id, name_key(request.name), but=studio.id):
+        raise NameTaken(request.name.strip())

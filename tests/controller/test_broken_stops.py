@@ -93,4 +93,4 @@ async def test_a_session_that_is_saved_ends_though_its_environment_is_no_longer_
     object.__setattr__(harness.services, "computes", Computes(harness.database, {}))
     await harness.start()
     assert (await harness.status(running, "STOPPED"))["stop_reason"] == "USER_REQUEST"
-    assert len(await harness.rows(core.leftover)) == 1
+    assert len(await harness.rows(core.session_cleanup)) == 1

@@ -73,7 +73,7 @@ async def test_a_deadline_is_reported_and_not_acted_on_while_the_engine_is_silen
 
 
 async def no_leftovers(harness: ControllerHarness) -> bool:
-    return await harness.rows(core.leftover) == []
+    return await harness.rows(core.session_cleanup) == []
 
 
 @pytest.mark.parametrize("fault", ["refused", "exited"])
@@ -140,13 +140,13 @@ async def test_what_cannot_be_removed_is_left_over_and_retried_and_a_start_waits
     harness.compute.refuse_removal = True
     await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))
     await harness.status(studio, "STOPPED")
-    assert len(await harness.rows(core.leftover)) == 1
+    assert len(await harness.rows(core.session_cleanup)) == 1
     await harness.studios.start(harness.world.viewer, StartStudioRequest(studio))
     await harness.until(lambda: says(harness, studio, "it cannot be removed"))
     assert (await harness.row(studio))["status"] == "STARTING"
     harness.compute.refuse_removal = False
     await harness.status(studio, "RUNNING")
-    assert await harness.rows(core.leftover) == []
+    assert await harness.rows(core.session_cleanup) == []
 
 
 @pytest.mark.behaviour("B30")

@@ -33,7 +33,7 @@ async def force(harness: ControllerHarness, studio_id: str) -> None:
 
 
 async def gone(harness: ControllerHarness) -> bool:
-    return not harness.compute.there and not await harness.rows(core.leftover)
+    return not harness.compute.there and not await harness.rows(core.session_cleanup)
 
 
 async def test_it_is_refused_before_its_time_and_says_when(harness: ControllerHarness) -> None:
@@ -82,16 +82,16 @@ async def test_what_is_made_late_of_a_forced_start_goes_though_another_start_cam
     forced = str(await harness.name(studio))
     await long_ago(harness, studio)
     await force(harness, studio)
-    due = core.leftover.c.due_at
+    due = core.session_cleanup.c.due_at
     async with harness.database.write() as transaction:
         later = {"due_at": transaction.now + timedelta(hours=1)}
-        await transaction.execute(update(core.leftover).where(due > transaction.now).values(**later))
+        await transaction.execute(update(core.session_cleanup).where(due > transaction.now).values(**later))
     harness.compute.answers = True
     await harness.studios.start(harness.world.viewer, StartStudioRequest(studio))
     await harness.status(studio, "RUNNING")
     harness.compute.there[forced] = Observation(Presence.RUNNING)
     async with harness.database.write() as transaction:
-        await transaction.execute(update(core.leftover).values(due_at=transaction.now))
+        await transaction.execute(update(core.session_cleanup).values(due_at=transaction.now))
 
     async def only_the_new_one() -> bool:
         return list(harness.compute.there) == [str(await harness.name(studio))]

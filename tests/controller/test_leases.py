@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from services.checkpoints import saves
 from services.compute.registry import Computes
 from services.controller import controller
 from services.controller.controller import Controller
 from services.controller.lifecycle.claimed_studio import ClaimedStudio, LeaseLost
+from services.controller.lifecycle.session_save import save_session
 from services.domain.policy import Policy
 from services.domain.statuses import StudioStatus
 from services.store import leases, sessions
@@ -103,11 +103,11 @@ async def test_who_was_overtaken_saves_no_more_and_so_removes_no_save_of_its_suc
         [lease] = await leases.claim(transaction, "one", timedelta(0), 1)
         session = await sessions.find(transaction, studio, 1)
     assert session is not None
-    await saves.save(ClaimedStudio(harness.services, lease, session), session, interim=True)
+    await save_session(ClaimedStudio(harness.services, lease, session), session, interim=True)
     async with harness.database.write() as transaction:
         await leases.break_lease(transaction, studio)
     with pytest.raises(LeaseLost):
-        await saves.save(ClaimedStudio(harness.services, lease, session), session, interim=True)
+        await save_session(ClaimedStudio(harness.services, lease, session), session, interim=True)
     assert harness.compute.calls.count("interim") == 1
 
 

@@ -16,7 +16,7 @@ from tests.controller.conftest import ControllerHarness
 async def discard(harness: ControllerHarness, environment: str, count: int) -> None:
     async with harness.database.write() as transaction:
         for number in range(count):
-            await cleanup_tasks.discard(transaction, environment, f"save-{number}")
+            await cleanup_tasks.add_checkpoint(transaction, environment, f"save-{number}")
 
 
 async def test_rows_of_an_environment_that_nobody_knows_do_not_stop_the_others(harness: ControllerHarness) -> None:
@@ -28,7 +28,7 @@ async def test_rows_of_an_environment_that_nobody_knows_do_not_stop_the_others(h
     at_work = ResourceCleaner(harness.services)
     while await at_work.clean():
         pass
-    rows = await harness.rows(core.garbage)
+    rows = await harness.rows(core.checkpoint_cleanup)
     assert {row["compute_environment_id"] for row in rows} == {strange}
     assert {(row["attempts"], "strange" in row["message"]) for row in rows} == {(1, True)}
 
@@ -40,10 +40,10 @@ async def test_a_removal_that_breaks_or_hangs_is_tried_again_later(harness: Cont
     harness.compute.broken["remove_checkpoint"] = OSError("a bug")
     at_work = ResourceCleaner(harness.services)
     await at_work.clean()
-    assert [row["attempts"] for row in await harness.rows(core.garbage)] == [1, 1]
+    assert [row["attempts"] for row in await harness.rows(core.checkpoint_cleanup)] == [1, 1]
     async with harness.database.write() as transaction:
-        await transaction.execute(core.garbage.update().values(due_at=transaction.now))
+        await transaction.execute(core.checkpoint_cleanup.update().values(due_at=transaction.now))
     harness.compute.broken.clear()
     harness.compute.hold["remove_checkpoint"] = asyncio.Event()
     await at_work.clean()
-    assert {row["message"] for row in await harness.rows(core.garbage)} == {"The removal took too long."}
+    assert {row["message"] for row in await harness.rows(core.checkpoint_cleanup)} == {"The removal took too long."}

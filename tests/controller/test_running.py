@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from services.checkpoints import saves
 from services.compute.protocol import ComputeFailed
 from services.controller.lifecycle import run
+from services.controller.lifecycle.session_save import save_session
 from services.store.tables import core
 from services.studios.inputs import StopStudioRequest
 from tests.controller.conftest import ControllerHarness
@@ -74,7 +74,7 @@ async def quiet(harness: ControllerHarness, studio: str) -> bool:
 
 
 async def test_a_periodic_save_that_hangs_is_given_up(harness: ControllerHarness, studio: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "LONGEST_SAVE", timedelta(seconds=0.1))
+    monkeypatch.setattr(run, "MAX_SAVE_TIME", timedelta(seconds=0.1))
     harness.compute.hold["interim"] = asyncio.Event()
     await change_session(harness, next_save_at=await now(harness))
     await harness.until(lambda: says(harness, studio, "it took too long"))
@@ -98,16 +98,16 @@ async def test_a_save_that_ends_while_a_stop_begins_leaves_the_stops_message(
     harness: ControllerHarness, studio: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with two servers: the one that saves hears of the stop only afterwards."""
-    save = saves.save
+    save = save_session
 
-    async def then_stopped(*given: Any, interim: bool) -> Any:
-        saved = await save(*given, interim=interim)
+    async def then_stopped(*args: Any, interim: bool) -> Any:
+        saved = await save(*args, interim=interim)
         if interim:
             harness.running[0]._unsubscribe()
             await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))
         return saved
 
-    monkeypatch.setattr(saves, "save", then_stopped)
+    monkeypatch.setattr(run, "save_session", then_stopped)
     await change_session(harness, next_save_at=await now(harness))
     assert (await harness.status(studio, "STOPPED"))["status_message"] == "Stopped by ada."
 

@@ -42,7 +42,7 @@ def services(database: Database) -> Services:
         runner=runner,
         tokens=Tokens(database, runner),
         members=Members(database, runner),
-        studios=Studios(runner, Policy(), SecretBox(SecretBox.new_key())),
+        studios=Studios(runner, Policy(), SecretBox(SecretBox.new_key()), "installation"),
         checkpoints=Checkpoints(runner),
         addresses=addresses,
         policy=Policy(),

@@ -1,4 +1,4 @@
-"""The life of a Studio, driven at random: people do what they are allowed to, sessions do what sessions do, and the table knows it all."""
+"""The lifecycle table, driven at random: users act as they are allowed to, sessions end as sessions do, and every event has its row."""
 
 import pytest
 from hypothesis import settings
@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from services.domain.lifecycle import ACTIONS, ENDED, TRANSITIONS, Action, IllegalTransition, Trigger, after, status_refusal
 from services.domain.statuses import StopReason, StudioStatus
-from services.studios.transitions import CODES
+from services.studios.transitions import CONNECTION_ERRORS
 
 S = StudioStatus
 FAULTS = frozenset({StopReason.OUT_OF_MEMORY})
@@ -59,7 +59,7 @@ class Life(RuleBasedStateMachine):
 
     @precondition(lambda self: self.held == "build")
     @rule(
-        outcome=st.sampled_from([(Trigger.BUILT, "session"), (Trigger.BUILT_ONLY, None), (Trigger.BUILD_FAILED, None)]),
+        outcome=st.sampled_from([(Trigger.BUILT, "session"), (Trigger.BUILD_FAILED, None)]),
     )
     def the_build_ends(self, outcome: tuple[Trigger, str | None]) -> None:
         self.meets(*outcome)
@@ -76,7 +76,7 @@ class Life(RuleBasedStateMachine):
 
     @precondition(lambda self: self.status is S.RUNNING)
     @rule(
-        trigger=st.sampled_from([Trigger.LIFESPAN, Trigger.IDLE, Trigger.COMPUTE_ENV_DELETED, Trigger.EXITED, Trigger.OUT_OF_MEMORY]),
+        trigger=st.sampled_from([Trigger.LIFESPAN, Trigger.IDLE, Trigger.EXITED, Trigger.OUT_OF_MEMORY]),
     )
     def the_session_must_end(self, trigger: Trigger) -> None:
         self.meets(trigger, "session")
@@ -103,7 +103,7 @@ class Life(RuleBasedStateMachine):
         if self.status in {S.STOPPING, S.ERRORED, S.BUILD_FAILED}:
             assert self.reason is not None
         if self.status is S.STOPPED and self.reason is None:
-            assert self.last in {None, Trigger.BUILT_ONLY}, "only what never ran"
+            assert self.last is None, "only what never ran"
 
     @invariant()
     def an_out_of_memory_kill_never_ends_as_a_clean_stop(self) -> None:
@@ -143,13 +143,12 @@ def test_every_trigger_has_its_place_and_any_other_is_a_bug() -> None:
 
 @pytest.mark.behaviour("B4")
 def test_every_end_carries_a_reason_of_its_own() -> None:
-    built_only = (S.BUILDING, Trigger.BUILT_ONLY)
     for pair, transition in TRANSITIONS.items():
-        if transition.to in ENDED | {S.STOPPING} and pair != built_only:
+        if transition.to in ENDED | {S.STOPPING}:
             assert transition.reason or pair[0] is S.STOPPING, pair
     ends_of_running = [transition.reason for (status, _), transition in TRANSITIONS.items() if status is S.RUNNING]
     assert len(ends_of_running) == len(set(ends_of_running)), "each cause has its own reason"
-    assert set(ends_of_running) <= set(CODES), "people who are connected are told of each"
+    assert set(ends_of_running) <= set(CONNECTION_ERRORS), "people who are connected are told of each"
 
 
 @pytest.mark.behaviour("B14", "B21")

@@ -27,7 +27,7 @@ def box() -> SecretBox:
 
 @pytest.fixture
 def studios(database: Database, box: SecretBox) -> Studios:
-    return Studios(CommandRunner(database), Policy(), box)
+    return Studios(CommandRunner(database), Policy(), box, "installation")
 
 
 @pytest.fixture

@@ -264,8 +264,8 @@ async def test_deleting_keeps_what_another_studio_needs_and_discards_the_rest(
     await studios.delete(world.viewer, StudioActionRequest(studio))
     async with database.read() as reader:
         kept = {row.id: row.deleted_at for row in await reader.execute(core.checkpoint.select())}
-        garbage = [row.reference for row in await reader.execute(core.garbage.select())]
-        left = [row.session_number for row in await reader.execute(core.leftover.select())]
+        garbage = [row.reference for row in await reader.execute(core.checkpoint_cleanup.select())]
+        left = [row.session_number for row in await reader.execute(core.session_cleanup.select())]
     assert kept[needed] is None
     assert kept[spare] is not None
     assert garbage == [f"checkpoints/{studio}/2"]

@@ -1,24 +1,23 @@
-"""From BUILDING to STARTING, or to BUILD_FAILED with the reason: a Studio waits for its image's build (B8, B84)."""
+"""Waits for the build of an image: takes a Studio from BUILDING to STARTING, or to BUILD_FAILED with the reason (B8, B84)."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from services.controller.lifecycle.claimed_studio import ClaimedStudio
 from services.domain.actor import Actor
 from services.domain.lifecycle import Trigger
 from services.domain.statuses import BuildState, StudioStatus
-from services.store import builds, operations, sessions
+from services.store import builds, operations
 from services.store.builds import Build
-from services.studios import building
 from services.studios.progress import Step
-from services.studios.transitions import end_operation, move
+from services.studios.session_end import SessionEnd, end_session
+from services.studios.transitions import move
 
-LOOK = timedelta(seconds=30)
-"""In any case: whoever does the build asks for a look with every step of it."""
+CHECK_INTERVAL = timedelta(seconds=30)
+"""A slow check in any case: the builder makes the Studio due with every step of the build."""
 
 
 async def advance(claim: ClaimedStudio) -> datetime | None:
-    """See how its build stands. Returns when to look again."""
+    """Look how far the build is. Returns when to look again."""
     build = await _build(claim)
     if build is None or build.state == BuildState.SUCCEEDED.value:
         await _start(claim)
@@ -28,10 +27,10 @@ async def advance(claim: ClaimedStudio) -> datetime | None:
         return None
     if claim.studio.deadline and claim.studio.deadline <= claim.now:
         minutes = claim.policy.build_deadline.total_seconds() / 60
-        await _fail(claim, f"The image could not be built within {minutes:g} min. Retry the build: it goes on where it was.")
+        await _fail(claim, f"The image could not be built within {minutes:g} min. Retry the build: finished steps are not repeated.")
         return None
     await claim.step(Step.BUILD, build.message)
-    return claim.now + LOOK
+    return claim.now + CHECK_INTERVAL
 
 
 async def _build(claim: ClaimedStudio) -> Build | None:
@@ -51,8 +50,4 @@ async def _start(claim: ClaimedStudio) -> None:
 
 async def _fail(claim: ClaimedStudio, message: str) -> None:
     async with claim.result(StudioStatus.BUILDING) as (transaction, studio):
-        await end_operation(transaction, studio, message)
-        ended: dict[str, Any] = {"desired": StudioStatus.STOPPED.value, "deadline": None, "due_at": None}
-        moved = await move(transaction, studio, Trigger.BUILD_FAILED, Actor.system("build"), message, **ended)
-        await sessions.change(transaction, claim.session.id, saved=True, ended_at=transaction.now, stop_reason=moved.stop_reason)
-        await building.release(transaction, studio.build_id, "Nobody waits for it any more.")
+        await end_session(transaction, studio, SessionEnd(Trigger.BUILD_FAILED, Actor.system("build"), message))

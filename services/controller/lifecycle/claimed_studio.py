@@ -1,4 +1,4 @@
-"""One piece of work: a claimed Studio, and how its results are written."""
+"""A Studio under a controller's lease: what a step reads of it, and the transactions in which it writes its results."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -46,7 +46,7 @@ class ClaimedStudio:
     @property
     def now(self) -> datetime:
         """When it was claimed, by the database's clock."""
-        return self.lease.at
+        return self.lease.claimed_at
 
     @property
     def late(self) -> bool:
@@ -82,17 +82,17 @@ class ClaimedStudio:
         async with self.services.database.write() as transaction:
             await outbox.lock_stream(transaction, self.studio.workspace_id)
             studio = await studios.hold(transaction, self.studio.id)
-            if studio is None or not self._is_mine(studio) or studio.status not in expected:
+            if studio is None or not self._holds_lease(studio) or studio.status not in expected:
                 raise LeaseLost
             yield transaction, studio
 
-    async def require_mine(self, reader: Reader) -> None:
+    async def require_lease(self, reader: Reader) -> None:
         """Before what would harm whoever took over. Raises Overtaken."""
         studio = await studios.find(reader, self.studio.id)
-        if studio is None or not self._is_mine(studio):
+        if studio is None or not self._holds_lease(studio):
             raise LeaseLost
 
-    def _is_mine(self, studio: StudioState) -> bool:
+    def _holds_lease(self, studio: StudioState) -> bool:
         return studio.lease_epoch == self.lease.epoch and studio.session_number == self.studio.session_number
 
     async def step(self, to: Step, message: str | None = None) -> None:

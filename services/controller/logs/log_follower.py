@@ -6,7 +6,6 @@ from contextlib import aclosing, suppress
 from datetime import timedelta
 from time import monotonic
 
-from services.checkpoints import saves
 from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown
 from services.controller.controller_services import ControllerServices
 from services.controller.logs.log_buffer import HOLD_SECONDS, LogBuffer
@@ -14,6 +13,7 @@ from services.controller.logs.log_writer import PAUSE_SECONDS, LogWriter
 from services.domain.session_name import SessionName
 from services.secrets import masking
 from services.secrets.secret_box import CannotOpen
+from services.secrets.session_secrets import session_secrets
 from services.store import output_sources, outputs, sessions
 from services.store.db.database import DatabaseUnavailable, clock
 from services.store.output_sources import Printing
@@ -169,7 +169,7 @@ async def begun(services: ControllerServices, found: Printing) -> tuple[OutputSt
 
 async def intake_of(services: ControllerServices, output: OutputState, session: SessionState) -> LogBuffer:
     """Where what comes after the stored output goes through."""
-    secrets = await saves.secrets(services, session)
+    secrets = await session_secrets(services.database, services.seal, session)
     mask = await asyncio.to_thread(lambda: masking.Mask(masking.forms(secrets)))  # of many long ones it takes a while
     return LogBuffer(mask, output.place, monotonic())
 

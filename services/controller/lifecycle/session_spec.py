@@ -1,0 +1,47 @@
+"""Puts together what a session runs with: image, resources, environment variables and the checkpoint it starts from."""
+
+from services.compute.protocol import CheckpointMissing, ComputeFailed, ImageSpec, SessionSpec
+from services.controller.lifecycle.claimed_studio import ClaimedStudio
+from services.secrets.env_vars import open_env_vars
+from services.secrets.secret_box import CannotOpen
+from services.store import checkpoints
+from services.store.checkpoints import CheckpointState
+from services.store.compute_environments import EnvironmentState
+from services.store.templates import TemplateState
+
+
+async def session_spec(claim: ClaimedStudio, image: ImageSpec, template: TemplateState, environment: EnvironmentState) -> SessionSpec:
+    """The specification of the claimed Studio's current session. Raises CheckpointMissing, and ComputeFailed for lost secrets."""
+    base = await _base_checkpoint(claim)
+    configuration = claim.session.configuration
+    return SessionSpec(
+        name=claim.name,
+        image=image,
+        port=template.port,
+        ready_path=template.ready_path,
+        cpu=configuration["cpu"],
+        memory_mib=configuration["memory_mib"],
+        gpu=configuration["gpu"],
+        env_vars=_env_vars(claim, environment),
+        base=base.reference if base else None,
+        base_digest=base.digest if base else None,
+    )
+
+
+async def _base_checkpoint(claim: ClaimedStudio) -> CheckpointState | None:
+    if claim.session.base_checkpoint_id is None:
+        return None
+    async with claim.services.database.read() as reader:
+        base = await checkpoints.find(reader, claim.session.base_checkpoint_id)
+    if base is None or base.deleted_at is not None or base.reference is None:
+        raise CheckpointMissing("The checkpoint it starts from was deleted.")
+    return base
+
+
+def _env_vars(claim: ClaimedStudio, environment: EnvironmentState) -> dict[str, str]:
+    try:
+        return open_env_vars(environment.environment, claim.session.configuration["environment"], seal=claim.services.seal)
+    except CannotOpen as error:
+        raise ComputeFailed(
+            "The values of its secret variables were sealed with a key that this server does not have. Set them again, then start it."
+        ) from error

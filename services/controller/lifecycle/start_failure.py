@@ -1,0 +1,56 @@
+"""Decides what becomes of a start whose deadline passed, whose compute environment is silent, or which has failed (B7)."""
+
+from datetime import datetime, timedelta
+
+from services.checkpoints import saves
+from services.compute.protocol import ComputeFailed, ComputeUnknown
+from services.controller.error_text import describe_error
+from services.controller.lifecycle import start_timeout
+from services.controller.lifecycle.claimed_studio import ClaimedStudio
+from services.controller.lifecycle.last_output import last_output
+from services.controller.logs.log_drain import drain
+from services.domain.actor import Actor
+from services.domain.lifecycle import Trigger
+from services.domain.statuses import StudioStatus
+from services.store import builds, outputs
+from services.studios.session_end import SessionEnd, end_session
+from services.studios.transitions import set_status_message
+
+RETRY_DELAY = timedelta(seconds=2)
+
+
+async def report_unknown(claim: ClaimedStudio, reason: str) -> datetime | None:
+    """Write that the compute environment does not answer, and try again: unknown is not failed, even after the deadline."""
+    late = ""
+    if claim.studio.deadline and claim.late:
+        late = f" The start's deadline ({claim.studio.deadline:%H:%M:%S} UTC) has passed; it is decided once the environment answers."
+    async with claim.result(StudioStatus.STARTING) as (transaction, studio):
+        message = f"Waiting: the compute environment does not answer ({reason}).{late}"
+        await set_status_message(transaction, studio, message)
+        return transaction.now + RETRY_DELAY
+
+
+async def act_on_deadline(claim: ClaimedStudio, reason: str | None = None) -> datetime | None:
+    """The start has failed if the compute environment answers at all, else it is reported as unknown. The output may tell why."""
+    try:
+        await claim.observe()
+    except ComputeUnknown as unknown:
+        return await report_unknown(claim, describe_error(unknown))
+    except ComputeFailed:
+        pass  # an answer, too
+    minutes = claim.policy.start_deadline.total_seconds() / 60
+    details = f"{reason or await start_timeout.timeout_reason(claim)}.{await last_output(claim, await claim.compute())}"
+    await fail_start(claim, Trigger.START_TIMEOUT, f"It could not be started within {minutes:g} min: {details}")
+    return None
+
+
+async def fail_start(claim: ClaimedStudio, trigger: Trigger, message: str, missing_image: str | None = None) -> None:
+    """End the session: it holds nothing of the user's, so its resources go; what was saved before stays."""
+    await drain(claim)
+    async with claim.result(StudioStatus.STARTING) as (transaction, studio):
+        if missing_image:
+            await builds.invalidate_image(transaction, claim.session.compute_environment_id, missing_image, message)
+        if trigger is Trigger.CHECKPOINT_MISSING and claim.session.base_checkpoint_id:
+            await saves.invalidate(transaction, studio, claim.session.base_checkpoint_id)
+        await end_session(transaction, studio, SessionEnd(trigger, Actor.system(trigger.value), message, cleanup=claim.name))
+        await outputs.close(transaction, claim.session.id)

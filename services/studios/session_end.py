@@ -1,0 +1,53 @@
+"""The end of a session, whatever ends it: its operation, its Studio's status, its row, and what is left of it to remove."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from services.domain.actor import Actor
+from services.domain.lifecycle import Trigger
+from services.domain.session_name import SessionName
+from services.domain.statuses import OperationState, StudioStatus
+from services.store import cleanup_tasks, sessions
+from services.store.db.database import Transaction
+from services.store.studios import StudioState
+from services.studios import building
+from services.studios.transitions import end_operation, move
+
+MAX_REASON_LENGTH = 200
+"""Characters of the message that a clean-up task repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnd:
+    """Why and how a session ends.
+
+    `outcome` is that of the operation in progress, if there is one. `saved` False keeps the session for the next start, which saves it
+    first (B8). `cleanup` names the resources to remove, after each of the `delays`; None where there are none.
+    """
+
+    trigger: Trigger
+    actor: Actor
+    message: str | None
+    outcome: OperationState = OperationState.FAILED
+    saved: bool = True
+    cleanup: SessionName | None = None
+    delays: tuple[timedelta, ...] = (timedelta(0),)
+
+
+async def end_session(transaction: Transaction, studio: StudioState, end: SessionEnd) -> StudioState:
+    """End the Studio's current session; returns the Studio as it is then. Raises IllegalTransition."""
+    await end_operation(transaction, studio, end.outcome, end.message)
+    values: dict[str, Any] = {"desired": StudioStatus.STOPPED.value, "deadline": None, "due_at": None}
+    ended = await move(transaction, studio, end.trigger, end.actor, end.message, **values)
+    session = await sessions.find(transaction, studio.id, studio.session_number)
+    if session is not None:
+        saved = session.saved or end.saved
+        await sessions.change(transaction, session.id, saved=saved, ended_at=transaction.now, stop_reason=ended.stop_reason)
+        if end.cleanup is not None:
+            reason = end.message and end.message[:MAX_REASON_LENGTH]
+            for delay in end.delays:
+                await cleanup_tasks.add_session(transaction, session.compute_environment_id, end.cleanup, reason, delay=delay)
+    if studio.status is StudioStatus.BUILDING:
+        await building.release(transaction, studio.build_id, end.message or "Nobody waits for it any more.")
+    return ended
