@@ -10,7 +10,7 @@ from services.rows.organizations import MemberRow, WorkspaceRow
 from services.rows.people import OperationRow, TokenRow
 from services.rows.studio import CheckpointRow, StudioRow
 from services.store.reads import checkpoints, operations, organizations, people, studios
-from services.studios.inputs import StudioOutcome
+from services.studios.requests import StudioOutcome
 
 
 @dataclass(frozen=True, slots=True)

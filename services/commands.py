@@ -1,4 +1,4 @@
-"""The one command runner: every mutation's transaction is opened here (DESIGN 2, B95)."""
+"""Runs commands: opens the transaction of every mutation, and runs each once per idempotency key (B95)."""
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
@@ -32,27 +32,27 @@ class CommandRunner:
     database: Database
 
     async def run(
-        self, viewer: Viewer, mutation: str, key: str | None, given: Mapping[str, Any], workspace_id: str, body: Body
+        self, viewer: Viewer, mutation: str, key: str | None, request: Mapping[str, Any], workspace_id: str, body: Body
     ) -> dict[str, Any]:
-        """Run `body` in a transaction that holds the workspace's stream lock; answer the ids it returns, or those of the first run.
+        """Run `body` in a transaction that holds the lock of the workspace's stream; returns its ids, or those of the first run.
 
-        `given` is what was asked for, in JSON terms; `key` None runs always. Raises IdempotencyKeyReused, and what `body` raises.
+        `request` is the input in JSON terms; with `key` None it always runs. Raises IdempotencyKeyReused, and what `body` raises.
         """
         check_key(key)
-        use = None if key is None else idempotency.Use(viewer.user_id, mutation, key)
+        scoped_key = None if key is None else idempotency.ScopedKey(viewer.user_id, mutation, key)
         async with self.database.write() as transaction:
-            if use:
-                await idempotency.hold(transaction, use)
+            if scoped_key:
+                await idempotency.lock(transaction, scoped_key)
             await outbox.lock_stream(transaction, workspace_id)
-            if use is None:
+            if scoped_key is None:
                 return await body(transaction)
-            digest = input_hash(given)
-            recorded = await idempotency.find(transaction, use)
+            digest = input_hash(request)
+            recorded = await idempotency.find(transaction, scoped_key)
             if recorded is None:
                 result = await body(transaction)
-                await idempotency.record(transaction, use, digest, result)
+                await idempotency.record(transaction, scoped_key, digest, result)
                 return result
-        return _checked(recorded, digest)
+        return _result_of(recorded, digest)
 
     async def run_for_operator(
         self, operator: Operator, permission: OperatorPermission, workspace_id: str | None, body: Callable[[Transaction], Awaitable[Result]]
@@ -67,28 +67,28 @@ class CommandRunner:
                 await outbox.lock_stream(transaction, workspace_id)
             return await body(transaction)
 
-    async def recorded(self, viewer: Viewer, mutation: str, key: str | None, given: Mapping[str, Any]) -> dict[str, Any] | None:
-        """What a first run answered, where what it acted on is gone (a deleted Studio). Raises IdempotencyKeyReused."""
+    async def recorded(self, viewer: Viewer, mutation: str, key: str | None, request: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The ids that the first run returned, for a command whose Studio is deleted. Raises IdempotencyKeyReused."""
         if key is None:
             return None
         async with self.database.read() as reader:
-            recorded = await idempotency.find(reader, idempotency.Use(viewer.user_id, mutation, key))
-        return _checked(recorded, input_hash(given)) if recorded else None
+            recorded = await idempotency.find(reader, idempotency.ScopedKey(viewer.user_id, mutation, key))
+        return _result_of(recorded, input_hash(request)) if recorded else None
 
 
-def _checked(recorded: idempotency.Recorded, digest: str) -> dict[str, Any]:
+def _result_of(recorded: idempotency.RecordedResult, digest: str) -> dict[str, Any]:
     if recorded.input_hash != digest:
         raise IdempotencyKeyReused("This idempotency key was used with another input. Use a new key.", field=("idempotency_key",))
     return recorded.result
 
 
 def check_key(key: str | None) -> None:
-    """Raise InvalidInput for an empty or overlong key, or one that no log or database could hold."""
+    """Raise InvalidInput for a key that is empty, too long, or has characters that cannot be shown."""
     if key is not None and not (1 <= len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH and key.isprintable()):
         message = f"An idempotency key has 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters that can be shown."
         raise invalid("idempotency_key", "LENGTH", message)
 
 
 def input_hash(value: Mapping[str, Any]) -> str:
-    """A digest of an input, so that no secret in it is stored."""
+    """The digest of an input: the input itself may hold secrets, and is not stored."""
     return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()

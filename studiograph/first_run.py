@@ -14,7 +14,7 @@ from services.domain.statuses import ComputeKind, Tool
 from services.identity.people import People
 from services.identity.token_rules import NewToken
 from services.identity.tokens import Tokens
-from services.studios.inputs import CreateStudioRequest
+from services.studios.requests import CreateStudioRequest
 from services.studios.studios import Studios
 from services.templates.commands import NewTemplate, Templates
 from studiograph.private_files import read_private, replace_private

@@ -7,7 +7,7 @@ import strawberry
 
 from services.domain.errors import InvalidInput, Problem
 from services.domain.limits import MAX_LIFESPAN_HOURS
-from services.studios.inputs import UNSET, Configuration, Maybe, Variable
+from services.studios.requests import UNSET, Configuration, Maybe, Variable
 
 T = TypeVar("T")
 C = TypeVar("C", covariant=True)

@@ -19,7 +19,7 @@ from schema.inputs.configuration import (
 )
 from schema.inputs.fields import decode, expected_revision, idempotency_key
 from services.domain.limits import MAX_DESCRIPTION_LENGTH, MAX_GRACE_SECONDS, MAX_NAME_LENGTH
-from services.studios.inputs import (
+from services.studios.requests import (
     Configuration,
     CreateStudioRequest,
     RenameCheckpointRequest,

@@ -12,7 +12,7 @@ from services.store import checkpoints, outbox
 from services.store.checkpoints import CheckpointState
 from services.store.db.database import Transaction
 from services.studios import rights
-from services.studios.inputs import RenameCheckpointRequest
+from services.studios.requests import RenameCheckpointRequest
 
 
 class CheckpointNameTaken(Conflict):
@@ -52,7 +52,7 @@ async def _rename(transaction: Transaction, viewer: Viewer, checkpoint: Checkpoi
     studio = await rights.studio_for(transaction, viewer, checkpoint.studio_id, Permission.CHECKPOINT_EDIT, Resource.CHECKPOINT)
     check_name(text)
     name = "_".join(text.split())
-    if await checkpoints.name_taken(transaction, studio.id, name_key(name), but=checkpoint.id):
+    if await checkpoints.name_taken(transaction, studio.id, name_key(name), except_id=checkpoint.id):
         raise CheckpointNameTaken(f"Another checkpoint of this Studio is called {name!r}. Choose another name.", field=("name",))
     await checkpoints.change(transaction, checkpoint.id, name=name, name_key=name_key(name))
     payload = {"checkpoint_id": checkpoint.id, "name": name, "status": checkpoint.status, "change": "renamed"}

@@ -21,12 +21,12 @@ class DomainError(Exception):
 
     @property
     def extensions(self) -> dict[str, Any]:
-        """What goes with the message where it becomes a GraphQL error (queries; mutations have typed errors)."""
+        """The extensions of the GraphQL error that it becomes in a query; mutations have typed errors."""
         return {"code": self.code}
 
 
 class BadArgument(DomainError):
-    """An argument of a query that cannot be used. `column` is the place in its text, from 1; `suggestions` are what may be meant.
+    """An argument of a query that cannot be used. `column` is the position in its text, from 1; `suggestions` are values that may be meant.
 
     Each has its own code: BAD_CURSOR, OUT_OF_RANGE, ...
     """
@@ -80,7 +80,7 @@ class InvalidInput(DomainError):
 
 
 class Conflict(DomainError):
-    """Something else already has this name, or does the opposite at this moment."""
+    """The name is taken, or an opposite action is in progress."""
 
     code = "CONFLICT"
 

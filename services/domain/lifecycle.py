@@ -135,7 +135,7 @@ STATUS_REFUSALS: Mapping[tuple[StudioStatus, Action], str] = MappingProxyType(
         (S.STARTING, Action.STOP): "It is starting, and cannot be stopped until it runs or its start fails.",
         (S.STARTING, Action.START): "It is already starting.",
         (S.RUNNING, Action.START): "It is already running.",
-        (S.BUILDING, Action.START): "It is being built, and starts by itself when that was asked.",
+        (S.BUILDING, Action.START): "It is being built, and starts by itself afterwards.",
         (S.STOPPING, Action.START): "It is stopping. Start it again once it has stopped.",
         (S.STOPPING, Action.STOP): "It is already stopping.",
         (S.STOPPING, Action.CONNECT): "It is stopping.",

@@ -22,7 +22,10 @@ BUILDS = LeasedRows(core.build, active=B.state == BuildState.RUNNING.value)
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """One attempt. `recipe` is {"directory": a word of images/}; `message` is its last step, or why it failed."""
+    """One attempt to build an image.
+
+    `recipe` is {"directory": the name of a directory of images/}; `message` is its last step, or why it failed.
+    """
 
     id: str
     workspace_id: str
@@ -48,14 +51,14 @@ async def find(reader: Reader, build_id: str) -> Build | None:
 
 
 async def latest(reader: Reader, environment_id: str, reference: str) -> Build | None:
-    """The newest attempt to have this image in this compute environment."""
+    """The newest build of this image in this compute environment, or None."""
     same_image = and_(B.compute_environment_id == environment_id, B.reference == reference)
     row = (await reader.execute(select(*COLUMNS).where(same_image).order_by(B.created_at.desc(), B.id.desc()).limit(1))).one_or_none()
     return Build(**row._mapping) if row else None
 
 
 async def add(transaction: Transaction, values: dict[str, Any]) -> str:
-    """Queue one; returns its id."""
+    """Add a queued build; returns its id."""
     build_id = new_id()
     row = {"id": build_id, "state": BuildState.QUEUED.value, "due_at": transaction.now, "created_at": transaction.now, "lease_epoch": 0}
     await transaction.execute(insert(core.build).values(**row, **values))
@@ -116,7 +119,7 @@ async def invalidate_image(transaction: Transaction, environment_id: str, refere
 
 
 async def is_awaited(transaction: Transaction, build_id: str) -> bool:
-    """Whether a Studio waits for it, or it was not asked for by a person at all (the demo's, in the background)."""
+    """Whether a Studio waits for it, or no person asked for it (the demo builds its image in the background)."""
     waiting = select(S.id).where(S.build_id == build_id, S.status == StudioStatus.BUILDING.value).limit(1)
     if (await transaction.execute(waiting)).first() is not None:
         return True

@@ -1,4 +1,4 @@
-"""Checkpoints: what sessions saved, and which of it is still needed."""
+"""Checkpoints: the saved file systems of sessions, and which of them are still needed."""
 
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -56,9 +56,9 @@ async def not_needed_elsewhere(reader: Reader, studio_id: str) -> list[Checkpoin
     return [CheckpointState(**row._mapping) for row in rows]
 
 
-async def name_taken(reader: Reader, studio_id: str, key: str, *, but: str | None = None) -> bool:
+async def name_taken(reader: Reader, studio_id: str, key: str, *, except_id: str | None = None) -> bool:
     """Whether another checkpoint of the Studio has this name key (B32)."""
-    clash = select(T.id).where(T.studio_id == studio_id, T.name_key == key, T.id != (but or ""))
+    clash = select(T.id).where(T.studio_id == studio_id, T.name_key == key, T.id != (except_id or ""))
     return bool((await reader.execute(select(exists(clash)))).scalar_one())
 
 

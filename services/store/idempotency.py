@@ -1,4 +1,4 @@
-"""The keys under which mutations were answered."""
+"""Idempotency keys and the results that mutations returned under them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +12,8 @@ T = core.idempotency_key.c
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """A key is its user's own, and each mutation's own."""
+class ScopedKey:
+    """An idempotency key; each user and each mutation has its own."""
 
     user_id: str
     mutation: str
@@ -21,29 +21,31 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedResult:
+    """The result of the first run, and the hash of the input it ran with."""
+
     input_hash: str
     result: dict[str, Any]
 
 
-async def hold(transaction: Transaction, use: Use) -> None:
-    """Let no other transaction use the key until this one ends; taken before all other locks.
+async def lock(transaction: Transaction, key: ScopedKey) -> None:
+    """Lock the key until the transaction ends; it must be locked before anything else.
 
     The stream's lock is not enough, since a key can be used in two workspaces at once. On SQLite there is one writer anyway.
     """
     if transaction.connection.dialect.name == "postgresql":
-        name = f"idempotency {use.user_id} {use.mutation} {use.key}"
+        name = f"idempotency {key.user_id} {key.mutation} {key.key}"
         await transaction.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
 
-async def find(reader: Reader, use: Use) -> Recorded | None:
-    """What was answered under the key, if anything."""
-    where = (T.user_id == use.user_id) & (T.mutation == use.mutation) & (T.key == use.key)
+async def find(reader: Reader, key: ScopedKey) -> RecordedResult | None:
+    """The result recorded under the key, or None."""
+    where = (T.user_id == key.user_id) & (T.mutation == key.mutation) & (T.key == key.key)
     row = (await reader.execute(select(T.input_hash, T.result).where(where))).one_or_none()
-    return Recorded(row.input_hash, row.result) if row else None
+    return RecordedResult(row.input_hash, row.result) if row else None
 
 
-async def record(transaction: Transaction, use: Use, input_hash: str, result: dict[str, Any]) -> None:
-    """Note the answer; kept for a day (`services.store.retention`)."""
-    values = {"user_id": use.user_id, "mutation": use.mutation, "key": use.key, "input_hash": input_hash}
+async def record(transaction: Transaction, key: ScopedKey, input_hash: str, result: dict[str, Any]) -> None:
+    """Record the result; `services.store.retention` keeps it for a day."""
+    values = {"user_id": key.user_id, "mutation": key.mutation, "key": key.key, "input_hash": input_hash}
     await transaction.execute(insert(core.idempotency_key).values(**values, result=result, created_at=transaction.now))

@@ -1,4 +1,4 @@
-"""The records of actions on Studios."""
+"""Operations: the records of actions on Studios."""
 
 from dataclasses import dataclass, fields
 from datetime import datetime

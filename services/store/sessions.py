@@ -1,4 +1,4 @@
-"""The runs of Studios."""
+"""Sessions: the runs of Studios."""
 
 from dataclasses import dataclass, fields
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Studios as commands and the controller see them: one row's intent and observation, and its writes."""
+"""Studios as commands and the controller read and write them: configuration, intent and observed status."""
 
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -67,8 +67,8 @@ async def find(reader: Reader, studio_id: str) -> StudioState | None:
     return state(row) if row else None
 
 
-async def hold(transaction: Transaction, studio_id: str) -> StudioState | None:
-    """The same, and nobody changes the row, nor claims the Studio, until the transaction ends. SQLite has one writer anyway."""
+async def find_locked(transaction: Transaction, studio_id: str) -> StudioState | None:
+    """`find`, with the row locked until the transaction ends: nobody changes or claims the Studio. SQLite has one writer anyway."""
     row = (await transaction.execute(select(*COLUMNS).where(T.id == studio_id).with_for_update())).one_or_none()
     return state(row) if row else None
 
@@ -92,14 +92,14 @@ async def remove(transaction: Transaction, studio_id: str) -> None:
     await transaction.execute(delete(core.studio).where(T.id == studio_id))
 
 
-async def name_taken(reader: Reader, workspace_id: str, key: str, *, but: str | None = None) -> bool:
-    """Whether another Studio than `but` has this name key in the workspace (B15)."""
-    clash = select(T.id).where(T.workspace_id == workspace_id, T.name_key == key, T.id != (but or ""))
+async def name_taken(reader: Reader, workspace_id: str, key: str, *, except_id: str | None = None) -> bool:
+    """Whether another Studio than `except_id` has this name key in the workspace (B15)."""
+    clash = select(T.id).where(T.workspace_id == workspace_id, T.name_key == key, T.id != (except_id or ""))
     return bool((await reader.execute(select(exists(clash)))).scalar_one())
 
 
 async def star(transaction: Transaction, studio_id: str, user_id: str) -> bool:
-    """Mark; False if it is marked already."""
+    """Add the user's star; False if it is there already."""
     where = (core.star.c.studio_id == studio_id) & (core.star.c.user_id == user_id)
     if (await transaction.execute(select(core.star.c.user_id).where(where))).one_or_none():
         return False
@@ -108,6 +108,6 @@ async def star(transaction: Transaction, studio_id: str, user_id: str) -> bool:
 
 
 async def unstar(transaction: Transaction, studio_id: str, user_id: str) -> bool:
-    """Take the mark off; False if there is none."""
+    """Remove the user's star; False if there is none."""
     where = (core.star.c.studio_id == studio_id) & (core.star.c.user_id == user_id)
     return (await transaction.execute(delete(core.star).where(where))).rowcount == 1

@@ -5,14 +5,14 @@ from typing import Any
 
 from services.secrets.env_vars import Seal
 from services.store.compute_environments import EnvironmentState, WorkspaceSettings
-from services.studios.inputs import UNSET, Configuration, Variable
+from services.studios.requests import UNSET, Configuration, Variable
 
 DEFAULT_CPU = 2.0
 DEFAULT_MEMORY_MIB = 8192
 
 
 def defaults(environment: EnvironmentState, settings: WorkspaceSettings, lifespan_hours: int) -> dict[str, Any]:
-    """The configuration of a Studio for which nothing was asked. A capacity of 0 means that it is not known yet."""
+    """The configuration of a Studio for which nothing was requested. A capacity of 0 means that it is not known yet."""
     return {
         "cpu": min(DEFAULT_CPU, environment.cpu or DEFAULT_CPU),
         "memory_mib": min(DEFAULT_MEMORY_MIB, environment.memory_mib or DEFAULT_MEMORY_MIB),

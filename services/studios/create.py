@@ -21,7 +21,7 @@ from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.store.templates import TemplateState
 from services.studios import configuration, validation
-from services.studios.inputs import CreateStudioRequest, StudioOutcome
+from services.studios.requests import CreateStudioRequest, StudioOutcome
 from services.studios.start import StartStudio
 
 

@@ -10,7 +10,7 @@ from services.store import checkpoints, cleanup_tasks, outbox, sessions, studios
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import rights
-from services.studios.inputs import StudioActionRequest, StudioOutcome
+from services.studios.requests import StudioActionRequest, StudioOutcome
 from services.studios.status_rules import require_status
 
 

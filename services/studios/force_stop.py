@@ -13,7 +13,7 @@ from services.store import leases
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import rights
-from services.studios.inputs import StudioActionRequest, StudioOutcome
+from services.studios.requests import StudioActionRequest, StudioOutcome
 from services.studios.session_end import SessionEnd, end_session
 from services.studios.status_rules import is_repeat, require_status
 

@@ -1,4 +1,4 @@
-"""The steps of an operation, as people see them go by (B84)."""
+"""The steps of an operation and their states, as shown to users (B84)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from services.domain.statuses import OperationKind, StepState
 
 
 class Step(StrEnum):
-    """The names of the steps, in words for the user."""
+    """The names of the steps, as shown to users."""
 
     BUILD = "Build the image"
     CLEAN = "Clear up the former session"
@@ -47,7 +47,7 @@ def advanced(steps: Sequence[dict[str, Any]], to: Step, message: str | None, now
 
 
 def finished(steps: Sequence[dict[str, Any]], now: datetime) -> Steps:
-    """Everything went well."""
+    """All steps succeeded."""
     return [_ended(step, StepState.SUCCEEDED, now) for step in steps]
 
 

@@ -11,7 +11,7 @@ from services.domain.statuses import OperationState, StudioStatus
 from services.store import cleanup_tasks, sessions
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
-from services.studios import building
+from services.studios import image_builds
 from services.studios.transitions import end_operation, move
 
 MAX_REASON_LENGTH = 200
@@ -49,5 +49,5 @@ async def end_session(transaction: Transaction, studio: StudioState, end: Sessio
             for delay in end.delays:
                 await cleanup_tasks.add_session(transaction, session.compute_environment_id, end.cleanup, reason, delay=delay)
     if studio.status is StudioStatus.BUILDING:
-        await building.release(transaction, studio.build_id, end.message or "Nobody waits for it any more.")
+        await image_builds.release(transaction, studio.build_id, end.message or "Nobody waits for it any more.")
     return ended

@@ -20,9 +20,9 @@ from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import configuration, rights, validation
-from services.studios.building import Images
-from services.studios.inputs import UNSET, StartStudioRequest, StudioActionRequest, StudioOutcome
+from services.studios.image_builds import ImageBuilds
 from services.studios.progress import Step
+from services.studios.requests import UNSET, StartStudioRequest, StudioActionRequest, StudioOutcome
 from services.studios.status_rules import is_repeat, require_status
 from services.studios.transitions import begin_operation, move
 
@@ -87,7 +87,7 @@ class StartStudio:
         environment = await _usable_environment(transaction, studio)
         template = await templates.find(transaction, studio.template_id)
         assert template is not None
-        build = await Images(self.policy).awaited(transaction, viewer.actor, template, environment)
+        build = await ImageBuilds(self.policy).ensure(transaction, viewer.actor, template, environment)
         is_building = build is not None or studio.status is StudioStatus.BUILD_FAILED
         session_number = await self._add_session(transaction, viewer, studio, environment, overrides)
         deadline = build.deadline if build else transaction.now + self.policy.start_deadline

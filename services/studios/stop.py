@@ -15,7 +15,7 @@ from services.store import outbox, sessions, studios
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import rights, validation
-from services.studios.inputs import StopStudioRequest, StudioOutcome
+from services.studios.requests import StopStudioRequest, StudioOutcome
 from services.studios.session_end import SessionEnd, end_session
 from services.studios.status_rules import is_repeat
 from services.studios.transitions import begin_operation, move

@@ -15,11 +15,11 @@ from services.store import compute_environments, outbox, studios, templates
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import rights
-from services.studios.building import Images
 from services.studios.create import CreateStudio
 from services.studios.delete import DeleteStudio
 from services.studios.force_stop import ForceStopStudio
-from services.studios.inputs import (
+from services.studios.image_builds import ImageBuilds
+from services.studios.requests import (
     CreateStudioRequest,
     StartStudioRequest,
     StopStudioRequest,
@@ -51,7 +51,7 @@ class Studios:
 
     def __init__(self, runner: CommandRunner, policy: Policy, seal: Seal, installation: str) -> None:
         self._runner = runner
-        self._images = Images(policy)
+        self._image_builds = ImageBuilds(policy)
         self._start = StartStudio(policy, seal)
         self._stop = StopStudio(policy)
         self._force_stop = ForceStopStudio(policy, installation)
@@ -66,13 +66,13 @@ class Studios:
         return await self._on_studio(viewer, "startStudio", request, self._start)
 
     async def prepare_image(self, workspace_id: str, template_id: str, environment_id: str) -> None:
-        """Have the template's image built in the background, if it is built and is not there; nobody waits for it."""
+        """Build the template's image in the background, if it is one to build and does not exist; no Studio waits for it."""
         async with self._runner.database.write() as transaction:
             await outbox.lock_stream(transaction, workspace_id)
             template = await templates.find(transaction, template_id)
             environment = await compute_environments.find(transaction, environment_id)
             if template is not None and environment is not None:
-                await self._images.awaited(transaction, Actor.system("preparation"), template, environment)
+                await self._image_builds.ensure(transaction, Actor.system("preparation"), template, environment)
 
     async def stop(self, viewer: Viewer, request: StopStudioRequest) -> StudioOutcome:
         return await self._on_studio(viewer, "stopStudio", request, self._stop)

@@ -51,8 +51,8 @@ async def move(
         events.append(_connection_error(studio, reason, code or CONNECTION_ERRORS[reason], actor, message))
     await outbox.append(transaction, studio.workspace_id, events)
     transaction.wake("studio", studio.id)
-    known = {key: value for key, value in values.items() if key in StudioState.__dataclass_fields__}
-    return replace(studio, **known, status=transition.to)
+    changes = {key: value for key, value in values.items() if key in StudioState.__dataclass_fields__}
+    return replace(studio, **changes, status=transition.to)
 
 
 def _reason(studio: StudioState) -> StopReason | None:
@@ -127,5 +127,5 @@ async def end_operation(transaction: Transaction, studio: StudioState, outcome: 
 
 
 def operation_event(studio: StudioState, operation_id: str) -> NewEvent:
-    """Tells watchers of the operation to look again."""
+    """The event after which subscribers read the operation again."""
     return NewEvent(Kind.OPERATION, Actor.system("progress"), {"operation_id": operation_id}, studio.id, studio.name)

@@ -14,7 +14,7 @@ from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import configuration, rights, validation
 from services.studios.create import NameTaken
-from services.studios.inputs import UNSET, StudioOutcome, UpdateStudioRequest
+from services.studios.requests import UNSET, StudioOutcome, UpdateStudioRequest
 from services.studios.status_rules import require_status
 
 
@@ -58,5 +58,7 @@ async def _validate(transaction: Transaction, studio: StudioState, request: Upda
     environment = await compute_environments.find(transaction, studio.compute_environment_id or "")
     validation.check_configuration(problems, request.configuration, environment)
     problems.raise_any()
-    if request.name is not UNSET and await studios.name_taken(transaction, studio.workspace_id, name_key(request.name), but=studio.id):
+    if request.name is not UNSET and await studios.name_taken(
+        transaction, studio.workspace_id, name_key(request.name), except_id=studio.id
+    ):
         raise NameTaken(request.name.strip())

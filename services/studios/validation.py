@@ -17,7 +17,7 @@ from services.domain.limits import (
 )
 from services.domain.problems import Problems
 from services.store.compute_environments import EnvironmentState
-from services.studios.inputs import UNSET, Configuration, Maybe, Variable
+from services.studios.requests import UNSET, Configuration, Maybe, Variable
 
 ENV_VAR_KEY = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 RESERVED_KEYS = frozenset({"CONNECT_TOOL_PORT", "CONNECT_TOOL_SOCKET", "CONNECT_TOOL_PATH_PREFIX"})

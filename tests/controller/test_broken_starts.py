@@ -14,7 +14,7 @@ from services.controller.lifecycle import claimed_studio
 from services.domain.policy import Policy
 from services.secrets import masking
 from services.store.tables import core
-from services.studios.inputs import Configuration, StartStudioRequest, StopStudioRequest, Variable
+from services.studios.requests import Configuration, StartStudioRequest, StopStudioRequest, Variable
 from tests.controller.conftest import ControllerHarness
 from tests.controller.test_faults import look, no_leftovers, says
 
@@ -48,7 +48,7 @@ async def test_a_call_that_times_out_is_not_the_deadline(harness: ControllerHarn
 async def test_an_engine_that_hangs_is_one_that_does_not_answer(harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     studio = await harness.add()
     await harness.status(studio, "RUNNING")
-    monkeypatch.setattr(claimed_studio, "OBSERVE_SECONDS", 0.1)
+    monkeypatch.setattr(claimed_studio, "OBSERVE_TIMEOUT_S", 0.1)
     harness.compute.hold["observe"] = asyncio.Event()
     await look(harness)
     await harness.until(lambda: says(harness, studio, "said nothing"))

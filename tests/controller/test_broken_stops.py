@@ -10,7 +10,7 @@ from services.compute.registry import Computes
 from services.controller import controller
 from services.domain.policy import Policy
 from services.store.tables import core
-from services.studios.inputs import StartStudioRequest, StopStudioRequest
+from services.studios.requests import StartStudioRequest, StopStudioRequest
 from tests.controller.conftest import ControllerHarness
 from tests.controller.test_faults import no_leftovers, says
 

@@ -14,9 +14,9 @@ from services.domain.policy import Policy
 from services.store import builds, compute_environments, outputs, templates
 from services.store.db.database import Database, DatabaseUnavailable
 from services.store.tables import core
-from services.studios import building
-from services.studios.building import Images
-from services.studios.inputs import StartStudioRequest, StopStudioRequest, StudioActionRequest
+from services.studios import image_builds
+from services.studios.image_builds import ImageBuilds
+from services.studios.requests import StartStudioRequest, StopStudioRequest, StudioActionRequest
 from tests.controller.conftest import ControllerHarness
 
 pytestmark = pytest.mark.behaviour("B8", "B84")
@@ -167,7 +167,7 @@ async def test_a_build_that_the_system_asked_for_goes_on_without_anybody(harness
         environment = await compute_environments.find(transaction, harness.world.compute_environment_id)
         assert template
         assert environment
-        await Images(Policy()).awaited(transaction, Actor.system("demo"), template, environment)
+        await ImageBuilds(Policy()).ensure(transaction, Actor.system("demo"), template, environment)
     studio = await harness.add()
     await harness.called("build")
     await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))
@@ -286,7 +286,7 @@ async def test_a_stop_and_the_end_of_the_build_do_not_wait_for_each_other(
 ) -> None:
     """Both write the same rows: in one order, or PostgreSQL ends one of the two."""
     event, ended = hold(harness), asyncio.Event()
-    release, end = building.release, builds.end
+    release, end = image_builds.release, builds.end
 
     async def ending(*given: Any) -> bool:
         found = await end(*given)
@@ -302,7 +302,7 @@ async def test_a_stop_and_the_end_of_the_build_do_not_wait_for_each_other(
     studio = await harness.add()
     await harness.called("build")
     monkeypatch.setattr(builds, "end", ending)
-    monkeypatch.setattr(building, "release", releasing)
+    monkeypatch.setattr(image_builds, "release", releasing)
     await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))
     assert (await harness.row(studio))["status"] == "STOPPED"
     assert "failed in the server" not in caplog.text

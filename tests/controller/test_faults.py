@@ -8,7 +8,7 @@ import pytest
 
 from services.domain.policy import Policy
 from services.store.tables import core
-from services.studios.inputs import StartStudioRequest, StopStudioRequest, StudioActionRequest
+from services.studios.requests import StartStudioRequest, StopStudioRequest, StudioActionRequest
 from tests.controller.conftest import ControllerHarness
 
 

@@ -10,7 +10,7 @@ from services.compute.protocol import Observation, Presence
 from services.domain.errors import NotAllowedNow
 from services.domain.policy import Policy
 from services.store.tables import core
-from services.studios.inputs import StartStudioRequest, StopStudioRequest, StudioActionRequest
+from services.studios.requests import StartStudioRequest, StopStudioRequest, StudioActionRequest
 from tests.controller.conftest import ControllerHarness
 
 pytestmark = pytest.mark.behaviour("B9", "B31")

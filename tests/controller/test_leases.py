@@ -18,7 +18,7 @@ from services.domain.statuses import StudioStatus
 from services.store import leases, sessions
 from services.store.db.database import DatabaseUnavailable, Wake
 from services.store.tables import core
-from services.studios.inputs import StopStudioRequest
+from services.studios.requests import StopStudioRequest
 from tests import factories
 from tests.controller.conftest import ControllerHarness
 from tests.controller.faulty import Faulty

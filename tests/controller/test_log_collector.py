@@ -13,7 +13,7 @@ from services.controller.logs.log_collector import LogCollector
 from services.store import outputs, studios
 from services.store.outputs import KEPT, LONGEST_PIECE, OutputPage
 from services.store.tables import core
-from services.studios.inputs import Configuration, StopStudioRequest, Variable
+from services.studios.requests import Configuration, StopStudioRequest, Variable
 from tests.controller.conftest import ControllerHarness
 
 pytestmark = pytest.mark.behaviour("B84")

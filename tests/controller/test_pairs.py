@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from services.domain.errors import DomainError
 from services.store.tables import core
-from services.studios.inputs import (
+from services.studios.requests import (
     Configuration,
     StartStudioRequest,
     StopStudioRequest,

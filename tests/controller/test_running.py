@@ -11,7 +11,7 @@ from services.compute.protocol import ComputeFailed
 from services.controller.lifecycle import run
 from services.controller.lifecycle.session_save import save_session
 from services.store.tables import core
-from services.studios.inputs import StopStudioRequest
+from services.studios.requests import StopStudioRequest
 from tests.controller.conftest import ControllerHarness
 from tests.controller.test_faults import says
 from tests.controller.test_lifecycle import change_session, now

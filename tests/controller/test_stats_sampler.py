@@ -21,7 +21,7 @@ from services.store import stats
 from services.store.db.database import Database, Wake
 from services.store.stats import Measurement, RunningSession
 from services.store.tables import core
-from services.studios.inputs import StopStudioRequest, StudioActionRequest
+from services.studios.requests import StopStudioRequest, StudioActionRequest
 from tests import factories
 from tests.controller.conftest import ControllerHarness
 from tests.controller.faulty import Faulty

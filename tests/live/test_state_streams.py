@@ -13,7 +13,7 @@ from services.live.stream_items import Timing
 from services.secrets.secret_box import SecretBox
 from services.store.db.database import Database
 from services.store.tables import core
-from services.studios.inputs import StudioActionRequest
+from services.studios.requests import StudioActionRequest
 from services.studios.studios import Studios
 from tests import factories
 from tests.factories import BEGAN, World

@@ -12,7 +12,7 @@ from services.domain.ids import new_id
 from services.domain.statuses import StudioStatus
 from services.store.db.database import Database
 from services.store.tables import core
-from services.studios.inputs import (
+from services.studios.requests import (
     Configuration,
     RenameCheckpointRequest,
     StartStudioRequest,

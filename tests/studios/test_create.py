@@ -13,7 +13,7 @@ from services.secrets.secret_box import SecretBox
 from services.store.db.database import Database
 from services.store.tables import core
 from services.studios.create import NameTaken
-from services.studios.inputs import Configuration, CreateStudioRequest, Variable
+from services.studios.requests import Configuration, CreateStudioRequest, Variable
 from services.studios.studios import Studios
 from tests import factories
 from tests.factories import World

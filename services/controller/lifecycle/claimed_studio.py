@@ -22,12 +22,12 @@ from services.studios import progress
 from services.studios.progress import Step
 from services.studios.transitions import operation_event
 
-OBSERVE_SECONDS = 10.0
-"""Less than a lease: an environment that says nothing for so long does not answer."""
+OBSERVE_TIMEOUT_S = 10.0
+"""How long an observation may take: shorter than a lease. A compute environment that takes longer counts as not answering."""
 
 
 class LeaseLost(Exception):
-    """The Studio moved on meanwhile (a command, or another controller): drop what we were doing and look again."""
+    """The Studio was changed by a command or claimed by another controller: this step's results must not be written."""
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class ClaimedStudio:
     services: ControllerServices
     lease: Lease
     session: SessionState
-    _said: dict[str, str | None] = field(default_factory=dict)
+    _shown_steps: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def studio(self) -> StudioState:
@@ -50,7 +50,7 @@ class ClaimedStudio:
 
     @property
     def late(self) -> bool:
-        """Whether the deadline of what it is in has passed."""
+        """Whether the deadline of the current status has passed."""
         return self.studio.deadline is not None and self.studio.deadline <= self.now
 
     @property
@@ -68,26 +68,26 @@ class ClaimedStudio:
         return await self.services.computes.get(self.session.compute_environment_id)
 
     async def observe(self) -> Observation:
-        """What is positively known of the session. Raises ComputeUnknown, ComputeFailed."""
+        """The state of the session's processes, as the compute environment reports it. Raises ComputeUnknown, ComputeFailed."""
         compute = await self.compute()
         try:
-            async with asyncio.timeout(OBSERVE_SECONDS):
+            async with asyncio.timeout(OBSERVE_TIMEOUT_S):
                 return await compute.observe(self.name)
         except TimeoutError:
-            raise ComputeUnknown(f"it said nothing for {OBSERVE_SECONDS:g} s") from None
+            raise ComputeUnknown(f"it said nothing for {OBSERVE_TIMEOUT_S:g} s") from None
 
     @asynccontextmanager
     async def result(self, *expected: StudioStatus) -> AsyncIterator[tuple[Transaction, StudioState]]:
-        """A transaction for what a step found out, and the Studio as it is now. Raises Overtaken if it is no longer ours to say."""
+        """A transaction for the results of a step, and the Studio as it is now. Raises LeaseLost, also if its status is not `expected`."""
         async with self.services.database.write() as transaction:
             await outbox.lock_stream(transaction, self.studio.workspace_id)
-            studio = await studios.hold(transaction, self.studio.id)
+            studio = await studios.find_locked(transaction, self.studio.id)
             if studio is None or not self._holds_lease(studio) or studio.status not in expected:
                 raise LeaseLost
             yield transaction, studio
 
     async def require_lease(self, reader: Reader) -> None:
-        """Before what would harm whoever took over. Raises Overtaken."""
+        """Check the lease before what would harm another controller that took over. Raises LeaseLost."""
         studio = await studios.find(reader, self.studio.id)
         if studio is None or not self._holds_lease(studio):
             raise LeaseLost
@@ -96,11 +96,11 @@ class ClaimedStudio:
         return studio.lease_epoch == self.lease.epoch and studio.session_number == self.studio.session_number
 
     async def step(self, to: Step, message: str | None = None) -> None:
-        """Show people how far the operation is (B84). Saying the same twice writes nothing."""
+        """Write which step the operation is in (B84). The same step with the same message is written once."""
         message = None if message is None else describe_error(message)
-        if to.value in self._said and self._said[to.value] == message:
+        if to.value in self._shown_steps and self._shown_steps[to.value] == message:
             return
-        self._said[to.value] = message
+        self._shown_steps[to.value] = message
         async with self.result(self.studio.status) as (transaction, studio):
             operation = await operations.find(transaction, studio.operation_id or "")
             if operation is None or operation.state != OperationState.RUNNING.value:
@@ -110,7 +110,7 @@ class ClaimedStudio:
             await outbox.append(transaction, studio.workspace_id, [operation_event(studio, operation.id)])
 
     async def actor(self, transaction: Transaction, studio: StudioState) -> Actor:
-        """On whose behalf the current operation goes on."""
+        """The actor of the current operation."""
         operation = await operations.find(transaction, studio.operation_id or "")
         return Actor.from_json(operation.actor) if operation else Actor.system("controller")
 

@@ -1,4 +1,4 @@
-"""Why a start missed its deadline, in words for the user: how far it got, and what to check (B7)."""
+"""Explains why a start missed its deadline: how far it got, and what the user can check (B7)."""
 
 from services.controller.lifecycle.claimed_studio import ClaimedStudio
 from services.domain.compute_kinds import spec_of
@@ -8,7 +8,7 @@ from services.studios.progress import Step
 
 
 async def timeout_reason(claim: ClaimedStudio) -> str:
-    """From the step that the operation is in; without a final stop."""
+    """The reason as a clause without a full stop, from the step that the operation is in."""
     async with claim.services.database.read() as reader:
         operation = await operations.find(reader, claim.studio.operation_id or "")
         template = await templates.find(reader, claim.session.template_id)
@@ -18,6 +18,6 @@ async def timeout_reason(claim: ClaimedStudio) -> str:
     if current is None or template is None or environment is None:
         return "it was not begun"
     if current["name"] != Step.ANSWER.value:
-        said = f" ({current['message']})" if current["message"] else ""
-        return f"it got no further than the step “{current['name']}”{said}"
+        detail = f" ({current['message']})" if current["message"] else ""
+        return f"it got no further than the step “{current['name']}”{detail}"
     return spec_of(environment.kind).no_answer.format(port=template.port)

@@ -1,4 +1,4 @@
-"""Images that are built where sessions run."""
+"""The table of image builds."""
 
 from datetime import datetime
 from typing import Any

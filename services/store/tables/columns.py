@@ -19,12 +19,12 @@ SQLModel.metadata.naming_convention = {  # a constraint without a name cannot be
 
 
 def key() -> Any:
-    """A primary key: text of 32 hexadecimal digits, given by `services.domain.ids.new_id`."""
+    """A primary key: text of 32 hexadecimal digits, made by `services.domain.ids.new_id`."""
     return Field(primary_key=True, max_length=32)
 
 
 def reference(target: str, *, nullable: bool = False, index: bool = True) -> Any:
-    """A foreign key to `table.column`. What is referred to cannot go while this row stands."""
+    """A foreign key to `table.column`. The row it refers to cannot be deleted while this row stands."""
     return Field(foreign_key=target, nullable=nullable, index=index, default=None if nullable else ..., max_length=32)
 
 

@@ -1,4 +1,4 @@
-"""The records of what was asked for."""
+"""The tables of operations and idempotency keys."""
 
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from services.store.tables import columns
 
 
 class Operation(SQLModel, table=True):
-    """One action on a Studio and how it went. `steps` is a list of {name, state, message, started_at, ended_at} (B84)."""
+    """One action on a Studio and its outcome. `steps` is a list of {name, state, message, started_at, ended_at} (B84)."""
 
     __table_args__ = (columns.one_of("state", OperationState),)
 
@@ -31,7 +31,7 @@ class Operation(SQLModel, table=True):
 
 
 class IdempotencyKey(SQLModel, table=True):
-    """What a mutation answered under a key (B95): `result` holds ids, resolved afresh at a replay; `input_hash` tells misuse."""
+    """The result of a mutation under a key (B95): `result` holds ids, which a repetition reads again; `input_hash` shows misuse."""
 
     user_id: str = Field(primary_key=True, max_length=32)
     mutation: str = Field(primary_key=True, max_length=64)

@@ -1,4 +1,4 @@
-"""What runs and where: templates and compute environments."""
+"""The tables of templates and compute environments."""
 
 from datetime import datetime
 from typing import Any
@@ -38,7 +38,7 @@ class Template(SQLModel, table=True):
 
 
 class ComputeEnvironment(SQLModel, table=True):
-    """A place where sessions run. `kind` is `process` or `docker`; `settings` belong to the kind. Capacity as last checked."""
+    """Where sessions run. `kind` is `process` or `docker`; `settings` belong to the kind. Capacity as last checked."""
 
     __table_args__ = (UniqueConstraint("workspace_id", "name_key"),)
 

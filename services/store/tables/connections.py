@@ -1,4 +1,4 @@
-"""Who is connected to which session, through which proxy."""
+"""The tables of proxies, connections to sessions, and connect codes."""
 
 from datetime import datetime
 
@@ -30,7 +30,7 @@ class Connection(SQLModel, table=True):
 
 
 class ConnectCode(SQLModel, table=True):
-    """A one-time code for a session's origin: 60 s, single use, bound to user, Studio, session number and origin (DESIGN 5).
+    """A one-time code for a session's origin: 60 s, single use, bound to user, Studio, session number and origin.
 
     `login_id` names the browser's login it came from (none for a program's): what it opens ends with that login.
     """

@@ -1,4 +1,4 @@
-"""The log of what happened, which is also the outbox (DESIGN 2)."""
+"""The tables of the event log, which is also the outbox: streams and their events."""
 
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ class Stream(SQLModel, table=True):
 
 
 class Event(SQLModel, table=True):
-    """One thing that happened. Refers by value, so that it outlives what it tells of. `kind` is a word of `services.domain.events.Kind`."""
+    """One event. It refers by value, so that it outlives what it is about. `kind` is a word of `services.domain.events.Kind`."""
 
     __table_args__ = (
         Index("ix_event_studio", "stream_id", "studio_id", "seq"),

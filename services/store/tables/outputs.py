@@ -1,4 +1,4 @@
-"""What sessions and builds print, kept by byte offset, bounded (B84)."""
+"""The tables of what sessions and builds print: bytes by offset, of limited size (B84)."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""What running sessions use (B85)."""
+"""The table of the resource usage of running sessions (B85)."""
 
 from datetime import datetime
 

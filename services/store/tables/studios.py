@@ -1,4 +1,4 @@
-"""A Studio, its runs and what they saved."""
+"""The tables of Studios, their sessions and checkpoints, and the stars of users."""
 
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from services.store.tables import columns
 
 
 class Studio(SQLModel, table=True):
-    """Configuration, intent (`desired`), observation (`status`) and the controller's lease, in one row (DESIGN 2).
+    """Configuration, intent (`desired`), observation (`status`) and the controller's lease, in one row.
 
     `revision` counts configuration edits only; `version` counts every change that a reader can see. `due_at` is when the controller
     must next look at it; null = nothing to do. `build_id` is the build that a BUILDING Studio waits for, or waited for. `environment` is
@@ -68,7 +68,7 @@ class Session(SQLModel, table=True):
 
     `upstream` is where its tool listens ({"unix": path} or {"host", "port"}, with `path_prefix` and `headers`), known once it runs.
     `exit_code` and `out_of_memory` are what was observed at its end; `saved` is set once its last checkpoint is recorded, or there is
-    nothing to save. `stop_at` is a stop that was asked for with a grace, by `stop_actor`; `warned_at` when people were told of its end.
+    nothing to save. `stop_at` is a stop that was asked for with a grace, by `stop_actor`; `warned_at` is when its end was announced.
     """
 
     __table_args__ = (UniqueConstraint("studio_id", "number"),)

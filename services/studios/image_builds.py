@@ -1,4 +1,4 @@
-"""Whether a start must wait for an image, and what becomes of its build when nobody waits any more (B8, B84)."""
+"""Queues the build of an image that a start must wait for, and cancels builds that nobody waits for (B8, B84)."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,13 @@ from services.store.templates import TemplateState
 
 
 @dataclass(frozen=True, slots=True)
-class Images:
-    """The images of templates that are built where they run."""
+class ImageBuilds:
+    """Builds the images of templates in the compute environment where they run."""
 
     policy: Policy
 
-    async def awaited(self, transaction: Transaction, actor: Actor, template: TemplateState, environment: EnvironmentState) -> Build | None:
-        """The build that a start must wait for: the one that goes on, or a new one; None where the image is not built, or was."""
+    async def ensure(self, transaction: Transaction, actor: Actor, template: TemplateState, environment: EnvironmentState) -> Build | None:
+        """The open build that a start must wait for, queued if there is none; None if the image exists, or is not one to build."""
         if template.recipe is None or not spec_of(environment.kind).builds_images:
             return None
         latest = await builds.latest(transaction, environment.id, template.image)
@@ -43,7 +43,7 @@ class Images:
 
 
 async def release(transaction: Transaction, build_id: str | None, message: str) -> None:
-    """A Studio does not wait for this build any more: it ends, unless somebody else does."""
+    """Cancel a build that a Studio waited for, unless another Studio still does."""
     if build_id is not None and not await builds.is_awaited(transaction, build_id):
         await builds.cancel(transaction, build_id, message)
         await outputs.close(transaction, build_id)

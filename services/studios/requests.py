@@ -1,4 +1,4 @@
-"""What a command on a Studio takes. Raw ids; units as in the API: cores, MiB, hours, seconds."""
+"""The requests that commands on Studios take, and their outcome. Ids are those of rows; units are cores, MiB, hours, seconds."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeAlias, TypeVar
 
 
 class Unset(Enum):
-    """Absent, as opposed to null."""
+    """The type of UNSET: a field that is absent, as opposed to null."""
 
     UNSET = "unset"
 
@@ -27,7 +27,7 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What may be set of how a session runs; UNSET keeps what is there (or the default)."""
+    """The settings of how a session runs; UNSET keeps the present value, or the default."""
 
     cpu: Maybe[float] = UNSET
     memory_mib: Maybe[int] = UNSET
@@ -98,7 +98,7 @@ class RenameCheckpointRequest:
 
 @dataclass(frozen=True, slots=True)
 class StudioOutcome:
-    """What a command answers: ids, to be read afresh. `operation_id` is null where nothing goes on afterwards."""
+    """The ids that a command returns. `operation_id` is None where no operation goes on afterwards."""
 
     studio_id: str
     operation_id: str | None = None
