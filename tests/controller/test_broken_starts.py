@@ -15,8 +15,7 @@ from services.domain.policy import Policy
 from services.secrets import masking
 from services.store.tables import core
 from services.studios.requests import Configuration, StartStudioRequest, StopStudioRequest, Variable
-from tests.controller.conftest import ControllerHarness
-from tests.controller.test_faults import look, no_leftovers, says
+from tests.controller.harness import ControllerHarness, mark_all_due, message_contains, no_cleanup_left
 
 SHORT = Policy(start_deadline=timedelta(seconds=0.4), observe_every=timedelta(seconds=5))
 
@@ -33,7 +32,7 @@ async def test_a_mistake_of_ours_does_not_hold_a_start_beyond_its_deadline(harne
     studio = await harness.add()
     row = await harness.status(studio, "ERRORED")
     assert (row["stop_reason"], "a bug" in row["status_message"]) == ("START_TIMEOUT", False)
-    await harness.until(lambda: no_leftovers(harness))
+    await harness.until(lambda: no_cleanup_left(harness))
 
 
 async def test_a_call_that_times_out_is_not_the_deadline(harness: ControllerHarness) -> None:
@@ -50,8 +49,8 @@ async def test_an_engine_that_hangs_is_one_that_does_not_answer(harness: Control
     await harness.status(studio, "RUNNING")
     monkeypatch.setattr(claimed_studio, "OBSERVE_TIMEOUT_S", 0.1)
     harness.compute.hold["observe"] = asyncio.Event()
-    await look(harness)
-    await harness.until(lambda: says(harness, studio, "said nothing"))
+    await mark_all_due(harness)
+    await harness.until(lambda: message_contains(harness, studio, "said nothing"))
     assert (await harness.row(studio))["status"] == "RUNNING"
 
 
@@ -64,13 +63,13 @@ async def test_a_former_session_is_not_forgotten_when_its_removal_fails_after_it
     await harness.status(studio, "ERRORED")
     harness.compute.refuse_save, harness.compute.refuse_removal = None, True
     await harness.studios.start(harness.world.viewer, StartStudioRequest(studio))
-    await harness.until(lambda: says(harness, studio, "it cannot be removed"))
+    await harness.until(lambda: message_contains(harness, studio, "it cannot be removed"))
     await harness.crash()
     harness.compute.refuse_removal = False
     await harness.start()
     await harness.status(studio, "RUNNING")
-    await harness.until(lambda: no_leftovers(harness))
-    assert list(harness.compute.there) == [str(await harness.name(studio))]
+    await harness.until(lambda: no_cleanup_left(harness))
+    assert list(harness.compute.observations) == [str(await harness.name(studio))]
 
 
 @pytest.mark.behaviour("B8")
@@ -130,7 +129,7 @@ async def test_a_start_that_waits_for_a_removal_waits_until_its_deadline(harness
     await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))
     await harness.status(studio, "STOPPED")
     await harness.studios.start(harness.world.viewer, StartStudioRequest(studio))
-    await harness.until(lambda: says(harness, studio, "it cannot be removed"))
+    await harness.until(lambda: message_contains(harness, studio, "it cannot be removed"))
     async with harness.database.write() as transaction:
         await transaction.execute(update(core.studio).values(deadline=transaction.now, due_at=transaction.now))
         transaction.wake("studio", studio)
@@ -142,9 +141,9 @@ async def test_a_start_that_waits_for_a_removal_waits_until_its_deadline(harness
 async def test_a_silence_is_no_longer_said_once_the_engine_answers(harness: ControllerHarness) -> None:
     harness.compute.silent = True
     studio = await harness.add()
-    await harness.until(lambda: says(harness, studio, "Waiting"))
+    await harness.until(lambda: message_contains(harness, studio, "Waiting"))
     harness.compute.silent, harness.compute.answers = False, False
-    await harness.until(lambda: says(harness, studio, "Starting."))
+    await harness.until(lambda: message_contains(harness, studio, "Starting."))
     assert (await harness.row(studio))["status"] == "STARTING"
 
 
@@ -154,7 +153,7 @@ async def test_a_session_that_our_death_left_unprepared_is_made_anew(harness: Co
     harness.compute.answers, harness.compute.hold["probe"] = False, asyncio.Event()
     studio = await harness.add()
     await harness.called("probe")
-    [name] = harness.compute.there
+    [name] = harness.compute.observations
     harness.compute.unprepared(name)
     harness.compute.hold.pop("probe").set()
     await harness.status(studio, "RUNNING")
@@ -165,7 +164,7 @@ async def test_a_tool_that_ends_like_an_unprepared_session_is_made_anew_only_onc
     harness.compute.answers, harness.compute.hold["probe"] = False, asyncio.Event()
     studio = await harness.add()
     await harness.called("probe")
-    [name] = harness.compute.there
+    [name] = harness.compute.observations
     harness.compute.unprepared(name, again=True)
     harness.compute.hold.pop("probe").set()
     row = await harness.status(studio, "ERRORED")

@@ -11,8 +11,7 @@ from services.controller import controller
 from services.domain.policy import Policy
 from services.store.tables import core
 from services.studios.requests import StartStudioRequest, StopStudioRequest
-from tests.controller.conftest import ControllerHarness
-from tests.controller.test_faults import no_leftovers, says
+from tests.controller.harness import ControllerHarness, message_contains, no_cleanup_left
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +30,7 @@ async def running(harness: ControllerHarness) -> str:
 async def test_after_a_silence_the_message_says_again_why_it_stopped(harness: ControllerHarness, running: str) -> None:
     harness.compute.silent = True
     await harness.studios.stop(harness.world.viewer, StopStudioRequest(running))
-    await harness.until(lambda: says(harness, running, "Stopped by ada.\nWaiting"))
+    await harness.until(lambda: message_contains(harness, running, "Stopped by ada.\nWaiting"))
     harness.compute.silent = False
     assert (await harness.status(running, "STOPPED"))["status_message"] == "Stopped by ada."
 
@@ -41,8 +40,8 @@ async def test_a_mistake_of_ours_in_a_removal_is_a_leftover(harness: ControllerH
     await harness.studios.stop(harness.world.viewer, StopStudioRequest(running))
     assert (await harness.status(running, "STOPPED"))["stop_reason"] == "USER_REQUEST"
     harness.compute.broken.clear()
-    await harness.until(lambda: no_leftovers(harness))
-    assert harness.compute.there == {}
+    await harness.until(lambda: no_cleanup_left(harness))
+    assert harness.compute.observations == {}
 
 
 @pytest.mark.behaviour("B8")
@@ -51,7 +50,7 @@ async def test_a_mistake_of_ours_in_a_save_keeps_the_session_for_the_next_start(
     harness.compute.broken["save"] = OSError("a bug")
     await harness.studios.stop(harness.world.viewer, StopStudioRequest(running))
     row = await harness.status(running, "ERRORED")
-    assert (row["stop_reason"], len(harness.compute.there)) == ("SAVE_FAILED", 1)
+    assert (row["stop_reason"], len(harness.compute.observations)) == ("SAVE_FAILED", 1)
     harness.compute.broken.clear()
     await harness.studios.start(harness.world.viewer, StartStudioRequest(running))
     await harness.status(running, "RUNNING")
@@ -66,7 +65,7 @@ async def test_a_save_that_never_gets_an_answer_from_an_engine_that_answers_has_
     harness.compute.broken["save"] = ComputeUnknown("the keeper does not answer")
     await harness.studios.stop(harness.world.viewer, StopStudioRequest(running))
     row = await harness.status(running, "ERRORED")
-    assert (row["stop_reason"], len(harness.compute.there)) == ("SAVE_FAILED", 1)
+    assert (row["stop_reason"], len(harness.compute.observations)) == ("SAVE_FAILED", 1)
 
 
 @pytest.mark.behaviour("B8")

@@ -17,7 +17,7 @@ from services.store.tables import core
 from services.studios import image_builds
 from services.studios.image_builds import ImageBuilds
 from services.studios.requests import StartStudioRequest, StopStudioRequest, StudioActionRequest
-from tests.controller.conftest import ControllerHarness
+from tests.controller.harness import ControllerHarness
 
 pytestmark = pytest.mark.behaviour("B8", "B84")
 

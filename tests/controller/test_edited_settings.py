@@ -8,12 +8,12 @@ from services.store import compute_environments
 from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Database
 from tests import factories
-from tests.controller.conftest import ControllerHarness
-from tests.controller.faulty import Faulty
+from tests.controller.faulty_compute import FaultyCompute
+from tests.controller.harness import ControllerHarness
 from tests.server import wait_for
 
 
-class Engine(Faulty):
+class Engine(FaultyCompute):
     """A `Compute` that tells what it was made from, and whether it was closed."""
 
     def __init__(self, environment: EnvironmentState) -> None:
@@ -90,7 +90,7 @@ async def test_a_kind_that_the_server_may_not_use_is_refused_until_it_is_edited_
 async def test_a_studio_starts_where_the_edited_settings_say(harness: ControllerHarness) -> None:
     there: list[str | None] = []
 
-    def factory(environment: EnvironmentState) -> Faulty:
+    def factory(environment: EnvironmentState) -> FaultyCompute:
         there.append(environment.settings.get("url"))
         return harness.compute
 

@@ -9,25 +9,15 @@ import pytest
 from services.domain.policy import Policy
 from services.store.tables import core
 from services.studios.requests import StartStudioRequest, StopStudioRequest, StudioActionRequest
-from tests.controller.conftest import ControllerHarness
-
-
-async def says(harness: ControllerHarness, studio: str, text: str) -> bool:
-    return text in ((await harness.row(studio))["status_message"] or "")
-
-
-async def look(harness: ControllerHarness) -> None:
-    async with harness.database.write() as transaction:
-        await transaction.execute(core.studio.update().values(due_at=transaction.now))
-        transaction.wake("studio", "")
+from tests.controller.harness import ControllerHarness, mark_all_due, message_contains, no_cleanup_left
 
 
 async def test_a_silent_engine_leaves_a_running_studio_running(harness: ControllerHarness) -> None:
     studio = await harness.add()
     await harness.status(studio, "RUNNING")
     harness.compute.silent = True
-    await look(harness)
-    await harness.until(lambda: says(harness, studio, "does not answer"))
+    await mark_all_due(harness)
+    await harness.until(lambda: message_contains(harness, studio, "does not answer"))
     assert (await harness.row(studio))["status"] == "RUNNING"
     harness.compute.silent = False
     await harness.until(lambda: quiet(harness, studio))
@@ -42,7 +32,7 @@ async def test_a_silent_engine_delays_a_stop_and_loses_nothing(harness: Controll
     await harness.status(studio, "RUNNING")
     harness.compute.silent = True
     await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))
-    await harness.until(lambda: says(harness, studio, "Nothing is lost"))
+    await harness.until(lambda: message_contains(harness, studio, "Nothing is lost"))
     assert (await harness.row(studio))["status"] == "STOPPING"
     harness.compute.silent = False
     await harness.status(studio, "STOPPED")
@@ -56,24 +46,20 @@ async def test_a_start_that_misses_its_deadline_becomes_errored(harness: Control
     studio = await harness.add()
     row = await harness.status(studio, "ERRORED")
     assert row["stop_reason"] == "START_TIMEOUT"
-    await harness.until(lambda: no_leftovers(harness))
-    assert harness.compute.there == {}
+    await harness.until(lambda: no_cleanup_left(harness))
+    assert harness.compute.observations == {}
 
 
 @pytest.mark.parametrize("policy", [Policy(start_deadline=timedelta(seconds=0.4))], ids=["short deadline"])
 async def test_a_deadline_is_reported_and_not_acted_on_while_the_engine_is_silent(harness: ControllerHarness) -> None:
     harness.compute.silent = True
     studio = await harness.add()
-    await harness.until(lambda: says(harness, studio, "has passed"))
+    await harness.until(lambda: message_contains(harness, studio, "has passed"))
     assert (await harness.row(studio))["status"] == "STARTING"
     harness.compute.silent = False
     harness.compute.answers = False
     row = await harness.status(studio, "ERRORED")
     assert row["stop_reason"] == "START_TIMEOUT"
-
-
-async def no_leftovers(harness: ControllerHarness) -> bool:
-    return await harness.rows(core.session_cleanup) == []
 
 
 @pytest.mark.parametrize("fault", ["refused", "exited"])
@@ -96,8 +82,8 @@ async def test_a_failed_start_says_why_and_leaves_nothing(harness: ControllerHar
     assert row["status_message"] == expected
     [operation] = await harness.rows(core.operation)
     assert (operation["state"], operation["error"]) == ("FAILED", expected)
-    await harness.until(lambda: no_leftovers(harness))
-    assert harness.compute.there == {}
+    await harness.until(lambda: no_cleanup_left(harness))
+    assert harness.compute.observations == {}
 
 
 @pytest.mark.behaviour("B8")
@@ -109,7 +95,7 @@ async def test_a_failed_save_keeps_the_session_and_the_next_start_saves_it_first
     row = await harness.status(studio, "ERRORED")
     assert row["stop_reason"] == "SAVE_FAILED"
     assert "The disk is full." in row["status_message"]
-    assert len(harness.compute.there) == 1
+    assert len(harness.compute.observations) == 1
     await harness.studios.start(harness.world.viewer, StartStudioRequest(studio))
     row = await harness.status(studio, "ERRORED")
     assert row["stop_reason"] == "SAVE_FAILED"
@@ -120,7 +106,7 @@ async def test_a_failed_save_keeps_the_session_and_the_next_start_saves_it_first
     assert by_number[1]["status"] == "FINALIZED"
     assert harness.compute.specs[-1].base == by_number[1]["reference"]
     assert by_number[3]["parent_id"] == by_number[1]["id"]
-    assert list(harness.compute.there) == [str(await harness.name(studio))]
+    assert list(harness.compute.observations) == [str(await harness.name(studio))]
 
 
 async def test_a_studio_whose_save_failed_can_be_deleted_and_is_cleaned_up(harness: ControllerHarness) -> None:
@@ -130,8 +116,8 @@ async def test_a_studio_whose_save_failed_can_be_deleted_and_is_cleaned_up(harne
     await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))
     await harness.status(studio, "ERRORED")
     await harness.studios.delete(harness.world.viewer, StudioActionRequest(studio))
-    await harness.until(lambda: no_leftovers(harness))
-    assert harness.compute.there == {}
+    await harness.until(lambda: no_cleanup_left(harness))
+    assert harness.compute.observations == {}
 
 
 async def test_what_cannot_be_removed_is_left_over_and_retried_and_a_start_waits_for_it(harness: ControllerHarness) -> None:
@@ -142,7 +128,7 @@ async def test_what_cannot_be_removed_is_left_over_and_retried_and_a_start_waits
     await harness.status(studio, "STOPPED")
     assert len(await harness.rows(core.session_cleanup)) == 1
     await harness.studios.start(harness.world.viewer, StartStudioRequest(studio))
-    await harness.until(lambda: says(harness, studio, "it cannot be removed"))
+    await harness.until(lambda: message_contains(harness, studio, "it cannot be removed"))
     assert (await harness.row(studio))["status"] == "STARTING"
     harness.compute.refuse_removal = False
     await harness.status(studio, "RUNNING")
@@ -211,7 +197,7 @@ async def test_a_stop_goes_on_after_a_crash_at_any_step(harness: ControllerHarne
     await harness.start()
     await harness.status(studio, "STOPPED")
     assert [c["status"] for c in await harness.rows(core.checkpoint)] == ["FINALIZED"]
-    assert harness.compute.there == {}
+    assert harness.compute.observations == {}
 
 
 async def test_whoever_lost_the_lease_changes_nothing(harness: ControllerHarness) -> None:

@@ -11,7 +11,7 @@ from services.domain.errors import NotAllowedNow
 from services.domain.policy import Policy
 from services.store.tables import core
 from services.studios.requests import StartStudioRequest, StopStudioRequest, StudioActionRequest
-from tests.controller.conftest import ControllerHarness
+from tests.controller.harness import ControllerHarness
 
 pytestmark = pytest.mark.behaviour("B9", "B31")
 
@@ -33,7 +33,7 @@ async def force(harness: ControllerHarness, studio_id: str) -> None:
 
 
 async def gone(harness: ControllerHarness) -> bool:
-    return not harness.compute.there and not await harness.rows(core.session_cleanup)
+    return not harness.compute.observations and not await harness.rows(core.session_cleanup)
 
 
 async def test_it_is_refused_before_its_time_and_says_when(harness: ControllerHarness) -> None:
@@ -89,12 +89,12 @@ async def test_what_is_made_late_of_a_forced_start_goes_though_another_start_cam
     harness.compute.answers = True
     await harness.studios.start(harness.world.viewer, StartStudioRequest(studio))
     await harness.status(studio, "RUNNING")
-    harness.compute.there[forced] = Observation(Presence.RUNNING)
+    harness.compute.observations[forced] = Observation(Presence.RUNNING)
     async with harness.database.write() as transaction:
         await transaction.execute(update(core.session_cleanup).values(due_at=transaction.now))
 
     async def only_the_new_one() -> bool:
-        return list(harness.compute.there) == [str(await harness.name(studio))]
+        return list(harness.compute.observations) == [str(await harness.name(studio))]
 
     await harness.until(only_the_new_one)
 

@@ -20,8 +20,8 @@ from services.store.db.database import DatabaseUnavailable, Wake
 from services.store.tables import core
 from services.studios.requests import StopStudioRequest
 from tests import factories
-from tests.controller.conftest import ControllerHarness
-from tests.controller.faulty import Faulty
+from tests.controller.faulty_compute import FaultyCompute
+from tests.controller.harness import ControllerHarness
 
 MANY_SERVERS = pytest.mark.parametrize("database_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
 SHORT = Policy(lease=timedelta(seconds=0.6), observe_every=timedelta(seconds=5))
@@ -135,7 +135,7 @@ async def test_a_compute_environment_that_hangs_leaves_room_for_the_others(
         monkeypatch.setattr(controller, name, value)
     elsewhere = await factories.create_compute_environment(harness.database, harness.world.workspace_id, "There")
     good = harness.compute
-    hanging = Faulty(hold={"image": asyncio.Event()})
+    hanging = FaultyCompute(hold={"image": asyncio.Event()})
     here = harness.world.compute_environment_id
     await harness.crash()
     computes = Computes(harness.database, {"process": lambda environment: hanging if environment.id == here else good})

@@ -1,28 +1,12 @@
 """What the controller makes of commands and of what happens by itself."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import update
 
 from services.store.tables import core
 from services.studios.requests import StartStudioRequest, StopStudioRequest, StudioActionRequest
-from tests.controller.conftest import ControllerHarness
-
-
-async def change_session(harness: ControllerHarness, **values: Any) -> None:
-    """As if time had passed: write the session's times, and have the controller look."""
-    async with harness.database.write() as transaction:
-        if values:
-            await transaction.execute(update(core.session).values(**values))
-        await transaction.execute(update(core.studio).values(due_at=transaction.now))
-        transaction.wake("studio", "")
-
-
-async def now(harness: ControllerHarness) -> Any:
-    async with harness.database.write() as transaction:
-        return transaction.now
+from tests.controller.harness import ControllerHarness, change_sessions, database_now
 
 
 async def reasons(harness: ControllerHarness) -> list[tuple[str, str]]:
@@ -89,14 +73,14 @@ async def test_a_session_that_ends_by_itself_is_saved(
     assert row["stop_reason"] == reason
     assert [found for found, _ in await reasons(harness)] == [told]
     assert [c["status"] for c in await harness.rows(core.checkpoint)] == ["FINALIZED"]
-    assert harness.compute.there == {}
+    assert harness.compute.observations == {}
 
 
 @pytest.mark.behaviour("B31")
 async def test_a_session_removed_from_outside_keeps_its_newest_save(harness: ControllerHarness) -> None:
     studio = await harness.add()
     await harness.status(studio, "RUNNING")
-    await change_session(harness, next_save_at=await now(harness))
+    await change_sessions(harness, next_save_at=await database_now(harness))
     await harness.until(lambda: saved_interim(harness))
     harness.compute.lose(await harness.name(studio))
     row = await harness.status(studio, "ERRORED")
@@ -114,7 +98,7 @@ async def saved_interim(harness: ControllerHarness) -> bool:
 async def test_a_final_save_replaces_the_interim_one_and_discards_it(harness: ControllerHarness) -> None:
     studio = await harness.add()
     await harness.status(studio, "RUNNING")
-    await change_session(harness, next_save_at=await now(harness))
+    await change_sessions(harness, next_save_at=await database_now(harness))
     await harness.until(lambda: saved_interim(harness))
     await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))
     await harness.status(studio, "STOPPED")
@@ -131,7 +115,7 @@ async def test_a_final_save_replaces_the_interim_one_and_discards_it(harness: Co
 async def test_a_session_ends_with_its_own_reason(harness: ControllerHarness, column: str, reason: str, code: str) -> None:
     studio = await harness.add()
     await harness.status(studio, "RUNNING")
-    await change_session(harness, **{column: await now(harness)})
+    await change_sessions(harness, **{column: await database_now(harness)})
     row = await harness.status(studio, "STOPPED")
     assert row["stop_reason"] == reason
     assert [found for found, _ in await reasons(harness)] == [code]
@@ -141,9 +125,9 @@ async def test_a_session_ends_with_its_own_reason(harness: ControllerHarness, co
 async def test_people_are_warned_once_before_the_lifespan_ends(harness: ControllerHarness) -> None:
     studio = await harness.add()
     await harness.status(studio, "RUNNING")
-    await change_session(harness, expires_at=await now(harness) + timedelta(minutes=5))
+    await change_sessions(harness, expires_at=await database_now(harness) + timedelta(minutes=5))
     await harness.until(lambda: warned(harness))
-    await change_session(harness)
+    await change_sessions(harness)
     await harness.called("observe", harness.compute.calls.count("observe") + 1)
     assert [e["payload"]["code"] for e in await harness.rows(core.event) if e["kind"] == "disruption.warning"] == ["LIFESPAN_EXPIRED"]
 
@@ -158,7 +142,7 @@ async def test_a_stop_with_a_grace_comes_when_it_was_announced(harness: Controll
     await harness.status(studio, "RUNNING")
     await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio, grace_seconds=600))
     assert (await harness.row(studio))["status"] == "RUNNING"
-    await change_session(harness, stop_at=await now(harness))
+    await change_sessions(harness, stop_at=await database_now(harness))
     row = await harness.status(studio, "STOPPED")
     assert row["status_message"] == "Stopped by ada, as announced."
 
@@ -182,4 +166,4 @@ async def test_fifty_studios_go_on_side_by_side(harness: ControllerHarness) -> N
         await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))
     for studio in studios:
         await harness.status(studio, "STOPPED")
-    assert harness.compute.there == {}
+    assert harness.compute.observations == {}

@@ -14,7 +14,7 @@ from services.store import outputs, studios
 from services.store.outputs import KEPT, LONGEST_PIECE, OutputPage
 from services.store.tables import core
 from services.studios.requests import Configuration, StopStudioRequest, Variable
-from tests.controller.conftest import ControllerHarness
+from tests.controller.harness import ControllerHarness
 
 pytestmark = pytest.mark.behaviour("B84")
 MEBIBYTE = 1 << 20
@@ -190,7 +190,7 @@ async def test_a_flood_fills_nothing_and_starves_nobody(harness: ControllerHarne
     harness.compute.printed = line * (32 * MEBIBYTE // 100)
     with delays() as waited:
         began = monotonic()
-        harness.compute.look()
+        harness.compute.wake_followers()
         await harness.called("followed", 60)
         other = await harness.add(name="Other")
         await harness.status(other, "RUNNING")
@@ -217,7 +217,7 @@ async def test_output_goes_with_its_studio(harness: ControllerHarness) -> None:
 async def _collected(harness: ControllerHarness, kept: str) -> None:
     """Also what was read at this moment makes no new output of a session that is gone."""
     harness.compute.print(b"more\n")
-    async with harness._commits() as commits:
+    async with harness.commits() as commits:
         while (await harness.rows(core.output))[0]["end"] < len(b"x\nmore\n"):
             await commits.wait()
             commits.clear()

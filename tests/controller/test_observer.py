@@ -11,8 +11,8 @@ from services.controller.lifecycle import observer
 from services.domain.policy import Policy
 from services.store.tables import core
 from tests import factories
-from tests.controller.conftest import ControllerHarness
-from tests.controller.faulty import Faulty
+from tests.controller.faulty_compute import FaultyCompute
+from tests.controller.harness import ControllerHarness
 from tests.server import wait_for
 
 
@@ -35,7 +35,7 @@ async def test_an_environment_that_cannot_be_checked_is_unreachable_and_the_othe
     bad = await factories.create_compute_environment(harness.database, harness.world.workspace_id, "There")
     async with harness.database.write() as transaction:
         await transaction.execute(update(core.compute_environment).values(cpu=0.0))
-    faulty = Faulty(hold={"check": asyncio.Event()}) if fault == "hangs" else Faulty(broken={"check": KeyError("a bug")})
+    faulty = FaultyCompute(hold={"check": asyncio.Event()}) if fault == "hangs" else FaultyCompute(broken={"check": KeyError("a bug")})
     computes = Computes(harness.database, {"process": lambda environment: faulty if environment.id == bad else harness.compute})
     object.__setattr__(harness.services, "computes", computes)
     at_work = observer.Observer(harness.services)
@@ -66,7 +66,7 @@ async def test_an_environment_that_is_new_is_listened_to_at_once(harness: Contro
     async with harness.database.write() as transaction:
         await transaction.execute(update(core.compute_environment).values(enabled=False))
     other = await factories.create_compute_environment(harness.database, harness.world.workspace_id, "There", cpu=0.0)
-    computes = Computes(harness.database, {"process": lambda environment: Faulty() if environment.id == other else harness.compute})
+    computes = Computes(harness.database, {"process": lambda environment: FaultyCompute() if environment.id == other else harness.compute})
     object.__setattr__(harness.services, "computes", computes)
     await harness.start()
     await checked(harness)

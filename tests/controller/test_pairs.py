@@ -19,7 +19,7 @@ from services.studios.requests import (
     UpdateStudioRequest,
 )
 from tests import factories
-from tests.controller.conftest import ControllerHarness
+from tests.controller.harness import ControllerHarness
 
 Command = Callable[[ControllerHarness, str], Awaitable[StudioOutcome]]
 
@@ -56,8 +56,8 @@ async def test_every_pair_of_commands_at_once_ends_well(harness: ControllerHarne
     await asyncio.gather(*(act(harness, studio, command) for studio, command in both))
     await harness.until(lambda: settled(harness))
     there = {row["public_id"] for row in await harness.rows(core.studio) if row["status"] == "RUNNING"}
-    assert {name.split("-")[2] for name in harness.compute.there} == there
-    assert len(harness.compute.there) == len(there)
+    assert {name.split("-")[2] for name in harness.compute.observations} == there
+    assert len(harness.compute.observations) == len(there)
     assert {row["state"] for row in await harness.rows(core.operation)} <= {"SUCCEEDED"}
     assert not [row for row in await harness.rows(core.session) if row["ended_at"] and not row["saved"]]
 
@@ -93,7 +93,7 @@ async def test_every_pair_of_commands_while_its_image_is_built_ends_well(harness
     held.set()
     await harness.until(lambda: settled(harness, "BUILD_FAILED"))
     there = {row["public_id"] for row in await harness.rows(core.studio) if row["status"] == "RUNNING"}
-    assert {name.split("-")[2] for name in harness.compute.there} == there
+    assert {name.split("-")[2] for name in harness.compute.observations} == there
     assert "RUNNING" not in {row["state"] for row in await harness.rows(core.operation)}
     assert not [row for row in await harness.rows(core.session) if row["ended_at"] and not row["saved"]]
     assert not {"QUEUED", "RUNNING"} & {row["state"] for row in await harness.rows(core.build)}

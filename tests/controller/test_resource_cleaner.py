@@ -10,7 +10,7 @@ from services.controller.maintenance.resource_cleaner import ResourceCleaner
 from services.store import cleanup_tasks
 from services.store.tables import core
 from tests import factories
-from tests.controller.conftest import ControllerHarness
+from tests.controller.harness import ControllerHarness
 
 
 async def discard(harness: ControllerHarness, environment: str, count: int) -> None:

@@ -12,9 +12,7 @@ from services.controller.lifecycle import run
 from services.controller.lifecycle.session_save import save_session
 from services.store.tables import core
 from services.studios.requests import StopStudioRequest
-from tests.controller.conftest import ControllerHarness
-from tests.controller.test_faults import says
-from tests.controller.test_lifecycle import change_session, now
+from tests.controller.harness import ControllerHarness, change_sessions, database_now, message_contains
 
 
 @pytest.fixture
@@ -29,7 +27,7 @@ async def warnings(harness: ControllerHarness) -> list[str]:
 
 
 async def looked_again(harness: ControllerHarness) -> None:
-    await change_session(harness)
+    await change_sessions(harness)
     await harness.called("observe", harness.compute.calls.count("observe") + 2)
 
 
@@ -38,10 +36,10 @@ async def test_people_are_warned_before_an_idle_stop_and_again_once_it_was_put_o
     async def warned(times: int) -> bool:
         return await warnings(harness) == ["IDLE_STOPPED"] * times
 
-    await change_session(harness, idle_stops_at=await now(harness) + timedelta(seconds=40))
+    await change_sessions(harness, idle_stops_at=await database_now(harness) + timedelta(seconds=40))
     await harness.until(lambda: warned(1))
-    moment = await now(harness)
-    await change_session(harness, idle_stops_at=moment + timedelta(seconds=30), warned_at=moment - timedelta(seconds=100))
+    moment = await database_now(harness)
+    await change_sessions(harness, idle_stops_at=moment + timedelta(seconds=30), warned_at=moment - timedelta(seconds=100))
     await harness.until(lambda: warned(2))
     assert (await harness.row(studio))["status"] == "RUNNING"
 
@@ -49,7 +47,7 @@ async def test_people_are_warned_before_an_idle_stop_and_again_once_it_was_put_o
 @pytest.mark.behaviour("B57")
 async def test_a_planned_stop_does_not_silence_the_warning_of_the_lifespan(harness: ControllerHarness, studio: str) -> None:
     await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio, grace_seconds=3600))
-    await change_session(harness, expires_at=await now(harness) + timedelta(minutes=5))
+    await change_sessions(harness, expires_at=await database_now(harness) + timedelta(minutes=5))
 
     async def warned() -> bool:
         return await warnings(harness) == ["STUDIO_STOPPED", "LIFESPAN_EXPIRED"]
@@ -60,12 +58,12 @@ async def test_a_planned_stop_does_not_silence_the_warning_of_the_lifespan(harne
 @pytest.mark.behaviour("B30")
 async def test_a_failed_periodic_save_stays_said_until_one_succeeds(harness: ControllerHarness, studio: str) -> None:
     harness.compute.broken["interim"] = ComputeFailed("The disk is full.")
-    await change_session(harness, next_save_at=await now(harness))
-    await harness.until(lambda: says(harness, studio, "periodic save failed (The disk is full.)"))
+    await change_sessions(harness, next_save_at=await database_now(harness))
+    await harness.until(lambda: message_contains(harness, studio, "periodic save failed (The disk is full.)"))
     await looked_again(harness)
-    assert await says(harness, studio, "periodic save failed")
+    assert await message_contains(harness, studio, "periodic save failed")
     harness.compute.broken.clear()
-    await change_session(harness, next_save_at=await now(harness))
+    await change_sessions(harness, next_save_at=await database_now(harness))
     await harness.until(lambda: quiet(harness, studio))
 
 
@@ -76,14 +74,14 @@ async def quiet(harness: ControllerHarness, studio: str) -> bool:
 async def test_a_periodic_save_that_hangs_is_given_up(harness: ControllerHarness, studio: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "MAX_SAVE_TIME", timedelta(seconds=0.1))
     harness.compute.hold["interim"] = asyncio.Event()
-    await change_session(harness, next_save_at=await now(harness))
-    await harness.until(lambda: says(harness, studio, "it took too long"))
+    await change_sessions(harness, next_save_at=await database_now(harness))
+    await harness.until(lambda: message_contains(harness, studio, "it took too long"))
 
 
 async def test_periodic_saves_end_when_the_workspace_switches_them_off(harness: ControllerHarness, studio: str) -> None:
     async with harness.database.write() as transaction:
         await transaction.execute(update(core.workspace).values(checkpoint_interval_seconds=0))
-    await change_session(harness, next_save_at=await now(harness))
+    await change_sessions(harness, next_save_at=await database_now(harness))
     await harness.called("interim")
 
     async def none_planned() -> bool:
@@ -108,7 +106,7 @@ async def test_a_save_that_ends_while_a_stop_begins_leaves_the_stops_message(
         return saved
 
     monkeypatch.setattr(run, "save_session", then_stopped)
-    await change_session(harness, next_save_at=await now(harness))
+    await change_sessions(harness, next_save_at=await database_now(harness))
     assert (await harness.status(studio, "STOPPED"))["status_message"] == "Stopped by ada."
 
 

@@ -23,14 +23,14 @@ from services.store.stats import Measurement, RunningSession
 from services.store.tables import core
 from services.studios.requests import StopStudioRequest, StudioActionRequest
 from tests import factories
-from tests.controller.conftest import ControllerHarness
-from tests.controller.faulty import Faulty
+from tests.controller.faulty_compute import FaultyCompute
+from tests.controller.harness import ControllerHarness
 from tests.factories import World
 
 pytestmark = pytest.mark.behaviour("B85")
 
 
-class Counting(Faulty):
+class Counting(FaultyCompute):
     """Everything in it uses half a core, and everything is there."""
 
     async def stats(self, name: SessionName) -> Usage | None:
@@ -62,7 +62,7 @@ async def running(database: Database, world: World, count: int = 1) -> list[str]
     return made
 
 
-def at_work(database: Database, world: World, compute_of: Callable[[str], Faulty]) -> StatsSampler:
+def at_work(database: Database, world: World, compute_of: Callable[[str], FaultyCompute]) -> StatsSampler:
     computes = Computes(database, {"process": lambda environment: compute_of(environment.id)})
     return StatsSampler(ControllerServices(database, computes, Policy(), SecretBox(SecretBox.new_key()), world.installation_id))
 
@@ -104,12 +104,12 @@ async def test_two_measurements_that_lie_too_close_are_not_compared(
 
 async def test_counters_that_went_back_begin_anew(database: Database, world: World) -> None:
     studio_id = (await running(database, world))[0]
-    compute = Faulty()
+    compute = FaultyCompute()
     samples = at_work(database, world, lambda _: compute)
     async with database.read() as reader:
         (session,) = await stats.running(reader)
     name = SessionName(world.installation_id, studio_id, session.public_id, 1)
-    compute.there[str(name)] = Observation(Presence.RUNNING)
+    compute.observations[str(name)] = Observation(Presence.RUNNING)
     for seconds in (10.0, 1.0):
         compute.usage = Usage(seconds, 1000)
         await samples.sample()

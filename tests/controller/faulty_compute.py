@@ -1,4 +1,4 @@
-"""A compute environment for faults: it hangs, falls silent, refuses, loses things, at the test's word. What it runs is only noted down."""
+"""A compute environment whose faults tests switch on: it hangs, does not answer, refuses, or loses sessions. It runs nothing."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -28,8 +28,8 @@ from services.domain.session_name import SessionName
 
 
 @dataclass
-class Faulty:
-    """Each attribute is a fault that can be switched on; `calls` is what was asked of it, in order."""
+class FaultyCompute:
+    """Each attribute is a fault that can be switched on; `calls` are the calls it got, in order."""
 
     silent: bool = False
     answers: bool = True
@@ -47,7 +47,7 @@ class Faulty:
     usage: Usage = Usage(1.0, 1000)  # noqa: RUF009 - immutable
     piece: int = 1 << 16
     more: asyncio.Event | None = None
-    there: dict[str, Observation] = field(default_factory=dict)
+    observations: dict[str, Observation] = field(default_factory=dict)
     saves: dict[str, bool] = field(default_factory=dict)
     specs: list[SessionSpec] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
@@ -66,19 +66,19 @@ class Faulty:
 
     def end(self, name: SessionName, code: int | None = 0, *, out_of_memory: bool = False) -> None:
         """The session's main process ends by itself."""
-        self.there[str(name)] = Observation(Presence.EXITED, code, out_of_memory)
-        self.look()
+        self.observations[str(name)] = Observation(Presence.EXITED, code, out_of_memory)
+        self.wake_followers()
         self.changes.put_nowait(Change(name, "exited"))
 
     def unprepared(self, name: str, *, again: bool = False) -> None:
         """The session ends without its environment, as after a server's death; `again` = the one made anew does as well."""
-        self.there[name] = Observation(Presence.EXITED, 97, unprepared=True)
+        self.observations[name] = Observation(Presence.EXITED, 97, unprepared=True)
         self.unprepared_again = again
 
     def lose(self, name: SessionName) -> None:
         """Somebody removes the session's resources from outside."""
-        del self.there[str(name)]
-        self.look()
+        del self.observations[str(name)]
+        self.wake_followers()
         self.changes.put_nowait(Change(name, "removed"))
 
     async def check(self) -> Report:
@@ -103,12 +103,13 @@ class Faulty:
             raise ComputeFailed(self.refuse_start)
         if self.no_checkpoint and spec.base:
             raise CheckpointMissing("The archive is not there.")
-        if str(spec.name) in self.there and self.there[str(spec.name)].unprepared:
+        if str(spec.name) in self.observations and self.observations[str(spec.name)].unprepared:
             self.answers = not self.unprepared_again
-            self.there = {name: there for name, there in self.there.items() if self.unprepared_again or not there.unprepared}
-        if str(spec.name) not in self.there:
+            if not self.unprepared_again:
+                del self.observations[str(spec.name)]
+        if str(spec.name) not in self.observations:
             self.specs.append(spec)
-            self.there[str(spec.name)] = Observation(Presence.RUNNING)
+            self.observations[str(spec.name)] = Observation(Presence.RUNNING)
 
     async def probe(self, name: SessionName, port: int, ready_path: str) -> Upstream | None:
         await self._called("probe")
@@ -116,13 +117,13 @@ class Faulty:
 
     async def observe(self, name: SessionName) -> Observation:
         await self._called("observe")
-        return self.there.get(str(name), Observation(Presence.ABSENT))
+        return self.observations.get(str(name), Observation(Presence.ABSENT))
 
     async def stop(self, name: SessionName, grace: timedelta) -> None:
         await self._called("stop")
-        if str(name) in self.there and self.there[str(name)].presence is Presence.RUNNING:
-            self.there[str(name)] = Observation(Presence.EXITED, 0)
-            self.look()
+        if str(name) in self.observations and self.observations[str(name)].presence is Presence.RUNNING:
+            self.observations[str(name)] = Observation(Presence.EXITED, 0)
+            self.wake_followers()
 
     async def save(
         self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = (), keep: str | None = None
@@ -138,7 +139,7 @@ class Faulty:
         await self._called("remove")
         if self.refuse_removal:
             raise ComputeUnknown("it cannot be removed")
-        self.there.pop(str(name), None)
+        self.observations.pop(str(name), None)
 
     async def remove_checkpoint(self, reference: str) -> None:
         await self._called("remove_checkpoint")
@@ -163,8 +164,8 @@ class Faulty:
         at = int(place or 0)
         while True:
             more = self.more = self.more or asyncio.Event()
-            ended = self.there.get(str(name), Observation(Presence.ABSENT)).presence in (Presence.EXITED, Presence.ABSENT)
-            if str(name) in self.there and len(self.printed) > at:
+            ended = self.observations.get(str(name), Observation(Presence.ABSENT)).presence in (Presence.EXITED, Presence.ABSENT)
+            if str(name) in self.observations and len(self.printed) > at:
                 piece = self.printed[at : at + self.piece]
                 at += len(piece)
                 yield OutputChunk(piece, str(at))
@@ -175,19 +176,19 @@ class Faulty:
             await self._called("followed")
 
     def print(self, data: bytes) -> None:
-        """The sessions print this."""
+        """The sessions print this data."""
         self.printed += data
-        self.look()
+        self.wake_followers()
 
-    def look(self) -> None:
-        """Whoever follows looks again."""
+    def wake_followers(self) -> None:
+        """Have those that follow the output read again."""
         if self.more:
             self.more.set()
             self.more = None
 
     async def stats(self, name: SessionName) -> Usage | None:
         await self._called("stats")
-        return self.usage if str(name) in self.there else None
+        return self.usage if str(name) in self.observations else None
 
     async def close(self) -> None:
         self.calls.append("close")
