@@ -1,1 +1,1 @@
-"""The composition root: settings, the application, the command line. The only place that reads settings."""
+"""The composition root: settings, server roles, command line, pages. The only package that reads settings."""

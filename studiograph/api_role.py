@@ -1,4 +1,4 @@
-"""The roles `all` and `api`: what they are made of, and what they say when they are up."""
+"""Builds the roles `all` and `api`, with the message that a started server prints."""
 
 from contextlib import AsyncExitStack
 
@@ -14,29 +14,31 @@ from studiograph.app import build_api, build_services
 from studiograph.compute_factories import is_allowed, recipe_book
 from studiograph.controller_role import build_computes, engine_answers, start_controller
 from studiograph.demo_tools import prepare_in_background
-from studiograph.first_run import CONTAINERS, NAME, PROCESSES, RECIPE, TOKEN_FILE, WARNING, FirstRun, Place
-from studiograph.http_app import Served
+from studiograph.first_run import CONTAINERS, DEMO_NAME, ISOLATION_WARNING, PROCESSES, RECIPE, TOKEN_FILE, DemoEnvironment, FirstRun
+from studiograph.http_app import HttpApp
 from studiograph.operator_errors import OperatorError
 from studiograph.proxy_role import build_data_plane
 from studiograph.settings import Settings
 from studiograph.shared_services import SharedServices
 
-CONTAINED = (
+CONTAINERS_MESSAGE = (
     f"A Docker Engine answers: those on {CONTAINERS.name!r} run in containers. Their image is built in the background where it is missing."
 )
-ALONE = f"There are several users: {PROCESSES.name!r}, where sessions would run as the user of this server, is left out."
+PROCESSES_LEFT_OUT_MESSAGE = (
+    f"There are several users: {PROCESSES.name!r}, where sessions would run as the user of this server, is left out."
+)
 
 
-async def build(core: SharedServices, settings: Settings, stack: AsyncExitStack, *, with_controller: bool, demo: bool) -> Served:
-    """Started; closed with the stack."""
+async def build(core: SharedServices, settings: Settings, stack: AsyncExitStack, *, with_controller: bool, demo: bool) -> HttpApp:
+    """Builds and starts the application; closed with the stack."""
     services = build_services(core, settings, stack)
     computes = build_computes(core, settings, stack)
     for kind in KINDS:
         if not is_allowed(settings, kind):
             await ComputeEnvironments(CommandRunner(core.database)).set_enabled(Operator(), kind, enabled=False)
-    announcement = [f"Studiograph serves at {core.addresses.api_origin}"]
+    startup_message = [f"Studiograph serves at {core.addresses.api_origin}"]
     if demo:
-        announcement += await _demo(services, computes, settings, stack)
+        startup_message += await _demo(services, computes, settings, stack)
     if with_controller:
         await start_controller(core, computes, stack)
     api = build_api(core, services, settings, stack)
@@ -46,37 +48,38 @@ async def build(core: SharedServices, settings: Settings, stack: AsyncExitStack,
         await plane.end_streams()
         await api.stop()
 
-    return Served(plane, stop, announcement)
+    return HttpApp(plane, stop, startup_message)
 
 
 async def _demo(services: Services, computes: Computes, settings: Settings, stack: AsyncExitStack) -> list[str]:
     runner = CommandRunner(services.database)
     compute_environments = ComputeEnvironments(runner)
-    first = FirstRun(services.people, services.tokens, Templates(runner), compute_environments, services.studios)
+    first_run = FirstRun(services.people, services.tokens, Templates(runner), compute_environments, services.studios)
     token_file = settings.data_dir / TOKEN_FILE
-    places = await _places(services.people, settings)
-    if PROCESSES in places:
+    environments = await _demo_environments(services.people, settings)
+    if PROCESSES in environments:
         await compute_environments.set_enabled(Operator(), PROCESSES.kind, enabled=True)
-    made = await first.prepare(token_file, computes, places, recipe_book(settings).reference(RECIPE))
-    for kind, compute in made.computes.items():
+    demo = await first_run.prepare(token_file, computes, environments, recipe_book(settings).reference(RECIPE))
+    for kind, compute in demo.computes.items():
         if not KINDS[kind].builds_images:
             prepare_in_background(compute, stack)
     return [
-        f"Sign in with the token   {made.token}",
-        f"It is the user {NAME}'s, and kept in {token_file}; `studiograph token create {NAME}` makes another.",
-        *([WARNING] if PROCESSES in places else []),
-        *([ALONE] if settings.process_compute and PROCESSES not in places else []),
-        *([CONTAINED] if CONTAINERS in places else []),
+        f"Sign in with the token   {demo.token}",
+        f"It is the user {DEMO_NAME}'s, and kept in {token_file}; `studiograph token create {DEMO_NAME}` makes another.",
+        *([ISOLATION_WARNING] if PROCESSES in environments else []),
+        *([PROCESSES_LEFT_OUT_MESSAGE] if settings.process_compute and PROCESSES not in environments else []),
+        *([CONTAINERS_MESSAGE] if CONTAINERS in environments else []),
         "Ctrl+C stops the server; sessions run on, and are found again.",
     ]
 
 
-async def _places(people: People, settings: Settings) -> list[Place]:
-    """Raises Refused where this machine can run nothing. Sessions as the server's own user are for one person."""
-    places = [PROCESSES] if settings.process_compute and not await people.are_several() else []
+async def _demo_environments(people: People, settings: Settings) -> list[DemoEnvironment]:
+    """Returns where this machine can run the demo's Studios; processes only for an installation of one user. Raises OperatorError
+    where it can run none."""
+    environments = [PROCESSES] if settings.process_compute and not await people.are_several() else []
     if await engine_answers(settings):
-        places.append(CONTAINERS)
-    if not places:
-        why = "several users are there" if settings.process_compute else "STUDIOGRAPH_PROCESS_COMPUTE is false"
-        raise OperatorError(f"There is nowhere to run sessions: no Docker Engine answers, and {why}.")
-    return places
+        environments.append(CONTAINERS)
+    if not environments:
+        reason = "several users are there" if settings.process_compute else "STUDIOGRAPH_PROCESS_COMPUTE is false"
+        raise OperatorError(f"There is nowhere to run sessions: no Docker Engine answers, and {reason}.")
+    return environments

@@ -1,4 +1,4 @@
-"""The composition root: settings -> core -> services -> context -> schema -> Starlette. Every part is built here, once, in order."""
+"""Builds the services and the API application of a server from its settings, once and in order."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -33,7 +33,7 @@ from studiograph.web.security_headers import SecurityHeaders
 
 
 def build_services(core: SharedServices, settings: Settings, stack: AsyncExitStack) -> Services:
-    """What resolvers and the data plane call."""
+    """Builds the services that resolvers and the data plane call."""
     runner = CommandRunner(core.database)
     tokens = Tokens(core.database, runner)
     stack.push_async_callback(tokens.close)
@@ -59,21 +59,21 @@ def build_services(core: SharedServices, settings: Settings, stack: AsyncExitSta
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What the HTTP server serves; `stop` ends open streams in good order before it closes."""
+    """The API's ASGI application; `stop` ends its open streams before the server closes."""
 
     asgi: ASGIApp
     stop: Callable[[], Awaitable[None]]
 
 
 def build_api(core: SharedServices, services: Services, settings: Settings, stack: AsyncExitStack) -> Application:
-    """GraphQL, pages, health: everything on the API's own origin but what `connect` serves there."""
+    """Builds GraphQL, pages and health: everything on the API's origin but what `connect` serves there."""
     executor = Executor(build_schema()._schema, partial(make_context, services), suggestions=True)
     stack.push_async_callback(executor.close)
-    gate = StreamSlots(services.tokens.authenticate, core.revocation_watcher.token_ended)
-    streams = Streams(executor, gate)
+    slots = StreamSlots(services.tokens.authenticate, core.revocation_watcher.token_ended)
+    streams = Streams(executor, slots)
     http = GraphQLHTTP(executor, services.tokens.authenticate, streams)
-    own = [core.addresses.api_origin]  # behind a proxy that ends TLS, the connection's own scheme is not the page's
-    socket = GraphQLWebSocket(executor, gate, origins=own)
+    origins = [core.addresses.api_origin]  # behind a proxy that ends TLS, the connection's own scheme is not the page's
+    socket = GraphQLWebSocket(executor, slots, origins=origins)
     routes: list[BaseRoute] = [
         Route("/graphql", http, methods=None),
         WebSocketRoute("/graphql", socket),

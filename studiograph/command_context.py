@@ -1,4 +1,4 @@
-"""What the command line works with: the services that need no running server."""
+"""The services that command line commands use; they need no running server."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ from studiograph.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class CommandContext:
-    """Works beside a running server: what it changes, the server sees."""
+    """Services over the database. A running server sees what they change."""
 
     database: Database
     people: People
@@ -31,7 +31,7 @@ class CommandContext:
 
 @asynccontextmanager
 async def command_context(settings: Settings) -> AsyncIterator[CommandContext]:
-    """The services over the database of `settings`. Raises NewerDatabase or OutdatedDatabase."""
+    """Opens the services over the database of `settings`. Raises NewerDatabase or OutdatedDatabase."""
     await migrate.check_current(settings.database)
     database = Database(settings.database)
     try:
@@ -43,9 +43,9 @@ async def command_context(settings: Settings) -> AsyncIterator[CommandContext]:
         await database.close()
 
 
-async def workspace_of(at: CommandContext, slug: str) -> str:
-    """The id of a workspace. Raises NotFound with what to do."""
-    found = await at.people.find_workspace(slug)
-    if found is None:
+async def workspace_of(context: CommandContext, slug: str) -> str:
+    """Returns the id of a workspace. Raises NotFound with what to do."""
+    workspace_id = await context.people.find_workspace(slug)
+    if workspace_id is None:
         raise NotFound(f"There is no workspace {slug}. Add one: studiograph workspace add {slug} --owner USER")
-    return found
+    return workspace_id

@@ -1,4 +1,4 @@
-"""Installs the demo's tool while the server serves already."""
+"""Installs JupyterLab for the demo in the background of a running server."""
 
 import asyncio
 import logging
@@ -7,11 +7,11 @@ from contextlib import AsyncExitStack
 from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown
 from studiograph.first_run import JUPYTERLAB
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def prepare_in_background(compute: Compute, stack: AsyncExitStack) -> None:
-    """Nobody waits for it: a Studio that is started meanwhile waits by itself, and says so."""
+    """Starts the installation and stops it with the stack. A Studio that is started meanwhile waits for the tool by itself."""
     task = asyncio.create_task(_prepare(compute), name="prepare JupyterLab")
 
     async def stop() -> None:
@@ -23,10 +23,10 @@ def prepare_in_background(compute: Compute, stack: AsyncExitStack) -> None:
 
 async def _prepare(compute: Compute) -> None:
     try:
-        await compute.ensure_image(JUPYTERLAB, _tell)
+        await compute.ensure_image(JUPYTERLAB, _log_progress)
     except (ComputeFailed, ComputeUnknown) as error:
-        log.warning("JupyterLab could not be prepared: %s The next start of a Studio tries again.", error)
+        logger.warning("JupyterLab could not be prepared: %s The next start of a Studio tries again.", error)
 
 
-async def _tell(message: str) -> None:
-    log.info("JupyterLab: %s", message)
+async def _log_progress(message: str) -> None:
+    logger.info("JupyterLab: %s", message)

@@ -1,4 +1,4 @@
-"""What `make run` finds or makes: a workspace to try, a user with a token, JupyterLab, and where this machine can run it."""
+"""Creates what `make run` needs and does not find: a demo workspace, a user with a token, a template, compute environments, Studios."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,7 +19,7 @@ from services.studios.studios import Studios
 from services.templates.commands import NewTemplate, Templates
 from studiograph.private_files import read_private, replace_private
 
-NAME = "demo"
+DEMO_NAME = "demo"
 TOKEN_FILE = "demo-token"  # noqa: S105 - the name of a file
 RECIPE = "jupyter"
 JUPYTERLAB = ImageSpec(Tool.JUPYTERLAB, "jupyterlab", "4.6.6")
@@ -27,17 +27,17 @@ JUPYTERLAB = ImageSpec(Tool.JUPYTERLAB, "jupyterlab", "4.6.6")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Somewhere to run sessions, and the Studio that shows it."""
+class DemoEnvironment:
+    """A compute environment of the demo workspace, and the name of the Studio that runs in it."""
 
     kind: ComputeKind
     name: str
-    studio: str
+    studio_name: str
 
 
-PROCESSES = Place(ComputeKind.PROCESS, "This machine", "First look")
-CONTAINERS = Place(ComputeKind.DOCKER, "Docker on this machine", "First look, in a container")
-WARNING = (
+PROCESSES = DemoEnvironment(ComputeKind.PROCESS, "This machine", "First look")
+CONTAINERS = DemoEnvironment(ComputeKind.DOCKER, "Docker on this machine", "First look, in a container")
+ISOLATION_WARNING = (
     f"Sessions on {PROCESSES.name!r} run as the user of this server, without isolation: "
     "try it with code you trust, and share it with nobody."
 )
@@ -53,7 +53,7 @@ class Demo:
 
 @dataclass(frozen=True, slots=True)
 class FirstRun:
-    """Everything under one name, each found before it is made: a second run changes nothing."""
+    """Finds each part of the demo by its name or creates it, so that a second run changes nothing."""
 
     people: People
     tokens: Tokens
@@ -61,41 +61,49 @@ class FirstRun:
     compute_environments: ComputeEnvironments
     studios: Studios
 
-    async def prepare(self, token_file: Path, computes: Computes, places: Sequence[Place], image: str) -> Demo:
-        """Only on `places`. `image` is what RECIPE's image is called. Raises ComputeFailed and ComputeUnknown where one cannot be used."""
-        user_id = await self.people.find_user(NAME) or await self.people.create_user(NAME, "Demo user")
+    async def prepare(self, token_file: Path, computes: Computes, environments: Sequence[DemoEnvironment], image: str) -> Demo:
+        """Prepares the demo in `environments`; `image` is the reference of RECIPE's image. Raises ComputeFailed and ComputeUnknown where an
+        environment cannot be used."""
+        user_id = await self.people.find_user(DEMO_NAME) or await self.people.create_user(DEMO_NAME, "Demo user")
         workspace_id = await self._workspace(user_id)
-        new = NewTemplate("JupyterLab", Tool.JUPYTERLAB, image, JUPYTERLAB.tool_version, RECIPE)
-        template_id = await self.templates.ensure(Operator(), workspace_id, new)
+        template = NewTemplate("JupyterLab", Tool.JUPYTERLAB, image, JUPYTERLAB.tool_version, RECIPE)
+        template_id = await self.templates.ensure(Operator(), workspace_id, template)
         viewer, secret = await self._token(user_id, token_file)
-        there = {place.kind: await self._place(viewer, computes, place, workspace_id, template_id) for place in places}
-        return Demo(secret, there)
+        computes_by_kind = {
+            environment.kind: await self._prepare_environment(viewer, computes, environment, workspace_id, template_id)
+            for environment in environments
+        }
+        return Demo(secret, computes_by_kind)
 
-    async def _place(self, viewer: Viewer, computes: Computes, place: Place, workspace_id: str, template_id: str) -> Compute:
-        operator, environment = Operator(), NewComputeEnvironment(place.name, place.kind)
-        environment_id, is_new = await self.compute_environments.ensure(operator, workspace_id, environment)
+    async def _prepare_environment(
+        self, viewer: Viewer, computes: Computes, environment: DemoEnvironment, workspace_id: str, template_id: str
+    ) -> Compute:
+        operator, new_environment = Operator(), NewComputeEnvironment(environment.name, environment.kind)
+        environment_id, is_new = await self.compute_environments.ensure(operator, workspace_id, new_environment)
         compute = await computes.get(environment_id)
         await self.compute_environments.note_capacity(operator, environment_id, await compute.check())
         if is_new:
-            with suppress(Conflict):  # somebody has a Studio of that name
+            with suppress(Conflict):  # there is a Studio of that name already
                 await self.studios.create(
-                    viewer, CreateStudioRequest(workspace_id, place.studio, template_id, environment_id, auto_start=False)
+                    viewer, CreateStudioRequest(workspace_id, environment.studio_name, template_id, environment_id, auto_start=False)
                 )
         await self.studios.prepare_image(workspace_id, template_id, environment_id)
         return compute
 
     async def _workspace(self, user_id: str) -> str:
-        found = await self.people.find_workspace(NAME)
-        if found:
-            return found
-        organization_id = await self.people.find_organization(NAME) or await self.people.create_organization(NAME, "Demo organization")
-        return await self.people.create_workspace(organization_id, NAME, "Demo", user_id)
+        workspace_id = await self.people.find_workspace(DEMO_NAME)
+        if workspace_id:
+            return workspace_id
+        organization_id = await self.people.find_organization(DEMO_NAME) or await self.people.create_organization(
+            DEMO_NAME, "Demo organization"
+        )
+        return await self.people.create_workspace(organization_id, DEMO_NAME, "Demo", user_id)
 
     async def _token(self, user_id: str, token_file: Path) -> tuple[Viewer, str]:
-        kept = read_private(token_file)
-        if kept:
-            with suppress(Unauthenticated):  # expired or revoked: another one takes its place
-                return await self.tokens.authenticate(kept), kept
+        stored = read_private(token_file)
+        if stored:
+            with suppress(Unauthenticated):  # expired or revoked: another one takes its environment
+                return await self.tokens.authenticate(stored), stored
         _, secret = await self.tokens.issue(user_id, NewToken("make run", frozenset(TokenScope)))
         replace_private(token_file, secret + "\n")
         return await self.tokens.authenticate(secret), secret

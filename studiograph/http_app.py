@@ -1,4 +1,4 @@
-"""What a role serves over HTTP."""
+"""The application that a role serves over HTTP."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from starlette.types import ASGIApp
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """`stop` ends open streams in good order before the server closes; `announcement` is printed once it answers."""
+class HttpApp:
+    """An ASGI application. `stop` ends its open streams before the server closes; `startup_message` is printed once it answers."""
 
     asgi: ASGIApp
     stop: Callable[[], Awaitable[None]]
-    announcement: list[str]
+    startup_message: list[str]

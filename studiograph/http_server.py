@@ -1,4 +1,4 @@
-"""The socket and the HTTP server under the application."""
+"""The listening socket and the HTTP server (uvicorn) that serves an application on it."""
 
 import asyncio
 import errno
@@ -15,18 +15,19 @@ from studiograph.operator_errors import OperatorError
 from studiograph.settings import Settings
 
 BACKLOG = 1024
-UNREAD_SECONDS = 60
-"""What was sent and not taken for so long ends a connection: otherwise a peer that stops reading keeps its buffers for ever, even
-after we closed (`close` waits for what is unsent)."""
+UNACKNOWLEDGED_TIMEOUT_S = 60
+"""How long sent data may stay unacknowledged before the kernel ends a connection. Without this limit a peer that stops reading keeps
+its buffers for ever, even after the server closed the connection, since `close` waits for unsent data."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket, so that the port is known before the application is built. Raises Refused when it cannot be had."""
+    """Opens the listening socket, so that the port is known before the application is built. Raises OperatorError where it is taken or
+    not allowed."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit it
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_TIMEOUT_S * 1000)
     try:
         listener.bind((host, port))
     except OSError as error:
@@ -46,7 +47,7 @@ def _advice(host: str, port: int, error: OSError) -> str:
 
 
 class HttpServer(uvicorn.Server):
-    """Tells when it really answers, and leaves what comes after it, the closing of our services, to us."""
+    """A uvicorn server that calls `on_ready` once it answers and `on_stop` before it closes, and leaves the process running at a signal."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], Awaitable[None]]) -> None:
         super().__init__(config)
@@ -59,13 +60,13 @@ class HttpServer(uvicorn.Server):
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Streams are ended with words of ours before uvicorn closes what is left."""
+        """Ends streams by their protocols before uvicorn closes the remaining connections."""
         await self._on_stop()
         await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM end `serve`, and do nothing more: uvicorn would raise them again, and so end the process at once."""
+        """Lets SIGINT and SIGTERM end `serve` only. uvicorn would raise them again and so end the process before services are closed."""
         loop = asyncio.get_running_loop()
         for signal_number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(signal_number, self.handle_exit, signal_number, None)
@@ -77,7 +78,7 @@ class HttpServer(uvicorn.Server):
 
 
 def http_server(app: ASGIApp, settings: Settings, on_ready: Callable[[], None], on_stop: Callable[[], Awaitable[None]]) -> HttpServer:
-    """uvicorn with our limits; the listening socket is given to `serve`."""
+    """Returns uvicorn with the limits of the data plane; `serve` takes the listening socket."""
     config = uvicorn.Config(
         app,
         **options(settings.docker_subnets),

@@ -1,4 +1,4 @@
-"""Logs to standard error: lines for people, or one JSON object a line for machines."""
+"""Configures logging to standard error: text lines, or one JSON object per line."""
 
 import logging
 import sys
@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 
 LIBRARIES = ("alembic", "asyncio", "aiosqlite", "aiohttp", "uvicorn", "websockets", "sqlalchemy")
-STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
 
 class JsonLines(logging.Formatter):
-    """Time, level, logger, message, what was given as `extra`, and the traceback."""
+    """Formats time, level, logger, message, `extra` fields and the traceback as one JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -20,26 +20,29 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            **{key: value for key, value in vars(record).items() if key not in STANDARD},
+            **{key: value for key, value in vars(record).items() if key not in STANDARD_FIELDS},
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return orjson.dumps(line, default=str).decode()
 
 
-CUT_OFF = ("ASGI callable returned without completing response.", "ASGI callable returned without completing handshake.")
+INCOMPLETE_RESPONSE_MESSAGES = (
+    "ASGI callable returned without completing response.",
+    "ASGI callable returned without completing handshake.",
+)
 
 
-class NoCutOffs(logging.Filter):
-    """Leaves out what uvicorn calls an error: responses that we break off, since their reader took nothing or their tool broke, and
-    WebSockets whose client left while the tool was asked."""
+class DropIncompleteResponses(logging.Filter):
+    """Drops uvicorn's errors about responses that the proxy ends early, because their reader is too slow or the tool failed, and about
+    WebSockets whose client left before the tool answered."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return record.msg not in CUT_OFF
+        return record.msg not in INCOMPLETE_RESPONSE_MESSAGES
 
 
-class WithoutQuery(logging.Filter):
-    """Cuts queries off what uvicorn logs of a request: one-time codes travel there."""
+class DropQueryStrings(logging.Filter):
+    """Removes query strings from uvicorn's access log, because they hold one-time codes."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
@@ -48,16 +51,16 @@ class WithoutQuery(logging.Filter):
 
 
 def configure(level: str, style: str, *, requests: bool = False) -> None:
-    """Set up the root logger; libraries speak up from warnings on, unless `level` is debug. `requests`: a line for each."""
+    """Configures the root logger. Libraries log warnings and errors only, unless `level` is debug. `requests` logs each HTTP request."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         JsonLines() if style == "json" else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
     )
-    logging.getLogger("uvicorn.error").addFilter(NoCutOffs())
+    logging.getLogger("uvicorn.error").addFilter(DropIncompleteResponses())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     if level != "debug":
         for name in LIBRARIES:
             logging.getLogger(name).setLevel(logging.WARNING)
     access = logging.getLogger("uvicorn.access")
-    access.addFilter(WithoutQuery())
+    access.addFilter(DropQueryStrings())
     access.setLevel(logging.INFO if requests else logging.WARNING)

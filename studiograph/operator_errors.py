@@ -1,5 +1,5 @@
-"""What the operator has to change before anything can run."""
+"""The error for what the operator has to change before the server or a command can run."""
 
 
 class OperatorError(Exception):
-    """The text says what is wrong and what to do."""
+    """An error whose text says what is wrong and what to do. It is printed without a traceback."""

@@ -1,4 +1,4 @@
-"""The data plane's part of a server, alone or beside the API. Imports neither schema nor resolvers."""
+"""Builds the data plane of a server, alone (role `proxy`) or beside the API. Imports neither schema nor resolvers."""
 
 from contextlib import AsyncExitStack
 
@@ -9,7 +9,7 @@ from connect.app import ConnectApp, Dispatcher
 from services.commands import CommandRunner
 from services.connections.connect_codes import ConnectCodes
 from services.identity.tokens import Tokens
-from studiograph.http_app import Served
+from studiograph.http_app import HttpApp
 from studiograph.settings import Settings
 from studiograph.shared_services import SharedServices
 from studiograph.web import health
@@ -17,7 +17,7 @@ from studiograph.web.security_headers import SecurityHeaders
 
 
 async def build_data_plane(core: SharedServices, tokens: Tokens, codes: ConnectCodes, api: ASGIApp, stack: AsyncExitStack) -> Dispatcher:
-    """Everything that is listened for: sessions' origins, logins, and `api` for the rest. Started; closed with the stack."""
+    """Builds and starts what answers on all origins: sessions, logins, and `api` for the rest. Closed with the stack."""
     connect = ConnectApp(
         database=core.database,
         broker=core.broker,
@@ -35,10 +35,10 @@ async def build_data_plane(core: SharedServices, tokens: Tokens, codes: ConnectC
     return Dispatcher(connect, api)
 
 
-async def build_proxy(core: SharedServices, settings: Settings, stack: AsyncExitStack) -> Served:
-    """A process that only proxies: it knows no GraphQL."""
+async def build_proxy(core: SharedServices, settings: Settings, stack: AsyncExitStack) -> HttpApp:
+    """Builds a process that only proxies, without GraphQL."""
     tokens = Tokens(core.database, CommandRunner(core.database))
     stack.push_async_callback(tokens.close)
     rest = SecurityHeaders(Starlette(routes=health.routes(settings.database)), https=core.addresses.secure)
     plane = await build_data_plane(core, tokens, ConnectCodes(core.database, core.addresses), rest, stack)
-    return Served(plane, plane.end_streams, [f"Studiograph's proxy serves the sessions at {core.addresses.session_origin('<id>')}"])
+    return HttpApp(plane, plane.end_streams, [f"Studiograph's proxy serves the sessions at {core.addresses.session_origin('<id>')}"])

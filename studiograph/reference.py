@@ -1,4 +1,4 @@
-"""`python -m studiograph.reference [--check]`: the pages of docs/ that are made from the code, so that they cannot be wrong."""
+"""Writes the pages of docs/ that are made from the code: `python -m studiograph.reference [--check]`."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -15,7 +15,7 @@ MADE = "Made from the code by `make docs`.\n"
 
 
 def settings() -> str:
-    """Every setting with its default and meaning."""
+    """Returns the page of all settings with default and meaning."""
     prefix = Settings.model_config["env_prefix"]
     rows = [
         (f"`{prefix}{name.upper()}`", f"`{field.default}`" if field.default not in ("", None) else "", str(field.description))
@@ -25,7 +25,7 @@ def settings() -> str:
 
 
 def lifecycle() -> str:
-    """The table of transitions, and what people may do in which status."""
+    """Returns the page of the transitions, and of the actions that each status allows."""
     rows = [
         (source.value, trigger.value, target.to.value, target.reason.value if target.reason else "")
         for (source, trigger), target in TRANSITIONS.items()
@@ -81,12 +81,12 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def stale() -> list[str]:
-    """The names of pages that are not what the code says."""
+    """Returns the names of pages that differ from what the code gives."""
     return [name for name, page in PAGES.items() if not (DOCS / name).exists() or (DOCS / name).read_text() != page()]
 
 
 def main(arguments: list[str]) -> int:
-    """0 = written, or current; 1 = stale."""
+    """Writes or checks the pages. Returns 0, or 1 where a checked page is stale."""
     if "--check" in arguments:
         for name in stale():
             sys.stderr.write(f"docs/{name} is stale: run `make docs` and commit it.\n")

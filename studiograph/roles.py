@@ -1,4 +1,4 @@
-"""Running one process: what each role serves."""
+"""Runs one server process in its role: all, api, controller or proxy."""
 
 import socket
 from collections.abc import Callable
@@ -8,16 +8,16 @@ from services.store import migrate
 from studiograph.http_server import http_server, listen
 from studiograph.operator_errors import OperatorError
 from studiograph.private_files import private_directory
-from studiograph.serve_lock import only_server
+from studiograph.serve_lock import hold_serve_lock
 from studiograph.settings import Role, Settings
 from studiograph.shared_services import open_shared_services
 
 
 async def serve(settings: Settings, role: Role, *, demo: bool) -> None:
-    """Until a signal. Raises Refused, NewerDatabase or OutdatedDatabase for what the operator has to change."""
-    _check(settings, role)
+    """Serves until SIGINT or SIGTERM. Raises OperatorError, NewerDatabase or OutdatedDatabase for what the operator has to change."""
+    _check_role(settings, role)
     private_directory(settings.data_dir)
-    with _alone(settings) as note_address:
+    with _serve_lock(settings) as note_address:
         await (migrate.upgrade(settings.database) if demo else migrate.check_current(settings.database))
         if role is Role.CONTROLLER:
             from studiograph.controller_role import control
@@ -30,12 +30,12 @@ async def serve(settings: Settings, role: Role, *, demo: bool) -> None:
             await _serve_http(settings, role, listener, port, demo=demo)
 
 
-def _alone(settings: Settings) -> AbstractContextManager[Callable[[str], None]]:
-    """SQLite serves one process; with PostgreSQL several may share the directory."""
-    return only_server(settings.data_dir) if settings.is_sqlite else nullcontext(lambda _address: None)
+def _serve_lock(settings: Settings) -> AbstractContextManager[Callable[[str], None]]:
+    """Returns the lock of the data directory with SQLite, which serves one process. With PostgreSQL several may share the directory."""
+    return hold_serve_lock(settings.data_dir) if settings.is_sqlite else nullcontext(lambda _address: None)
 
 
-def _check(settings: Settings, role: Role) -> None:
+def _check_role(settings: Settings, role: Role) -> None:
     if settings.is_sqlite and role is not Role.ALL:
         raise OperatorError(
             f"`--role {role.value}` means several processes, and SQLite serves one. Set STUDIOGRAPH_DATABASE_URL to a PostgreSQL database "
@@ -49,10 +49,10 @@ async def _serve_http(settings: Settings, role: Role, listener: socket.socket, p
         if role is Role.PROXY:
             from studiograph.proxy_role import build_proxy
 
-            served = await build_proxy(core, settings, stack)
+            http_app = await build_proxy(core, settings, stack)
         else:
             from studiograph.api_role import build
 
-            served = await build(core, settings, stack, with_controller=role is Role.ALL, demo=demo)
-        server = http_server(served.asgi, settings, lambda: print("\n".join(served.announcement), flush=True), served.stop)  # noqa: T201
+            http_app = await build(core, settings, stack, with_controller=role is Role.ALL, demo=demo)
+        server = http_server(http_app.asgi, settings, lambda: print("\n".join(http_app.startup_message), flush=True), http_app.stop)  # noqa: T201
         await server.serve(sockets=[listener])

@@ -1,4 +1,4 @@
-"""One server per data directory: the second is told where the first one is."""
+"""The lock file that keeps a second server off a data directory and names the first one's address."""
 
 import fcntl
 import os
@@ -14,32 +14,32 @@ LOCK_FILE = "serve.lock"
 
 
 @contextmanager
-def only_server(data_dir: Path) -> Iterator[Callable[[str], None]]:
-    """Hold the directory for the time of the block, which tells its address as soon as it knows it.
+def hold_serve_lock(data_dir: Path) -> Iterator[Callable[[str], None]]:
+    """Holds the lock of the directory during the block, which calls the yielded function with its address once it is known.
 
-    The kernel lets go of the lock when the process ends, however it ends.
+    The kernel releases the lock when the process ends, however it ends.
 
-    Raises Refused while another process holds it."""
+    Raises OperatorError while another process holds it."""
     descriptor = os.open(data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "r+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            where = file.read().strip()
+            server = file.read().strip()
             advice = "Stop that server first, or use another STUDIOGRAPH_DATA_DIR."
-            raise OperatorError(f"this installation is being served already: {where}. {advice}") from None
-        yield partial(_note, file)
+            raise OperatorError(f"this installation is being served already: {server}. {advice}") from None
+        yield partial(_write_address, file)
 
 
-def _note(file: IO[str], address: str) -> None:
+def _write_address(file: IO[str], address: str) -> None:
     file.seek(0)
     file.truncate()
     file.write(f"{address}, process {os.getpid()}\n")
     file.flush()
 
 
-def holder(data_dir: Path) -> str | None:
-    """The address and process id of the server that runs on this directory, if one does."""
+def running_server(data_dir: Path) -> str | None:
+    """Returns the address and process id of the server that runs on this directory; None without one."""
     try:
         with (data_dir / LOCK_FILE).open("r+") as file:
             try:

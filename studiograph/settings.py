@@ -1,4 +1,4 @@
-"""Every setting, read from the environment (prefix STUDIOGRAPH_). Nothing else in the project reads the environment."""
+"""All settings, read from environment variables (prefix STUDIOGRAPH_). No other module reads them."""
 
 import ipaddress
 from datetime import timedelta
@@ -22,7 +22,7 @@ def _seconds(duration: timedelta) -> int:
 
 
 class Role(StrEnum):
-    """What a process does. Everything but `all` needs PostgreSQL, since SQLite serves one process."""
+    """The role of a process. Every role but `all` needs PostgreSQL, since SQLite serves one process."""
 
     ALL = "all"
     API = "api"
@@ -31,7 +31,7 @@ class Role(StrEnum):
 
 
 class Settings(BaseSettings):
-    """The descriptions are the documentation: `make docs` writes docs/settings.md from them."""
+    """All settings of a process. `make docs` writes docs/settings.md from the descriptions."""
 
     model_config = SettingsConfigDict(env_prefix="STUDIOGRAPH_", extra="ignore", populate_by_name=True)
 
@@ -115,7 +115,7 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        """The database's URL, with the default filled in."""
+        """The URL of the database, with the default filled in."""
         return self.database_url or f"sqlite:///{self.data_dir / 'studiograph.db'}"
 
     @property
@@ -123,7 +123,7 @@ class Settings(BaseSettings):
         return self.database.startswith("sqlite")
 
     def public_address(self, port: int) -> str:
-        """The address of the API for browsers, given the port that is really listened on; without a final slash."""
+        """The address of the API for browsers, given the actual port of the listening socket; without a final slash."""
         return self.public_url.rstrip("/") or f"http://{_browsable(self.host)}:{port}"
 
     def connect_address(self, port: int) -> str:

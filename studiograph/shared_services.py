@@ -1,4 +1,4 @@
-"""What every role stands on: the database, the log's fan-out, and who may do what. Released in reverse order."""
+"""Opens the services that every role needs: database, wake-ups, event broker, revocation, presence. Closed in reverse order."""
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ KEY_ADVICE = (
 
 @dataclass(frozen=True, slots=True)
 class SharedServices:
-    """`key` is the installation's secret. Started, and closed with the stack it was opened on."""
+    """Started services that roles share; `key` is the installation's secret key. Closed with the stack that they were opened on."""
 
     database: Database
     installation: str
@@ -45,7 +45,10 @@ class SharedServices:
 
 
 async def open_shared_services(settings: Settings, port: int, stack: AsyncExitStack) -> SharedServices:
-    """Connect and start. `port` is the one really listened on. Raises Refused for settings that cannot work."""
+    """Connects to the database and starts the services; `port` is that of the listening socket.
+
+    Raises OperatorError for settings that cannot work.
+    """
     key, addresses = secret_key(settings), _addresses(settings, port)
     box = SecretBox(key)
     database = Database(settings.database, pool_size=settings.pool_size)
@@ -85,7 +88,7 @@ async def open_shared_services(settings: Settings, port: int, stack: AsyncExitSt
 
 
 def policy(settings: Settings) -> Policy:
-    """The operator's limits; what has no setting keeps its default."""
+    """Returns the limits that the settings give; limits without a setting keep their defaults."""
     return Policy(
         start_deadline=timedelta(seconds=settings.start_deadline_seconds),
         build_deadline=timedelta(seconds=settings.build_deadline_seconds),
@@ -97,7 +100,7 @@ def policy(settings: Settings) -> Policy:
 
 
 def secret_key(settings: Settings) -> str:
-    """The key that this server has. Raises Refused."""
+    """Returns the secret key of this server. Raises OperatorError."""
     try:
         return installation_key(settings.data_dir, settings.secret_key)
     except ValueError as error:

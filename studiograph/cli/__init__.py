@@ -1,4 +1,4 @@
-"""The command line. Each command's help shows how it is used; what goes wrong is said in one sentence, with exit code 1."""
+"""The command line. Each command's help has an example; an error for the operator is one sentence on standard error, with exit code 1."""
 
 import sys
 
@@ -6,10 +6,10 @@ import typer
 
 from services.domain.errors import DomainError
 from services.store.migrate import SchemaError
-from studiograph.cli import places, tokens, users
+from studiograph.cli import compute, template, tokens, users
 from studiograph.cli.database import migrate
+from studiograph.cli.demo import demo
 from studiograph.cli.doctor import doctor
-from studiograph.cli.jobs import demo
 from studiograph.cli.key import replace_key
 from studiograph.cli.schema import schema
 from studiograph.cli.serving import serve
@@ -31,13 +31,13 @@ app.command("demo")(demo)
 app.command("replace-key")(replace_key)
 app.add_typer(users.app, name="user")
 app.add_typer(users.workspaces, name="workspace")
-app.add_typer(places.compute, name="compute")
-app.add_typer(places.templates, name="template")
+app.add_typer(compute.app, name="compute")
+app.add_typer(template.app, name="template")
 app.add_typer(tokens.app, name="token")
 
 
 def main() -> None:
-    """Run a command; errors meant for people are shown without a traceback."""
+    """Runs a command; errors that the operator can fix are printed without a traceback."""
     try:
         app()
     except (DomainError, SchemaError, OperatorError) as error:

@@ -1,4 +1,4 @@
-"""`studiograph migrate`."""
+"""The command `studiograph migrate`: brings the database to this version."""
 
 import asyncio
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from services.store import migrate as migrations
-from studiograph.cli.options import settings
+from studiograph.cli.options import load_settings
 from studiograph.private_files import private_directory
 
 
@@ -24,10 +24,10 @@ def migrate(
 
 
 async def _migrate(to: str) -> None:
-    chosen = settings()
-    if chosen.is_sqlite:
-        private_directory(chosen.data_dir)
-    before = await migrations.current(chosen.database)
-    await (migrations.downgrade(chosen.database, to) if to else migrations.upgrade(chosen.database))
-    after = await migrations.current(chosen.database)
+    settings = load_settings()
+    if settings.is_sqlite:
+        private_directory(settings.data_dir)
+    before = await migrations.current(settings.database)
+    await (migrations.downgrade(settings.database, to) if to else migrations.upgrade(settings.database))
+    after = await migrations.current(settings.database)
     print(f"The database is at revision {after}." if before == after else f"Migrated from {before or 'nothing'} to {after or 'nothing'}.")

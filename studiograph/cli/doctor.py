@@ -1,11 +1,11 @@
-"""`studiograph doctor`."""
+"""The command `studiograph doctor`: checks machine and installation."""
 
 import asyncio
 from typing import Annotated
 
 import typer
 
-from studiograph.cli.options import settings
+from studiograph.cli.options import load_settings
 
 
 def doctor(
@@ -18,15 +18,15 @@ def doctor(
     \b
     Example: studiograph doctor
     """
+    from studiograph.doctor.check_result import Severity
     from studiograph.doctor.engine import check_engine
-    from studiograph.doctor.findings import Verdict
     from studiograph.doctor.installation import check_installation
     from studiograph.doctor.machine import check_machine
 
-    chosen = settings()
-    engine, installation = asyncio.run(check_engine(chosen)), asyncio.run(check_installation(chosen, prune=prune))
-    findings = [*check_machine(chosen), *engine, *installation]
-    for finding in findings:
-        print(finding)
-    if any(finding.verdict is Verdict.BAD for finding in findings):
+    settings = load_settings()
+    engine, installation = asyncio.run(check_engine(settings)), asyncio.run(check_installation(settings, prune=prune))
+    results = [*check_machine(settings), *engine, *installation]
+    for result in results:
+        print(result)
+    if any(result.severity is Severity.BAD for result in results):
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""`studiograph replace-key`."""
+"""The command `studiograph replace-key`: makes the present secret key the installation's."""
 
 import asyncio
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from services.secrets import installation
 from services.secrets.secret_box import SecretBox
-from studiograph.cli.options import settings
+from studiograph.cli.options import load_settings
 from studiograph.command_context import command_context
 from studiograph.shared_services import secret_key
 
@@ -23,14 +23,14 @@ def replace_key(
     \b
     Example: studiograph replace-key
     """
-    chosen = settings()
-    box = SecretBox(secret_key(chosen))
+    settings = load_settings()
+    box = SecretBox(secret_key(settings))
     if not yes:
         typer.confirm("Secret values sealed with the former key will never open again. Go on?", abort=True)
 
     async def work() -> None:
-        async with command_context(chosen) as at:
-            await installation.replace_key(at.database, box)
+        async with command_context(settings) as context:
+            await installation.replace_key(context.database, box)
         print("This key is the installation's now. Set the secret values of Studios and compute environments again.")
 
     asyncio.run(work())

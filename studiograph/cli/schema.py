@@ -1,4 +1,4 @@
-"""`studiograph schema`."""
+"""The command `studiograph schema`: prints the GraphQL schema."""
 
 
 def schema() -> None:

@@ -1,4 +1,4 @@
-"""`studiograph serve`."""
+"""The command `studiograph serve`: runs a server process."""
 
 import asyncio
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from studiograph import logging_setup
-from studiograph.cli.options import settings
+from studiograph.cli.options import load_settings
 from studiograph.settings import Role
 
 
@@ -26,11 +26,11 @@ def serve(
     Examples: studiograph serve --demo
               studiograph serve --role proxy --port 8001
     """
-    chosen = settings(host=host, port=port, data_dir=data_dir)
-    logging_setup.configure(chosen.log_level, chosen.log_format, requests=chosen.access_log)
+    settings = load_settings(host=host, port=port, data_dir=data_dir)
+    logging_setup.configure(settings.log_level, settings.log_format, requests=settings.access_log)
     import uvloop
 
     from studiograph.roles import serve as run
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(chosen, role, demo=demo))
+        runner.run(run(settings, role, demo=demo))

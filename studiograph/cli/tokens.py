@@ -1,4 +1,4 @@
-"""`studiograph token`."""
+"""The command `studiograph token`: creates, lists and revokes access tokens."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ import typer
 from services.domain.access import TokenScope
 from services.domain.errors import NotFound
 from services.identity.token_rules import NewToken
-from studiograph.cli.options import settings
+from studiograph.cli.options import load_settings
 from studiograph.command_context import CommandContext, command_context
 
 app = typer.Typer(help="Access tokens: made, listed and revoked.", no_args_is_help=True)
@@ -34,9 +34,9 @@ def create(
 
     async def work() -> None:
         expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
-        async with command_context(settings()) as at:
-            user_id = await _user(at, user_name)
-            _, secret = await at.tokens.issue(user_id, NewToken(name, frozenset(scope or TokenScope), expires_at))
+        async with command_context(load_settings()) as context:
+            user_id = await _user(context, user_name)
+            _, secret = await context.tokens.issue(user_id, NewToken(name, frozenset(scope or TokenScope), expires_at))
             print(secret)
 
     asyncio.run(work())
@@ -53,8 +53,8 @@ def list_tokens(user_name: UserName) -> None:
     """
 
     async def work() -> None:
-        async with command_context(settings()) as at:
-            for token in await at.tokens.of_user(await _user(at, user_name)):
+        async with command_context(load_settings()) as context:
+            for token in await context.tokens.of_user(await _user(context, user_name)):
                 until = f"revoked {token.revoked_at:%Y-%m-%d}" if token.revoked_at else f"until {_day(token.expires_at, 'revoked')}"
                 used = _day(token.last_used_at, "never")
                 print(f"{token.id}  {token.hint}...  {token.name}  {','.join(token.scopes)}  {until}  last used {used}")
@@ -71,18 +71,18 @@ def revoke(token_id: Annotated[str, typer.Argument(help="The id, as `token list`
     """
 
     async def work() -> None:
-        async with command_context(settings()) as at:
-            await at.tokens.revoke_any(token_id)
+        async with command_context(load_settings()) as context:
+            await context.tokens.revoke_any(token_id)
             print("Revoked.")
 
     asyncio.run(work())
 
 
-async def _user(at: CommandContext, user_name: str) -> str:
-    found = await at.people.find_user(user_name)
-    if found is None:
+async def _user(context: CommandContext, user_name: str) -> str:
+    user_id = await context.people.find_user(user_name)
+    if user_id is None:
         raise NotFound(f"There is no user {user_name}. Add one: studiograph user add {user_name}")
-    return found
+    return user_id
 
 
 def _day(moment: datetime | None, otherwise: str) -> str:

@@ -1,4 +1,4 @@
-"""`studiograph user` and `studiograph workspace`."""
+"""The commands `studiograph user` and `studiograph workspace`: add users and workspaces."""
 
 import asyncio
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from services.domain.access import Role
 from services.domain.errors import NotFound
-from studiograph.cli.options import settings
+from studiograph.cli.options import load_settings
 from studiograph.command_context import command_context, workspace_of
 
 app = typer.Typer(help="The people of this installation.", no_args_is_help=True)
@@ -26,20 +26,20 @@ def add_user(
 ) -> None:
     """Add a user.
 
-    Who can sign in once `studiograph token create` made a token. Roles: VIEW, CONNECT, LAUNCH, MAINTAIN, ADMIN, OWNER.
+    The user can sign in once `studiograph token create` made a token. Roles: VIEW, CONNECT, LAUNCH, MAINTAIN, ADMIN, OWNER.
 
     \b
     Example: studiograph user add ada --name "Ada Lovelace" --workspace lab --role MAINTAIN
     """
 
-    given = _role(role)
+    workspace_role = _role(role)
 
     async def work() -> None:
-        async with command_context(settings()) as at:
-            workspace_id = await workspace_of(at, workspace) if workspace else None
-            user_id = await at.people.create_user(user_name, name or None, email or None)
+        async with command_context(load_settings()) as context:
+            workspace_id = await workspace_of(context, workspace) if workspace else None
+            user_id = await context.people.create_user(user_name, name or None, email or None)
             if workspace_id:
-                await at.people.join(workspace_id, user_id, given)
+                await context.people.join(workspace_id, user_id, workspace_role)
             print(f"Added {user_name}. Next: studiograph token create {user_name}")
 
     asyncio.run(work())
@@ -61,14 +61,14 @@ def add_workspace(
     """
 
     async def work() -> None:
-        async with command_context(settings()) as at:
-            owner_id = await at.people.find_user(owner)
+        async with command_context(load_settings()) as context:
+            owner_id = await context.people.find_user(owner)
             if owner_id is None:
                 raise NotFound(f"There is no user {owner}. Add one: studiograph user add {owner}")
-            organization_id = await at.people.find_organization(organization) or await at.people.create_organization(
+            organization_id = await context.people.find_organization(organization) or await context.people.create_organization(
                 organization, organization
             )
-            await at.people.create_workspace(organization_id, slug, name or slug, owner_id)
+            await context.people.create_workspace(organization_id, slug, name or slug, owner_id)
             print(f"Added the workspace {slug}, owned by {owner}.")
 
     asyncio.run(work())

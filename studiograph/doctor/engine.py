@@ -1,4 +1,4 @@
-"""The container engine that the settings name, as the `docker` kind of compute environment sees it."""
+"""Checks the Docker Engine that the settings name."""
 
 import os
 import stat
@@ -6,48 +6,48 @@ from pathlib import Path
 
 from services.compute.protocol import ComputeFailed, ComputeUnknown
 from studiograph.compute_factories import engine_probe
-from studiograph.doctor.findings import Finding, note, ok
+from studiograph.doctor.check_result import CheckResult, note, ok
 from studiograph.settings import Settings
 
 SUBJECT = "Container engine"
 UNIX = "unix://"
-GROUP_MAY = 0o060
-WITHOUT = "Sessions can run as processes of the server's user, without isolation, for one person."
+GROUP_READ_WRITE = 0o060
+WITHOUT_ENGINE = "Sessions can run as processes of the server's user, without isolation, for one person."
 
 
-async def check_engine(settings: Settings) -> list[Finding]:
-    """Asks, and changes nothing."""
-    if absent := _absent(settings.docker_url):
-        return [absent]
+async def check_engine(settings: Settings) -> list[CheckResult]:
+    """Returns what the engine offers, or why it cannot be used; changes nothing."""
+    if inaccessible := _inaccessible(settings.docker_url):
+        return [inaccessible]
     compute = engine_probe(settings)
     try:
         report = await compute.look()
     except (ComputeFailed, ComputeUnknown) as error:
-        return [note(SUBJECT, f"{settings.docker_url}: {error}", WITHOUT)]
+        return [note(SUBJECT, f"{settings.docker_url}: {error}", WITHOUT_ENGINE)]
     finally:
         await compute.close()
     return [ok(SUBJECT, " ".join(report.notes)), *(note(SUBJECT, warning) for warning in report.warnings)]
 
 
-def _absent(url: str) -> Finding | None:
-    """A socket that is not there, or that this user may not open, needs no asking."""
+def _inaccessible(url: str) -> CheckResult | None:
+    """Returns a result where the engine's socket is missing or closed to this user; None where the engine can be asked."""
     if not url.startswith(UNIX):
         return None
     path = Path(url.removeprefix(UNIX))
     if not path.exists():
-        return note(SUBJECT, f"none at {path}", WITHOUT)
+        return note(SUBJECT, f"none at {path}", WITHOUT_ENGINE)
     return None if os.access(path, os.R_OK | os.W_OK) else _forbidden(path)
 
 
-def _forbidden(path: Path) -> Finding:
-    """By the socket's group; in a container its id is all that counts, and often has no name."""
-    found = path.stat()
-    if found.st_mode & GROUP_MAY != GROUP_MAY:
-        advice = f"Its mode is {stat.S_IMODE(found.st_mode):o}: let its group in (`chmod 660 {path}`), and this user into the group."
+def _forbidden(path: Path) -> CheckResult:
+    """Advises by the socket's group id: inside a container the group often has no name."""
+    status = path.stat()
+    if status.st_mode & GROUP_READ_WRITE != GROUP_READ_WRITE:
+        advice = f"Its mode is {stat.S_IMODE(status.st_mode):o}: let its group in (`chmod 660 {path}`), and this user into the group."
     else:
         advice = (
-            f"Its group has the id {found.st_gid}. In a container: `docker run --group-add {found.st_gid}`, in a compose file "
-            f'`group_add: ["{found.st_gid}"]`. On the machine itself: `usermod --append --groups {_group(path)} USER`, and start anew. '
+            f"Its group has the id {status.st_gid}. In a container: `docker run --group-add {status.st_gid}`, in a compose file "
+            f'`group_add: ["{status.st_gid}"]`. On the machine itself: `usermod --append --groups {_group(path)} USER`, and start anew. '
             "Whoever may use the engine is root there."
         )
     return note(SUBJECT, f"this user may not use {path}", advice)

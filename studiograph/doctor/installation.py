@@ -1,4 +1,4 @@
-"""The installation: the database, what it holds, and the key that opens its secrets."""
+"""Checks the installation: the database, its content, and the secret key."""
 
 import asyncio
 
@@ -7,17 +7,17 @@ from services.store import doctor as store
 from services.store import migrate
 from services.store.db.database import Database
 from services.store.installation import key_proof
-from studiograph.doctor.findings import Finding, bad, note, ok
+from studiograph.doctor.check_result import CheckResult, bad, note, ok
 from studiograph.doctor.sessions import check_sessions
 from studiograph.private_files import KEY_FILE, installation_key
 from studiograph.settings import Settings
 from studiograph.shared_services import KEY_ADVICE, WRONG_KEY
 
-LIMIT_SECONDS = 5.0
+DATABASE_TIMEOUT_S = 5.0
 
 
-async def check_installation(settings: Settings, *, prune: bool) -> list[Finding]:
-    """The database first; without it nothing else can be said."""
+async def check_installation(settings: Settings, *, prune: bool) -> list[CheckResult]:
+    """Checks the database first, because all other checks read it. `prune` removes sessions that no Studio knows."""
     if settings.is_sqlite and not (settings.data_dir / "studiograph.db").exists() and not settings.database_url:
         return [note("Database", "not made yet", "`make run` makes one with a demo workspace; `studiograph migrate` makes an empty one.")]
     problem = await _database(settings)
@@ -29,13 +29,13 @@ async def check_installation(settings: Settings, *, prune: bool) -> list[Finding
             counts, proof = await store.counts(reader), await key_proof(reader)
     finally:
         await database.close()
-    found = [ok("Database", f"{database.dialect}, up to date"), _key(settings, proof), *_contents(counts)]
-    return [*found, *await check_sessions(settings, prune=prune)]
+    results = [ok("Database", f"{database.dialect}, up to date"), _key(settings, proof), *_contents(counts)]
+    return [*results, *await check_sessions(settings, prune=prune)]
 
 
-async def _database(settings: Settings) -> Finding | None:
+async def _database(settings: Settings) -> CheckResult | None:
     try:
-        async with asyncio.timeout(LIMIT_SECONDS):
+        async with asyncio.timeout(DATABASE_TIMEOUT_S):
             await migrate.check_current(settings.database)
     except migrate.SchemaError as error:
         return bad("Database", str(error), "")
@@ -48,7 +48,7 @@ async def _database(settings: Settings) -> Finding | None:
     return None
 
 
-def _key(settings: Settings, proof: str | None) -> Finding:
+def _key(settings: Settings, proof: str | None) -> CheckResult:
     if not settings.secret_key and not (settings.data_dir / KEY_FILE).exists():
         if proof is not None:
             return bad("Secret key", "is gone, and this database's secrets were sealed with it.", KEY_ADVICE)
@@ -68,11 +68,13 @@ def _key(settings: Settings, proof: str | None) -> Finding:
     return ok("Secret key", "found")
 
 
-def _contents(counts: store.Counts) -> list[Finding]:
-    counted = [(counts.users, "user"), (counts.workspaces, "workspace"), (counts.studios, "Studio")]
-    people = ", ".join(f"{number} {what}{'' if number == 1 else 's'}" for number, what in counted) + f" ({counts.running} running)"
+def _contents(counts: store.Counts) -> list[CheckResult]:
+    counted_nouns = [(counts.users, "user"), (counts.workspaces, "workspace"), (counts.studios, "Studio")]
+    content = ", ".join(f"{number} {noun}{'' if number == 1 else 's'}" for number, noun in counted_nouns) + f" ({counts.running} running)"
     return [
-        ok("Content", people) if counts.users else note("Content", "no user yet", "`studiograph user add NAME`, or `make run` for a demo."),
+        ok("Content", content)
+        if counts.users
+        else note("Content", "no user yet", "`studiograph user add NAME`, or `make run` for a demo."),
         _at_least_one(
             "Templates", counts.templates, "Without one no Studio can be added: `studiograph template add`, or `make run` for a demo."
         ),
@@ -84,5 +86,5 @@ def _contents(counts: store.Counts) -> list[Finding]:
     ]
 
 
-def _at_least_one(subject: str, count: int, advice: str) -> Finding:
+def _at_least_one(subject: str, count: int, advice: str) -> CheckResult:
     return ok(subject, str(count)) if count else note(subject, "none", advice)

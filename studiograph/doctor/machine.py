@@ -1,4 +1,4 @@
-"""The machine: Python, programs, directories, port."""
+"""Checks the machine: Python, programs, data directory, free disk space, port, user."""
 
 import os
 import shutil
@@ -7,38 +7,39 @@ import sys
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from studiograph.doctor.findings import Finding, bad, note, ok
+from studiograph.doctor.check_result import CheckResult, bad, note, ok
 from studiograph.http_server import listen
 from studiograph.operator_errors import OperatorError
-from studiograph.serve_lock import holder
+from studiograph.serve_lock import running_server
 from studiograph.settings import Settings
 
-LIVEZ_SECONDS = 2.0
-LITTLE_SPACE = 2 * 1024**3
+LIVEZ_TIMEOUT_S = 2.0
+LOW_DISK_BYTES = 2 * 1024**3
+"""Less free space than this is reported as bad: a checkpoint of a session may take that much."""
 
 
-def check_machine(settings: Settings) -> list[Finding]:
-    """Everything that needs no database."""
+def check_machine(settings: Settings) -> list[CheckResult]:
+    """Runs all checks that need no database."""
     return [_python(), *_programs(), *_data_dir(settings.data_dir), _port(settings), _user(settings)]
 
 
-def _python() -> Finding:
+def _python() -> CheckResult:
     version = ".".join(map(str, sys.version_info[:3]))
     return ok("Python", version)
 
 
-def _programs() -> list[Finding]:
-    found = [_program("tar", "checkpoints of process sessions are archives", "apt install tar")]
+def _programs() -> list[CheckResult]:
+    results = [_program("tar", "checkpoints of process sessions are archives", "apt install tar")]
     if shutil.which("zstd"):
-        return [*found, ok("zstd", "found")]
-    return [*found, note("zstd", "not found; checkpoints are compressed by Python instead, more slowly", "On Debian: apt install zstd")]
+        return [*results, ok("zstd", "found")]
+    return [*results, note("zstd", "not found; checkpoints are compressed by Python instead, more slowly", "On Debian: apt install zstd")]
 
 
-def _program(name: str, why: str, advice: str) -> Finding:
+def _program(name: str, why: str, advice: str) -> CheckResult:
     return ok(name, "found") if shutil.which(name) else bad(name, f"not found, and {why}", f"On Debian: {advice}")
 
 
-def _data_dir(path: Path) -> list[Finding]:
+def _data_dir(path: Path) -> list[CheckResult]:
     subject = "Data directory"
     if not path.exists():
         return [note(subject, f"{path} does not exist yet", "The first start makes it.")]
@@ -47,36 +48,36 @@ def _data_dir(path: Path) -> list[Finding]:
     return [_privacy(path), _space(path)]
 
 
-def _privacy(path: Path) -> Finding:
+def _privacy(path: Path) -> CheckResult:
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         return bad("Data directory", f"{path} is open to other users, and holds keys and people's work", f"chmod 700 {path}")
     return ok("Data directory", str(path))
 
 
-def _space(path: Path) -> Finding:
+def _space(path: Path) -> CheckResult:
     free = shutil.disk_usage(path).free
     what = f"{free / 1024**3:.1f} GiB free"
-    if free < LITTLE_SPACE:
+    if free < LOW_DISK_BYTES:
         return bad(
             "Disk", what, "Checkpoints need room. Delete Studios that are not needed, or move STUDIOGRAPH_DATA_DIR to a larger disk."
         )
     return ok("Disk", what)
 
 
-def _port(settings: Settings) -> Finding:
-    serving = holder(settings.data_dir)
-    if serving:
-        return ok("Server", f"running: {serving}")
+def _port(settings: Settings) -> CheckResult:
+    server = running_server(settings.data_dir)
+    if server:
+        return ok("Server", f"running: {server}")
     try:
         listen(settings.host, settings.port).close()
     except OperatorError as error:
-        return ok("Server", f"running at port {settings.port}") if _lives(settings.port) else bad("Port", str(error), "")
+        return ok("Server", f"running at port {settings.port}") if _is_studiograph(settings.port) else bad("Port", str(error), "")
     return ok("Port", f"{settings.port} is free")
 
 
-def _lives(port: int) -> bool:
-    """Whether what holds the port is a server like this: with PostgreSQL no lock tells."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=LIVEZ_SECONDS)
+def _is_studiograph(port: int) -> bool:
+    """Returns whether a Studiograph server holds the port. With PostgreSQL there is no lock file that would tell."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=LIVEZ_TIMEOUT_S)
     try:
         connection.request("GET", "/livez")
         return connection.getresponse().read() == b"ok"
@@ -86,7 +87,7 @@ def _lives(port: int) -> bool:
         connection.close()
 
 
-def _user(settings: Settings) -> Finding:
+def _user(settings: Settings) -> CheckResult:
     if os.geteuid() == 0:
         too = ", and process sessions with it" if settings.process_compute else ""
         return note("User", f"the server would run as root{too}", "Run it as a user of its own.")

@@ -1,4 +1,4 @@
-"""`make demo`: the main job against a server of its own, told step by step. A client like any other: it knows only the API."""
+"""`make demo`: runs the main job against a server of its own and prints each step. It uses only the public API."""
 
 from studiograph.walkthrough.main_job import walk
 

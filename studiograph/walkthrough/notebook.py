@@ -1,4 +1,4 @@
-"""Working in a JupyterLab session through the proxy, as a program does: the one-time code, then the kernel's WebSocket."""
+"""A client of a JupyterLab session behind the proxy: exchanges the one-time code, then runs cells over the kernel's WebSocket."""
 
 import base64
 import uuid
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from studiograph.walkthrough.api import Refusal
+from studiograph.walkthrough.api_client import ApiError
 
 
 class Notebook:
@@ -23,45 +23,45 @@ class Notebook:
 
     @classmethod
     async def open(cls, http: aiohttp.ClientSession, dial: str, address: str) -> Self:
-        """Exchange the code in `address` for the session's cookie; `dial` is `host:port`, reached with the session's Host header.
+        """Exchanges the code in `address` for the session's cookie; `dial` is `host:port`, reached with the session's Host header.
 
-        Raises Refusal.
+        Raises ApiError.
         """
         url = urlsplit(address)
         headers = {"Host": url.netloc, "Origin": f"{url.scheme}://{url.netloc}"}
         target = f"http://{dial}{url.path}" + (f"?{url.query}" if url.query else "")
         async with http.get(target, headers=headers, allow_redirects=False) as response:
             if not response.cookies:
-                raise Refusal(f"the code was answered with {response.status} and no cookie")
+                raise ApiError(f"the code was answered with {response.status} and no cookie")
             headers["Cookie"] = "; ".join(f"{name}={cookie.value}" for name, cookie in response.cookies.items())
         return cls(http, dial, headers)
 
     async def start_kernel(self) -> None:
-        """Raises Refusal."""
-        await self._take_jupyters_own_cookie()
+        """Starts a kernel and opens its WebSocket. Raises ApiError."""
+        await self._fetch_jupyter_cookie()
         async with self._http.post(f"http://{self._dial}/api/kernels", json={"name": "python3"}, headers=self._headers) as response:
             if response.status != 201:
-                raise Refusal(f"starting a kernel was answered with {response.status}: {(await response.text())[:200]}")
+                raise ApiError(f"starting a kernel was answered with {response.status}: {(await response.text())[:200]}")
             self._kernel = (await response.json())["id"]
         url = f"ws://{self._dial}/api/kernels/{self._kernel}/channels?session_id={self._session}"
         self._socket = await self._http.ws_connect(url, headers=self._headers, max_msg_size=0)
 
-    async def _take_jupyters_own_cookie(self) -> None:
-        """Jupyter wants its own proof against forged requests besides ours, as it does from its pages."""
+    async def _fetch_jupyter_cookie(self) -> None:
+        """Fetches the cookie by which Jupyter recognises forged requests; Jupyter asks for it besides our cookie."""
         async with self._http.get(f"http://{self._dial}/lab", headers=self._headers) as response:
             await response.read()
             xsrf = response.cookies["_xsrf"].value
         self._headers |= {"X-XSRFToken": xsrf, "Cookie": f"{self._headers['Cookie']}; _xsrf={xsrf}"}
 
     async def upload(self, name: str, data: bytes) -> None:
-        """Put a file beside the notebooks. Raises Refusal."""
+        """Uploads a file into the directory of the notebooks. Raises ApiError."""
         body = {"type": "file", "format": "base64", "content": base64.b64encode(data).decode()}
         async with self._http.put(f"http://{self._dial}/api/contents/{name}", json=body, headers=self._headers) as response:
             if response.status not in (200, 201):
-                raise Refusal(f"the upload was answered with {response.status}: {(await response.text())[:200]}")
+                raise ApiError(f"the upload was answered with {response.status}: {(await response.text())[:200]}")
 
     async def run(self, code: str) -> str:
-        """Run a cell and return what it printed. Raises Refusal for an exception in it."""
+        """Runs a cell and returns what it printed. Raises ApiError for an exception in it."""
         assert self._socket is not None
         header = {"msg_id": uuid.uuid4().hex, "session": self._session, "username": "", "version": "5.3", "msg_type": "execute_request"}
         content = {
@@ -86,12 +86,12 @@ class Notebook:
             await self._socket.close()
 
 
-def _is_idle(message: dict[str, Any], asked: str) -> bool:
-    about_us = message["parent_header"].get("msg_id") == asked
-    return bool(about_us and message["msg_type"] == "status" and message["content"]["execution_state"] == "idle")
+def _is_idle(message: dict[str, Any], request_id: str) -> bool:
+    is_reply = message["parent_header"].get("msg_id") == request_id
+    return bool(is_reply and message["msg_type"] == "status" and message["content"]["execution_state"] == "idle")
 
 
 def _output(message: dict[str, Any]) -> str:
     if message["msg_type"] == "error":
-        raise Refusal(f"the cell failed: {message['content']['ename']}: {message['content']['evalue']}")
+        raise ApiError(f"the cell failed: {message['content']['ename']}: {message['content']['evalue']}")
     return str(message["content"]["text"]) if message["msg_type"] == "stream" else ""

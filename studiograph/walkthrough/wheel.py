@@ -1,4 +1,4 @@
-"""A package small enough to install without a network."""
+"""Builds a small Python package that the demo installs without a network."""
 
 import base64
 import hashlib
@@ -7,14 +7,14 @@ from pathlib import Path
 
 NAME = "studiograph_greeting"
 VERSION = "1.0"
-WORDS = "hello from an installed package"
+GREETING = "hello from an installed package"
 
 
 def build(directory: Path) -> Path:
-    """Write the wheel (PEP 427) and return its path."""
+    """Writes the wheel (PEP 427) and returns its path."""
     info = f"{NAME}-{VERSION}.dist-info"
     files = {
-        f"{NAME}.py": f"WORDS = {WORDS!r}\n",
+        f"{NAME}.py": f"GREETING = {GREETING!r}\n",
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {NAME}\nVersion: {VERSION}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: studiograph\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }

@@ -1,1 +1,1 @@
-"""What surrounds the application on HTTP: headers, health."""
+"""HTTP parts around the application: security headers and health checks."""

@@ -1,4 +1,4 @@
-"""Health for those who restart and route: `/livez` (the process answers) and `/readyz` (it can do its work)."""
+"""Health checks for supervisors and load balancers: `/livez` (the process answers) and `/readyz` (its database answers)."""
 
 import asyncio
 
@@ -8,11 +8,11 @@ from starlette.routing import BaseRoute, Route
 
 from services.store import migrate
 
-LIMIT_SECONDS = 3.0
+DATABASE_TIMEOUT_S = 3.0
 
 
 def routes(database_url: str) -> list[BaseRoute]:
-    """`/readyz` answers 503, with the reason, while the database is away or lacks migrations."""
+    """Returns the routes. `/readyz` answers 503, with the reason, while the database is away or lacks migrations."""
 
     async def ready(_request: Request) -> Response:
         problem = await _database_problem(database_url)
@@ -26,9 +26,9 @@ async def _live(_request: Request) -> Response:
 
 
 async def _database_problem(url: str) -> str | None:
-    """In words without addresses or passwords: anybody may ask."""
+    """Returns the problem, None without one. The text holds no address and no password, because anybody may request it."""
     try:
-        async with asyncio.timeout(LIMIT_SECONDS):
+        async with asyncio.timeout(DATABASE_TIMEOUT_S):
             await migrate.check_current(url)
     except migrate.NoDatabase:
         return "does not answer"

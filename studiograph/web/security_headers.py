@@ -1,4 +1,4 @@
-"""The headers that every answer of the API's own origin carries. Sessions' origins are the tools' own."""
+"""Sets security headers on every response of the API's origin. Sessions' origins keep the headers of their tools."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,7 +15,7 @@ HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 class SecurityHeaders:
-    """Sets what an answer does not set itself."""
+    """ASGI middleware that sets each header that a response does not set itself."""
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self._app = app

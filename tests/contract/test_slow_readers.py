@@ -13,7 +13,7 @@ from schema.execution import Executor
 from schema.transport.send_queue import Outbox, Stalled
 from schema.transport.stream_slots import SocketLimits, StreamSlots
 from schema.transport.websocket import GraphQLWebSocket
-from studiograph.logging_setup import NoCutOffs
+from studiograph.logging_setup import DropIncompleteResponses
 from tests.contract.conftest import Running, Serve
 from tests.contract.posting import send
 from tests.contract.watching import COMPLETE, EVENTS, MULTIPART, STREAMING
@@ -97,7 +97,7 @@ async def test_the_log_does_not_call_it_an_error_of_ours(serve: Serve, transport
     api = await serve(socket_limits=LIMITS)
     writers = await stalled(api, transport, 1)
     await until_only(api, 0)
-    assert not [record.getMessage() for record in caplog.records if NoCutOffs().filter(record)]
+    assert not [record.getMessage() for record in caplog.records if DropIncompleteResponses().filter(record)]
     for writer in writers:
         writer.transport.abort()
 

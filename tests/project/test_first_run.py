@@ -13,8 +13,8 @@ from services.domain.access import Operator
 from services.domain.statuses import ComputeKind
 from services.identity.people import People
 from services.store.db.database import Database
-from studiograph.first_run import JUPYTERLAB, TOKEN_FILE, WARNING
-from studiograph.walkthrough.server import LOG, own_server
+from studiograph.first_run import ISOLATION_WARNING, JUPYTERLAB, TOKEN_FILE
+from studiograph.walkthrough.server import LOG_FILE, own_server
 from tests.docker.engine import URL
 from tests.project.conftest import Command
 from tests.server import wait_for
@@ -72,7 +72,7 @@ async def test_an_engine_is_a_second_place_and_an_image_that_cannot_be_built_is_
         place = await demo.place(url, token)
 
         async def told() -> bool:
-            return "could not be built" in (demo.directory / LOG).read_text()
+            return "could not be built" in (demo.directory / LOG_FILE).read_text()
 
         await wait_for(told)
     assert place["workspace"] == {
@@ -82,7 +82,7 @@ async def test_an_engine_is_a_second_place_and_an_image_that_cannot_be_built_is_
             "nodes": [{"name": "First look", "status": "STOPPED"}, {"name": "First look, in a container", "status": "STOPPED"}],
         },
     }
-    assert "base image localhost:9/nobody-has-it:1 is not on the engine" in (demo.directory / LOG).read_text()
+    assert "base image localhost:9/nobody-has-it:1 is not on the engine" in (demo.directory / LOG_FILE).read_text()
 
 
 async def test_the_second_start_finds_it_and_knows_the_token(demo: Demo) -> None:
@@ -110,7 +110,7 @@ async def test_a_revoked_token_is_replaced_at_the_next_start(demo: Demo, studiog
 
 
 def test_it_says_that_sessions_are_not_isolated() -> None:
-    assert "without isolation" in WARNING
+    assert "without isolation" in ISOLATION_WARNING
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 from services.identity.people import People
 from services.store.db.database import Database
 from studiograph.operator_errors import OperatorError
-from studiograph.serve_lock import holder, only_server
+from studiograph.serve_lock import hold_serve_lock, running_server
 from tests.project.conftest import ROOT
 from tests.server import Server, running
 
@@ -34,7 +34,7 @@ async def test_it_answers_graphql(server: Server) -> None:
 async def test_sigterm_ends_it_in_good_order(server: Server) -> None:
     assert await server.stop() == 0
     assert "Traceback" not in server.log
-    assert holder(server.directory / "data") is None
+    assert running_server(server.directory / "data") is None
 
 
 async def test_open_sockets_are_told_to_come_back_when_it_stops(server: Server) -> None:
@@ -85,11 +85,11 @@ async def test_pages_can_be_switched_off(tmp_path: Path, sqlite_url: str) -> Non
 
 
 def test_a_second_server_on_the_same_data_is_told_where_the_first_is(tmp_path: Path) -> None:
-    with only_server(tmp_path) as note:
+    with hold_serve_lock(tmp_path) as note:
         note("http://127.0.0.1:8000")
-        with pytest.raises(OperatorError, match=r"http://127\.0\.0\.1:8000"), only_server(tmp_path):
+        with pytest.raises(OperatorError, match=r"http://127\.0\.0\.1:8000"), hold_serve_lock(tmp_path):
             pass
-    assert holder(tmp_path) is None
+    assert running_server(tmp_path) is None
 
 
 def test_a_proxy_knows_no_graphql() -> None:

@@ -1,4 +1,4 @@
-"""`studiograph demo`."""
+"""The command `studiograph demo`: runs the main job against a server of its own."""
 
 import asyncio
 from typing import Annotated
