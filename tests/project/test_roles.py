@@ -1,4 +1,4 @@
-"""Three processes on PostgreSQL do what one does on SQLite (DESIGN 8)."""
+"""Three processes on PostgreSQL do what one does on SQLite (docs/architecture.md#running-it)."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager

@@ -1,4 +1,4 @@
-"""Connections: every row once and in order, whatever comes and goes meanwhile (DESIGN 7)."""
+"""Connections: every row once and in order, whatever comes and goes meanwhile (docs/architecture.md#contract-habits)."""
 
 import json
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The number of SQL statements of an operation does not grow with the data (DESIGN 6)."""
+"""The number of SQL statements of an operation does not grow with the data (docs/architecture.md#speed)."""
 
 import pytest
 
