@@ -1,1 +1,1 @@
-"""The only place that knows Docker or processes: one `Compute` protocol, one package for each kind of compute environment."""
+"""The `Compute` protocol of a compute environment, and one package for each kind of it. Only these know Docker or processes."""

@@ -1,8 +1,8 @@
-"""What a kind of compute environment must be able to do. Nothing here fits one machine only.
+"""Defines `Compute`, the protocol that every kind of compute environment implements, and the values that go through it.
 
 Every method is idempotent: it may be called again after a crash, by another process, with the same names. Names are fixed before
-creation (`SessionName`), so that adoption after a crash is a look-up. What the engine does not answer raises `ComputeUnknown`:
-unknown is not stopped.
+creation (`SessionName`), so that a session of a crashed server is found by its name. An engine that does not answer raises
+`ComputeUnknown`, from which nobody may conclude that a session ended. Nothing here assumes that sessions run on one machine.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -16,17 +16,17 @@ from services.domain.session_name import SessionName
 
 
 class ComputeUnknown(Exception):
-    """The engine does not answer, or answers nonsense: nothing may be concluded. The text is for the status message."""
+    """The engine does not answer, or its answer cannot be read: nothing may be concluded. The text is for the status message."""
 
 
 class ComputeFailed(DomainError):
-    """The engine answered, and the answer is no: the text says what and, if known, what to do. No retry helps by itself."""
+    """The engine refused. The text says what failed and, if known, what to do. The same call would fail again."""
 
     code = "COMPUTE_FAILED"
 
 
 class ImageMissing(ComputeFailed):
-    """The image `reference`, which is built in the compute environment, is not there any more."""
+    """The image `reference`, which was built in the compute environment, was removed from it."""
 
     code = "IMAGE_MISSING"
 
@@ -36,16 +36,17 @@ class ImageMissing(ComputeFailed):
 
 
 class CheckpointMissing(ComputeFailed):
-    """The saved archive or image is not there, or not what was saved (B30: INVALID)."""
+    """The archive or image of a checkpoint was removed, or is not what was saved (B30: INVALID)."""
 
     code = "CHECKPOINT_MISSING"
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
-    """The image of a template. `tool` is a word of `services.domain.statuses.Tool`; `image` is an image reference or a process recipe.
+    """The image of a template.
 
-    `built` = it is built in the compute environment (`build_image`), and never pulled: somebody else's image may have that name.
+    `tool` is a value of `services.domain.statuses.Tool`. `image` is an image reference, or what the process kind runs. `built`: it is built
+    in the compute environment (`build_image`) and never pulled, since another image in a registry may have that name.
     """
 
     tool: str
@@ -56,7 +57,7 @@ class ImageSpec:
 
 @dataclass(frozen=True, slots=True)
 class ImageBuild:
-    """An image to be built from the recipe `directory`, a word of images/, and called `reference`."""
+    """An image to be built from the recipe `directory`, the name of a directory of images/, and named `reference`."""
 
     reference: str
     directory: str
@@ -64,7 +65,7 @@ class ImageBuild:
 
 @dataclass(frozen=True, slots=True)
 class SessionSpec:
-    """All that is needed to create a session. `environment` may hold secrets: it must not reach an inspectable place.
+    """All that is needed to create a session. `env_vars` may hold secrets: they must not be shown by anything that people can inspect.
 
     `base` is the reference of the checkpoint to begin from (None = the image alone). `port` is the template's;
     `memory_mib` and `gpu` 0 = no limit; `ready_path` is the path whose HTTP answer means ready.
@@ -84,9 +85,9 @@ class SessionSpec:
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Where a session's tool listens, as the proxy dials it: a unix socket, or a host and port.
+    """The address of a session's tool, as the proxy connects to it: a unix socket, or a host and port.
 
-    `headers` are added to every request upstream (a token only the proxy knows). `path_prefix` is where the tool expects to live.
+    `headers` are added to every request (a token that only the proxy knows). `path_prefix` is the path below which the tool answers.
     """
 
     unix: str | None = None
@@ -110,7 +111,7 @@ class Upstream:
 
 
 class Presence(StrEnum):
-    """What is known of a session's resources."""
+    """The state of a session's resources in the compute environment."""
 
     ABSENT = "absent"
     CREATED = "created"
@@ -120,11 +121,11 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the engine positively says. `exit_code` and `out_of_memory` only when EXITED; `at` when it ended, if known.
+    """What the engine says of a session. `exit_code` and `out_of_memory` are set only when EXITED; `at` is when it ended, if known.
 
-    `unprepared`: it ended without what it needs, as after our death between its start and the handing over; `ensure_session` makes
-    it anew. A tool may by chance end in the same way: only a start may conclude from it, and only once.
-    `upstream`: where it listens now, when RUNNING and if that is known and may change; without a `port`, it is at the one it had.
+    `unprepared`: it ended without its variables, as when the server died between its start and sending them; `ensure_session` creates it
+    anew. A tool may by chance end with the same exit code: only a start may conclude from it, and only once.
+    `upstream`: its present address, when RUNNING and if it is known and may change; without a `port`, the port is unchanged.
     """
 
     presence: Presence
@@ -138,7 +139,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A finished save. `reference` finds it again; `digest` proves it; `size` is what it adds, in bytes."""
+    """A finished save. `reference` finds it again, `digest` proves its content, `size` is how many bytes it adds."""
 
     reference: str
     digest: str
@@ -147,7 +148,7 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something happened to a session's resources; look again with `observe`. `name` None = look at all."""
+    """A change of a session's resources, to be followed by `observe`. `name` None: any session may have changed."""
 
     name: SessionName | None
     what: str
@@ -155,7 +156,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class OutputChunk:
-    """Bytes of a session's output, and the place after them: a word of the kind's own. Before them, `skipped` bytes were lost."""
+    """Bytes of a session's output, and the cursor after them, whose form is the kind's own. Before them, `skipped` bytes were lost."""
 
     data: bytes
     cursor: str
@@ -164,7 +165,7 @@ class OutputChunk:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a session uses, as counted at one moment, over all its processes; None = the kind cannot tell.
+    """What a session uses at one moment, over all its processes. None: the kind cannot tell.
 
     `cpu_seconds`, of one core, and network bytes only grow. `memory_bytes` is without what the kernel can drop at once;
     `memory_limit_bytes` what it may use at most (None = nothing limits it). `processes` counts each with its threads.
@@ -180,7 +181,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a check of the environment found: what it has (cpu in cores, memory in MiB), warnings and notes in plain words."""
+    """What a check of a compute environment found: its capacity (cpu in cores, memory in MiB), and warnings and notes for people."""
 
     cpu: float
     memory_mib: int
@@ -190,13 +191,13 @@ class Report:
 
 
 class Progress(Protocol):
-    """Told what is going on during a long call, in words for the user."""
+    """Receives the progress of a long call, as a message for the user."""
 
     async def __call__(self, message: str) -> None: ...
 
 
 class OutputSink(Protocol):
-    """Takes what a build prints, as bytes of its log."""
+    """Receives what a build prints, as bytes of its log."""
 
     async def __call__(self, data: bytes) -> None: ...
 
@@ -205,76 +206,80 @@ class Compute(Protocol):
     """One compute environment of one kind."""
 
     async def check(self) -> Report:
-        """Whether it works, and what it has. Raises ComputeUnknown or ComputeFailed."""
+        """Checks that it works, and returns what it has. Raises ComputeUnknown or ComputeFailed."""
         ...
 
     async def ensure_image(self, image: ImageSpec, progress: Progress) -> None:
-        """Have what the template runs at hand. May take minutes; safe to cancel and to call again. Raises ComputeFailed, ImageMissing."""
+        """Makes the template's image or tool available. May take minutes; may be cancelled and called again.
+
+        Raises ComputeFailed, ImageMissing.
+        """
         ...
 
     async def build_image(self, build: ImageBuild, printed: OutputSink) -> None:
-        """Build an image. May take many minutes; a cancelled call ends the build, and the next one goes on where it was.
+        """Builds an image. May take many minutes. A cancelled call ends the build; the next one repeats no finished step.
 
         Raises ComputeFailed with what went wrong.
         """
         ...
 
     async def ensure_session(self, spec: SessionSpec, progress: Progress) -> None:
-        """Create the session and start it, or adopt the one of this name. Raises ComputeFailed, CheckpointMissing."""
+        """Creates the session and starts it, or adopts the one of this name. Raises ComputeFailed, CheckpointMissing."""
         ...
 
     async def probe(self, name: SessionName, port: int, ready_path: str) -> Upstream | None:
-        """Where the tool listens, once it has answered an HTTP request with any status (B3); else None."""
+        """Returns the address of the tool once it has answered an HTTP request with any status (B3); else None."""
         ...
 
     async def observe(self, name: SessionName) -> Observation:
-        """What is positively known. Raises ComputeUnknown."""
+        """Returns what the engine says of the session. Raises ComputeUnknown."""
         ...
 
     async def stop(self, name: SessionName, grace: timedelta) -> None:
-        """End all of its processes: SIGTERM, `grace`, SIGKILL. Its file system stays. Absent or ended = nothing to do."""
+        """Ends all of its processes: SIGTERM, `grace`, SIGKILL. Its file system stays. Does nothing if it is absent or ended."""
         ...
 
     async def save(
         self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = (), keep: str | None = None
     ) -> Saved:
-        """Save its file system under a reference made from `checkpoint_id` and whether it is interim; the same call again gives
-        the same or an equal save. `interim` = it runs on afterwards. `secrets` must not be found in what the engine shows of the save.
-        `keep` is what the checkpoint's row names until now ("" = nothing yet): other interim saves of it were never recorded, and go.
-        None = nothing goes.
-        Raises ComputeFailed."""
+        """Saves its file system under a reference made from `checkpoint_id` and `interim`. The same call gives an equal save.
+
+        `interim`: the session runs on afterwards. `secrets` must not be found in what the engine shows of the save. `keep` is the reference
+        in the checkpoint's row ("" = none yet): other interim saves of the checkpoint were never recorded, and are removed. None removes
+        nothing. Raises ComputeFailed.
+        """
         ...
 
     async def remove(self, name: SessionName) -> None:
-        """Remove all its resources (never a checkpoint). Absent = nothing to do. Raises ComputeUnknown when it could not."""
+        """Removes all its resources, but no checkpoint. Does nothing if it is absent. Raises ComputeUnknown if that fails."""
         ...
 
     async def remove_checkpoint(self, reference: str) -> None:
-        """Remove a save. Absent = nothing to do."""
+        """Removes a save. Does nothing if it is absent."""
         ...
 
     async def sessions(self) -> list[tuple[SessionName, Observation]]:
-        """Everything of this installation that is there, found by label."""
+        """Returns all sessions of this installation that have resources, found by their labels."""
         ...
 
     def watch(self) -> AsyncIterator[Change]:
-        """Changes as they happen; ends (with ComputeUnknown) when the connection is lost; the caller lists and watches again."""
+        """Streams changes as they happen. Raises ComputeUnknown when the connection is lost: the caller lists all and watches again."""
         ...
 
     async def tail(self, name: SessionName, limit: int) -> bytes:
-        """The last bytes of its output, at most `limit`. Absent = none. Raises ComputeUnknown."""
+        """Returns the last bytes of its output, at most `limit`; none if it is absent. Raises ComputeUnknown."""
         ...
 
     def follow(self, name: SessionName, cursor: str | None) -> AsyncGenerator[OutputChunk]:
-        """What it printed after `place` (None = from the beginning), in pieces of about 64 KiB, then what it prints, as it comes.
+        """Streams its output after `cursor` (None: from the beginning), in pieces of about 64 KiB, first the past and then as it comes.
 
-        Ends once its processes have ended and all is read, at once where it is absent. Raises ComputeUnknown when the connection
-        is lost: the same call with the last place goes on. Whoever takes slowly holds up nobody. To be closed (`aclosing`).
+        Ends once its processes have ended and all is read, at once if it is absent. Raises ComputeUnknown when the connection is lost:
+        a call with the last cursor goes on. A slow reader holds up nobody. To be closed (`aclosing`).
         """
         ...
 
     async def stats(self, name: SessionName) -> Usage | None:
-        """What it uses; None when it does not run. May take a second. Raises ComputeUnknown."""
+        """Returns what it uses; None if it does not run. May take a second. Raises ComputeUnknown."""
         ...
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""This installation: its id is part of the name of every container, directory and cookie; its key opens what is sealed."""
+"""The id and the key of this installation: the id is part of all names of containers, directories and cookies; the key opens secrets."""
 
 from services.domain.events import INSTALLATION_STREAM
 from services.secrets.secret_box import SecretBox
@@ -10,7 +10,7 @@ PROOF = "the installation's key"
 
 
 async def ensure_installation(database: Database) -> str:
-    """The installation's id; at the first start it is made, with the stream for what concerns everybody."""
+    """Returns the installation's id. The first start creates it, with the event stream of the installation."""
     async with database.read() as reader:
         found = await store.find(reader)
     if found:
@@ -25,7 +25,7 @@ async def ensure_installation(database: Database) -> str:
 
 
 async def require_key(database: Database, box: SecretBox) -> None:
-    """The first start's key is the installation's. Raises CannotOpen for another: nothing that was sealed before would open."""
+    """Checks that the key is that of the first start. Raises CannotOpen for another: it would open nothing that was sealed before."""
     async with database.read() as reader:
         proof = await store.key_proof(reader)
     if proof is None:
@@ -39,6 +39,6 @@ async def require_key(database: Database, box: SecretBox) -> None:
 
 
 async def replace_key(database: Database, box: SecretBox) -> None:
-    """Take this key for the installation's from now on. What was sealed with the former opens with that alone."""
+    """Makes this key the installation's. What was sealed with the former one opens only with that."""
     async with database.write() as transaction:
         await store.set_key_proof(transaction, box.seal(PROOF))

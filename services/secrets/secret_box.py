@@ -1,10 +1,10 @@
-"""Secrets at rest: sealed with the installation's key, opened only where they are used."""
+"""Encrypts secrets at rest with the installation's key; they are opened only where they are used."""
 
 from cryptography.fernet import Fernet, InvalidToken
 
 
 class CannotOpen(Exception):
-    """Sealed with another key, or altered: the installation's key was changed or lost."""
+    """A secret was sealed with another key or altered: the installation's key was changed or lost."""
 
 
 class SecretBox:
@@ -22,7 +22,7 @@ class SecretBox:
         return self._fernet.encrypt(secret.encode()).decode()
 
     def open(self, sealed: str) -> str:
-        """Raises CannotOpen."""
+        """Returns the secret. Raises CannotOpen."""
         try:
             return self._fernet.decrypt(sealed).decode()
         except InvalidToken as error:

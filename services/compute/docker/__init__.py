@@ -1,6 +1,6 @@
 """The `docker` kind: sessions are containers of a Docker Engine, checkpoints are images there, and each session has its own network.
 
-Everything is asked of the engine through `engine.py`; nothing else here talks to it.
+All calls to the engine go through `engine.py`.
 """
 
 from services.compute.docker.compute import DockerCompute

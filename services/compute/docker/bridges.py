@@ -1,7 +1,7 @@
-"""Bridges that an engine left behind: killed while it removed a network, it forgets the network and keeps the interface.
+"""Removes network bridges that an engine left behind: one that is killed while it removes a network forgets the network only.
 
-The engine cannot be asked for what it has forgotten, so the interface is removed past it: on this machine only, and where this
-process may. Each that stays keeps its subnet from being used again.
+The engine cannot be asked for what it has forgotten, so the interface is removed directly: on this machine only, and where this process
+may. An interface that stays keeps its subnet from being used again.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ SECONDS = 5.0
 
 
 async def discard(interface: str) -> None:
-    """Remove the interface, whose network is positively gone. None there = nothing to do."""
+    """Removes the interface, whose network was removed. Does nothing if there is none."""
     if not (INTERFACES / interface).exists() or os.geteuid() != 0 or shutil.which("ip") is None:
         return
     devnull = asyncio.subprocess.DEVNULL

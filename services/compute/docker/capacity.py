@@ -1,4 +1,4 @@
-"""What an engine offers to sessions, and what it cannot promise."""
+"""Makes the report of an engine: its capacity, and warnings about limits that it cannot enforce."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ NO_SECCOMP = "The engine does not filter system calls (seccomp)."
 
 
 def report(info: Mapping[str, Any], mode: Mode, open_host: str | None) -> Report:
-    """`open_host` is why sessions can reach the host. Raises ComputeFailed for an engine that runs something else than Linux containers."""
+    """Returns the report. `open_host` is why sessions can reach the host. Raises ComputeFailed unless the engine runs Linux containers."""
     if info["OSType"] != "linux":
         raise ComputeFailed(f"The Docker Engine runs {info['OSType']} containers; sessions need Linux ones.")
     found = [text for key, text in LIMIT_WARNINGS.items() if info.get(key) is False]

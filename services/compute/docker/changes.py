@@ -1,8 +1,8 @@
-"""Has a session's file system changed since it was last looked at? A mark that differs when it has (B34).
+"""Computes a mark of a session's file system, which differs whenever its files have changed (B34).
 
 The engine tells only which paths differ from the image, and how large they are together: a byte changed in place shows in neither.
-Where the layer is a directory that this process may read (a local engine, as root), the newest change time in it tells all;
-elsewhere only an untouched layer is known, and everything else counts as changed.
+Where the layer is a directory that this process may read (a local engine, as root), the newest change time in it decides;
+elsewhere only an untouched layer is recognized, and everything else counts as changed.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ UNTOUCHED = "0" * DIGEST_CHARACTERS
 
 
 async def mark(engine: Engine, container: Mapping[str, Any]) -> str:
-    """Equal marks mean equal files. Taken before a save: what changes in between gives another mark the next time."""
+    """Returns the mark: equal marks mean equal files. It is taken before a save, so that a later change gives another mark."""
     upper = ((container.get("GraphDriver") or {}).get("Data") or {}).get("UpperDir")
     if upper and engine.url.startswith("unix://"):
         found = await asyncio.to_thread(_newest, Path(upper))
@@ -31,7 +31,7 @@ async def mark(engine: Engine, container: Mapping[str, Any]) -> str:
 
 
 def _newest(upper: Path) -> str | None:
-    """None where it cannot be read; a container that runs may remove files under our eyes."""
+    """Returns None if the layer cannot be read. A running container may remove files while they are listed."""
     newest, count = 0, 0
     try:
         newest = upper.stat().st_ctime_ns

@@ -1,8 +1,8 @@
-"""Checkpoints are images: commits of a session's container, with nothing of the session's making in their configuration.
+"""Saves checkpoints as images: commits of a session's container, whose configuration holds nothing that the session set.
 
 An image of a Studio is `studiograph-<installation>/<public id>:<checkpoint id>`, and for saves of a running session
-`…:<checkpoint id>-<mark>`, where the mark stands for the content (`changes`). A commit is called `…:next-<session>-<random>` until
-it is there and clean: an engine finishes what a cancelled call began, and what is left of those is found by that beginning.
+`…:<checkpoint id>-<mark>`, where the mark stands for the content (`changes`). A commit is tagged `…:next-<session>-<random>` until
+it is finished and searched for secrets: an engine finishes what a cancelled call began, and that tag finds what is left of it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,14 +21,14 @@ from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeU
 from services.domain.session_name import SessionName
 
 COMMIT_SECONDS = 540.0
-"""An engine writes about 100 MB/s or 6 000 files/s (reference/checkpoints.md 4); shorter than a stop's deadline."""
+"""An engine writes about 100 MB/s or 6 000 files/s (measured); shorter than a stop's deadline."""
 MIN_SECRET_LENGTH = 6
-"""A shorter value would be found by chance in an inspection; it is looked for among the variables only."""
+"""In characters. A shorter value would be found by chance in an inspection, so it is searched in the variables only."""
 
 
 @dataclass(frozen=True, slots=True)
 class SaveRequest:
-    """A save to be made, in the words of `Compute.save`; `running` = of a session that runs on."""
+    """The arguments of `Compute.save`. `running`: the session runs on."""
 
     name: SessionName
     checkpoint_id: str
@@ -38,7 +38,7 @@ class SaveRequest:
 
 
 class Checkpoints:
-    """The checkpoints on one engine."""
+    """Saves, finds and removes the checkpoints on one engine."""
 
     def __init__(self, engine: Engine, images: Images) -> None:
         self._engine = engine
@@ -46,18 +46,18 @@ class Checkpoints:
         self._at_work = Commits()
 
     async def at_work(self, container_id: str) -> None:
-        """Wait until no commit of ours is at work on this container."""
+        """Waits until no commit of this server is at work on the container."""
         await self._at_work.over(container_id)
 
     def left_paused(self, container: Mapping[str, Any]) -> bool:
-        """Whether it is paused by a commit of ours whose end we did not hear of: its engine died with it."""
+        """Returns whether a commit of this server paused it and ended without an answer: the engine died meanwhile."""
         return bool(container["State"].get("Paused")) and self._at_work.lost(container["Id"])
 
     async def close(self) -> None:
         await self._at_work.close()
 
     async def base(self, reference: str, digest: str | None) -> Image:
-        """The image to begin from. Raises CheckpointMissing when it is gone or another."""
+        """Returns the image to begin from. Raises CheckpointMissing if it was removed or is another one."""
         image = await self._images.find(reference)
         if image is None:
             raise CheckpointMissing(f"The checkpoint's image {reference} is not on the engine any more.")
@@ -66,7 +66,7 @@ class Checkpoints:
         return image
 
     async def save(self, container: Mapping[str, Any], request: SaveRequest) -> Saved:
-        """A commit; of a running container with all of it paused, as an unpaused one would tear what it writes. Raises ComputeFailed."""
+        """Commits the container. A running one is paused: otherwise files would be saved half written. Raises ComputeFailed."""
         mark = f"-{await changes.mark(self._engine, container)}" if request.running else ""
         tag = f"{request.checkpoint_id}{mark}"
         reference = f"{naming.repository(request.name)}:{tag}"
@@ -107,7 +107,7 @@ class Checkpoints:
         return found
 
     async def _search(self, image_id: str, secrets: tuple[str, ...]) -> None:
-        """A save that shows a secret is no save: it is deleted."""
+        """Deletes a save whose configuration or history shows a secret, and raises ComputeFailed."""
         inspected = await self._engine.call("GET", f"images/{image_id}/json")
         history = await self._engine.call("GET", f"images/{image_id}/history")
         if found := _location_of_secret([inspected, history], secrets):
@@ -115,20 +115,20 @@ class Checkpoints:
             raise ComputeFailed(f"The save was dropped: the image's {found} would have shown a secret value.")
 
     async def sweep(self, name: SessionName) -> None:
-        """Remove unfinished saves of this session and of earlier ones of the Studio."""
+        """Removes unfinished saves of this session and of earlier ones of the Studio."""
         for reference in await self._named(naming.repository(name), "next-"):
             if int(reference.rpartition(":next-")[2].partition("-")[0]) <= name.number:
                 await self._untag(reference)
 
     async def sweep_unnamed(self, container_id: str) -> None:
-        """Images that an engine made of this container, and was killed before it gave them their name."""
+        """Removes images that an engine made of this container, and did not name before it was killed."""
         for image in await self._engine.all("images/json", filters={"dangling": ["true"]}):
             inspected = await self._engine.find(f"images/{image['Id']}/json")
             if inspected is not None and inspected.get("Container") == container_id:
                 await self._untag(image["Id"])
 
     async def _sweep_unrecorded(self, request: SaveRequest) -> None:
-        """Interim saves of the checkpoint that a server's death kept from being recorded."""
+        """Removes interim saves of the checkpoint that were not recorded, since the server died."""
         if request.keep is None:
             return
         for reference in await self._named(naming.repository(request.name), f"{request.checkpoint_id}-"):
@@ -137,7 +137,7 @@ class Checkpoints:
                     await self._untag(reference)
 
     async def remove(self, reference: str) -> None:
-        """With older saves of the same checkpoint, which nothing can name any more: a crash may have left them."""
+        """Removes the save, and older saves of the same checkpoint, which a crash may have left and no row names."""
         image = await self._engine.find(f"images/{reference}/json")
         if image is not None:
             for older in await self._older(reference, created_at(image)):
@@ -169,14 +169,14 @@ class Checkpoints:
 
 
 def created_at(image: Mapping[str, Any]) -> datetime:
-    """The engine leaves zeros at the end away, so that its words do not sort as its times do. Raises ComputeUnknown."""
+    """Returns when the image was created. The engine omits trailing zeros, so its text does not sort. Raises ComputeUnknown."""
     if (moment := observation.time(image["Created"])) is None:
         raise ComputeUnknown("the Docker Engine does not say when an image was made")
     return moment
 
 
 def _location_of_secret(found: Any, secrets: tuple[str, ...]) -> str | None:
-    """Where in what the engine shows a secret is to be seen."""
+    """Returns the name of the field in which the engine shows a secret; None if there is none."""
     long = [secret for secret in secrets if len(secret) >= MIN_SECRET_LENGTH]
     short = [secret for secret in secrets if 0 < len(secret) < MIN_SECRET_LENGTH]
     for where, text in _texts(found, "description"):

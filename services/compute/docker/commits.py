@@ -1,7 +1,7 @@
-"""Commits at work: one at a time for each container, and each to its end even if nobody waits for it any more.
+"""Runs commits: one at a time for each container, and each to its end, even if its caller was cancelled.
 
-An engine goes on with a commit whose caller went away, and so do we: only so do we know when the container is let go of, and the next
-save finds what the interrupted one made.
+An engine goes on with a commit whose caller went away. So does this module: only then is it known when the container is resumed, and the
+next save finds what the interrupted one made.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from services.compute.protocol import ComputeUnknown
 
 
 class Commits:
-    """By container id."""
+    """The commits that run, by container id."""
 
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[Image]] = {}
@@ -21,7 +21,7 @@ class Commits:
         self._abandoned: set[str] = set()
 
     async def run(self, container_id: str, commit: Callable[[], Coroutine[Any, Any, Image]]) -> Image:
-        """What `commit` gives, once those before it are over."""
+        """Returns the result of `commit`, which begins once those before it have ended. Raises ComputeUnknown if it is closed meanwhile."""
         await self.over(container_id)
         self._lost.discard(container_id)
         task = self._tasks[container_id] = asyncio.create_task(commit(), name=f"commit {container_id[:12]}")
@@ -35,20 +35,20 @@ class Commits:
             raise
 
     async def over(self, container_id: str) -> None:
-        """Wait until none is at work on the container."""
+        """Waits until no commit of the container runs."""
         while (task := self._tasks.get(container_id)) is not None:
             await asyncio.wait([task])
 
     def abandoned(self, container_id: str) -> bool:
-        """Whether nobody waits any more for the commit at work on it."""
+        """Returns whether the caller of the commit that runs on it was cancelled."""
         return container_id in self._abandoned
 
     def lost(self, container_id: str) -> bool:
-        """Whether a commit of it ended in silence, and none has begun since."""
+        """Returns whether its last commit ended without an answer."""
         return container_id in self._lost
 
     async def close(self) -> None:
-        """Let go of what is at work; the engine goes on with it."""
+        """Cancels what runs here; the engine goes on with it."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()

@@ -1,4 +1,4 @@
-"""The `docker` kind behind the protocol: each method is a few steps over the modules beside it."""
+"""Implements `Compute` for the `docker` kind: each method is a few steps over the modules of this package."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
@@ -57,8 +57,8 @@ CANCELLED_START_SECONDS = 15.0
 class DockerCompute:
     """Sessions as containers of the Docker Engine at `url`.
 
-    `installation` and `environment_id` are on every label, so that several servers and compute environments share an engine in
-    peace. `pool` is what the sessions' networks get their subnets from; `mode` says how sessions are reached, where it is known;
+    `installation` and `environment_id` are in the labels of everything, so that several servers and compute environments can share an
+    engine. `pool` is what the sessions' networks get their subnets from; `mode` says how sessions are reached (None: found out);
     `recipes` are the images that can be built.
     """
 
@@ -88,12 +88,12 @@ class DockerCompute:
         self._event_engines: WeakSet[Engine] = WeakSet()
 
     async def check(self) -> Report:
-        """Also finds out how sessions are reached, and closes the host to them where this process may."""
+        """Checks the engine; also finds out how sessions are reached, and closes the host to them where this process may."""
         self._reach = self._fixed_reach
         return await self._report(close=True)
 
     async def look(self) -> Report:
-        """`check` that changes nothing: for doctor."""
+        """Does the same as `check` and changes nothing: for `studiograph doctor`."""
         return await self._report(close=False)
 
     async def _report(self, *, close: bool) -> Report:
@@ -120,7 +120,7 @@ class DockerCompute:
                 await _run_to_completion(self._make(spec, await self._image(spec, progress)))
 
     async def _make(self, spec: SessionSpec, image: Image) -> None:
-        """The network is made meanwhile: an engine looks for it when the container starts."""
+        """Creates and starts the session. The network is created meanwhile: an engine needs it only when the container starts."""
         await self._start(spec, await _run_both(self._create(spec, image), self._networks.ensure(spec.name)))
 
     async def _create(self, spec: SessionSpec, image: Image) -> str:
@@ -145,7 +145,7 @@ class DockerCompute:
         return upstream if upstream and await readiness.answers(upstream, ready_path) else None
 
     async def observe(self, name: SessionName) -> Observation:
-        """Also lets a session go on that a save of ours left paused: a pause by somebody else is left alone."""
+        """Also resumes a session that a save of this server left paused. A pause by somebody else is left alone."""
         container = await self._containers.find(name)
         if container is None:
             return Observation(Presence.ABSENT)
@@ -164,7 +164,7 @@ class DockerCompute:
     async def save(
         self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = (), keep: str | None = None
     ) -> Saved:
-        """A running session is paused meanwhile, whether or not it is `interim`; one that has ended is saved for good."""
+        """A running session is paused meanwhile, whether or not it is `interim`; the save of one that has ended is final."""
         container = await self._containers.settled(name, self._checkpoints.at_work)
         if container is None:
             raise ComputeFailed("The session's container is gone: there is nothing to save.")
@@ -173,7 +173,7 @@ class DockerCompute:
         return await self._checkpoints.save(container, wanted)
 
     async def remove(self, name: SessionName) -> None:
-        """The container first: without it nothing uses the network, nor an unfinished save. Raises ComputeUnknown."""
+        """Removes the container first: then nothing uses the network or an unfinished save any more. Raises ComputeUnknown."""
         async with self._lock(name):
             container = await self._containers.find(name)
             if container is not None:
@@ -209,7 +209,7 @@ class DockerCompute:
         return self._logs.follow(name, cursor)
 
     async def stats(self, name: SessionName) -> Usage | None:
-        """Asked for by name at once: this is asked often, and looking first would double it."""
+        """Asks for the statistics by name first: this is asked often, and looking for the container first would double the calls."""
         try:
             return await stats.usage(self._engine, str(name))
         except Absent:
@@ -226,7 +226,7 @@ class DockerCompute:
         return info
 
     async def _join(self, name: SessionName) -> Reach:
-        """Enter the session's network if we are a container: once in each process, since a newer container of ours is not in it yet."""
+        """Attaches this server's own container, if there is one, to the session's network: once in each process."""
         current_reach = await self._find_reach()
         if current_reach.own_container and name not in self._joined:
             await self._networks.attach(name, current_reach.own_container)
@@ -239,29 +239,28 @@ class DockerCompute:
         return self._reach
 
     async def _shares_interfaces(self) -> bool:
-        """Whether the engine's bridges are interfaces that this process sees."""
+        """Returns whether the engine's bridges are interfaces that this process sees."""
         try:
             return (await self._find_reach()).mode is Mode.DIRECT
         except ComputeFailed:
             return False
 
     def _lock(self, name: SessionName) -> asyncio.Lock:
-        """Within this process; between processes the engine's own refusal of a second container of a name does the same."""
+        """Locks within this process. Between processes, the engine refuses a second container of the same name."""
         return self._locks.setdefault(name, asyncio.Lock())
 
 
 async def _run_both(first: Coroutine[Any, Any, str], second: Coroutine[Any, Any, Any]) -> str:
-    """What `first` gives. Both have ended, even where one of them failed: nothing goes on behind an error's back."""
-    given, other = await asyncio.gather(first, second, return_exceptions=True)
-    for ended in (given, other):
-        if isinstance(ended, BaseException):
-            raise ended
-    return cast("str", given)
+    """Runs both at once, and returns the result of `first`. Both have ended before an error is raised, so that nothing goes on after it."""
+    results = await asyncio.gather(first, second, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return cast("str", results[0])
 
 
 async def _run_to_completion(work: Coroutine[Any, Any, None]) -> None:
-    """What was begun is finished even if we are cancelled: the engine goes on in any case, and a session without its environment
-    would only end again."""
+    """Finishes what was begun even when it is cancelled: the engine goes on in any case, and a session without its variables would end."""
     task = asyncio.ensure_future(work)
     try:
         await asyncio.shield(task)

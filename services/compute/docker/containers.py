@@ -1,4 +1,4 @@
-"""The containers of sessions: found by name, made, started, ended, removed."""
+"""Finds, creates, starts, stops and removes the containers of sessions."""
 
 import asyncio
 import math
@@ -13,17 +13,17 @@ from services.compute.protocol import ComputeFailed, ComputeUnknown
 from services.domain.session_name import SessionName
 
 KILL_TIMEOUT_SECONDS = 20.0
-"""After SIGKILL. A process that waits for a dead disk survives it longer than anybody wants to wait."""
+"""How long a stop waits after SIGKILL: a process that waits for a broken disk may survive it for long."""
 START_SECONDS = 120.0
 REMOVE_SECONDS = 120.0
 MAX_CONCURRENT_INSPECTIONS = 20
 NAME_CONFLICT_TRIES, POLL_SECONDS = 50, 0.1
 MAX_PAUSE_SECONDS = 540.0
-"""For which a pause may be a save's of a server that died meanwhile: as long as a commit may take. Not shorter, since that commit's end
-lets go of the session whoever paused it, and would tear the next save."""
+"""How long a pause may belong to the save of a server that died: as long as a commit may take. Not shorter, since the end of that commit
+resumes the session whoever paused it, so that the next save would see files half written."""
 REQUIRED_KEYS = {"Config", "Image", "State"}
 ENDED = ("created", "exited", "dead")
-NO_SHELL = "The image has no /bin/sh, through which a session gets its environment. Add one (busybox is enough)."
+NO_SHELL = "The image has no /bin/sh, through which a session gets its variables. Add one (busybox is enough)."
 
 
 class Containers:
@@ -36,7 +36,7 @@ class Containers:
         self._with_shell: set[str] = set()
 
     async def find(self, name: SessionName) -> dict[str, Any] | None:
-        """By name; by label when it was renamed behind our back. Raises ComputeFailed when the name is somebody else's."""
+        """Returns the session's container, also a renamed one. Raises ComputeFailed if another program uses the name."""
         found = await self._inspect(str(name))
         if found is None:
             return await self._find_renamed(name)
@@ -55,7 +55,7 @@ class Containers:
         return found
 
     async def all(self) -> list[dict[str, Any]]:
-        """Every container of this compute environment."""
+        """Returns every container of this compute environment."""
         listed = await self._engine.all("containers/json", all=True, filters={"label": self._filter})
         few = asyncio.Semaphore(MAX_CONCURRENT_INSPECTIONS)
 
@@ -67,7 +67,7 @@ class Containers:
         return [container for container in found if container is not None]
 
     async def create(self, name: SessionName, body: Mapping[str, Any]) -> str:
-        """The new container's id, or that of the one made meanwhile by another controller. Raises ComputeFailed."""
+        """Returns the new container's id, or that of one which another controller created meanwhile. Raises ComputeFailed."""
         try:
             made = await self._engine.call("POST", "containers/create", params={"name": str(name)}, body=body, limit=START_SECONDS)
         except Conflict as conflict:
@@ -79,7 +79,7 @@ class Containers:
         return str(made["Id"])
 
     async def _made_meanwhile(self, name: SessionName, conflict: Conflict) -> str:
-        """An engine has the name before it has the container."""
+        """Waits for the other container: an engine reserves the name before the container can be seen."""
         for _ in range(NAME_CONFLICT_TRIES):
             if (found := await self.find(name)) is not None:
                 return str(found["Id"])
@@ -87,7 +87,7 @@ class Containers:
         raise ComputeUnknown(f"the container's name is in use: {conflict}") from conflict
 
     async def require_shell(self, container_id: str, image_id: str) -> str:
-        """The same id. Asked once for each image, before the start: docker-init's own words would help nobody. Raises ComputeFailed."""
+        """Returns the id. Checks each image once, before the start, for a clearer error than that of docker-init. Raises ComputeFailed."""
         if image_id not in self._with_shell:
             try:
                 async with self._engine.stream("GET", f"containers/{container_id}/archive", {"path": "/bin/sh"}):
@@ -98,7 +98,7 @@ class Containers:
         return container_id
 
     async def start(self, container_id: str, script: bytes) -> None:
-        """Start it and hand it its environment. Raises ComputeFailed."""
+        """Starts it and sends it the script with its variables. Raises ComputeFailed."""
         async with self._engine.attaching(container_id) as entry:
             try:
                 await self._engine.call("POST", f"containers/{container_id}/start", limit=START_SECONDS)
@@ -109,7 +109,7 @@ class Containers:
             await self._engine.feed(entry, script)
 
     async def stop(self, container: Mapping[str, Any], grace: timedelta) -> None:
-        """SIGTERM, `grace` (in whole seconds, up), SIGKILL: the engine goes on with it if we do not."""
+        """Sends SIGTERM and after `grace` (rounded up to seconds) SIGKILL. The engine does it, also if this call is cancelled."""
         container_id = container["Id"]
         if container["State"]["Status"] in ENDED:
             return
@@ -126,9 +126,11 @@ class Containers:
             raise ComputeUnknown("the session's processes do not end, even when killed")
 
     async def settled(self, name: SessionName, at_work: Callable[[str], Awaitable[None]]) -> dict[str, Any] | None:
-        """The container when no save is at work on it. A second commit of a paused container would not pause it itself, and be torn
-        when the first lets go of it. `at_work` waits for the end of one that we know of; one of a server that died ends by itself; and
-        what is still paused then was left so by an engine that died, or by somebody who cannot be asked: it goes on.
+        """Returns the container once no save is at work on it.
+
+        A second commit of a paused container does not pause it itself, so the end of the first would resume it in the middle of the second.
+        `at_work` waits for the end of a save of this server; a save of a server that died ends by itself. What is still paused after
+        MAX_PAUSE_SECONDS was left so by an engine that died or by a person, and is resumed.
         """
         began = monotonic()
         while (container := await self.find(name)) is not None:
@@ -143,7 +145,7 @@ class Containers:
         return container
 
     async def unpause(self, container: Mapping[str, Any]) -> None:
-        """A paused process does not hear SIGTERM."""
+        """Resumes a paused container: a paused process does not receive SIGTERM."""
         if not container["State"].get("Paused"):
             return
         try:
@@ -152,7 +154,7 @@ class Containers:
             return  # a save has let go of it meanwhile
 
     async def remove(self, container_id: str) -> None:
-        """With its anonymous volumes. Raises ComputeUnknown while the engine cannot."""
+        """Removes it with its anonymous volumes. Raises ComputeUnknown while the engine cannot."""
         try:
             await self._engine.call("DELETE", f"containers/{container_id}", params={"force": True, "v": True}, limit=REMOVE_SECONDS)
         except Absent:
@@ -176,12 +178,12 @@ def _explained(failed: ComputeFailed) -> ComputeFailed:
 
 
 def not_started(container: Mapping[str, Any]) -> bool:
-    """Whether it was made and no more. It holds nothing yet; and an engine that died at its start may never start it ("task already
-    exists"), however often it is asked."""
+    """Returns whether it was created and never started. It holds nothing yet, and an engine that died
+    at its start may never start it ("task already exists")."""
     return bool(container["State"]["Status"] == "created")
 
 
 def not_loaded(container: Mapping[str, Any]) -> bool:
-    """Whether it ended because its environment never came: a server died between its start and the handing over."""
+    """Returns whether it ended since its variables never came: a server died between its start and sending them."""
     state = container["State"]
     return state["Status"] == "exited" and state["ExitCode"] == env_vars.NOT_LOADED and not state["OOMKilled"]

@@ -1,6 +1,6 @@
-"""The one door to a Docker Engine: every call has a time limit, and every answer is an answer, a clear no, or unknown.
+"""The client of a Docker Engine: every call has a time limit, and ends with an answer, a clear refusal, or ComputeUnknown.
 
-aiodocker gives the connection, the API version, TLS and upgraded streams. Its wrappers are left aside: they lack calls we need
+aiodocker provides the connection, the API version, TLS and upgraded streams. Its wrappers are not used: they lack calls that are needed
 (changes, size, update, raw logs), ask twice where once is enough, and their event stream never reconnects.
 """
 
@@ -18,7 +18,7 @@ from aiodocker.stream import Stream
 from services.compute.protocol import ComputeFailed, ComputeUnknown
 
 SECONDS = 15.0
-"""For what an engine answers at once; longer work says its own limit."""
+"""The time limit of a call that an engine answers at once; longer calls pass their own limit."""
 CLOSED = "the connection to the Docker Engine was closed"
 UNIX = "unix://"
 NOT_FOUND, CONFLICT, BROKEN = 404, 409, 500
@@ -30,19 +30,19 @@ POSITIVE_FAILURES = (
     "Error processing tar file",
     "failed to create shim",
 )
-"""Texts with which an engine answers 500 although it is sure: the same call would fail again."""
+"""Texts of errors with the status 500 that are definite: the same call would fail again."""
 
 
 class Absent(Exception):
-    """The engine says positively that there is no such thing."""
+    """The engine answered that the object does not exist (404)."""
 
 
 class Conflict(Exception):
-    """The engine refuses because of what is there: a name in use, a container that runs, an image that is needed."""
+    """The engine refused because of another object (409): a name in use, a container that runs, an image that is needed."""
 
 
 class Engine:
-    """One engine by its address, such as `unix:///var/run/docker.sock`. Sockets are opened when first needed."""
+    """A client of the engine at `url`, such as `unix:///var/run/docker.sock`. Connections are opened when they are first needed."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -58,18 +58,18 @@ class Engine:
         body: Any = None,
         limit: float = SECONDS,
     ) -> Any:
-        """One request and its JSON answer. Raises Absent, Conflict, ComputeFailed for a clear no, ComputeUnknown for everything else."""
+        """Sends a request and returns its JSON answer. Raises Absent, Conflict, ComputeFailed (refused), else ComputeUnknown."""
         with_json = {name: json.dumps(value) if isinstance(value, dict | list) else value for name, value in (params or {}).items()}
         async with self._answering(path, limit):
             return await self._client()._query_json(path, method, params=with_json, data=body)
 
     async def ping(self, limit: float = SECONDS) -> None:
-        """Any answer is one, but for that it is broken. Raises ComputeUnknown."""
+        """Checks that the engine answers; a refusal is an answer too. Raises ComputeUnknown."""
         with suppress(Absent, Conflict, ComputeFailed):
             await self.call("GET", "_ping", limit=limit)
 
     async def find(self, path: str) -> dict[str, Any] | None:
-        """The thing that `GET path` shows; None where there is positively none. Raises as `call`."""
+        """Returns the object that `GET path` shows; None if the engine answers that it does not exist. Raises as `call`."""
         try:
             found = await self.call("GET", path)
         except Absent:
@@ -81,7 +81,7 @@ class Engine:
         return found
 
     async def all(self, path: str, **params: Any) -> list[dict[str, Any]]:
-        """The things that `GET path` lists. Raises as `call`, but an engine without such a list is unknown."""
+        """Returns the objects that `GET path` lists. Raises as `call`, but ComputeUnknown for an engine without such a list."""
         try:
             found = await self.call("GET", path, params=params)
         except (Absent, Conflict) as error:
@@ -94,9 +94,9 @@ class Engine:
     async def stream(
         self, method: str, path: str, params: Mapping[str, Any], limit: float = SECONDS, *, archive: bytes | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """An answer that is read piece by piece; `limit` is until it begins. Errors while reading are the reader's: see `reading`.
+        """Sends a request whose answer is read in pieces. `limit` is until it begins; `reading` translates errors after that.
 
-        `archive` is a tar that is sent.
+        `archive` is a tar that is sent as the body.
         """
         headers = {"Content-Type": "application/x-tar"} if archive is not None else None
         query = self._client()._query(path, method, params=dict(params), data=archive, headers=headers, timeout=aiohttp.ClientTimeout())
@@ -109,13 +109,13 @@ class Engine:
 
     @asynccontextmanager
     async def reading(self, path: str, limit: float | None = None) -> AsyncIterator[None]:
-        """For the body of `stream`: turns a lost connection into ComputeUnknown."""
+        """Translates a lost connection into ComputeUnknown while the body of `stream` is read."""
         async with self._answering(path, limit):
             yield
 
     @asynccontextmanager
     async def attaching(self, container_id: str, limit: float = SECONDS) -> AsyncIterator[Stream]:
-        """The input of a container, of one that is to be started; it is closed at the end. Raises as `call`."""
+        """Attaches to the input of a container that is to be started, and closes it at the end. Raises as `call`."""
         stream = self._client().containers.container(container_id).attach(stdin=True)
         try:
             async with self._answering("attach", limit):
@@ -125,7 +125,7 @@ class Engine:
             await stream.close()
 
     async def feed(self, stream: Stream, data: bytes, limit: float = SECONDS) -> None:
-        """Write into an attached input."""
+        """Writes into an attached input."""
         async with self._answering("attach", limit):
             await stream.write_in(data)
 
@@ -165,14 +165,14 @@ class Engine:
 
 
 def _connected(url: str) -> Docker:
-    """aiodocker's own connector holds 100 connections, and every attached stream and every wait keeps one."""
+    """Without a limit of connections: aiodocker's own is 100, and every attached stream and every wait keeps one."""
     if url.startswith(UNIX):
         return Docker("http://docker", connector=aiohttp.UnixConnector(url.removeprefix(UNIX), limit=0))
     return Docker(url)
 
 
 def _meaning(error: DockerError) -> Exception:
-    """What an engine's error says. Status 900 = aiodocker could not connect; 0 = an error inside a stream."""
+    """Translates an engine's error. Status 900: aiodocker could not connect. Status 0: an error inside a stream."""
     text = error.message.strip()
     if error.status == NOT_FOUND:
         return Absent(text)

@@ -1,9 +1,9 @@
-"""How environment and secrets reach a session: through its input, as a script that the entry shell runs before the tool.
+"""Passes environment variables and secrets to a session: through its input, as a script that the entry shell runs before the tool.
 
-Nothing of it is ever in the container's configuration, on a disk, in a volume or in a commit: what `docker inspect`, an image or a
-registry shows is clean, because it was never there. (A file in a volume would have to be written, guarded and removed; a tmpfs is
-lost to the session unless it is written after the start.) The end mark tells a whole script from one cut off by our death: the
-entry shell then ends with `NOT_LOADED`, and the next `ensure_session` makes the container anew.
+They are never in the container's configuration, on a disk, in a volume or in a commit, so that `docker inspect`, an image or a registry
+cannot show them. (A file in a volume would have to be written, protected and removed; a tmpfs can only be written after the start.) The
+end mark tells a whole script from one that was cut off since the server died: the entry shell then ends with `NOT_LOADED`, and the next
+`ensure_session` creates the container anew.
 """
 
 import shlex
@@ -18,16 +18,16 @@ ENTRY = (
 
 
 def script(variables: Mapping[str, str]) -> bytes:
-    """What is sent: values may hold anything but NUL. Names are checked where they are set (B16)."""
+    """Returns the script. Values may hold anything but NUL. Names are checked where they are set (B16)."""
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     return "\n".join([*lines, END]).encode()
 
 
 def entrypoint() -> list[str]:
-    """Runs the words that follow it once the script has come."""
+    """Returns the container's entrypoint: it runs the command that follows it once the script has come."""
     return ["/bin/sh", "-c", ENTRY, "sh"]
 
 
 def arguments(config: Mapping[str, Sequence[str] | None]) -> list[str]:
-    """What the image itself would run."""
+    """Returns the command that the image itself would run."""
     return [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]

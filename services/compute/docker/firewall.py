@@ -1,13 +1,13 @@
-"""Keeps sessions from the host and from one another: rules in the host's own filter, for the interfaces of our networks.
+"""Puts rules into the host's packet filter that keep sessions from the host and from one another.
 
-A session's network lets it talk to every port that the host listens on; only the host's filter can stop that. The first rule drops what
-a session begins and leaves answers alone, so that the proxy still gets through.
+A session can reach every port that the host listens on through its network; only the host's filter can stop that. The first rule drops
+connections that a session begins and lets answers pass, so that the proxy still reaches it.
 
-All stand in the table `mangle`, in which engines change nothing, and which comes before what anybody lets through in `filter`. An engine
+All rules are in the table `mangle`, in which engines change nothing, and which is evaluated before `filter`. An engine
 keeps networks apart by itself, and offers the chain `DOCKER-USER`, but takes both jumps out of `FORWARD` and puts them in again with
 every network it makes (seen with 20.10): for milliseconds at each start of a session, any session would reach every other, other
-people's containers, and the addresses at which clouds hand out a machine's credentials. What stays within one bridge is let through: a
-server that has joined a session's network asks it there.
+people's containers, and the addresses at which clouds hand out a machine's credentials. Packets within one bridge pass: a
+server that has joined a session's network reaches it there.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from services.compute.docker.naming import BRIDGE_PREFIX
 
 INTERFACES = f"{BRIDGE_PREFIX}+"
 DEFAULT_BRIDGES = ("docker0", "br-+")
-"""What engines call the bridges of other networks, where nobody gave one a name."""
+"""The names that engines give to the bridges of other networks by default."""
 METADATA = ("169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32")
 """Most clouds; Alibaba's; Azure's. Some answer for names there too (Google's, Azure's), and an engine asks from within the session."""
 _FORWARDED = ("FORWARD", "-i", INTERFACES)
@@ -31,20 +31,21 @@ RULES = (
     *((*_FORWARDED, "-d", address, "-p", "tcp", *_NO_NAME) for address in METADATA),
     (*_FORWARDED, "-d", METADATA[0], "-p", "udp", *_NO_NAME),
 )
-"""Chain, match."""
+"""Chain and match of each rule."""
 IPTABLES_TIMEOUT_SECONDS = 10.0
-"""For all of them. A check of the engine has 30 s: a filter that hangs must not pass for an engine that does."""
+"""The time limit for all rules together. It is shorter than the 30 s of a check, so that a filter that hangs is not taken for an engine
+that hangs."""
 IPTABLES_BUSY_EXIT_CODE = 4
-"""iptables: a resource problem, as when somebody else changes the filter."""
+"""The exit code of iptables for a resource problem, as when another program changes the filter."""
 MAX_IPTABLES_ATTEMPTS = 5
 OPEN_MESSAGE = "Sessions can reach ports that this machine listens on, one another, or a cloud's metadata: {}."
 REMOTE_FILTER_MESSAGE = OPEN_MESSAGE.format("the engine's machine keeps its own filter, which this server cannot see")
 
 
 async def why_open(bridges: Iterable[str], *, close: bool) -> str | None:
-    """None when sessions cannot reach the host; else why they can. `bridges` are those of other networks.
+    """Returns why sessions can reach the host, as a warning; None if they cannot. `bridges` are those of other networks.
 
-    To `close`, rules that are missing are put in place first, if this process may.
+    With `close`, missing rules are put in place first, if this process may.
     """
     if not _can_change_filter():
         return OPEN_MESSAGE.format("this server may not change the machine's packet filter (it needs root and iptables)")
@@ -63,7 +64,7 @@ def _can_change_filter() -> bool:
 
 
 async def _rules(bridges: Iterable[str]) -> tuple[tuple[str, ...], ...]:
-    """Never closed is the machine's own way out, which may be a bridge too (`br-lan`), and may have networks of an engine on it."""
+    """Returns the rules. The machine's own uplink is never closed: it may be a bridge too (`br-lan`), with networks of an engine on it."""
     uplinks = await asyncio.to_thread(routes.uplinks)
     closed = [name for name in DEFAULT_BRIDGES if not any(_covers(name, uplink) for uplink in uplinks)]
     named = [bridge for bridge in sorted(set(bridges) - uplinks) if not any(_covers(name, bridge) for name in (*closed, INTERFACES))]
@@ -75,7 +76,7 @@ def _covers(name: str, bridge: str) -> bool:
 
 
 async def _is_in_place(rule: tuple[str, ...], *, close: bool) -> bool:
-    """Whether it is there, or was put there now: where it surely was not. Two servers at once may add it twice, which does no harm."""
+    """Returns whether the rule is there, or was added now. Two servers at once may add it twice, which does no harm."""
     code = await _iptables("-C", rule)
     if close and code not in (0, IPTABLES_BUSY_EXIT_CODE, None):
         code = await _iptables("-I", rule)
@@ -87,7 +88,7 @@ def _iptables_arguments(act: str, rule: tuple[str, ...]) -> tuple[str, ...]:
 
 
 async def _iptables(act: str, rule: tuple[str, ...]) -> int | None:
-    """Asked again where another program, such as the engine, changed the filter at this moment: that says nothing about the rule."""
+    """Returns the exit code. Tries again if another program, such as the engine, changed the filter at this moment."""
     code = None
     for _ in range(MAX_IPTABLES_ATTEMPTS):
         if (code := await _exit_code(*_iptables_arguments(act, rule))) != IPTABLES_BUSY_EXIT_CODE:
@@ -96,7 +97,7 @@ async def _iptables(act: str, rule: tuple[str, ...]) -> int | None:
 
 
 async def _exit_code(*words: str) -> int | None:
-    """None where it cannot be run."""
+    """Returns the exit code of iptables; None if it cannot be run."""
     devnull = asyncio.subprocess.DEVNULL
     try:
         process = await asyncio.create_subprocess_exec("iptables", "-w", "2", *words, stdin=devnull, stdout=devnull, stderr=devnull)

@@ -1,4 +1,4 @@
-"""Building an image on the engine (the classic builder: every engine has it), with what it prints as it comes."""
+"""Builds an image on the engine with the classic builder, which every engine has, and passes on what it prints."""
 
 import io
 import json
@@ -12,9 +12,9 @@ from services.compute.docker.json_stream import JsonStream
 from services.compute.protocol import ComputeFailed, ComputeUnknown, OutputSink
 
 MAX_SILENCE_SECONDS = 900.0
-"""Seconds in which a build must print something: an installation of packages can be long and quiet."""
+"""How long a build may print nothing: an installation of packages can be long and quiet."""
 PING_SECONDS = 15.0
-"""A step that is quiet and an engine that hangs are told apart by a sign of life."""
+"""The interval of pings, which tell a quiet step from an engine that hangs."""
 BASE_IMAGE_ERRORS = ("pull access denied", "manifest unknown", "no such host", "dial tcp", "i/o timeout", "Client.Timeout", "not found")
 ADVICE = (
     "Its base image {base} is not on the engine, and no registry gave it. Load it there and start the Studio again; or start the server "
@@ -26,7 +26,7 @@ ARGUMENT = re.compile(r"^ARG\s+(\w+)=(\S+)", re.MULTILINE)
 
 
 async def build(engine: Engine, reference: str, context: bytes, arguments: Mapping[str, str], printed: OutputSink) -> None:
-    """Build the tar `context` into `reference`. The engine ends the build when we go away, and keeps the steps that were done.
+    """Builds the tar `context` into `reference`. The engine ends a build whose caller goes away, and keeps the finished steps.
 
     Raises ComputeFailed, ComputeUnknown: also when the answer ends without saying that the build did, and when the engine ends.
     """
@@ -55,7 +55,7 @@ async def _build(engine: Engine, reference: str, context: bytes, arguments: Mapp
 
 
 async def _require_running(engine: Engine) -> None:
-    """An engine that is asked to end takes no new connection, and then ends the containers of its builds: such a build has not failed.
+    """Checks that the engine is not shutting down: it then ends the containers of its builds, and such a build has not failed.
 
     Raises ComputeUnknown.
     """
@@ -67,7 +67,7 @@ async def _require_running(engine: Engine) -> None:
 
 
 def base(context: bytes, arguments: Mapping[str, str]) -> str:
-    """What the Dockerfile in the tar `context` begins from, given these build arguments; empty if it does not say."""
+    """Returns the base image of the Dockerfile in the tar `context` with these build arguments; empty if it names none."""
     with tarfile.open(fileobj=io.BytesIO(context)) as archive:
         file = archive.extractfile(DOCKERFILE)
         text = file.read().decode(errors="replace") if file else ""
@@ -77,7 +77,7 @@ def base(context: bytes, arguments: Mapping[str, str]) -> str:
 
 
 class _BaseImageMissing(Exception):
-    """The image that a build begins from is nowhere."""
+    """The base image of a build is neither on the engine nor in a registry."""
 
 
 async def _forward_line(line: dict[str, Any], printed: OutputSink) -> None:

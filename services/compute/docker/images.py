@@ -1,4 +1,4 @@
-"""Images of templates: at hand, fit for this engine, or fetched."""
+"""Finds, pulls and checks the images of templates."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from services.compute.docker.request_bodies import Image
 from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageMissing, ImageSpec, Progress
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
-"""How an engine calls its own machine, and how images call the same."""
+"""The engine's name of an architecture, and the name of the same in images."""
 WHAT_TO_DO = "Build or load it there, or correct the template's image."
 MAX_SILENCE_SECONDS = 120.0
-"""Seconds in which a pull must say something."""
+"""How long a pull may say nothing."""
 
 
 class Images:
@@ -26,7 +26,7 @@ class Images:
         return Image.of(found) if found else None
 
     async def ensure(self, wanted: ImageSpec, progress: Progress) -> Image:
-        """The image, pulled when it is missing and not `built`. Raises ComputeFailed when it cannot be had or run here, ImageMissing."""
+        """Returns the image, pulled if it is missing and not `built`. Raises ComputeFailed if it cannot be pulled or run, ImageMissing."""
         reference = wanted.image
         found = await self._engine.find(f"images/{reference}/json")
         if found is None and wanted.built:
@@ -39,14 +39,14 @@ class Images:
         return await self._check(reference, found)
 
     async def built(self, reference: str) -> None:
-        """See what a build has made: what is wrong with it is told by the build. Raises ComputeFailed, ComputeUnknown."""
+        """Checks an image that was just built, so that the build reports what is wrong. Raises ComputeFailed, ComputeUnknown."""
         found = await self._engine.find(f"images/{reference}/json")
         if found is None:
             raise ComputeUnknown(f"the image {reference} was built, and is not there")
         await self._check(reference, found)
 
     async def _check(self, reference: str, inspected: dict[str, Any]) -> Image:
-        """Raises ComputeFailed for an image that is not fit for sessions on this engine."""
+        """Raises ComputeFailed for an image that cannot run sessions on this engine."""
         await self._check_platform(reference, inspected)
         image = Image.of(inspected)
         image.check(reference)
@@ -60,7 +60,7 @@ class Images:
             )
 
     async def _platform(self) -> str:
-        """The engine's, which is asked once: to tell its version it runs its helpers, each time."""
+        """Returns the engine's platform. It is asked once, since the engine runs helper programs to answer."""
         if self._machine is None:
             version = await self._engine.call("GET", "version")
             self._machine = f"{version['Os']}/{ARCHITECTURES.get(version['Arch'], version['Arch'])}"
@@ -91,7 +91,7 @@ class Images:
 
 
 def split(reference: str) -> tuple[str, str]:
-    """Name and tag (or digest) as the engine's pull wants them; without a tag it would fetch all of them."""
+    """Returns name and tag (or digest) for the engine's pull; without a tag it would pull all of them."""
     if "@" in reference:
         name, _, digest = reference.partition("@")
         return name, digest

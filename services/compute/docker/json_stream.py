@@ -1,4 +1,4 @@
-"""What an engine says line by line: objects of JSON, each on a line of its own, however long.
+"""Reads an engine's answer as a stream of JSON objects, one on each line, however long.
 
 aiohttp's own `readline` gives up on a line of half a megabyte, with an error of its server's side; and an engine's line is as long as
 what a build prints in one piece, or as the labels of somebody's image.
@@ -14,11 +14,11 @@ from services.compute.docker.engine import Engine
 from services.compute.protocol import ComputeUnknown
 
 MAX_LINE_BYTES = 16 << 20
-"""Bytes. A longer line is no engine's."""
+"""The longest line that is read. Engines send shorter ones; the limit bounds the memory for a broken answer."""
 
 
 class JsonStream:
-    """The lines of an answer of `path` (`Engine.stream`); `silence` is the seconds in which it must say something."""
+    """The lines of an answer of `path` (`Engine.stream`). `silence` is how many seconds it may send nothing; None = without limit."""
 
     def __init__(self, engine: Engine, path: str, response: aiohttp.ClientResponse, silence: float | None = None) -> None:
         self._engine = engine
@@ -28,7 +28,7 @@ class JsonStream:
         self._rest = bytearray()
 
     async def next(self) -> dict[str, Any] | None:
-        """The next line; None at the answer's end. Raises ComputeUnknown for what is no whole line, and for an engine that says nothing."""
+        """Returns the next JSON object, or None at the end. Raises ComputeUnknown for an incomplete line, and after too long a silence."""
         searched = 0
         while (end := self._rest.find(b"\n", searched)) < 0:
             searched = len(self._rest)
@@ -44,7 +44,7 @@ class JsonStream:
         return self._parsed(line)
 
     async def next_with_pings(self, every: float) -> dict[str, Any] | None:
-        """`next` of an engine that may have nothing to say for long: it is asked for a sign of life every so many seconds."""
+        """Does the same as `next` for an answer that may be silent for long: the engine is pinged every `every` seconds."""
         line = asyncio.ensure_future(self.next())
         try:
             while not (await asyncio.wait([line], timeout=every))[0]:

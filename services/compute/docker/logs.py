@@ -1,7 +1,7 @@
-"""A session's output out of an engine that knows only lines with a time.
+"""Reads a session's output from an engine, which knows only lines with a time, and gives each byte a cursor.
 
-`since` of the engine is a time and includes it, and the parts of a line longer than 16 KiB all have the same time: so a place is
-a time that nothing can be put before any more, and how many bytes were seen from there on.
+`since` of the engine is a time and includes it, and the parts of a line longer than 16 KiB all have the same time: so a cursor is
+a time before which nothing can be added any more, and how many bytes were read from there on.
 """
 
 import asyncio
@@ -21,29 +21,29 @@ SECONDS = 15.0
 READ_BYTES = 1 << 16
 HEADER_BYTES = 8
 MAX_FRAME_BYTES = 1 << 20
-"""The engine's own are 16 KiB: a longer one is none of its."""
+"""The longest frame that is read. Engines send 16 KiB."""
 NANO = 1_000_000_000
 REORDER_NANOSECONDS = NANO
-"""Output and error output are read by two threads of the engine: within this time a line may still come before another."""
+"""How far lines may be out of order: two threads of the engine read output and error output."""
 ANCHOR_SPACING_NANOSECONDS = NANO // 20
-"""How far apart the times are that a place may begin at."""
+"""The least distance of two times that a cursor may count from."""
 RETRY_SECONDS = 0.25
 MAX_TAIL_LINES = 10_000
 
 Line = tuple[bytes, bytes]
-"""Its time as the engine writes it, and its text. Parts of a long line are lines here."""
+"""The time of a line as the engine writes it, and its text. Parts of a long line are lines here."""
 Find = Callable[[SessionName], Awaitable[dict[str, Any] | None]]
 
 
 class Logs:
-    """The output of one engine's containers; `find` gives a session's container as the engine shows it, or None."""
+    """The output of one engine's containers. `find` returns a session's container as the engine shows it, or None."""
 
     def __init__(self, engine: Engine, find: Find) -> None:
         self._engine = engine
         self._find = find
 
     async def tail(self, name: SessionName, limit: int) -> bytes:
-        """The last `limit` bytes."""
+        """Returns the last `limit` bytes."""
         data = bytearray()
         container = await self._find(name)
         if container is None:
@@ -55,7 +55,7 @@ class Logs:
         return bytes(data)
 
     async def follow(self, name: SessionName, cursor: str | None) -> AsyncGenerator[OutputChunk]:
-        """What came after `place`, as it comes. A created container has no output to wait for, so that is looked at again."""
+        """Streams what came after `cursor`, as it comes. A container that was only created is looked at again."""
         while True:
             container = await self._find(name)
             if container is None:
@@ -72,7 +72,7 @@ class Logs:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _read(self, container_id: str, limit: float | None, **params: Any) -> AsyncGenerator[list[Line]]:
-        """Batches of lines; none of a container that is not there. Others get their turn between two."""
+        """Streams batches of lines; none if the container is not there. Other tasks run between two batches."""
         path = f"containers/{container_id}/logs"
         asked = {"stdout": 1, "stderr": 1, "timestamps": 1, **params}
         frames = Frames()
@@ -87,13 +87,13 @@ class Logs:
 
 
 class Frames:
-    """Puts the engine's frames together: one header, one time and one line each."""
+    """Parses the engine's frames: each has a header, a time and a line."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     def feed(self, data: bytes) -> list[Line]:
-        """The lines that are whole now. Raises ComputeUnknown for what is no frame."""
+        """Returns the lines that are complete now. Raises ComputeUnknown for what is no frame."""
         data = self._rest + data
         found, at = [], 0
         while (begin := at + HEADER_BYTES) <= len(data):
@@ -111,7 +111,7 @@ class Frames:
 
 @dataclass(frozen=True, slots=True)
 class LogCursor:
-    """After `seen` bytes of the lines of `time` (ns) and later, in the engine's order."""
+    """The position after `seen` bytes of the lines of `time` (ns) and later, in the engine's order."""
 
     time: int
     seen: int
@@ -121,13 +121,13 @@ class LogCursor:
 
     @classmethod
     def parse(cls, text: str | None) -> Self:
-        """The beginning for None, and for what is none of ours."""
+        """Returns the beginning for None, and for a text that is no cursor."""
         time, _, seen = (text or "").partition("+")
         return cls(int(time), int(seen)) if time.isdecimal() and seen.isdecimal() else cls(0, 0)
 
 
 class CursorTracker:
-    """Where reading is: leaves out what was seen before, and moves the time that a place counts from."""
+    """Follows the position of reading: omits what was read before, and moves the time that a cursor counts from."""
 
     def __init__(self, cursor: LogCursor) -> None:
         self._anchor = cursor.time
@@ -147,7 +147,7 @@ class CursorTracker:
         return LogCursor(self._anchor, self._count - self._base)
 
     def take(self, lines: list[Line]) -> bytes:
-        """The text of `lines`, as far as it was not seen before."""
+        """Returns the text of `lines` that was not read before."""
         stamps = [stamp for stamp, _ in lines]
         self._move(_nanoseconds(min(stamps)), _nanoseconds(max(stamps)))
         data = b"".join(text for _, text in lines)

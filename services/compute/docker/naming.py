@@ -1,4 +1,4 @@
-"""Names and labels of all that a session has on an engine: fixed before creation, and read back."""
+"""Makes and reads the names and labels of a session's container, network, interface and images."""
 
 import hashlib
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ BRIDGE_DIGITS = 11
 
 
 def labels(name: SessionName, environment_id: str) -> dict[str, str]:
-    """What container and network of a session carry. All keys are always given: an image can bring none of its own."""
+    """Returns the labels of a session's container and network. All keys are always set, so that an image cannot set one."""
     return {
         INSTALLATION: name.installation,
         STUDIO: name.studio_id,
@@ -28,41 +28,43 @@ def labels(name: SessionName, environment_id: str) -> dict[str, str]:
 
 
 def neutral(found: Mapping[str, str] | None) -> dict[str, str]:
-    """Labels for a commit: ours emptied, since a commit inherits what it is not told to change."""
+    """Returns the labels of a commit: those of a session are empty, since a commit inherits what it does not set."""
     return {**(found or {}), **dict.fromkeys(LABELS, "")}
 
 
 def read(found: Mapping[str, str] | None) -> SessionName | None:
-    """The session that the labels name; None if they name none."""
+    """Returns the session that the labels name; None if they name none."""
     if not found or not found.get(NUMBER, "").isdecimal():
         return None
     return SessionName(found.get(INSTALLATION, ""), found.get(STUDIO, ""), found.get(PUBLIC, ""), int(found[NUMBER]))
 
 
 def require(name: SessionName, environment_id: str, found: Mapping[str, str] | None) -> None:
-    """Raises ComputeFailed when what has our name is somebody else's."""
+    """Raises ComputeFailed if the labels are not those of this session: another program uses its name."""
     if read(found) != name or (found or {}).get(ENVIRONMENT) != environment_id:
         raise ComputeFailed(f"Something else on the Docker Engine is called {name}. Rename or remove it.")
 
 
 def network(name: SessionName) -> str:
-    """The session's network. It comes last by the alphabet, since an engine leads a container's way out, and its published ports, through
-    the first of its networks: a server in a container that joins sessions' networks must keep its own.
+    """Returns the name of the session's network.
+
+    It sorts last, since an engine routes a container's outgoing traffic and its published ports through the first of its networks: a server
+    in a container that joins sessions' networks must keep its own.
     """
     return f"zz-{name}"
 
 
 def bridge(name: SessionName) -> str:
-    """The host's interface for the session's network, by which a firewall knows it."""
+    """Returns the name of the host's interface of the session's network, which the firewall rules match."""
     digest = hashlib.sha256(f"{name.installation}:{name}".encode()).hexdigest()
     return f"{BRIDGE_PREFIX}{digest[:BRIDGE_DIGITS]}"
 
 
 def repository(name: SessionName) -> str:
-    """Where the checkpoints of a Studio are kept."""
+    """Returns the image repository of a Studio's checkpoints."""
     return f"studiograph-{name.installation[:8]}/{name.public_id}"
 
 
 def label_filter(installation: str, environment_id: str) -> list[str]:
-    """What the engine selects containers and their events by."""
+    """Returns the filter by which the engine selects the containers, and their events, of a compute environment."""
     return [f"{INSTALLATION}={installation}", f"{ENVIRONMENT}={environment_id}"]

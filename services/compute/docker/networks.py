@@ -1,8 +1,8 @@
-"""A network for each session, with a subnet out of our own pool: the engine's own pools end after about 31 networks.
+"""Creates a network for each session, with a subnet from a pool of its own: an engine's pools end after about 31 networks.
 
-The engine is asked which subnets are taken, each time: it knows those of other programs as well, it refuses an overlap (so two
-controllers at once do no harm: the second tries the next), and a row in our database could only ever disagree with it. The
-choice begins at a place made from the name, so that neighbours seldom try the same.
+The engine is asked each time which subnets are in use: it also knows those of other programs, and a row in the database could only differ
+from it. It refuses an overlap, so that of two controllers the second tries the next subnet. The search begins at an index that is computed
+from the session's name, so that two sessions seldom try the same.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ SUBNET_TAKEN_ERRORS = ("overlap", "already exists", "is in use", "conflicts with
 
 
 class Networks:
-    """The sessions' networks on one engine. `pool` is what their subnets are taken from."""
+    """The sessions' networks on one engine. Their subnets come from `pool`."""
 
     def __init__(self, engine: Engine, environment_id: str, pool: Network) -> None:
         self._engine = engine
@@ -33,7 +33,7 @@ class Networks:
         self._lock = asyncio.Lock()
 
     async def ensure(self, name: SessionName) -> str:
-        """The id of the session's network, made if need be. Raises ComputeFailed when the pool is used up."""
+        """Returns the id of the session's network, created if it is missing. Raises ComputeFailed if the pool is used up."""
         found = await self._engine.find(f"networks/{naming.network(name)}")
         if found is None:
             async with self._lock:
@@ -42,7 +42,7 @@ class Networks:
         return str(found["Id"])
 
     async def remove(self, name: SessionName) -> None:
-        """Whatever is still attached (our own container, a dead session's end) is detached first."""
+        """Removes the session's network. Containers that are still attached are detached first."""
         found = await self._engine.find(f"networks/{naming.network(name)}")
         if found is None or naming.read(found["Labels"]) != name:
             return
@@ -56,11 +56,11 @@ class Networks:
             raise ComputeUnknown(f"the session's network could not be removed: {error}") from error
 
     async def bridges(self) -> set[str]:
-        """The host's interfaces for networks on this engine, whoever made them."""
+        """Returns the host's interfaces of all bridge networks on this engine, whoever created them."""
         return {_bridge(network) for network in await self._engine.all("networks") if network["Driver"] == "bridge"}
 
     async def attach(self, name: SessionName, container_id: str) -> None:
-        """Let a container (our own) into the session's network. Twice is once."""
+        """Attaches a container (the server's own) to the session's network. Does nothing if it is attached."""
         try:
             await self._engine.call("POST", f"networks/{naming.network(name)}/connect", body={"Container": container_id})
         except (Conflict, ComputeFailed) as error:

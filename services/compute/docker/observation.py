@@ -1,4 +1,4 @@
-"""What the engine says of a container, as an Observation."""
+"""Translates what the engine says of a container into an Observation."""
 
 import re
 from collections.abc import Mapping
@@ -9,16 +9,16 @@ from services.compute.docker import env_vars
 from services.compute.protocol import ComputeUnknown, Observation, Presence
 
 SIGKILL_EXIT_CODE = 137
-"""128 + SIGKILL: the kernel's end of a process without memory, and also everybody else's."""
+"""128 + SIGKILL: the exit code of a process that the kernel killed for lack of memory, or that anybody else killed."""
 ZERO_TIME = "0001-01-01"
 RUNNING = ("running", "paused", "restarting")
-"""A commit pauses the container; people may, too. Its processes are there."""
+"""The states of a container whose processes exist. A commit pauses it, and so may people."""
 ENDED = ("exited", "dead")
 MICROSECONDS = re.compile(r"(\.\d{1,6})\d*")
 
 
 def observation(container: Mapping[str, Any]) -> Observation:
-    """From `docker inspect`. Raises ComputeUnknown in between, as while it is being removed."""
+    """Returns the observation for an inspected container. Raises ComputeUnknown for a transitional state, as while it is being removed."""
     state = container["State"]
     status = state["Status"]
     if status in RUNNING:
@@ -33,12 +33,12 @@ def observation(container: Mapping[str, Any]) -> Observation:
 
 
 def out_of_memory(state: Mapping[str, Any]) -> bool:
-    """The engine's flag also stands when only a child was killed: the main process must have ended by SIGKILL as well (B17)."""
+    """Returns whether memory ran out. The engine also sets its flag for a child: the main process must have got SIGKILL (B17)."""
     return bool(state["OOMKilled"]) and state["ExitCode"] == SIGKILL_EXIT_CODE
 
 
 def time(text: str) -> datetime | None:
-    """The engine's times have nanoseconds."""
+    """Parses a time of the engine, which has nanoseconds; None for its zero time."""
     if text.startswith(ZERO_TIME):
         return None
     return datetime.fromisoformat(MICROSECONDS.sub(r"\1", text).replace("Z", "+00:00")).astimezone(UTC)

@@ -1,7 +1,7 @@
-"""How this process reaches what listens in a session, found out and not assumed (DESIGN 4).
+"""Finds out how this process reaches the tools of sessions (docs/architecture.md, "Compute environments").
 
 DIRECT: at the container's own address. PUBLISHED: at a port of 127.0.0.1 that the engine forwards. JOINED: this process is itself a
-container of the engine, and enters each session's network.
+container of the engine, and is attached to each session's network.
 """
 
 import asyncio
@@ -19,12 +19,12 @@ from services.compute.protocol import ComputeFailed
 
 MOUNTS = Path("/proc/self/mountinfo")
 OWN_FILES = re.compile(r"/containers/([0-9a-f]{64})/\S+ /etc/(?:hostname|hosts|resolv\.conf) ")
-"""The files that an engine mounts into each container; a host that runs containers has other mounts of theirs."""
+"""Matches the files that an engine mounts into each container, and no mount of a host that runs containers."""
 HOSTNAME = re.compile(r"^[0-9a-f]{12}$")
 
 
 class Mode(StrEnum):
-    """The words of DESIGN 4."""
+    """The ways to reach sessions; see the module."""
 
     DIRECT = "DIRECT"
     PUBLISHED = "PUBLISHED"
@@ -41,14 +41,14 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The mode, and for JOINED the id of our own container."""
+    """The mode, and for JOINED the id of this server's container."""
 
     mode: Mode
     own_container: str | None = None
 
 
 async def find(engine: Engine) -> Reach:
-    """By what the engine knows of us, and whether its default bridge is an interface of ours. Raises ComputeFailed if there is no way."""
+    """Decides by whether the engine runs this process, and whether its default bridge is an interface here. Raises ComputeFailed."""
     own = await _own_container(engine)
     if own is not None:
         return Reach(Mode.DIRECT) if own["HostConfig"]["NetworkMode"] == "host" else Reach(Mode.JOINED, own["Id"])
@@ -60,7 +60,7 @@ async def find(engine: Engine) -> Reach:
 
 
 async def _own_container(engine: Engine) -> dict[str, Any] | None:
-    """Our own container on this engine; being in some container of another engine does not count."""
+    """Returns this process's container on this engine; None if it runs in no container, or in one of another engine."""
     for candidate in await asyncio.to_thread(_candidates):
         if (container := await engine.find(f"containers/{candidate}/json")) is not None:
             return container
@@ -73,14 +73,14 @@ def _candidates() -> list[str]:
 
 
 async def _shares_network(engine: Engine) -> bool:
-    """The engine's end of its default bridge is an address of this machine's only where we share its network namespace."""
+    """Returns whether the gateway of the engine's default bridge is an address of this machine: then both share a network namespace."""
     bridge = await engine.find("networks/bridge")
     configs = ((bridge or {}).get("IPAM") or {}).get("Config") or []
     return any(_is_ours(config.get("Gateway") or _first(config["Subnet"])) for config in configs if "." in config["Subnet"])
 
 
 def _first(subnet: str) -> str:
-    """What an engine takes for itself when it is not told otherwise."""
+    """Returns the address that an engine takes as the gateway by default."""
     return str(IPv4Network(subnet, strict=False)[1])
 
 

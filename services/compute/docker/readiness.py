@@ -1,4 +1,4 @@
-"""Is the tool ready? One HTTP request to where the session listens."""
+"""Finds the address of a session's tool, and checks with one HTTP request whether it is ready."""
 
 import asyncio
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ SECONDS = 2.0
 
 
 def upstream(container: Mapping[str, Any], name: SessionName, port: int, mode: Mode) -> Upstream | None:
-    """Where the session listens as the engine has it now: after a restart of the engine it may be elsewhere."""
+    """Returns the present address of the tool: it may change when the engine restarts."""
     settings = container.get("NetworkSettings") or {}
     if mode is Mode.PUBLISHED:
         bindings = (settings.get("Ports") or {}).get(f"{port}/tcp") or []
@@ -25,7 +25,7 @@ def upstream(container: Mapping[str, Any], name: SessionName, port: int, mode: M
 
 
 def moved(container: Mapping[str, Any], name: SessionName, mode: Mode) -> Upstream | None:
-    """The same for a session whose port is not known: only a published one tells it. None where this server has no way to it."""
+    """Does the same for a session whose port is not known: only a published port tells it. None if this server cannot reach it."""
     ports = (container.get("NetworkSettings") or {}).get("Ports") or {}
     published = next((int(inner.partition("/")[0]) for inner, bindings in ports.items() if bindings), None)
     found = upstream(container, name, published or 0, mode)
@@ -33,7 +33,7 @@ def moved(container: Mapping[str, Any], name: SessionName, mode: Mode) -> Upstre
 
 
 async def answers(target: Upstream, path: str) -> bool:
-    """Whether an HTTP response of any status comes back within two seconds (B3)."""
+    """Returns whether an HTTP response of any status comes back within two seconds (B3)."""
     try:
         async with asyncio.timeout(SECONDS):
             return (await _first_line(target, path)).startswith(b"HTTP/")

@@ -1,4 +1,4 @@
-"""What this server can build, and how: the provided recipes, an operator's own, and what every build is told."""
+"""The recipes that this server can build: the provided ones and the operator's own, with the settings of every build."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ DOCKERFILE = "Dockerfile"
 
 @dataclass(frozen=True, slots=True)
 class RecipeBook:
-    """`base` is the image that builds begin from (empty = what each recipe says itself); `certificates` (a PEM file) are trusted in all.
+    """The recipes. `base` is the base image of builds (empty = each recipe's own); `certificates` (a PEM file) are trusted in all of them.
 
     `own` is a directory with further recipes, a directory with a Dockerfile each; they come before the provided ones.
     """
@@ -22,11 +22,11 @@ class RecipeBook:
 
     @property
     def arguments(self) -> dict[str, str]:
-        """What every build is told."""
+        """The build arguments of every build."""
         return {"BASE": self.base} if self.base else {}
 
     def context(self, recipe: str) -> bytes:
-        """What the engine builds from, as a tar. Reads files. Raises ComputeFailed."""
+        """Returns the build context as a tar. Reads files. Raises ComputeFailed."""
         directory = self.own / recipe if self.own else None
         if directory is None or not (directory / DOCKERFILE).is_file():
             return recipes.context(recipe, certificates=self._trusted())
@@ -35,7 +35,7 @@ class RecipeBook:
         return recipes.packed({**recipes.trust(), **files} | ({recipes.CERTIFICATES: trusted} if trusted else {}))
 
     def reference(self, recipe: str) -> str:
-        """What a recipe's image is called here: another content or base is another image. Reads files. Raises ComputeFailed."""
+        """Returns the reference of a recipe's image: another content or base has another one. Reads files. Raises ComputeFailed."""
         return recipes.called(recipe, self.base, self.context(recipe))
 
     def _trusted(self) -> bytes | None:

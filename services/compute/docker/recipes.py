@@ -1,4 +1,4 @@
-"""What the provided images are built from: a directory of `images/`, and what it shares with others, as the engine's builder takes it.
+"""Makes the build contexts of the provided images: a directory of `images/` with the files that it shares with others.
 
 `python -m services.compute.docker.recipes` lists them; with a name, and a file of certificates if need be, it writes the context to its
 standard output, for `docker build -`: see `make images`.
@@ -25,21 +25,21 @@ DIGEST_CHARACTERS = 12
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A provided image: the version of its tool, and the files that its context has besides those of `images/<name>`."""
+    """A provided image: the version of its tool, and the files of its context besides those of `images/<name>`."""
 
     name: str
     version: str
     shared: Mapping[str, Path] = field(default_factory=dict)
 
     def files(self) -> dict[str, bytes]:
-        """What the Dockerfile may COPY, by path."""
+        """Returns the files that the Dockerfile may COPY, by path."""
         own = IMAGES / self.name
         found = {path.relative_to(own).as_posix(): path for path in own.rglob("*") if path.is_file()}
         return {**trust(), **{name: path.read_bytes() for name, path in {**found, **self.shared}.items()}}
 
 
 def trust() -> dict[str, bytes]:
-    """The script that makes an image trust the certificates that it is given: in every context."""
+    """Returns the script, part of every context, that makes an image trust the certificates of the build."""
     return {"trust": (IMAGES / "trust").read_bytes()}
 
 
@@ -49,9 +49,9 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
 
 
 def context(recipe: str, *, certificates: bytes | None = None) -> bytes:
-    """The build context as a tar, the same bytes for the same content wherever it is made.
+    """Returns the build context as a tar: the same bytes for the same content on every machine.
 
-    `certificates` (PEM) are trusted during the build and in the image. Raises ComputeFailed for a recipe that there is none of.
+    `certificates` (PEM) are trusted during the build and in the image. Raises ComputeFailed for an unknown recipe.
     """
     if recipe not in RECIPES:
         raise ComputeFailed(f"There is no recipe {recipe!r}; there is {', '.join(RECIPES)}.")
@@ -59,7 +59,7 @@ def context(recipe: str, *, certificates: bytes | None = None) -> bytes:
 
 
 def packed(files: Mapping[str, bytes]) -> bytes:
-    """A tar in which only names and contents count: no times, no owners, and the mode by whether it is a program (`#!`)."""
+    """Returns a tar that depends on names and contents only: no times, no owners, and a mode for programs (`#!`)."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, data in sorted(files.items()):
@@ -70,13 +70,13 @@ def packed(files: Mapping[str, bytes]) -> bytes:
 
 
 def reference(recipe: str, base: str, *, certificates: bytes | None = None) -> str:
-    """What the image is called: another content or base is another image. Raises as `context`."""
+    """Returns the reference of the image: another content or base has another one. Raises as `context`."""
     return called(recipe, base, context(recipe, certificates=certificates))
 
 
-def called(recipe: str, base: str, given: bytes) -> str:
-    """The same for the context `given`. The tag of a provided image begins with its tool's version."""
-    content = hashlib.sha256(given + base.encode()).hexdigest()[:DIGEST_CHARACTERS]
+def called(recipe: str, base: str, context: bytes) -> str:
+    """Does the same for a context. The tag of a provided image begins with the version of its tool."""
+    content = hashlib.sha256(context + base.encode()).hexdigest()[:DIGEST_CHARACTERS]
     return f"studiograph/{recipe}:{RECIPES[recipe].version}-{content}" if recipe in RECIPES else f"studiograph/{recipe}:{content}"
 
 

@@ -1,4 +1,4 @@
-"""What is asked of the engine for a session: limits, hardening, and nothing that an inspection or a commit must not show."""
+"""Makes the bodies of the engine's requests for a session: limits, hardening, and nothing that an inspection must not show."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from services.compute.docker import env_vars, naming
 from services.compute.protocol import ComputeFailed, SessionSpec
 
 ROOT_CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETGID", "SETUID", "KILL"]
-"""What root inside needs for apt and pip, and no more (DESIGN 4)."""
+"""What root in a container needs for apt and pip, and no more (docs/architecture.md, "Compute environments")."""
 ROOTS = ("", "0", "root")
 MAX_PROCESSES = 4096
 NANO = 1_000_000_000
@@ -19,7 +19,7 @@ WORKSPACE = "/workspace"
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """What is known of an image: its id, its size in bytes, and how it says it is to be run."""
+    """An image: its id, its size in bytes, and its configuration."""
 
     id: str
     size: int
@@ -30,7 +30,7 @@ class Image:
         return cls(inspected["Id"], inspected["Size"], inspected["Config"] or {})
 
     def check(self, reference: str) -> None:
-        """Raises ComputeFailed for an image whose sessions could not be saved whole, or not be run at all."""
+        """Raises ComputeFailed for an image whose sessions could not be saved completely, or not be run at all."""
         if volumes := sorted(self.config.get("Volumes") or {}):
             raise ComputeFailed(
                 f"The image {reference} declares VOLUME {', '.join(volumes)}: what is written there would be missing from every "
@@ -41,7 +41,7 @@ class Image:
 
 
 def container(spec: SessionSpec, image: Image, environment_id: str, *, published: bool) -> dict[str, Any]:
-    """The body of `POST containers/create`."""
+    """Returns the body of `POST containers/create`."""
     port = f"{spec.port}/tcp"
     return {
         "Image": image.id,
@@ -78,12 +78,12 @@ def _host(spec: SessionSpec, image: Image) -> dict[str, Any]:
 
 
 def is_root(config: Mapping[str, Any]) -> bool:
-    """Whether the image leaves its programs to root."""
+    """Returns whether the image runs its programs as root."""
     return str(config.get("User") or "").partition(":")[0] in ROOTS
 
 
 def commit(image: Image) -> dict[str, Any]:
-    """The body of a commit: everything as the image had it, so that nothing of the session's making is inherited."""
+    """Returns the body of a commit: the configuration of the image, so that nothing which the session set is inherited."""
     kept = {name: image.config.get(name) for name in ("User", "WorkingDir", "StopSignal", "ExposedPorts")}
     return kept | {
         "Env": image.config.get("Env") or [],
@@ -98,5 +98,5 @@ def commit(image: Image) -> dict[str, Any]:
 
 
 def tool_env_vars(spec: SessionSpec) -> dict[str, str]:
-    """What the tool gets: the container contract of DESIGN 4, and what the Studio sets."""
+    """Returns the variables of the tool: those of the Studio, and the container contract of docs/images.md."""
     return {**spec.env_vars, "CONNECT_TOOL_PORT": str(spec.port)}

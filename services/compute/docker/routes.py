@@ -1,4 +1,4 @@
-"""This machine's IPv4 routes, as the kernel lists them: networks and masks are little-endian hex."""
+"""Reads this machine's IPv4 routes from the kernel, which lists networks and masks as little-endian hex."""
 
 import ipaddress
 from pathlib import Path
@@ -7,12 +7,12 @@ TABLE = Path("/proc/net/route")
 
 
 def networks() -> list[ipaddress.IPv4Network]:
-    """Where routes lead, but for the default ones."""
+    """Returns the networks of all routes except the default ones."""
     return [network for _, network in _table() if network.prefixlen]
 
 
 def uplinks() -> set[str]:
-    """The interfaces of the default routes: the way to everything else."""
+    """Returns the interfaces of the default routes."""
     return {interface for interface, network in _table() if not network.prefixlen}
 
 

@@ -19,14 +19,14 @@ from services.compute.docker.json_stream import JsonStream
 from services.compute.protocol import Change, ComputeUnknown
 
 ACTIONS = ("create", "start", "die", "kill", "stop", "rename", "destroy")
-"""Not `pause` and `unpause`: our own saves pause, and a change makes the controller give up the save at work. A paused session runs.
-Nor `oom`: where it ends the session, `die` tells; else a session whose children are killed again and again would never be saved."""
+"""Without `pause` and `unpause`: saves pause a session, and a change makes the controller give up the save that runs. Without `oom`: if it
+ends the session, there is `die`; and a session whose children are killed again and again would never be saved."""
 PING_SECONDS = 10.0
-"""Between two signs of life; none within as long again means that the engine hangs."""
+"""The interval of pings. One without an answer within the same time means that the engine hangs."""
 
 
 async def watch(engine: Engine, installation: str, environment_id: str) -> AsyncIterator[Change]:
-    """Begins with a Change of no name once it is attached: whoever lists then has missed nothing. Raises ComputeUnknown."""
+    """Streams the changes, first one without a name once it is attached: a list that is read then misses nothing. Raises ComputeUnknown."""
     try:
         filters = {"type": ["container"], "event": list(ACTIONS), "label": naming.label_filter(installation, environment_id)}
         async with engine.stream("GET", "events", {"filters": json.dumps(filters)}) as response:

@@ -1,4 +1,4 @@
-"""What a container uses, as the engine counts it.
+"""Reads what a container uses, as the engine counts it.
 
 An engine of 20.10 answers with its next look at the container, which it takes once a second for all that are asked for: a call may
 take a second, and many at once take no longer. Newer ones answer at once.
@@ -19,7 +19,7 @@ RECLAIMABLE = ("total_inactive_file", "inactive_file")
 
 
 async def usage(engine: Engine, container: str) -> Usage | None:
-    """By the container's name or id; None when it does not run. Raises Absent, ComputeUnknown."""
+    """Returns the usage of a container by its name or id; None if it does not run. Raises Absent, ComputeUnknown."""
     try:
         found = await engine.call("GET", f"containers/{container}/stats", params=ONCE)
     except Conflict:
@@ -30,7 +30,7 @@ async def usage(engine: Engine, container: str) -> Usage | None:
 
 
 def read(found: Mapping[str, Any]) -> Usage:
-    """The engine's numbers for a container that runs. Raises ComputeUnknown where it does not count processor time or memory."""
+    """Translates the engine's statistics. Raises ComputeUnknown if it does not count processor time or memory."""
     try:
         cpu, memory = found["cpu_stats"]["cpu_usage"]["total_usage"], found["memory_stats"]
         return Usage(
@@ -53,6 +53,6 @@ def _used(memory: Mapping[str, Any]) -> int:
 
 
 def _network(found: Mapping[str, Any], direction: str) -> int | None:
-    """The sum over its interfaces; None without a network."""
+    """Returns the sum over its interfaces; None without a network."""
     interfaces = found.get("networks")
     return sum(interface[direction] for interface in interfaces.values()) if interfaces else None

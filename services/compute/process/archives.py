@@ -1,4 +1,4 @@
-"""Checkpoints of the process kind: one `tar.zst` each, published by a rename, proven by its sha256."""
+"""Saves and restores the checkpoints of the process kind: one `tar.zst` each, published by a rename and verified by its sha256."""
 
 import hashlib
 import json
@@ -23,13 +23,13 @@ PART = ".part-"
 
 
 class Archives:
-    """The directory of archives."""
+    """The archives of one data directory."""
 
     def __init__(self, data_directory: DataDirectory, max_bytes: int = MAX_BYTES, max_members: int = MAX_MEMBERS) -> None:
         self._data_directory, self._max_bytes, self._max_members = data_directory, max_bytes, max_members
 
     async def final(self, checkpoint_id: str) -> Saved | None:
-        """The save of an ended session, if it was made before: its files have not changed since."""
+        """Returns the save of an ended session if it was made before: its files have not changed since."""
         reference = f"{checkpoint_id}.tar.zst"
         path = self._data_directory.checkpoint(reference)
         if not path.exists():
@@ -37,7 +37,7 @@ class Archives:
         return Saved(reference, await in_thread(_digest, path), path.stat().st_size)
 
     async def save(self, files: Path, checkpoint_id: str, *, interim: bool) -> Saved:
-        """An interim save has a name of its own, so that the recorded one stays until the new one is recorded (B30)."""
+        """Saves the files. An interim save gets a new name, so that the recorded one stays until the new one is recorded (B30)."""
         part = self._data_directory.checkpoints / f"{PART}{uuid4().hex}"
         lock = try_lock(part)
         assert lock is not None
@@ -56,7 +56,7 @@ class Archives:
             os.close(lock)
 
     def _interim_name(self, checkpoint_id: str, digest: str) -> str:
-        """The name of the newest interim save if that has the same content, else a new one: an older one's removal may be under way."""
+        """Returns the name of the newest interim save if that has the same content, else a new one: older ones may be being removed."""
         beginning = f"{checkpoint_id}.{digest.removeprefix('sha256:')[:DIGEST_LETTERS]}"
         with os.scandir(self._data_directory.checkpoints) as entries:
             others = [(_modified(entry), entry.name) for entry in entries if entry.name.startswith(f"{checkpoint_id}.")]
@@ -66,8 +66,10 @@ class Archives:
         return f"{beginning}{token_hex(NONCE_BYTES)}.tar.zst"
 
     async def restore(self, reference: str, digest: str | None, target: Path, lock: int) -> None:
-        """Put the archive's files into the empty directory `target`. The extractor holds the lock as well: should we be killed, nobody
-        else begins while it still writes. Raises CheckpointMissing, ComputeFailed."""
+        """Puts the archive's files into the empty directory `target`. Raises CheckpointMissing, ComputeFailed.
+
+        The extractor inherits the lock: if this server is killed, no other begins while it still writes.
+        """
         path = self._data_directory.checkpoint(reference)
         try:
             found = await in_thread(_digest, path)
@@ -84,7 +86,7 @@ class Archives:
             raise ComputeFailed(f"The checkpoint's archive {reference} could not be restored: {reason}.")
 
     def sweep_unrecorded(self, checkpoint_id: str, keep: str) -> None:
-        """Interim saves of the checkpoint that a cancellation or a server's death kept from being recorded: each holds all files anew."""
+        """Removes interim saves of the checkpoint that were not recorded, after a cancellation or a crash: each holds all files."""
         for path in self._data_directory.checkpoints.glob(f"{checkpoint_id}.*.tar.zst"):
             if path.name != keep:
                 path.unlink(missing_ok=True)
@@ -93,7 +95,7 @@ class Archives:
         self._data_directory.checkpoint(reference).unlink(missing_ok=True)
 
     def sweep(self) -> None:
-        """Remove what interrupted saves left: the files that nobody holds locked."""
+        """Removes what interrupted saves left: the partial archives that nobody holds locked."""
         for path in self._data_directory.checkpoints.glob(f"{PART}*"):
             lock = try_lock(path)
             if lock is not None:

@@ -1,4 +1,4 @@
-"""Running work outside the event loop so that a cancellation leaves nothing half done behind."""
+"""Runs threads and programs so that a cancelled caller waits for their end, and nothing goes on behind it."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ Line = Callable[[str], Awaitable[None]]
 
 
 async def in_thread(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Short blocking work in a thread. A cancellation waits until the thread is done, since a thread cannot be stopped."""
+    """Runs short blocking work in a thread. A cancelled call waits until the thread is done, since a thread cannot be stopped."""
     task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
     try:
         return await asyncio.shield(task)
@@ -25,9 +25,9 @@ async def in_thread(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> 
 
 
 async def run_program(argv: Sequence[str], *, on_line: Line | None = None, keep: tuple[int, ...] = ()) -> tuple[int, str]:
-    """Run a program to its end; gives its exit code and all it printed. A cancellation kills it and its children, and waits for that.
+    """Runs a program to its end; returns its exit code and its output. A cancelled call kills it and its children, and waits for that.
 
-    `keep` are descriptors the program inherits, so that it holds a lock beyond our death.
+    `keep` are descriptors that the program inherits, so that it holds a lock if this server is killed.
     """
     process = await asyncio.create_subprocess_exec(
         *argv,

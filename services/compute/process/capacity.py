@@ -1,4 +1,4 @@
-"""What this machine offers to sessions, and what the process kind cannot promise."""
+"""Makes the report of this machine: its capacity, and warnings about what the process kind cannot enforce."""
 
 import os
 import shutil

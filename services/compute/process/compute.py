@@ -1,4 +1,4 @@
-"""The `process` kind behind the protocol: each method is a few steps over the modules beside it."""
+"""Implements `Compute` for the `process` kind: each method is a few steps over the modules of this package."""
 
 import os
 import sys
@@ -45,7 +45,7 @@ class ProcessCompute:
         self._archives = Archives(self._data_directory, max_bytes, max_members)
 
     async def check(self) -> Report:
-        """Also clears away what interrupted work left."""
+        """Checks the machine; also removes what interrupted work left."""
         self._require_linux()
         await in_thread(self._data_directory.make)
         await in_thread(self._sweep)
@@ -87,7 +87,7 @@ class ProcessCompute:
         return await in_thread(session_directory.finish, self._data_directory, spec, unfinished)
 
     async def probe(self, name: SessionName, port: int, ready_path: str) -> Upstream | None:
-        """`port` means nothing here: tools listen on the session's unix socket."""
+        """Ignores `port`: tools listen on the session's unix socket."""
         session_record = self._data_directory.session(name).session_record()
         if session_record is None or not await readiness.answers(session_record.tool_socket, ready_path):
             return None
@@ -105,7 +105,7 @@ class ProcessCompute:
     async def save(
         self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = (), keep: str | None = None
     ) -> Saved:
-        """`secrets` are nowhere in an archive but where the session itself wrote them: the environment is never on disk."""
+        """Ignores `secrets`: variables are never on disk, so that an archive holds only those that the session itself wrote."""
         directory = self._data_directory.session(name)
         presence = (await self.observe(name)).presence
         if presence is Presence.ABSENT:
@@ -130,7 +130,7 @@ class ProcessCompute:
             lock.unlink(missing_ok=True)
 
     def _discard(self, name: SessionName, session_record: SessionRecord | None) -> None:
-        """The directory loses its name before it is deleted, so that no half of it looks like a session."""
+        """Renames the directory before it is deleted, so that a part of it never looks like a session."""
         discarded = self._data_directory.discarded(name)
         try:
             trees.remove_tree(discarded)
@@ -170,7 +170,7 @@ class ProcessCompute:
         return await in_thread(usage.usage, self._data_directory.session(name))
 
     async def close(self) -> None:
-        """Nothing is held open: sessions belong to their keepers."""
+        """Does nothing: there are no open connections, and sessions belong to their keepers."""
 
     def _lock(self, name: SessionName) -> Path:
         return self._data_directory.locks / f"{name}.lock"
@@ -182,7 +182,7 @@ class ProcessCompute:
         return session_record
 
     def _sweep(self) -> None:
-        """Half-made and half-removed sessions that nobody is at work on, and parts of archives."""
+        """Removes unfinished and half-removed sessions that nobody holds locked, and parts of archives."""
         self._archives.sweep()
         for beginning in (".new-", ".gone-"):
             for path in self._data_directory.sessions.glob(f"{beginning}*"):

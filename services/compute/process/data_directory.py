@@ -1,4 +1,4 @@
-"""Where everything of the process kind lies on disk, and by which names.
+"""The directories and files of the process kind on disk, and their names.
 
 <root>/sessions/<SessionName>/   files/ (what a checkpoint holds: workspace, home, env), run/, log.*, session.json, state.json
 <root>/checkpoints/              one archive per save
@@ -18,7 +18,7 @@ from services.compute.protocol import ComputeFailed, ComputeUnknown
 from services.domain.session_name import SessionName
 
 SOCKET_PATH_BYTES = 100
-"""sockaddr_un holds 108 bytes; some are left for those who append to the name."""
+"""The longest path of a socket. sockaddr_un holds 108 bytes; some are left for programs that append to the name."""
 
 MAX_SOCKET_NAME_LENGTH = len("jupyter/kernel-00000000-0000-0000-0000-000000000000-ipc-5")
 
@@ -28,7 +28,7 @@ REFERENCE = re.compile(r"[0-9A-Za-z_-]+(\.[0-9a-f]+)?\.tar\.zst")
 
 @dataclass(frozen=True, slots=True)
 class DataDirectory:
-    """The directories of one installation on this machine."""
+    """The data directory of one installation on this machine."""
 
     root: Path
     installation: str
@@ -50,7 +50,7 @@ class DataDirectory:
         return self.root / "locks"
 
     def make(self) -> None:
-        """Make the directories, readable by their owner only. Raises ComputeFailed."""
+        """Creates the directories, readable by their owner only. Raises ComputeFailed."""
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             for path in (self.sessions, self.checkpoints, self.tools, self.locks, self.root / "cache"):
@@ -63,22 +63,22 @@ class DataDirectory:
         return SessionDirectory(self.sessions / str(name))
 
     def unfinished(self, name: SessionName) -> Path:
-        """Where a session is prepared before it gets its name."""
+        """Returns the directory in which a session is prepared before it gets its name."""
         self._check(str(name))
         return self.sessions / f".new-{name}"
 
     def discarded(self, name: SessionName) -> Path:
-        """Where a session's directory goes before it is deleted."""
+        """Returns the name that a session's directory gets before it is deleted."""
         return self.sessions / f".gone-{name}"
 
     def checkpoint(self, reference: str) -> Path:
-        """Raises ComputeFailed for what is no reference of ours."""
+        """Returns the path of an archive. Raises ComputeFailed for a text that is no reference."""
         if not REFERENCE.fullmatch(reference):
             raise ComputeFailed(f"{reference!r} is not a checkpoint of a process compute environment.")
         return self.checkpoints / reference
 
     def choose_run_directory(self, name: SessionName) -> Path:
-        """Where the session's sockets go: its own directory, or a short one for temporary files where that path would be too long."""
+        """Returns the directory of the session's sockets: its own, or a short temporary one if that path would be too long."""
         inside = self.sessions / str(name) / "run"
         if len(os.fsencode(inside)) + 1 + MAX_SOCKET_NAME_LENGTH <= SOCKET_PATH_BYTES:
             return inside
@@ -91,7 +91,7 @@ class DataDirectory:
 
 
 def private_directory(path: Path) -> Path:
-    """Make a directory of our own in a place that others can write to. Raises ComputeFailed when somebody else was there first."""
+    """Creates a private directory inside one that others can write to. Raises ComputeFailed if somebody else created it."""
     path.mkdir(mode=0o700, exist_ok=True)
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
@@ -120,7 +120,7 @@ class SessionDirectory:
             os.fsync(file.fileno())
 
     def session_record(self) -> "SessionRecord | None":
-        """None when there is no such session. Raises ComputeUnknown for what cannot be read."""
+        """Returns the record; None if there is no such session. Raises ComputeUnknown if it cannot be read."""
         try:
             data = json.loads((self.path / "session.json").read_text())
             return SessionRecord(SessionName(**data.pop("name")), **data)
@@ -132,7 +132,7 @@ class SessionDirectory:
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """What is fixed when a session is made. No environment: that may hold secrets."""
+    """What is fixed when a session is created (`session.json`). Without its variables, which may hold secrets."""
 
     name: SessionName
     marker: str

@@ -1,11 +1,11 @@
-"""The extractor: restores an archive of ours into an empty directory, and no archive can make it touch anything outside.
+"""The extractor: a program that restores an archive into an empty directory, so that no archive can make it touch anything outside.
 
-Python's own filter can be led outside and refuses ordinary virtual environments; so: every parent is opened by itself without following
-links, files are made anew and never opened twice, hard links lead only to files of the same archive, and symbolic links are made last, so
-that nothing is ever written through one. Set-user-id bits, devices and pipes are left out. Sizes are capped.
+Python's own filter can be tricked, and refuses ordinary virtual environments. Here every parent is opened by itself without following
+links, files are created and never opened twice, hard links lead only to files of the same archive, and symbolic links are created last, so
+that nothing is ever written through one. Set-user-id bits, devices and pipes are left out. Sizes are limited.
 
-A program: `python -I extract.py <archive> <directory> <max bytes> <max members>`; exit code 0, or 3 = the archive is refused or damaged,
-4 = the system says no (a full disk); the reason is the last line of the output.
+`python -I extract.py <archive> <directory> <max bytes> <max members>`; exit code 0, or 3 = the archive is refused or damaged,
+4 = a system error (a full disk); the reason is the last line of the output.
 """
 
 import ctypes
@@ -24,17 +24,17 @@ import zstandard
 CHUNK = 1 << 16
 BLOCK = 4096
 MEMORY_BYTES = 1 << 30
-"""Headers of an archive are read whole; this bounds them."""
+"""The memory limit of this program: it bounds the headers of an archive, which are read into memory."""
 WINDOW_BYTES = 1 << 27
 PR_SET_PDEATHSIG = 1
 
 
 class UnsafeArchive(Exception):
-    """The archive is damaged, or has something in it that no save of ours has."""
+    """The archive is damaged, or holds something that pack.py never writes."""
 
 
 class StreamingTarFile(tarfile.TarFile):
-    """Python's own keeps every member that it has read, which of millions would be most of MEMORY_BYTES."""
+    """A tar file that forgets the members it has read: of millions, they would fill most of MEMORY_BYTES."""
 
     members: list[tarfile.TarInfo]
 
@@ -45,7 +45,7 @@ class StreamingTarFile(tarfile.TarFile):
 
 
 class Extraction:
-    """One archive going into one directory, which must be empty."""
+    """Extracts one archive into one directory, which must be empty."""
 
     def __init__(self, directory: Path, max_bytes: int, max_members: int) -> None:
         self.root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
@@ -59,7 +59,7 @@ class Extraction:
         self.symbolic_links: dict[tuple[str, ...], str] = {}
 
     def run(self, archive: tarfile.TarFile) -> None:
-        """Raises Refused, OSError."""
+        """Extracts everything. Raises UnsafeArchive, OSError."""
         for member in archive:
             self.add(archive, member)
         for name, target in self.hard_links:
@@ -102,7 +102,7 @@ class Extraction:
 
     @contextmanager
     def parent(self, name: tuple[str, ...]) -> Iterator[int]:
-        """A descriptor of the directory that `name` is in, reached one directory at a time; a link on the way is an error."""
+        """Yields a descriptor of the directory that holds `name`. Each directory on the way is opened by itself; a link is an error."""
         current = os.dup(self.root)
         try:
             for part in name[:-1]:
@@ -146,7 +146,7 @@ class Extraction:
 
 
 def parts(name: str) -> tuple[str, ...]:
-    """The path of a member, below the root; () is the root itself. Raises Refused for one that leads out."""
+    """Returns the path of a member below the root; () is the root itself. Raises UnsafeArchive for one that leads out."""
     if name.startswith("/") or "\0" in name:
         raise UnsafeArchive(f"{name!r} is no path inside")
     found = tuple(part for part in name.split("/") if part not in ("", "."))
@@ -156,7 +156,7 @@ def parts(name: str) -> tuple[str, ...]:
 
 
 def times(member: tarfile.TarInfo) -> tuple[int, int]:
-    """Access and modification time in nanoseconds: from the header's text where it has one, since a float is too coarse."""
+    """Returns access and modification time in nanoseconds: from the text of the header if there is one, since a float is too coarse."""
     text = member.pax_headers.get("mtime") or str(member.mtime)
     seconds, _, fraction = text.partition(".")
     at = int(seconds) * 10**9 + int(fraction[:9].ljust(9, "0"))
@@ -164,7 +164,7 @@ def times(member: tarfile.TarInfo) -> tuple[int, int]:
 
 
 def copy(source: IO[bytes], target: IO[bytes], size: int) -> None:
-    """Copy a file; blocks of zeros become holes, as they may have been before."""
+    """Copies a file; blocks of zeros become holes, as they may have been before."""
     left = size
     while left:
         data = source.read(min(CHUNK, left))
@@ -179,7 +179,7 @@ def copy(source: IO[bytes], target: IO[bytes], size: int) -> None:
 
 
 def extract(archive: Path, directory: Path, max_bytes: int, max_members: int) -> None:
-    """Raises Refused, OSError."""
+    """Extracts the archive into the directory. Raises UnsafeArchive, OSError."""
     try:
         with (
             archive.open("rb") as raw,
@@ -192,7 +192,7 @@ def extract(archive: Path, directory: Path, max_bytes: int, max_members: int) ->
 
 
 def make_durable(directory: Path) -> None:
-    """One syncfs for the whole tree: what was restored must not be lost with the power and then be saved anew as it is."""
+    """Syncs the whole file system: after a power cut, half-restored files would otherwise be saved as the session's."""
     descriptor = os.open(directory, os.O_RDONLY)
     ctypes.CDLL(None).syncfs(descriptor)
     os.close(descriptor)

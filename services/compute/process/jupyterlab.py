@@ -1,4 +1,4 @@
-"""JupyterLab on this machine: installed once per version into a virtual environment, from a list with hashes."""
+"""Installs JupyterLab on this machine, once per version from a list with hashes, and makes its command and variables."""
 
 import json
 import os
@@ -16,9 +16,9 @@ REQUIREMENTS = Path(__file__).parents[1] / "requirements"
 """Shared with the image of the docker kind (`docker/recipes.py`)."""
 COMPLETE = "complete"
 QUIET = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
-"""JupyterLab asks its makers for news unless told otherwise."""
+"""Settings by which JupyterLab does not fetch announcements from its makers."""
 SAVING = {"@jupyterlab/docmanager-extension:plugin": {"autosaveInterval": 10}}
-"""Seconds after which it saves what was typed, instead of 120: a stop, and a checkpoint, know only what was saved."""
+"""Settings by which it saves documents every 10 s instead of 120: a stop and a checkpoint keep only what was saved."""
 
 
 def tool_directory(data_directory: DataDirectory, image: ImageSpec) -> Path:
@@ -26,7 +26,7 @@ def tool_directory(data_directory: DataDirectory, image: ImageSpec) -> Path:
 
 
 def requirements(image: ImageSpec) -> Path:
-    """The list of what is installed. Raises ComputeFailed for a version that there is none of."""
+    """Returns the list of packages. Raises ComputeFailed for a version that has none."""
     known = {path.stem.removeprefix("jupyterlab-"): path for path in REQUIREMENTS.glob("jupyterlab-*.txt")}
     if image.tool_version not in known:
         raise ComputeFailed(f"JupyterLab {image.tool_version} is not provided here; there is {', '.join(sorted(known))}.")
@@ -34,7 +34,7 @@ def requirements(image: ImageSpec) -> Path:
 
 
 async def install(data_directory: DataDirectory, image: ImageSpec, progress: Progress) -> None:
-    """Have it installed; a marker file says that it is complete. One at a time, also between servers. Raises ComputeFailed."""
+    """Installs it unless the marker file says that it is complete. One at a time, also between servers. Raises ComputeFailed."""
     wanted, target = requirements(image), tool_directory(data_directory, image)
     if (target / COMPLETE).exists():
         return
@@ -52,7 +52,7 @@ def _pip(target: Path) -> list[str]:
 
 
 async def _run(argv: list[str], progress: Progress, lock: int) -> None:
-    """The lock goes to the program as well: should we be killed, nobody else begins while it still writes."""
+    """Runs a program, which inherits the lock: if this server is killed, no other begins while it still writes."""
 
     async def tell(line: str) -> None:
         if line.startswith(("Collecting ", "Installing ")):
@@ -74,7 +74,7 @@ def _finish(target: Path) -> None:
 
 
 def env_vars(tool: Path, session_record: SessionRecord, files: Path, path: str) -> dict[str, str]:
-    """Its directories: what the user changes lies in the session's files, what only runs in its run directory."""
+    """Returns its variables: what the user changes is in the session's files, what is only for this run in its run directory."""
     home = files / "home"
     return {
         "PATH": os.pathsep.join([str(files / overlay.ENVIRONMENT / "bin"), str(tool / "bin"), path]),
@@ -90,12 +90,12 @@ def env_vars(tool: Path, session_record: SessionRecord, files: Path, path: str) 
 
 
 def shell() -> str:
-    """For terminals: named, since JupyterLab would else start a login shell, and /etc/profile would hide the session's own pip."""
+    """Returns the shell of terminals: otherwise JupyterLab starts a login shell, in which /etc/profile hides the session's own pip."""
     return shutil.which("bash") or "/bin/sh"
 
 
 def arguments(session_record: SessionRecord, files: Path) -> list[str]:
-    """No token and no password: only its owner can reach the socket, and the proxy is what lets others in."""
+    """Returns its command, without token and password: only the owner can reach the socket, and the proxy authorizes all others."""
     return [
         str(files / overlay.ENVIRONMENT / "bin" / "python"),
         "-m",

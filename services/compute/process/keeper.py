@@ -1,16 +1,16 @@
-"""The keeper of one session: a small detached program that starts the tool, outlives our server, and leaves nothing of it behind.
+"""The keeper of one session: a small detached program that starts the tool, outlives the server, and ends all processes of the session.
 
-Run as `python -I -S keeper.py`, with its orders as JSON on stdin (they hold the tool's environment, so they are nowhere else):
-{"directory", "argv", "environment", "cwd", "control", "lock"}; the last is a descriptor to hold until the tool is started. Then it answers
+Run as `python -I -S keeper.py`, with its orders as JSON on stdin (they hold the tool's variables, so they are nowhere else):
+{"directory", "argv", "environment", "cwd", "control", "lock"}; `lock` is a descriptor to hold until the tool is started. Then it answers
 one line on stdout, `{"ok": true}` or `{"error": "..."}`, and goes into the background. It writes `state.json` (temp file, fsync, rename),
 `log.<offset>`, and listens on the unix socket `control` for one JSON line a connection:
 
   {"do": "stop", "grace": seconds}   SIGTERM to the tool, after `grace` SIGKILL to all; answers when everything has ended
-  {"do": "freeze", "limit": seconds} stops all processes; answers; they go on when the connection closes (he who
-                                     asked may die) or at the limit
+  {"do": "freeze", "limit": seconds} stops all processes; answers; they go on when the connection closes (the client
+                                     may die) or at the limit
 
-It is the subreaper of all descendants, so double-forked ones are its children as well; when the tool ends, they all end, as in a container
-whose first process ends. Standard library only.
+It is the subreaper of all descendants, so double-forked ones are its children as well. When the tool ends, it ends them all, as a container
+ends with its first process. Standard library only.
 """
 
 # pathlib, contextlib and typing would lengthen every start, so os.path and try are used:
@@ -35,7 +35,7 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 SEGMENT_BYTES = 5 << 20  # two of these are kept: at least 5 MiB of output, at most 10
 DEFAULT_GRACE = 10.0  # seconds, when the machine shuts down and SIGTERM comes to us
 SAMPLE_SECONDS = 10.0  # how often the count of out-of-memory kills is noted, and whether the directory is there
-OOM_SCORE = b"500"  # the kernel takes a session before it takes our server
+OOM_SCORE = b"500"  # the kernel kills a session before it kills the server
 LIBC = ctypes.CDLL(None)
 
 
@@ -54,7 +54,7 @@ def identity(pid: int) -> list[int]:
 
 
 def descendants() -> list[tuple[int, bytes]]:
-    """All processes below us, parents before their children: (pid, state)."""
+    """Returns all processes below this one, parents before their children: (pid, state)."""
     children: dict[int, list[tuple[int, bytes]]] = {}
     for name in os.listdir("/proc"):
         if name.isdecimal() and (fields := stat_fields(name)):
@@ -95,7 +95,7 @@ def write_atomically(path: str, data: dict[str, object]) -> None:
 
 
 class Log:
-    """The tool's output in files named by the offset of their first byte; the oldest go."""
+    """The tool's output in files named by the offset of their first byte; the oldest are removed."""
 
     def __init__(self, directory: str) -> None:
         self.directory, self.end = directory, 0
@@ -143,7 +143,7 @@ class Keeper:
         self.kills_seen = out_of_memory_kills()
 
     def prepare(self) -> int:
-        """Everything that can fail before the tool starts. Gives the tool's end of the log pipe."""
+        """Does everything that can fail before the tool starts. Returns the tool's end of the log pipe."""
         lock = os.open(os.path.join(self.orders["directory"], "keeper.lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -183,7 +183,7 @@ class Keeper:
         self.selector.register(wake, selectors.EVENT_READ, lambda: os.read(wake, 4096))
 
     def start(self, output: int) -> None:
-        """Fork the tool; it waits for our word until the state that names it is on disk."""
+        """Forks the tool, which waits until the state that names it is on disk."""
         ready, go = os.pipe()
         self.tool = os.fork()
         if not self.tool:
@@ -248,7 +248,7 @@ class Keeper:
                 self.stop(DEFAULT_GRACE)  # somebody deleted the data directory: nobody could ever end this session
 
     def reap(self) -> bool:
-        """Collect what has ended; gives False when there is no child any more."""
+        """Waits for the children that have ended; returns False if there is no child any more."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -317,16 +317,16 @@ class Keeper:
         send(self.tool, signal.SIGCONT)
 
     def freeze(self) -> None:
-        """Stop all that runs, parents first, so that a shell does not see its job stopped; again until nothing new has been forked."""
+        """Stops all processes, parents first, so that a shell does not see its job stopped; again until nothing new has been forked."""
         while running := [pid for pid, state in descendants() if state not in (b"T", b"t", b"Z", b"X")]:
             for pid in running:
                 send(pid, signal.SIGSTOP)
             self.frozen += [pid for pid in running if pid not in self.frozen]
             if not self.stopped_by(time.monotonic() + 2):
-                return  # something is not ours to stop (another user's), or hangs in the kernel
+                return  # a process may not be stopped (another user's), or hangs in the kernel
 
     def stopped_by(self, when: float) -> bool:
-        """Wait until what was told to stop has stopped: the signal is not instant on another core."""
+        """Waits until the processes have stopped: the signal takes a moment on another core."""
         while any(state not in (b"T", b"t", b"Z", b"X") for pid, state in descendants() if pid in self.frozen):
             if time.monotonic() > when:
                 return False
@@ -339,7 +339,7 @@ class Keeper:
         self.frozen = []
 
     def end(self, status: int) -> None:
-        """The tool has ended: end the rest, note how it was, tell those who wait."""
+        """Ends all other processes after the tool has ended, writes the state, and answers the clients that wait."""
         killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL and not self.killing
         out_of_memory = killed and out_of_memory_kills() > self.kills_seen
         ended_at = time.time()
@@ -362,7 +362,7 @@ class Keeper:
 
 
 def say(data: dict[str, object]) -> None:
-    """The one line of answer; then stdin, stdout and stderr are let go."""
+    """Writes the one line of answer; then redirects stdin, stdout and stderr to /dev/null."""
     try:
         os.write(1, json.dumps(data).encode() + b"\n")
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""Our side of the keeper: start one, and ask it to stop or freeze its session."""
+"""The client of a session's keeper: starts it, and asks it to stop or freeze the session."""
 
 import asyncio
 import json
@@ -20,12 +20,12 @@ KEEPER = Path(__file__).with_name("keeper.py")
 START_SECONDS = 30
 ANSWER_SECONDS = 10.0
 FREEZE_SECONDS = 600
-"""The longest a session may stand still for a save, whatever happens to the one who saves."""
+"""How long a session may be frozen for a save, also if the server that saves it hangs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What the keeper runs. `environment` is the whole of it."""
+    """What the keeper runs. `env_vars` are all variables of the tool; nothing else is inherited."""
 
     argv: Sequence[str]
     env_vars: Mapping[str, str]
@@ -33,9 +33,9 @@ class Command:
 
 
 async def start(directory: SessionDirectory, session_record: SessionRecord, command: Command, lock: int) -> None:
-    """Start the keeper; returns once the tool is started. Raises ComputeFailed, ComputeUnknown.
+    """Starts the keeper; returns once the tool is started. Raises ComputeFailed, ComputeUnknown.
 
-    It holds the session's lock as well until then: should we be killed, nobody else takes the session for not started.
+    The keeper also holds the session's lock until then: if this server is killed, no other takes the session for not started.
     """
     orders = {
         "directory": str(directory.path),
@@ -51,7 +51,7 @@ async def start(directory: SessionDirectory, session_record: SessionRecord, comm
 
 
 def _launch(orders: str, lock: int) -> dict[str, Any]:
-    """The keeper goes into the background, so this is short; its environment is empty, as ours holds secrets."""
+    """Runs the keeper, which goes into the background at once. It gets no variables, since those of the server hold secrets."""
     argv = [sys.executable, "-I", "-S", str(KEEPER)]
     try:
         done = subprocess.run(  # noqa: S603 - our own program, no shell
@@ -75,7 +75,7 @@ def _launch(orders: str, lock: int) -> dict[str, Any]:
 
 
 async def stop(directory: SessionDirectory, session_record: SessionRecord, grace: timedelta) -> None:
-    """SIGTERM to the tool, SIGKILL to all of the session after `grace`; returns when all has ended. Raises ComputeUnknown."""
+    """Has the keeper send SIGTERM, and after `grace` SIGKILL to all processes; returns when all have ended. Raises ComputeUnknown."""
     seconds = max(0.0, grace.total_seconds())
     try:
         async with asyncio.timeout(seconds + ANSWER_SECONDS), _request(session_record, {"do": "stop", "grace": seconds}):
@@ -87,7 +87,7 @@ async def stop(directory: SessionDirectory, session_record: SessionRecord, grace
 
 @asynccontextmanager
 async def frozen(session_record: SessionRecord) -> AsyncIterator[None]:
-    """The session's processes stand still within; they go on afterwards, and at once if we die. Raises ComputeUnknown."""
+    """Freezes the session's processes for the block. They are resumed after it, also if this server dies. Raises ComputeUnknown."""
     async with AsyncExitStack() as stack:
         try:
             answer = await stack.enter_async_context(_request(session_record, {"do": "freeze", "limit": FREEZE_SECONDS}, ANSWER_SECONDS))
@@ -100,7 +100,7 @@ async def frozen(session_record: SessionRecord) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _request(session_record: SessionRecord, order: dict[str, Any], within: float | None = None) -> AsyncIterator[dict[str, Any]]:
-    """One order and its answer ({} when the keeper left without one); the connection stays open within."""
+    """Sends one order and yields the answer ({} if the keeper left without one). The connection stays open for the block."""
     reader, writer = await asyncio.open_unix_connection(str(session_record.keeper_socket))
     try:
         writer.write(json.dumps(order).encode() + b"\n")

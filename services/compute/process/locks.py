@@ -1,4 +1,4 @@
-"""Locks between tasks, and between servers on one machine: flock on a file, waited for without blocking the event loop."""
+"""File locks (flock) between tasks, and between servers on one machine, waited for without blocking the event loop."""
 
 import asyncio
 import fcntl
@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 RETRY_SECONDS = 0.02
-"""Seconds between two attempts: the kernel offers no wait for flock that an event loop could use."""
+"""The time between two attempts: the kernel offers no wait for flock that an event loop could use."""
 
 
 def try_lock(path: Path) -> int | None:
-    """The descriptor that holds the lock, or None while somebody else does. Closing it gives the lock back."""
+    """Returns the descriptor that holds the lock, or None while another one does. Closing it releases the lock."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -26,7 +26,7 @@ def try_lock(path: Path) -> int | None:
 
 
 def _is_still(path: Path, descriptor: int) -> bool:
-    """Whether the file that was locked is the one of that name: the holder before us may have removed it."""
+    """Returns whether the file that was locked still has that name: the previous holder may have removed it."""
     try:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
@@ -35,7 +35,7 @@ def _is_still(path: Path, descriptor: int) -> bool:
 
 @asynccontextmanager
 async def locked(path: Path) -> AsyncIterator[int]:
-    """Hold the lock; gives its descriptor, for a child process that must keep it beyond our death."""
+    """Holds the lock for the block; yields its descriptor, for a child process that must keep it if this server is killed."""
     while (descriptor := try_lock(path)) is None:  # noqa: ASYNC110 - there is no event to wait for
         await asyncio.sleep(RETRY_SECONDS)
     try:

@@ -1,4 +1,4 @@
-"""Reading the output that the keeper wrote: files named by the offset of their first byte, the oldest dropped."""
+"""Reads the output that the keeper wrote: files named by the offset of their first byte, of which the oldest are removed."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -16,7 +16,7 @@ POLL_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Bytes from `start` on. `last`: the session had ended before they were read, so that none come after the last ones."""
+    """Bytes from `start` on. `last`: the session had ended before they were read, so that no more will come."""
 
     start: int
     data: bytes
@@ -24,12 +24,12 @@ class Piece:
 
 
 def tail(directory: Path, limit: int) -> bytes:
-    """The last bytes, at most `limit`."""
+    """Returns the last bytes, at most `limit`."""
     return _read_with_retries(directory, -limit, limit).data
 
 
 async def follow(directory: SessionDirectory, at: str | None) -> AsyncGenerator[OutputChunk]:
-    """What was printed after `at`, the offset as text, as it comes. The files are looked at four times a second."""
+    """Streams what was printed after `at`, the offset as text. The files are read four times a second."""
     offset = int(at or 0)
     while True:
         piece = await in_thread(_next, directory, offset)
@@ -44,7 +44,7 @@ async def follow(directory: SessionDirectory, at: str | None) -> AsyncGenerator[
 
 
 def _next(directory: SessionDirectory, offset: int) -> Piece:
-    """Most looks find something, or a session that runs: what is known of it is asked for only when there is nothing."""
+    """Returns the next piece. Only if there is nothing, it is checked whether the session has ended, and read once more."""
     found = _read_with_retries(directory.path, offset, PIECE_BYTES)
     if found.data:
         return found
@@ -54,7 +54,7 @@ def _next(directory: SessionDirectory, offset: int) -> Piece:
 
 
 def _read_with_retries(directory: Path, offset: int, limit: int) -> Piece:
-    """At most `limit` bytes from `offset` on; a negative offset counts from the end. Raises ComputeUnknown."""
+    """Returns at most `limit` bytes from `offset` on; a negative offset counts from the end. Raises ComputeUnknown."""
     while True:
         try:
             return _read(directory, offset, limit)
@@ -75,7 +75,7 @@ def _read(directory: Path, offset: int, limit: int) -> Piece:
 
 
 def _part(path: Path, first: int, start: int, limit: int) -> bytes:
-    """What the segment holds of the bytes from `start` to `start + limit`."""
+    """Returns what the segment holds of the bytes from `start` to `start + limit`."""
     skip, stop = max(0, start - first), start + limit - first
     if stop <= skip:
         return b""

@@ -1,8 +1,8 @@
-"""A Python environment of the session's own, on top of the installed tool's: what is installed in the session lies under its directory.
+"""Creates a session's own virtual environment on top of the installed tool's: packages that the session installs are in its files.
 
 `files/env` is a virtual environment whose packages come before the tool's. It has no packages of its own at first, so it costs nothing, and
-pip, run by its Python, installs into it and never touches the tool's. Python finds it by the place of its executable, so it can be
-restored under another directory; what pip wrote with a full path (first lines of scripts, editable installs) is put right at each start.
+pip, run by its Python, installs into it and never touches the tool's. Python finds it by the path of its executable, so it can be
+restored under another directory; full paths that pip wrote (first lines of scripts, editable installs) are corrected at each start.
 """
 
 import os
@@ -25,7 +25,7 @@ def tool_packages(tool: Path) -> Path:
 
 
 def prepare(files: Path, tool: Path) -> None:
-    """Make or mend the environment for a session whose files are here now. Raises OSError."""
+    """Creates or corrects the virtual environment of a session whose files are in `files` now. Raises OSError."""
     with trees.directory(files, ENVIRONMENT) as environment:
         former = _origin(environment)
     with trees.directory(files, ENVIRONMENT, "bin") as scripts:
@@ -47,21 +47,21 @@ def _link_python(scripts: int, tool: Path) -> None:
 
 
 def _configuration(tool: Path) -> bytes:
-    """The lines by which Python finds its standard library."""
+    """Returns the lines of pyvenv.cfg by which Python finds its standard library."""
     lines = (tool / "pyvenv.cfg").read_text().splitlines()
     kept = [line for line in lines if line.partition("=")[0].strip() in ("home", "version")]
     return "\n".join([*kept, "include-system-site-packages = false", ""]).encode()
 
 
 def _origin(environment: int) -> bytes | None:
-    """Where these files were when they were last run."""
+    """Returns the directory in which these files were last run."""
     found = trees.read_file(environment, "pyvenv.cfg", MAX_SCRIPT_BYTES)
     lines = found[0].splitlines() if found else []
     return next((line.removeprefix(ORIGIN) for line in lines if line.startswith(ORIGIN)), None)
 
 
 def _relocate(parent: int, former: bytes | None, files: Path, concerned: Callable[[str], bool]) -> None:
-    """Replace the former place by the present one in small files."""
+    """Replaces the former directory by the present one in small files."""
     present = os.fsencode(files)
     if not former or former == present:
         return

@@ -1,8 +1,8 @@
-"""The archiver: a directory becomes one `tar.zst`, whole or not at all.
+"""The archiver: a program that packs a directory into one `tar.zst`, completely or not at all.
 
-A program: `python -I pack.py <directory> <file>` writes the file, syncs it, and prints {"digest", "size"} as its last line; the caller
-gives it its name. GNU tar and zstd do the work where both are installed (ten times as fast on small files, and they see holes); else
-Python, with the same members under the same names. Owners are not kept: a restored session belongs to whoever runs it. Sockets are left
+`python -I pack.py <directory> <file>` writes the file, syncs it, and prints {"digest", "size"} as its last line; the caller
+renames it. It uses GNU tar and zstd where both are installed (ten times as fast on small files, and they keep holes), else Python, with the
+same members under the same names. Owners are not kept: a restored session belongs to whoever runs it. Sockets are left
 out.
 """
 
@@ -24,11 +24,11 @@ CHUNK = 1 << 20
 LEVEL = 3
 PR_SET_PDEATHSIG = 1
 SOME_FILES_CHANGED = 1
-"""GNU tar's exit code when somebody wrote to a file meanwhile: as after a power cut, which is what an interim save is."""
+"""GNU tar's exit code if a file was written meanwhile: an interim save is allowed to be like the disk after a power cut."""
 
 TAR = ["tar", "--create", "--format=posix", "--pax-option=delete=atime,delete=ctime,exthdr.name=%d/PaxHeaders/%f", "--sort=name"]
 SPARSE = ["--sparse", "--sparse-version=0.0"]
-"""The later versions write tar's process id into the archive, which must be the same for the same files."""
+"""The later versions write tar's process id into the archive, which must be equal for equal files."""
 ZSTD = ["zstd", "-q", f"-{LEVEL}", "-T0", "-c"]
 OWNER = ["--owner=0", "--group=0", "--numeric-owner"]
 QUIET = ["--warning=no-file-ignored", "--warning=no-file-changed", "--warning=no-file-removed"]
@@ -39,7 +39,7 @@ class PackFailed(Exception):
 
 
 class HashingWriter:
-    """A file to write to that knows the sha256 and the size of what went in."""
+    """Writes to a file and computes the sha256 and the size of what was written."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file, self.sum, self.size = file, hashlib.sha256(), 0
@@ -51,7 +51,7 @@ class HashingWriter:
 
 
 def pack_with_programs(directory: Path, target: HashingWriter) -> None:
-    """Raises Failed."""
+    """Packs with tar and zstd. Raises PackFailed."""
     argv = [*TAR, *SPARSE, *OWNER, *QUIET, "--directory", str(directory), "."]
     with (
         tempfile.TemporaryFile() as tar_errors,
@@ -71,7 +71,7 @@ def pack_with_programs(directory: Path, target: HashingWriter) -> None:
 
 
 def pack_with_python(directory: Path, target: HashingWriter) -> None:
-    """The same without programs."""
+    """Packs without programs."""
     import zstandard  # only where it is needed: this program starts anew for every save
 
     with (
@@ -82,7 +82,7 @@ def pack_with_python(directory: Path, target: HashingWriter) -> None:
 
 
 def add(tar: tarfile.TarFile, path: Path, name: str) -> None:
-    """Add a file or a whole directory, in the order of names."""
+    """Adds a file or a whole directory, in the order of names."""
     try:
         member = tar.gettarinfo(path, name)
         if member is None:  # a socket
@@ -104,7 +104,7 @@ def add(tar: tarfile.TarFile, path: Path, name: str) -> None:
 
 
 def pack(directory: Path, part: Path, *, programs: bool) -> HashingWriter:
-    """Write the archive to `part`, synced. Raises Failed, OSError."""
+    """Writes the archive to `part`, synced. Raises PackFailed, OSError."""
     with part.open("wb") as file:
         part.chmod(stat.S_IRUSR | stat.S_IWUSR)
         target = HashingWriter(file)

@@ -1,4 +1,4 @@
-"""What the kernel says about processes: is this still the one we started, and which belong to a session?"""
+"""Reads from /proc whether a process is still the one that was started, and which processes belong to a session."""
 
 import os
 import signal
@@ -13,14 +13,14 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One process of one boot of this machine: the number alone is reused."""
+    """One process of one boot of this machine. A pid alone is reused."""
 
     pid: int
     started: int
     """Clock ticks since boot, field 22 of /proc/PID/stat."""
 
     def alive(self) -> bool:
-        """Whether exactly this process exists and is no zombie."""
+        """Returns whether exactly this process exists and is no zombie."""
         return start_time(self.pid) == self.started
 
 
@@ -29,7 +29,7 @@ def boot_id() -> str:
 
 
 def start_time(pid: int) -> int | None:
-    """When the process started, in clock ticks since boot; None when it is gone or a zombie."""
+    """Returns when the process started, in clock ticks since boot; None if it has ended or is a zombie."""
     try:
         text = (PROC / str(pid) / "stat").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
@@ -39,7 +39,7 @@ def start_time(pid: int) -> int | None:
 
 
 def marked(marker: str) -> list[Identity]:
-    """The processes of our user whose environment at their start had this marker."""
+    """Returns the processes of the server's user whose variables at their start had this marker."""
     wanted = f"{MARKER}={marker}".encode()
     found = []
     for entry in os.scandir(PROC):
@@ -61,7 +61,7 @@ def _has(pid: int, wanted: bytes) -> bool:
 
 
 def kill(identity: Identity) -> None:
-    """SIGKILL, to exactly this process: the descriptor is opened before the check, so that a reused number is never hit."""
+    """Sends SIGKILL to exactly this process: the descriptor is opened before the check, so that a reused pid is never hit."""
     try:
         descriptor = os.pidfd_open(identity.pid)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Is the tool ready? One HTTP request over its unix socket."""
+"""Checks with one HTTP request over its unix socket whether a session's tool is ready."""
 
 import asyncio
 from contextlib import suppress
@@ -6,11 +6,11 @@ from pathlib import Path
 
 SECONDS = 2.0
 REFUSED_PAUSE = 0.02
-"""Between bind and listen a socket refuses: worth a second look at once."""
+"""How long to wait before a second attempt: a socket refuses connections between bind and listen."""
 
 
 async def answers(socket: Path, path: str) -> bool:
-    """Whether an HTTP response of any status comes back within two seconds (B3)."""
+    """Returns whether an HTTP response of any status comes back within two seconds (B3)."""
     try:
         async with asyncio.timeout(SECONDS):
             return (await _first_line(socket, path)).startswith(b"HTTP/")

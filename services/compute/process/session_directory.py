@@ -1,4 +1,4 @@
-"""Making a session's directory: under another name first, so that a crash midway leaves nothing that looks finished."""
+"""Creates a session's directory: under another name first, so that a crash leaves nothing that looks finished."""
 
 import secrets
 from pathlib import Path
@@ -14,7 +14,7 @@ MARKER_BYTES = 16
 
 
 def begin(data_directory: DataDirectory, spec: SessionSpec) -> Path:
-    """An empty place for the session's files; what an earlier attempt left is removed."""
+    """Creates an empty directory for the session's files; what an earlier attempt left is removed."""
     unfinished = data_directory.unfinished(spec.name)
     trees.remove_tree(unfinished)
     (unfinished / "files").mkdir(mode=0o700, parents=True)
@@ -23,7 +23,7 @@ def begin(data_directory: DataDirectory, spec: SessionSpec) -> Path:
 
 
 def finish(data_directory: DataDirectory, spec: SessionSpec, unfinished: Path) -> SessionDirectory:
-    """Give the session its name and card. From now on it exists."""
+    """Gives the directory its name and record. From now on the session exists."""
     run = data_directory.choose_run_directory(spec.name)
     marker = f"{spec.name}:{secrets.token_hex(MARKER_BYTES)}"
     SessionDirectory(unfinished).write_session_record(SessionRecord(spec.name, marker, str(run)))
@@ -33,7 +33,7 @@ def finish(data_directory: DataDirectory, spec: SessionSpec, unfinished: Path) -
 
 
 def provision(spec: SessionSpec, directory: SessionDirectory, session_record: SessionRecord, tool: Path | None) -> None:
-    """What must be there before each start. Raises ComputeFailed."""
+    """Creates what must be there before each start. Raises ComputeFailed."""
     run = Path(session_record.run_directory)
     try:
         for name in IN_FILES:

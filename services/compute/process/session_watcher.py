@@ -1,4 +1,4 @@
-"""Changes of sessions as they happen: the kernel tells of every new record and socket (inotify), and of every keeper's death (pidfd)."""
+"""Streams changes of sessions: the kernel reports every new record and socket (inotify), and the end of every keeper (pidfd)."""
 
 import asyncio
 import ctypes
@@ -20,7 +20,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 async def watch(data_directory: DataDirectory) -> AsyncIterator[Change]:
-    """Begins with a Change of no name once it is attached: whoever lists then has missed nothing. Raises ComputeUnknown."""
+    """Begins with a Change without a name once it is attached: a list that is read then misses nothing. Raises ComputeUnknown."""
     data_directory.make()
     watcher = Watcher(data_directory)
     try:
@@ -32,7 +32,7 @@ async def watch(data_directory: DataDirectory) -> AsyncIterator[Change]:
 
 
 class Watcher:
-    """One attachment to the directory of sessions, bound to the running loop."""
+    """The inotify and pidfd descriptors of one `watch`, bound to the running loop."""
 
     def __init__(self, data_directory: DataDirectory) -> None:
         self._data_directory = data_directory
@@ -104,7 +104,7 @@ class Watcher:
             self._changes.put_nowait(Change(gone, "removed"))
 
     def _found(self, path: Path) -> None:
-        """A session's directory is there: look at it, and from now on at what happens in it."""
+        """Reads a session's directory that appeared, and watches it from now on."""
         with suppress(ComputeUnknown, OSError):  # it may be gone already
             record = SessionDirectory(path).session_record()
             if record is not None and record.name.installation == self._data_directory.installation:
@@ -118,7 +118,7 @@ class Watcher:
             self._changes.put_nowait(Change(record.name, "listening"))
 
     def _recorded(self, record: SessionRecord, path: Path) -> None:
-        """The keeper wrote its record."""
+        """Reports the state that the keeper wrote."""
         with suppress(ComputeUnknown, OSError):
             state = State.read(path / "state.json")
             if state is None:
@@ -148,7 +148,7 @@ class Watcher:
             self._keeper_ended(descriptor)
 
     def _keeper_ended(self, descriptor: int) -> None:
-        """After its last record, or without one when it was killed."""
+        """Reports the end of a keeper: after its last state, or without one if it was killed."""
         self._loop.remove_reader(descriptor)
         os.close(descriptor)
         self._changes.put_nowait(Change(self._keepers.pop(descriptor), "ended"))

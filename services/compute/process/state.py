@@ -1,4 +1,4 @@
-"""What is known of a session from its directory: the keeper's record, checked against the processes that are really there."""
+"""Observes a session by its directory: the keeper's `state.json`, checked against the processes that exist."""
 
 import json
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class State:
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
-        """None when the session was never started. Raises ComputeUnknown for what cannot be read."""
+        """Returns the state; None if the session was never started. Raises ComputeUnknown if it cannot be read."""
         try:
             data = json.loads(path.read_text())
             return cls(data["boot"], Identity(*data["keeper"]), Identity(*data["tool"]), data["exited"])
@@ -35,7 +35,7 @@ class State:
 
     @property
     def kept(self) -> bool:
-        """Whether its keeper is at work."""
+        """Whether its keeper runs."""
         return self.exited is None and self.boot == boot_id() and self.keeper.alive()
 
     def observation(self) -> Observation:
@@ -50,7 +50,7 @@ class State:
 
 
 def observe(directory: SessionDirectory) -> Observation:
-    """What is positively known; a session without its keeper counts as exited, once nothing of it runs any more."""
+    """Returns the observation. A session without its keeper counts as exited, once none of its processes is left. Raises ComputeUnknown."""
     session_record = directory.session_record()
     if session_record is None:
         return Observation(Presence.ABSENT)
@@ -59,7 +59,7 @@ def observe(directory: SessionDirectory) -> Observation:
         return Observation(Presence.CREATED)
     found = state.observation()
     if found.message == LOST:
-        state = State.read(directory.state)  # the keeper may have written its last word just before it ended
+        state = State.read(directory.state)  # the keeper may have written its last state just before it ended
         assert state is not None
         found = state.observation()
     if found.message == LOST and not end_orphans(session_record.marker):
@@ -68,7 +68,7 @@ def observe(directory: SessionDirectory) -> Observation:
 
 
 def end_orphans(marker: str, rounds: int = 50) -> bool:
-    """Kill what a killed keeper left behind, found by its environment; False when something is still there."""
+    """Kills the processes that a killed keeper left, found by their marker. Returns False if one is still there."""
     for _ in range(rounds):
         left = marked(marker)
         if not left:

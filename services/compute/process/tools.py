@@ -1,4 +1,4 @@
-"""What the process kind can run, and how: JupyterLab, and any command that listens on the unix socket it is told."""
+"""Makes the command and variables of a session's tool: JupyterLab, or any command that listens on the unix socket it is given."""
 
 import os
 import pwd
@@ -22,7 +22,7 @@ DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 def command_line(image: ImageSpec) -> list[str]:
-    """The words of a CUSTOM template's command. Raises ComputeFailed when it cannot be run here."""
+    """Returns the arguments of a CUSTOM template's command. Raises ComputeFailed if it cannot be run here."""
     try:
         words = shlex.split(image.image)
     except ValueError as error:
@@ -35,7 +35,7 @@ def command_line(image: ImageSpec) -> list[str]:
 
 
 def command(data_directory: DataDirectory, spec: SessionSpec, session_record: SessionRecord, files: Path) -> Command:
-    """What the keeper starts. Raises ComputeFailed."""
+    """Returns what the keeper starts. Raises ComputeFailed."""
     env_vars = base_env_vars(session_record, files, data_directory.root / "cache" / "pip")
     if spec.image.tool == Tool.JUPYTERLAB:
         tool_directory = jupyterlab.tool_directory(data_directory, spec.image)
@@ -55,7 +55,7 @@ def unsupported(image: ImageSpec) -> ComputeFailed:
 
 
 def base_env_vars(session_record: SessionRecord, files: Path, pip_cache: Path) -> dict[str, str]:
-    """Never our own environment, which holds our secrets: only what a program needs to find its way on this machine."""
+    """Returns the variables that every tool gets. Of the server's own, which hold its secrets, only those that any program needs."""
     user = pwd.getpwuid(os.geteuid())
     found = {name: value for name, value in os.environ.items() if _passed_on(name)}
     found |= {"PATH": os.environ.get("PATH", DEFAULT_PATH), "HOME": str(files / "home"), "USER": user.pw_name, "LOGNAME": user.pw_name}

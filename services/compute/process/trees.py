@@ -1,4 +1,4 @@
-"""Working inside a tree that a session wrote: nothing here follows a symbolic link."""
+"""Reads, writes and removes files in a tree that a session wrote, without following symbolic links."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ FOLLOW_NOTHING = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_RDONLY
 
 @contextmanager
 def directory(root: Path, *parts: str) -> Iterator[int]:
-    """A descriptor of the directory below `root`; it is made, and what is in its place and no directory is replaced."""
+    """Yields a descriptor of the directory below `root`. It is created; anything else of that name is replaced."""
     current = os.open(root, FOLLOW_NOTHING)
     try:
         for part in parts:
@@ -40,7 +40,7 @@ def _enter(parent: int, name: str) -> int:
 
 
 def put_file(parent: int, name: str, data: bytes, mode: int = 0o600) -> None:
-    """Write a file anew, whatever was there."""
+    """Writes a file, and replaces what was there."""
     new = f".{uuid4().hex}"
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode, dir_fd=parent), "wb") as file:
         file.write(data)
@@ -49,14 +49,14 @@ def put_file(parent: int, name: str, data: bytes, mode: int = 0o600) -> None:
 
 
 def put_link(parent: int, name: str, target: str) -> None:
-    """Make a symbolic link anew, whatever was there."""
+    """Makes a symbolic link, and replaces what was there."""
     new = f".{uuid4().hex}"
     os.symlink(target, new, dir_fd=parent)
     os.rename(new, name, src_dir_fd=parent, dst_dir_fd=parent)
 
 
 def read_file(parent: int, name: str, limit: int) -> tuple[bytes, int] | None:
-    """Content and mode of a regular file of at most `limit` bytes; None for anything else."""
+    """Returns content and mode of a regular file of at most `limit` bytes; None for anything else."""
     with suppress(OSError):
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=parent)
         with os.fdopen(descriptor, "rb") as file:
@@ -67,7 +67,7 @@ def read_file(parent: int, name: str, limit: int) -> tuple[bytes, int] | None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a whole tree, read-only directories in it too; links are removed, not followed. Raises OSError."""
+    """Removes a whole tree, also read-only directories in it. Links are removed, not followed. Raises OSError."""
     if not shutil.rmtree.avoids_symlink_attacks:
         raise OSError("this system cannot remove a tree without following links")
     with suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""What a session uses, as the kernel counts it: all that runs below its keeper."""
+"""Reads what a session uses from /proc: all processes below its keeper."""
 
 import os
 from collections.abc import Iterator
@@ -27,10 +27,10 @@ class Process:
 
 
 def usage(directory: SessionDirectory) -> Usage | None:
-    """None when the session does not run. Raises ComputeUnknown.
+    """Returns the usage; None if the session does not run. Raises ComputeUnknown.
 
-    The time of processes that have ended is in that of who waited for them, and orphans are waited for by the keeper. Only children
-    of a process that ignores them are counted while they live and no longer. There is no network of the session's own to count.
+    The time of an ended process is part of the time of the process that waited for it, and the keeper waits for orphans. Children of a
+    process that ignores SIGCHLD count only while they live. The session has no network of its own to count.
     """
     state = State.read(directory.state)
     if state is None or not state.kept:
@@ -72,8 +72,10 @@ def _below(top: int, known: dict[int, Process]) -> Iterator[Process]:
 
 
 def _memory(pid: int) -> int:
-    """In bytes: what is no file's (programs and libraries are shared by all). What a fork has in common with its parent counts for both,
-    since telling them apart would hold up a large process for 80 ms a GiB."""
+    """Returns the bytes of memory that are not mapped from files (programs and libraries are shared).
+
+    Pages that a fork shares with its parent count for both, since telling them apart would stop a large process for 80 ms a GiB.
+    """
     try:
         _, resident, shared = map(int, (PROC / str(pid) / "statm").read_bytes().split()[:3])
     except OSError:
