@@ -44,7 +44,7 @@ def _forget(task: asyncio.Task[Any]) -> None:
     task.cancelled() or task.exception()
 
 
-CONFIGURATION = frozenset({"cpu", "memory_mib", "gpu", "lifespan_hours", "environment"})
+CONFIGURATION = frozenset({"cpu", "memory_mib", "gpu", "lifespan_hours", "env_vars"})
 
 
 async def within(field: str, command: Coroutine[Any, Any, T]) -> T:

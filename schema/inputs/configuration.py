@@ -7,7 +7,7 @@ import strawberry
 
 from services.domain.errors import InvalidInput, Problem
 from services.domain.limits import MAX_LIFESPAN_HOURS
-from services.studios.requests import UNSET, Configuration, Maybe, Variable
+from services.studios.requests import UNSET, Configuration, EnvVar, Maybe
 
 T = TypeVar("T")
 C = TypeVar("C", covariant=True)
@@ -45,9 +45,9 @@ def given(value: T | None) -> Maybe[T]:
     return UNSET if value is None else value
 
 
-def variables(environment: list[EnvironmentVariableInput] | None) -> Maybe[tuple[Variable, ...]]:
+def variables(environment: list[EnvironmentVariableInput] | None) -> Maybe[tuple[EnvVar, ...]]:
     """The command's form of a list of variables."""
-    return UNSET if environment is None else tuple(Variable(v.key, v.value, v.secret) for v in environment)
+    return UNSET if environment is None else tuple(EnvVar(v.key, v.value, v.secret) for v in environment)
 
 
 def configuration(source: Any) -> Configuration:

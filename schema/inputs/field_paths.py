@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-SPECIAL_NAMES = {"memory_mib": "memoryMiB"}
+SPECIAL_NAMES = {"memory_mib": "memoryMiB", "env_vars": "environment"}
 """Fields whose name in the API is not the camel case of their name in the services."""
 
 

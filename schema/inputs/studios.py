@@ -138,7 +138,7 @@ class UpdateStudioInput:
                 memory_mib=not_null(self.memory_mib),
                 gpu=not_null(self.gpu),
                 lifespan_hours=not_null(self.lifespan_hours),
-                environment=variables(self.environment.value if self.environment else None),
+                env_vars=variables(self.environment.value if self.environment else None),
             ),
             expected_revision=self.expected_revision,
             idempotency_key=self.idempotency_key,

@@ -5,7 +5,7 @@ from typing import Any
 
 from services.secrets.env_vars import Seal
 from services.store.compute_environments import EnvironmentState, WorkspaceSettings
-from services.studios.requests import UNSET, Configuration, Variable
+from services.studios.requests import UNSET, Configuration, EnvVar
 
 DEFAULT_CPU = 2.0
 DEFAULT_MEMORY_MIB = 8192
@@ -27,12 +27,12 @@ def merged(base: Mapping[str, Any], requested: Configuration, seal: Seal) -> dic
     values = {
         name: getattr(requested, name) for name in ("cpu", "memory_mib", "gpu", "lifespan_hours") if getattr(requested, name) is not UNSET
     }
-    if requested.environment is not UNSET:
-        values["environment"] = [stored_variable(variable, seal) for variable in requested.environment]
+    if requested.env_vars is not UNSET:
+        values["environment"] = [stored_env_var(env_var, seal) for env_var in requested.env_vars]
     return {**base, **values}
 
 
-def stored_variable(variable: Variable, seal: Seal) -> dict[str, Any]:
+def stored_env_var(env_var: EnvVar, seal: Seal) -> dict[str, Any]:
     """The form of a variable in the database; a secret value is sealed."""
-    value = seal.seal(variable.value) if variable.secret else variable.value
-    return {"key": variable.key, "value": value, "secret": variable.secret}
+    value = seal.seal(env_var.value) if env_var.secret else env_var.value
+    return {"key": env_var.key, "value": value, "secret": env_var.secret}

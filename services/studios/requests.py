@@ -17,7 +17,7 @@ Maybe: TypeAlias = T | Literal[Unset.UNSET]
 
 
 @dataclass(frozen=True, slots=True)
-class Variable:
+class EnvVar:
     """An environment variable of a session. The value of a `secret` one is sealed at rest and never returned (B16)."""
 
     key: str
@@ -33,7 +33,7 @@ class Configuration:
     memory_mib: Maybe[int] = UNSET
     gpu: Maybe[int] = UNSET
     lifespan_hours: Maybe[int] = UNSET
-    environment: Maybe[tuple[Variable, ...]] = UNSET
+    env_vars: Maybe[tuple[EnvVar, ...]] = UNSET
 
     @property
     def is_empty(self) -> bool:

@@ -70,7 +70,7 @@ class StartStudio:
         self, transaction: Transaction, viewer: Viewer, studio: StudioState, request: StartStudioRequest
     ) -> None:
         """Overrides for one session need LAUNCH; environment and `save` need MAINTAIN (B1)."""
-        if request.save or request.configuration.environment is not UNSET:
+        if request.save or request.configuration.env_vars is not UNSET:
             await require_on_studio(transaction, viewer, studio.id, Permission.STUDIO_EDIT)
 
     async def _overrides(self, transaction: Transaction, studio: StudioState, request: StartStudioRequest) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from services.domain.limits import (
 )
 from services.domain.problems import Problems
 from services.store.compute_environments import EnvironmentState
-from services.studios.requests import UNSET, Configuration, Maybe, Variable
+from services.studios.requests import UNSET, Configuration, EnvVar, Maybe
 
 ENV_VAR_KEY = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 RESERVED_KEYS = frozenset({"CONNECT_TOOL_PORT", "CONNECT_TOOL_SOCKET", "CONNECT_TOOL_PATH_PREFIX"})
@@ -42,7 +42,7 @@ def check_configuration(problems: Problems, configuration: Configuration, enviro
     _check_amount(problems, "gpu", configuration.gpu, environment, "GPUs")
     _check_least_memory(problems, configuration.memory_mib)
     _check_lifespan(problems, configuration.lifespan_hours)
-    _check_env_vars(problems, configuration.environment)
+    _check_env_vars(problems, configuration.env_vars)
 
 
 ANY_MACHINE = {"cpu": MAX_CPU, "memory_mib": MAX_MEMORY_MIB, "gpu": MAX_GPU}
@@ -77,23 +77,23 @@ def _check_lifespan(problems: Problems, hours: Maybe[int]) -> None:
         problems.add("lifespan_hours", "RANGE", f"A lifespan is 0 (unlimited) or 1 to {MAX_LIFESPAN_HOURS} hours.")
 
 
-def _check_env_vars(problems: Problems, env_vars: Maybe[tuple[Variable, ...]]) -> None:
+def _check_env_vars(problems: Problems, env_vars: Maybe[tuple[EnvVar, ...]]) -> None:
     """Keys as shells take them, once each (B16)."""
     if env_vars is UNSET:
         return
     for index, variable in enumerate(env_vars):
-        _check_env_var(problems, f"environment.{index}", variable)
+        _check_env_var(problems, f"env_vars.{index}", variable)
     for key in _duplicates([variable.key for variable in env_vars]):
-        problems.add("environment", "DUPLICATE", f"{key} is given twice.")
+        problems.add("env_vars", "DUPLICATE", f"{key} is given twice.")
     if len(env_vars) > MAX_ENV_VARS:
-        problems.add("environment", "LENGTH", f"At most {MAX_ENV_VARS} variables can be given.")
+        problems.add("env_vars", "LENGTH", f"At most {MAX_ENV_VARS} variables can be given.")
 
 
 def _duplicates(keys: Sequence[str]) -> list[str]:
     return sorted({key for key in keys if keys.count(key) > 1})
 
 
-def _check_env_var(problems: Problems, path: str, variable: Variable) -> None:
+def _check_env_var(problems: Problems, path: str, variable: EnvVar) -> None:
     if not ENV_VAR_KEY.fullmatch(variable.key) or len(variable.key) > MAX_ENV_VAR_KEY_LENGTH:
         message = "A key begins with a letter or underscore, then has letters, digits and underscores."
         problems.add(f"{path}.key", "CHARACTERS", message)

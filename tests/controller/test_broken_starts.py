@@ -14,7 +14,7 @@ from services.controller.lifecycle import claimed_studio
 from services.domain.policy import Policy
 from services.secrets import masking
 from services.store.tables import core
-from services.studios.requests import Configuration, StartStudioRequest, StopStudioRequest, Variable
+from services.studios.requests import Configuration, EnvVar, StartStudioRequest, StopStudioRequest
 from tests.controller.harness import ControllerHarness, mark_all_due, message_contains, no_cleanup_left
 
 SHORT = Policy(start_deadline=timedelta(seconds=0.4), observe_every=timedelta(seconds=5))
@@ -86,10 +86,10 @@ async def test_a_former_session_whose_end_failed_is_ended_before_it_is_saved(har
     assert [call for call in harness.compute.calls if call in ("stop", "save")] == ["stop", "save"]
 
 
-async def failed_start(harness: ControllerHarness, printed: bytes, **given: Any) -> str:
+async def failed_start(harness: ControllerHarness, printed: bytes, **values: Any) -> str:
     """The message of a start whose tool ends after it printed this."""
     harness.compute.printed, harness.compute.answers = printed, False
-    studio = await harness.add(**given)
+    studio = await harness.add(**values)
     await harness.called("probe")
     harness.compute.end(await harness.name(studio), 1)
     message: str = (await harness.status(studio, "ERRORED"))["status_message"]
@@ -107,9 +107,9 @@ async def test_no_secret_shows_in_the_last_output_of_a_failed_start(harness: Con
     sealed = {"key": "SHARED", "value": harness.services.seal.seal(shared), "secret": True}
     async with harness.database.write() as transaction:
         await transaction.execute(update(core.compute_environment).values(environment=[sealed]))
-    variables = (Variable("KEY", key, secret=True), Variable("LONG", long, secret=True))
+    variables = (EnvVar("KEY", key, secret=True), EnvVar("LONG", long, secret=True))
     printed = [f"{long} {'.' * 700}", shared, b64encode(shared.encode()).decode(), key.replace("\n", "\r\n"), "the end"]
-    message = await failed_start(harness, "\n".join(printed).encode(), configuration=Configuration(environment=variables))
+    message = await failed_start(harness, "\n".join(printed).encode(), configuration=Configuration(env_vars=variables))
     assert "the end" in message
     events = str([event["payload"] for event in await harness.rows(core.event)])
     for text in (message, events):

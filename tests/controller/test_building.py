@@ -55,8 +55,8 @@ async def passed(harness: ControllerHarness, studio_id: str) -> list[str]:
 async def step(harness: ControllerHarness, studio_id: str) -> dict[str, str]:
     operation_id = (await harness.row(studio_id))["operation_id"]
     [operation] = [row for row in await harness.rows(core.operation) if row["id"] == operation_id]
-    found: dict[str, str] = operation["steps"][0]
-    return found
+    step: dict[str, str] = operation["steps"][0]
+    return step
 
 
 async def test_the_first_start_builds_and_the_next_does_not(harness: ControllerHarness) -> None:
@@ -288,16 +288,16 @@ async def test_a_stop_and_the_end_of_the_build_do_not_wait_for_each_other(
     event, ended = hold(harness), asyncio.Event()
     release, end = image_builds.release, builds.end
 
-    async def ending(*given: Any) -> bool:
-        found = await end(*given)
+    async def ending(*args: Any) -> bool:
+        result = await end(*args)
         ended.set()
-        return found
+        return result
 
-    async def releasing(*given: Any) -> None:
+    async def releasing(*args: Any) -> None:
         event.set()
         with suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), 1)
-        await release(*given)
+        await release(*args)
 
     studio = await harness.add()
     await harness.called("build")

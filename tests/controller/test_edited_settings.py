@@ -42,9 +42,9 @@ async def edit(database: Database, environment_id: str, **values: object) -> Non
 
 async def state(database: Database, environment_id: str) -> EnvironmentState:
     async with database.read() as reader:
-        found = await compute_environments.find(reader, environment_id)
-    assert found is not None
-    return found
+        environment = await compute_environments.find(reader, environment_id)
+    assert environment is not None
+    return environment
 
 
 @pytest.fixture

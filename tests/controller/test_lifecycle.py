@@ -1,4 +1,4 @@
-"""What the controller makes of commands and of what happens by itself."""
+"""How the controller carries out commands, and reacts to sessions that end by themselves."""
 
 from datetime import timedelta
 
@@ -71,7 +71,7 @@ async def test_a_session_that_ends_by_itself_is_saved(
     harness.compute.end(await harness.name(studio), code, out_of_memory=memory)
     row = await harness.status(studio, status)
     assert row["stop_reason"] == reason
-    assert [found for found, _ in await reasons(harness)] == [told]
+    assert [error_code for error_code, _ in await reasons(harness)] == [told]
     assert [c["status"] for c in await harness.rows(core.checkpoint)] == ["FINALIZED"]
     assert harness.compute.observations == {}
 
@@ -118,7 +118,7 @@ async def test_a_session_ends_with_its_own_reason(harness: ControllerHarness, co
     await change_sessions(harness, **{column: await database_now(harness)})
     row = await harness.status(studio, "STOPPED")
     assert row["stop_reason"] == reason
-    assert [found for found, _ in await reasons(harness)] == [code]
+    assert [error_code for error_code, _ in await reasons(harness)] == [code]
 
 
 @pytest.mark.behaviour("B57")

@@ -13,7 +13,7 @@ from services.controller.logs.log_collector import LogCollector
 from services.store import outputs, studios
 from services.store.outputs import KEPT, LONGEST_PIECE, OutputPage
 from services.store.tables import core
-from services.studios.requests import Configuration, StopStudioRequest, Variable
+from services.studios.requests import Configuration, EnvVar, StopStudioRequest
 from tests.controller.harness import ControllerHarness
 
 pytestmark = pytest.mark.behaviour("B84")
@@ -54,9 +54,9 @@ async def until_closed(harness: ControllerHarness, studio_id: str) -> bytes:
     return (await stored(harness, studio_id)).data
 
 
-async def runs(harness: ControllerHarness, printed: bytes = b"", **given: Any) -> str:
+async def runs(harness: ControllerHarness, printed: bytes = b"", **values: Any) -> str:
     harness.compute.printed = printed
-    studio_id = await harness.add(**given)
+    studio_id = await harness.add(**values)
     await harness.status(studio_id, "RUNNING")
     return studio_id
 
@@ -123,7 +123,7 @@ async def test_an_engine_that_falls_silent_costs_nothing(harness: ControllerHarn
 async def test_secrets_are_masked_wherever_the_pieces_are_cut(harness: ControllerHarness) -> None:
     secret = "correct-horse"
     harness.compute.piece = 5
-    configuration = Configuration(environment=(Variable("PASSWORD", secret, secret=True),))
+    configuration = Configuration(env_vars=(EnvVar("PASSWORD", secret, secret=True),))
     studio_id = await runs(harness, f"a {secret} b\xff\n".encode("latin-1"), configuration=configuration)
     assert await until_stored(harness, studio_id, b" b\xff\n") == "a … b".encode() + b"\xff\n"
     harness.compute.print(b"correct-h")
@@ -182,7 +182,7 @@ def delays() -> Iterator[list[float]]:
 
 
 async def test_a_flood_fills_nothing_and_starves_nobody(harness: ControllerHarness) -> None:
-    secret = Configuration(environment=(Variable("KEY", "correct-horse" * 100, secret=True),))
+    secret = Configuration(env_vars=(EnvVar("KEY", "correct-horse" * 100, secret=True),))
     quiet = await runs(harness, configuration=secret)
     line = b"x" * 99 + b"\n"
     before = await harness.rows(core.output_piece)

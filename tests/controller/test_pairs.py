@@ -55,9 +55,9 @@ async def test_every_pair_of_commands_at_once_ends_well(harness: ControllerHarne
     both = [(studio, COMMANDS[name]) for studio, pair in zip(studios, pairs, strict=True) for name in pair]
     await asyncio.gather(*(act(harness, studio, command) for studio, command in both))
     await harness.until(lambda: settled(harness))
-    there = {row["public_id"] for row in await harness.rows(core.studio) if row["status"] == "RUNNING"}
-    assert {name.split("-")[2] for name in harness.compute.observations} == there
-    assert len(harness.compute.observations) == len(there)
+    running = {row["public_id"] for row in await harness.rows(core.studio) if row["status"] == "RUNNING"}
+    assert {name.split("-")[2] for name in harness.compute.observations} == running
+    assert len(harness.compute.observations) == len(running)
     assert {row["state"] for row in await harness.rows(core.operation)} <= {"SUCCEEDED"}
     assert not [row for row in await harness.rows(core.session) if row["ended_at"] and not row["saved"]]
 
@@ -92,8 +92,8 @@ async def test_every_pair_of_commands_while_its_image_is_built_ends_well(harness
     ending.cancel()
     held.set()
     await harness.until(lambda: settled(harness, "BUILD_FAILED"))
-    there = {row["public_id"] for row in await harness.rows(core.studio) if row["status"] == "RUNNING"}
-    assert {name.split("-")[2] for name in harness.compute.observations} == there
+    running = {row["public_id"] for row in await harness.rows(core.studio) if row["status"] == "RUNNING"}
+    assert {name.split("-")[2] for name in harness.compute.observations} == running
     assert "RUNNING" not in {row["state"] for row in await harness.rows(core.operation)}
     assert not [row for row in await harness.rows(core.session) if row["ended_at"] and not row["saved"]]
     assert not {"QUEUED", "RUNNING"} & {row["state"] for row in await harness.rows(core.build)}

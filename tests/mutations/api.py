@@ -42,19 +42,19 @@ class Api:
         response: Json = json.loads(answer.body)
         return response
 
-    async def mutate(self, viewer: Viewer, mutation: str, **given: Any) -> Json:
+    async def mutate(self, viewer: Viewer, mutation: str, **values: Any) -> Json:
         """The member of the result union that the mutation answers, with its `__typename`."""
-        return await self._result(viewer, self.document(mutation), given)
+        return await self._result(viewer, self.document(mutation), values)
 
-    async def outcome(self, viewer: Viewer, mutation: str, **given: Any) -> tuple[str, str | None]:
+    async def outcome(self, viewer: Viewer, mutation: str, **values: Any) -> tuple[str, str | None]:
         """Only which member it is, and the error's message: for tokens that may not read what they did."""
         takes = self._field(mutation).args["input"].type
         text = f"mutation($input: {takes}) {{ result: {mutation}(input: $input) {{ __typename ... on Error {{ message }} }} }}"
-        result = await self._result(viewer, text, given)
+        result = await self._result(viewer, text, values)
         return result["__typename"], result.get("message")
 
-    async def _result(self, viewer: Viewer, text: str, given: Json) -> Json:
-        response = await self.run(viewer, text, input=given)
+    async def _result(self, viewer: Viewer, text: str, values: Json) -> Json:
+        response = await self.run(viewer, text, input=values)
         assert "errors" not in response, response["errors"]
         result: Json = response["data"]["result"]
         return result

@@ -7,7 +7,6 @@ from typing import Any, cast
 import pytest
 
 from resolvers.context import make_context
-from schema.build import build_schema
 from schema.execution import Executor
 from services.checkpoints.commands import Checkpoints
 from services.commands import CommandRunner
@@ -23,8 +22,7 @@ from services.studios.studios import Studios
 from tests import factories
 from tests.factories import World
 from tests.mutations.api import Api
-
-SCHEMA = build_schema()
+from tests.mutations.mutation_fields import CORE
 
 
 @pytest.fixture
@@ -53,7 +51,6 @@ def services(database: Database) -> Services:
 
 @pytest.fixture
 async def api(services: Services) -> AsyncIterator[Api]:
-    core = SCHEMA._schema
-    executor = Executor(core, lambda viewer: make_context(services, viewer))
-    yield Api(executor, core)
+    executor = Executor(CORE, lambda viewer: make_context(services, viewer))
+    yield Api(executor, CORE)
     await executor.close()

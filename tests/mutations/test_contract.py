@@ -4,11 +4,8 @@ import pytest
 from graphql import GraphQLInputObjectType, GraphQLNonNull, GraphQLObjectType, GraphQLUnionType, get_named_type
 
 from schema.field_policies import policy_of
-from tests.mutations.conftest import SCHEMA
+from tests.mutations.mutation_fields import CORE, MUTATIONS
 
-CORE = SCHEMA._schema
-assert CORE.mutation_type
-MUTATIONS = CORE.mutation_type.fields
 KEYLESS = {"createToken"}
 """And connectStudio, which shares its input with others and does not look at the key."""
 

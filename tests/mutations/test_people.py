@@ -45,8 +45,8 @@ async def test_everything_wrong_with_a_token_is_said_at_once(api: Api, world: Wo
 
 @pytest.mark.parametrize("moment", ["soon", "2030-01-01T00:00:00", "0001-01-01T00:00:00+14:00", 5])
 async def test_a_time_that_is_none_is_the_callers_mistake(api: Api, world: World, moment: object) -> None:
-    given = {"name": "CI", "scopes": ["READ"], "expiresAt": moment}
-    response = await api.run(world.viewer, api.document("createToken"), input=given)
+    values = {"name": "CI", "scopes": ["READ"], "expiresAt": moment}
+    response = await api.run(world.viewer, api.document("createToken"), input=values)
     assert [error["extensions"]["code"] for error in response["errors"]] == ["INVALID_VARIABLES"]
 
 
@@ -89,16 +89,16 @@ async def test_a_member_is_added_changed_and_removed(api: Api, world: World, dat
 
 @pytest.mark.behaviour("B90")
 async def test_the_last_owner_is_told_so(api: Api, world: World) -> None:
-    given = {"workspaceId": gid("Workspace", world.workspace_id), "userId": gid("User", world.user_id)}
+    values = {"workspaceId": gid("Workspace", world.workspace_id), "userId": gid("User", world.user_id)}
     for mutation, more in (("updateMember", {"role": "ADMIN"}), ("removeMember", {})):
-        assert (await api.mutate(world.viewer, mutation, **given, **more))["__typename"] == "ConflictError"
+        assert (await api.mutate(world.viewer, mutation, **values, **more))["__typename"] == "ConflictError"
 
 
 async def test_an_owner_who_leaves_sees_the_workspace_no_more(api: Api, world: World, database: Database) -> None:
     await factories.create_member(database, world.workspace_id, Role.OWNER)
-    given = {"workspaceId": gid("Workspace", world.workspace_id), "userId": gid("User", world.user_id)}
-    removed = await api.mutate(world.viewer, "removeMember", **given)
-    assert (removed["removedUserId"], removed["workspace"]) == (given["userId"], None)
+    values = {"workspaceId": gid("Workspace", world.workspace_id), "userId": gid("User", world.user_id)}
+    removed = await api.mutate(world.viewer, "removeMember", **values)
+    assert (removed["removedUserId"], removed["workspace"]) == (values["userId"], None)
 
 
 async def test_where_sessions_run_as_the_servers_user_nobody_is_added(api: Api, world: World, database: Database) -> None:

@@ -94,15 +94,15 @@ async def test_a_key_has_1_to_128_characters_that_can_be_shown(api: Api, world: 
 
 @pytest.mark.behaviour("B95")
 @pytest.mark.parametrize(
-    ("mutation", "given"),
+    ("mutation", "values"),
     [("updateStudio", {"name": "Mine"}), ("startStudio", {"overrides": {"cpu": 1}, "save": True}), ("deleteStudio", {})],
 )
 async def test_a_stale_revision_answers_the_studio_as_it_is(
-    api: Api, world: World, database: Database, mutation: str, given: dict[str, Any]
+    api: Api, world: World, database: Database, mutation: str, values: dict[str, Any]
 ) -> None:
     studio_id = gid("Studio", await factories.create_studio(database, world, "Analysis"))
     await api.mutate(world.viewer, "updateStudio", studioId=studio_id, name="Theirs")
-    result = await api.mutate(world.viewer, mutation, studioId=studio_id, expectedRevision=1, **given)
+    result = await api.mutate(world.viewer, mutation, studioId=studio_id, expectedRevision=1, **values)
     assert (result["__typename"], result["code"], result["currentRevision"]) == ("StaleRevisionError", "STALE_REVISION", 2)
     assert (result["studio"]["name"], result["studio"]["revision"], result["field"]) == ("Theirs", 2, ["expectedRevision"])
 
@@ -124,8 +124,8 @@ async def test_a_key_used_in_two_workspaces_at_once_serves_one_of_them(api: Api,
         await factories.create_user(database, user_name)
     results = await asyncio.gather(
         *(
-            api.mutate(world.viewer, "addMember", workspaceId=gid("Workspace", place), userName=user_name, role="VIEW", idempotencyKey="k")
-            for place in (world.workspace_id, elsewhere)
+            api.mutate(world.viewer, "addMember", workspaceId=gid("Workspace", home), userName=user_name, role="VIEW", idempotencyKey="k")
+            for home in (world.workspace_id, elsewhere)
             for user_name in ("grace", "alan")
         )
     )

@@ -9,7 +9,7 @@ from tests import factories
 from tests.factories import World
 from tests.mutations.api import Api, gid
 from tests.mutations.inputs import INPUTS, NOWHERE, each, id_field_of
-from tests.mutations.test_contract import MUTATIONS
+from tests.mutations.mutation_fields import MUTATIONS
 
 OF_NO_WORKSPACE = {"createToken", "revokeToken"}
 

@@ -1,4 +1,4 @@
-"""How mutations run: in the order given, to their end, and with nothing leaking out of what fails unexpectedly."""
+"""How mutations run: in the order of the document, to their end, and with nothing leaking out of what fails unexpectedly."""
 
 import asyncio
 from typing import Any

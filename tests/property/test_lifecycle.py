@@ -115,13 +115,13 @@ TestLife.settings = settings(max_examples=200, stateful_step_count=40, deadline=
 
 
 def _reachable(start: StudioStatus) -> set[StudioStatus]:
-    found, new = {start}, [start]
+    reached, new = {start}, [start]
     while new:
         status = new.pop()
-        following = {transition.to for (before, _), transition in TRANSITIONS.items() if before is status} - found
-        found |= following
+        following = {transition.to for (before, _), transition in TRANSITIONS.items() if before is status} - reached
+        reached |= following
         new += following
-    return found
+    return reached
 
 
 @pytest.mark.behaviour("B2")
@@ -132,7 +132,7 @@ def test_every_status_is_reachable_and_leads_to_every_other_that_is_no_build(sta
 
 
 @pytest.mark.behaviour("B2")
-def test_every_trigger_has_its_place_and_any_other_is_a_bug() -> None:
+def test_every_trigger_has_a_row_and_any_other_pair_is_a_bug() -> None:
     assert {trigger for _, trigger in TRANSITIONS} == set(Trigger)
     for status in S:
         for trigger in Trigger:

@@ -14,12 +14,12 @@ from services.store.db.database import Database
 from services.store.tables import core
 from services.studios.requests import (
     Configuration,
+    EnvVar,
     RenameCheckpointRequest,
     StartStudioRequest,
     StopStudioRequest,
     StudioActionRequest,
     UpdateStudioRequest,
-    Variable,
 )
 from services.studios.studios import Studios
 from tests import factories
@@ -93,12 +93,12 @@ async def test_launch_may_override_resources_but_not_environment_or_save(
     database: Database, studios: Studios, world: World, studio: str
 ) -> None:
     launcher, _ = await factories.create_viewer(database, world.workspace_id, Role.LAUNCH)
-    for given in (
-        StartStudioRequest(studio, Configuration(environment=(Variable("A", "b"),))),
+    for request in (
+        StartStudioRequest(studio, Configuration(env_vars=(EnvVar("A", "b"),))),
         StartStudioRequest(studio, Configuration(cpu=1), save=True),
     ):
         with pytest.raises(Forbidden, match="MAINTAIN"):
-            await studios.start(launcher, given)
+            await studios.start(launcher, request)
     assert (await studios.start(launcher, StartStudioRequest(studio, Configuration(cpu=1)))).operation_id
 
 
@@ -215,10 +215,10 @@ async def test_an_edit_is_checked_even_where_the_compute_environment_is_gone(
 ) -> None:
     async with database.write() as transaction:
         await transaction.execute(core.studio.update().values(compute_environment_id=None))
-    given = Configuration(cpu=-1, lifespan_hours=1000, environment=(Variable("1", "x"),))
+    configuration = Configuration(cpu=-1, lifespan_hours=1000, env_vars=(EnvVar("1", "x"),))
     with pytest.raises(InvalidInput) as caught:
-        await studios.update(world.viewer, UpdateStudioRequest(studio, configuration=given))
-    assert [problem.field[0] for problem in caught.value.problems] == ["cpu", "lifespan_hours", "environment"]
+        await studios.update(world.viewer, UpdateStudioRequest(studio, configuration=configuration))
+    assert [problem.field[0] for problem in caught.value.problems] == ["cpu", "lifespan_hours", "env_vars"]
     await studios.update(world.viewer, UpdateStudioRequest(studio, configuration=Configuration(cpu=64, gpu=1)))
 
 
