@@ -16,7 +16,7 @@ from services.controller.lifecycle.observer import Observer
 from services.controller.logs.log_collector import LogCollector
 from services.controller.maintenance.resource_cleaner import ResourceCleaner
 from services.domain.session_name import SessionName
-from services.store.db.database import Database
+from services.store.db.database import Database, Wake
 from services.store.db.wakeups import Wakeups
 from services.store.tables import core
 from services.studios.requests import CreateStudioRequest
@@ -25,6 +25,17 @@ from tests.controller.faulty_compute import FaultyCompute
 from tests.factories import World
 
 WAIT_TIMEOUT_S = 30.0
+
+
+@dataclass
+class SwitchableWakes:
+    """The wake-ups of the controller; while `silent`, it hears of no command."""
+
+    wakeups: Wakeups
+    silent: bool = False
+
+    def subscribe(self, callback: Callable[[Wake], None]) -> Callable[[], None]:
+        return self.wakeups.subscribe(lambda wake: None if self.silent else callback(wake))
 
 
 @dataclass
@@ -38,11 +49,15 @@ class ControllerHarness:
     services: ControllerServices
     studios: Studios
     running: list[Any] = field(default_factory=list)
+    controller_wakes: SwitchableWakes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.controller_wakes = SwitchableWakes(self.wakeups)
 
     async def start(self) -> None:
         """A controller begins, as after a start of the server."""
         self.running = [
-            Controller(self.services, self.wakeups),
+            Controller(self.services, self.controller_wakes),
             Builder(self.services, self.wakeups),
             ResourceCleaner(self.services),
             Observer(self.services),

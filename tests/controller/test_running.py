@@ -101,7 +101,7 @@ async def test_a_save_that_ends_while_a_stop_begins_leaves_the_stops_message(
     async def then_stopped(*args: Any, interim: bool) -> Any:
         saved = await save(*args, interim=interim)
         if interim:
-            harness.running[0]._unsubscribe()
+            harness.controller_wakes.silent = True
             await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))
         return saved
 

@@ -22,7 +22,8 @@ from services.studios.transitions import set_status_message
 RETRY_DELAY = timedelta(seconds=2)
 SAVE_FAILED = "Its last periodic save failed"
 """The beginning of a status message that stays until a save succeeds."""
-IDLE_WARNING = timedelta(minutes=1)
+IDLE_WARNING_TIME = timedelta(minutes=1)
+"""How long before the end of an unused session people are warned of it."""
 MAX_SAVE_TIME = timedelta(minutes=10)
 MIN_INTERVAL_PER_PAUSE = 50
 """The interval of saves is at least this many times the pause that a save makes, which is then under 2 % of the time (B34)."""
@@ -150,7 +151,7 @@ def _planned_ends(claim: ClaimedStudio) -> list[PlannedEnd]:
         plans.append(PlannedEnd(session.expires_at, warn_at, ConnectionErrorCode.LIFESPAN_EXPIRED, "lifespan", reason))
     if session.idle_stops_at:
         reason = f"Nobody uses it: it will be stopped at {session.idle_stops_at:%H:%M:%S} UTC. What is in it will be saved."
-        warn_at = session.idle_stops_at - IDLE_WARNING
+        warn_at = session.idle_stops_at - IDLE_WARNING_TIME
         plans.append(PlannedEnd(session.idle_stops_at, warn_at, ConnectionErrorCode.IDLE_STOPPED, "idle", reason))
     return plans
 
