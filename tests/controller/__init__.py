@@ -1,1 +1,1 @@
-"""The controller, against a compute environment that can be made to fail at will."""
+"""Tests of the controller with a compute environment whose faults tests switch on."""

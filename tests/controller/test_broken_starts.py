@@ -1,4 +1,4 @@
-"""Starts that meet mistakes of ours, hanging calls, and tools that print what nobody may read."""
+"""Starts that meet bugs in the server, calls that hang, and tools that print secrets."""
 
 import asyncio
 from base64 import b64encode
@@ -27,7 +27,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.behaviour("B7")
 @pytest.mark.parametrize("policy", [SHORT], ids=["short deadline"])
-async def test_a_mistake_of_ours_does_not_hold_a_start_beyond_its_deadline(harness: ControllerHarness) -> None:
+async def test_a_start_that_meets_a_bug_fails_at_its_deadline(harness: ControllerHarness) -> None:
     harness.compute.broken["session"] = KeyError("a bug")
     studio = await harness.add()
     row = await harness.status(studio, "ERRORED")
@@ -44,7 +44,7 @@ async def test_a_call_that_times_out_is_not_the_deadline(harness: ControllerHarn
     await harness.status(studio, "RUNNING")
 
 
-async def test_an_engine_that_hangs_is_one_that_does_not_answer(harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_engine_that_hangs_counts_as_not_answering(harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     studio = await harness.add()
     await harness.status(studio, "RUNNING")
     monkeypatch.setattr(claimed_studio, "OBSERVE_TIMEOUT_S", 0.1)
@@ -96,7 +96,7 @@ async def failed_start(harness: ControllerHarness, printed: bytes, **values: Any
     return message
 
 
-async def test_what_no_database_can_hold_is_not_taken_over_from_a_tools_output(harness: ControllerHarness) -> None:
+async def test_the_message_of_a_failed_start_holds_no_character_that_a_database_refuses(harness: ControllerHarness) -> None:
     message = await failed_start(harness, b"\x1b[31mbroken\x1b[0m \0\xff pipe\r\n")
     assert message.endswith("Its last output:\nbroken \ufffd\ufffd pipe")
 
@@ -138,7 +138,7 @@ async def test_a_start_that_waits_for_a_removal_waits_until_its_deadline(harness
     assert "it cannot be removed" in row["status_message"]
 
 
-async def test_a_silence_is_no_longer_said_once_the_engine_answers(harness: ControllerHarness) -> None:
+async def test_the_message_that_the_engine_does_not_answer_goes_once_it_answers(harness: ControllerHarness) -> None:
     harness.compute.silent = True
     studio = await harness.add()
     await harness.until(lambda: message_contains(harness, studio, "Waiting"))
@@ -148,7 +148,7 @@ async def test_a_silence_is_no_longer_said_once_the_engine_answers(harness: Cont
 
 
 @pytest.mark.behaviour("B8", "B12")
-async def test_a_session_that_our_death_left_unprepared_is_made_anew(harness: ControllerHarness) -> None:
+async def test_a_session_that_a_server_crash_left_unprepared_is_created_again(harness: ControllerHarness) -> None:
     """It may run still when we find it again, and end only then."""
     harness.compute.answers, harness.compute.hold["probe"] = False, asyncio.Event()
     studio = await harness.add()
@@ -160,7 +160,7 @@ async def test_a_session_that_our_death_left_unprepared_is_made_anew(harness: Co
     assert harness.compute.calls.count("session") == 2
 
 
-async def test_a_tool_that_ends_like_an_unprepared_session_is_made_anew_only_once(harness: ControllerHarness) -> None:
+async def test_a_tool_that_ends_like_an_unprepared_session_is_created_again_only_once(harness: ControllerHarness) -> None:
     harness.compute.answers, harness.compute.hold["probe"] = False, asyncio.Event()
     studio = await harness.add()
     await harness.called("probe")

@@ -1,4 +1,4 @@
-"""Stops that meet silence, mistakes of ours and environments that this server does not know: nothing is lost, nothing is stuck."""
+"""Stops that meet engines that do not answer, bugs in the server, and unknown compute environments: nothing is lost or stuck."""
 
 from datetime import timedelta
 
@@ -27,7 +27,7 @@ async def running(harness: ControllerHarness) -> str:
 
 
 @pytest.mark.behaviour("B2")
-async def test_after_a_silence_the_message_says_again_why_it_stopped(harness: ControllerHarness, running: str) -> None:
+async def test_after_the_engine_answers_again_the_message_says_why_it_stopped(harness: ControllerHarness, running: str) -> None:
     harness.compute.silent = True
     await harness.studios.stop(harness.world.viewer, StopStudioRequest(running))
     await harness.until(lambda: message_contains(harness, running, "Stopped by ada.\nWaiting"))
@@ -35,7 +35,7 @@ async def test_after_a_silence_the_message_says_again_why_it_stopped(harness: Co
     assert (await harness.status(running, "STOPPED"))["status_message"] == "Stopped by ada."
 
 
-async def test_a_mistake_of_ours_in_a_removal_is_a_leftover(harness: ControllerHarness, running: str) -> None:
+async def test_a_removal_that_meets_a_bug_becomes_a_cleanup_task(harness: ControllerHarness, running: str) -> None:
     harness.compute.broken["remove"] = OSError("a bug")
     await harness.studios.stop(harness.world.viewer, StopStudioRequest(running))
     assert (await harness.status(running, "STOPPED"))["stop_reason"] == "USER_REQUEST"
@@ -46,7 +46,7 @@ async def test_a_mistake_of_ours_in_a_removal_is_a_leftover(harness: ControllerH
 
 @pytest.mark.behaviour("B8")
 @pytest.mark.parametrize("policy", [Policy(stop_deadline=timedelta(seconds=0.4))], ids=["short deadline"])
-async def test_a_mistake_of_ours_in_a_save_keeps_the_session_for_the_next_start(harness: ControllerHarness, running: str) -> None:
+async def test_a_save_that_meets_a_bug_keeps_the_session_for_the_next_start(harness: ControllerHarness, running: str) -> None:
     harness.compute.broken["save"] = OSError("a bug")
     await harness.studios.stop(harness.world.viewer, StopStudioRequest(running))
     row = await harness.status(running, "ERRORED")
@@ -69,7 +69,7 @@ async def test_a_save_that_never_gets_an_answer_from_an_engine_that_answers_has_
 
 
 @pytest.mark.behaviour("B8")
-async def test_a_kind_that_a_server_does_not_know_loses_nothing(harness: ControllerHarness, running: str) -> None:
+async def test_a_compute_environment_of_an_unknown_kind_loses_nothing(harness: ControllerHarness, running: str) -> None:
     known = harness.services.computes
     await harness.crash()
     object.__setattr__(harness.services, "computes", Computes(harness.database, {}))

@@ -1,4 +1,4 @@
-"""A template with a recipe: its image is built first, once for all who wait, and a Studio says so."""
+"""Builds of images: a template's image is built before the first start, once for all Studios that wait for it."""
 
 import asyncio
 from contextlib import suppress
@@ -85,7 +85,7 @@ async def test_the_operations_deadline_is_that_of_what_it_is_at(harness: Control
     await harness.status(studio, "RUNNING")
 
 
-async def test_how_far_it_is_shows_as_a_step(harness: ControllerHarness) -> None:
+async def test_the_progress_of_a_build_shows_as_a_step(harness: ControllerHarness) -> None:
     event = hold(harness)
     studio = await harness.add()
 
@@ -111,7 +111,7 @@ async def test_all_who_wait_for_an_image_wait_for_one_build(harness: ControllerH
 
 
 @pytest.mark.behaviour("B76")
-async def test_a_failure_is_told_and_kept_and_a_retry_starts_it(harness: ControllerHarness) -> None:
+async def test_a_failed_build_shows_its_reason_and_log_and_a_retry_starts_the_studio(harness: ControllerHarness) -> None:
     harness.compute.refuse_build = "The command 'install' returned 1."
     studio = await harness.add()
     row = await harness.status(studio, "BUILD_FAILED")
@@ -224,7 +224,7 @@ async def test_a_build_that_takes_too_long_fails(harness: ControllerHarness) -> 
     assert await states(harness) == ["CANCELLED"]
 
 
-async def test_an_image_that_is_gone_is_built_anew_by_the_next_start(harness: ControllerHarness) -> None:
+async def test_an_image_that_is_gone_is_built_again_by_the_next_start(harness: ControllerHarness) -> None:
     await harness.status(await harness.add(name="First"), "RUNNING")
     harness.compute.no_image = True
     studio = await harness.add(name="Second")

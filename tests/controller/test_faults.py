@@ -1,4 +1,4 @@
-"""Faults: an engine that is silent, refuses, loses; a controller that dies between any two steps. Unknown is not stopped."""
+"""Faults: an engine that does not answer, refuses or loses sessions, and a controller that dies between any two steps."""
 
 import asyncio
 from datetime import timedelta
@@ -120,7 +120,7 @@ async def test_a_studio_whose_save_failed_can_be_deleted_and_is_cleaned_up(harne
     assert harness.compute.observations == {}
 
 
-async def test_what_cannot_be_removed_is_left_over_and_retried_and_a_start_waits_for_it(harness: ControllerHarness) -> None:
+async def test_a_failed_removal_becomes_a_cleanup_task_and_a_start_waits_for_it(harness: ControllerHarness) -> None:
     studio = await harness.add()
     await harness.status(studio, "RUNNING")
     harness.compute.refuse_removal = True
@@ -200,7 +200,7 @@ async def test_a_stop_goes_on_after_a_crash_at_any_step(harness: ControllerHarne
     assert harness.compute.observations == {}
 
 
-async def test_whoever_lost_the_lease_changes_nothing(harness: ControllerHarness) -> None:
+async def test_a_controller_that_lost_the_lease_changes_nothing(harness: ControllerHarness) -> None:
     harness.compute.hold["probe"] = asyncio.Event()
     studio = await harness.add()
     await harness.called("probe")
@@ -213,7 +213,7 @@ async def test_whoever_lost_the_lease_changes_nothing(harness: ControllerHarness
     assert (await harness.row(studio))["status"] == "STARTING"
 
 
-async def test_an_event_missed_while_nobody_listened_is_found_by_looking(harness: ControllerHarness) -> None:
+async def test_an_event_missed_while_nobody_watched_is_noticed_by_observation(harness: ControllerHarness) -> None:
     studio = await harness.add()
     await harness.status(studio, "RUNNING")
     name = await harness.name(studio)

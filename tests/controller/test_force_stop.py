@@ -59,7 +59,7 @@ async def test_a_running_one_is_stopped_not_forced_and_an_ended_one_stays(harnes
     assert (await harness.row(studio))["version"] == before["version"]
 
 
-async def test_a_start_that_hangs_is_ended_and_nothing_stays(harness: ControllerHarness) -> None:
+async def test_a_forced_start_leaves_no_resources(harness: ControllerHarness) -> None:
     harness.compute.answers = False
     studio = await harness.add()
     await harness.called("probe")
@@ -75,7 +75,7 @@ async def test_a_start_that_hangs_is_ended_and_nothing_stays(harness: Controller
     await harness.status(studio, "RUNNING")
 
 
-async def test_what_is_made_late_of_a_forced_start_goes_though_another_start_came_before(harness: ControllerHarness) -> None:
+async def test_resources_created_late_for_a_forced_start_are_removed_though_another_start_came_before(harness: ControllerHarness) -> None:
     harness.compute.answers = False
     studio = await harness.add()
     await harness.called("probe")

@@ -1,4 +1,4 @@
-"""Leases: nobody works twice on a Studio, whatever becomes of the database, the clock or another compute environment."""
+"""Leases: no two controllers work on a Studio, whatever the database, the clock or another compute environment does."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -94,7 +94,7 @@ async def test_a_studio_is_not_taken_over_while_a_result_is_being_written(harnes
 
 
 @pytest.mark.behaviour("B31")
-async def test_who_was_overtaken_saves_no_more_and_so_removes_no_save_of_its_successor(harness: ControllerHarness) -> None:
+async def test_a_controller_that_lost_the_lease_saves_no_more_and_so_removes_no_save_of_its_successor(harness: ControllerHarness) -> None:
     studio = await harness.add()
     await harness.status(studio, "RUNNING")
     await harness.crash()
@@ -113,7 +113,7 @@ async def test_who_was_overtaken_saves_no_more_and_so_removes_no_save_of_its_suc
 
 @MANY_SERVERS
 @pytest.mark.parametrize("policy", [SHORT], ids=["short lease"])
-async def test_another_server_goes_on_where_one_lost_its_lease(harness: ControllerHarness) -> None:
+async def test_another_server_continues_where_one_lost_its_lease(harness: ControllerHarness) -> None:
     harness.compute.hold["image"] = asyncio.Event()
     studio = await harness.add()
     await harness.called("image")

@@ -95,7 +95,7 @@ async def saved_interim(harness: ControllerHarness) -> bool:
 
 
 @pytest.mark.behaviour("B30")
-async def test_a_final_save_replaces_the_interim_one_and_discards_it(harness: ControllerHarness) -> None:
+async def test_a_final_save_replaces_the_interim_one_which_is_removed(harness: ControllerHarness) -> None:
     studio = await harness.add()
     await harness.status(studio, "RUNNING")
     await change_sessions(harness, next_save_at=await database_now(harness))

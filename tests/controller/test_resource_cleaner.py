@@ -1,4 +1,4 @@
-"""The clean-up: what cannot be removed does not hold up what can."""
+"""The resource cleaner: a removal that fails does not hold up the others."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What happens by itself while a Studio runs: periodic saves and their failures, and warnings of an end that comes."""
+"""A running Studio: its periodic saves and their failures, and the warnings before it ends by itself."""
 
 import asyncio
 from datetime import timedelta
@@ -56,7 +56,7 @@ async def test_a_planned_stop_does_not_silence_the_warning_of_the_lifespan(harne
 
 
 @pytest.mark.behaviour("B30")
-async def test_a_failed_periodic_save_stays_said_until_one_succeeds(harness: ControllerHarness, studio: str) -> None:
+async def test_the_message_of_a_failed_periodic_save_stays_until_one_succeeds(harness: ControllerHarness, studio: str) -> None:
     harness.compute.broken["interim"] = ComputeFailed("The disk is full.")
     await change_sessions(harness, next_save_at=await database_now(harness))
     await harness.until(lambda: message_contains(harness, studio, "periodic save failed (The disk is full.)"))

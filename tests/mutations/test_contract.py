@@ -1,4 +1,4 @@
-"""A walk over the schema: what every mutation has, whichever it is."""
+"""Rules that hold for every mutation of the schema."""
 
 import pytest
 from graphql import GraphQLInputObjectType, GraphQLNonNull, GraphQLObjectType, GraphQLUnionType, get_named_type

@@ -1,4 +1,4 @@
-"""What is done to Studios, as clients do it."""
+"""The mutations on Studios, as clients call them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,1 +1,1 @@
-"""Commands on Studios, and the controller that makes them true."""
+"""Tests of the commands on Studios."""

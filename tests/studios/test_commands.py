@@ -1,4 +1,4 @@
-"""Starting, stopping, editing and deleting: what is written, and what is refused."""
+"""Starting, stopping, editing and deleting Studios: what the commands write, and what they refuse."""
 
 import asyncio
 from datetime import timedelta
@@ -229,7 +229,7 @@ async def test_an_edit_that_changes_nothing_is_no_revision(database: Database, s
 
 
 @pytest.mark.behaviour("B95")
-async def test_a_stale_revision_is_told_with_the_current_one(studios: Studios, world: World, studio: str) -> None:
+async def test_a_stale_revision_error_has_the_current_one(studios: Studios, world: World, studio: str) -> None:
     await studios.update(world.viewer, UpdateStudioRequest(studio, name="New", expected_revision=1))
     with pytest.raises(StaleRevision) as caught:
         await studios.update(world.viewer, UpdateStudioRequest(studio, name="Newer", expected_revision=1))
@@ -254,7 +254,7 @@ async def test_a_studio_that_has_not_ended_cannot_be_deleted(database: Database,
 
 
 @pytest.mark.behaviour("B22")
-async def test_deleting_keeps_what_another_studio_needs_and_discards_the_rest(
+async def test_deleting_keeps_checkpoints_that_another_studio_needs_and_removes_the_rest(
     database: Database, studios: Studios, world: World, studio: str
 ) -> None:
     needed = await factories.create_checkpoint(database, world, studio, number=1)

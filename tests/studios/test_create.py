@@ -1,4 +1,4 @@
-"""Adding Studios."""
+"""Creating Studios."""
 
 import asyncio
 import json
@@ -58,7 +58,7 @@ async def test_of_twenty_who_want_a_name_at_once_one_gets_it(database: Database,
 @pytest.mark.behaviour("B15")
 @pytest.mark.behaviour("B16")
 @pytest.mark.behaviour("B17")
-async def test_all_that_is_wrong_is_said_at_once(studios: Studios, world: World) -> None:
+async def test_all_problems_of_an_input_are_reported_at_once(studios: Studios, world: World) -> None:
     configuration = Configuration(
         cpu=9, memory_mib=1, gpu=1, lifespan_hours=121, env_vars=(EnvVar("1A", "x"), EnvVar("A", "x"), EnvVar("A", "y"))
     )
