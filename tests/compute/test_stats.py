@@ -4,18 +4,11 @@ import asyncio
 
 import pytest
 
-from services.compute.protocol import Presence, Usage
-from services.domain.session_name import SessionName
-from tests.compute.world import GRACE, World, ask, until
+from services.compute.protocol import Presence
+from tests.compute.world import GRACE, World, ask, until, used
 
 pytestmark = pytest.mark.behaviour("B85")
 MIB = 1 << 20
-
-
-async def used(world: World, name: SessionName) -> Usage:
-    found = await world.compute.stats(name)
-    assert found is not None
-    return found
 
 
 @pytest.mark.parametrize("where", ["tool", "child"])

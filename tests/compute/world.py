@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from services.compute.protocol import Compute, ImageSpec, Observation, Presence, SessionSpec, Upstream
+from services.compute.protocol import Compute, ImageSpec, Observation, Presence, SessionSpec, Upstream, Usage
 from services.domain.session_name import SessionName
 
 TINY = Path(__file__).parents[1] / "tools" / "tiny.py"
@@ -95,6 +95,13 @@ class World:
 
     async def presence(self, name: SessionName) -> Presence:
         return (await self.compute.observe(name)).presence
+
+
+async def used(world: World, name: SessionName) -> Usage:
+    """What a running session uses."""
+    found = await world.compute.stats(name)
+    assert found is not None
+    return found
 
 
 async def ask(upstream: Upstream, method: str, path: str, data: bytes | None = None) -> tuple[int, bytes]:

@@ -73,7 +73,7 @@ class SecondEngine:
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
 
-    def thaw(self) -> None:
+    def resume(self) -> None:
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
 
@@ -96,7 +96,7 @@ async def second_engine(directory: Path, *, live_restore: bool) -> AsyncIterator
 async def _discard(engine: SecondEngine) -> None:
     if engine.process is not None:
         with suppress(ProcessLookupError):
-            engine.thaw()
+            engine.resume()
         with suppress(OSError, subprocess.CalledProcessError):
             for found in _docker(engine, "ps", "-aq").split():
                 _docker(engine, "rm", "-f", found)

@@ -17,9 +17,9 @@ import pytest
 from sqlalchemy import func, select, update
 
 from services.store.tables import core
+from tests.docker.recipe_jobs import ended, log, logged, recipe_job, write
 from tests.docker.second_engine import SecondEngine, second_engine
 from tests.docker.server import Job, docker_job
-from tests.docker.test_building import ended, log, logged, recipe_job, write
 from tests.docker.tiny_image import docker, tiny_image
 from tests.server import wait_for
 from tests.soak import rounds
@@ -137,6 +137,6 @@ async def test_an_engine_that_hangs_in_the_middle_is_waited_for(engine: SecondEn
         await waiting(building)
         assert (await building.look())["status"] == "BUILDING"
     finally:
-        engine.thaw()
+        engine.resume()
     await ended(building, "RUNNING")
     assert at_work("it-sleeps", engine.url) == []

@@ -139,7 +139,7 @@ async def test_a_frozen_engine_stops_nothing(engine: SecondEngine, job: Job) -> 
     engine.freeze()
     await job.message("does not answer", 60)
     assert (await job.look())["status"] == "RUNNING"
-    engine.thaw()
+    engine.resume()
     await wait_for(lambda: quiet(job), SOON)
     await job.stop()
     await job.status("STOPPED")

@@ -16,7 +16,7 @@ from services.domain.session_name import SessionName
 from tests.compute.world import World
 from tests.docker.engine import ENVIRONMENT, URL, docker_world
 from tests.docker.images import variant
-from tests.docker.test_networks import require_closed, subnet
+from tests.docker.network_checks import require_closed, subnet
 from tests.docker.tiny_image import docker, run
 
 pytestmark = [pytest.mark.docker, pytest.mark.behaviour("B5")]

@@ -2,7 +2,6 @@
 
 import asyncio
 import ipaddress
-import json
 import os
 import shutil
 import socket
@@ -14,21 +13,16 @@ import pytest
 from services.compute.docker import DockerCompute, firewall, naming
 from services.compute.docker.engine import Engine
 from services.compute.docker.networks import BRIDGE_NAME, Networks
-from services.compute.protocol import ComputeFailed, Report
+from services.compute.protocol import ComputeFailed
 from services.domain.session_name import SessionName
-from tests import needs
 from tests.compute.world import World
 from tests.docker.engine import ENVIRONMENT, URL
+from tests.docker.network_checks import require_closed, subnet
 from tests.docker.tiny_image import docker
 
 pytestmark = pytest.mark.docker
 POOL = ipaddress.IPv4Network("10.214.0.0/24")
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 1.5)"
-
-
-def subnet(name: SessionName) -> ipaddress.IPv4Network:
-    [found] = json.loads(docker("network", "inspect", naming.network(name)))
-    return ipaddress.IPv4Network(found["IPAM"]["Config"][0]["Subnet"])
 
 
 async def test_more_sessions_than_an_engine_has_networks_of_its_own(world: World) -> None:
@@ -78,13 +72,6 @@ async def test_a_bridge_that_a_killed_engine_forgot_goes_with_its_session(world:
     assert await add.wait() == 0
     await world.compute.remove(world.name())
     assert left not in [name for _, name in socket.if_nameindex()]
-
-
-def require_closed(report: Report) -> None:
-    """Skip where this machine cannot keep sessions from itself; where the docker tests are required, that is a failure."""
-    open_to = [warning for warning in report.warnings if "Sessions can reach" in warning]
-    if open_to:
-        needs.lacking("docker", f"this machine cannot close itself: {open_to}")
 
 
 async def reaches(name: SessionName, address: str, port: int) -> bool:

@@ -11,8 +11,7 @@ import pytest
 
 from services.compute.docker import stats
 from services.compute.protocol import ComputeUnknown, Usage
-from tests.compute.test_stats import used
-from tests.compute.world import World, ask, quietly
+from tests.compute.world import World, ask, quietly, used
 from tests.docker.server import Job, docker_job
 from tests.docker.tiny_image import docker
 
@@ -45,16 +44,18 @@ async def until(frames: AsyncIterator[dict[str, Any]], wanted: Callable[[dict[st
 async def test_what_a_session_uses_is_streamed_while_it_runs_and_gone_afterwards(job: Job) -> None:
     await job.start()
     async with aclosing(job.server.subscribe(WATCH, {"id": job.studio})) as frames:  # type: ignore[type-var]  # an async generator
-        first = await until(frames, lambda seen: True)
-        assert first["cpu"] < 0.5
+        first = await until(frames, lambda seen: seen["cpu"] < 0.5)  # once it has started
         assert (first["cpuLimit"], first["memoryLimitBytes"]) == (2.0, await _memory_limit(job))
         upstream = await job.upstream()
         await ask(upstream, "POST", "/upload", b"x" * (MIB - 1))
         await ask(upstream, "GET", f"/hold?n={64 * MIB}")
         burning = asyncio.create_task(ask(upstream, "GET", "/burn?seconds=3"))
-        busy = await until(frames, lambda seen: seen["cpu"] > 0.15)
-        assert busy["memoryBytes"] - first["memoryBytes"] > 60 * MIB
-        assert busy["networkReceivedBytes"] - first["networkReceivedBytes"] >= MIB - 1
+
+        def is_busy(seen: dict[str, Any]) -> bool:
+            memory, received = (seen[name] - first[name] for name in ("memoryBytes", "networkReceivedBytes"))
+            return bool(seen["cpu"] > 0.15 and memory > 60 * MIB and received >= MIB - 1)
+
+        busy = await until(frames, is_busy)
         assert (await job.server.graphql(QUERY, {"id": job.studio}))["studio"]["stats"]["at"] >= busy["at"]
         await burning
         await job.stop()
