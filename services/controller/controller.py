@@ -1,4 +1,4 @@
-"""The loop: claim what is due, work on it in parallel, be woken by commits and by the compute environments (DESIGN 2)."""
+"""Claims Studios that are due and works on them in parallel; commits and compute environments wake it."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,8 @@ AT_ONCE = PARALLEL // 8
 """Claimed in one go; the rest right afterwards."""
 POLL_SECONDS = 5.0
 """A slow look in any case: a lost wake-up must not matter."""
-AFTER_A_BUG_SECONDS = 5.0
+BUG_BACKOFF_S = 5.0
+"""How long a Studio rests after a step that failed with an unexpected error."""
 GOODBYE_SECONDS = 3.0
 """For giving leases back at the end; those that are not given back end by themselves."""
 
@@ -141,7 +142,7 @@ class Controller:
             return lease.claimed_at
         except Exception:
             log.exception("A step on Studio %s failed", lease.studio.id)
-            await asyncio.sleep(AFTER_A_BUG_SECONDS)
+            await asyncio.sleep(BUG_BACKOFF_S)
             return lease.claimed_at
 
     async def _step(self, lease: Lease) -> datetime | None:

@@ -22,7 +22,7 @@ SHORT = Policy(start_deadline=timedelta(seconds=0.4), observe_every=timedelta(se
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(controller, "AFTER_A_BUG_SECONDS", 0.1)
+    monkeypatch.setattr(controller, "BUG_BACKOFF_S", 0.1)
 
 
 @pytest.mark.behaviour("B7")

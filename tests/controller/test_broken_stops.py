@@ -16,7 +16,7 @@ from tests.controller.harness import ControllerHarness, message_contains, no_cle
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(controller, "AFTER_A_BUG_SECONDS", 0.1)
+    monkeypatch.setattr(controller, "BUG_BACKOFF_S", 0.1)
 
 
 @pytest.fixture

@@ -187,7 +187,7 @@ async def test_a_wake_that_comes_before_work_has_begun_loses_nothing(harness: Co
 async def test_a_database_that_is_gone_in_the_middle_of_steps_is_waited_for(
     harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(controller, "AFTER_A_BUG_SECONDS", 0.1)
+    monkeypatch.setattr(controller, "BUG_BACKOFF_S", 0.1)
     harness.compute.hold["session"] = asyncio.Event()
     studio = await harness.add()
     await harness.called("session")
