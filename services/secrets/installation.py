@@ -12,14 +12,14 @@ PROOF = "the installation's key"
 async def ensure_installation(database: Database) -> str:
     """Returns the installation's id. The first start creates it, with the event stream of the installation."""
     async with database.read() as reader:
-        found = await store.find(reader)
-    if found:
-        return found
+        installation_id = await store.find(reader)
+    if installation_id:
+        return installation_id
     async with database.write() as transaction:
         await store.lock(transaction)
-        found = await store.find(transaction)
-        if found:
-            return found
+        installation_id = await store.find(transaction)
+        if installation_id:
+            return installation_id
         await outbox.create_stream(transaction, INSTALLATION_STREAM)
         return await store.create(transaction)
 

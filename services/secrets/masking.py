@@ -17,8 +17,8 @@ UNQUOTED = ("", "/", "!'()*")
 
 def forms(secrets: Iterable[str]) -> list[str]:
     """Returns how secrets may be printed: as they are, line by line, in base64, and as URLs and JSON write them; longest first."""
-    found = {form for secret in secrets if secret.strip() for form in _forms(secret)}
-    return sorted(found, key=len, reverse=True)
+    all_forms = {form for secret in secrets if secret.strip() for form in _forms(secret)}
+    return sorted(all_forms, key=len, reverse=True)
 
 
 def _forms(secret: str) -> Iterator[str]:

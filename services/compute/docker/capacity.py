@@ -20,10 +20,10 @@ def report(info: Mapping[str, Any], mode: Mode, open_host: str | None) -> Report
     """Returns the report. `open_host` is why sessions can reach the host. Raises ComputeFailed unless the engine runs Linux containers."""
     if info["OSType"] != "linux":
         raise ComputeFailed(f"The Docker Engine runs {info['OSType']} containers; sessions need Linux ones.")
-    found = [text for key, text in LIMIT_WARNINGS.items() if info.get(key) is False]
+    warnings = [text for key, text in LIMIT_WARNINGS.items() if info.get(key) is False]
     if not any("seccomp" in option for option in info.get("SecurityOptions") or []):
-        found.append(NO_SECCOMP)
+        warnings.append(NO_SECCOMP)
     if open_host is not None:
-        found.append(open_host)
+        warnings.append(open_host)
     engine = f"Docker Engine {info['ServerVersion']}."
-    return Report(float(info["NCPU"]), info["MemTotal"] // MIB, 0, tuple(found), (engine, mode.meaning))
+    return Report(float(info["NCPU"]), info["MemTotal"] // MIB, 0, tuple(warnings), (engine, mode.meaning))

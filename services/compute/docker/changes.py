@@ -23,9 +23,9 @@ async def mark(engine: Engine, container: Mapping[str, Any]) -> str:
     """Returns the mark: equal marks mean equal files. It is taken before a save, so that a later change gives another mark."""
     upper = ((container.get("GraphDriver") or {}).get("Data") or {}).get("UpperDir")
     if upper and engine.url.startswith("unix://"):
-        found = await asyncio.to_thread(_newest, Path(upper))
-        if found is not None:
-            return found
+        upper_mark = await asyncio.to_thread(_newest, Path(upper))
+        if upper_mark is not None:
+            return upper_mark
     touched = await engine.call("GET", f"containers/{container['Id']}/changes", limit=60)
     return secrets.token_hex(DIGEST_CHARACTERS // 2) if touched else UNTOUCHED
 

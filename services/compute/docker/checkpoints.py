@@ -101,18 +101,18 @@ class Checkpoints:
         except Absent as error:
             raise ComputeUnknown(f"the saved image went away: {error}") from error
         await self._untag(f"{repository}:{unfinished}")
-        found = await self._images.find(f"{repository}:{tag}")
-        if found is None:
+        image = await self._images.find(f"{repository}:{tag}")
+        if image is None:
             raise ComputeUnknown("the saved image was removed at this moment")
-        return found
+        return image
 
     async def _search(self, image_id: str, secrets: tuple[str, ...]) -> None:
         """Deletes a save whose configuration or history shows a secret, and raises ComputeFailed."""
         inspected = await self._engine.call("GET", f"images/{image_id}/json")
         history = await self._engine.call("GET", f"images/{image_id}/history")
-        if found := _location_of_secret([inspected, history], secrets):
+        if field := _location_of_secret([inspected, history], secrets):
             await self._engine.call("DELETE", f"images/{image_id}", params={"force": True})
-            raise ComputeFailed(f"The save was dropped: the image's {found} would have shown a secret value.")
+            raise ComputeFailed(f"The save was dropped: the image's {field} would have shown a secret value.")
 
     async def sweep(self, name: SessionName) -> None:
         """Removes unfinished saves of this session and of earlier ones of the Studio."""
@@ -155,9 +155,9 @@ class Checkpoints:
         return older
 
     async def _named(self, repository: str, beginning: str) -> list[str]:
-        request = f"{repository}:{beginning}"
-        found = await self._engine.all("images/json", filters={"reference": [f"{request}*"]})
-        return [name for image in found for name in image["RepoTags"] or [] if name.startswith(request)]
+        prefix = f"{repository}:{beginning}"
+        images = await self._engine.all("images/json", filters={"reference": [f"{prefix}*"]})
+        return [name for image in images for name in image["RepoTags"] or [] if name.startswith(prefix)]
 
     async def _untag(self, reference: str) -> None:
         try:
@@ -175,11 +175,11 @@ def created_at(image: Mapping[str, Any]) -> datetime:
     return moment
 
 
-def _location_of_secret(found: Any, secrets: tuple[str, ...]) -> str | None:
+def _location_of_secret(shown: Any, secrets: tuple[str, ...]) -> str | None:
     """Returns the name of the field in which the engine shows a secret; None if there is none."""
     long = [secret for secret in secrets if len(secret) >= MIN_SECRET_LENGTH]
     short = [secret for secret in secrets if 0 < len(secret) < MIN_SECRET_LENGTH]
-    for where, text in _texts(found, "description"):
+    for where, text in _texts(shown, "description"):
         if any(secret in text for secret in long) or (where == "Env" and text.partition("=")[2] in short):
             return where
     return None

@@ -112,11 +112,11 @@ class DockerCompute:
 
     async def ensure_session(self, spec: SessionSpec, progress: Progress) -> None:
         async with self._lock(spec.name):
-            found = await self._containers.find(spec.name)
-            if found is not None and (containers.not_started(found) or containers.not_loaded(found)):
-                await self._containers.remove(found["Id"])
-                found = None
-            if found is None:
+            container = await self._containers.find(spec.name)
+            if container is not None and (containers.not_started(container) or containers.not_loaded(container)):
+                await self._containers.remove(container["Id"])
+                container = None
+            if container is None:
                 await _run_to_completion(self._make(spec, await self._image(spec, progress)))
 
     async def _make(self, spec: SessionSpec, image: Image) -> None:
@@ -151,10 +151,10 @@ class DockerCompute:
             return Observation(Presence.ABSENT)
         if self._checkpoints.left_paused(container):
             await self._containers.unpause(container)
-        found = observation(container)
-        if found.presence is not Presence.RUNNING:
-            return found
-        return replace(found, upstream=readiness.moved(container, name, (await self._join(name)).mode))
+        observed = observation(container)
+        if observed.presence is not Presence.RUNNING:
+            return observed
+        return replace(observed, upstream=readiness.moved(container, name, (await self._join(name)).mode))
 
     async def stop(self, name: SessionName, grace: timedelta) -> None:
         container = await self._containers.find(name)
@@ -190,12 +190,12 @@ class DockerCompute:
         await self._checkpoints.remove(reference)
 
     async def sessions(self) -> list[tuple[SessionName, Observation]]:
-        found = []
+        sessions = []
         for container in await self._containers.all():
             name = naming.read(container["Config"]["Labels"])
             if name is not None:
-                found.append((name, observation(container)))
-        return found
+                sessions.append((name, observation(container)))
+        return sessions
 
     def watch(self) -> AsyncIterator[Change]:
         engine = Engine(self._url)

@@ -37,22 +37,22 @@ class Containers:
 
     async def find(self, name: SessionName) -> dict[str, Any] | None:
         """Returns the session's container, also a renamed one. Raises ComputeFailed if another program uses the name."""
-        found = await self._inspect(str(name))
-        if found is None:
+        inspected = await self._inspect(str(name))
+        if inspected is None:
             return await self._find_renamed(name)
-        naming.require(name, self._environment_id, found["Config"]["Labels"])
-        return found
+        naming.require(name, self._environment_id, inspected["Config"]["Labels"])
+        return inspected
 
     async def _find_renamed(self, name: SessionName) -> dict[str, Any] | None:
-        wanted = [f"{key}={value}" for key, value in naming.labels(name, self._environment_id).items()]
-        found = await self._engine.all("containers/json", all=True, filters={"label": wanted})
-        return await self._inspect(found[0]["Id"]) if found else None
+        labels = [f"{key}={value}" for key, value in naming.labels(name, self._environment_id).items()]
+        inspected = await self._engine.all("containers/json", all=True, filters={"label": labels})
+        return await self._inspect(inspected[0]["Id"]) if inspected else None
 
     async def _inspect(self, reference: str) -> dict[str, Any] | None:
-        found = await self._engine.find(f"containers/{reference}/json")
-        if found is not None and not found.keys() >= REQUIRED_KEYS:
+        inspected = await self._engine.find(f"containers/{reference}/json")
+        if inspected is not None and not inspected.keys() >= REQUIRED_KEYS:
             raise ComputeUnknown("the Docker Engine's answer is not whole (containers)")
-        return found
+        return inspected
 
     async def all(self) -> list[dict[str, Any]]:
         """Returns every container of this compute environment."""
@@ -63,26 +63,26 @@ class Containers:
             async with few:
                 return await self._inspect(container_id)
 
-        found = await asyncio.gather(*(inspect(container["Id"]) for container in listed))
-        return [container for container in found if container is not None]
+        inspected = await asyncio.gather(*(inspect(container["Id"]) for container in listed))
+        return [container for container in inspected if container is not None]
 
     async def create(self, name: SessionName, body: Mapping[str, Any]) -> str:
         """Returns the new container's id, or that of one which another controller created meanwhile. Raises ComputeFailed."""
         try:
-            made = await self._engine.call("POST", "containers/create", params={"name": str(name)}, body=body, limit=START_SECONDS)
+            created = await self._engine.call("POST", "containers/create", params={"name": str(name)}, body=body, limit=START_SECONDS)
         except Conflict as conflict:
             return await self._made_meanwhile(name, conflict)
         except Absent as absent:
             if "network" in str(absent):
                 raise ComputeUnknown(f"the session's network is not there yet: {absent}") from absent
             raise ComputeFailed(f"The session's image was removed from the engine at this moment: {absent}") from absent
-        return str(made["Id"])
+        return str(created["Id"])
 
     async def _made_meanwhile(self, name: SessionName, conflict: Conflict) -> str:
         """Waits for the other container: an engine reserves the name before the container can be seen."""
         for _ in range(NAME_CONFLICT_TRIES):
-            if (found := await self.find(name)) is not None:
-                return str(found["Id"])
+            if (inspected := await self.find(name)) is not None:
+                return str(inspected["Id"])
             await asyncio.sleep(POLL_SECONDS)
         raise ComputeUnknown(f"the container's name is in use: {conflict}") from conflict
 
@@ -121,8 +121,8 @@ class Containers:
             return
         except Conflict as conflict:
             raise ComputeUnknown(f"the session does not end: {conflict}") from conflict
-        found = await self._inspect(container_id)
-        if found is not None and found["State"]["Status"] not in ENDED:
+        inspected = await self._inspect(container_id)
+        if inspected is not None and inspected["State"]["Status"] not in ENDED:
             raise ComputeUnknown("the session's processes do not end, even when killed")
 
     async def settled(self, name: SessionName, at_work: Callable[[str], Awaitable[None]]) -> dict[str, Any] | None:

@@ -71,24 +71,24 @@ class Engine:
     async def find(self, path: str) -> dict[str, Any] | None:
         """Returns the object that `GET path` shows; None if the engine answers that it does not exist. Raises as `call`."""
         try:
-            found = await self.call("GET", path)
+            answer = await self.call("GET", path)
         except Absent:
             return None
         except Conflict as error:
             raise ComputeUnknown(f"the Docker Engine cannot tell: {error}") from error
-        if not isinstance(found, dict) or not found.get("Id"):
+        if not isinstance(answer, dict) or not answer.get("Id"):
             raise ComputeUnknown(f"the Docker Engine's answer cannot be read ({path.split('/')[0]})")
-        return found
+        return answer
 
     async def all(self, path: str, **params: Any) -> list[dict[str, Any]]:
         """Returns the objects that `GET path` lists. Raises as `call`, but ComputeUnknown for an engine without such a list."""
         try:
-            found = await self.call("GET", path, params=params)
+            answer = await self.call("GET", path, params=params)
         except (Absent, Conflict) as error:
             raise ComputeUnknown(f"the Docker Engine does not list its {path.split('/')[0]}: {error}") from error
-        if not isinstance(found, list):
+        if not isinstance(answer, list):
             raise ComputeUnknown(f"the Docker Engine's answer cannot be read ({path.split('/')[0]})")
-        return found
+        return answer
 
     @asynccontextmanager
     async def stream(

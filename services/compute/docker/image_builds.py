@@ -25,14 +25,14 @@ FROM = re.compile(r"^FROM\s+(\S+)", re.MULTILINE)
 ARGUMENT = re.compile(r"^ARG\s+(\w+)=(\S+)", re.MULTILINE)
 
 
-async def build(engine: Engine, reference: str, context: bytes, arguments: Mapping[str, str], printed: OutputSink) -> None:
+async def build(engine: Engine, reference: str, context: bytes, arguments: Mapping[str, str], output: OutputSink) -> None:
     """Builds the tar `context` into `reference`. The engine ends a build whose caller goes away, and keeps the finished steps.
 
     Raises ComputeFailed, ComputeUnknown: also when the answer ends without saying that the build did, and when the engine ends.
     """
     await engine.ping()
     try:
-        await _build(engine, reference, context, arguments, printed)
+        await _build(engine, reference, context, arguments, output)
     except Absent as error:
         raise ComputeFailed(str(error)) from error
     except _BaseImageMissing as error:
@@ -42,15 +42,15 @@ async def build(engine: Engine, reference: str, context: bytes, arguments: Mappi
         raise
 
 
-async def _build(engine: Engine, reference: str, context: bytes, arguments: Mapping[str, str], printed: OutputSink) -> None:
+async def _build(engine: Engine, reference: str, context: bytes, arguments: Mapping[str, str], output: OutputSink) -> None:
     params = {"t": reference, "buildargs": json.dumps(dict(arguments)), "forcerm": "true", "rm": "true"}
-    made = False
+    is_built = False
     async with engine.stream("POST", "build", params, MAX_SILENCE_SECONDS, archive=context) as response:
         stream = JsonStream(engine, "build", response, MAX_SILENCE_SECONDS)
         while (line := await stream.next_with_pings(PING_SECONDS)) is not None:
-            made = made or "ID" in (line.get("aux") or {})
-            await _forward_line(line, printed)
-    if not made:
+            is_built = is_built or "ID" in (line.get("aux") or {})
+            await _forward_line(line, output)
+    if not is_built:
         raise ComputeUnknown("the Docker Engine broke the build off without a word")
 
 
@@ -72,22 +72,22 @@ def base(context: bytes, arguments: Mapping[str, str]) -> str:
         file = archive.extractfile(DOCKERFILE)
         text = file.read().decode(errors="replace") if file else ""
     named = FROM.search(text)
-    given = {**dict(ARGUMENT.findall(text)), **arguments}
-    return re.sub(r"\$\{?(\w+)\}?", lambda found: given.get(found[1], found[0]), named[1]) if named else ""
+    values = {**dict(ARGUMENT.findall(text)), **arguments}
+    return re.sub(r"\$\{?(\w+)\}?", lambda found: values.get(found[1], found[0]), named[1]) if named else ""
 
 
 class _BaseImageMissing(Exception):
     """The base image of a build is neither on the engine nor in a registry."""
 
 
-async def _forward_line(line: dict[str, Any], printed: OutputSink) -> None:
+async def _forward_line(line: dict[str, Any], output: OutputSink) -> None:
     if "error" in line:
         text = str(line["error"]).strip()
-        await printed(f"{text}\n".encode())
+        await output(f"{text}\n".encode())
         if any(words in text for words in BASE_IMAGE_ERRORS):
             raise _BaseImageMissing(text)
         raise ComputeFailed(f"{text}. The build's log says more.")
     if line.get("stream"):
-        await printed(str(line["stream"]).encode())
+        await output(str(line["stream"]).encode())
     elif line.get("status") and not line.get("progressDetail"):  # a base image that is being pulled
-        await printed(f"{line.get('id', '')} {line['status']}\n".lstrip().encode())
+        await output(f"{line.get('id', '')} {line['status']}\n".lstrip().encode())

@@ -22,28 +22,28 @@ class Images:
         self._machine: str | None = None
 
     async def find(self, reference: str) -> Image | None:
-        found = await self._engine.find(f"images/{reference}/json")
-        return Image.of(found) if found else None
+        inspected = await self._engine.find(f"images/{reference}/json")
+        return Image.of(inspected) if inspected else None
 
-    async def ensure(self, wanted: ImageSpec, progress: Progress) -> Image:
+    async def ensure(self, spec: ImageSpec, progress: Progress) -> Image:
         """Returns the image, pulled if it is missing and not `built`. Raises ComputeFailed if it cannot be pulled or run, ImageMissing."""
-        reference = wanted.image
-        found = await self._engine.find(f"images/{reference}/json")
-        if found is None and wanted.built:
+        reference = spec.image
+        inspected = await self._engine.find(f"images/{reference}/json")
+        if inspected is None and spec.built:
             raise ImageMissing(reference)
-        if found is None:
+        if inspected is None:
             await self._pull(reference, progress)
-            found = await self._engine.find(f"images/{reference}/json")
-        if found is None:
+            inspected = await self._engine.find(f"images/{reference}/json")
+        if inspected is None:
             raise ComputeFailed(f"The image {reference} was pulled, and is not there: it may be for another platform.")
-        return await self._check(reference, found)
+        return await self._check(reference, inspected)
 
     async def built(self, reference: str) -> None:
         """Checks an image that was just built, so that the build reports what is wrong. Raises ComputeFailed, ComputeUnknown."""
-        found = await self._engine.find(f"images/{reference}/json")
-        if found is None:
+        inspected = await self._engine.find(f"images/{reference}/json")
+        if inspected is None:
             raise ComputeUnknown(f"the image {reference} was built, and is not there")
-        await self._check(reference, found)
+        await self._check(reference, inspected)
 
     async def _check(self, reference: str, inspected: dict[str, Any]) -> Image:
         """Raises ComputeFailed for an image that cannot run sessions on this engine."""

@@ -56,12 +56,12 @@ class JsonStream:
 
     def _parsed(self, line: bytes) -> dict[str, Any]:
         try:
-            found = json.loads(line)
+            value = json.loads(line)
         except ValueError as error:
             raise self._unreadable() from error
-        if not isinstance(found, dict):
+        if not isinstance(value, dict):
             raise self._unreadable()
-        return found
+        return value
 
     def _unreadable(self) -> ComputeUnknown:
         return ComputeUnknown(f"the Docker Engine's answer cannot be read ({self._path.split('/')[0]})")

@@ -27,21 +27,21 @@ def labels(name: SessionName, environment_id: str) -> dict[str, str]:
     }
 
 
-def neutral(found: Mapping[str, str] | None) -> dict[str, str]:
+def neutral(raw_labels: Mapping[str, str] | None) -> dict[str, str]:
     """Returns the labels of a commit: those of a session are empty, since a commit inherits what it does not set."""
-    return {**(found or {}), **dict.fromkeys(LABELS, "")}
+    return {**(raw_labels or {}), **dict.fromkeys(LABELS, "")}
 
 
-def read(found: Mapping[str, str] | None) -> SessionName | None:
+def read(raw_labels: Mapping[str, str] | None) -> SessionName | None:
     """Returns the session that the labels name; None if they name none."""
-    if not found or not found.get(NUMBER, "").isdecimal():
+    if not raw_labels or not raw_labels.get(NUMBER, "").isdecimal():
         return None
-    return SessionName(found.get(INSTALLATION, ""), found.get(STUDIO, ""), found.get(PUBLIC, ""), int(found[NUMBER]))
+    return SessionName(raw_labels.get(INSTALLATION, ""), raw_labels.get(STUDIO, ""), raw_labels.get(PUBLIC, ""), int(raw_labels[NUMBER]))
 
 
-def require(name: SessionName, environment_id: str, found: Mapping[str, str] | None) -> None:
+def require(name: SessionName, environment_id: str, raw_labels: Mapping[str, str] | None) -> None:
     """Raises ComputeFailed if the labels are not those of this session: another program uses its name."""
-    if read(found) != name or (found or {}).get(ENVIRONMENT) != environment_id:
+    if read(raw_labels) != name or (raw_labels or {}).get(ENVIRONMENT) != environment_id:
         raise ComputeFailed(f"Something else on the Docker Engine is called {name}. Rename or remove it.")
 
 

@@ -34,22 +34,22 @@ class Networks:
 
     async def ensure(self, name: SessionName) -> str:
         """Returns the id of the session's network, created if it is missing. Raises ComputeFailed if the pool is used up."""
-        found = await self._engine.find(f"networks/{naming.network(name)}")
-        if found is None:
+        network = await self._engine.find(f"networks/{naming.network(name)}")
+        if network is None:
             async with self._lock:
                 return await self._make(name)
-        naming.require(name, self._environment_id, found["Labels"])
-        return str(found["Id"])
+        naming.require(name, self._environment_id, network["Labels"])
+        return str(network["Id"])
 
     async def remove(self, name: SessionName) -> None:
         """Removes the session's network. Containers that are still attached are detached first."""
-        found = await self._engine.find(f"networks/{naming.network(name)}")
-        if found is None or naming.read(found["Labels"]) != name:
+        network = await self._engine.find(f"networks/{naming.network(name)}")
+        if network is None or naming.read(network["Labels"]) != name:
             return
-        for container_id in found.get("Containers") or {}:
-            await self.detach(found["Id"], container_id)
+        for container_id in network.get("Containers") or {}:
+            await self.detach(network["Id"], container_id)
         try:
-            await self._engine.call("DELETE", f"networks/{found['Id']}")
+            await self._engine.call("DELETE", f"networks/{network['Id']}")
         except Absent:
             return
         except (Conflict, ComputeFailed) as error:
@@ -80,14 +80,14 @@ class Networks:
         used += await asyncio.to_thread(routes.networks)  # a local engine's sessions must not hide them
         for _, subnet in zip(range(MAX_SUBNET_TRIES), self.free_subnets(name, used), strict=False):
             try:
-                made = await self._engine.call("POST", "networks/create", body=self._body(name, subnet))
+                created = await self._engine.call("POST", "networks/create", body=self._body(name, subnet))
             except (Conflict, ComputeFailed) as error:
                 if not any(word in str(error) for word in SUBNET_TAKEN_ERRORS):
                     raise ComputeFailed(f"The session's network could not be made: {error}") from error
-                if (there := await self._engine.find(f"networks/{naming.network(name)}")) is not None:
-                    return str(there["Id"])
+                if (existing := await self._engine.find(f"networks/{naming.network(name)}")) is not None:
+                    return str(existing["Id"])
             else:
-                return str(made["Id"])
+                return str(created["Id"])
         raise ComputeFailed(f"No subnet of {self._pool} is free for another session. Give the compute environment a larger pool.")
 
     def free_subnets(self, name: SessionName, used: Iterable[Network]) -> Iterator[Network]:

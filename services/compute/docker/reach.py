@@ -68,8 +68,8 @@ async def _own_container(engine: Engine) -> dict[str, Any] | None:
 
 
 def _candidates() -> list[str]:
-    found = set(OWN_FILES.findall(MOUNTS.read_text())) if MOUNTS.exists() else set()
-    return sorted({*found, *HOSTNAME.findall(socket.gethostname())})
+    container_ids = set(OWN_FILES.findall(MOUNTS.read_text())) if MOUNTS.exists() else set()
+    return sorted({*container_ids, *HOSTNAME.findall(socket.gethostname())})
 
 
 async def _shares_network(engine: Engine) -> bool:

@@ -28,8 +28,8 @@ def moved(container: Mapping[str, Any], name: SessionName, mode: Mode) -> Upstre
     """Does the same for a session whose port is not known: only a published port tells it. None if this server cannot reach it."""
     ports = (container.get("NetworkSettings") or {}).get("Ports") or {}
     published = next((int(inner.partition("/")[0]) for inner, bindings in ports.items() if bindings), None)
-    found = upstream(container, name, published or 0, mode)
-    return replace(found, port=None) if found and not published else found
+    address = upstream(container, name, published or 0, mode)
+    return replace(address, port=None) if address and not published else address
 
 
 async def answers(target: Upstream, path: str) -> bool:

@@ -34,8 +34,8 @@ class Recipe:
     def files(self) -> dict[str, bytes]:
         """Returns the files that the Dockerfile may COPY, by path."""
         own = IMAGES / self.name
-        found = {path.relative_to(own).as_posix(): path for path in own.rglob("*") if path.is_file()}
-        return {**trust(), **{name: path.read_bytes() for name, path in {**found, **self.shared}.items()}}
+        paths = {path.relative_to(own).as_posix(): path for path in own.rglob("*") if path.is_file()}
+        return {**trust(), **{name: path.read_bytes() for name, path in {**paths, **self.shared}.items()}}
 
 
 def trust() -> dict[str, bytes]:

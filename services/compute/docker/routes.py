@@ -17,9 +17,9 @@ def uplinks() -> set[str]:
 
 
 def _table() -> list[tuple[str, ipaddress.IPv4Network]]:
-    found = []
+    routes = []
     for line in TABLE.read_text().splitlines()[1:] if TABLE.exists() else []:
         interface, *fields = line.split()
         target, mask = (int.from_bytes(bytes.fromhex(fields[at]), "little") for at in (0, 6))
-        found.append((interface, ipaddress.IPv4Network((target, mask.bit_count()))))
-    return found
+        routes.append((interface, ipaddress.IPv4Network((target, mask.bit_count()))))
+    return routes

@@ -21,25 +21,25 @@ RECLAIMABLE = ("total_inactive_file", "inactive_file")
 async def usage(engine: Engine, container: str) -> Usage | None:
     """Returns the usage of a container by its name or id; None if it does not run. Raises Absent, ComputeUnknown."""
     try:
-        found = await engine.call("GET", f"containers/{container}/stats", params=ONCE)
+        statistics = await engine.call("GET", f"containers/{container}/stats", params=ONCE)
     except Conflict:
         return None  # it is being removed
-    if not isinstance(found, dict) or "read" not in found:
+    if not isinstance(statistics, dict) or "read" not in statistics:
         raise ComputeUnknown("the Docker Engine's answer cannot be read (stats)")
-    return None if found["read"].startswith(ZERO_TIME) else read(found)
+    return None if statistics["read"].startswith(ZERO_TIME) else read(statistics)
 
 
-def read(found: Mapping[str, Any]) -> Usage:
+def read(statistics: Mapping[str, Any]) -> Usage:
     """Translates the engine's statistics. Raises ComputeUnknown if it does not count processor time or memory."""
     try:
-        cpu, memory = found["cpu_stats"]["cpu_usage"]["total_usage"], found["memory_stats"]
+        cpu, memory = statistics["cpu_stats"]["cpu_usage"]["total_usage"], statistics["memory_stats"]
         return Usage(
             cpu_seconds=cpu / NANO,
             memory_bytes=_used(memory),
             memory_limit_bytes=memory.get("limit"),
-            network_received_bytes=_network(found, "rx_bytes"),
-            network_sent_bytes=_network(found, "tx_bytes"),
-            processes=(found.get("pids_stats") or {}).get("current"),
+            network_received_bytes=_network(statistics, "rx_bytes"),
+            network_sent_bytes=_network(statistics, "tx_bytes"),
+            processes=(statistics.get("pids_stats") or {}).get("current"),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ComputeUnknown(f"the Docker Engine does not count what sessions use ({error})") from error
@@ -52,7 +52,7 @@ def _used(memory: Mapping[str, Any]) -> int:
     return used - cache if cache < used else used
 
 
-def _network(found: Mapping[str, Any], direction: str) -> int | None:
+def _network(statistics: Mapping[str, Any], direction: str) -> int | None:
     """Returns the sum over its interfaces; None without a network."""
-    interfaces = found.get("networks")
+    interfaces = statistics.get("networks")
     return sum(interface[direction] for interface in interfaces.values()) if interfaces else None

@@ -72,10 +72,10 @@ class Archives:
         """
         path = self._data_directory.checkpoint(reference)
         try:
-            found = await in_thread(_digest, path)
+            actual_digest = await in_thread(_digest, path)
         except OSError as error:
             raise CheckpointMissing(f"The checkpoint's archive {reference} cannot be read: {error.strerror}.") from error
-        if digest is not None and found != digest:
+        if digest is not None and actual_digest != digest:
             raise CheckpointMissing(f"The checkpoint's archive {reference} is not what was saved.")
         limits = (str(self._max_bytes), str(self._max_members))
         code, output = await run_program([sys.executable, "-I", str(EXTRACT), str(path), str(target), *limits], keep=(lock,))

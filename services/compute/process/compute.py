@@ -149,13 +149,13 @@ class ProcessCompute:
         return await in_thread(self._sessions)
 
     def _sessions(self) -> list[tuple[SessionName, Observation]]:
-        found = []
+        sessions = []
         for path in self._data_directory.sessions.glob(f"sg-{self._data_directory.installation[:8]}-*"):
             directory = SessionDirectory(path)
             session_record = directory.session_record()
             if session_record and session_record.name.installation == self._data_directory.installation:
-                found.append((session_record.name, observe(directory)))
-        return found
+                sessions.append((session_record.name, observe(directory)))
+        return sessions
 
     def watch(self) -> AsyncIterator[Change]:
         return session_watcher.watch(self._data_directory)

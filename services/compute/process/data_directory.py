@@ -93,8 +93,8 @@ class DataDirectory:
 def private_directory(path: Path) -> Path:
     """Creates a private directory inside one that others can write to. Raises ComputeFailed if somebody else created it."""
     path.mkdir(mode=0o700, exist_ok=True)
-    found = path.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+    status = path.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
         raise ComputeFailed(f"{path} is not a private directory of this user: remove it, or set TMPDIR, or use a shorter data directory.")
     return path
 

@@ -39,9 +39,9 @@ class StreamingTarFile(tarfile.TarFile):
     members: list[tarfile.TarInfo]
 
     def next(self) -> tarfile.TarInfo | None:
-        found = super().next()
+        member = super().next()
         self.members = []
-        return found
+        return member
 
 
 class Extraction:
@@ -149,10 +149,10 @@ def parts(name: str) -> tuple[str, ...]:
     """Returns the path of a member below the root; () is the root itself. Raises UnsafeArchive for one that leads out."""
     if name.startswith("/") or "\0" in name:
         raise UnsafeArchive(f"{name!r} is no path inside")
-    found = tuple(part for part in name.split("/") if part not in ("", "."))
-    if ".." in found:
+    path = tuple(part for part in name.split("/") if part not in ("", "."))
+    if ".." in path:
         raise UnsafeArchive(f"{name!r} is no path inside")
-    return found
+    return path
 
 
 def times(member: tarfile.TarInfo) -> tuple[int, int]:

@@ -27,15 +27,15 @@ def tool_directory(data_directory: DataDirectory, image: ImageSpec) -> Path:
 
 def requirements(image: ImageSpec) -> Path:
     """Returns the list of packages. Raises ComputeFailed for a version that has none."""
-    known = {path.stem.removeprefix("jupyterlab-"): path for path in REQUIREMENTS.glob("jupyterlab-*.txt")}
-    if image.tool_version not in known:
-        raise ComputeFailed(f"JupyterLab {image.tool_version} is not provided here; there is {', '.join(sorted(known))}.")
-    return known[image.tool_version]
+    provided = {path.stem.removeprefix("jupyterlab-"): path for path in REQUIREMENTS.glob("jupyterlab-*.txt")}
+    if image.tool_version not in provided:
+        raise ComputeFailed(f"JupyterLab {image.tool_version} is not provided here; there is {', '.join(sorted(provided))}.")
+    return provided[image.tool_version]
 
 
 async def install(data_directory: DataDirectory, image: ImageSpec, progress: Progress) -> None:
     """Installs it unless the marker file says that it is complete. One at a time, also between servers. Raises ComputeFailed."""
-    wanted, target = requirements(image), tool_directory(data_directory, image)
+    packages, target = requirements(image), tool_directory(data_directory, image)
     if (target / COMPLETE).exists():
         return
     async with locked(data_directory.tools / f"{target.name}.lock") as lock:  # beside it: several data directories may share their tools
@@ -43,7 +43,7 @@ async def install(data_directory: DataDirectory, image: ImageSpec, progress: Pro
             await progress(f"Installing JupyterLab {image.tool_version}")
             await in_thread(shutil.rmtree, target, ignore_errors=True)
             await _run([sys.executable, "-m", "venv", str(target)], progress, lock)
-            await _run([*_pip(target), "install", "--require-hashes", "--no-deps", "-r", str(wanted)], progress, lock)
+            await _run([*_pip(target), "install", "--require-hashes", "--no-deps", "-r", str(packages)], progress, lock)
             await in_thread(_finish, target)
 
 

@@ -59,13 +59,13 @@ def descendants() -> list[tuple[int, bytes]]:
     for name in os.listdir("/proc"):
         if name.isdecimal() and (fields := stat_fields(name)):
             children.setdefault(int(fields[1]), []).append((int(name), fields[0]))
-    found: list[tuple[int, bytes]] = []
+    processes: list[tuple[int, bytes]] = []
     parents = [os.getpid()]
     while parents:
         below = [child for parent in parents for child in children.get(parent, [])]
-        found += below
+        processes += below
         parents = [pid for pid, _ in below]
-    return found
+    return processes
 
 
 def send(pid: int, number: int) -> None:

@@ -45,12 +45,12 @@ async def follow(directory: SessionDirectory, at: str | None) -> AsyncGenerator[
 
 def _next(directory: SessionDirectory, offset: int) -> Piece:
     """Returns the next piece. Only if there is nothing, it is checked whether the session has ended, and read once more."""
-    found = _read_with_retries(directory.path, offset, PIECE_BYTES)
-    if found.data:
-        return found
+    piece = _read_with_retries(directory.path, offset, PIECE_BYTES)
+    if piece.data:
+        return piece
     ended = observe(directory).presence in (Presence.EXITED, Presence.ABSENT)
-    found = _read_with_retries(directory.path, offset, PIECE_BYTES)
-    return Piece(found.start, found.data, last=ended)
+    piece = _read_with_retries(directory.path, offset, PIECE_BYTES)
+    return Piece(piece.start, piece.data, last=ended)
 
 
 def _read_with_retries(directory: Path, offset: int, limit: int) -> Piece:

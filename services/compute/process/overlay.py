@@ -55,8 +55,8 @@ def _configuration(tool: Path) -> bytes:
 
 def _origin(environment: int) -> bytes | None:
     """Returns the directory in which these files were last run."""
-    found = trees.read_file(environment, "pyvenv.cfg", MAX_SCRIPT_BYTES)
-    lines = found[0].splitlines() if found else []
+    file = trees.read_file(environment, "pyvenv.cfg", MAX_SCRIPT_BYTES)
+    lines = file[0].splitlines() if file else []
     return next((line.removeprefix(ORIGIN) for line in lines if line.startswith(ORIGIN)), None)
 
 
@@ -66,6 +66,6 @@ def _relocate(parent: int, former: bytes | None, files: Path, concerned: Callabl
     if not former or former == present:
         return
     for name in filter(concerned, os.listdir(parent)):
-        found = trees.read_file(parent, name, MAX_SCRIPT_BYTES)
-        if found and former + b"/" in found[0]:
-            trees.put_file(parent, name, found[0].replace(former + b"/", present + b"/"), found[1])
+        file = trees.read_file(parent, name, MAX_SCRIPT_BYTES)
+        if file and former + b"/" in file[0]:
+            trees.put_file(parent, name, file[0].replace(former + b"/", present + b"/"), file[1])

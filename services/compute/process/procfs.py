@@ -40,22 +40,22 @@ def start_time(pid: int) -> int | None:
 
 def marked(marker: str) -> list[Identity]:
     """Returns the processes of the server's user whose variables at their start had this marker."""
-    wanted = f"{MARKER}={marker}".encode()
-    found = []
+    variable = f"{MARKER}={marker}".encode()
+    identities = []
     for entry in os.scandir(PROC):
         if not entry.name.isdecimal():
             continue
         started = start_time(int(entry.name))
-        if started is not None and _has(int(entry.name), wanted):
-            found.append(Identity(int(entry.name), started))
-    return found
+        if started is not None and _has(int(entry.name), variable):
+            identities.append(Identity(int(entry.name), started))
+    return identities
 
 
-def _has(pid: int, wanted: bytes) -> bool:
+def _has(pid: int, variable: bytes) -> bool:
     try:
         if (PROC / str(pid)).stat().st_uid != os.geteuid():
             return False
-        return wanted in (PROC / str(pid) / "environ").read_bytes().split(b"\0")
+        return variable in (PROC / str(pid) / "environ").read_bytes().split(b"\0")
     except OSError:
         return False
 

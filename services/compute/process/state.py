@@ -57,22 +57,22 @@ def observe(directory: SessionDirectory) -> Observation:
     state = State.read(directory.state)
     if state is None:
         return Observation(Presence.CREATED)
-    found = state.observation()
-    if found.message == LOST:
+    observation = state.observation()
+    if observation.message == LOST:
         state = State.read(directory.state)  # the keeper may have written its last state just before it ended
         assert state is not None
-        found = state.observation()
-    if found.message == LOST and not end_orphans(session_record.marker):
+        observation = state.observation()
+    if observation.message == LOST and not end_orphans(session_record.marker):
         raise ComputeUnknown("Processes of the session are left over and do not end.")
-    return found
+    return observation
 
 
 def end_orphans(marker: str, rounds: int = 50) -> bool:
     """Kills the processes that a killed keeper left, found by their marker. Returns False if one is still there."""
     for _ in range(rounds):
-        left = marked(marker)
-        if not left:
+        processes = marked(marker)
+        if not processes:
             return True
-        for identity in left:
+        for identity in processes:
             kill(identity)
     return False

@@ -24,14 +24,14 @@ DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 def command_line(image: ImageSpec) -> list[str]:
     """Returns the arguments of a CUSTOM template's command. Raises ComputeFailed if it cannot be run here."""
     try:
-        words = shlex.split(image.image)
+        arguments = shlex.split(image.image)
     except ValueError as error:
         raise ComputeFailed(f"The template's command cannot be read: {error}.") from error
-    if not words:
+    if not arguments:
         raise ComputeFailed("The template's command is empty.")
-    if shutil.which(words[0]) is None:
-        raise ComputeFailed(f"The template's command needs the program {words[0]!r}, which is not on this machine.")
-    return words
+    if shutil.which(arguments[0]) is None:
+        raise ComputeFailed(f"The template's command needs the program {arguments[0]!r}, which is not on this machine.")
+    return arguments
 
 
 def command(data_directory: DataDirectory, spec: SessionSpec, session_record: SessionRecord, files: Path) -> Command:
@@ -57,9 +57,9 @@ def unsupported(image: ImageSpec) -> ComputeFailed:
 def base_env_vars(session_record: SessionRecord, files: Path, pip_cache: Path) -> dict[str, str]:
     """Returns the variables that every tool gets. Of the server's own, which hold its secrets, only those that any program needs."""
     user = pwd.getpwuid(os.geteuid())
-    found = {name: value for name, value in os.environ.items() if _passed_on(name)}
-    found |= {"PATH": os.environ.get("PATH", DEFAULT_PATH), "HOME": str(files / "home"), "USER": user.pw_name, "LOGNAME": user.pw_name}
-    found |= {
+    variables = {name: value for name, value in os.environ.items() if _passed_on(name)}
+    variables |= {"PATH": os.environ.get("PATH", DEFAULT_PATH), "HOME": str(files / "home"), "USER": user.pw_name, "LOGNAME": user.pw_name}
+    variables |= {
         "SHELL": jupyterlab.shell(),
         "TMPDIR": str(Path(session_record.run_directory, "tmp")),
         "PIP_CACHE_DIR": str(pip_cache),
@@ -67,8 +67,8 @@ def base_env_vars(session_record: SessionRecord, files: Path, pip_cache: Path) -
     }
     configuration = next((path for name in PIP_CONFIGURATIONS if (path := Path(user.pw_dir) / name).is_file()), None)
     if configuration:
-        found.setdefault("PIP_CONFIG_FILE", str(configuration))
-    return found
+        variables.setdefault("PIP_CONFIG_FILE", str(configuration))
+    return variables
 
 
 def _passed_on(name: str) -> bool:

@@ -28,8 +28,8 @@ def directory(root: Path, *parts: str) -> Iterator[int]:
 
 def _enter(parent: int, name: str) -> int:
     try:
-        found = os.stat(name, dir_fd=parent, follow_symlinks=False)
-        if not stat.S_ISDIR(found.st_mode):
+        status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        if not stat.S_ISDIR(status.st_mode):
             os.unlink(name, dir_fd=parent)
             raise FileNotFoundError(name)
     except FileNotFoundError:
@@ -60,9 +60,9 @@ def read_file(parent: int, name: str, limit: int) -> tuple[bytes, int] | None:
     with suppress(OSError):
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=parent)
         with os.fdopen(descriptor, "rb") as file:
-            found = os.fstat(descriptor)
-            if stat.S_ISREG(found.st_mode) and found.st_size <= limit:
-                return file.read(), stat.S_IMODE(found.st_mode)
+            status = os.fstat(descriptor)
+            if stat.S_ISREG(status.st_mode) and status.st_size <= limit:
+                return file.read(), stat.S_IMODE(status.st_mode)
     return None
 
 

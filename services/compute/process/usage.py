@@ -35,9 +35,9 @@ def usage(directory: SessionDirectory) -> Usage | None:
     state = State.read(directory.state)
     if state is None or not state.kept:
         return None
-    known = {process.pid: process for process in _processes()}
-    keeper = known.get(state.keeper.pid)
-    below = list(_below(state.keeper.pid, known))
+    processes = {process.pid: process for process in _processes()}
+    keeper = processes.get(state.keeper.pid)
+    below = list(_below(state.keeper.pid, processes))
     if keeper is None or not below:
         return None
     ticks = keeper.children + sum(process.own + process.children for process in below)
@@ -48,8 +48,8 @@ def usage(directory: SessionDirectory) -> Usage | None:
 
 def _processes() -> Iterator[Process]:
     for entry in os.scandir(PROC):
-        if entry.name.isdecimal() and (found := _process(int(entry.name))):
-            yield found
+        if entry.name.isdecimal() and (process := _process(int(entry.name))):
+            yield process
 
 
 def _process(pid: int) -> Process | None:
@@ -61,9 +61,9 @@ def _process(pid: int) -> Process | None:
     return Process(pid, int(fields[1]), fields[0], user + system, children_user + children_system, int(fields[17]))
 
 
-def _below(top: int, known: dict[int, Process]) -> Iterator[Process]:
+def _below(top: int, processes: dict[int, Process]) -> Iterator[Process]:
     children: dict[int, list[Process]] = {}
-    for process in known.values():
+    for process in processes.values():
         children.setdefault(process.parent, []).append(process)
     waiting = children.get(top, [])
     while waiting:
