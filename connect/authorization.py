@@ -1,4 +1,4 @@
-"""The one check that guards HTTP and WebSocket alike, before anything is dialled: pure (DESIGN 5, B51, B59)."""
+"""The one check that guards HTTP and WebSocket alike, before anything is dialled: pure (docs/architecture.md#the-data-plane, B51, B59)."""
 
 from dataclasses import dataclass
 from datetime import datetime

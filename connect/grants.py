@@ -1,4 +1,4 @@
-"""The cookie of a session's origin: names user, token, Studio and session number, sealed, and lives minutes (DESIGN 5)."""
+"""The cookie of a session's origin: names user, token, Studio and session number, sealed, and lives minutes."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""The API origin's part of the data plane: `/connect/<public id>`, `/login`, `/logout`. Only here a login's cookie is read (DESIGN 5)."""
+"""The API origin's part of the data plane: `/connect/<public id>`, `/login`, `/logout`. Only here a login's cookie is read."""
 
 from datetime import UTC, datetime
 from http import HTTPStatus

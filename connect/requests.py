@@ -1,4 +1,4 @@
-"""One request as the data plane sees it: raw values from the ASGI scope, nothing reconstructed (DESIGN 5)."""
+"""One request as the data plane sees it: raw values from the ASGI scope, nothing reconstructed (docs/architecture.md#the-data-plane)."""
 
 import re
 from collections.abc import Awaitable, Callable, MutableMapping

@@ -1,4 +1,4 @@
-"""How the one port is listened on: the limits are the proxy's; the GraphQL handlers keep their own, smaller ones (DESIGN 5)."""
+"""How the one port is listened on: the limits are the proxy's; the GraphQL handlers keep their own, smaller ones."""
 
 import asyncio
 import logging

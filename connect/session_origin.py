@@ -1,4 +1,4 @@
-"""What answers on a session's own origin: our prefix `/_sg/`, and the tool for everything else (DESIGN 5)."""
+"""What answers on a session's own origin: our prefix `/_sg/`, and the tool for everything else (docs/architecture.md#the-data-plane)."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

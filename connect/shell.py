@@ -50,7 +50,7 @@ class Shell:
         return Response(200, found[0], [FOREVER, *HARDENED], found[1])
 
     async def enter(self, request: Request, public_id: str, has_cookie: bool) -> Response:
-        """Exchange a one-time code for the session's cookie (DESIGN 5), and go on to the shell."""
+        """Exchange a one-time code for the session's cookie (docs/architecture.md#the-data-plane), and go on to the shell."""
         try:
             entry = await self._codes.redeem(request.parameter("code") or "", self._addresses.session_origin(public_id))
         except BadCode as error:

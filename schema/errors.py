@@ -51,7 +51,7 @@ class InputProblem:
 
 @strawberry.type(description="The input is not valid. All problems are listed at once.")
 class InvalidInputError(Error):
-    """DESIGN 7."""
+    """The input is refused with the list of all its problems (docs/architecture.md#contract-habits)."""
 
     problems: list[InputProblem] = strawberry.field(description="Everything that is wrong, in the order of the input.")
 

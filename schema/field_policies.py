@@ -22,7 +22,7 @@ Policy: TypeAlias = Permission | Authenticated
 
 
 class Mark(StrEnum):
-    """What a value depends on, besides the data: an operation that uses such a field is not shared between viewers (DESIGN 3)."""
+    """What a value depends on, besides the data: an operation that uses such a field is not shared between viewers."""
 
     VIEWER = "viewer"
     NOW = "now"

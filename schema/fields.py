@@ -1,4 +1,4 @@
-"""The kinds of fields there are (DESIGN 6). Everything below a root field is one of these:
+"""The kinds of fields there are (docs/architecture.md#speed). Everything below a root field is one of these:
 
 - a plain attribute of the row (`strawberry.field(description=...)`), or one worked out of the row alone (`derived`, `node_id`);
 - one worked out of the row and the context without waiting (`computed`);

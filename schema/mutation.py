@@ -11,4 +11,4 @@ from schema.mutations.tokens import TokenMutations
     description="What changes something. Each answers its payload or a typed error that implements `Error`; one after the other."
 )
 class Mutation(StudioMutations, TokenMutations, MemberMutations):
-    """DESIGN 7."""
+    """The root type of mutations (docs/architecture.md#contract-habits)."""

@@ -45,7 +45,7 @@ class DeleteStudioPayload:
 
 @strawberry.type(description="A way into a running session.")
 class ConnectStudioPayload:
-    """DESIGN 5."""
+    """The payload of `connectStudio`: a URL with a one-time code (docs/architecture.md#the-data-plane)."""
 
     url: str = attribute("Open it in a browser, or follow it with a cookie jar. It works once.", marks=(Mark.VIEWER,))
     expires_at: datetime = attribute("Until when it works: 60 seconds from now.", marks=(Mark.NOW,))

@@ -52,7 +52,7 @@ OperationId = Annotated[strawberry.ID, strawberry.argument(description="The id o
 
 @strawberry.type(description="What can be watched.")
 class Subscription:
-    """DESIGN 3. Log streams give each event once and in order; state streams give what is newest."""
+    """Subscriptions. Log streams give each event once and in order; state streams give what is newest."""
 
     @stream("Each change of status, once and in order; a snapshot first, unless `after` is given.", READ)
     async def studio_status_changed(

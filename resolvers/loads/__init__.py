@@ -1,1 +1,1 @@
-"""The loaders of batched fields, one noun a module: keys in, values out, in the same order, one statement for all (DESIGN 6)."""
+"""The loaders of batched fields, one noun a module: keys in, values out, in the same order, one statement for all."""

@@ -1,4 +1,4 @@
-"""The frames of subscriptions: each stream gives a union of what it can say (DESIGN 3)."""
+"""The frames of subscriptions: each stream gives a union of what it can say (docs/architecture.md#live-streams)."""
 
 from datetime import datetime
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""When sessions and tabs were last in use: gathered in memory, written together and seldom (DESIGN 5, Presence)."""
+"""When sessions and tabs were last in use: gathered in memory, written together and seldom (docs/architecture.md#the-data-plane)."""
 
 import asyncio
 

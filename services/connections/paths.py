@@ -1,4 +1,4 @@
-"""Paths on a session's origin, as they come from links: checked, and rebuilt by us, so that no link leads elsewhere (DESIGN 5)."""
+"""Paths on a session's origin, as they come from links: checked, and rebuilt by us, so that no link leads elsewhere."""
 
 import re
 from urllib.parse import quote, unquote

@@ -1,1 +1,1 @@
-"""The controller: makes true what commands intend, one idempotent step at a time, and notices what happened by itself (DESIGN 2)."""
+"""The controller: makes true what commands intend, one idempotent step at a time, and notices what happened by itself."""

@@ -1,4 +1,4 @@
-"""Who wants to know what: hands out subscriptions, and keeps one feed for each stream that somebody listens to (DESIGN 3)."""
+"""Who wants to know what: hands out subscriptions, and keeps one feed for each stream that somebody listens to."""
 
 import asyncio
 import logging

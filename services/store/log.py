@@ -1,4 +1,4 @@
-"""Reads of the event log: where a stream stands, and pages of what happened after a place in it (DESIGN 3)."""
+"""Reads of the event log: where a stream stands, and pages of what happened after a place in it (docs/architecture.md#live-streams)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Reads: built once with SQLAlchemy Core, kept as text with array parameters, run on the raw driver (DESIGN 6: 2 to 3 times faster)."""
+"""Reads: built once with SQLAlchemy Core, kept as text with array parameters, run on the raw driver (ADR 3: 2 to 3 times faster)."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence

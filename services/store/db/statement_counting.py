@@ -1,4 +1,4 @@
-"""How many statements an operation runs: tests assert that it does not grow with the data (DESIGN 6)."""
+"""How many statements an operation runs: tests assert that it does not grow with the data (docs/architecture.md#speed)."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""Lists under parents, page by page: one statement for any number of parents, by keyset (DESIGN 7).
+"""Lists under parents, page by page: one statement for any number of parents, by keyset (docs/architecture.md#contract-habits).
 
 Places are compared by (sort value, id): rows that come or go meanwhile shift nothing.
 """
