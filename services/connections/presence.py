@@ -1,9 +1,6 @@
 """Who has a session open, tab by tab (B52, B53): rows that belong to a proxy with a heartbeat, so that a crash leaves no ghosts."""
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from itertools import groupby
@@ -13,12 +10,11 @@ from services.domain.actor import Actor
 from services.domain.errors import NotAllowedNow
 from services.domain.events import Kind, NewEvent
 from services.domain.ids import new_id
+from services.runtime.background_loop import BackgroundLoop, Backoff
 from services.store import connections as store
 from services.store import outbox
 from services.store.connections import ConnectedUser, OpenTab
 from services.store.db.database import Database, Transaction
-
-logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 10.0
 SILENT = timedelta(seconds=25)
@@ -55,25 +51,27 @@ class Presence:
         self._timing = timing or PresenceTiming()
         self._tabs: dict[str, Tab] = {}
         self._activity = Activity(database, self._timing.activity)
-        self._beating: asyncio.Task[None] | None = None
+        backoff = Backoff(self._timing.heartbeat, self._timing.heartbeat)
+        self._loop = BackgroundLoop("presence heartbeat", self._beat_on, failure="A step of the presence heartbeat failed", backoff=backoff)
 
     async def start(self) -> None:
         """Show that this proxy lives, and end what dead ones left. SQLite serves one process, so there every other one is dead."""
         async with self._database.write() as transaction:
             await store.add_proxy(transaction, self.proxy_id)
         await self.sweep(everything=self._database.dialect == "sqlite")
-        self._beating = asyncio.create_task(self._beat_on(), name="presence heartbeat")
+        self._loop.start(delay_seconds=self._timing.heartbeat)
 
     async def close(self) -> None:
         """End all of this proxy's rows."""
-        if self._beating:
-            self._beating.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._beating
+        await self.stop_heartbeat()
         self._tabs.clear()
         async with self._database.read() as reader:
             left = await store.tabs_of(reader, self.proxy_id)
         await self._end(left)
+
+    async def stop_heartbeat(self) -> None:
+        """Stops showing that this proxy lives: after the limit of silence, others end its rows."""
+        await self._loop.stop()
 
     async def join(self, tab: Tab) -> str:
         """Count a tab; returns the id of its connection. The user joins with the first. Raises NotAllowedNow if the session is over."""
@@ -135,11 +133,17 @@ class Presence:
                 await outbox.lock_stream(transaction, workspace_id)
                 await _end_in(transaction, studio_id, workspace_id, list(group))
 
-    async def _beat_on(self) -> None:
-        while True:
-            await asyncio.sleep(self._timing.heartbeat)
-            for step in (self._beat, self.sweep, self._activity.flush):
-                await _shielded(step)
+    async def _beat_on(self) -> float:
+        """Does each step, whether or not another one fails. Raises the errors of those that failed."""
+        errors = []
+        for step in (self._beat, self.sweep, self._activity.flush):
+            try:
+                await step()
+            except Exception as error:  # noqa: BLE001 - raised below, after the other steps
+                errors.append(error)
+        if errors:
+            raise ExceptionGroup("Steps of the presence heartbeat failed", errors)
+        return self._timing.heartbeat
 
     async def _beat(self) -> None:
         """Show that we live, and make our rows what our tabs are: an end that could not be written is written now."""
@@ -177,14 +181,6 @@ async def _end_in(transaction: Transaction, studio_id: str, workspace_id: str, t
     gone = [tab for tab in users.values() if not await store.is_open(transaction, studio_id, tab.user_id)]
     if gone:
         await outbox.append(transaction, workspace_id, [_event(tab, "left") for tab in gone])
-
-
-async def _shielded(step: Callable[[], Awaitable[None]]) -> None:
-    """Do a step of the heartbeat; a database that is away must not end the heart."""
-    try:
-        await step()
-    except Exception:
-        logger.warning("presence: a step failed and is tried again at the next heartbeat", exc_info=True)
 
 
 def _open_tab(connection_id: str, tab: Tab) -> OpenTab:

@@ -1,7 +1,6 @@
 """Claims Studios that are due and works on them in parallel; commits and compute environments wake it."""
 
 import asyncio
-import contextlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -13,6 +12,7 @@ from services.controller.lifecycle import build, run, start, stop
 from services.controller.lifecycle.claimed_studio import ClaimedStudio, LeaseLost
 from services.domain.ids import new_id
 from services.domain.statuses import StudioStatus
+from services.runtime.background_loop import BackgroundLoop, Backoff
 from services.store import leases, sessions
 from services.store.db.database import DatabaseUnavailable, Wake, clock
 from services.store.db.wakeups import WakeSource
@@ -47,10 +47,9 @@ class Controller:
         self._services = services
         self._wakes = wakes
         self._owner = new_id()
-        self._look = asyncio.Event()
         self._at_work: dict[str, tuple[asyncio.Task[datetime | None], Lease]] = {}
         self._releases: set[asyncio.Task[None]] = set()
-        self._loop: asyncio.Task[None] | None = None
+        self._loop = BackgroundLoop("controller", self._look, failure="The controller could not look for work")
         self._unsubscribe: Callable[[], None] = lambda: None
 
     async def start(self) -> None:
@@ -59,16 +58,15 @@ class Controller:
             async with self._services.database.write() as transaction:
                 await leases.release_all(transaction)
         self._unsubscribe = self._wakes.subscribe(self._woken)
-        self._loop = asyncio.create_task(self._run(), name="controller")
+        self._loop.start()
 
     async def close(self) -> None:
         """Stop claiming, leave what is at work to whoever comes next."""
         self._unsubscribe()
         tasks = [task for task, _ in self._at_work.values()]
-        for task in [self._loop, *tasks]:
-            if task is not None:
-                task.cancel()
-        await asyncio.gather(*[t for t in [self._loop, *tasks] if t is not None], return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(self._loop.stop(), *tasks, return_exceptions=True)
         try:
             async with asyncio.timeout(GOODBYE_SECONDS):
                 await asyncio.gather(*self._releases)
@@ -85,18 +83,12 @@ class Controller:
         task, lease = self._at_work.get(wake.key, (None, None))
         if task is not None and lease is not None and lease.studio.status is StudioStatus.RUNNING:
             task.cancel()
-        self._look.set()
+        self._loop.wake()
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                self._look.clear()
-                for lease in await self._claim():
-                    self._begin(lease)
-                await self._wait()
-            except Exception:
-                log.exception("The controller could not look for work; it tries again")
-                await asyncio.sleep(1)
+    async def _look(self) -> float:
+        for lease in await self._claim():
+            self._begin(lease)
+        return await self._pause_seconds()
 
     async def _claim(self) -> list[Lease]:
         free = PARALLEL - len(self._at_work)
@@ -110,16 +102,13 @@ class Controller:
         counts = Counter(lease.studio.compute_environment_id or "" for _, lease in self._at_work.values())
         return Exclusions(tuple(self._at_work), tuple(e for e, count in counts.items() if count >= PER_ENVIRONMENT))
 
-    async def _wait(self) -> None:
-        """Until somebody asks for a look, or the next Studio is due."""
+    async def _pause_seconds(self) -> float:
+        """Returns the seconds until the next Studio is due, at most POLL_SECONDS."""
         async with self._services.database.read() as reader:
             due, now = await leases.next_due(reader, self._exclusions()), await clock(reader.connection)
-        seconds = POLL_SECONDS
-        if due is not None and len(self._at_work) < PARALLEL:
-            seconds = min(max((due - now).total_seconds(), 0.02), POLL_SECONDS)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._look.wait()
+        if due is None or len(self._at_work) >= PARALLEL:
+            return POLL_SECONDS
+        return min(max((due - now).total_seconds(), 0.02), POLL_SECONDS)
 
     def _begin(self, lease: Lease) -> None:
         task = asyncio.create_task(self._work(lease), name=f"studio {lease.studio.public_id}")
@@ -151,26 +140,22 @@ class Controller:
             session = await sessions.find(reader, lease.studio.id, lease.studio.session_number)
         if step is None or session is None:
             return None
-        renewing = asyncio.create_task(self._renew(lease, self._at_work[lease.studio.id][0]))
+        seconds = self._services.policy.lease.total_seconds() / 3
+        renew = partial(self._renew, lease, self._at_work[lease.studio.id][0], seconds)
+        renewal = BackgroundLoop("lease renewal", renew, failure="A lease could not be renewed", backoff=Backoff(seconds, seconds))
+        renewal.start(delay_seconds=seconds)
         try:
             return await step(ClaimedStudio(self._services, lease, session))
         finally:
-            renewing.cancel()
+            renewal.cancel()
 
-    async def _renew(self, lease: Lease, worker: asyncio.Task[datetime | None]) -> None:
-        """Hold the lease while the step goes on; end the step if somebody else took over."""
-        every = self._services.policy.lease.total_seconds() / 3
-        mine = True
-        while mine:
-            await asyncio.sleep(every)
-            try:
-                async with self._services.database.write() as transaction:
-                    mine = await leases.renew(transaction, lease, self._services.policy.lease)
-            except DatabaseUnavailable as trouble:
-                log.warning("A lease could not be renewed yet: %s", trouble)
-            except Exception:
-                log.exception("A lease could not be renewed; it is tried again")
-        worker.cancel()
+    async def _renew(self, lease: Lease, step: asyncio.Task[datetime | None], pause_seconds: float) -> float | None:
+        """Holds the lease while the step goes on; cancels the step if another controller has the Studio now."""
+        async with self._services.database.write() as transaction:
+            if await leases.renew(transaction, lease, self._services.policy.lease):
+                return pause_seconds
+        step.cancel()
+        return None
 
     async def _release(self, lease: Lease, next_look: datetime | None) -> None:
         try:
@@ -178,4 +163,4 @@ class Controller:
                 await leases.release(transaction, lease, next_look)
         except Exception:
             log.exception("A lease could not be given back; it ends by itself")
-        self._look.set()
+        self._loop.wake()

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from services.domain.events import Cursor, LoggedEvent
 from services.live.feed import Feed
-from services.live.log_reader import EventLog, InTurn, StoredLog, persistently
+from services.live.log_reader import EventLog, InTurn, StoredLog
 from services.live.stream_items import EventMatch, Timing
 from services.live.subscription import Subscription
 from services.live.task_cleanup import TaskCleanup
+from services.runtime.background_loop import BackgroundLoop, Backoff
 from services.store.db.database import Database, Wake
 from services.store.db.wakeups import WakeSource
 
@@ -51,12 +52,15 @@ class Broker:
         self._feeds: dict[str, Feed] = {}
         self._subscriptions: set[Subscription] = set()
         self._unsubscribe: Callable[[], None] | None = None
-        self._poll: asyncio.Task[None] | None = None
+        backoff = Backoff(self.timing.retry_seconds, self.timing.retry_limit_seconds)
+        self._poll = BackgroundLoop(
+            "event stream poll", self._poll_slowly, failure="The event streams could not be polled", backoff=backoff
+        )
         self._ending = TaskCleanup()
 
     async def start(self) -> None:
         self._unsubscribe = self._wakeups.subscribe(self._on_wake)
-        self._poll = asyncio.create_task(self._poll_slowly(), name="broker poll")
+        self._poll.start(delay_seconds=self.timing.poll_seconds)
 
     async def close(self) -> None:
         """End all subscriptions: their iterations stop. Nothing of the broker uses the database afterwards."""
@@ -64,9 +68,9 @@ class Broker:
             self._unsubscribe()
         for subscription in list(self._subscriptions):
             subscription.end()
-        for task in (self._poll, *(feed.task for feed in self._feeds.values())):
-            self._ending.end(task)
-        await self._ending.wait()
+        for feed in self._feeds.values():
+            self._ending.end(feed.task)
+        await asyncio.gather(self._poll.stop(), self._ending.wait())
 
     @property
     def streams(self) -> frozenset[str]:
@@ -121,14 +125,11 @@ class Broker:
             if followed:
                 followed.look(wake.seq)
 
-    async def _poll_slowly(self) -> None:
-        """A wake-up that was lost, or that nobody sent (a restored backup), is made good: one statement for all feeds."""
-        while True:
-            await asyncio.sleep(self.timing.poll_seconds)
-            if not self._feeds:
-                continue
-            states = await persistently(lambda: self._log.states(sorted(self._feeds)), self.timing)
-            for stream_id, state in states.items():
+    async def _poll_slowly(self) -> float:
+        """Finds commits whose wake-up was lost, or was never sent (a restored backup), with one statement for all feeds."""
+        if self._feeds:
+            for stream_id, state in (await self._log.states(sorted(self._feeds))).items():
                 followed = self._feeds.get(stream_id)
                 if followed and followed.is_behind(state):
                     followed.look()
+        return self.timing.poll_seconds

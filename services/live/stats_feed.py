@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Self
 
-from services.live.log_reader import persistently
 from services.live.stream_items import Timing
-from services.live.task_cleanup import TaskCleanup
 from services.rows.stats import SessionStatsRow
+from services.runtime.background_loop import BackgroundLoop, Backoff
 from services.store import stats
 from services.store.db.database import Database, Wake
 from services.store.db.wakeups import WakeSource
@@ -53,31 +52,41 @@ class StatsFeed:
     def __init__(self, database: Database, wakeups: WakeSource, timing: Timing | None = None) -> None:
         self._database = database
         self._wakeups = wakeups
-        self._timing = timing or Timing()
         self._meters: dict[str, set[Meter]] = {}
-        self._look = asyncio.Event()
         self._unsubscribe: Callable[[], None] = lambda: None
-        self._task: asyncio.Task[None] | None = None
-        self._ending = TaskCleanup()
+        timing = timing or Timing()
+        backoff = Backoff(timing.retry_seconds, timing.retry_limit_seconds)
+        self._loop = BackgroundLoop(
+            "stats feed", self._read_and_show, failure="Measurements could not be read for subscribers", backoff=backoff
+        )
 
     async def start(self) -> None:
         self._unsubscribe = self._wakeups.subscribe(self._on_wake)
-        self._task = asyncio.create_task(self._follow(), name="stats_feed")
+        self._loop.start()
 
     async def close(self) -> None:
         """End all iterations. Nothing of it uses the database afterwards."""
         self._unsubscribe()
         for meter in [meter for stats_feed in self._meters.values() for meter in stats_feed]:
             meter.end()
-        self._ending.end(self._task)
-        await self._ending.wait()
+        await self._loop.stop()
+
+    @property
+    def watched(self) -> frozenset[str]:
+        """The ids of the Studios that are watched at this moment."""
+        return frozenset(self._meters)
+
+    @property
+    def is_woken(self) -> bool:
+        """True while a reading is due that has not begun."""
+        return self._loop.is_woken
 
     @asynccontextmanager
     async def watching(self, studio_id: str) -> AsyncIterator[Meter]:
         """A meter that shows the Studio's sessions, one after the other. Rights are the caller's affair."""
         meter = Meter()
         self._meters.setdefault(studio_id, set()).add(meter)
-        self._look.set()
+        self._loop.wake()
         try:
             yield meter
         finally:
@@ -87,14 +96,11 @@ class StatsFeed:
 
     def _on_wake(self, wake: Wake) -> None:
         if wake.topic in ("stats", "lost"):
-            self._look.set()
+            self._loop.wake()
 
-    async def _follow(self) -> None:
-        while True:
-            await self._look.wait()
-            self._look.clear()
-            if self._meters:
-                await self._show(await persistently(self._read, self._timing))
+    async def _read_and_show(self) -> None:
+        if self._meters:
+            await self._show(await self._read())
 
     async def _read(self) -> dict[str, SessionStatsRow]:
         async with self._database.read() as reader:

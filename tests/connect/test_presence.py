@@ -1,6 +1,5 @@
 """Rows of who is connected: no ghosts after a crash, none lost by a pause (B52, B53)."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -79,9 +78,7 @@ async def beating(database: Database, timing: PresenceTiming = QUICK) -> AsyncIt
 
 async def crash(presence: Presence) -> None:
     """It ends as a killed process does: without a word."""
-    assert presence._beating
-    presence._beating.cancel()
-    await asyncio.gather(presence._beating, return_exceptions=True)
+    await presence.stop_heartbeat()
 
 
 async def test_a_user_joins_with_the_first_tab_and_leaves_with_the_last(place: Place) -> None:

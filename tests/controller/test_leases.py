@@ -165,17 +165,17 @@ async def test_a_controller_closes_in_time_though_its_database_is_gone(harness: 
 
 
 async def test_a_wake_that_comes_before_work_has_begun_loses_nothing(harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    wait = Controller._wait
+    pause_seconds = Controller._pause_seconds
     hasty: list[str] = []
 
-    async def woken_at_once(self: Controller) -> None:
+    async def woken_at_once(self: Controller) -> float:
         for studio, (_, lease) in self._at_work.items():
             if lease.studio.status is StudioStatus.RUNNING and not hasty:
                 hasty.append(studio)
                 self._woken(Wake("studio", studio))
-        await wait(self)
+        return await pause_seconds(self)
 
-    monkeypatch.setattr(Controller, "_wait", woken_at_once)
+    monkeypatch.setattr(Controller, "_pause_seconds", woken_at_once)
     studio = await harness.add()
     await harness.status(studio, "RUNNING")
     harness.compute.end(await harness.name(studio), 0)

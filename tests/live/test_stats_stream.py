@@ -91,7 +91,7 @@ async def test_it_ends_when_the_studio_is_deleted(live: Live, world: World) -> N
     studio_id = await factories.create_studio(live.database, world)
     async with watch(live, world.viewer, STATS, id=encode("Studio", studio_id)) as watcher:
         ends = asyncio.create_task(watcher.ends())
-        await until(lambda: live.stats_feed._meters)
+        await until(lambda: live.stats_feed.watched)
         async with live.database.write() as transaction:
             await transaction.execute(core.studio.delete().where(core.studio.c.id == studio_id))
         await log(live.database, world, studio_id, Kind.STUDIO_DELETED)
@@ -134,7 +134,7 @@ async def test_a_round_is_read_once_for_all_who_watch(live: Live, world: World) 
     made = [await run(live.database, world) for _ in range(5)]
     async with AsyncExitStack() as stack:
         stats_feed = [await stack.enter_async_context(live.stats_feed.watching(studio_id)) for studio_id, _ in made for _ in range(20)]
-        await until(lambda: not live.stats_feed._look.is_set())
+        await until(lambda: not live.stats_feed.is_woken)
         await measure(live.database, *((session_id, 1.0) for _, session_id in made))
         rows = [await soon(anext(meter)) for meter in stats_feed]
         with live.database.count_statements() as counted:
@@ -150,8 +150,8 @@ async def test_nothing_is_read_or_kept_when_nobody_watches(database: Database, w
         async with watch(live, world.viewer, STATS, id=encode("Studio", studio_id)) as watcher:
             await measure(database, (session_id, 1.0))
             await watcher.frame()
-        await until(lambda: not live.stats_feed._meters)
+        await until(lambda: not live.stats_feed.watched)
         with database.count_statements() as counted:
             await measure(database, (session_id, 2.0))
-            await until(lambda: not live.stats_feed._look.is_set())
+            await until(lambda: not live.stats_feed.is_woken)
         assert not [text for text in counted.statements if text.startswith("SELECT") and "sessionstats.at" in text]

@@ -4,13 +4,13 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable
-from contextlib import suppress
 
 from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageBuild
 from services.controller.controller_services import ControllerServices
 from services.controller.error_text import describe_error
 from services.domain.ids import new_id
 from services.domain.statuses import BuildState
+from services.runtime.background_loop import BackgroundLoop
 from services.store import builds, outputs
 from services.store.builds import Build
 from services.store.db.database import DatabaseUnavailable, Wake, clock
@@ -38,9 +38,8 @@ class Builder:
         self._services = services
         self._wakes = wakes
         self._owner = new_id()
-        self._look = asyncio.Event()
         self._at_work: dict[str, asyncio.Task[None]] = {}
-        self._loop: asyncio.Task[None] | None = None
+        self._loop = BackgroundLoop("builder", self._look, failure="The builder could not look for work")
         self._unsubscribe: Callable[[], None] = lambda: None
 
     async def start(self) -> None:
@@ -49,14 +48,14 @@ class Builder:
             async with self._services.database.write() as transaction:
                 await builds.release_all(transaction)
         self._unsubscribe = self._wakes.subscribe(self._woken)
-        self._loop = asyncio.create_task(self._run(), name="builder")
+        self._loop.start()
 
     async def close(self) -> None:
         self._unsubscribe()
-        tasks = [task for task in (self._loop, *self._at_work.values()) if task is not None]
+        tasks = list(self._at_work.values())
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(self._loop.stop(), *tasks, return_exceptions=True)
         try:
             async with self._services.database.write() as transaction:
                 await builds.release_owned(transaction, self._owner)
@@ -65,19 +64,12 @@ class Builder:
 
     def _woken(self, wake: Wake) -> None:
         if wake.topic in ("build", "lost"):
-            self._look.set()
+            self._loop.wake()
 
-    async def _run(self) -> None:
-        while True:
-            self._look.clear()
-            try:
-                await self._claim()
-                await self._drop_cancelled()
-            except Exception:
-                log.exception("The builder could not look for work; it tries again")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(POLL_SECONDS):
-                    await self._look.wait()
+    async def _look(self) -> float:
+        await self._claim()
+        await self._drop_cancelled()
+        return POLL_SECONDS
 
     async def _claim(self) -> None:
         free = AT_ONCE - len(self._at_work)
@@ -92,7 +84,7 @@ class Builder:
 
     def _ended(self, build_id: str) -> None:
         self._at_work.pop(build_id, None)
-        self._look.set()
+        self._loop.wake()
 
     async def _drop_cancelled(self) -> None:
         async with self._services.database.read() as reader:

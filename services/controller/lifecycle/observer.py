@@ -3,12 +3,14 @@
 import asyncio
 import logging
 from contextlib import aclosing
+from functools import partial
 from itertools import chain
 from typing import Any, cast
 
 from services.compute.protocol import Change, Compute, ComputeFailed, ComputeUnknown, Report
 from services.controller.controller_services import ControllerServices
 from services.controller.error_text import describe_error
+from services.runtime.background_loop import BackgroundLoop, Backoff
 from services.store import compute_environments, leases
 from services.store.compute_environments import EnvironmentState
 from services.store.db.database import DatabaseUnavailable
@@ -20,6 +22,10 @@ LIST_SECONDS = 2.0
 CHECK_SECONDS = 60.0
 CHECK_LIMIT_SECONDS = 30.0
 RETRY_SECONDS = 2.0
+RETRY = Backoff(RETRY_SECONDS, RETRY_SECONDS)
+CHECK_RETRY = Backoff(RETRY_SECONDS, CHECK_SECONDS)
+REPORTED_ELSEWHERE = (DatabaseUnavailable, ComputeUnknown, ComputeFailed)
+"""Errors that need no line of the log: the check stores those of a compute environment, and other loops log those of the database."""
 
 
 class Observer:
@@ -27,73 +33,60 @@ class Observer:
 
     def __init__(self, services: ControllerServices) -> None:
         self._services = services
-        self._task: asyncio.Task[None] | None = None
-        self._there: dict[str, EnvironmentState] = {}
-        self._tended: dict[str, list[asyncio.Task[None]]] = {}
+        self._environments: dict[str, EnvironmentState] = {}
+        self._loops: dict[str, list[BackgroundLoop]] = {}
+        self._loop = BackgroundLoop(
+            "observer", self._look, failure="The compute environments could not be listed", backoff=RETRY, silent=REPORTED_ELSEWHERE
+        )
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="observer")
+        self._loop.start()
 
     async def close(self) -> None:
-        tasks = [task for task in [self._task, *chain(*self._tended.values())] if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._loop.stop()
+        await asyncio.gather(*(loop.stop() for loop in chain(*self._loops.values())))
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self._look()
-            except DatabaseUnavailable:
-                pass  # told by what else needs it
-            except Exception:
-                log.exception("The compute environments could not be listed; it is tried again")
-            await asyncio.sleep(LIST_SECONDS)
-
-    async def _look(self) -> None:
+    async def _look(self) -> float:
         async with self._services.database.read() as reader:
-            self._there = {environment.id: environment for environment in await compute_environments.in_use(reader)}
-        for environment in self._there.values():
-            if environment.id not in self._tended:
-                work = (self._watch(environment), self._keep_checked(environment.id))
-                self._tended[environment.id] = [asyncio.create_task(each, name=f"observe {environment.name}") for each in work]
-        for gone in self._tended.keys() - self._there.keys():
-            for task in self._tended.pop(gone):
-                task.cancel()
+            self._environments = {environment.id: environment for environment in await compute_environments.in_use(reader)}
+        for environment in self._environments.values():
+            if environment.id not in self._loops:
+                self._loops[environment.id] = self._loops_of(environment)
+                for loop in self._loops[environment.id]:
+                    loop.start()
+        for removed in self._loops.keys() - self._environments.keys():
+            for loop in self._loops.pop(removed):
+                loop.cancel()
+        return LIST_SECONDS
 
-    async def _keep_checked(self, environment_id: str) -> None:
-        while environment := self._there.get(environment_id):
-            try:
-                await self._check(environment)
-            except DatabaseUnavailable:
-                pass
-            except Exception:
-                log.exception("What %s has could not be noted; it is tried again", environment.name)
-            await asyncio.sleep(CHECK_SECONDS)
+    def _loops_of(self, environment: EnvironmentState) -> list[BackgroundLoop]:
+        watch, check = partial(self._watch, environment.id), partial(self._check, environment.id)
+        watch_failure = f"The changes of {environment.name} could not be followed"
+        check_failure = f"The state of {environment.name} could not be stored"
+        return [
+            BackgroundLoop("environment watch", watch, failure=watch_failure, backoff=RETRY, silent=REPORTED_ELSEWHERE),
+            BackgroundLoop("environment check", check, failure=check_failure, backoff=CHECK_RETRY, silent=REPORTED_ELSEWHERE),
+        ]
 
-    async def _check(self, environment: EnvironmentState) -> None:
+    async def _check(self, environment_id: str) -> float:
+        environment = self._environments[environment_id]
         report, message = await _checked(self._services, environment)
-        found: dict[str, Any] = {"reachable": report is not None, "message": message}
+        state: dict[str, Any] = {"reachable": report is not None, "message": message}
         if report is not None:
-            found |= {"cpu": report.cpu, "memory_mib": report.memory_mib, "gpu": report.gpu}
-        if all(getattr(environment, name) == value for name, value in found.items()):
-            return
+            state |= {"cpu": report.cpu, "memory_mib": report.memory_mib, "gpu": report.gpu}
+        if all(getattr(environment, name) == value for name, value in state.items()):
+            return CHECK_SECONDS
         async with self._services.database.write() as transaction:
-            await compute_environments.change(transaction, environment.id, **found)
+            await compute_environments.change(transaction, environment.id, **state)
+        return CHECK_SECONDS
 
-    async def _watch(self, environment: EnvironmentState) -> None:
-        """Listen; look at everything whenever something may have been missed."""
-        while True:
-            environment = self._there.get(environment.id, environment)
-            try:
-                compute = self._services.computes.of(environment)
-                await self._all(environment)
-                await self._listen(environment, compute)
-            except (ComputeUnknown, ComputeFailed):
-                pass  # told by the check, and by each Studio's own look
-            except Exception:
-                log.exception("Listening to %s failed; it is tried again", environment.name)
-            await asyncio.sleep(RETRY_SECONDS)
+    async def _watch(self, environment_id: str) -> float:
+        """Marks all its Studios as due, since changes may have been missed, and then those whose sessions change."""
+        environment = self._environments[environment_id]
+        compute = self._services.computes.of(environment)
+        await self._all(environment)
+        await self._listen(environment, compute)
+        return RETRY_SECONDS
 
     async def _listen(self, environment: EnvironmentState, compute: Compute) -> None:
         async with aclosing(cast("Any", compute.watch())) as changes:

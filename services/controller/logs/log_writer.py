@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.controller.logs.log_buffer import Batch
+from services.runtime.background_loop import BackgroundLoop
 from services.store import outputs
 from services.store.db.database import Database, DatabaseUnavailable
 from services.store.outputs import NotTheEnd, OutputState
@@ -28,24 +29,29 @@ class LogWriter:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting: list[_Entry] = []
-        self._asked = asyncio.Event()
+        self._loop = BackgroundLoop(
+            "log writer", self._write_waiting, failure="The output of sessions could not be stored", min_pause_seconds=PAUSE_SECONDS
+        )
+
+    def start(self) -> None:
+        self._loop.start()
+
+    async def close(self) -> None:
+        """Ends all writing. Batches that are not written yet stay unwritten, and their callers wait until they are cancelled."""
+        await self._loop.stop()
 
     async def write(self, output: OutputState, batch: Batch) -> OutputState:
         """The output with the batch at its end. Raises NotTheEnd, DatabaseUnavailable: whether it was written shows in the store."""
         entry = _Entry(output, batch, asyncio.get_running_loop().create_future())
         self._waiting.append(entry)
-        self._asked.set()
+        self._loop.wake()
         return await entry.written
 
-    async def run(self) -> None:
-        """For ever, until cancelled."""
-        while True:
-            await self._asked.wait()
-            self._asked.clear()
-            entries, self._waiting = self._waiting, []
-            asked = [entry for entry in entries if not entry.written.done()]
+    async def _write_waiting(self) -> None:
+        entries, self._waiting = self._waiting, []
+        asked = [entry for entry in entries if not entry.written.done()]
+        if asked:
             await self._write(sorted(asked, key=lambda entry: entry.output.id))  # one order of locks in all processes
-            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _write(self, entries: Sequence[_Entry]) -> None:
         try:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from services.compute.protocol import ComputeFailed, ComputeUnknown
 from services.controller.controller_services import ControllerServices
 from services.controller.error_text import describe_error
+from services.runtime.background_loop import BackgroundLoop
 from services.store import cleanup_tasks
 from services.store.cleanup_tasks import CheckpointCleanup, SessionCleanup
 from services.store.db.database import DatabaseUnavailable, clock
@@ -25,29 +26,22 @@ class ResourceCleaner:
 
     def __init__(self, services: ControllerServices) -> None:
         self._services = services
-        self._task: asyncio.Task[None] | None = None
+        self._loop = BackgroundLoop("resource cleaner", self._run, failure="The resources to remove could not be listed or removed")
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="cleaner")
+        self._loop.start()
 
     async def close(self) -> None:
         """After a last look, so that a server that ends leaves nothing that it could have removed at once."""
-        if self._task is None:
+        if not self._loop.is_running:
             return
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await self._loop.stop()
         with suppress(TimeoutError, DatabaseUnavailable):
             async with asyncio.timeout(GOODBYE_SECONDS):
                 await self.clean()
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                busy = await self.clean()
-            except Exception:
-                log.exception("The cleaner failed; it tries again")
-                busy = False
-            await asyncio.sleep(0 if busy else EVERY_SECONDS)
+    async def _run(self) -> float:
+        return 0 if await self.clean() else EVERY_SECONDS
 
     async def clean(self) -> bool:
         """ClaimedStudio on what is due; True if there may be more."""

@@ -1,15 +1,14 @@
 """Lets old records go, now and then."""
 
-import asyncio
-import logging
 from datetime import timedelta
 
+from services.runtime.background_loop import BackgroundLoop, Backoff
 from services.store import retention
 from services.store.db.database import Database
 
-log = logging.getLogger(__name__)
-
 EVERY_SECONDS = 3600.0
+RETRY_SECONDS = 60.0
+"""The first pause after a failure; doubled up to EVERY_SECONDS."""
 
 
 class RetentionLoop:
@@ -18,20 +17,15 @@ class RetentionLoop:
     def __init__(self, database: Database, keep: timedelta) -> None:
         self._database = database
         self._keep = keep
-        self._task: asyncio.Task[None] | None = None
+        backoff = Backoff(RETRY_SECONDS, EVERY_SECONDS)
+        self._loop = BackgroundLoop("retention", self._run, failure="Old records could not be removed", backoff=backoff)
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="trimmer")
+        self._loop.start()
 
     async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._loop.stop()
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                await retention.trim(self._database, self._keep)
-            except Exception:
-                log.exception("Old records could not be removed; it is tried again in an hour")
-            await asyncio.sleep(EVERY_SECONDS)
+    async def _run(self) -> float:
+        await retention.trim(self._database, self._keep)
+        return EVERY_SECONDS

@@ -1,7 +1,6 @@
 """Measures what running sessions use, again and again (B85)."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,11 +11,10 @@ from services.compute.protocol import ComputeFailed, Usage
 from services.controller.controller_services import ControllerServices
 from services.controller.stats import stats_collection
 from services.domain.session_name import SessionName
+from services.runtime.background_loop import BackgroundLoop
 from services.store import stats
 from services.store.db.database import DatabaseUnavailable, clock
 from services.store.stats import Measurement, RunningSession
-
-log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 5.0
 SOON_SECONDS = 1.0
@@ -49,25 +47,22 @@ class StatsSampler:
         self._new: dict[str, tuple[float, Counted]] = {}
         self._first = False
         self._at_work: dict[str, asyncio.Task[None]] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._loop = BackgroundLoop("stats sampler", self._run, failure="The use of resources by sessions could not be measured")
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="sampler")
+        self._loop.start()
 
     async def close(self) -> None:
-        tasks = [task for task in [self._task, *self._at_work.values()] if task is not None]
+        await self._loop.stop()
+        tasks = list(self._at_work.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self) -> None:
-        while True:
-            began, pause = monotonic(), EVERY_SECONDS
-            try:
-                pause = SOON_SECONDS if await self.sample() else EVERY_SECONDS
-            except Exception:
-                log.exception("What sessions use could not be measured; it is tried again")
-            await asyncio.sleep(max(began + pause - monotonic(), 0))
+    async def _run(self) -> float:
+        began = monotonic()
+        interval = SOON_SECONDS if await self.sample() else EVERY_SECONDS
+        return max(began + interval - monotonic(), 0)
 
     async def sample(self) -> bool:
         """One round; True if some were measured for the first time. Who was measured just now is not asked again."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
+from services.runtime.background_loop import BackgroundLoop, Backoff
 from services.store.db.database import CHANNEL, Database, Wake
 
 logger = logging.getLogger(__name__)
@@ -36,25 +37,22 @@ class Wakeups:
         self._callbacks: dict[int, Callback] = {}
         self._next = 0
         self._stop_local: Callable[[], None] | None = None
-        self._listener: asyncio.Task[None] | None = None
+        self._tried = asyncio.Event()
+        backoff = Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+        self._loop = BackgroundLoop("wake-ups", self._listen, failure="PostgreSQL is not listened to", backoff=backoff)
 
     async def start(self) -> None:
         """Begin to deliver. On PostgreSQL, returns once it listens, or the first attempt has failed (it goes on trying)."""
         self._stop_local = self._database.on_commit(self._deliver)
         if self._database.dialect == "postgresql":
-            tried = asyncio.Event()
-            self._listener = asyncio.create_task(self._listen_always(tried), name="wakeups")
-            await tried.wait()
+            self._loop.start()
+            await self._tried.wait()
 
     async def close(self) -> None:
         if self._stop_local:
             self._stop_local()
             self._stop_local = None
-        if self._listener:
-            self._listener.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._listener
-            self._listener = None
+        await self._loop.stop()
 
     def subscribe(self, callback: Callback) -> Callable[[], None]:
         """Call `callback` with each wake; a `lost` one after hints may have been missed. Returns what ends that."""
@@ -70,25 +68,20 @@ class Wakeups:
                 except Exception:
                     logger.exception("a listener failed at %s", wake)
 
-    async def _listen_always(self, tried: asyncio.Event) -> None:
-        """Listen; when that ends, begin again, ever more slowly while it fails."""
-        pause = FIRST_PAUSE_SECONDS
-        while True:
-            listening = _Listening(self._database, self._deliver)
-            try:
-                await listening.begin()
-                if tried.is_set():
-                    self._deliver([LOST])
-                tried.set()
-                pause = FIRST_PAUSE_SECONDS
-                await listening.until_lost()
-            except Exception as error:  # noqa: BLE001 - whatever it is, others' commits do not reach us until we listen again
-                logger.warning("not listening to PostgreSQL: %s", error)
-            finally:
-                await listening.end()
-            tried.set()
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+    async def _listen(self) -> float:
+        """Listens until the connection is lost. Raises what keeps it from listening."""
+        connection = _Listening(self._database, self._deliver)
+        try:
+            await connection.begin()
+            if self._tried.is_set():
+                self._deliver([LOST])
+            self._tried.set()
+            self._loop.mark_healthy()
+            await connection.until_lost()
+        finally:
+            self._tried.set()
+            await connection.end()
+        return FIRST_PAUSE_SECONDS
 
 
 class _Listening:
