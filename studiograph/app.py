@@ -28,7 +28,7 @@ from services.studios.studios import Studios
 from studiograph import pages
 from studiograph.settings import Settings
 from studiograph.shared_services import SharedServices
-from studiograph.web import health
+from studiograph.web import health, metrics
 from studiograph.web.security_headers import SecurityHeaders
 
 
@@ -66,7 +66,7 @@ class Application:
 
 
 def build_api(core: SharedServices, services: Services, settings: Settings, stack: AsyncExitStack) -> Application:
-    """Builds GraphQL, pages and health: everything on the API's origin but what `connect` serves there."""
+    """Builds GraphQL, pages, health and metrics: everything on the API's origin but what `connect` serves there."""
     executor = Executor(build_schema()._schema, partial(make_context, services), suggestions=True)
     stack.push_async_callback(executor.close)
     slots = StreamSlots(services.tokens.authenticate, core.revocation_watcher.token_ended)
@@ -78,6 +78,7 @@ def build_api(core: SharedServices, services: Services, settings: Settings, stac
         Route("/graphql", http, methods=None),
         WebSocketRoute("/graphql", socket),
         *health.routes(settings.database),
+        *metrics.routes(),
         *pages.routes(page=settings.page, explorer=settings.explorer),
     ]
 

@@ -12,7 +12,7 @@ from services.identity.tokens import Tokens
 from studiograph.http_app import HttpApp
 from studiograph.settings import Settings
 from studiograph.shared_services import SharedServices
-from studiograph.web import health
+from studiograph.web import health, metrics
 from studiograph.web.security_headers import SecurityHeaders
 
 
@@ -39,6 +39,6 @@ async def build_proxy(core: SharedServices, settings: Settings, stack: AsyncExit
     """Builds a process that only proxies, without GraphQL."""
     tokens = Tokens(core.database, CommandRunner(core.database))
     stack.push_async_callback(tokens.close)
-    rest = SecurityHeaders(Starlette(routes=health.routes(settings.database)), https=core.addresses.secure)
+    rest = SecurityHeaders(Starlette(routes=[*health.routes(settings.database), *metrics.routes()]), https=core.addresses.secure)
     plane = await build_data_plane(core, tokens, ConnectCodes(core.database, core.addresses), rest, stack)
     return HttpApp(plane, plane.end_streams, [f"Studiograph's proxy serves the sessions at {core.addresses.session_origin('<id>')}"])

@@ -1,1 +1,1 @@
-"""HTTP parts around the application: security headers and health checks."""
+"""HTTP parts around the application: security headers, health checks and metrics."""
