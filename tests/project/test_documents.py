@@ -29,7 +29,7 @@ DOCUMENTS = {
     **{f"page {name}": text for name, text in _of_script(ASSETS / "documents.js").items() if name not in ("CARD", "LINE", "OUTCOME")},
     **{f"explorer {name}": text for name, text in _of_script(ASSETS / "examples.js").items()},
     **_of_page(ROOT / "docs/api.md"),
-    **{f"demo {name}": getattr(main_job, name) for name in ("PLACES", "EVENTS", "CHECKPOINTS")},
+    **{f"demo {name}": getattr(main_job, name) for name in ("DEMO_WORKSPACE", "EVENTS", "CHECKPOINTS")},
 }
 
 
