@@ -1,4 +1,4 @@
-"""Why somebody is not let into a session, or is let in no longer: one table of stable codes, for pages, headers and close codes (B58)."""
+"""The errors of access to a session: one table of stable codes with HTTP statuses, close codes and texts (B58)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ class ErrorText:
 
 
 _RESTART = "Start it again, and this page opens it by itself."
-WORDS: Mapping[str, ErrorText] = MappingProxyType(
+ERROR_TEXTS: Mapping[str, ErrorText] = MappingProxyType(
     {
         UNAUTHENTICATED: ErrorText(
             401, 4401, "Sign in to open this Studio", "Open the Studio's address in a browser, or ask `connectStudio`."
@@ -81,8 +81,8 @@ class AccessError:
     at: datetime | None = None
 
     @property
-    def words(self) -> ErrorText:
-        return WORDS[self.code]
+    def text(self) -> ErrorText:
+        return ERROR_TEXTS[self.code]
 
     @property
     def waits(self) -> bool:
@@ -98,23 +98,23 @@ class AccessError:
         """For programs and for the shell."""
         return {
             "code": str(self.code),
-            "message": self.words.title,
+            "message": self.text.title,
             "reason": self.reason,
-            "advice": self.words.advice,
+            "advice": self.text.advice,
             "who": self.who,
             "at": self.at.isoformat() if self.at else None,
             "returns": self.waits,
         }
 
-    def midway(self) -> "AccessError":
-        """The same, told to somebody who was inside: a right that is gone is ACCESS_REVOKED (B59)."""
+    def during_session(self) -> "AccessError":
+        """Returns the error for a request that was admitted before: a lost right becomes ACCESS_REVOKED (B59)."""
         if self.code in {UNAUTHENTICATED, FORBIDDEN, NOT_FOUND}:
             return replace(self, code=Code.ACCESS_REVOKED)
         return self
 
 
 class AccessDenied(Exception):
-    """Carries a refusal to where it is answered."""
+    """Access to a session is refused; `refusal` is the reason."""
 
     def __init__(self, refusal: AccessError) -> None:
         super().__init__(refusal.code)

@@ -1,4 +1,4 @@
-"""Following the streams whose events can change a verdict: the installation's, and those of workspaces with somebody inside."""
+"""Follows the events that can change an access decision: of the installation, and of workspaces with open requests."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,28 +21,28 @@ class AccessEvents:
         self._on_gap = on_gap
         self._workspaces: dict[str, AsyncExitStack] = {}
         self._cut: set[str] = set()
-        self._entering = asyncio.Lock()
+        self._follow_lock = asyncio.Lock()
         self._installation = AsyncExitStack()
 
     async def start(self) -> None:
         await self._enter(self._installation, INSTALLATION_STREAM, IN_INSTALLATION, None)
 
     async def close(self) -> None:
-        await self.keep(set())
+        await self.follow_only(set())
         await self._installation.aclose()
 
-    async def attend(self, workspace_id: str) -> bool:
+    async def follow(self, workspace_id: str) -> bool:
         """Follow a workspace from now on; True if it was not followed until now, so that what was read before may be old."""
         if workspace_id in self._workspaces:
             return False
-        async with self._entering:
+        async with self._follow_lock:
             if workspace_id not in self._workspaces:
                 stack = AsyncExitStack()
                 await self._enter(stack, workspace_id, IN_WORKSPACE, workspace_id)
                 self._workspaces[workspace_id] = stack
         return True
 
-    async def keep(self, workspace_ids: set[str]) -> None:
+    async def follow_only(self, workspace_ids: set[str]) -> None:
         """Let go of all other workspaces, and take hold again of those whose feed was cut."""
         for workspace_id in [one for one in self._workspaces if one not in workspace_ids or one in self._cut]:
             self._cut.discard(workspace_id)

@@ -1,4 +1,4 @@
-"""Being inside a session for as long as an exchange lasts: the check, and the end that is pushed when the right is gone (B59)."""
+"""Admits a request to a session and ends it as soon as its user loses the right to use the session (B59)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +15,7 @@ from services.store.access_facts import Facts
 
 @dataclass(slots=True, eq=False)
 class ActiveRequest:
-    """An exchange that was let in. `refusal` is set once it is to end; `touch` notes that its user did something."""
+    """A request or WebSocket that was admitted. `refusal` is set once it must end; `touch` records activity of its user."""
 
     grant: Grant
     facts: Facts
@@ -24,9 +24,9 @@ class ActiveRequest:
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
     _task: "asyncio.Task[object] | None" = None
 
-    def on_verdict(self, verdict: Decision) -> None:
-        if verdict.refusal and self.refusal is None:
-            self.refusal = verdict.refusal.midway()
+    def on_decision(self, decision: Decision) -> None:
+        if decision.refusal and self.refusal is None:
+            self.refusal = decision.refusal.during_session()
             self._ended.set()
             if self._task:
                 self._task.cancel()
@@ -51,12 +51,12 @@ class ActiveRequest:
 
 
 @asynccontextmanager
-async def stay(admission: AuthorizationCache, presence: Presence, grant: Grant) -> AsyncIterator[ActiveRequest]:
-    """Raises Refused if the holder of `grant` may not come in."""
-    verdict = await admission.verdict(grant)
-    if verdict.refusal or verdict.facts is None:
-        raise AccessDenied(verdict.refusal or NO_STUDIO)
-    studio_id, number = verdict.facts.studio_id, verdict.facts.session_number
-    here = ActiveRequest(grant, verdict.facts, lambda: presence.touch_session(studio_id, number))
-    with admission.staying(grant, here.on_verdict):
-        yield here
+async def admit(authorization_cache: AuthorizationCache, presence: Presence, grant: Grant) -> AsyncIterator[ActiveRequest]:
+    """Admits the holder of `grant` until the context ends. Raises AccessDenied if access is refused."""
+    decision = await authorization_cache.decision(grant)
+    if decision.refusal or decision.facts is None:
+        raise AccessDenied(decision.refusal or NO_STUDIO)
+    studio_id, number = decision.facts.studio_id, decision.facts.session_number
+    active_request = ActiveRequest(grant, decision.facts, lambda: presence.touch_session(studio_id, number))
+    with authorization_cache.active(grant, active_request.on_decision):
+        yield active_request

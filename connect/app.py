@@ -1,4 +1,4 @@
-"""The data plane as one thing to build, start and serve."""
+"""Builds, starts and stops the data plane, and dispatches requests to it or to the API by their Host header."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -44,29 +44,38 @@ class ConnectApp:
         authenticate: Authenticate,
         installation_id: str,
         keys: Sequence[str],
-        admission: AuthorizationCache | None = None,
+        authorization_cache: AuthorizationCache | None = None,
     ) -> None:
         names = CookieNames.of(addresses, installation_id)
         grants = Grants(keys)
         shell = Shell(addresses, codes, grants, names)
         self.addresses = addresses
-        self._admission = admission or AuthorizationCache(database, broker)
+        self._authorization_cache = authorization_cache or AuthorizationCache(database, broker)
         self._upstreams = Upstreams()
         self._faults = ToolFaults(database)
-        self.entrance = LoginRoutes(addresses, self._admission, codes, Logins(database, authenticate), names)
+        self.login_routes = LoginRoutes(addresses, self._authorization_cache, codes, Logins(database, authenticate), names)
         self._origin = SessionOrigin(
-            addresses, names, grants, self._admission, presence, PresenceCache(presence), broker, shell, self._upstreams, self._faults
+            addresses,
+            names,
+            grants,
+            self._authorization_cache,
+            presence,
+            PresenceCache(presence),
+            broker,
+            shell,
+            self._upstreams,
+            self._faults,
         )
 
     async def start(self) -> None:
-        await self._admission.start()
+        await self._authorization_cache.start()
 
     async def end_streams(self) -> None:
         """Before the server closes: sockets end with a code that says it comes back, and downloads end now."""
-        self._admission.end_all(AccessError(ConnectionErrorCode.PROXY_RESTARTED, "The server restarts."))
+        self._authorization_cache.end_all(AccessError(ConnectionErrorCode.PROXY_RESTARTED, "The server restarts."))
 
     async def close(self) -> None:
-        await self._admission.close()
+        await self._authorization_cache.close()
         await self._upstreams.close()
         await self._faults.close()
 
@@ -100,7 +109,7 @@ class Dispatcher:
         elif self._connect.addresses.is_session_like(host):
             await _answer(scope, send, for_program(AccessError(NOT_FOUND, "No session has this address.")))
         elif scope["type"] == "http" and LoginRoutes.handles(scope.get("raw_path") or b""):
-            await self._connect.entrance(Request(scope), receive, send)
+            await self._connect.login_routes(Request(scope), receive, send)
         else:
             await self._api(scope, receive, send)
 

@@ -1,4 +1,7 @@
-"""The one check that guards HTTP and WebSocket alike, before anything is dialled: pure (docs/architecture.md#the-data-plane, B51, B59)."""
+"""Decides whether a cookie's holder may use its session: one check for HTTP and WebSocket, without I/O.
+
+It runs before anything is sent to the tool (B51, B59; docs/architecture.md#the-data-plane).
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,13 +14,13 @@ from services.domain.statuses import ConnectionErrorCode, StudioStatus
 from services.store.access_facts import Facts, SessionEnd
 
 NO_STUDIO = AccessError(access_errors.NOT_FOUND, "It is absent, or you have no access to it.")
-COMING = frozenset({StudioStatus.BUILDING, StudioStatus.STARTING})
-FAILED = frozenset({StudioStatus.ERRORED, StudioStatus.BUILD_FAILED})
+STARTING_STATUSES = frozenset({StudioStatus.BUILDING, StudioStatus.STARTING})
+FAILED_STATUSES = frozenset({StudioStatus.ERRORED, StudioStatus.BUILD_FAILED})
 
 
 @dataclass(frozen=True, slots=True)
 class AccessSnapshot:
-    """What was read at one moment. `ending` tells why the Studio's last session ended, if it has."""
+    """What the database held at one moment. `ending` is why the Studio's last session ended; None if it has not."""
 
     facts: Facts | None
     ending: SessionEnd | None
@@ -26,14 +29,14 @@ class AccessSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Come in (`refusal` None), or not, and why."""
+    """Whether access is allowed: `refusal` is None if it is, else the reason."""
 
     facts: Facts | None
     refusal: AccessError | None
 
 
 def authorize(known: AccessSnapshot, grant: Grant, now: datetime) -> Decision:
-    """Whether the holder of `grant` may use its session at this moment."""
+    """Decides whether the holder of `grant` may use its session at this moment."""
     return Decision(known.facts, _refusal(known, grant, now))
 
 
@@ -50,7 +53,7 @@ def _refusal(known: AccessSnapshot, grant: Grant, now: datetime) -> AccessError 
 
 
 def right_refusal(facts: Facts, now: datetime) -> AccessError | None:
-    """Why these people may not come in at all, whatever the Studio's status."""
+    """Returns why the user has no right to connect, whatever the Studio's status is; None if the user has it."""
     if facts.revoked:
         return AccessError(access_errors.UNAUTHENTICATED, "The access token was revoked.")
     if facts.expires_at is not None and facts.expires_at <= now:
@@ -64,12 +67,12 @@ def right_refusal(facts: Facts, now: datetime) -> AccessError | None:
 
 
 def status_refusal(facts: Facts, ending: SessionEnd | None) -> AccessError | None:
-    """Why nobody may come in at this moment."""
+    """Returns why nobody can connect at this moment; None if the session runs and has an address."""
     if facts.status is StudioStatus.RUNNING:
         return None if facts.upstream else AccessError(access_errors.STARTING, "")
-    if facts.status in COMING:
+    if facts.status in STARTING_STATUSES:
         return AccessError(access_errors.STARTING, facts.status_message or "")
     if ending:
         return AccessError(ending.code, ending.reason or facts.status_message or "", ending.actor.name, ending.at)
-    code = ConnectionErrorCode.STUDIO_ERRORED if facts.status in FAILED else ConnectionErrorCode.STUDIO_STOPPED
+    code = ConnectionErrorCode.STUDIO_ERRORED if facts.status in FAILED_STATUSES else ConnectionErrorCode.STUDIO_STOPPED
     return AccessError(code, facts.status_message or "")

@@ -1,4 +1,4 @@
-"""Verdicts, kept in memory: read at most every 30 s, dropped the moment an event touches them, told to what is open (B56, B59)."""
+"""Caches access decisions for at most 30 s, drops them when an event concerns them, and notifies open requests (B56, B59)."""
 
 import asyncio
 import logging
@@ -17,24 +17,24 @@ from services.store.db.database import Database
 
 logger = logging.getLogger(__name__)
 
-KEPT_SECONDS = 30.0
+MAX_AGE_SECONDS = 30.0
 TICK_SECONDS = 1.0
 MAX_READS = 5
 
 Key = tuple[str, str, str, str | None]
-OnVerdict = Callable[[Decision], None]
+OnDecision = Callable[[Decision], None]
 
 
 class AuthorizationCache:
-    """Asked for each request and each WebSocket. Whoever stays inside registers, and is told when the verdict changes."""
+    """Decides for each request and each WebSocket. An open one registers itself, and is notified when its decision may have changed."""
 
-    def __init__(self, database: Database, broker: Broker, *, kept: float = KEPT_SECONDS, tick: float = TICK_SECONDS) -> None:
+    def __init__(self, database: Database, broker: Broker, *, kept: float = MAX_AGE_SECONDS, tick: float = TICK_SECONDS) -> None:
         self._database = database
         self._kept = kept
         self._tick = tick
         self._known: dict[Key, AccessSnapshot] = {}
         self._reading: dict[Key, asyncio.Task[AccessSnapshot]] = {}
-        self._holders: dict[Key, dict[OnVerdict, Grant]] = {}
+        self._holders: dict[Key, dict[OnDecision, Grant]] = {}
         self._changes = 0
         self._closed: AccessError | None = None
         self._dirty: set[Key] = set()
@@ -44,7 +44,7 @@ class AuthorizationCache:
 
     async def start(self) -> None:
         await self._watch.start()
-        for work in (self._tell_changes, self._tick_on):
+        for work in (self._notify_changes, self._tick_on):
             task = asyncio.create_task(work(), name=f"admission {work.__name__}")
             self._closing.callback(task.cancel)
 
@@ -52,8 +52,8 @@ class AuthorizationCache:
         await self._closing.aclose()
         await self._watch.close()
 
-    async def verdict(self, grant: Grant) -> Decision:
-        """May the holder of `grant` come in now? Costs no statement while what is known is fresh."""
+    async def decision(self, grant: Grant) -> Decision:
+        """Returns whether the holder of `grant` may use its session now. Needs no statement while the cached facts are fresh."""
         if self._closed:
             return Decision(None, self._closed)
         known = self._known.get(_key(grant))
@@ -62,28 +62,28 @@ class AuthorizationCache:
         return authorize(known, grant, datetime.now(UTC))
 
     def end_all(self, refusal: AccessError) -> None:
-        """Tell everybody inside, and everybody who comes, to leave for `refusal`: the server stops."""
+        """Ends all open requests, and refuses all new ones, with `refusal`: the server stops."""
         self._closed = refusal
         for holders in list(self._holders.values()):
-            for on_verdict in list(holders):
-                on_verdict(Decision(None, refusal))
+            for on_decision in list(holders):
+                on_decision(Decision(None, refusal))
 
     async def look(self, public_id: str, user_id: str, token_id: str, login_id: str | None) -> AccessSnapshot:
-        """What stands in the database now, for who is not inside yet."""
+        """Returns what the database holds now, without the cache: for a user who has no cookie of the session yet."""
         return await self._read_once((public_id, user_id, token_id, login_id))
 
     @contextmanager
-    def staying(self, grant: Grant, on_verdict: OnVerdict) -> Iterator[None]:
-        """While inside, `on_verdict` is called with the verdict whenever something may have changed it. It must not block."""
+    def active(self, grant: Grant, on_decision: OnDecision) -> Iterator[None]:
+        """Calls `on_decision` with the decision whenever it may have changed, until the context ends. It must not block."""
         key = _key(grant)
-        self._holders.setdefault(key, {})[on_verdict] = grant
+        self._holders.setdefault(key, {})[on_decision] = grant
         if key not in self._known:
             self._mark([key])
         try:
             yield
         finally:
             holders = self._holders[key]
-            holders.pop(on_verdict, None)
+            holders.pop(on_decision, None)
             if not holders:
                 del self._holders[key]
 
@@ -104,7 +104,7 @@ class AuthorizationCache:
         for _ in range(MAX_READS):
             changes = self._changes
             known = await self._read_once(key)
-            if known.facts and await self._watch.attend(known.facts.workspace_id):
+            if known.facts and await self._watch.follow(known.facts.workspace_id):
                 continue
             if changes == self._changes:
                 self._known[key] = known
@@ -142,22 +142,22 @@ class AuthorizationCache:
             self._dirty.update(keys)
             self._look.set()
 
-    async def _tell_changes(self) -> None:
+    async def _notify_changes(self) -> None:
         while True:
             await self._look.wait()
             self._look.clear()
             while self._dirty:
-                await self._tell(self._dirty.pop())
+                await self._notify(self._dirty.pop())
 
-    async def _tell(self, key: Key) -> None:
+    async def _notify(self, key: Key) -> None:
         try:
             known = await self._read(key)
         except Exception:
             logger.warning("admission: the database does not answer; open streams are looked at again in a moment", exc_info=True)
             return
         now = datetime.now(UTC)
-        for on_verdict, grant in list(self._holders.get(key, {}).items()):
-            on_verdict(Decision(known.facts, self._closed) if self._closed else authorize(known, grant, now))
+        for on_decision, grant in list(self._holders.get(key, {}).items()):
+            on_decision(Decision(known.facts, self._closed) if self._closed else authorize(known, grant, now))
 
     async def _tick_on(self) -> None:
         """Tokens expire without an event, and events can be lost: the slow way is always there too."""
@@ -170,7 +170,7 @@ class AuthorizationCache:
             expired = [key for key in self._holders if _is_expired(self._known.get(key), moment)]
             self._mark([key for key in self._holders if key not in self._known] + expired)
             try:
-                await self._watch.keep({known.facts.workspace_id for known in self._known.values() if known.facts})
+                await self._watch.follow_only({known.facts.workspace_id for known in self._known.values() if known.facts})
             except Exception:
                 logger.warning("admission: following the event log failed, and is tried again", exc_info=True)
 

@@ -1,4 +1,7 @@
-"""The cookie of a session's origin: names user, token, Studio and session number, sealed, and lives minutes."""
+"""Seals and opens the cookie of a session's origin.
+
+It names user, access token, Studio and session number, and is valid for minutes (docs/architecture.md#the-data-plane).
+"""
 
 import base64
 import hashlib
@@ -11,9 +14,9 @@ from time import time
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-LIVES_SECONDS = 600
+GRANT_LIFETIME_SECONDS = 600
 RENEW_SECONDS = 120
-REMEMBERED = 4096
+MAX_CACHED_GRANTS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Sealed:
 class Grants:
     """Seals with the first key and opens with any, so that keys can be rotated. Keys are the installation's secrets (any text)."""
 
-    def __init__(self, keys: Sequence[str], lives: float = LIVES_SECONDS) -> None:
+    def __init__(self, keys: Sequence[str], lives: float = GRANT_LIFETIME_SECONDS) -> None:
         self.lives = lives
         self._fernet = MultiFernet([Fernet(_derived(key)) for key in keys])
         self._opened: OrderedDict[str, Sealed] = OrderedDict()
@@ -69,7 +72,7 @@ class Grants:
         except InvalidToken:
             return None
         self._opened[value] = sealed
-        while len(self._opened) > REMEMBERED:
+        while len(self._opened) > MAX_CACHED_GRANTS:
             self._opened.popitem(last=False)
         return sealed
 

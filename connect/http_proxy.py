@@ -15,52 +15,52 @@ from services.domain.statuses import ConnectionErrorCode
 
 logger = logging.getLogger(__name__)
 
-LOOK_AFTER_SECONDS = 0.25
-LAST_WORD_SECONDS = 0.5
+DISCONNECT_CHECK_DELAY_S = 0.25
+SESSION_END_WAIT_SECONDS = 0.5
 UNREACHABLE = AccessError(ConnectionErrorCode.TOOL_UNREACHABLE, "The session runs, but its tool does not answer.")
 CUT = AccessError(ConnectionErrorCode.TOOL_UNREACHABLE, "The tool broke off without an answer.")
 
 
-class ToolDoesNotListen(Exception):
+class ToolNotListening(Exception):
     """Nobody takes connections at the tool's address."""
 
 
-class Exchange:
+class HttpExchange:
     """Forwards one request. A client that leaves, and a right that is lost, end it wherever it stands."""
 
-    def __init__(self, request: Request, receive: Receive, send: Send, stay: ActiveRequest) -> None:
+    def __init__(self, request: Request, receive: Receive, send: Send, active_request: ActiveRequest) -> None:
         self._request = request
         self._receive = receive
         self._send = send
-        self._stay = stay
+        self._active_request = active_request
         self._read_all = asyncio.Event()
         self._client_left = False
         self._started = False
         self._watching: asyncio.Task[None] | None = None
 
     async def run(self, tool: Tool, scheme: str, extra: Headers) -> None:
-        """Answer the request; `extra` headers are ours to add. Raises Refused, or ToolDoesNotListen, before anything was sent."""
+        """Answer the request; `extra` headers are ours to add. Raises AccessDenied, or ToolNotListening, before anything was sent."""
         task = asyncio.current_task()
         assert task is not None
         broken = await self._attempt(task, tool, scheme, extra)
         if isinstance(broken, aiohttp.ClientConnectorError):
-            raise ToolDoesNotListen from broken
+            raise ToolNotListening from broken
         if broken:
-            await self._broken(broken)
+            await self._handle_tool_error(broken)
 
     async def _attempt(self, task: "asyncio.Task[object]", tool: Tool, scheme: str, extra: Headers) -> Exception | None:
         """Forward while somebody waits for it and may have it; returns how the tool broke it off, if it did."""
-        self._stay.cancels(task)
-        look = asyncio.get_running_loop().call_later(LOOK_AFTER_SECONDS, self._watch_client, task)
+        self._active_request.cancels(task)
+        look = asyncio.get_running_loop().call_later(DISCONNECT_CHECK_DELAY_S, self._watch_client, task)
         try:
             await self._forward(tool, scheme, extra)
         except asyncio.CancelledError:
-            self._settle_cancellation(task)
+            self._handle_cancellation(task)
         except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
             return error
         finally:
             look.cancel()
-            self._stay.cancels(None)
+            self._active_request.cancels(None)
             if self._watching:
                 self._watching.cancel()
         return None
@@ -104,19 +104,19 @@ class Exchange:
         self._client_left = True
         task.cancel()
 
-    def _settle_cancellation(self, task: "asyncio.Task[object]") -> None:
+    def _handle_cancellation(self, task: "asyncio.Task[object]") -> None:
         """Ours (the client left, or the right is gone), or that of whoever runs us."""
-        if not (self._client_left or self._stay.refusal):
+        if not (self._client_left or self._active_request.refusal):
             raise asyncio.CancelledError
         task.uncancel()
-        if self._stay.refusal and not self._started and not self._client_left:
-            raise AccessDenied(self._stay.refusal)
+        if self._active_request.refusal and not self._started and not self._client_left:
+            raise AccessDenied(self._active_request.refusal)
 
-    async def _broken(self, error: Exception) -> None:
+    async def _handle_tool_error(self, error: Exception) -> None:
         """The tool broke off. What has begun is left unfinished, so that the client sees it is not whole."""
         logger.info("tool of %s broke off: %s: %s", self._request.host, type(error).__name__, error)
         if not self._started and not self._client_left:
-            raise AccessDenied(await self._stay.ended_within(LAST_WORD_SECONDS) or CUT) from error
+            raise AccessDenied(await self._active_request.ended_within(SESSION_END_WAIT_SECONDS) or CUT) from error
 
 
 def _has_body(request: Request) -> bool:

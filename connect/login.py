@@ -1,4 +1,7 @@
-"""The API origin's part of the data plane: `/connect/<public id>`, `/login`, `/logout`. Only here a login's cookie is read."""
+"""Answers `/connect/<public id>`, `/login` and `/logout` on the API's origin.
+
+Only these routes read the cookie of a browser's login (docs/architecture.md#the-data-plane).
+"""
 
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -27,10 +30,10 @@ class LoginRoutes:
     """Answers these three paths. Nothing here acts by a link alone: opening one leads somewhere or asks."""
 
     def __init__(
-        self, addresses: Addresses, admission: AuthorizationCache, codes: ConnectCodes, logins: Logins, names: CookieNames
+        self, addresses: Addresses, authorization_cache: AuthorizationCache, codes: ConnectCodes, logins: Logins, names: CookieNames
     ) -> None:
         self._addresses = addresses
-        self._admission = admission
+        self._authorization_cache = authorization_cache
         self._codes = codes
         self._logins = logins
         self._names = names
@@ -67,7 +70,7 @@ class LoginRoutes:
         if login is None:
             return redirect(_login_address(public_id, path))
         login_id, viewer = login
-        known = await self._admission.look(public_id, viewer.user_id, viewer.token_id, login_id)
+        known = await self._authorization_cache.look(public_id, viewer.user_id, viewer.token_id, login_id)
         refusal = _refusal(known, viewer)
         if refusal:
             return self._refused(refusal, public_id, path)
@@ -102,7 +105,7 @@ class LoginRoutes:
         for old in former:
             ended = await self._logins.sign_out(old)
             if ended:
-                self._admission.forget_login(ended)
+                self._authorization_cache.forget_login(ended)
 
     async def _sign_in(self, form: dict[str, list[str]], former: list[str]) -> Response:
         """A token that is not valid changes nothing; another one than before ends what the former opened."""

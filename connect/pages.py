@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from connect.access_errors import WORDS, AccessError
+from connect.access_errors import ERROR_TEXTS, AccessError
 from connect.responses import CODE_HEADER, COMMON, Response
 
 ASSETS = Path(__file__).parent / "assets"
@@ -52,12 +52,12 @@ def refusal_page(
     framed: bool = False,
 ) -> Response:
     """What happened, who did it and what to do. `links` are (address, words); `retry`: the page looks again by itself."""
-    words = refusal.words
+    text = refusal.text
     who = ", ".join(filter(None, [f"By {refusal.who}" if refusal.who else "", f"{refusal.at:%H:%M} UTC" if refusal.at else ""]))
-    lines = [refusal.reason, who, words.advice]
+    lines = [refusal.reason, who, text.advice]
     content = "".join(
         [
-            f"<h1>{escape(words.title)}</h1>",
+            f"<h1>{escape(text.title)}</h1>",
             *(f"<p>{escape(line)}</p>" for line in lines if line),
             f'<p class="soft small">Code: <code>{escape(str(refusal.code))}</code></p>',
             _links(links),
@@ -65,13 +65,13 @@ def refusal_page(
     )
     refresh = [(b"refresh", str(RETRY_SECONDS).encode()), (b"retry-after", b"5")] if retry else []
     code = (CODE_HEADER, str(refusal.code).encode())
-    return page(words.status, words.title, content, [code, *refresh, *headers], framed=framed)
+    return page(text.status, text.title, content, [code, *refresh, *headers], framed=framed)
 
 
 def login_page(public_id: str, path: str, form_to: str, error: str = "") -> Response:
     """Asks for an access token. `public_id` empty: signs in to no Studio in particular."""
     content = LOGIN.substitute(
-        heading=WORDS["UNAUTHENTICATED"].title if public_id else "Sign in",
+        heading=ERROR_TEXTS["UNAUTHENTICATED"].title if public_id else "Sign in",
         error=f'<p id="error" class="error" role="alert">{escape(error)}</p>' if error else "",
         describedby=" error" if error else "",
         studio=escape(public_id),
@@ -99,5 +99,5 @@ def bad_code_page(message: str, again: str) -> Response:
 
 
 def _links(links: Iterable[tuple[str, str]]) -> str:
-    shown = "".join(f'<a class="button" target="_top" href="{escape(address)}">{escape(words)}</a>' for address, words in links)
+    shown = "".join(f'<a class="button" target="_top" href="{escape(address)}">{escape(text)}</a>' for address, text in links)
     return f'<div class="acts">{shown}</div>' if shown else ""

@@ -1,11 +1,11 @@
-"""Who is connected, read once for all tabs that want to show it."""
+"""Reads the users who are connected to a Studio, with one statement for all tabs that ask at the same time."""
 
 import asyncio
 from dataclasses import dataclass, field
 
 from services.connections.presence import Presence
 
-GATHER_SECONDS = 0.1
+BATCH_DELAY_SECONDS = 0.1
 
 People = list[dict[str, object]]
 
@@ -25,7 +25,7 @@ class PresenceCache:
         return await asyncio.shield(task)
 
     async def _read(self, studio_id: str) -> People:
-        await asyncio.sleep(GATHER_SECONDS)
+        await asyncio.sleep(BATCH_DELAY_SECONDS)
         del self._next[studio_id]
         return [
             {"name": one.display_name, "user": one.user_name, "avatar": one.avatar_url, "tabs": one.tabs}

@@ -1,4 +1,4 @@
-"""Which headers pass between a browser and a tool, and what we add (RFC 9110 section 7.6)."""
+"""Selects the headers that pass between a browser and a tool, and adds those of the proxy (RFC 9110 section 7.6)."""
 
 from collections.abc import Iterable, Mapping
 

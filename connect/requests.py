@@ -80,7 +80,7 @@ class Request:
         """Whether the page at `origin` itself asked for this page (a frame's or link's Referer, where browsers send no Sec-Fetch)."""
         return (self.header(b"referer") or b"").startswith(f"{origin}/".encode())
 
-    def asks_for_ours(self) -> bool:
+    def is_own_endpoint(self) -> bool:
         """Whether the path lies under `/_sg`, in any spelling: such paths never go to a tool."""
         path = self.raw_path if b"%" not in self.raw_path[:16] else unquote_to_bytes(self.raw_path)
         return path == b"/_sg" or path.startswith(b"/_sg/")

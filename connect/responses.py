@@ -49,6 +49,6 @@ def redirect(location: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> Resp
 
 def for_program(refusal: AccessError, headers: Iterable[tuple[bytes, bytes]] = ()) -> Response:
     """A refusal as JSON, with the code in a header (B58)."""
-    retry = [(b"retry-after", b"5")] if refusal.words.status >= 500 else []
+    retry = [(b"retry-after", b"5")] if refusal.text.status >= 500 else []
     code = (CODE_HEADER, str(refusal.code).encode())
-    return Response(refusal.words.status, orjson.dumps(refusal.as_json()), [code, *retry, *COMMON, *headers], b"application/json")
+    return Response(refusal.text.status, orjson.dumps(refusal.as_json()), [code, *retry, *COMMON, *headers], b"application/json")

@@ -1,4 +1,7 @@
-"""How the one port is listened on: the limits are the proxy's; the GraphQL handlers keep their own, smaller ones."""
+"""HTTP and WebSocket protocols of the server's port, with limits on size and time.
+
+The limits are those of the proxy; the GraphQL handlers keep smaller ones (docs/architecture.md#the-data-plane).
+"""
 
 import asyncio
 import logging
@@ -10,24 +13,24 @@ from typing import Any, TypedDict
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
-from websockets.http11 import Request as Opening
+from websockets.http11 import Request as UpgradeRequest
 
 from connect.requests import Scope
 
 logger = logging.getLogger(__name__)
 
-MAX_HEAD = 65536
-HEAD_SECONDS = 30.0
+MAX_HEAD_BYTES = 65536
+HEAD_TIMEOUT_S = 30.0
 """From the first byte of a request, or from the connection on, until its headers have come: who sends them slower holds a descriptor."""
-MAX_FRAME = 64 * 1024 * 1024
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """Bytes of one WebSocket message; a session's tool may send such. GraphQL's own limit is 64 KiB."""
-MAX_OF_STRANGERS = 128 * 1024
+MAX_UNAUTHORIZED_MESSAGE_BYTES = 128 * 1024
 """The same of whoever was not let into a session: more than GraphQL's limit, so that its own words are said where they can be."""
-LARGE_MESSAGES = "studiograph.large-messages"
-PING_SECONDS = 10.0
+LARGE_MESSAGES_EXTENSION = "studiograph.large-messages"
+PING_INTERVAL_S = 10.0
 
 
-class BoundedHttp(HttpToolsProtocol):
+class HttpProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol, which by itself reads headers without end: 64 KiB without their end are answered by 431, 30 s by 408.
 
     Nothing is taken from `sessions`, the subnets of sessions on this machine's engine, nor at an address of ours in them: where the
@@ -48,38 +51,38 @@ class BoundedHttp(HttpToolsProtocol):
         if connection is not None and connection.family in {socket.AF_INET, socket.AF_INET6}:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().connection_made(transport)
-        if self.sessions and any(_within(transport.get_extra_info(end), self.sessions) for end in ("peername", "sockname")):
-            _warn()
+        if self.sessions and any(_is_in_network(transport.get_extra_info(end), self.sessions) for end in ("peername", "sockname")):
+            _warn_once()
             transport.abort()
-        self._limit_head()
+        self._start_head_timeout()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._head_is_there()
+        self._cancel_head_timeout()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         self._head = 0
         self._in_head = True
-        self._limit_head()
+        self._start_head_timeout()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._head_is_there()
+        self._cancel_head_timeout()
         super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self._in_head:
             self._head += len(data)
-            if self._head > MAX_HEAD:
+            if self._head > MAX_HEAD_BYTES:
                 self._refuse(b"431 Request Header Fields Too Large")
 
-    def _limit_head(self) -> None:
-        self._head_is_there()
-        self._limit = self.loop.call_later(HEAD_SECONDS, self._refuse, b"408 Request Timeout")
+    def _start_head_timeout(self) -> None:
+        self._cancel_head_timeout()
+        self._limit = self.loop.call_later(HEAD_TIMEOUT_S, self._refuse, b"408 Request Timeout")
 
-    def _head_is_there(self) -> None:
+    def _cancel_head_timeout(self) -> None:
         if self._limit is not None:
             self._limit.cancel()
             self._limit = None
@@ -94,25 +97,25 @@ class BoundedHttp(HttpToolsProtocol):
         self.transport.close()
 
 
-class BoundedWebSocket(WebSocketsSansIOProtocol):
+class WebSocketProtocol(WebSocketsSansIOProtocol):
     """uvicorn's WebSocket protocol, which by itself holds a message of any size that some may have until it is whole.
 
     Strangers would fill the memory so. Their sockets are closed by 1009 as soon as what is not whole is longer than they may send.
     """
 
-    _most = MAX_OF_STRANGERS
-    _cut = False
+    _max_message_bytes = MAX_UNAUTHORIZED_MESSAGE_BYTES
+    _is_cut = False
 
-    def handle_connect(self, event: Opening) -> None:
+    def handle_connect(self, event: UpgradeRequest) -> None:
         super().handle_connect(event)
         if not self.close_sent:
-            self.scope["extensions"][LARGE_MESSAGES] = {"allow": self._allow_large}
+            self.scope["extensions"][LARGE_MESSAGES_EXTENSION] = {"allow": self._allow_large}
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         waiting = len(self.conn.reader.buffer) + (self.conn.current_size or 0) + len(self.frames)  # even of nothing, each is kept
-        if waiting > self._most and not self._cut and not self.transport.is_closing():
-            self._cut = True
+        if waiting > self._max_message_bytes and not self._is_cut and not self.transport.is_closing():
+            self._is_cut = True
             self.conn.fail(CloseCode.MESSAGE_TOO_BIG)  # from now on what comes is dropped
             self._close_in_time()
 
@@ -124,23 +127,23 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         self.close_timer = self.close_timer or self.loop.call_later(self.close_timeout, self.transport.close)
 
     def _allow_large(self) -> None:
-        self._most = MAX_FRAME
+        self._max_message_bytes = MAX_MESSAGE_BYTES
 
 
 def allow_large_messages(scope: Scope) -> None:
     """Whoever is at the other end may send what tools may be sent from now on. Listeners of other kinds have their own limits."""
-    extension = (scope.get("extensions") or {}).get(LARGE_MESSAGES)
+    extension = (scope.get("extensions") or {}).get(LARGE_MESSAGES_EXTENSION)
     if extension:
         extension["allow"]()
 
 
 @cache
-def _warn() -> None:
+def _warn_once() -> None:
     """Once: a session could fill the log."""
     logger.warning("A connection out of the subnets of sessions was dropped; a person's there needs another STUDIOGRAPH_DOCKER_SUBNETS")
 
 
-def _within(name: Any, network: IPv4Network) -> bool:
+def _is_in_network(name: Any, network: IPv4Network) -> bool:
     """Whether the address of a socket's end is in the network; a path of a unix socket is not."""
     if not isinstance(name, tuple):
         return False
@@ -148,11 +151,11 @@ def _within(name: Any, network: IPv4Network) -> bool:
     return ((address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address) in network
 
 
-class ListenerOptions(TypedDict):
+class ServerOptions(TypedDict):
     """What `uvicorn.Config` is given for any server that carries sessions."""
 
-    http: type[BoundedHttp]
-    ws: type[BoundedWebSocket]
+    http: type[HttpProtocol]
+    ws: type[WebSocketProtocol]
     ws_max_size: int
     ws_ping_interval: float
     ws_ping_timeout: float
@@ -163,12 +166,12 @@ class ListenerOptions(TypedDict):
     timeout_keep_alive: int
 
 
-LISTENER = ListenerOptions(
-    http=BoundedHttp,
-    ws=BoundedWebSocket,
-    ws_max_size=MAX_FRAME,
-    ws_ping_interval=PING_SECONDS,
-    ws_ping_timeout=PING_SECONDS,
+SERVER_OPTIONS = ServerOptions(
+    http=HttpProtocol,
+    ws=WebSocketProtocol,
+    ws_max_size=MAX_MESSAGE_BYTES,
+    ws_ping_interval=PING_INTERVAL_S,
+    ws_ping_timeout=PING_INTERVAL_S,
     ws_per_message_deflate=False,  # a proxy would unpack and pack every message again
     server_header=False,
     date_header=True,
@@ -177,6 +180,6 @@ LISTENER = ListenerOptions(
 )
 
 
-def options(sessions: IPv4Network) -> ListenerOptions:
+def options(sessions: IPv4Network) -> ServerOptions:
     """The same, with sessions of these subnets kept out."""
-    return {**LISTENER, "http": type("GuardedHttp", (BoundedHttp,), {"sessions": sessions})}
+    return {**SERVER_OPTIONS, "http": type("GuardedHttp", (HttpProtocol,), {"sessions": sessions})}

@@ -1,4 +1,4 @@
-"""What answers on a session's own origin: our prefix `/_sg/`, and the tool for everything else (docs/architecture.md#the-data-plane)."""
+"""Serves the origin of one session: answers `/_sg/`, and proxies all else to the tool (docs/architecture.md#the-data-plane)."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,12 +8,12 @@ import aiohttp
 
 from connect import access_errors, cookies, http_proxy, pages, websocket_proxy
 from connect.access_errors import AccessDenied, AccessError
-from connect.active_request import ActiveRequest, stay
+from connect.active_request import ActiveRequest, admit
 from connect.authorization import NO_STUDIO
 from connect.authorization_cache import AuthorizationCache
 from connect.cookies import CookieNames
 from connect.grants import Grants, Sealed
-from connect.http_proxy import Exchange, ToolDoesNotListen
+from connect.http_proxy import HttpExchange, ToolNotListening
 from connect.presence_cache import PresenceCache
 from connect.requests import Headers, Receive, Request, Send
 from connect.responses import Response, for_program, redirect
@@ -21,15 +21,15 @@ from connect.shell import Shell
 from connect.tab_socket import TabSocket
 from connect.upstreams import Upstreams
 from services.connections.addresses import Addresses
-from services.connections.presence import Presence, Tab
+from services.connections.presence import NewConnection, Presence
 from services.connections.tool_errors import ToolFaults
 from services.domain.statuses import ConnectionErrorCode
 from services.live.broker import Broker
 from services.store.access_facts import Facts
 
-ASKING_ONLY = frozenset({"GET", "HEAD", "OPTIONS"})
-ENTER_AGAIN = frozenset({access_errors.UNAUTHENTICATED, access_errors.SESSION_CHANGED, ConnectionErrorCode.ACCESS_REVOKED})
-RETRIED = frozenset({ConnectionErrorCode.TOOL_UNREACHABLE, access_errors.TOO_MANY})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+REENTRY_CODES = frozenset({access_errors.UNAUTHENTICATED, access_errors.SESSION_CHANGED, ConnectionErrorCode.ACCESS_REVOKED})
+RETRY_CODES = frozenset({ConnectionErrorCode.TOOL_UNREACHABLE, access_errors.TOO_MANY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class SessionOrigin:
     addresses: Addresses
     names: CookieNames
     grants: Grants
-    admission: AuthorizationCache
+    authorization_cache: AuthorizationCache
     presence: Presence
-    board: PresenceCache
+    presence_cache: PresenceCache
     broker: Broker
     shell: Shell
     upstreams: Upstreams
@@ -53,7 +53,7 @@ class SessionOrigin:
             problem = request.problem() or request.cross_origin(origin)
             if problem:
                 raise AccessDenied(problem)
-            if not request.asks_for_ours():
+            if not request.is_own_endpoint():
                 await self._tool(public_id, request, receive, send)
             elif request.is_websocket:
                 await self._live(public_id, request, receive, send)
@@ -64,29 +64,29 @@ class SessionOrigin:
 
     async def _tool(self, public_id: str, request: Request, receive: Receive, send: Send) -> None:
         sealed = self._sealed(request, public_id)
-        async with stay(self.admission, self.presence, sealed.grant) as here:
-            if self._wants_shell(request, here.facts):
+        async with admit(self.authorization_cache, self.presence, sealed.grant) as active_request:
+            if self._wants_shell(request, active_request.facts):
                 query = f"?{request.query.decode()}" if request.query else ""
                 await redirect(self.shell.address(f"/{query}")).send(send)
                 return
-            tool = await self.upstreams.tool(here.facts.upstream or {})
+            tool = await self.upstreams.tool(active_request.facts.upstream or {})
             with tool.in_use():
                 try:
                     if request.is_websocket:
-                        async with self._counted(here.facts):
-                            await websocket_proxy.run(request, receive, send, here, tool, self.addresses.scheme)
+                        async with self._counted(active_request.facts):
+                            await websocket_proxy.run(request, receive, send, active_request, tool, self.addresses.scheme)
                     else:
-                        if request.method not in ASKING_ONLY:
-                            here.touch()
-                        await Exchange(request, receive, send, here).run(tool, self.addresses.scheme, self._renewal(sealed))
-                except (ToolDoesNotListen, aiohttp.ClientConnectorError) as error:
-                    raise AccessDenied(await self._unreachable(here)) from error
+                        if request.method not in SAFE_METHODS:
+                            active_request.touch()
+                        await HttpExchange(request, receive, send, active_request).run(tool, self.addresses.scheme, self._renewal(sealed))
+                except (ToolNotListening, aiohttp.ClientConnectorError) as error:
+                    raise AccessDenied(await self._unreachable(active_request)) from error
 
-    async def _unreachable(self, here: ActiveRequest) -> AccessError:
+    async def _unreachable(self, active_request: ActiveRequest) -> AccessError:
         """Nobody listens at the tool's address: its session is ending, or the tool is broken (B57)."""
-        ending = await here.ended_within(http_proxy.LAST_WORD_SECONDS)
+        ending = await active_request.ended_within(http_proxy.SESSION_END_WAIT_SECONDS)
         if ending is None:
-            self.faults.tell(here.facts)
+            self.faults.tell(active_request.facts)
         return ending or http_proxy.UNREACHABLE
 
     async def _ours(self, public_id: str, request: Request) -> Response:
@@ -100,29 +100,31 @@ class SessionOrigin:
         if request.raw_path == b"/_sg/again":
             return self.shell.again(request, public_id)
         if request.raw_path not in {b"/_sg", b"/_sg/", b"/_sg/state"}:
-            raise AccessDenied(AccessError(access_errors.NOT_FOUND, "There is no such page."))
+            raise AccessDenied(AccessError(access_errors.NOT_FOUND, "The session has no page at this path."))
         return await self._page(public_id, request)
 
     async def _page(self, public_id: str, request: Request) -> Response:
         sealed = self._sealed(request, public_id)
-        verdict = await self.admission.verdict(sealed.grant)
+        decision = await self.authorization_cache.decision(sealed.grant)
         if request.raw_path == b"/_sg/state":
-            return self.shell.state(verdict, self._renewal(sealed))
-        if verdict.refusal or verdict.facts is None:
-            raise AccessDenied(verdict.refusal or NO_STUDIO)
-        return self.shell.page(request, verdict.facts, self._renewal(sealed))
+            return self.shell.state(decision, self._renewal(sealed))
+        if decision.refusal or decision.facts is None:
+            raise AccessDenied(decision.refusal or NO_STUDIO)
+        return self.shell.page(request, decision.facts, self._renewal(sealed))
 
     async def _live(self, public_id: str, request: Request, receive: Receive, send: Send) -> None:
         if request.raw_path != b"/_sg/live":
-            raise AccessDenied(AccessError(access_errors.NOT_FOUND, "There is no such socket."))
+            raise AccessDenied(AccessError(access_errors.NOT_FOUND, "The session has no WebSocket at this path."))
         sealed = self._sealed(request, public_id)
-        verdict = await self.admission.verdict(sealed.grant)
-        refusal = verdict.refusal
-        if verdict.facts is None or (refusal and not refusal.waits and refusal.code != access_errors.SESSION_CHANGED):
+        decision = await self.authorization_cache.decision(sealed.grant)
+        refusal = decision.refusal
+        if decision.facts is None or (refusal and not refusal.waits and refusal.code != access_errors.SESSION_CHANGED):
             raise AccessDenied(refusal or NO_STUDIO)
         await receive()
         await send({"type": "websocket.accept"})
-        await TabSocket(self.admission, self.presence, self.board, self.broker, sealed.grant).run(receive, send, verdict.facts)
+        await TabSocket(self.authorization_cache, self.presence, self.presence_cache, self.broker, sealed.grant).run(
+            receive, send, decision.facts
+        )
 
     @asynccontextmanager
     async def _counted(self, facts: Facts) -> AsyncIterator[None]:
@@ -130,10 +132,7 @@ class SessionOrigin:
         if facts.embeddable:
             yield
             return
-        tab = Tab(
-            facts.workspace_id, facts.studio_id, facts.studio_name, facts.session_number, facts.user_id, facts.user_name, facts.token_id
-        )
-        connection_id = await self.presence.join(tab)
+        connection_id = await self.presence.join(NewConnection.from_facts(facts))
         try:
             yield
         finally:
@@ -152,7 +151,7 @@ class SessionOrigin:
         return [sealed for value in values if (sealed := self.grants.open(value, public_id))]
 
     def _sealed(self, request: Request, public_id: str) -> Sealed:
-        """The request's one valid cookie. Raises Refused when there is none, or when somebody planted a second."""
+        """The request's one valid cookie. Raises AccessDenied when there is none, or when somebody planted a second."""
         valid = self._valid(request, public_id)
         if not valid:
             raise AccessDenied(AccessError(access_errors.UNAUTHENTICATED, ""))
@@ -178,12 +177,12 @@ class SessionOrigin:
 
     def _refused(self, public_id: str, request: Request, refusal: AccessError) -> Response:
         path = request.raw_path.decode("latin-1") + (f"?{request.query.decode('latin-1')}" if request.query else "")
-        if refusal.code in ENTER_AGAIN and request.is_navigation:
-            wanted = request.parameter("to") if request.asks_for_ours() else path
-            return redirect(self.shell.way_in(public_id, wanted or "/"))
+        if refusal.code in REENTRY_CODES and request.is_navigation:
+            wanted = request.parameter("to") if request.is_own_endpoint() else path
+            return redirect(self.shell.login_url(public_id, wanted or "/"))
         if not request.is_page_load:
             return for_program(refusal)
-        retry = request.method == "GET" and (refusal.waits or refusal.code in RETRIED)
+        retry = request.method == "GET" and (refusal.waits or refusal.code in RETRY_CODES)
         framed = request.header(b"sec-fetch-dest") in {b"iframe", b"frame"}
         links = [(f"{self.addresses.api_origin}/", "All Studios")]
         return pages.refusal_page(refusal, links, retry=retry, framed=framed)

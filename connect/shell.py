@@ -1,4 +1,7 @@
-"""The prefix `/_sg/` of a session's origin, which never goes to a tool: the exchange of codes, the page around the tool, its socket."""
+"""Answers the paths under `/_sg/` of a session's origin: the exchange of codes, the page around the tool, its assets.
+
+No request under this prefix goes to a tool.
+"""
 
 import hashlib
 import secrets
@@ -35,7 +38,7 @@ class Shell:
         self._grants = grants
         self._names = names
 
-    def way_in(self, public_id: str, path: str) -> str:
+    def login_url(self, public_id: str, path: str) -> str:
         """Where somebody without a valid cookie goes: the API's origin, which alone asks who they are."""
         to = relative_path(path)
         query = f"?to={quote(to, safe='/')}" if to != "/" else ""
@@ -54,7 +57,7 @@ class Shell:
         try:
             entry = await self._codes.redeem(request.parameter("code") or "", self._addresses.session_origin(public_id))
         except BadCode as error:
-            return redirect("/_sg/") if has_cookie else bad_code_page(error.message, self.way_in(public_id, "/"))
+            return redirect("/_sg/") if has_cookie else bad_code_page(error.message, self.login_url(public_id, "/"))
         grant = Grant(entry.user_id, entry.token_id, entry.login_id, public_id, entry.session_number)
         return redirect(self.address(entry.path), [self.cookie(grant)])
 
@@ -62,7 +65,7 @@ class Shell:
         return self._names.set(self._names.session, self._grants.seal(grant), self._grants.lives)
 
     def again(self, request: Request, public_id: str) -> Response:
-        return redirect(self.way_in(public_id, request.parameter("to") or "/"))
+        return redirect(self.login_url(public_id, request.parameter("to") or "/"))
 
     @staticmethod
     def address(path: str) -> str:
@@ -70,12 +73,12 @@ class Shell:
         to = relative_path(path)
         return "/_sg/" if to == "/" else f"/_sg/?to={quote(to, safe='/')}"
 
-    def state(self, verdict: Decision, headers: Headers) -> Response:
+    def state(self, decision: Decision, headers: Headers) -> Response:
         """For the shell's script: whether the tab is let in; renews its cookie on the way."""
-        if verdict.refusal and not verdict.refusal.waits:
-            return for_program(verdict.refusal)
-        body = {"in": verdict.refusal is None, "refusal": verdict.refusal.as_json() if verdict.refusal else None}
-        code = [(CODE_HEADER, str(verdict.refusal.code).encode())] if verdict.refusal else []
+        if decision.refusal and not decision.refusal.waits:
+            return for_program(decision.refusal)
+        body = {"in": decision.refusal is None, "refusal": decision.refusal.as_json() if decision.refusal else None}
+        code = [(CODE_HEADER, str(decision.refusal.code).encode())] if decision.refusal else []
         return Response(200, orjson.dumps(body), [*code, *COMMON, *headers], b"application/json")
 
     def page(self, request: Request, facts: Facts, headers: Headers) -> Response:

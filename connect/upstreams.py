@@ -1,4 +1,4 @@
-"""Connections to tools: one client for each address that our own record names, gone when nobody used it for a while."""
+"""HTTP clients for the tools of sessions: one client for each address, closed when it was idle for some minutes."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ class Tool:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Count one exchange with it. Raises Refused when there are too many at once."""
+        """Count one exchange with it. Raises AccessDenied when there are too many at once."""
         if self.users >= MAX_EXCHANGES:
             raise AccessDenied(AccessError(TOO_MANY, f"There are {MAX_EXCHANGES} already."))
         self.users += 1

@@ -1,4 +1,4 @@
-"""One WebSocket between a browser and a tool: messages as they are, close codes passed on, neither side read ahead of the other."""
+"""Relays one WebSocket between a browser and a tool, with close codes and with back-pressure in both directions."""
 
 import asyncio
 import logging
@@ -19,17 +19,17 @@ from services.domain.statuses import ConnectionErrorCode
 
 logger = logging.getLogger(__name__)
 
-MAX_MESSAGE = 64 * 1024 * 1024
-CLOSE_SECONDS = 1.0
-LAST_WORD_SECONDS = 1.0
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+CLOSE_TIMEOUT_S = 1.0
+SESSION_END_WAIT_SECONDS = 1.0
 SENDABLE = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
-NO_FRAME = 1006
+NO_CLOSE_FRAME = 1006
 BROKEN = AccessError(ConnectionErrorCode.TOOL_UNREACHABLE, "The tool broke off the connection.")
 PASSED_BACK = frozenset({b"set-cookie"})
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
+class CloseFrame:
     """How it ended, and by whom."""
 
     code: int
@@ -42,20 +42,20 @@ class Close:
         return self.code if self.code in SENDABLE or 3000 <= self.code < 5000 else 1000
 
 
-async def run(request: Request, receive: Receive, send: Send, stay: ActiveRequest, tool: Tool, scheme: str) -> None:
+async def run(request: Request, receive: Receive, send: Send, active_request: ActiveRequest, tool: Tool, scheme: str) -> None:
     """Dial the tool, then accept, then pass messages. Raises aiohttp.ClientConnectorError before anything was answered."""
     allow_large_messages(request.scope)
     try:
         upstream = await _dial(request, tool, scheme)
     except aiohttp.WSServerHandshakeError as error:
-        await _declined(error, send)
+        await _forward_rejection(error, send)
         return
     async with upstream:
         passed = proxy_headers.downstream(upstream._response.raw_headers, 101)
         accepted = [(name, value) for name, value in passed if name in PASSED_BACK]
         await send({"type": "websocket.accept", "subprotocol": upstream.protocol, "headers": accepted})
-        close = await _converse(receive, send, upstream, stay)
-        await _hang_up(send, upstream, close, stay)
+        close = await _relay(receive, send, upstream, active_request)
+        await _close_both(send, upstream, close, active_request)
 
 
 async def refuse(request: Request, receive: Receive, send: Send, refusal: AccessError) -> None:
@@ -64,7 +64,7 @@ async def refuse(request: Request, receive: Receive, send: Send, refusal: Access
     protocol = (request.scope.get("subprotocols") or [None])[0]
     code: Headers = [(CODE_HEADER, str(refusal.code).encode())]
     await send({"type": "websocket.accept", "subprotocol": protocol, "headers": code})
-    await send({"type": "websocket.close", "code": refusal.words.close_code, "reason": refusal.close_reason})
+    await send({"type": "websocket.close", "code": refusal.text.close_code, "reason": refusal.close_reason})
 
 
 async def _dial(request: Request, tool: Tool, scheme: str) -> ClientWebSocketResponse[bool]:
@@ -72,26 +72,26 @@ async def _dial(request: Request, tool: Tool, scheme: str) -> ClientWebSocketRes
         tool.url(request),
         headers=proxy_headers.upstream(request, scheme, tool.address.headers),
         protocols=request.scope.get("subprotocols") or (),
-        max_msg_size=MAX_MESSAGE,
-        timeout=ClientWSTimeout(ws_close=CLOSE_SECONDS),
+        max_msg_size=MAX_MESSAGE_BYTES,
+        timeout=ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
         autoclose=False,
     )
 
 
-async def _declined(error: aiohttp.WSServerHandshakeError, send: Send) -> None:
+async def _forward_rejection(error: aiohttp.WSServerHandshakeError, send: Send) -> None:
     """The tool's own refusal, passed on by its status."""
     status = error.status if 400 <= error.status < 600 else 502
     await Response(status, b"The tool declined the WebSocket.", COMMON).deny(send)
 
 
-async def _converse(receive: Receive, send: Send, upstream: ClientWebSocketResponse[bool], stay: ActiveRequest) -> Close | None:
+async def _relay(receive: Receive, send: Send, upstream: ClientWebSocketResponse[bool], active_request: ActiveRequest) -> CloseFrame | None:
     """Until one side ends it, or the right is gone (None)."""
-    to_tool = asyncio.create_task(_to_tool(receive, upstream, stay), name="websocket to tool")
+    to_tool = asyncio.create_task(_to_tool(receive, upstream, active_request), name="websocket to tool")
     to_client = asyncio.create_task(_to_client(upstream, send), name="websocket to client")
-    ended = asyncio.create_task(stay.ended(), name="websocket stay")
+    ended = asyncio.create_task(active_request.ended(), name="websocket end")
     try:
         await asyncio.wait([to_tool, to_client, ended], return_when=asyncio.FIRST_COMPLETED)
-        if stay.refusal:
+        if active_request.refusal:
             return None
         return _outcome(to_client, by_client=True) if to_client.done() else _outcome(to_tool, by_client=False)
     finally:
@@ -100,29 +100,29 @@ async def _converse(receive: Receive, send: Send, upstream: ClientWebSocketRespo
         await asyncio.gather(to_tool, to_client, ended, return_exceptions=True)
 
 
-def _outcome(task: "asyncio.Task[Close]", *, by_client: bool) -> Close:
+def _outcome(task: "asyncio.Task[CloseFrame]", *, by_client: bool) -> CloseFrame:
     """What the task found; where it failed, the side it wrote to is gone."""
     error = task.exception()
     if error is None:
         return task.result()
     logger.info("websocket broke: %s: %s", type(error).__name__, error)
-    return Close(NO_FRAME, by_client=by_client)
+    return CloseFrame(NO_CLOSE_FRAME, by_client=by_client)
 
 
-async def _to_tool(receive: Receive, upstream: ClientWebSocketResponse[bool], stay: ActiveRequest) -> Close:
+async def _to_tool(receive: Receive, upstream: ClientWebSocketResponse[bool], active_request: ActiveRequest) -> CloseFrame:
     while True:
         message = await receive()
         if message["type"] == "websocket.disconnect":
-            return Close(message.get("code") or 1005, message.get("reason") or "", by_client=True)
+            return CloseFrame(message.get("code") or 1005, message.get("reason") or "", by_client=True)
         if message["type"] == "websocket.receive":
-            stay.touch()
+            active_request.touch()
             if message.get("text") is not None:
                 await upstream.send_str(message["text"])
             else:
                 await upstream.send_bytes(message["bytes"])
 
 
-async def _to_client(upstream: ClientWebSocketResponse[bool], send: Send) -> Close:
+async def _to_client(upstream: ClientWebSocketResponse[bool], send: Send) -> CloseFrame:
     while True:
         message = await upstream.receive()
         if message.type is WSMsgType.TEXT:
@@ -130,18 +130,18 @@ async def _to_client(upstream: ClientWebSocketResponse[bool], send: Send) -> Clo
         elif message.type is WSMsgType.BINARY:
             await send({"type": "websocket.send", "bytes": message.data})
         elif message.type is WSMsgType.CLOSE:
-            return Close(message.data or 1005, message.extra or "")
+            return CloseFrame(message.data or 1005, message.extra or "")
         elif message.type in {WSMsgType.ERROR, WSMsgType.CLOSED, WSMsgType.CLOSING}:
-            return Close(NO_FRAME)
+            return CloseFrame(NO_CLOSE_FRAME)
 
 
-async def _hang_up(send: Send, upstream: ClientWebSocketResponse[bool], close: Close | None, stay: ActiveRequest) -> None:
+async def _close_both(send: Send, upstream: ClientWebSocketResponse[bool], close: CloseFrame | None, active_request: ActiveRequest) -> None:
     """Tell the side that does not know yet. A tool's death is often the first sign of a session's end: then the code tells that."""
-    refusal = stay.refusal
-    if close and close.code == NO_FRAME and not close.by_client:
-        refusal = await stay.ended_within(LAST_WORD_SECONDS) or BROKEN
+    refusal = active_request.refusal
+    if close and close.code == NO_CLOSE_FRAME and not close.by_client:
+        refusal = await active_request.ended_within(SESSION_END_WAIT_SECONDS) or BROKEN
     if refusal:
-        await _close_client(send, refusal.words.close_code, refusal.close_reason)
+        await _close_client(send, refusal.text.close_code, refusal.close_reason)
     elif close and not close.by_client:
         await _close_client(send, close.sendable, close.reason)
     await upstream.close(code=close.sendable if close else 1001, message=close.reason.encode() if close else b"")
@@ -150,5 +150,5 @@ async def _hang_up(send: Send, upstream: ClientWebSocketResponse[bool], close: C
 async def _close_client(send: Send, code: int, reason: str) -> None:
     """A client that reads nothing cannot hold us: its connection is dropped then."""
     with suppress(OSError, TimeoutError):
-        async with asyncio.timeout(CLOSE_SECONDS):
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
             await send({"type": "websocket.close", "code": code, "reason": reason})

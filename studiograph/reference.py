@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from connect.access_errors import WORDS
+from connect.access_errors import ERROR_TEXTS
 from services.domain.access import MATRIX, OPERATOR_PERMISSIONS, Role, role_allows
 from services.domain.lifecycle import ACTIONS, TRANSITIONS
 from services.domain.statuses import StopReason
@@ -63,7 +63,7 @@ def rights() -> str:
 
 def connect_codes() -> str:
     """What the data plane answers when somebody may not (or no longer) use a session."""
-    rows = [(f"`{code}`", str(words.status), str(words.close_code), words.title, words.advice) for code, words in WORDS.items()]
+    rows = [(f"`{code}`", str(words.status), str(words.close_code), words.title, words.advice) for code, words in ERROR_TEXTS.items()]
     return (
         f"# Codes of the data plane\n\n{MADE}\n"
         "Programs find the code in the header `Studiograph-Code`, in the JSON answer, and at the start of the reason a WebSocket is\n"

@@ -1,4 +1,4 @@
-"""Where browsers and programs find this server: the API's origin, and one origin for each session (docs/architecture.md#the-data-plane)."""
+"""The addresses of this server: the API's origin, and one origin for each session (docs/architecture.md#the-data-plane)."""
 
 import re
 from urllib.parse import urlsplit

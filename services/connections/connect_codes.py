@@ -1,4 +1,4 @@
-"""One-time codes: how somebody who may connect is handed over to a session's own origin (docs/architecture.md#the-data-plane)."""
+"""Issues and redeems one-time codes, which take a user to the origin of a session (docs/architecture.md#the-data-plane)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

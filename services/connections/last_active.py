@@ -1,4 +1,4 @@
-"""When sessions and tabs were last in use: gathered in memory, written together and seldom (docs/architecture.md#the-data-plane)."""
+"""Records when sessions and tabs were last used: gathered in memory and written together (docs/architecture.md#the-data-plane)."""
 
 import asyncio
 

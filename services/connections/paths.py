@@ -1,4 +1,4 @@
-"""Paths on a session's origin, as they come from links: checked, and rebuilt by us, so that no link leads elsewhere."""
+"""Checks and rebuilds paths of a session's origin, so that no link leads elsewhere (docs/architecture.md#the-data-plane)."""
 
 import re
 from urllib.parse import quote, unquote

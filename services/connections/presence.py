@@ -13,7 +13,8 @@ from services.domain.ids import new_id
 from services.runtime.background_loop import BackgroundLoop, Backoff
 from services.store import connections as store
 from services.store import outbox
-from services.store.connections import ConnectedUser, OpenTab
+from services.store.access_facts import Facts
+from services.store.connections import ConnectedUser, OpenConnection
 from services.store.db.database import Database, Transaction
 
 HEARTBEAT_SECONDS = 10.0
@@ -21,8 +22,8 @@ SILENT = timedelta(seconds=25)
 
 
 @dataclass(frozen=True, slots=True)
-class Tab:
-    """A tab about to be counted: whose, through which token, in which session."""
+class NewConnection:
+    """A connection before it has a row: the user, the access token and the session that it belongs to."""
 
     workspace_id: str
     studio_id: str
@@ -31,6 +32,13 @@ class Tab:
     user_id: str
     user_name: str
     token_id: str
+
+    @classmethod
+    def from_facts(cls, facts: Facts) -> "NewConnection":
+        """Returns the connection of the user in `facts` to the current session of the Studio in `facts`."""
+        return cls(
+            facts.workspace_id, facts.studio_id, facts.studio_name, facts.session_number, facts.user_id, facts.user_name, facts.token_id
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +57,7 @@ class Presence:
         self.proxy_id = new_id()
         self._database = database
         self._timing = timing or PresenceTiming()
-        self._tabs: dict[str, Tab] = {}
+        self._tabs: dict[str, NewConnection] = {}
         self._activity = Activity(database, self._timing.activity)
         backoff = Backoff(self._timing.heartbeat, self._timing.heartbeat)
         self._loop = BackgroundLoop("presence heartbeat", self._beat_on, failure="A step of the presence heartbeat failed", backoff=backoff)
@@ -69,11 +77,7 @@ class Presence:
             left = await store.tabs_of(reader, self.proxy_id)
         await self._end(left)
 
-    async def stop_heartbeat(self) -> None:
-        """Stops showing that this proxy lives: after the limit of silence, others end its rows."""
-        await self._loop.stop()
-
-    async def join(self, tab: Tab) -> str:
+    async def join(self, tab: NewConnection) -> str:
         """Count a tab; returns the id of its connection. The user joins with the first. Raises NotAllowedNow if the session is over."""
         connection_id = new_id()
         self._tabs[connection_id] = tab
@@ -88,7 +92,7 @@ class Presence:
         """Count a tab no more; its user leaves with the last one anywhere. A repeated call does nothing."""
         tab = self._tabs.pop(connection_id, None)
         if tab:
-            await self._end([_open_tab(connection_id, tab)])
+            await self._end([_open_connection(connection_id, tab)])
 
     async def people(self, studio_id: str) -> list[ConnectedUser]:
         """Who is connected to the Studio, in the order of their coming."""
@@ -113,7 +117,7 @@ class Presence:
             ghosts = await store.tabs_of_other_proxies(transaction, self.proxy_id, silent_since)
         await self._end(ghosts)
 
-    async def _insert(self, connection_id: str, tab: Tab) -> None:
+    async def _insert(self, connection_id: str, tab: NewConnection) -> None:
         async with self._database.write() as transaction:
             await outbox.lock_stream(transaction, tab.workspace_id)
             if await store.running_session(transaction, tab.studio_id) != tab.session_number:
@@ -123,9 +127,9 @@ class Presence:
             await store.add(transaction, connection_id, self.proxy_id, row)
             await store.bump_version(transaction, tab.studio_id)
             if is_first:
-                await outbox.append(transaction, tab.workspace_id, [_event(_open_tab(connection_id, tab), "joined")])
+                await outbox.append(transaction, tab.workspace_id, [_event(_open_connection(connection_id, tab), "joined")])
 
-    async def _end(self, tabs: Iterable[OpenTab]) -> None:
+    async def _end(self, tabs: Iterable[OpenConnection]) -> None:
         """One transaction for each Studio: its stream's lock first, as everywhere."""
         by_studio = sorted(tabs, key=lambda tab: (tab.workspace_id, tab.studio_id))
         for (workspace_id, studio_id), group in groupby(by_studio, key=lambda tab: (tab.workspace_id, tab.studio_id)):
@@ -169,10 +173,10 @@ class Presence:
             if await store.reopen(transaction, connection_id):
                 await store.bump_version(transaction, tab.studio_id)
                 if is_first:
-                    await outbox.append(transaction, tab.workspace_id, [_event(_open_tab(connection_id, tab), "joined")])
+                    await outbox.append(transaction, tab.workspace_id, [_event(_open_connection(connection_id, tab), "joined")])
 
 
-async def _end_in(transaction: Transaction, studio_id: str, workspace_id: str, tabs: list[OpenTab]) -> None:
+async def _end_in(transaction: Transaction, studio_id: str, workspace_id: str, tabs: list[OpenConnection]) -> None:
     ended = set(await store.end(transaction, [tab.id for tab in tabs]))
     if not ended:
         return
@@ -183,10 +187,18 @@ async def _end_in(transaction: Transaction, studio_id: str, workspace_id: str, t
         await outbox.append(transaction, workspace_id, [_event(tab, "left") for tab in gone])
 
 
-def _open_tab(connection_id: str, tab: Tab) -> OpenTab:
-    return OpenTab(connection_id, tab.studio_id, tab.studio_name, tab.workspace_id, tab.session_number, tab.user_id, tab.user_name)
+async def _shielded(step: Callable[[], Awaitable[None]]) -> None:
+    """Do a step of the heartbeat; a database that is away must not end the heart."""
+    try:
+        await step()
+    except Exception:
+        logger.warning("presence: a step failed and is tried again at the next heartbeat", exc_info=True)
 
 
-def _event(tab: OpenTab, change: str) -> NewEvent:
+def _open_connection(connection_id: str, tab: NewConnection) -> OpenConnection:
+    return OpenConnection(connection_id, tab.studio_id, tab.studio_name, tab.workspace_id, tab.session_number, tab.user_id, tab.user_name)
+
+
+def _event(tab: OpenConnection, change: str) -> NewEvent:
     payload = {"user_id": tab.user_id, "user_name": tab.user_name, "change": change}
     return NewEvent(Kind.CONNECTED_USERS, Actor.user(tab.user_id, tab.user_name), payload, tab.studio_id, tab.studio_name, tab.user_id)

@@ -19,7 +19,7 @@ U = core.user.c
 
 
 @dataclass(frozen=True, slots=True)
-class OpenTab:
+class OpenConnection:
     """A connection that has not ended, with what the events of its end contain."""
 
     id: str
@@ -95,18 +95,18 @@ def _open_tabs() -> Select[Any]:
     return select(*columns).select_from(joined.join(core.proxy_instance, P.id == C.proxy_id)).where(C.ended_at.is_(None))
 
 
-async def tabs_of(reader: Reader, proxy_id: str) -> list[OpenTab]:
+async def tabs_of(reader: Reader, proxy_id: str) -> list[OpenConnection]:
     """Returns all open tabs of this proxy."""
     rows = await reader.execute(_open_tabs().where(C.proxy_id == proxy_id))
-    return [OpenTab(**row._mapping) for row in rows]
+    return [OpenConnection(**row._mapping) for row in rows]
 
 
-async def tabs_of_other_proxies(reader: Reader, proxy_id: str, silent_since: datetime | None) -> list[OpenTab]:
+async def tabs_of_other_proxies(reader: Reader, proxy_id: str, silent_since: datetime | None) -> list[OpenConnection]:
     """Returns the open tabs of other proxies whose last heartbeat is older than `silent_since`; of all others if it is None."""
     statement = _open_tabs().where(C.proxy_id != proxy_id)
     if silent_since is not None:
         statement = statement.where(P.heartbeat_at < silent_since)
-    return [OpenTab(**row._mapping) for row in await reader.execute(statement)]
+    return [OpenConnection(**row._mapping) for row in await reader.execute(statement)]
 
 
 _PEOPLE = Query(

@@ -1,4 +1,4 @@
-"""`house`: a data plane with one running Studio, whose tool is `tests/tools/tiny.py`."""
+"""`harness`: a data plane with one running Studio, whose tool is `tests/tools/tiny.py`."""
 
 import os
 import subprocess
@@ -10,8 +10,8 @@ import pytest
 
 from services.compute.protocol import Upstream
 from services.store.db.database import Database
-from tests.connect.world import TINY, House, tiny
-from tests.connect.world import house as opened
+from tests.connect.world import TINY, ConnectHarness, tiny
+from tests.connect.world import harness as opened
 
 
 @pytest.fixture(scope="session")
@@ -28,20 +28,20 @@ def tool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upstream]:
 
 
 @pytest.fixture
-async def house(sqlite_database: Database, tool: Upstream) -> AsyncIterator[House]:
+async def harness(sqlite_database: Database, tool: Upstream) -> AsyncIterator[ConnectHarness]:
     async with opened(sqlite_database, tool) as it:
         yield it
 
 
 @pytest.fixture
-async def any_house(database: Database, tool: Upstream) -> AsyncIterator[House]:
+async def any_harness(database: Database, tool: Upstream) -> AsyncIterator[ConnectHarness]:
     """On SQLite and on PostgreSQL."""
     async with opened(database, tool) as it:
         yield it
 
 
 @pytest.fixture
-async def mortal_house(sqlite_database: Database, tmp_path: Path) -> AsyncIterator[House]:
+async def mortal_harness(sqlite_database: Database, tmp_path: Path) -> AsyncIterator[ConnectHarness]:
     """With a tool of its own, which the test may end."""
     async with tiny(tmp_path) as upstream, opened(sqlite_database, upstream) as it:
         yield it

@@ -16,7 +16,7 @@ from services.domain.lifecycle import Trigger
 from services.identity.members import Membership
 from services.store.tables import core
 from tests import factories
-from tests.connect.world import Answer, House, exchanges, location, soon, until
+from tests.connect.world import Answer, ConnectHarness, exchanges, location, soon, until
 
 
 async def closing(socket: Any) -> tuple[int, str, float]:
@@ -31,207 +31,207 @@ async def closing(socket: Any) -> tuple[int, str, float]:
 
 
 @pytest.mark.behaviour("B51")
-async def test_who_has_no_cookie_is_sent_to_sign_in_and_programs_are_told(house: House) -> None:
-    answer = await house.ask("/api/contents")
+async def test_who_has_no_cookie_is_sent_to_sign_in_and_programs_are_told(harness: ConnectHarness) -> None:
+    answer = await harness.ask("/api/contents")
     assert (answer.status, answer.code) == (401, "UNAUTHENTICATED")
     assert answer.headers["Content-Type"].startswith("application/json")
-    async with house.socket("/ws") as socket:
+    async with harness.socket("/ws") as socket:
         assert (await closing(socket))[0] == 4401
 
 
 @pytest.mark.behaviour("B51", "B92")
-async def test_a_stranger_sees_the_same_for_a_forbidden_and_an_absent_studio(any_house: House) -> None:
-    house = any_house
-    _, secret = await factories.create_token(house.database, await factories.create_user(house.database))
-    login = await house.sign_in(secret)
-    forbidden = await house.visit(f"{house.api}/connect/{house.public_id}", login)
+async def test_a_stranger_sees_the_same_for_a_forbidden_and_an_absent_studio(any_harness: ConnectHarness) -> None:
+    harness = any_harness
+    _, secret = await factories.create_token(harness.database, await factories.create_user(harness.database))
+    login = await harness.sign_in(secret)
+    forbidden = await harness.visit(f"{harness.api}/connect/{harness.public_id}", login)
     nowhere = new_public_id()
-    absent = await house.visit(f"{house.api}/connect/{nowhere}", login)
+    absent = await harness.visit(f"{harness.api}/connect/{nowhere}", login)
     assert forbidden.status == absent.status == 404
-    assert forbidden.text.replace(house.public_id, nowhere) == absent.text
+    assert forbidden.text.replace(harness.public_id, nowhere) == absent.text
     assert "Penguins" not in forbidden.text
-    nobody = [await house.visit(house.addresses.session_url(one)) for one in (house.public_id, new_public_id())]
+    nobody = [await harness.visit(harness.addresses.session_url(one)) for one in (harness.public_id, new_public_id())]
     assert [answer.status for answer in nobody] == [303, 303]
 
 
 @pytest.mark.behaviour("B51")
-async def test_a_member_without_the_role_gets_a_clear_page(house: House) -> None:
-    _, secret = await house.newcomer(Role.VIEW)
-    answer = await house.visit(f"{house.api}/connect/{house.public_id}", await house.sign_in(secret))
+async def test_a_member_without_the_role_gets_a_clear_page(harness: ConnectHarness) -> None:
+    _, secret = await harness.newcomer(Role.VIEW)
+    answer = await harness.visit(f"{harness.api}/connect/{harness.public_id}", await harness.sign_in(secret))
     assert (answer.status, answer.code) == (403, "FORBIDDEN")
     assert "role CONNECT" in answer.text
 
 
 @pytest.mark.behaviour("B51")
-async def test_a_token_without_the_scope_gets_a_clear_page(house: House) -> None:
-    _, secret = await factories.create_token(house.database, house.world.user_id, [TokenScope.READ, TokenScope.OPERATE])
-    answer = await house.visit(f"{house.api}/connect/{house.public_id}", await house.sign_in(secret))
+async def test_a_token_without_the_scope_gets_a_clear_page(harness: ConnectHarness) -> None:
+    _, secret = await factories.create_token(harness.database, harness.world.user_id, [TokenScope.READ, TokenScope.OPERATE])
+    answer = await harness.visit(f"{harness.api}/connect/{harness.public_id}", await harness.sign_in(secret))
     assert (answer.status, answer.code) == (403, "FORBIDDEN")
     assert "scope CONNECT" in answer.text
 
 
 @pytest.mark.behaviour("B58")
-async def test_a_stopped_studio_says_who_stopped_it_and_how_to_go_on(any_house: House) -> None:
-    house = any_house
-    cookie, login = await house.enter(), await house.sign_in(house.world.secret)
-    await house.stop("Stopped for the night.")
-    page = await until(lambda: stopped(house, cookie))
+async def test_a_stopped_studio_says_who_stopped_it_and_how_to_go_on(any_harness: ConnectHarness) -> None:
+    harness = any_harness
+    cookie, login = await harness.enter(), await harness.sign_in(harness.world.secret)
+    await harness.stop("Stopped for the night.")
+    page = await until(lambda: stopped(harness, cookie))
     assert "Stopped for the night." in page.text
     assert "By ada" in page.text
     assert page.headers["Refresh"]
-    program = await house.ask("/api", cookie=cookie)
+    program = await harness.ask("/api", cookie=cookie)
     assert (program.status, program.code) == (503, "STUDIO_STOPPED")
     assert program.headers["Retry-After"] == "5"
-    async with house.socket("/ws", cookie) as socket:
+    async with harness.socket("/ws", cookie) as socket:
         code, reason, _ = await closing(socket)
         assert (code, reason) == (4410, "STUDIO_STOPPED: Stopped for the night.")
-    at_the_api = await house.visit(f"{house.api}/connect/{house.public_id}", login)
+    at_the_api = await harness.visit(f"{harness.api}/connect/{harness.public_id}", login)
     assert at_the_api.code == "STUDIO_STOPPED"
 
 
-async def stopped(house: House, cookie: str) -> Answer | None:
-    answer = await house.visit("/lab", cookie)
+async def stopped(harness: ConnectHarness, cookie: str) -> Answer | None:
+    answer = await harness.visit("/lab", cookie)
     return answer if answer.code == "STUDIO_STOPPED" else None
 
 
 @pytest.mark.behaviour("B58")
-async def test_a_new_session_is_entered_anew(house: House, tool: Any) -> None:
-    cookie = await house.enter()
-    await house.stop()
-    await house.run_session(tool)
-    page = await until(lambda: redirected(house, cookie))
-    assert location(page) == f"{house.api}/connect/{house.public_id}?to=/lab"
-    assert (await house.ask("/", cookie=cookie)).code == "SESSION_CHANGED"
+async def test_a_new_session_is_entered_anew(harness: ConnectHarness, tool: Any) -> None:
+    cookie = await harness.enter()
+    await harness.stop()
+    await harness.run_session(tool)
+    page = await until(lambda: redirected(harness, cookie))
+    assert location(page) == f"{harness.api}/connect/{harness.public_id}?to=/lab"
+    assert (await harness.ask("/", cookie=cookie)).code == "SESSION_CHANGED"
 
 
-async def redirected(house: House, cookie: str) -> Answer | None:
-    answer = await house.visit("/lab", cookie)
+async def redirected(harness: ConnectHarness, cookie: str) -> Answer | None:
+    answer = await harness.visit("/lab", cookie)
     return answer if answer.status == 303 else None
 
 
 @pytest.mark.behaviour("B56", "B59")
-async def test_a_stop_by_somebody_else_closes_sockets_and_downloads_with_the_code(any_house: House) -> None:
-    house = any_house
-    cookie = await house.enter()
-    async with house.socket("/ws", cookie) as socket:
+async def test_a_stop_by_somebody_else_closes_sockets_and_downloads_with_the_code(any_harness: ConnectHarness) -> None:
+    harness = any_harness
+    cookie = await harness.enter()
+    async with harness.socket("/ws", cookie) as socket:
         await socket.send_str("hello")
         assert (await soon(socket.receive())).data == "hello"
-        download = asyncio.create_task(drained(house, "/slow?chunks=1000&interval=0.05", cookie))
+        download = asyncio.create_task(drained(harness, "/slow?chunks=1000&interval=0.05", cookie))
         await asyncio.sleep(0.2)
-        await house.stop()
+        await harness.stop()
         code, reason, took = await closing(socket)
         assert (code, reason.partition(":")[0]) == (4410, "STUDIO_STOPPED")
         assert took < 2
         assert await soon(download, 2) is False
 
 
-async def drained(house: House, path: str, cookie: str) -> bool:
+async def drained(harness: ConnectHarness, path: str, cookie: str) -> bool:
     """Whether the answer came to its end."""
     import aiohttp
 
     try:
-        await house.ask(path, cookie=cookie)
+        await harness.ask(path, cookie=cookie)
     except aiohttp.ClientError:
         return False
     return True
 
 
 @pytest.mark.behaviour("B59", "B94")
-async def test_a_revoked_token_closes_what_it_opened(any_house: House) -> None:
-    house = any_house
-    viewer, _ = await house.newcomer()
-    cookie, other = await house.enter(viewer), await house.enter()
-    async with house.socket("/ws", cookie) as socket, house.socket("/ws", other) as untouched:
-        await house.tokens.revoke_any(viewer.token_id)
+async def test_a_revoked_token_closes_what_it_opened(any_harness: ConnectHarness) -> None:
+    harness = any_harness
+    viewer, _ = await harness.newcomer()
+    cookie, other = await harness.enter(viewer), await harness.enter()
+    async with harness.socket("/ws", cookie) as socket, harness.socket("/ws", other) as untouched:
+        await harness.tokens.revoke_any(viewer.token_id)
         code, _, took = await closing(socket)
         assert code == 4407
         assert took < 2
-        assert (await house.ask("/", cookie=cookie)).code == "UNAUTHENTICATED"
+        assert (await harness.ask("/", cookie=cookie)).code == "UNAUTHENTICATED"
         await untouched.send_str("still here")
         assert (await soon(untouched.receive())).data == "still here"
 
 
 @pytest.mark.behaviour("B59")
-async def test_a_lost_role_closes_what_is_open(any_house: House) -> None:
-    house = any_house
-    viewer, _ = await house.newcomer()
-    cookie = await house.enter(viewer)
-    async with house.socket("/ws", cookie) as socket:
-        await house.members.update(house.world.viewer, Membership(house.world.workspace_id, viewer.user_id), Role.VIEW)
+async def test_a_lost_role_closes_what_is_open(any_harness: ConnectHarness) -> None:
+    harness = any_harness
+    viewer, _ = await harness.newcomer()
+    cookie = await harness.enter(viewer)
+    async with harness.socket("/ws", cookie) as socket:
+        await harness.members.update(harness.world.viewer, Membership(harness.world.workspace_id, viewer.user_id), Role.VIEW)
         code, reason, took = await closing(socket)
         assert (code, reason.partition(":")[0]) == (4407, "ACCESS_REVOKED")
         assert took < 2
-    assert (await house.ask("/", cookie=cookie)).code == "FORBIDDEN"
+    assert (await harness.ask("/", cookie=cookie)).code == "FORBIDDEN"
 
 
 @pytest.mark.behaviour("B59")
-async def test_a_removed_member_is_out_and_sees_nothing(house: House) -> None:
-    viewer, _ = await house.newcomer()
-    cookie = await house.enter(viewer)
-    async with house.socket("/ws", cookie) as socket:
-        await house.members.remove(house.world.viewer, Membership(house.world.workspace_id, viewer.user_id))
+async def test_a_removed_member_is_out_and_sees_nothing(harness: ConnectHarness) -> None:
+    viewer, _ = await harness.newcomer()
+    cookie = await harness.enter(viewer)
+    async with harness.socket("/ws", cookie) as socket:
+        await harness.members.remove(harness.world.viewer, Membership(harness.world.workspace_id, viewer.user_id))
         assert (await closing(socket))[0] == 4407
-    assert (await house.ask("/", cookie=cookie)).code == "NOT_FOUND"
+    assert (await harness.ask("/", cookie=cookie)).code == "NOT_FOUND"
 
 
 @pytest.mark.behaviour("B59")
-async def test_a_token_that_expires_closes_what_it_opened(house: House) -> None:
+async def test_a_token_that_expires_closes_what_it_opened(harness: ConnectHarness) -> None:
     expires_at = datetime.now(UTC) + timedelta(seconds=1.5)
-    viewer, _ = await factories.create_token(house.database, house.world.user_id, expires_at=expires_at)
-    cookie = await house.enter(viewer)
-    async with house.socket("/ws", cookie) as socket:
+    viewer, _ = await factories.create_token(harness.database, harness.world.user_id, expires_at=expires_at)
+    cookie = await harness.enter(viewer)
+    async with harness.socket("/ws", cookie) as socket:
         code, _, _ = await closing(socket)
         assert code == 4407
         assert datetime.now(UTC) - expires_at < timedelta(seconds=2)
 
 
 async def test_what_no_event_tells_is_found_by_looking_again(sqlite_database: Any, tool: Any) -> None:
-    from tests.connect.world import house as opened
+    from tests.connect.world import harness as opened
 
-    async with opened(sqlite_database, tool, kept=0.5) as house:
-        cookie = await house.enter()
-        async with house.socket("/ws", cookie) as socket:
-            async with house.database.write() as transaction:
-                revoke = update(core.token).where(core.token.c.id == house.world.viewer.token_id)
+    async with opened(sqlite_database, tool, kept=0.5) as harness:
+        cookie = await harness.enter()
+        async with harness.socket("/ws", cookie) as socket:
+            async with harness.database.write() as transaction:
+                revoke = update(core.token).where(core.token.c.id == harness.world.viewer.token_id)
                 await transaction.execute(revoke.values(revoked_at=transaction.now))
             assert (await closing(socket))[0] == 4407
 
 
 @pytest.mark.behaviour("B57")
-async def test_an_exit_of_the_tool_is_told_by_its_own_code(house: House) -> None:
-    cookie = await house.enter()
-    async with house.socket("/ws", cookie) as socket:
-        await house.stop("The tool ended by itself (exit code 3).", Trigger.EXITED)
+async def test_an_exit_of_the_tool_is_told_by_its_own_code(harness: ConnectHarness) -> None:
+    cookie = await harness.enter()
+    async with harness.socket("/ws", cookie) as socket:
+        await harness.stop("The tool ended by itself (exit code 3).", Trigger.EXITED)
         code, reason, _ = await closing(socket)
         assert (code, reason) == (4411, "STUDIO_ERRORED: The tool ended by itself (exit code 3).")
 
 
-async def test_requests_of_one_who_is_known_cost_no_statement(house: House) -> None:
-    cookie = await house.enter()
-    await house.ask("/", cookie=cookie)
+async def test_requests_of_one_who_is_known_cost_no_statement(harness: ConnectHarness) -> None:
+    cookie = await harness.enter()
+    await harness.ask("/", cookie=cookie)
     reads = 0
-    original = house.database.read
+    original = harness.database.read
 
     def counting() -> Any:
         nonlocal reads
         reads += 1
         return original()
 
-    house.database.read = counting  # type: ignore[method-assign]
+    harness.database.read = counting  # type: ignore[method-assign]
     for _ in range(20):
-        assert (await house.ask("/", cookie=cookie)).status == 200
+        assert (await harness.ask("/", cookie=cookie)).status == 200
     assert reads == 0
 
 
 @pytest.mark.behaviour("B58")
-async def test_a_server_that_stops_ends_streams_with_a_code_that_says_it_returns(house: House) -> None:
-    cookie = await house.enter()
-    async with house.socket("/ws", cookie) as socket, house.socket("/_sg/live", cookie) as tab:
+async def test_a_server_that_stops_ends_streams_with_a_code_that_says_it_returns(harness: ConnectHarness) -> None:
+    cookie = await harness.enter()
+    async with harness.socket("/ws", cookie) as socket, harness.socket("/_sg/live", cookie) as tab:
         assert json.loads((await soon(tab.receive())).data)["type"] == "open"
-        download = asyncio.create_task(drained(house, "/slow?chunks=1000&interval=0.05", cookie))
-        await until(lambda: exchanges(house, 2))
-        await house.connect.end_streams()
+        download = asyncio.create_task(drained(harness, "/slow?chunks=1000&interval=0.05", cookie))
+        await until(lambda: exchanges(harness, 2))
+        await harness.connect.end_streams()
         assert (await closing(socket))[0] == 4503
         assert (await closing(tab))[0] == 4503
         assert await soon(download, 2) is False
-    assert (await house.ask("/", cookie=cookie)).code == "PROXY_RESTARTED"
+    assert (await harness.ask("/", cookie=cookie)).code == "PROXY_RESTARTED"

@@ -13,8 +13,8 @@ import pytest
 
 from services.compute.protocol import Upstream
 from services.store.db.database import Database
-from tests.connect.world import House, soon
-from tests.connect.world import house as opened
+from tests.connect.world import ConnectHarness, soon
+from tests.connect.world import harness as opened
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -41,10 +41,10 @@ async def scripted(script: Script, path: Path) -> AsyncIterator[list[bytes]]:
 
 
 @asynccontextmanager
-async def facing(database: Database, tmp_path: Path, script: Script) -> AsyncIterator[tuple[House, str, list[bytes]]]:
+async def facing(database: Database, tmp_path: Path, script: Script) -> AsyncIterator[tuple[ConnectHarness, str, list[bytes]]]:
     path = tmp_path / "hostile.sock"
-    async with scripted(script, path) as heads, opened(database, Upstream(unix=str(path))) as house:
-        yield house, await house.enter(), heads
+    async with scripted(script, path) as heads, opened(database, Upstream(unix=str(path))) as harness:
+        yield harness, await harness.enter(), heads
 
 
 def saying(*pieces: bytes) -> Script:
@@ -74,8 +74,8 @@ OK = b"HTTP/1.1 200 OK\r\n"
     ids=["nonsense", "101", "long header", "many headers", "bad name", "bare CR", "two lengths", "nothing"],
 )
 async def test_an_answer_that_is_none_is_a_502(sqlite_database: Database, tmp_path: Path, answer: bytes) -> None:
-    async with facing(sqlite_database, tmp_path, saying(answer)) as (house, cookie, _):
-        got = await house.ask("/", cookie=cookie)
+    async with facing(sqlite_database, tmp_path, saying(answer)) as (harness, cookie, _):
+        got = await harness.ask("/", cookie=cookie)
         assert (got.status, got.code) == (502, "TOOL_UNREACHABLE")
 
 
@@ -86,9 +86,9 @@ async def test_headers_without_end_are_not_gathered_for_ever(sqlite_database: Da
             writer.write(b"X-More: " + b"x" * 1000 + b"\r\n")
             await writer.drain()
 
-    async with facing(sqlite_database, tmp_path, endless) as (house, cookie, _):
+    async with facing(sqlite_database, tmp_path, endless) as (harness, cookie, _):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        assert (await soon(house.ask("/", cookie=cookie))).status == 502
+        assert (await soon(harness.ask("/", cookie=cookie))).status == 502
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
 
 
@@ -102,9 +102,9 @@ async def test_headers_without_end_are_not_gathered_for_ever(sqlite_database: Da
     ids=["short", "bad chunk", "cut chunk"],
 )
 async def test_a_body_that_is_not_whole_does_not_look_whole(sqlite_database: Database, tmp_path: Path, body: bytes) -> None:
-    async with facing(sqlite_database, tmp_path, saying(OK + body)) as (house, cookie, _):
+    async with facing(sqlite_database, tmp_path, saying(OK + body)) as (harness, cookie, _):
         with suppress(aiohttp.ClientError):
-            assert (await house.ask("/", cookie=cookie)).status == 502
+            assert (await harness.ask("/", cookie=cookie)).status == 502
 
 
 async def test_headers_that_reach_beyond_the_tool_are_dropped(sqlite_database: Database, tmp_path: Path) -> None:
@@ -112,8 +112,8 @@ async def test_headers_that_reach_beyond_the_tool_are_dropped(sqlite_database: D
         b'Service-Worker-Allowed: /\r\nClear-Site-Data: "cookies"\r\nAlt-Svc: h3=":443"\r\nConnection: X-Secret\r\nX-Secret: 1\r\n'
         b"Set-Cookie: a=1; Domain=localhost\r\nSet-Cookie: b=2\r\nKeep-Alive: timeout=5\r\nX-Fine: 1\r\nContent-Length: 2\r\n\r\nok"
     )
-    async with facing(sqlite_database, tmp_path, saying(answer)) as (house, cookie, _):
-        got = await house.ask("/", cookie=cookie)
+    async with facing(sqlite_database, tmp_path, saying(answer)) as (harness, cookie, _):
+        got = await harness.ask("/", cookie=cookie)
         names = {name.lower() for name in got.headers}
         assert not names & {"service-worker-allowed", "clear-site-data", "alt-svc", "x-secret", "keep-alive", "connection"}
         assert got.cookies == ["b=2"]
@@ -134,9 +134,9 @@ async def test_headers_that_reach_beyond_the_tool_are_dropped(sqlite_database: D
 async def test_a_websocket_that_the_tool_does_not_open_is_declined(
     sqlite_database: Database, tmp_path: Path, answer: bytes, status: int
 ) -> None:
-    async with facing(sqlite_database, tmp_path, saying(answer)) as (house, cookie, heads):
+    async with facing(sqlite_database, tmp_path, saying(answer)) as (harness, cookie, heads):
         with pytest.raises(aiohttp.WSServerHandshakeError) as declined:
-            async with house.socket("/ws", cookie):
+            async with harness.socket("/ws", cookie):
                 pass
         assert declined.value.status == status
         assert len(heads) == 1
@@ -156,7 +156,7 @@ def opening(*frames: bytes) -> Script:
 
 
 @asynccontextmanager
-async def facing_frames(database: Database, tmp_path: Path, *frames: bytes) -> AsyncIterator[tuple[House, str]]:
+async def facing_frames(database: Database, tmp_path: Path, *frames: bytes) -> AsyncIterator[tuple[ConnectHarness, str]]:
     path = tmp_path / "frames.sock"
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -177,8 +177,8 @@ async def facing_frames(database: Database, tmp_path: Path, *frames: bytes) -> A
 
     server = await asyncio.start_unix_server(serve, str(path))
     try:
-        async with opened(database, Upstream(unix=str(path))) as house:
-            yield house, await house.enter()
+        async with opened(database, Upstream(unix=str(path))) as harness:
+            yield harness, await harness.enter()
     finally:
         server.close()
 
@@ -196,17 +196,17 @@ async def facing_frames(database: Database, tmp_path: Path, *frames: bytes) -> A
     ids=["claims 4 EiB", "reserved opcode", "reserved bits", "continues nothing", "long ping", "not UTF-8"],
 )
 async def test_frames_that_are_none_end_the_socket(sqlite_database: Database, tmp_path: Path, frame: bytes) -> None:
-    async with facing_frames(sqlite_database, tmp_path, frame) as (house, cookie), house.socket("/ws", cookie) as socket:
+    async with facing_frames(sqlite_database, tmp_path, frame) as (harness, cookie), harness.socket("/ws", cookie) as socket:
         assert (await soon(socket.receive())).data == 4502
 
 
 async def test_a_flood_of_pings_holds_nobody_up(sqlite_database: Database, tmp_path: Path) -> None:
     pings = b"\x89\x04ping" * 20_000
     hello = b"\x81\x05hello"
-    async with facing_frames(sqlite_database, tmp_path, pings, hello) as (house, cookie), house.socket("/ws", cookie) as socket:
+    async with facing_frames(sqlite_database, tmp_path, pings, hello) as (harness, cookie), harness.socket("/ws", cookie) as socket:
         assert (await soon(socket.receive())).data == "hello"
 
 
 async def test_cookies_of_a_websockets_opening_are_filtered_too(sqlite_database: Database, tmp_path: Path) -> None:
-    async with facing_frames(sqlite_database, tmp_path, b"\x81\x02hi") as (house, cookie), house.socket("/ws", cookie) as socket:
+    async with facing_frames(sqlite_database, tmp_path, b"\x81\x02hi") as (harness, cookie), harness.socket("/ws", cookie) as socket:
         assert socket._response.headers.getall("Set-Cookie") == ["own=1"]

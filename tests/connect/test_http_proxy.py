@@ -13,19 +13,19 @@ import pytest
 from connect import server_protocols
 from services.compute.protocol import Upstream
 from services.domain.events import Kind
-from tests.connect.world import House, end_tool, exchanges, location, soon, until
+from tests.connect.world import ConnectHarness, end_tool, exchanges, location, soon, until
 
 THE_API = b"the API\r\n0\r\n\r\n"
 
 
 @pytest.fixture
-async def cookie(house: House) -> str:
-    return await house.enter()
+async def cookie(harness: ConnectHarness) -> str:
+    return await harness.enter()
 
 
-async def echoed(house: House, path: str, cookie: str, method: str = "GET", **headers: str) -> dict[str, Any]:
+async def echoed(harness: ConnectHarness, path: str, cookie: str, method: str = "GET", **headers: str) -> dict[str, Any]:
     """The request as the tool got it."""
-    answer = await house.ask(path, method, cookie=cookie, **headers)
+    answer = await harness.ask(path, method, cookie=cookie, **headers)
     assert answer.status == 200, answer.text
     got: dict[str, Any] = json.loads(answer.body)
     got["named"] = {name.lower(): value for name, value in got["headers"]}
@@ -44,64 +44,64 @@ async def echoed(house: House, path: str, cookie: str, method: str = "GET", **he
         "/headers?" + "x" * 8000,
     ],
 )
-async def test_path_and_query_arrive_byte_for_byte(house: House, cookie: str, target: str) -> None:
-    assert (await echoed(house, target, cookie))["target"].rstrip("?") == target.rstrip("?")
+async def test_path_and_query_arrive_byte_for_byte(harness: ConnectHarness, cookie: str, target: str) -> None:
+    assert (await echoed(harness, target, cookie))["target"].rstrip("?") == target.rstrip("?")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "REPORT"])
-async def test_every_method_arrives(house: House, cookie: str, method: str) -> None:
-    assert (await echoed(house, "/headers", cookie, method))["method"] == method
+async def test_every_method_arrives(harness: ConnectHarness, cookie: str, method: str) -> None:
+    assert (await echoed(harness, "/headers", cookie, method))["method"] == method
 
 
-async def test_head_has_the_length_and_no_body(house: House, cookie: str) -> None:
-    answer = await house.ask("/bytes?n=1234", "HEAD", cookie=cookie)
+async def test_head_has_the_length_and_no_body(harness: ConnectHarness, cookie: str) -> None:
+    answer = await harness.ask("/bytes?n=1234", "HEAD", cookie=cookie)
     assert (answer.status, answer.headers["Content-Length"], answer.body) == (200, "1234", b"")
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 206, 304, 400, 401, 404, 418, 500, 503])
-async def test_every_status_comes_back(house: House, cookie: str, status: int) -> None:
-    answer = await house.ask(f"/status?code={status}", cookie=cookie)
+async def test_every_status_comes_back(harness: ConnectHarness, cookie: str, status: int) -> None:
+    answer = await harness.ask(f"/status?code={status}", cookie=cookie)
     assert answer.status == status
     assert answer.code is None
 
 
-async def test_a_tools_redirect_is_the_browsers_to_follow(house: House, cookie: str) -> None:
-    assert location(await house.ask("/redirect?to=http://elsewhere.example/", cookie=cookie)) == "http://elsewhere.example/"
+async def test_a_tools_redirect_is_the_browsers_to_follow(harness: ConnectHarness, cookie: str) -> None:
+    assert location(await harness.ask("/redirect?to=http://elsewhere.example/", cookie=cookie)) == "http://elsewhere.example/"
 
 
 @pytest.mark.parametrize("path", ["//x", "/a/../b", "/a/%2e%2e/b", "/a/./b", "/%00", "/a%0d%0ab", "/a\\b", "/a%7f"])
-async def test_paths_that_play_games_are_refused(house: House, cookie: str, path: str) -> None:
-    assert (await house.ask(path, cookie=cookie)).code == "BAD_REQUEST"
+async def test_paths_that_play_games_are_refused(harness: ConnectHarness, cookie: str, path: str) -> None:
+    assert (await harness.ask(path, cookie=cookie)).code == "BAD_REQUEST"
 
 
 @pytest.mark.parametrize("path", ["/_sg/nothing", "/%5fsg/enter", "/_s%67/", "/%5Fsg"])
-async def test_our_prefix_never_reaches_the_tool_in_any_spelling(house: House, cookie: str, path: str) -> None:
-    assert (await house.ask(path, cookie=cookie)).code == "NOT_FOUND"
+async def test_our_prefix_never_reaches_the_tool_in_any_spelling(harness: ConnectHarness, cookie: str, path: str) -> None:
+    assert (await harness.ask(path, cookie=cookie)).code == "NOT_FOUND"
 
 
-async def test_our_cookies_never_reach_the_tool(house: House, cookie: str) -> None:
+async def test_our_cookies_never_reach_the_tool(harness: ConnectHarness, cookie: str) -> None:
     planted = f"a=1; {cookie}; sg_login_x=sgl_y; __Host-sg_session=z; __Host-sg_other=w; b=2;; c"
-    got = await echoed(house, "/headers", planted)
+    got = await echoed(harness, "/headers", planted)
     assert got["named"]["cookie"] == "a=1; b=2; c"
-    alone = await echoed(house, "/headers", cookie)
+    alone = await echoed(harness, "/headers", cookie)
     assert "cookie" not in alone["named"]
 
 
 @pytest.mark.parametrize(
     "value", ["Bearer sgt_abc", "sgt_abc", "token sgt_abc", "Basic c2d0X2FiYzp4", "Basic dTpzZ3RfYWJj", "bAsIc dTpzZ3RfYWJj"]
 )
-async def test_a_token_of_ours_never_reaches_the_tool(house: House, cookie: str, value: str) -> None:
-    assert "authorization" not in (await echoed(house, "/headers", cookie, Authorization=value))["named"]
+async def test_a_token_of_ours_never_reaches_the_tool(harness: ConnectHarness, cookie: str, value: str) -> None:
+    assert "authorization" not in (await echoed(harness, "/headers", cookie, Authorization=value))["named"]
 
 
 @pytest.mark.parametrize("value", ["Bearer abc", "token abc", "Basic dTpw", "Basic !"])
-async def test_a_tools_own_authorization_arrives(house: House, cookie: str, value: str) -> None:
-    assert (await echoed(house, "/headers", cookie, Authorization=value))["named"]["authorization"] == value
+async def test_a_tools_own_authorization_arrives(harness: ConnectHarness, cookie: str, value: str) -> None:
+    assert (await echoed(harness, "/headers", cookie, Authorization=value))["named"]["authorization"] == value
 
 
-async def test_hop_by_hop_headers_stay_on_their_hop(house: House, cookie: str) -> None:
+async def test_hop_by_hop_headers_stay_on_their_hop(harness: ConnectHarness, cookie: str) -> None:
     got = await echoed(
-        house,
+        harness,
         "/headers",
         cookie,
         Connection="keep-alive, X-Mine",
@@ -115,34 +115,34 @@ async def test_hop_by_hop_headers_stay_on_their_hop(house: House, cookie: str) -
     assert got["named"]["x-other"] == "2"
 
 
-async def test_a_connection_header_cannot_take_away_what_guards(house: House, cookie: str) -> None:
-    got = await echoed(house, "/headers", cookie, Connection="Host, Cookie, X-Forwarded-For")
-    assert got["named"]["host"] == house.addresses.session_host(house.public_id)
+async def test_a_connection_header_cannot_take_away_what_guards(harness: ConnectHarness, cookie: str) -> None:
+    got = await echoed(harness, "/headers", cookie, Connection="Host, Cookie, X-Forwarded-For")
+    assert got["named"]["host"] == harness.addresses.session_host(harness.public_id)
     assert got["named"]["x-forwarded-for"] == "127.0.0.1"
 
 
-async def test_what_is_forwarded_for_is_ours_to_say(house: House, cookie: str) -> None:
+async def test_what_is_forwarded_for_is_ours_to_say(harness: ConnectHarness, cookie: str) -> None:
     got = await echoed(
-        house, "/headers", cookie, X_Forwarded_For="6.6.6.6", X_Forwarded_Proto="gopher", Forwarded="for=6.6.6.6", X_Real_IP="6"
+        harness, "/headers", cookie, X_Forwarded_For="6.6.6.6", X_Forwarded_Proto="gopher", Forwarded="for=6.6.6.6", X_Real_IP="6"
     )
     named = got["named"]
     assert named["x-forwarded-for"] == "127.0.0.1"
     assert named["x-forwarded-proto"] == "http"
-    assert named["x-forwarded-host"] == house.addresses.session_host(house.public_id)
+    assert named["x-forwarded-host"] == harness.addresses.session_host(harness.public_id)
     assert not {"forwarded", "x-real-ip"} & set(named)
 
 
-async def test_nothing_is_added_that_the_client_did_not_send(house: House, cookie: str) -> None:
-    named = (await echoed(house, "/headers", cookie, Accept_Encoding="br"))["named"]
+async def test_nothing_is_added_that_the_client_did_not_send(harness: ConnectHarness, cookie: str) -> None:
+    named = (await echoed(harness, "/headers", cookie, Accept_Encoding="br"))["named"]
     assert named["accept-encoding"] == "br"
     assert not {"content-type", "transfer-encoding"} & set(named)
 
 
-async def test_the_sessions_own_headers_win_over_the_clients(house: House, tool: Upstream) -> None:
-    await house.stop()
-    await house.run_session(Upstream(unix=tool.unix, headers={"X-Tool-Token": "secret"}))
-    cookie = await house.enter()
-    got = await echoed(house, "/headers", cookie, X_Tool_Token="guess")
+async def test_the_sessions_own_headers_win_over_the_clients(harness: ConnectHarness, tool: Upstream) -> None:
+    await harness.stop()
+    await harness.run_session(Upstream(unix=tool.unix, headers={"X-Tool-Token": "secret"}))
+    cookie = await harness.enter()
+    got = await echoed(harness, "/headers", cookie, X_Tool_Token="guess")
     assert [value for name, value in got["headers"] if name.lower() == "x-tool-token"] == ["secret"]
 
 
@@ -160,14 +160,14 @@ async def test_the_sessions_own_headers_win_over_the_clients(house: House, tool:
         ("sg_session_x", False),
     ],
 )
-async def test_a_tool_sets_its_own_cookies_and_no_others(house: House, cookie: str, header: str, passes: bool) -> None:
+async def test_a_tool_sets_its_own_cookies_and_no_others(harness: ConnectHarness, cookie: str, header: str, passes: bool) -> None:
     from urllib.parse import quote
 
-    answer = await house.ask(f"/cookie?set={quote(header, safe='')}", cookie=cookie)
+    answer = await harness.ask(f"/cookie?set={quote(header, safe='')}", cookie=cookie)
     assert bool(answer.cookies) is passes
 
 
-async def test_an_upload_arrives_whole_and_streamed(house: House, cookie: str) -> None:
+async def test_an_upload_arrives_whole_and_streamed(harness: ConnectHarness, cookie: str) -> None:
     digest = hashlib.sha256()
 
     async def pieces() -> AsyncIterator[bytes]:
@@ -176,92 +176,92 @@ async def test_an_upload_arrives_whole_and_streamed(house: House, cookie: str) -
             digest.update(piece)
             yield piece
 
-    answer = await house.ask("/upload", "POST", cookie=cookie, data=pieces())
+    answer = await harness.ask("/upload", "POST", cookie=cookie, data=pieces())
     assert json.loads(answer.body) == {"bytes": 64 * 65536, "sha256": digest.hexdigest()}
 
 
-async def test_an_upload_of_stated_length_keeps_it(house: House, cookie: str) -> None:
-    got = json.loads((await house.ask("/headers", "POST", cookie=cookie, data=b"x" * 1000)).body)
+async def test_an_upload_of_stated_length_keeps_it(harness: ConnectHarness, cookie: str) -> None:
+    got = json.loads((await harness.ask("/headers", "POST", cookie=cookie, data=b"x" * 1000)).body)
     named = {name.lower(): value for name, value in got["headers"]}
     assert named["content-length"] == "1000"
     assert "transfer-encoding" not in named
 
 
-async def test_a_small_post_and_an_empty_post_arrive(house: House, cookie: str) -> None:
+async def test_a_small_post_and_an_empty_post_arrive(harness: ConnectHarness, cookie: str) -> None:
     for body in (b"", b"x"):
-        answer = await house.ask("/upload", "POST", cookie=cookie, data=body)
+        answer = await harness.ask("/upload", "POST", cookie=cookie, data=body)
         assert json.loads(answer.body)["bytes"] == len(body)
 
 
-async def test_who_asks_first_may_send_is_told_to_go_on(house: House, cookie: str) -> None:
+async def test_who_asks_first_may_send_is_told_to_go_on(harness: ConnectHarness, cookie: str) -> None:
     headers = {"Cookie": cookie}
-    async with house.http.post(f"{house.origin}/upload", data=b"x" * 100_000, headers=headers, expect100=True) as answer:
+    async with harness.http.post(f"{harness.origin}/upload", data=b"x" * 100_000, headers=headers, expect100=True) as answer:
         assert (await answer.json(content_type=None))["bytes"] == 100_000
 
 
-async def test_an_upload_whose_client_leaves_is_given_up(house: House, cookie: str) -> None:
-    _, writer = await asyncio.open_connection("127.0.0.1", house.port)
-    host = house.addresses.session_host(house.public_id)
+async def test_an_upload_whose_client_leaves_is_given_up(harness: ConnectHarness, cookie: str) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", harness.port)
+    host = harness.addresses.session_host(harness.public_id)
     writer.write(f"POST /upload HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nContent-Length: 1000\r\n\r\npart".encode())
-    await until(lambda: exchanges(house, 1))
+    await until(lambda: exchanges(harness, 1))
     writer.close()
-    await until(lambda: exchanges(house, 0))
+    await until(lambda: exchanges(harness, 0))
 
 
-async def test_a_chunked_answer_comes_piece_by_piece(house: House, cookie: str) -> None:
-    url = f"{house.origin}/slow?chunks=50&interval=0.1&size=10"
-    async with house.http.get(url, headers={"Cookie": cookie}) as answer:
+async def test_a_chunked_answer_comes_piece_by_piece(harness: ConnectHarness, cookie: str) -> None:
+    url = f"{harness.origin}/slow?chunks=50&interval=0.1&size=10"
+    async with harness.http.get(url, headers={"Cookie": cookie}) as answer:
         first = await soon(answer.content.readexactly(10), 2)
         assert first == b"0" * 10
 
 
-async def test_an_answer_of_many_bytes_comes_whole(house: House, cookie: str) -> None:
-    answer = await house.ask("/bytes?n=5000000", cookie=cookie)
+async def test_an_answer_of_many_bytes_comes_whole(harness: ConnectHarness, cookie: str) -> None:
+    answer = await harness.ask("/bytes?n=5000000", cookie=cookie)
     assert len(answer.body) == 5_000_000
 
 
-async def test_many_requests_at_once(house: House, cookie: str) -> None:
-    answers = await asyncio.gather(*(house.ask(f"/headers?n={n}", cookie=cookie) for n in range(100)))
+async def test_many_requests_at_once(harness: ConnectHarness, cookie: str) -> None:
+    answers = await asyncio.gather(*(harness.ask(f"/headers?n={n}", cookie=cookie) for n in range(100)))
     assert [json.loads(answer.body)["target"] for answer in answers] == [f"/headers?n={n}" for n in range(100)]
 
 
-async def test_when_the_client_leaves_the_tool_is_left_too(house: House, cookie: str) -> None:
-    asking = asyncio.create_task(house.ask("/never", cookie=cookie))
-    await until(lambda: exchanges(house, 1))
+async def test_when_the_client_leaves_the_tool_is_left_too(harness: ConnectHarness, cookie: str) -> None:
+    asking = asyncio.create_task(harness.ask("/never", cookie=cookie))
+    await until(lambda: exchanges(harness, 1))
     asking.cancel()
-    await until(lambda: exchanges(house, 0))
+    await until(lambda: exchanges(harness, 0))
 
 
-async def test_a_tool_that_breaks_off_midway_leaves_an_unfinished_answer(mortal_house: House) -> None:
-    house = mortal_house
-    cookie = await house.enter()
-    async with house.http.get(f"{house.origin}/slow?chunks=1000&interval=0.05", headers={"Cookie": cookie}) as answer:
+async def test_a_tool_that_breaks_off_midway_leaves_an_unfinished_answer(mortal_harness: ConnectHarness) -> None:
+    harness = mortal_harness
+    cookie = await harness.enter()
+    async with harness.http.get(f"{harness.origin}/slow?chunks=1000&interval=0.05", headers={"Cookie": cookie}) as answer:
         await soon(answer.content.readany())
-        await house.http.get(f"{house.origin}/exit?code=1", headers={"Cookie": cookie})
+        await harness.http.get(f"{harness.origin}/exit?code=1", headers={"Cookie": cookie})
         with pytest.raises(aiohttp.ClientError):
             await soon(answer.read())
 
 
-async def test_a_tool_that_breaks_off_before_answering_is_told_as_such(house: House, cookie: str) -> None:
-    answer = await house.ask("/abort", "POST", cookie=cookie)
+async def test_a_tool_that_breaks_off_before_answering_is_told_as_such(harness: ConnectHarness, cookie: str) -> None:
+    answer = await harness.ask("/abort", "POST", cookie=cookie)
     assert (answer.status, answer.code) == (502, "TOOL_UNREACHABLE")
-    page = await house.ask("/abort", cookie=cookie, Accept="text/html")
+    page = await harness.ask("/abort", cookie=cookie, Accept="text/html")
     assert "broke off" in page.text
-    assert not await house.events(Kind.CONNECTION_ERROR)
+    assert not await harness.events(Kind.CONNECTION_ERROR)
 
 
 @pytest.mark.behaviour("B57", "B58")
-async def test_a_tool_that_does_not_listen_is_told_once_to_everybody(mortal_house: House) -> None:
-    house = mortal_house
-    cookie = await house.enter()
-    await end_tool(house, cookie)
-    answers = await asyncio.gather(*(house.ask("/", cookie=cookie) for _ in range(5)))
+async def test_a_tool_that_does_not_listen_is_told_once_to_everybody(mortal_harness: ConnectHarness) -> None:
+    harness = mortal_harness
+    cookie = await harness.enter()
+    await end_tool(harness, cookie)
+    answers = await asyncio.gather(*(harness.ask("/", cookie=cookie) for _ in range(5)))
     assert {(answer.status, answer.code) for answer in answers} == {(502, "TOOL_UNREACHABLE")}
-    page = await house.ask("/lab", cookie=cookie, Accept="text/html")
+    page = await harness.ask("/lab", cookie=cookie, Accept="text/html")
     assert page.headers["Refresh"]
-    async with house.socket("/ws", cookie) as socket:
+    async with harness.socket("/ws", cookie) as socket:
         assert (await soon(socket.receive())).data == 4502
-    events = await until(lambda: house.events(Kind.CONNECTION_ERROR))
+    events = await until(lambda: harness.events(Kind.CONNECTION_ERROR))
     assert [event["code"] for event in events] == ["TOOL_UNREACHABLE"]
     assert events[0]["retryable"] is True
 
@@ -276,64 +276,64 @@ async def test_a_tool_that_does_not_listen_is_told_once_to_everybody(mortal_hous
         {"Sec_Fetch_Site": "same-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "iframe"},
     ],
 )
-async def test_other_sites_and_other_sessions_cannot_use_the_cookie(house: House, cookie: str, headers: dict[str, str]) -> None:
+async def test_other_sites_and_other_sessions_cannot_use_the_cookie(harness: ConnectHarness, cookie: str, headers: dict[str, str]) -> None:
     for method in ("GET", "POST"):
-        assert (await house.ask("/", method, cookie=cookie, **headers)).code == "CROSS_ORIGIN"
+        assert (await harness.ask("/", method, cookie=cookie, **headers)).code == "CROSS_ORIGIN"
 
 
-async def test_a_form_of_another_site_cannot_post(house: House, cookie: str) -> None:
+async def test_a_form_of_another_site_cannot_post(harness: ConnectHarness, cookie: str) -> None:
     headers = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
-    assert (await house.ask("/upload", "POST", cookie=cookie, data=b"x", **headers)).code == "CROSS_ORIGIN"
+    assert (await harness.ask("/upload", "POST", cookie=cookie, data=b"x", **headers)).code == "CROSS_ORIGIN"
 
 
-async def test_a_link_on_another_site_may_lead_here(house: House, cookie: str) -> None:
+async def test_a_link_on_another_site_may_lead_here(harness: ConnectHarness, cookie: str) -> None:
     headers = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
-    assert (await house.ask("/headers", cookie=cookie, **headers)).status == 200
+    assert (await harness.ask("/headers", cookie=cookie, **headers)).status == 200
 
 
-async def test_a_cookie_of_another_studio_is_none(house: House, cookie: str) -> None:
-    elsewhere = house.addresses.session_origin("0" * 12)
-    assert (await house.ask(f"{elsewhere}/", cookie=cookie)).code == "UNAUTHENTICATED"
+async def test_a_cookie_of_another_studio_is_none(harness: ConnectHarness, cookie: str) -> None:
+    elsewhere = harness.addresses.session_origin("0" * 12)
+    assert (await harness.ask(f"{elsewhere}/", cookie=cookie)).code == "UNAUTHENTICATED"
 
 
-async def test_a_second_planted_cookie_is_noticed(house: House, cookie: str) -> None:
-    viewer, _ = await house.newcomer()
-    other = await house.enter(viewer)
-    answer = await house.ask("/", cookie=f"{other}; {cookie}")
+async def test_a_second_planted_cookie_is_noticed(harness: ConnectHarness, cookie: str) -> None:
+    viewer, _ = await harness.newcomer()
+    other = await harness.enter(viewer)
+    answer = await harness.ask("/", cookie=f"{other}; {cookie}")
     assert answer.code == "BAD_REQUEST"
     junk = f"{cookie.partition('=')[0]}=junk; {cookie}"
-    assert (await house.ask("/", cookie=junk)).status == 200
+    assert (await harness.ask("/", cookie=junk)).status == 200
 
 
 @pytest.mark.parametrize("change", ["shorter", "other end", "empty", "long"])
-async def test_an_altered_cookie_is_none(house: House, cookie: str, change: str) -> None:
+async def test_an_altered_cookie_is_none(harness: ConnectHarness, cookie: str, change: str) -> None:
     name, _, value = cookie.partition("=")
     values = {"shorter": value[:-1], "other end": f"{value[:-3]}AAA", "empty": "", "long": "gAAAA" + "x" * 2000}
-    assert (await house.ask("/", cookie=f"{name}={values[change]}")).code == "UNAUTHENTICATED"
+    assert (await harness.ask("/", cookie=f"{name}={values[change]}")).code == "UNAUTHENTICATED"
 
 
-async def test_the_host_header_alone_decides(house: House, cookie: str) -> None:
+async def test_the_host_header_alone_decides(harness: ConnectHarness, cookie: str) -> None:
     async def by_host(*hosts: str, target: str = "/") -> bytes:
-        reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", harness.port)
         lines = [f"GET {target} HTTP/1.1", *(f"Host: {host}" for host in hosts), f"Cookie: {cookie}", "Connection: close"]
         writer.write("\r\n".join(lines).encode() + b"\r\n\r\n")
         answer = await soon(reader.read())
         writer.close()
         return answer
 
-    own = house.addresses.session_host(house.public_id)
+    own = harness.addresses.session_host(harness.public_id)
     assert (await by_host(own)).endswith(b"tiny")
     assert b"404" in (await by_host(own.upper()))
     assert b"404" in (await by_host(f"x.{own}"))
     assert b"404" in (await by_host(own.replace(":", ".:")))
     assert (await by_host(f"{own}.evil.example")).endswith(THE_API)
-    assert b"400" in (await by_host(own, house.addresses.api_host))
-    assert (await by_host(house.addresses.api_host, target=f"http://{own}/")).endswith(THE_API)
+    assert b"400" in (await by_host(own, harness.addresses.api_host))
+    assert (await by_host(harness.addresses.api_host, target=f"http://{own}/")).endswith(THE_API)
     assert (await by_host("evil.example")).endswith(THE_API)
 
 
-async def test_headers_without_end_are_cut_off(house: House) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+async def test_headers_without_end_are_cut_off(harness: ConnectHarness) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", harness.port)
     writer.write(b"GET / HTTP/1.1\r\n")
     with suppress(ConnectionError):
         for _ in range(1000):
@@ -348,11 +348,11 @@ async def test_headers_without_end_are_cut_off(house: House) -> None:
 
 @pytest.mark.parametrize(("sent", "answered"), [(b"", b""), (b"GET / HTTP/1.1\r\nX-Slow:", b"HTTP/1.1 408 ")])
 async def test_who_does_not_come_to_the_end_of_the_headers_is_cut_off(
-    house: House, monkeypatch: pytest.MonkeyPatch, sent: bytes, answered: bytes
+    harness: ConnectHarness, monkeypatch: pytest.MonkeyPatch, sent: bytes, answered: bytes
 ) -> None:
     """A connection that was opened ahead just ends: a browser would show the answer to what it asks later."""
-    monkeypatch.setattr(server_protocols, "HEAD_SECONDS", 0.2)
-    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    monkeypatch.setattr(server_protocols, "HEAD_TIMEOUT_S", 0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", harness.port)
     writer.write(sent)
     answer = await soon(reader.read())
     assert answer.startswith(answered)
@@ -360,12 +360,12 @@ async def test_who_does_not_come_to_the_end_of_the_headers_is_cut_off(
     writer.close()
 
 
-async def test_the_limit_is_that_of_headers_alone(house: House, cookie: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_protocols, "HEAD_SECONDS", 0.2)
-    assert (await house.ask("/slow?chunks=6&interval=0.1&size=10", cookie=cookie)).status == 200
+async def test_the_limit_is_that_of_headers_alone(harness: ConnectHarness, cookie: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_protocols, "HEAD_TIMEOUT_S", 0.2)
+    assert (await harness.ask("/slow?chunks=6&interval=0.1&size=10", cookie=cookie)).status == 200
 
 
-async def test_headers_and_paths_that_are_too_long_are_refused(house: House, cookie: str) -> None:
-    assert (await house.ask("/" + "x" * 9000, cookie=cookie)).code == "BAD_REQUEST"
+async def test_headers_and_paths_that_are_too_long_are_refused(harness: ConnectHarness, cookie: str) -> None:
+    assert (await harness.ask("/" + "x" * 9000, cookie=cookie)).code == "BAD_REQUEST"
     many = {f"X_{number}": "x" for number in range(200)}
-    assert (await house.ask("/", cookie=cookie, **many)).code == "BAD_REQUEST"
+    assert (await harness.ask("/", cookie=cookie, **many)).code == "BAD_REQUEST"

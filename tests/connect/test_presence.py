@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from services.connections.last_active import Activity
-from services.connections.presence import Presence, PresenceTiming, Tab
+from services.connections.presence import NewConnection, Presence, PresenceTiming
 from services.domain.errors import NotAllowedNow
 from services.domain.events import Kind
 from services.domain.statuses import StudioStatus
@@ -30,9 +30,11 @@ class Place:
     def __init__(self, database: Database, world: World, studio_id: str) -> None:
         self.database, self.world, self.studio_id = database, world, studio_id
 
-    def tab(self, user_id: str | None = None) -> Tab:
+    def tab(self, user_id: str | None = None) -> NewConnection:
         viewer = self.world.viewer
-        return Tab(self.world.workspace_id, self.studio_id, "Penguins", 1, user_id or viewer.user_id, viewer.user_name, viewer.token_id)
+        return NewConnection(
+            self.world.workspace_id, self.studio_id, "Penguins", 1, user_id or viewer.user_id, viewer.user_name, viewer.token_id
+        )
 
     async def log(self) -> list[str]:
         event = core.event.c

@@ -5,33 +5,33 @@ import re
 
 import pytest
 
-from tests.connect.world import House, location
+from tests.connect.world import ConnectHarness, location
 
 
 @pytest.fixture
-async def cookie(house: House) -> str:
-    return await house.enter()
+async def cookie(harness: ConnectHarness) -> str:
+    return await harness.enter()
 
 
-async def test_it_says_whose_studio_it_is_and_who_is_signed_in(house: House) -> None:
-    viewer, _ = await house.newcomer(name="grace")
-    page = await house.visit("/_sg/", await house.enter(viewer))
+async def test_it_says_whose_studio_it_is_and_who_is_signed_in(harness: ConnectHarness) -> None:
+    viewer, _ = await harness.newcomer(name="grace")
+    page = await harness.visit("/_sg/", await harness.enter(viewer))
     assert page.status == 200
     assert "Penguins" in page.text
     assert "Ada\u2019s Studio" in page.text
     assert "<b>Grace</b>" in page.text
-    assert f'href="{house.api}/"' in page.text
+    assert f'href="{harness.api}/"' in page.text
 
 
-async def test_names_are_text_and_never_markup(house: House) -> None:
-    await house.change_studio(name='<script>alert(1)</script>" onload="x')
-    page = await house.visit("/_sg/", await house.enter())
+async def test_names_are_text_and_never_markup(harness: ConnectHarness) -> None:
+    await harness.change_studio(name='<script>alert(1)</script>" onload="x')
+    page = await harness.visit("/_sg/", await harness.enter())
     assert "<script>alert" not in page.text
     assert '" onload="x' not in page.text
 
 
-async def test_its_policy_allows_its_own_script_and_nothing_inline(house: House, cookie: str) -> None:
-    page = await house.visit("/_sg/", cookie)
+async def test_its_policy_allows_its_own_script_and_nothing_inline(harness: ConnectHarness, cookie: str) -> None:
+    page = await harness.visit("/_sg/", cookie)
     policy = page.headers["Content-Security-Policy"]
     nonce = re.search(r"script-src 'nonce-([^']+)'", policy)
     assert nonce
@@ -40,86 +40,86 @@ async def test_its_policy_allows_its_own_script_and_nothing_inline(house: House,
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
-    other = await house.visit("/_sg/", cookie)
+    other = await harness.visit("/_sg/", cookie)
     assert nonce[1] not in other.headers["Content-Security-Policy"]
 
 
-async def test_the_frame_is_told_apart_from_the_tab(house: House, cookie: str) -> None:
-    assert location(await house.visit("/", cookie)) == "/_sg/"
-    assert location(await house.visit("/?token=x", cookie)) == "/_sg/?to=/%3Ftoken%3Dx"
-    framed = await house.ask("/", cookie=cookie, Accept="text/html", Sec_Fetch_Dest="iframe", Sec_Fetch_Site="same-origin")
+async def test_the_frame_is_told_apart_from_the_tab(harness: ConnectHarness, cookie: str) -> None:
+    assert location(await harness.visit("/", cookie)) == "/_sg/"
+    assert location(await harness.visit("/?token=x", cookie)) == "/_sg/?to=/%3Ftoken%3Dx"
+    framed = await harness.ask("/", cookie=cookie, Accept="text/html", Sec_Fetch_Dest="iframe", Sec_Fetch_Site="same-origin")
     assert framed.text == "tiny"
-    assert (await house.ask("/", cookie=cookie)).text == "tiny"
+    assert (await harness.ask("/", cookie=cookie)).text == "tiny"
 
 
-async def test_without_sec_fetch_headers_the_frame_is_known_by_its_referer(house: House, cookie: str) -> None:
+async def test_without_sec_fetch_headers_the_frame_is_known_by_its_referer(harness: ConnectHarness, cookie: str) -> None:
     page = {"Accept": "text/html"}
-    assert location(await house.ask("/", cookie=cookie, **page)) == "/_sg/"
-    assert (await house.ask("/", cookie=cookie, Referer=f"{house.origin}/_sg/", **page)).text == "tiny"
-    assert (await house.ask("/", cookie=cookie, Referer=f"{house.origin}.evil.example/", **page)).status == 303
+    assert location(await harness.ask("/", cookie=cookie, **page)) == "/_sg/"
+    assert (await harness.ask("/", cookie=cookie, Referer=f"{harness.origin}/_sg/", **page)).text == "tiny"
+    assert (await harness.ask("/", cookie=cookie, Referer=f"{harness.origin}.evil.example/", **page)).status == 303
 
 
-async def test_pages_of_the_tool_open_in_tabs_of_their_own(house: House, cookie: str) -> None:
-    assert (await house.visit("/headers", cookie)).status == 200
+async def test_pages_of_the_tool_open_in_tabs_of_their_own(harness: ConnectHarness, cookie: str) -> None:
+    assert (await harness.visit("/headers", cookie)).status == 200
 
 
-async def test_a_tool_that_may_not_be_framed_is_opened_itself(house: House) -> None:
+async def test_a_tool_that_may_not_be_framed_is_opened_itself(harness: ConnectHarness) -> None:
     from sqlalchemy import update
 
     from services.store.tables import core
 
-    async with house.database.write() as transaction:
+    async with harness.database.write() as transaction:
         await transaction.execute(update(core.template).values(embeddable=False))
-    cookie = await house.enter()
-    assert location(await house.visit("/_sg/?to=/lab", cookie)) == "/lab"
-    assert (await house.visit("/", cookie)).text == "tiny"
+    cookie = await harness.enter()
+    assert location(await harness.visit("/_sg/?to=/lab", cookie)) == "/lab"
+    assert (await harness.visit("/", cookie)).text == "tiny"
 
 
 @pytest.mark.parametrize("to", ["//evil.example", "javascript:alert(1)", "/_sg/", "/%2f/evil"])
-async def test_the_frame_never_shows_another_site(house: House, cookie: str, to: str) -> None:
-    page = await house.visit(f"/_sg/?to={to}", cookie)
+async def test_the_frame_never_shows_another_site(harness: ConnectHarness, cookie: str, to: str) -> None:
+    page = await harness.visit(f"/_sg/?to={to}", cookie)
     assert 'src="/" allow' in page.text
 
 
-async def test_its_script_and_style_are_the_same_for_everybody_and_kept(house: House) -> None:
+async def test_its_script_and_style_are_the_same_for_everybody_and_kept(harness: ConnectHarness) -> None:
     for path, kind in (("/_sg/shell.js", "text/javascript"), ("/_sg/shell.css", "text/css")):
-        answer = await house.ask(path)
+        answer = await harness.ask(path)
         assert answer.status == 200
         assert answer.headers["Content-Type"].startswith(kind)
         assert "immutable" in answer.headers["Cache-Control"]
 
 
-async def test_its_state_renews_the_cookie_and_tells_why_not(house: House, cookie: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    fresh = await house.ask("/_sg/state", cookie=cookie)
+async def test_its_state_renews_the_cookie_and_tells_why_not(harness: ConnectHarness, cookie: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = await harness.ask("/_sg/state", cookie=cookie)
     assert json.loads(fresh.body) == {"in": True, "refusal": None}
     assert not fresh.cookies
     monkeypatch.setattr("connect.grants.RENEW_SECONDS", -1)
-    renewed = await house.ask("/_sg/state", cookie=cookie)
+    renewed = await harness.ask("/_sg/state", cookie=cookie)
     assert renewed.cookies[0].startswith(cookie.partition("=")[0])
-    assert (await house.ask("/headers", cookie=renewed.cookies[0].partition(";")[0])).cookies
-    await house.stop()
-    await house.tokens.revoke_any(house.world.viewer.token_id)
-    assert (await house.ask("/_sg/state")).status == 401
+    assert (await harness.ask("/headers", cookie=renewed.cookies[0].partition(";")[0])).cookies
+    await harness.stop()
+    await harness.tokens.revoke_any(harness.world.viewer.token_id)
+    assert (await harness.ask("/_sg/state")).status == 401
 
 
-async def test_a_cookie_lives_minutes(house: House, cookie: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_cookie_lives_minutes(harness: ConnectHarness, cookie: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
     later = time.time() + 601
     monkeypatch.setattr("connect.grants.time", lambda: later)
-    assert (await house.ask("/headers", cookie=cookie)).code == "UNAUTHENTICATED"
+    assert (await harness.ask("/headers", cookie=cookie)).code == "UNAUTHENTICATED"
 
 
-async def test_a_page_of_ours_in_the_frame_may_be_framed_by_us_alone(house: House, cookie: str) -> None:
-    await house.stop()
-    framed = await house.ask("/lab", cookie=cookie, Accept="text/html", Sec_Fetch_Dest="iframe")
+async def test_a_page_of_ours_in_the_frame_may_be_framed_by_us_alone(harness: ConnectHarness, cookie: str) -> None:
+    await harness.stop()
+    framed = await harness.ask("/lab", cookie=cookie, Accept="text/html", Sec_Fetch_Dest="iframe")
     assert framed.headers["X-Frame-Options"] == "SAMEORIGIN"
     assert "frame-ancestors 'self'" in framed.headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-async def test_under_our_prefix_things_are_only_read(house: House, cookie: str, method: str) -> None:
-    assert (await house.ask("/_sg/", method, cookie=cookie)).code == "BAD_REQUEST"
+async def test_under_our_prefix_things_are_only_read(harness: ConnectHarness, cookie: str, method: str) -> None:
+    assert (await harness.ask("/_sg/", method, cookie=cookie)).code == "BAD_REQUEST"
 
 
 def test_on_https_the_cookies_are_bound_to_host_and_tls() -> None:

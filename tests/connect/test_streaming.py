@@ -10,8 +10,8 @@ import pytest
 
 from services.compute.protocol import Upstream
 from services.store.db.database import Database
-from tests.connect.world import House, exchanges, open_silently, settled, soon, until
-from tests.connect.world import house as opened
+from tests.connect.world import ConnectHarness, exchanges, open_silently, settled, soon, until
+from tests.connect.world import harness as opened
 
 MIB = 1 << 20
 LARGE = 200 * MIB
@@ -57,29 +57,29 @@ class Counting:
 
 
 @pytest.fixture
-async def counting(tmp_path: Path, sqlite_database: Database) -> AsyncIterator[tuple[Counting, House]]:
+async def counting(tmp_path: Path, sqlite_database: Database) -> AsyncIterator[tuple[Counting, ConnectHarness]]:
     tool, path = Counting(), tmp_path / "counting.sock"
     server = await asyncio.start_unix_server(tool.serve, str(path))
-    async with opened(sqlite_database, Upstream(unix=str(path))) as house:
-        yield tool, house
+    async with opened(sqlite_database, Upstream(unix=str(path))) as harness:
+        yield tool, harness
     server.close()
 
 
-async def test_a_large_download_takes_little_memory(counting: tuple[Counting, House]) -> None:
-    _, house = counting
-    cookie = await house.enter()
+async def test_a_large_download_takes_little_memory(counting: tuple[Counting, ConnectHarness]) -> None:
+    _, harness = counting
+    cookie = await harness.enter()
     before, got = peak_kib(), 0
-    async with house.http.get(f"{house.origin}/", headers={"Cookie": cookie}) as answer:
+    async with harness.http.get(f"{harness.origin}/", headers={"Cookie": cookie}) as answer:
         async for chunk in answer.content.iter_any():
             got += len(chunk)
     assert got == LARGE
     assert peak_kib() - before < 30_000
 
 
-async def test_a_large_upload_takes_little_memory(counting: tuple[Counting, House]) -> None:
-    tool, house = counting
+async def test_a_large_upload_takes_little_memory(counting: tuple[Counting, ConnectHarness]) -> None:
+    tool, harness = counting
     tool.may_read.set()
-    cookie = await house.enter()
+    cookie = await harness.enter()
 
     async def pieces() -> AsyncIterator[bytes]:
         for _ in range(LARGE // MIB):
@@ -87,16 +87,16 @@ async def test_a_large_upload_takes_little_memory(counting: tuple[Counting, Hous
 
     before = peak_kib()
     headers = {"Content-Length": str(LARGE)}
-    answer = await soon(house.ask("/", "POST", cookie=cookie, data=pieces(), **headers), 60)
+    answer = await soon(harness.ask("/", "POST", cookie=cookie, data=pieces(), **headers), 60)
     assert answer.text == "ok"
     assert tool.taken == LARGE
     assert peak_kib() - before < 30_000
 
 
-async def test_a_reader_that_stops_stops_the_tool(counting: tuple[Counting, House]) -> None:
-    tool, house = counting
-    cookie = await house.enter()
-    async with house.http.get(f"{house.origin}/", headers={"Cookie": cookie}) as answer:
+async def test_a_reader_that_stops_stops_the_tool(counting: tuple[Counting, ConnectHarness]) -> None:
+    tool, harness = counting
+    cookie = await harness.enter()
+    async with harness.http.get(f"{harness.origin}/", headers={"Cookie": cookie}) as answer:
         await answer.content.readany()
         await settled(lambda: tool.sent)
         assert tool.sent < 20 * MIB
@@ -104,9 +104,9 @@ async def test_a_reader_that_stops_stops_the_tool(counting: tuple[Counting, Hous
         assert len(await soon(answer.read(), 30)) > LARGE - 20 * MIB
 
 
-async def test_a_tool_that_does_not_read_stops_the_uploader(counting: tuple[Counting, House]) -> None:
-    tool, house = counting
-    cookie, given = await house.enter(), 0
+async def test_a_tool_that_does_not_read_stops_the_uploader(counting: tuple[Counting, ConnectHarness]) -> None:
+    tool, harness = counting
+    cookie, given = await harness.enter(), 0
 
     async def pieces() -> AsyncIterator[bytes]:
         nonlocal given
@@ -114,16 +114,16 @@ async def test_a_tool_that_does_not_read_stops_the_uploader(counting: tuple[Coun
             given += 65536
             yield b"x" * 65536
 
-    upload = asyncio.create_task(house.ask("/", "POST", cookie=cookie, data=pieces(), Content_Length=str(LARGE)))
+    upload = asyncio.create_task(harness.ask("/", "POST", cookie=cookie, data=pieces(), Content_Length=str(LARGE)))
     await settled(lambda: given)
     assert given < 20 * MIB
     tool.may_read.set()
     assert (await soon(upload, 60)).text == "ok"
 
 
-async def test_a_websocket_reader_that_stops_stops_the_tool_and_nobody_else(house: House) -> None:
-    cookie = await house.enter()
-    async with house.socket("/ws", cookie) as slow, house.socket("/ws", cookie) as quick:
+async def test_a_websocket_reader_that_stops_stops_the_tool_and_nobody_else(harness: ConnectHarness) -> None:
+    cookie = await harness.enter()
+    async with harness.socket("/ws", cookie) as slow, harness.socket("/ws", cookie) as quick:
         before = peak_kib()
         for _ in range(100):
             await slow.send_str(f"tiny:send:{MIB}")
@@ -137,12 +137,12 @@ async def test_a_websocket_reader_that_stops_stops_the_tool_and_nobody_else(hous
             assert len((await soon(slow.receive(), 30)).data) == MIB
 
 
-async def test_a_right_that_ends_closes_a_socket_whose_reader_stopped(house: House) -> None:
-    cookie = await house.enter()
-    _, writer = await open_silently(house, "/ws", cookie)
+async def test_a_right_that_ends_closes_a_socket_whose_reader_stopped(harness: ConnectHarness) -> None:
+    cookie = await harness.enter()
+    _, writer = await open_silently(harness, "/ws", cookie)
     command = f"tiny:send:{30 * MIB}".encode()
     writer.write(bytes([0x81, 0x80 | len(command)]) + bytes(4) + command)
     await asyncio.sleep(0.5)
-    await house.stop()
-    await until(lambda: exchanges(house, 0), 3)
+    await harness.stop()
+    await until(lambda: exchanges(harness, 0), 3)
     writer.close()

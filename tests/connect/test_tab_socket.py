@@ -18,12 +18,12 @@ from services.domain.events import Kind, NewEvent
 from services.identity.members import Membership
 from services.store import outbox
 from services.store.db.database import Database
-from tests.connect.world import House, end_tool, open_silently, soon, until
-from tests.connect.world import house as opened
+from tests.connect.world import ConnectHarness, end_tool, open_silently, soon, until
+from tests.connect.world import harness as opened
 
 
 @dataclass(slots=True)
-class Tab:
+class TabClient:
     """The script's side of the socket."""
 
     socket: Any
@@ -31,10 +31,10 @@ class Tab:
     async def next(self) -> dict[str, Any]:
         message = await soon(self.socket.receive())
         assert message.type is WSMsgType.TEXT, message
-        told: dict[str, Any] = json.loads(message.data)
-        return told
+        notified: dict[str, Any] = json.loads(message.data)
+        return notified
 
-    async def told(self, kind: str) -> dict[str, Any]:
+    async def notified(self, kind: str) -> dict[str, Any]:
         """The next frame of that kind."""
         while (frame := await self.next())["type"] != kind:
             pass
@@ -42,7 +42,7 @@ class Tab:
 
     async def sees(self, *names: str) -> None:
         """Wait until these are shown as connected."""
-        while [person["name"] for person in (await self.told("people"))["people"]] != list(names):
+        while [person["name"] for person in (await self.notified("people"))["people"]] != list(names):
             pass
 
     async def closed(self) -> int:
@@ -53,196 +53,201 @@ class Tab:
 
 
 @asynccontextmanager
-async def tab(house: House, cookie: str) -> AsyncIterator[Tab]:
-    async with house.socket("/_sg/live", cookie) as socket:
-        yield Tab(socket)
+async def tab(harness: ConnectHarness, cookie: str) -> AsyncIterator[TabClient]:
+    async with harness.socket("/_sg/live", cookie) as socket:
+        yield TabClient(socket)
 
 
-async def changes(house: House) -> list[str]:
+async def changes(harness: ConnectHarness) -> list[str]:
     """Who joined and left, in order."""
-    return [f"{event['user_name']} {event['change']}" for event in await house.events(Kind.CONNECTED_USERS)]
+    return [f"{event['user_name']} {event['change']}" for event in await harness.events(Kind.CONNECTED_USERS)]
 
 
 @pytest.mark.behaviour("B52", "B53")
-async def test_a_tab_counts_its_user_as_connected_until_it_closes(any_house: House) -> None:
-    house = any_house
+async def test_a_tab_counts_its_user_as_connected_until_it_closes(any_harness: ConnectHarness) -> None:
+    harness = any_harness
     began = time.monotonic()
-    async with tab(house, await house.enter()) as one:
-        opened = await one.told("open")
+    async with tab(harness, await harness.enter()) as one:
+        opened = await one.notified("open")
         assert [(person["name"], person["tabs"]) for person in opened["people"]] == [("Ada", 1)]
-        assert await changes(house) == ["ada joined"]
+        assert await changes(harness) == ["ada joined"]
         assert time.monotonic() - began < 1
     began = time.monotonic()
-    await until(lambda: is_alone(house))
+    await until(lambda: is_alone(harness))
     assert time.monotonic() - began < 2
-    assert await changes(house) == ["ada joined", "ada left"]
+    assert await changes(harness) == ["ada joined", "ada left"]
 
 
-async def is_alone(house: House) -> bool:
-    return not await house.presence.people(house.studio_id)
+async def is_alone(harness: ConnectHarness) -> bool:
+    return not await harness.presence.people(harness.studio_id)
 
 
 @pytest.mark.behaviour("B52", "B53")
-async def test_two_tabs_of_one_user_join_once_and_leave_once(any_house: House) -> None:
-    house = any_house
-    cookie = await house.enter()
-    async with tab(house, cookie) as first:
-        await first.told("open")
-        async with tab(house, cookie) as second:
-            opened = await second.told("open")
+async def test_two_tabs_of_one_user_join_once_and_leave_once(any_harness: ConnectHarness) -> None:
+    harness = any_harness
+    cookie = await harness.enter()
+    async with tab(harness, cookie) as first:
+        await first.notified("open")
+        async with tab(harness, cookie) as second:
+            opened = await second.notified("open")
             assert opened["people"][0]["tabs"] == 2
-        assert await changes(house) == ["ada joined"]
-    await until(lambda: is_alone(house))
-    assert await changes(house) == ["ada joined", "ada left"]
+        assert await changes(harness) == ["ada joined"]
+    await until(lambda: is_alone(harness))
+    assert await changes(harness) == ["ada joined", "ada left"]
 
 
 @pytest.mark.behaviour("B53")
 async def test_a_tab_that_falls_silent_is_counted_out(sqlite_database: Database, tool: Upstream) -> None:
-    async with opened(sqlite_database, tool, ping=0.2) as house:
-        _, writer = await open_silently(house, "/_sg/live", await house.enter())
-        await until(lambda: is_log(house, ["ada joined"]))
-        await until(lambda: is_log(house, ["ada joined", "ada left"]))
+    async with opened(sqlite_database, tool, ping=0.2) as harness:
+        _, writer = await open_silently(harness, "/_sg/live", await harness.enter())
+        await until(lambda: is_log(harness, ["ada joined"]))
+        await until(lambda: is_log(harness, ["ada joined", "ada left"]))
         writer.close()
 
 
-async def is_log(house: House, log: list[str]) -> bool:
-    return await changes(house) == log
+async def is_log(harness: ConnectHarness, log: list[str]) -> bool:
+    return await changes(harness) == log
 
 
 @pytest.mark.behaviour("B52", "B54")
-async def test_everybody_sees_who_comes_and_goes(house: House) -> None:
-    viewer, _ = await house.newcomer(name="grace")
-    async with tab(house, await house.enter()) as ada:
-        await ada.told("open")
-        async with tab(house, await house.enter(viewer)) as grace:
-            await grace.told("open")
+async def test_everybody_sees_who_comes_and_goes(harness: ConnectHarness) -> None:
+    viewer, _ = await harness.newcomer(name="grace")
+    async with tab(harness, await harness.enter()) as ada:
+        await ada.notified("open")
+        async with tab(harness, await harness.enter(viewer)) as grace:
+            await grace.notified("open")
             await ada.sees("Ada", "Grace")
         await ada.sees("Ada")
 
 
 @pytest.mark.behaviour("B56", "B57", "B58")
-async def test_a_stop_is_told_with_code_reason_and_actor_and_the_tab_returns(any_house: House, tool: Upstream) -> None:
-    house = any_house
-    async with tab(house, await house.enter()) as one:
-        await one.told("open")
+async def test_a_stop_is_told_with_code_reason_and_actor_and_the_tab_returns(any_harness: ConnectHarness, tool: Upstream) -> None:
+    harness = any_harness
+    async with tab(harness, await harness.enter()) as one:
+        await one.notified("open")
         began = time.monotonic()
-        await house.stop("Stopped for the night.")
-        told = await one.told("end")
+        await harness.stop("Stopped for the night.")
+        notified = await one.notified("end")
         assert time.monotonic() - began < 2
-        assert (told["code"], told["reason"], told["who"], told["returns"]) == ("STUDIO_STOPPED", "Stopped for the night.", "ada", True)
-        await until(lambda: is_alone(house))
-        await house.begin_session(tool)
-        assert (await one.told("end"))["code"] == "STUDIO_STARTING"
-        await house.session_is_ready()
-        await one.told("ready")
+        assert (notified["code"], notified["reason"], notified["who"], notified["returns"]) == (
+            "STUDIO_STOPPED",
+            "Stopped for the night.",
+            "ada",
+            True,
+        )
+        await until(lambda: is_alone(harness))
+        await harness.begin_session(tool)
+        assert (await one.notified("end"))["code"] == "STUDIO_STARTING"
+        await harness.session_is_ready()
+        await one.notified("ready")
 
 
 @pytest.mark.behaviour("B58")
-async def test_a_tab_that_opens_after_the_end_waits_too(house: House, tool: Upstream) -> None:
-    cookie = await house.enter()
-    await house.stop()
-    async with tab(house, cookie) as one:
-        assert (await one.told("end"))["returns"] is True
-        await house.run_session(tool)
-        await one.told("ready")
+async def test_a_tab_that_opens_after_the_end_waits_too(harness: ConnectHarness, tool: Upstream) -> None:
+    cookie = await harness.enter()
+    await harness.stop()
+    async with tab(harness, cookie) as one:
+        assert (await one.notified("end"))["returns"] is True
+        await harness.run_session(tool)
+        await one.notified("ready")
 
 
 @pytest.mark.behaviour("B59")
-async def test_a_lost_right_is_told_and_closes_the_tab(house: House) -> None:
-    viewer, _ = await house.newcomer()
-    async with tab(house, await house.enter(viewer)) as one:
-        await one.told("open")
+async def test_a_lost_right_is_told_and_closes_the_tab(harness: ConnectHarness) -> None:
+    viewer, _ = await harness.newcomer()
+    async with tab(harness, await harness.enter(viewer)) as one:
+        await one.notified("open")
         began = time.monotonic()
-        await house.members.update(house.world.viewer, Membership(house.world.workspace_id, viewer.user_id), Role.VIEW)
-        told = await one.told("end")
-        assert (told["code"], told["returns"]) == ("ACCESS_REVOKED", False)
+        await harness.members.update(harness.world.viewer, Membership(harness.world.workspace_id, viewer.user_id), Role.VIEW)
+        notified = await one.notified("end")
+        assert (notified["code"], notified["returns"]) == ("ACCESS_REVOKED", False)
         assert await one.closed() == 4407
         assert time.monotonic() - began < 2
-    await until(lambda: is_alone(house))
+    await until(lambda: is_alone(harness))
 
 
 @pytest.mark.behaviour("B59")
-async def test_a_waiting_tab_whose_right_is_lost_waits_no_longer(house: House) -> None:
-    viewer, _ = await house.newcomer()
-    async with tab(house, await house.enter(viewer)) as one:
-        await one.told("open")
-        await house.stop()
-        await one.told("end")
-        await house.tokens.revoke_any(viewer.token_id)
-        assert (await one.told("end"))["code"] == "ACCESS_REVOKED"
+async def test_a_waiting_tab_whose_right_is_lost_waits_no_longer(harness: ConnectHarness) -> None:
+    viewer, _ = await harness.newcomer()
+    async with tab(harness, await harness.enter(viewer)) as one:
+        await one.notified("open")
+        await harness.stop()
+        await one.notified("end")
+        await harness.tokens.revoke_any(viewer.token_id)
+        assert (await one.notified("end"))["code"] == "ACCESS_REVOKED"
         assert await one.closed() == 4407
 
 
 @pytest.mark.behaviour("B57")
-async def test_a_planned_disruption_is_warned_of(house: House) -> None:
-    async with tab(house, await house.enter()) as one:
-        await one.told("open")
+async def test_a_planned_disruption_is_warned_of(harness: ConnectHarness) -> None:
+    async with tab(harness, await harness.enter()) as one:
+        await one.notified("open")
         payload = {"code": "LIFESPAN_EXPIRED", "reason": "The lifespan ends soon.", "at": "2030-01-01T00:00:00Z", "session_number": 1}
-        event = NewEvent(Kind.DISRUPTION_WARNING, Actor.system("lifespan"), payload, house.studio_id, "Penguins")
-        async with house.database.write() as transaction:
-            await outbox.append(transaction, house.world.workspace_id, [event])
-        warning = await one.told("warning")
+        event = NewEvent(Kind.DISRUPTION_WARNING, Actor.system("lifespan"), payload, harness.studio_id, "Penguins")
+        async with harness.database.write() as transaction:
+            await outbox.append(transaction, harness.world.workspace_id, [event])
+        warning = await one.notified("warning")
         assert (warning["reason"], warning["at"]) == ("The lifespan ends soon.", "2030-01-01T00:00:00Z")
 
 
 @pytest.mark.behaviour("B57")
-async def test_a_tool_that_is_unreachable_is_told_to_the_tabs(mortal_house: House) -> None:
-    house = mortal_house
-    cookie = await house.enter()
-    async with tab(house, cookie) as one:
-        await one.told("open")
-        await end_tool(house, cookie)
-        await house.ask("/", cookie=cookie)
-        assert (await one.told("fault"))["code"] == "TOOL_UNREACHABLE"
+async def test_a_tool_that_is_unreachable_is_told_to_the_tabs(mortal_harness: ConnectHarness) -> None:
+    harness = mortal_harness
+    cookie = await harness.enter()
+    async with tab(harness, cookie) as one:
+        await one.notified("open")
+        await end_tool(harness, cookie)
+        await harness.ask("/", cookie=cookie)
+        assert (await one.notified("fault"))["code"] == "TOOL_UNREACHABLE"
 
 
-async def test_without_a_cookie_the_tab_is_told_to_enter_anew(house: House) -> None:
-    async with house.socket("/_sg/live") as socket:
+async def test_without_a_cookie_the_tab_is_told_to_enter_anew(harness: ConnectHarness) -> None:
+    async with harness.socket("/_sg/live") as socket:
         assert (await soon(socket.receive())).data == 4401
 
 
-async def test_another_page_cannot_be_a_tab(house: House) -> None:
+async def test_another_page_cannot_be_a_tab(harness: ConnectHarness) -> None:
     import aiohttp
 
-    cookie = await house.enter()
+    cookie = await harness.enter()
     with pytest.raises(aiohttp.WSServerHandshakeError):
-        async with house.socket("/_sg/live", cookie, origin="http://evil.example"):
+        async with harness.socket("/_sg/live", cookie, origin="http://evil.example"):
             pass
 
 
-async def test_a_tab_that_sends_what_no_tab_sends_is_let_go(house: House) -> None:
-    async with tab(house, await house.enter()) as one:
-        await one.told("open")
+async def test_a_tab_that_sends_what_no_tab_sends_is_let_go(harness: ConnectHarness) -> None:
+    async with tab(harness, await harness.enter()) as one:
+        await one.notified("open")
         await one.socket.send_str("x" * 5000)
         assert await one.closed()
-    await until(lambda: is_alone(house))
+    await until(lambda: is_alone(harness))
 
 
-async def test_fifty_tabs_that_come_and_go_leave_nobody_behind(house: House) -> None:
-    cookies = [await house.enter((await house.newcomer())[0]) for _ in range(10)]
+async def test_fifty_tabs_that_come_and_go_leave_nobody_behind(harness: ConnectHarness) -> None:
+    cookies = [await harness.enter((await harness.newcomer())[0]) for _ in range(10)]
 
     async def come_and_go(cookie: str) -> None:
-        async with tab(house, cookie) as one:
-            await one.told("open")
+        async with tab(harness, cookie) as one:
+            await one.notified("open")
 
     await asyncio.gather(*(come_and_go(cookie) for cookie in cookies for _ in range(5)))
-    await until(lambda: is_alone(house))
-    log = await house.events(Kind.CONNECTED_USERS)
+    await until(lambda: is_alone(harness))
+    log = await harness.events(Kind.CONNECTED_USERS)
     for user in {event["user_id"] for event in log}:
         said = [event["change"] for event in log if event["user_id"] == user]
         assert said == ["joined", "left"] * (len(said) // 2)
 
 
 @pytest.mark.behaviour("B53")
-async def test_a_tool_without_a_shell_counts_by_its_own_sockets(house: House) -> None:
+async def test_a_tool_without_a_shell_counts_by_its_own_sockets(harness: ConnectHarness) -> None:
     from sqlalchemy import update
 
     from services.store.tables import core
 
-    async with house.database.write() as transaction:
+    async with harness.database.write() as transaction:
         await transaction.execute(update(core.template).values(embeddable=False))
-    async with house.socket("/ws", await house.enter()) as socket:
+    async with harness.socket("/ws", await harness.enter()) as socket:
         await socket.send_str("here")
         await soon(socket.receive())
-        assert await changes(house) == ["ada joined"]
-    await until(lambda: is_alone(house))
+        assert await changes(harness) == ["ada joined"]
+    await until(lambda: is_alone(harness))

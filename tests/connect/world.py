@@ -20,7 +20,7 @@ from yarl import URL
 from connect.app import ConnectApp, Dispatcher
 from connect.authorization_cache import AuthorizationCache
 from connect.requests import Receive, Scope, Send
-from connect.server_protocols import LISTENER
+from connect.server_protocols import SERVER_OPTIONS
 from services.commands import CommandRunner
 from services.compute.protocol import Upstream
 from services.connections.addresses import Addresses
@@ -101,7 +101,7 @@ class Answer:
 
 
 @dataclass(slots=True)
-class House:
+class ConnectHarness:
     """Everything running, and the ways of a browser into it."""
 
     database: Database
@@ -209,13 +209,13 @@ class House:
             await transaction.execute(update(core.studio).where(core.studio.c.id == self.studio_id).values(**values))
 
 
-async def open_silently(house: House, path: str, cookie: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def open_silently(harness: ConnectHarness, path: str, cookie: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A WebSocket whose client does nothing by itself: it answers no ping and reads only what the test reads."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", harness.port)
     lines = [
         f"GET {path} HTTP/1.1",
-        f"Host: {house.addresses.session_host(house.public_id)}",
-        f"Origin: {house.origin}",
+        f"Host: {harness.addresses.session_host(harness.public_id)}",
+        f"Origin: {harness.origin}",
         f"Cookie: {cookie}",
     ]
     lines += ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
@@ -229,9 +229,9 @@ def _encoded(url: str) -> URL:
 
 
 @asynccontextmanager
-async def house(
+async def harness(
     database: Database, upstream: Upstream, *, timing: PresenceTiming | None = None, kept: float = 30.0, ping: float = 10.0
-) -> AsyncIterator[House]:
+) -> AsyncIterator[ConnectHarness]:
     """Serve `database`; its Studio runs with the tool at `upstream`."""
     async with AsyncExitStack() as stack:
         world = await factories.create_world(database)
@@ -252,7 +252,9 @@ async def house(
         stack.push_async_callback(tokens.close)
         codes = ConnectCodes(database, addresses)
         http = await stack.enter_async_context(_client())
-        it = House(database, world, addresses, broker, presence, codes, tokens, Members(database, runner, one_user=False), http, port)
+        it = ConnectHarness(
+            database, world, addresses, broker, presence, codes, tokens, Members(database, runner, one_user=False), http, port
+        )
         it.connect = ConnectApp(
             database=database,
             broker=broker,
@@ -262,7 +264,7 @@ async def house(
             authenticate=tokens.authenticate,
             installation_id=world.installation_id,
             keys=["a key of this test"],
-            admission=AuthorizationCache(database, broker, kept=kept),
+            authorization_cache=AuthorizationCache(database, broker, kept=kept),
         )
         await it.connect.start()
         stack.push_async_callback(it.connect.close)
@@ -286,7 +288,7 @@ async def _client() -> AsyncIterator[aiohttp.ClientSession]:
 
 @asynccontextmanager
 async def _serving(app: Any, listening: socket.socket, ping: float) -> AsyncIterator[None]:
-    options = LISTENER | {"ws_ping_interval": ping, "ws_ping_timeout": ping}
+    options = SERVER_OPTIONS | {"ws_ping_interval": ping, "ws_ping_timeout": ping}
     config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1, **options)
     config.load()
     server = uvicorn.Server(config)
@@ -326,17 +328,17 @@ def name_of(cookie: str) -> str:
     return re.split("=", cookie, maxsplit=1)[0]
 
 
-async def exchanges(house: House, number: int) -> bool:
+async def exchanges(harness: ConnectHarness, number: int) -> bool:
     """Whether so many exchanges with the tool are under way."""
-    return sum(tool.users for tool in house.connect._upstreams._tools.values()) == number
+    return sum(tool.users for tool in harness.connect._upstreams._tools.values()) == number
 
 
-async def end_tool(house: House, cookie: str) -> None:
+async def end_tool(harness: ConnectHarness, cookie: str) -> None:
     """Let the tool exit, and wait until nobody listens at its address."""
-    await house.ask("/exit?code=1", cookie=cookie)
+    await harness.ask("/exit?code=1", cookie=cookie)
 
     async def is_gone() -> bool:
-        tool = next(iter(house.connect._upstreams._tools.values()))
+        tool = next(iter(harness.connect._upstreams._tools.values()))
         try:
             _, writer = await asyncio.open_unix_connection(tool.address.unix)
         except OSError:
