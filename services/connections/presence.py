@@ -77,6 +77,10 @@ class Presence:
             left = await store.tabs_of(reader, self.proxy_id)
         await self._end(left)
 
+    async def stop_heartbeat(self) -> None:
+        """Stops showing that this proxy lives: after the limit of silence, others end its rows."""
+        await self._loop.stop()
+
     async def join(self, tab: NewConnection) -> str:
         """Count a tab; returns the id of its connection. The user joins with the first. Raises NotAllowedNow if the session is over."""
         connection_id = new_id()
@@ -185,14 +189,6 @@ async def _end_in(transaction: Transaction, studio_id: str, workspace_id: str, t
     gone = [tab for tab in users.values() if not await store.is_open(transaction, studio_id, tab.user_id)]
     if gone:
         await outbox.append(transaction, workspace_id, [_event(tab, "left") for tab in gone])
-
-
-async def _shielded(step: Callable[[], Awaitable[None]]) -> None:
-    """Do a step of the heartbeat; a database that is away must not end the heart."""
-    try:
-        await step()
-    except Exception:
-        logger.warning("presence: a step failed and is tried again at the next heartbeat", exc_info=True)
 
 
 def _open_connection(connection_id: str, tab: NewConnection) -> OpenConnection:
