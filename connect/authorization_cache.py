@@ -10,6 +10,7 @@ from connect.access_errors import AccessError
 from connect.access_events import AccessEvents
 from connect.authorization import AccessSnapshot, Decision, authorize
 from connect.grants import Grant
+from services.domain.event_payloads import MemberChanged, TokenRevoked
 from services.domain.events import Kind, LoggedEvent
 from services.live.broker import Broker
 from services.store import access_facts as store
@@ -191,7 +192,7 @@ def _is_expired(known: AccessSnapshot | None, now: datetime) -> bool:
 def _concerns(known: AccessSnapshot, key: Key, event: LoggedEvent) -> bool:
     facts = known.facts
     if event.kind is Kind.TOKEN_REVOKED:
-        return event.payload.get("token_id") == key[2]
+        return TokenRevoked.from_json(event.payload).token_id == key[2]
     if event.kind is Kind.MEMBER_CHANGED:
-        return event.payload.get("user_id") == key[1]
+        return MemberChanged.from_json(event.payload).user_id == key[1]
     return facts is None or facts.studio_id == event.studio_id

@@ -11,13 +11,12 @@ from schema.types.audit import Event
 from schema.types.checkpoint import Checkpoint
 from schema.types.people import User
 from schema.types.studio import Studio
+from services.domain.event_payloads import CheckpointChange, PresenceChange
 from services.rows.events import (
-    CheckpointChange,
     CheckpointEventRow,
     ConnectedUsersEventRow,
     ConnectionErrorEventRow,
     DisruptionWarningEventRow,
-    PresenceChange,
     StudioDeletedEventRow,
     StudioEditedEventRow,
     StudioStatusEventRow,

@@ -5,9 +5,10 @@ from typing import Any
 from services.commands import CommandRunner
 from services.domain.access import Permission, Resource, Viewer
 from services.domain.errors import Conflict
-from services.domain.events import Kind, NewEvent
+from services.domain.event_payloads import CheckpointChange, CheckpointChanged
 from services.domain.names import name_key
 from services.domain.problems import check_name
+from services.domain.statuses import CheckpointStatus
 from services.store import checkpoints, outbox
 from services.store.checkpoints import CheckpointState
 from services.store.db.database import Transaction
@@ -55,5 +56,5 @@ async def _rename(transaction: Transaction, viewer: Viewer, checkpoint: Checkpoi
     if await checkpoints.name_taken(transaction, studio.id, name_key(name), except_id=checkpoint.id):
         raise CheckpointNameTaken(f"Another checkpoint of this Studio is called {name!r}. Choose another name.", field=("name",))
     await checkpoints.change(transaction, checkpoint.id, name=name, name_key=name_key(name))
-    payload = {"checkpoint_id": checkpoint.id, "name": name, "status": checkpoint.status, "change": "renamed"}
-    await outbox.append(transaction, studio.workspace_id, [NewEvent(Kind.CHECKPOINT, viewer.actor, payload, studio.id, studio.name)])
+    payload = CheckpointChanged(checkpoint.id, name, CheckpointStatus(checkpoint.status), CheckpointChange.RENAMED)
+    await outbox.append(transaction, studio.workspace_id, [payload.event(viewer.actor, studio.id, studio.name)])

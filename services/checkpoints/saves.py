@@ -4,7 +4,7 @@ from typing import Any
 
 from services.compute.protocol import Saved
 from services.domain.actor import Actor
-from services.domain.events import Kind, NewEvent
+from services.domain.event_payloads import CheckpointChange, CheckpointChanged
 from services.domain.statuses import CheckpointStatus
 from services.store import checkpoints, cleanup_tasks, outbox, sessions
 from services.store.db.database import Transaction
@@ -23,8 +23,8 @@ async def record(transaction: Transaction, studio: StudioState, session: Session
     await checkpoints.change(transaction, checkpoint.id, **values, status=status.value, saved_at=transaction.now)
     if not interim:
         await sessions.change(transaction, session.id, saved=True)
-    payload = {"checkpoint_id": checkpoint.id, "name": checkpoint.name, "status": status.value, "change": "saved"}
-    event = NewEvent(Kind.CHECKPOINT, Actor.system("save"), payload, studio.id, studio.name)
+    payload = CheckpointChanged(checkpoint.id, checkpoint.name, status, CheckpointChange.SAVED)
+    event = payload.event(Actor.system("save"), studio.id, studio.name)
     await outbox.append(transaction, studio.workspace_id, [event])
 
 
@@ -34,6 +34,6 @@ async def invalidate(transaction: Transaction, studio: StudioState, checkpoint_i
     if checkpoint is None:
         return
     await checkpoints.change(transaction, checkpoint.id, status=CheckpointStatus.INVALID.value)
-    payload = {"checkpoint_id": checkpoint.id, "name": checkpoint.name, "status": CheckpointStatus.INVALID.value, "change": "invalid"}
-    event = NewEvent(Kind.CHECKPOINT, Actor.system("checkpoint-missing"), payload, studio.id, studio.name)
+    payload = CheckpointChanged(checkpoint.id, checkpoint.name, CheckpointStatus.INVALID, CheckpointChange.INVALIDATED)
+    event = payload.event(Actor.system("checkpoint-missing"), studio.id, studio.name)
     await outbox.append(transaction, studio.workspace_id, [event])

@@ -8,7 +8,8 @@ from itertools import groupby
 from services.connections.last_active import EVERY_SECONDS, Activity
 from services.domain.actor import Actor
 from services.domain.errors import NotAllowedNow
-from services.domain.events import Kind, NewEvent
+from services.domain.event_payloads import PresenceChange, PresenceChanged
+from services.domain.events import NewEvent
 from services.domain.ids import new_id
 from services.runtime.background_loop import BackgroundLoop, Backoff
 from services.store import connections as store
@@ -196,5 +197,5 @@ def _open_connection(connection_id: str, tab: NewConnection) -> OpenConnection:
 
 
 def _event(tab: OpenConnection, change: str) -> NewEvent:
-    payload = {"user_id": tab.user_id, "user_name": tab.user_name, "change": change}
-    return NewEvent(Kind.CONNECTED_USERS, Actor.user(tab.user_id, tab.user_name), payload, tab.studio_id, tab.studio_name, tab.user_id)
+    payload = PresenceChanged(tab.user_id, tab.user_name, PresenceChange(change))
+    return payload.event(Actor.user(tab.user_id, tab.user_name), tab.studio_id, tab.studio_name, tab.user_id)

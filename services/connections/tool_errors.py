@@ -5,7 +5,7 @@ import logging
 from dataclasses import dataclass, field
 
 from services.domain.actor import Actor
-from services.domain.events import Kind, NewEvent
+from services.domain.event_payloads import ConnectionFailed
 from services.domain.statuses import ConnectionErrorCode
 from services.store import connections, outbox
 from services.store.access_facts import Facts
@@ -40,13 +40,8 @@ class ToolFaults:
         await asyncio.gather(*self._telling)
 
     async def _append(self, facts: Facts) -> None:
-        payload = {
-            "code": ConnectionErrorCode.TOOL_UNREACHABLE.value,
-            "reason": REASON,
-            "retryable": True,
-            "session_number": facts.session_number,
-        }
-        event = NewEvent(Kind.CONNECTION_ERROR, Actor.system("proxy"), payload, facts.studio_id, facts.studio_name)
+        payload = ConnectionFailed(ConnectionErrorCode.TOOL_UNREACHABLE, REASON, retryable=True, session_number=facts.session_number)
+        event = payload.event(Actor.system("proxy"), facts.studio_id, facts.studio_name)
         try:
             async with self.database.write() as transaction:
                 await outbox.lock_stream(transaction, facts.workspace_id)

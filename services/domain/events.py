@@ -14,21 +14,21 @@ INSTALLATION_STREAM = "installation"
 
 
 class Kind(StrEnum):
-    """What an event tells; beside each, the keys of its payload."""
+    """What an event tells; `event_payloads` holds the payload of each kind."""
 
-    STUDIO_CREATED = "studio.created"  # status
-    STUDIO_STATUS = "studio.status"  # previous_status, status, status_message, stop_reason, session_number
-    STUDIO_MESSAGE = "studio.message"  # status_message: the status stays, what is known of it changed
-    STUDIO_EDITED = "studio.edited"  # revision, fields: the names of what changed
-    STUDIO_DELETED = "studio.deleted"  # (nothing more)
-    CHECKPOINT = "checkpoint"  # checkpoint_id, name, status, change: created | saved | renamed | deleted
-    CONNECTED_USERS = "connected.users"  # user_id, user_name, change: joined | left
-    CONNECTION_ERROR = "connection.error"  # code, reason, retryable, session_number; user_id = whom it hit, null = everybody
-    DISRUPTION_WARNING = "disruption.warning"  # code, reason, at (planned time, RFC 3339), session_number
-    STAR = "star"  # (nothing more); user_id = whose star came or went, whom alone it concerns
-    OPERATION = "operation"  # operation_id
-    MEMBER_CHANGED = "member.changed"  # user_id, role (null = removed)
-    TOKEN_REVOKED = "token.revoked"  # noqa: S105 - token_id; on the installation stream
+    STUDIO_CREATED = "studio.created"
+    STUDIO_STATUS = "studio.status"
+    STUDIO_MESSAGE = "studio.message"
+    STUDIO_EDITED = "studio.edited"
+    STUDIO_DELETED = "studio.deleted"
+    CHECKPOINT = "checkpoint"
+    CONNECTED_USERS = "connected.users"
+    CONNECTION_ERROR = "connection.error"
+    DISRUPTION_WARNING = "disruption.warning"
+    STAR = "star"
+    OPERATION = "operation"
+    MEMBER_CHANGED = "member.changed"
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105 - the name of a kind, no secret
 
 
 @dataclass(frozen=True, slots=True)

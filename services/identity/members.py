@@ -9,7 +9,8 @@ from services.connections import disruption_events
 from services.domain.access import Permission, Role, Viewer, role_allows
 from services.domain.actor import Actor
 from services.domain.errors import Conflict, NotFound
-from services.domain.events import INSTALLATION_STREAM, Kind, NewEvent
+from services.domain.event_payloads import MemberChanged
+from services.domain.events import INSTALLATION_STREAM
 from services.store import disruptions as connection_store
 from services.store import members as store
 from services.store import outbox, people
@@ -131,7 +132,6 @@ async def log_member_changed(transaction: Transaction, actor: Actor, member: Mem
 
     The workspace's stream is for its readers. Every process that keeps roles in memory follows the installation's stream.
     """
-    payload = {"workspace_id": member.workspace_id, "user_id": member.user_id, "role": role.name if role else None}
-    event = NewEvent(Kind.MEMBER_CHANGED, actor, payload, user_id=member.user_id)
+    event = MemberChanged(member.workspace_id, member.user_id, role).event(actor, user_id=member.user_id)
     await outbox.append(transaction, member.workspace_id, [event])
     await outbox.append(transaction, INSTALLATION_STREAM, [event])

@@ -11,7 +11,8 @@ from services.connections import disruption_events
 from services.domain.access import Operator, TokenScope, Viewer, require_grantable, require_scope
 from services.domain.actor import Actor
 from services.domain.errors import NotFound, QuotaExceeded, Unauthenticated
-from services.domain.events import INSTALLATION_STREAM, Kind, NewEvent
+from services.domain.event_payloads import TokenRevoked
+from services.domain.events import INSTALLATION_STREAM
 from services.domain.ids import new_id, new_secret, secret_hash
 from services.identity.token_rules import NewToken, TokenLimits
 from services.store import disruptions as connection_store
@@ -162,5 +163,5 @@ async def _revoke(transaction: Transaction, token_id: str, user_id: str, actor: 
         if in_workspace:
             events = disruption_events.access_revoked(in_workspace, actor, "The access token was revoked.", token_id)
             await outbox.append(transaction, workspace_id, events)
-    revoked = NewEvent(Kind.TOKEN_REVOKED, actor, {"token_id": token_id}, user_id=user_id)
+    revoked = TokenRevoked(token_id).event(actor, user_id=user_id)
     await outbox.append(transaction, INSTALLATION_STREAM, [revoked])

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from services.domain.access import Permission, Role, Viewer
 from services.domain.errors import DomainError
+from services.domain.event_payloads import MemberChanged, TokenRevoked
 from services.domain.events import INSTALLATION_STREAM, Kind, LoggedEvent
 from services.live.broker import Broker, Tap
 from services.live.guards import Guard, Hearing, TokenWatch, missing
@@ -186,10 +187,10 @@ class RevocationWatcher:
 
     def _on_event(self, event: LoggedEvent) -> None:
         if event.kind is Kind.TOKEN_REVOKED:
-            self._end_token(event.payload["token_id"])
+            self._end_token(TokenRevoked.from_json(event.payload).token_id)
         else:
-            workspace_id = event.payload.get("workspace_id", event.stream_id)
-            self._invalidate((workspace_id, event.payload["user_id"]))
+            payload = MemberChanged.from_json(event.payload)
+            self._invalidate((payload.workspace_id or event.stream_id, payload.user_id))
 
     def _on_cut(self) -> None:
         """Something may have been missed: nothing that is known counts."""

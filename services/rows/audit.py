@@ -5,6 +5,7 @@ from datetime import datetime
 
 from services.domain.access import Role
 from services.domain.actor import Actor
+from services.domain.event_payloads import MemberChanged
 from services.domain.events import Cursor, Kind, LoggedEvent
 from services.rows.events import StudioEventRow, event_row
 
@@ -27,5 +28,5 @@ def any_event_row(event: LoggedEvent) -> AnyEventRow:
     """The row of an event of SHOWN_KINDS, or of a change of members."""
     if event.kind is not Kind.MEMBER_CHANGED:
         return event_row(event)
-    role = event.payload["role"]
-    return MemberEventRow(event.cursor, event.at, event.actor, event.payload["user_id"], Role[role] if role else None)
+    payload = MemberChanged.from_json(event.payload)
+    return MemberEventRow(event.cursor, event.at, event.actor, payload.user_id, payload.role)

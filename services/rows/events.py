@@ -3,30 +3,22 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
 
 from services.domain.actor import Actor
+from services.domain.event_payloads import (
+    CheckpointChange,
+    CheckpointChanged,
+    ConnectionFailed,
+    DisruptionPlanned,
+    PresenceChange,
+    PresenceChanged,
+    StudioCreated,
+    StudioEdited,
+    StudioStatusChanged,
+)
 from services.domain.events import Cursor, Kind, LoggedEvent
 from services.domain.statuses import CheckpointStatus, ConnectionErrorCode, StopReason, StudioStatus
-
-
-class CheckpointChange(StrEnum):
-    """What happened to a checkpoint; the values are the log's words."""
-
-    CREATED = "created"
-    SAVED = "saved"
-    RENAMED = "renamed"
-    INVALIDATED = "invalid"
-    DELETED = "deleted"
-
-
-class PresenceChange(StrEnum):
-    """Whether a user came or went; the values are the log's words."""
-
-    JOINED = "joined"
-    LEFT = "left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,29 +102,18 @@ def _common(event: LoggedEvent) -> Common:
     return event.cursor, event.at, event.studio_id, event.studio_name or "", event.actor
 
 
-def _optional_reason(payload: Mapping[str, Any]) -> StopReason | None:
-    reason = payload.get("stop_reason")
-    return StopReason(reason) if reason else None
-
-
 def _created(event: LoggedEvent) -> StudioEventRow:
-    return StudioStatusEventRow(*_common(event), None, StudioStatus(event.payload["status"]), None, None)
+    return StudioStatusEventRow(*_common(event), None, StudioCreated.from_json(event.payload).status, None, None)
 
 
 def _status(event: LoggedEvent) -> StudioEventRow:
-    given = event.payload
-    previous = given.get("previous_status")
-    return StudioStatusEventRow(
-        *_common(event),
-        StudioStatus(previous) if previous else None,
-        StudioStatus(given["status"]),
-        given.get("status_message"),
-        _optional_reason(given),
-    )
+    payload = StudioStatusChanged.from_json(event.payload)
+    return StudioStatusEventRow(*_common(event), payload.previous_status, payload.status, payload.status_message, payload.stop_reason)
 
 
 def _edited(event: LoggedEvent) -> StudioEventRow:
-    return StudioEditedEventRow(*_common(event), event.payload["revision"], list(event.payload.get("fields", ())))
+    payload = StudioEdited.from_json(event.payload)
+    return StudioEditedEventRow(*_common(event), payload.revision, list(payload.fields))
 
 
 def _deleted(event: LoggedEvent) -> StudioEventRow:
@@ -140,28 +121,23 @@ def _deleted(event: LoggedEvent) -> StudioEventRow:
 
 
 def _checkpoint(event: LoggedEvent) -> StudioEventRow:
-    given = event.payload
-    return CheckpointEventRow(
-        *_common(event), given["checkpoint_id"], given["name"], CheckpointStatus(given["status"]), CheckpointChange(given["change"])
-    )
+    payload = CheckpointChanged.from_json(event.payload)
+    return CheckpointEventRow(*_common(event), payload.checkpoint_id, payload.name, payload.status, payload.change)
 
 
 def _connected_users(event: LoggedEvent) -> StudioEventRow:
-    return ConnectedUsersEventRow(
-        *_common(event), event.payload["user_id"], event.payload["user_name"], PresenceChange(event.payload["change"])
-    )
+    payload = PresenceChanged.from_json(event.payload)
+    return ConnectedUsersEventRow(*_common(event), payload.user_id, payload.user_name, payload.change)
 
 
 def _connection_error(event: LoggedEvent) -> StudioEventRow:
-    given = event.payload
-    code = ConnectionErrorCode(given["code"])
-    return ConnectionErrorEventRow(*_common(event), event.user_id, code, given["reason"], given["retryable"])
+    payload = ConnectionFailed.from_json(event.payload)
+    return ConnectionErrorEventRow(*_common(event), event.user_id, payload.code, payload.reason, payload.retryable)
 
 
 def _disruption_warning(event: LoggedEvent) -> StudioEventRow:
-    given = event.payload
-    planned_at = datetime.fromisoformat(given["at"]) if given.get("at") else None
-    return DisruptionWarningEventRow(*_common(event), event.user_id, ConnectionErrorCode(given["code"]), given["reason"], planned_at)
+    payload = DisruptionPlanned.from_json(event.payload)
+    return DisruptionWarningEventRow(*_common(event), event.user_id, payload.code, payload.reason, payload.at)
 
 
 _ROWS: Mapping[Kind, Callable[[LoggedEvent], StudioEventRow]] = MappingProxyType(

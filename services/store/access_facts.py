@@ -9,6 +9,7 @@ from sqlalchemy import String, and_, bindparam, select
 
 from services.domain.access import AccessFacts, Role, TokenScope
 from services.domain.actor import Actor
+from services.domain.event_payloads import ConnectionFailed
 from services.domain.events import Kind
 from services.domain.statuses import ConnectionErrorCode, StudioStatus
 from services.store.db.database import Reader
@@ -142,10 +143,9 @@ _SESSION_ENDS = Query(
 async def last_session_end(reader: Reader, workspace_id: str, studio_id: str, session_number: int) -> SessionEnd | None:
     """Returns the newest connection error that ended this session for all its users; None if none of the last 10 is one."""
     for payload, actor, at in await reader.all(_SESSION_ENDS, workspace_id=workspace_id, studio_id=studio_id):
-        error = json_value(payload)
-        code = ConnectionErrorCode(error["code"])
-        if error.get("session_number") == session_number and code is not ConnectionErrorCode.TOOL_UNREACHABLE:
+        error = ConnectionFailed.from_json(json_value(payload))
+        if error.session_number == session_number and error.code is not ConnectionErrorCode.TOOL_UNREACHABLE:
             ended_at = utc_time(at)
             assert ended_at is not None
-            return SessionEnd(code, error["reason"], Actor.from_json(json_value(actor)), ended_at, bool(error.get("retryable", True)))
+            return SessionEnd(error.code, error.reason, Actor.from_json(json_value(actor)), ended_at, error.retryable)
     return None

@@ -8,7 +8,7 @@ from services.authorization import require_in_workspace
 from services.domain.access import Permission, Viewer
 from services.domain.compute_kinds import spec_of
 from services.domain.errors import Conflict, InvalidInput, NotFound
-from services.domain.events import Kind, NewEvent
+from services.domain.event_payloads import StudioCreated
 from services.domain.ids import new_id, new_public_id
 from services.domain.names import name_key
 from services.domain.policy import Policy
@@ -83,7 +83,7 @@ class CreateStudio:
             "status": StudioStatus.STOPPED.value,
         }
         await studios.add(transaction, values)
-        created = NewEvent(Kind.STUDIO_CREATED, viewer.actor, {"status": StudioStatus.STOPPED.value}, studio_id, name)
+        created = StudioCreated(StudioStatus.STOPPED).event(viewer.actor, studio_id, name)
         await outbox.append(transaction, request.workspace_id, [created])
         studio = await studios.find(transaction, studio_id)
         assert studio is not None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.domain.access import Permission, Viewer
-from services.domain.events import Kind, NewEvent
+from services.domain.event_payloads import StudioDeleted
 from services.domain.lifecycle import Action
 from services.domain.session_name import SessionName
 from services.store import checkpoints, cleanup_tasks, outbox, sessions, studios
@@ -30,7 +30,7 @@ class DeleteStudio:
             name = SessionName(self.installation, studio.id, studio.public_id, session.number)
             await cleanup_tasks.add_session(transaction, session.compute_environment_id, name)
         await studios.remove(transaction, studio.id)
-        event = NewEvent(Kind.STUDIO_DELETED, viewer.actor, {}, studio.id, studio.name)
+        event = StudioDeleted().event(viewer.actor, studio.id, studio.name)
         await outbox.append(transaction, studio.workspace_id, [event])
         return StudioOutcome(studio.id)
 

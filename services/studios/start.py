@@ -7,7 +7,7 @@ from typing import Any
 from services.authorization import require_on_studio
 from services.domain.access import Permission, Viewer
 from services.domain.errors import Conflict, NotAllowedNow
-from services.domain.events import Kind, NewEvent
+from services.domain.event_payloads import CheckpointChange, CheckpointChanged, StudioEdited
 from services.domain.ids import new_id
 from services.domain.lifecycle import Action, Trigger, status_refusal
 from services.domain.names import name_key
@@ -150,8 +150,8 @@ async def _usable_environment(transaction: Transaction, studio: StudioState) -> 
 
 async def _save_overrides(transaction: Transaction, viewer: Viewer, studio: StudioState, values: Mapping[str, Any]) -> StudioState:
     await studios.change(transaction, studio.id, **values, revision=studio.revision + 1)
-    payload = {"revision": studio.revision + 1, "fields": sorted(values)}
-    await outbox.append(transaction, studio.workspace_id, [NewEvent(Kind.STUDIO_EDITED, viewer.actor, payload, studio.id, studio.name)])
+    payload = StudioEdited(studio.revision + 1, tuple(sorted(values)))
+    await outbox.append(transaction, studio.workspace_id, [payload.event(viewer.actor, studio.id, studio.name)])
     edited = await studios.find(transaction, studio.id)
     assert edited is not None
     return edited
@@ -180,8 +180,8 @@ async def _add_checkpoint(
             "parent_id": base_id,
         },
     )
-    payload = {"checkpoint_id": checkpoint_id, "name": name, "status": CheckpointStatus.EMPTY.value, "change": "created"}
-    await outbox.append(transaction, studio.workspace_id, [NewEvent(Kind.CHECKPOINT, viewer.actor, payload, studio.id, studio.name)])
+    payload = CheckpointChanged(checkpoint_id, name, CheckpointStatus.EMPTY, CheckpointChange.CREATED)
+    await outbox.append(transaction, studio.workspace_id, [payload.event(viewer.actor, studio.id, studio.name)])
     return checkpoint_id
 
 

@@ -1,12 +1,12 @@
 """Stops a Studio, at once or after a grace (B7, B8, B12, B57)."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from services.domain.access import Permission, Viewer
 from services.domain.actor import Actor
 from services.domain.errors import NotAllowedNow
-from services.domain.events import Kind, NewEvent
+from services.domain.event_payloads import DisruptionPlanned
 from services.domain.lifecycle import Action, Trigger, status_refusal
 from services.domain.policy import Policy
 from services.domain.problems import Problems
@@ -101,5 +101,5 @@ async def _plan(transaction: Transaction, actor: Actor, studio: StudioState, sec
 
 async def warn(transaction: Transaction, studio: StudioState, code: ConnectionErrorCode, actor: Actor, reason: str, planned: str) -> None:
     """Warn everybody connected of a planned end (B57); `planned` is its time, RFC 3339."""
-    payload = {"code": code.value, "reason": reason, "at": planned, "session_number": studio.session_number}
-    await outbox.append(transaction, studio.workspace_id, [NewEvent(Kind.DISRUPTION_WARNING, actor, payload, studio.id, studio.name)])
+    payload = DisruptionPlanned(code, reason, datetime.fromisoformat(planned), studio.session_number)
+    await outbox.append(transaction, studio.workspace_id, [payload.event(actor, studio.id, studio.name)])

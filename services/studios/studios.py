@@ -8,7 +8,7 @@ from services.commands import CommandRunner
 from services.domain.access import Permission, Viewer
 from services.domain.actor import Actor
 from services.domain.errors import NotFound
-from services.domain.events import Kind, NewEvent
+from services.domain.event_payloads import StarChanged
 from services.domain.policy import Policy
 from services.secrets.env_vars import Seal
 from services.store import compute_environments, outbox, studios, templates
@@ -138,5 +138,5 @@ async def _unstar(transaction: Transaction, viewer: Viewer, request: StudioActio
 
 async def _log_star(transaction: Transaction, viewer: Viewer, studio: StudioState) -> None:
     """For the user's own open lists; nobody else is shown it."""
-    event = NewEvent(Kind.STAR, viewer.actor, {}, studio.id, studio.name, viewer.user_id)
+    event = StarChanged().event(viewer.actor, studio.id, studio.name, viewer.user_id)
     await outbox.append(transaction, studio.workspace_id, [event])

@@ -5,7 +5,8 @@ from typing import Any
 
 from services.domain import lifecycle
 from services.domain.actor import Actor
-from services.domain.events import Kind, NewEvent
+from services.domain.event_payloads import ConnectionFailed, OperationChanged, StudioMessageChanged, StudioStatusChanged
+from services.domain.events import NewEvent
 from services.domain.ids import new_id
 from services.domain.lifecycle import Trigger
 from services.domain.statuses import ConnectionErrorCode, OperationKind, OperationState, StopReason, StudioStatus
@@ -62,24 +63,13 @@ def _reason(studio: StudioState) -> StopReason | None:
 def _status_event(
     studio: StudioState, to: StudioStatus, reason: StopReason | None, actor: Actor, message: str | None, session_number: int
 ) -> NewEvent:
-    payload = {
-        "previous_status": studio.status.value,
-        "status": to.value,
-        "status_message": message,
-        "stop_reason": reason.value if reason else None,
-        "session_number": session_number,
-    }
-    return NewEvent(Kind.STUDIO_STATUS, actor, payload, studio.id, studio.name)
+    payload = StudioStatusChanged(studio.status, to, message, reason, session_number)
+    return payload.event(actor, studio.id, studio.name)
 
 
 def _connection_error(studio: StudioState, reason: StopReason, code: ConnectionErrorCode, actor: Actor, message: str | None) -> NewEvent:
-    payload = {
-        "code": code.value,
-        "reason": message or "",
-        "retryable": reason is not StopReason.COMPUTE_ENV_DELETED,
-        "session_number": studio.session_number,
-    }
-    return NewEvent(Kind.CONNECTION_ERROR, actor, payload, studio.id, studio.name)
+    payload = ConnectionFailed(code, message or "", reason is not StopReason.COMPUTE_ENV_DELETED, studio.session_number)
+    return payload.event(actor, studio.id, studio.name)
 
 
 async def set_status_message(transaction: Transaction, studio: StudioState, message: str | None) -> None:
@@ -87,7 +77,7 @@ async def set_status_message(transaction: Transaction, studio: StudioState, mess
     if message == studio.status_message:
         return
     await studios.change(transaction, studio.id, status_message=message)
-    event = NewEvent(Kind.STUDIO_MESSAGE, Actor.system("observation"), {"status_message": message}, studio.id, studio.name)
+    event = StudioMessageChanged(message).event(Actor.system("observation"), studio.id, studio.name)
     await outbox.append(transaction, studio.workspace_id, [event])
 
 
@@ -128,4 +118,4 @@ async def end_operation(transaction: Transaction, studio: StudioState, outcome: 
 
 def operation_event(studio: StudioState, operation_id: str) -> NewEvent:
     """The event after which subscribers read the operation again."""
-    return NewEvent(Kind.OPERATION, Actor.system("progress"), {"operation_id": operation_id}, studio.id, studio.name)
+    return OperationChanged(operation_id).event(Actor.system("progress"), studio.id, studio.name)

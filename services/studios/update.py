@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.domain.access import Permission, Viewer
-from services.domain.events import Kind, NewEvent
+from services.domain.event_payloads import StudioEdited
 from services.domain.lifecycle import Action
 from services.domain.names import name_key
 from services.domain.problems import Problems
@@ -33,8 +33,8 @@ class UpdateStudio:
         values = self._values(studio, request)
         if values:
             await studios.change(transaction, studio.id, **values, revision=studio.revision + 1)
-            payload = {"revision": studio.revision + 1, "fields": sorted(set(values) - {"name_key"})}
-            event = NewEvent(Kind.STUDIO_EDITED, viewer.actor, payload, studio.id, values.get("name", studio.name))
+            payload = StudioEdited(studio.revision + 1, tuple(sorted(set(values) - {"name_key"})))
+            event = payload.event(viewer.actor, studio.id, values.get("name", studio.name))
             await outbox.append(transaction, studio.workspace_id, [event])
         return StudioOutcome(studio.id)
 
