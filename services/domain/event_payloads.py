@@ -170,6 +170,11 @@ class ConnectionFailed(EventPayload):
     session_number: int | None = None
     token_id: str | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """Returns the payload as it is stored; the key `token_id` only where there is a token."""
+        stored = EventPayload.to_json(self)
+        return stored if self.token_id else {key: value for key, value in stored.items() if key != "token_id"}
+
     @classmethod
     def from_json(cls, stored: Json) -> Self:
         code = ConnectionErrorCode(stored["code"])
