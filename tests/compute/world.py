@@ -18,7 +18,7 @@ from services.domain.session_name import SessionName
 
 TINY = Path(__file__).parents[1] / "tools" / "tiny.py"
 INSTALLATION = "0123456789abcdef0123456789abcdef"
-GRACE = timedelta(seconds=10)
+GRACE = timedelta(minutes=1)  # a busy machine needs longer than a user would; what ends by itself does not wait for it
 
 
 async def quietly(message: str) -> None:
