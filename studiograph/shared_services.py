@@ -8,6 +8,7 @@ from services.connections.addresses import Addresses
 from services.connections.presence import Presence
 from services.domain.policy import Policy
 from services.live.broker import Broker
+from services.live.log_history import LogHistory, boot_id
 from services.live.output_signals import OutputSignals
 from services.live.revocation import RevocationWatcher
 from services.live.stats_feed import StatsFeed
@@ -19,6 +20,8 @@ from studiograph.operator_errors import OperatorError
 from studiograph.private_files import installation_key
 from studiograph.settings import Settings
 
+LOG_WITNESS_FILE = "log_origin"
+"""In the data directory: which run of a server last used the SQLite database."""
 WRONG_KEY = "The secret key is another one than this database's secrets were sealed with."
 KEY_ADVICE = (
     "Give every process of the installation the same: STUDIOGRAPH_SECRET_KEY, or the file secret.key in the data directory. "
@@ -53,14 +56,18 @@ async def open_shared_services(settings: Settings, port: int, stack: AsyncExitSt
     box = SecretBox(key)
     database = Database(settings.database, pool_size=settings.pool_size)
     stack.push_async_callback(database.close)
+    installation = await ensure_installation(database)
+    await _require_key(database, box)
+    history = LogHistory(database, settings.data_dir / LOG_WITNESS_FILE, boot_id=boot_id())
+    await history.open()
+    stack.push_async_callback(history.close)
     wakeups = Wakeups(database)
     await wakeups.start()
     stack.push_async_callback(wakeups.close)
+    history.watch(wakeups)
     broker = Broker(database, wakeups)
     await broker.start()
     stack.push_async_callback(broker.close)
-    installation = await ensure_installation(database)
-    await _require_key(database, box)
     revocation_watcher = RevocationWatcher(broker, database)
     await revocation_watcher.start()
     stack.push_async_callback(revocation_watcher.close)

@@ -59,8 +59,14 @@ class Cluster:
 @contextmanager
 def cluster() -> Iterator[Cluster]:
     """Start a server in a directory of its own; stop it and remove the directory at the end."""
-    programs = postgres_programs()
-    assert programs, "tests marked `postgres` do not get here without its programs"
+    with cluster_directory() as directory, server(directory) as cluster:
+        yield cluster
+
+
+@contextmanager
+def cluster_directory() -> Iterator[Path]:
+    """A directory with a cluster in `data` that no server runs on yet."""
+    programs = _programs()
     directory = Path(tempfile.mkdtemp(prefix="sg-pg-"))
     try:
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
@@ -68,23 +74,35 @@ def cluster() -> Iterator[Cluster]:
         data = directory / "data"
         initdb = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8"]
         subprocess.run([*_as_postgres(), *map(str, initdb)], check=True, capture_output=True, cwd=directory)
-        with _server(programs, directory):
-            yield Cluster(directory)
+        yield directory
     finally:
         shutil.rmtree(directory)
 
 
+def make_standby(directory: Path) -> None:
+    """Let the next server of this cluster begin as a standby, which takes over when it is promoted."""
+    (directory / "data" / "standby.signal").touch()
+
+
 @contextmanager
-def _server(programs: Path, directory: Path) -> Iterator[None]:
+def server(directory: Path) -> Iterator[Cluster]:
+    """Run a server on the cluster."""
+    programs = _programs()
     options = [word for setting in (*FAST, f"unix_socket_directories={directory}") for word in ("-c", setting)]
     command = [*_as_postgres(), str(programs / "postgres"), "-D", str(directory / "data"), *options]
-    with (directory / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log, cwd=directory) as server:
+    with (directory / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log, cwd=directory) as process:
         try:
-            _wait(programs, directory, server)
-            yield
+            _wait(programs, directory, process)
+            yield Cluster(directory)
         finally:
-            server.send_signal(signal.SIGQUIT)
-            server.wait()
+            process.send_signal(signal.SIGQUIT)
+            process.wait()
+
+
+def _programs() -> Path:
+    programs = postgres_programs()
+    assert programs, "tests marked `postgres` do not get here without its programs"
+    return programs
 
 
 def _as_postgres() -> list[str]:

@@ -130,6 +130,6 @@ class Broker:
         if self._feeds:
             for stream_id, state in (await self._log.states(sorted(self._feeds))).items():
                 followed = self._feeds.get(stream_id)
-                if followed and followed.is_behind(state):
+                if followed and followed.differs_from(state):
                     followed.look()
         return self.timing.poll_seconds

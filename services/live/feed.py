@@ -59,8 +59,9 @@ class Feed:
         self._must_look = self._must_look or not seq
         self._look.set()
 
-    def is_behind(self, state: StreamState) -> bool:
-        return self._ready.is_set() and (state.epoch != self.epoch or state.head > self.seq)
+    def differs_from(self, state: StreamState) -> bool:
+        """True if the log has more than was handed on, or less: a head that fell back is a restored backup."""
+        return self._ready.is_set() and (state.epoch != self.epoch or state.head != self.seq)
 
     def attach(self, listener: Listener) -> int:
         """Offer `listener` all that comes after the seq that is returned."""

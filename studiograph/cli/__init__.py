@@ -11,6 +11,7 @@ from studiograph.cli.database import migrate
 from studiograph.cli.demo import demo
 from studiograph.cli.doctor import doctor
 from studiograph.cli.key import replace_key
+from studiograph.cli.restored import restored
 from studiograph.cli.schema import schema
 from studiograph.cli.serving import serve
 from studiograph.operator_errors import OperatorError
@@ -29,6 +30,7 @@ app.command("schema")(schema)
 app.command("doctor")(doctor)
 app.command("demo")(demo)
 app.command("replace-key")(replace_key)
+app.command("restored")(restored)
 app.add_typer(users.app, name="user")
 app.add_typer(users.workspaces, name="workspace")
 app.add_typer(compute.app, name="compute")

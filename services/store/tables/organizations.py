@@ -11,11 +11,13 @@ from services.store.tables import columns
 class Installation(SQLModel, table=True):
     """One row: this installation. Its id is part of every container, directory and cookie name.
 
-    `key_proof` is sealed with its key, so that a start with another key is found out.
+    `key_proof` is sealed with its key, so that a start with another key is found out. `log_origin` tells of which server and history the
+    event log was when its streams got their epochs (`services.store.log_origin`).
     """
 
     id: str = columns.key()
     key_proof: str | None = columns.text(nullable=True)
+    log_origin: str | None = columns.text(nullable=True)
     created_at: datetime = columns.time()
 
 
