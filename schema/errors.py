@@ -12,81 +12,92 @@ from schema.types.studio import Studio
 from services.domain.errors import Problem
 
 
-@strawberry.interface(description="What went wrong, in words for people and by a code for programs.")
+@strawberry.interface(description="The fields that all errors of mutations have.")
 class Error:
     """The frame of every error type."""
 
-    code: str = strawberry.field(description="Stable: programs decide by it.")
-    message: str = strawberry.field(description="What is wrong, and what to do next.")
+    code: str = strawberry.field(description="The code of the error, for programs. It never changes, for example `NOT_FOUND`.")
+    message: str = strawberry.field(
+        description="What is wrong and what to do next, as text for people. The text may change between versions."
+    )
     field: list[str] | None = derived(
         lambda row: api_path(row.field),
-        "The path of the input field it is about, from the input's own fields downwards; null if it is about none.",
+        'The path of the input field that caused the error, for example `["name"]`. Null if no single field caused it.',
     )
 
 
-@strawberry.type(description="There is no such thing, or the viewer may not know of it: the two read the same.")
+@strawberry.type(description="The object does not exist, or the viewer has no access to it. The two cases cannot be told apart.")
 class NotFoundError(Error):
     """B92."""
 
     is_type_of = exactly(error_rows.NotFoundRow)
 
 
-@strawberry.type(description="The viewer sees the thing, but the role or the token's scopes do not allow the action.")
+@strawberry.type(description="The role of the viewer, or the scopes of the access token, do not allow the action.")
 class ForbiddenError(Error):
     """B91."""
 
     is_type_of = exactly(error_rows.ForbiddenRow)
 
 
-@strawberry.type(description="One thing that is wrong with an input.")
+@strawberry.type(description="One problem of the input of a mutation.")
 class InputProblem:
     """A part of an InvalidInputError."""
 
-    field: list[str] = derived(lambda problem: api_path(problem.field), "The path of the input field; positions in lists are numbers.")
-    code: str = strawberry.field(description="Stable: programs decide by it.")
-    message: str = strawberry.field(description="What is wrong, and what to do.")
+    field: list[str] = derived(
+        lambda problem: api_path(problem.field),
+        'The path of the input field, for example `["environment", "0", "key"]`. Positions in lists are numbers from 0.',
+    )
+    code: str = strawberry.field(description="The code of the error, for programs. It never changes, for example `NOT_FOUND`.")
+    message: str = strawberry.field(
+        description="What is wrong and what to do next, as text for people. The text may change between versions."
+    )
 
     is_type_of = exactly(Problem)
 
 
-@strawberry.type(description="The input is not valid. All problems are listed at once.")
+@strawberry.type(description="The input is not valid. All problems are listed together.")
 class InvalidInputError(Error):
     """The input is refused with the list of all its problems (docs/architecture.md#contract-habits)."""
 
-    problems: list[InputProblem] = strawberry.field(description="Everything that is wrong, in the order of the input.")
+    problems: list[InputProblem] = strawberry.field(description="All problems of the input; at least one.")
 
     is_type_of = exactly(error_rows.InvalidInputRow)
 
 
-@strawberry.type(description="Something else already has this name, or does the opposite at this moment.")
+@strawberry.type(
+    description="The mutation conflicts with existing data, for example because the name is taken or the opposite action is in progress."
+)
 class ConflictError(Error):
     """B12, B15."""
 
     is_type_of = exactly(error_rows.ConflictRow)
 
 
-@strawberry.type(description="The Studio's status does not allow the action.")
+@strawberry.type(description="The status of the Studio does not allow the action now.")
 class NotAllowedNowError(Error):
     """B7, B14, B21."""
 
-    status: StudioStatus | None = strawberry.field(description="The status that does not allow it.")
-    until: datetime | None = strawberry.field(description="When it will be allowed at the latest, if that is known.")
+    status: StudioStatus | None = strawberry.field(description="The status of the Studio. Null if the status is not the reason.")
+    until: datetime | None = strawberry.field(
+        description="The time from which the action will be possible at the latest. Null if that is not known."
+    )
 
     is_type_of = exactly(error_rows.NotAllowedNowRow)
 
 
-@strawberry.type(description="A limit on how many may exist or run at once is reached.")
+@strawberry.type(description="A limit on the number of objects, such as access tokens of a user, is reached.")
 class QuotaExceededError(Error):
     """B18, and tokens of a user."""
 
     is_type_of = exactly(error_rows.QuotaExceededRow)
 
 
-@strawberry.type(description="The expected revision is not the current one: somebody edited the Studio meanwhile.")
+@strawberry.type(description="The Studio was edited since the client read it: `expectedRevision` is not its current revision.")
 class StaleRevisionError(Error):
     """B95."""
 
-    current_revision: int = strawberry.field(description="What `expectedRevision` would have to be.")
-    studio: Studio = strawberry.field(description="The Studio as it is now.")
+    current_revision: int = strawberry.field(description="The current revision of the Studio.")
+    studio: Studio = strawberry.field(description="The current data of the Studio.")
 
     is_type_of = exactly(error_rows.StaleRevisionRow)

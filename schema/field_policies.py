@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 from graphql import GraphQLField
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
-from services.domain.access import Permission
+from services.domain.access import MATRIX, Permission
 
 
 class Authenticated(Enum):
@@ -28,7 +28,7 @@ class Mark(StrEnum):
     NOW = "now"
 
 
-WORDS: Mapping[Mark, str] = MappingProxyType({Mark.VIEWER: "Depends on who asks.", Mark.NOW: "Depends on when it is asked."})
+WORDS: Mapping[Mark, str] = MappingProxyType({Mark.VIEWER: "Depends on the viewer.", Mark.NOW: "Depends on the time of the request."})
 _POLICY, _MARKS = "studiograph-policy", "studiograph-marks"
 
 
@@ -40,6 +40,14 @@ def metadata(policy: Policy | None, marks: tuple[Mark, ...]) -> dict[str, Any]:
 def described(description: str, marks: tuple[Mark, ...]) -> str:
     """The description with what its marks mean for a reader."""
     return " ".join([description, *(WORDS[mark] for mark in marks)])
+
+
+def with_requirement(description: str, policy: Policy) -> str:
+    """The description with the role and the token scope that `policy` needs; unchanged if any valid token will do."""
+    if not isinstance(policy, Permission):
+        return description
+    requirement = MATRIX[policy]
+    return f"{description} Requires the role {requirement.role.name} and the token scope {requirement.scope.value}."
 
 
 def policy_of(field: GraphQLField) -> Policy | None:

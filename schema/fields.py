@@ -20,8 +20,15 @@ from schema.ids import encode
 from schema.scalars import Cursor
 from services.domain.access import Permission
 
-First = Annotated[int | None, strawberry.argument(description=f"How many at most: 1 to {MAX_FIRST}; {DEFAULT_FIRST} if it is not given.")]
-After = Annotated[Cursor | None, strawberry.argument(description="Go on after the edge that has this cursor.")]
+First = Annotated[
+    int | None, strawberry.argument(description=f"The maximum number of items: 1 to {MAX_FIRST}. If omitted or null: {DEFAULT_FIRST}.")
+]
+After = Annotated[
+    Cursor | None,
+    strawberry.argument(
+        description="The cursor of an edge: items after it are returned. If omitted or null, the list begins with its first item."
+    ),
+]
 
 
 class Derived(StrawberryField):
@@ -45,7 +52,7 @@ def derived(derive: Callable[[Any], Any], description: str, *, name: str | None 
     return field
 
 
-def node_id(type_name: str, description: str = "Its id, the same everywhere and for ever.", *, attribute: str = "id") -> Any:
+def node_id(type_name: str, description: str = "The globally unique id of the object. It never changes.", *, attribute: str = "id") -> Any:
     """The global id of the `type_name` whose row id is in the row's `attribute`."""
     return derived(lambda row: encode(type_name, getattr(row, attribute)), description)
 

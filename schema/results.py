@@ -24,81 +24,92 @@ from schema.types.studio import Studio
 from schema.types.workspace import Workspace
 
 
-@strawberry.type(description="A Studio after a command.")
+@strawberry.type(description="The result of a successful mutation of a Studio.")
 class StudioPayload:
     """Of every command that leaves the Studio there."""
 
-    studio: Studio = strawberry.field(description="The Studio as it is now.")
-    operation: Operation | None = strawberry.field(description="What goes on because of the command; null if nothing does.")
+    studio: Studio = strawberry.field(description="The current data of the Studio.")
+    operation: Operation | None = strawberry.field(
+        description="The operation that carries the mutation out; for a repeated start, the one of the first start. "
+        "Null if there is none, or if a stop is planned for later."
+    )
 
     is_type_of = exactly(payloads.StudioPayloadRow)
 
 
-@strawberry.type(description="A Studio was deleted, at once and for ever.")
+@strawberry.type(description="The result of a successful `deleteStudio`.")
 class DeleteStudioPayload:
     """B22."""
 
-    deleted_studio_id: strawberry.ID = node_id("Studio", "The id it had.", attribute="studio_id")
+    deleted_studio_id: strawberry.ID = node_id("Studio", "The id of the deleted Studio.", attribute="studio_id")
 
     is_type_of = exactly(payloads.DeleteStudioPayloadRow)
 
 
-@strawberry.type(description="A way into a running session.")
+@strawberry.type(description="The result of a successful `connectStudio`.")
 class ConnectStudioPayload:
     """The payload of `connectStudio`: a URL with a one-time code (docs/architecture.md#the-data-plane)."""
 
-    url: str = attribute("Open it in a browser, or follow it with a cookie jar. It works once.", marks=(Mark.VIEWER,))
-    expires_at: datetime = attribute("Until when it works: 60 seconds from now.", marks=(Mark.NOW,))
+    url: str = attribute("A URL to open in a browser, or with an HTTP client that keeps cookies. It works once.", marks=(Mark.VIEWER,))
+    expires_at: datetime = attribute("The time at which the URL expires, 60 seconds after the request.", marks=(Mark.NOW,))
 
     is_type_of = exactly(payloads.ConnectStudioPayloadRow)
 
 
-@strawberry.type(description="A checkpoint after a command.")
+@strawberry.type(description="The result of a successful `renameCheckpoint`.")
 class CheckpointPayload:
     """B32."""
 
-    checkpoint: Checkpoint = strawberry.field(description="The checkpoint as it is now.")
+    checkpoint: Checkpoint = strawberry.field(description="The current data of the checkpoint.")
 
     is_type_of = exactly(payloads.CheckpointPayloadRow)
 
 
-@strawberry.type(description="A new access token.")
+@strawberry.type(description="The result of a successful `createToken`.")
 class CreateTokenPayload:
     """B94."""
 
-    token: Token = strawberry.field(description="What is known of it.")
-    secret: str = strawberry.field(description="What to send as bearer. It is shown here, this once, and kept nowhere.")
+    token: Token = strawberry.field(description="The current data of the token.")
+    secret: str = strawberry.field(
+        description="The secret of the token: send it as `Authorization: Bearer <secret>`. "
+        "It is returned only here and cannot be read again."
+    )
 
     is_type_of = exactly(payloads.CreateTokenPayloadRow)
 
 
-@strawberry.type(description="An access token that was ended.")
+@strawberry.type(description="The result of a successful `revokeToken`.")
 class RevokeTokenPayload:
     """B94."""
 
-    token: Token = strawberry.field(description="What is known of it.")
+    token: Token = strawberry.field(description="The current data of the token.")
 
     is_type_of = exactly(payloads.RevokeTokenPayloadRow)
 
 
-@strawberry.type(description="A member of a workspace, new or with another role.")
+@strawberry.type(description="The result of a successful `addMember` or `updateMember`.")
 class MemberPayload:
     """B90."""
 
     member: Member | None = strawberry.field(
-        description="The membership as it is now; null if it was ended since the call that is repeated."
+        description="The current data of the member. Null if a repeated call returns the first result, and the member "
+        "was removed since then."
     )
-    workspace: Workspace | None = strawberry.field(description="Of which workspace; null if the viewer left it.")
+    workspace: Workspace | None = strawberry.field(
+        description="The workspace of the member. Null if the viewer is no longer a member of it."
+    )
 
     is_type_of = exactly(payloads.MemberPayloadRow)
 
 
-@strawberry.type(description="A membership was ended.")
+@strawberry.type(description="The result of a successful `removeMember`.")
 class RemoveMemberPayload:
     """B90."""
 
-    removed_user_id: strawberry.ID = node_id("User", "Whose it was.", attribute="user_id")
-    workspace: Workspace | None = strawberry.field(description="Of which workspace; null if the viewer left it.")
+    removed_user_id: strawberry.ID = node_id("User", "The id of the user who was removed.", attribute="user_id")
+    workspace: Workspace | None = strawberry.field(
+        description="The workspace of the member. Null if the viewer is no longer a member of it."
+    )
 
     is_type_of = exactly(payloads.RemoveMemberPayloadRow)
 
@@ -112,40 +123,40 @@ StudioResult: TypeAlias = Annotated[
     | NotAllowedNowError
     | QuotaExceededError
     | StaleRevisionError,
-    strawberry.union("StudioResult", description="The Studio, or why the command was not carried out."),
+    strawberry.union("StudioResult", description="The result of a mutation of a Studio: the payload, or an error."),
 ]
 
 DeleteStudioResult: TypeAlias = Annotated[
     DeleteStudioPayload | NotFoundError | ForbiddenError | InvalidInputError | ConflictError | NotAllowedNowError | StaleRevisionError,
-    strawberry.union("DeleteStudioResult", description="What was deleted, or why nothing was."),
+    strawberry.union("DeleteStudioResult", description="The result of `deleteStudio`: the payload, or an error."),
 ]
 
 ConnectStudioResult: TypeAlias = Annotated[
     ConnectStudioPayload | NotFoundError | ForbiddenError | InvalidInputError | NotAllowedNowError,
-    strawberry.union("ConnectStudioResult", description="The way in, or why there is none."),
+    strawberry.union("ConnectStudioResult", description="The result of `connectStudio`: the payload, or an error."),
 ]
 
 CheckpointResult: TypeAlias = Annotated[
     CheckpointPayload | NotFoundError | ForbiddenError | InvalidInputError | ConflictError,
-    strawberry.union("CheckpointResult", description="The checkpoint, or why the command was not carried out."),
+    strawberry.union("CheckpointResult", description="The result of `renameCheckpoint`: the payload, or an error."),
 ]
 
 CreateTokenResult: TypeAlias = Annotated[
     CreateTokenPayload | ForbiddenError | InvalidInputError | QuotaExceededError,
-    strawberry.union("CreateTokenResult", description="The token, or why there is none."),
+    strawberry.union("CreateTokenResult", description="The result of `createToken`: the payload, or an error."),
 ]
 
 RevokeTokenResult: TypeAlias = Annotated[
     RevokeTokenPayload | NotFoundError | ForbiddenError | InvalidInputError | ConflictError,
-    strawberry.union("RevokeTokenResult", description="The token, or why it is as it was."),
+    strawberry.union("RevokeTokenResult", description="The result of `revokeToken`: the payload, or an error."),
 ]
 
 MemberResult: TypeAlias = Annotated[
     MemberPayload | NotFoundError | ForbiddenError | InvalidInputError | ConflictError,
-    strawberry.union("MemberResult", description="The member, or why nothing was changed."),
+    strawberry.union("MemberResult", description="The result of `addMember` and `updateMember`: the payload, or an error."),
 ]
 
 RemoveMemberResult: TypeAlias = Annotated[
     RemoveMemberPayload | NotFoundError | ForbiddenError | InvalidInputError | ConflictError,
-    strawberry.union("RemoveMemberResult", description="Who was removed, or why nobody was."),
+    strawberry.union("RemoveMemberResult", description="The result of `removeMember`: the payload, or an error."),
 ]

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar
 import strawberry
 
 from services.domain.errors import InvalidInput, Problem
-from services.domain.limits import MAX_LIFESPAN_HOURS
+from services.domain.limits import MAX_ENV_VAR_BYTES, MAX_ENV_VAR_KEY_LENGTH, MAX_ENV_VARS, MAX_LIFESPAN_HOURS, MIN_MEMORY_MIB
 from services.studios.requests import UNSET, Configuration, EnvVar, Maybe
 
 T = TypeVar("T")
@@ -20,24 +20,32 @@ class Some(Protocol[C]):
     def value(self) -> C: ...
 
 
-CPU = "CPU cores; 0 = the compute environment's default."
-MEMORY = "Memory in MiB; 0 = the compute environment's default."
-GPU = "GPUs; 0 = none."
-LIFESPAN = f"After how many hours a session is stopped: 1 to {MAX_LIFESPAN_HOURS}; 0 = never."
-ENVIRONMENT = (
-    "Environment variables; they win over those of the compute environment. All of them: the list takes the place of the former one."
+CPU = "CPU cores of a session, for example 1.5. At most the capacity of the compute environment; 0 means its default, which is no limit."
+MEMORY = (
+    f"Memory of a session in MiB, for example 4096. At least {MIN_MEMORY_MIB}, and at most the capacity of the compute environment; "
+    "0 means its default, which is no limit."
 )
-DEFAULT = " The default if it is absent."
-UNCHANGED = " Unchanged if it is absent."
+GPU = "The number of GPUs of a session. At most those of the compute environment; 0 means none."
+LIFESPAN = (
+    f"Hours after which a session is stopped, counted from the time at which it is running: 1 to {MAX_LIFESPAN_HOURS}. 0 means no limit."
+)
+ENVIRONMENT = (
+    f"The environment variables of a session, at most {MAX_ENV_VARS}. They replace variables of the same name in the compute environment."
+)
 
 
-@strawberry.input(description="An environment variable.")
+@strawberry.input(description="An environment variable of a session.")
 class EnvironmentVariableInput:
     """B16."""
 
-    key: str = strawberry.field(description="Its name: letters, digits and underscores, beginning with no digit.")
-    value: str = strawberry.field(description="Its value.")
-    secret: bool = strawberry.field(default=False, description="Whether the value is kept encrypted and never shown again.")
+    key: str = strawberry.field(
+        description="The name of the variable: letters, digits and underscores, not beginning with a digit. "
+        f"At most {MAX_ENV_VAR_KEY_LENGTH} characters, and not a name that Studiograph sets itself, such as CONNECT_TOOL_PORT."
+    )
+    value: str = strawberry.field(description=f"The value of the variable: at most {MAX_ENV_VAR_BYTES // 1024} KiB of text in UTF-8.")
+    secret: bool = strawberry.field(
+        default=False, description="Whether the value is stored encrypted, hidden in output and never returned. The default is false."
+    )
 
 
 def given(value: T | None) -> Maybe[T]:
@@ -69,7 +77,7 @@ def not_null(maybe: Some[T | None] | None) -> Maybe[T]:
 
 def refuse_nulls(fields: Mapping[str, Some[Any] | None]) -> None:
     """Raise InvalidInput for every field, by its name in the API, that was given as null and cannot be."""
-    message = "It cannot be null. Leave it out to keep what is there, or give a value."
+    message = "This field cannot be null. Omit it to keep the present value, or give a new value."
     problems = [Problem((name,), "NULL", message) for name, maybe in fields.items() if maybe is not None and maybe.value is None]
     if problems:
         raise InvalidInput(problems)

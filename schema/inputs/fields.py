@@ -6,13 +6,17 @@ import strawberry
 
 from schema import ids
 from services.domain.errors import NotFound
-from services.domain.limits import MAX_IDEMPOTENCY_KEY_LENGTH
+from services.domain.limits import IDEMPOTENCY_KEY_LIFETIME_HOURS, MAX_IDEMPOTENCY_KEY_LENGTH
 
 KEY = (
-    f"1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters of your choice. "
-    "The same call with the same key answers the first result and changes nothing."
+    f"A text of 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters that the client chooses, for example a UUID. A call that repeats key and "
+    f"input within {IDEMPOTENCY_KEY_LIFETIME_HOURS} hours returns the first result and changes nothing. "
+    "If omitted or null, every call is carried out."
 )
-REVISION = "The `revision` of the Studio that you looked at. If it is another by now, nothing changes, and a StaleRevisionError says so."
+REVISION = (
+    "The `Studio.revision` that the client has read. If the Studio has another revision now, nothing changes and the result is a "
+    "StaleRevisionError. If omitted or null, the revision is not checked."
+)
 
 
 def idempotency_key(note: str = "") -> Any:

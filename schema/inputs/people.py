@@ -8,66 +8,72 @@ from schema.enums import Role, TokenScope
 from schema.inputs.fields import decode, idempotency_key
 from services.domain.limits import MAX_NAME_LENGTH
 from services.identity.members import Membership
-from services.identity.token_rules import NewToken
+from services.identity.token_rules import NewToken, TokenLimits
+
+LIMITS = TokenLimits()
 
 
-@strawberry.input(description="An access token to make.")
+@strawberry.input(description="The input of `createToken`: the access token to create.")
 class CreateTokenInput:
     """B94. Without idempotency key: the secret is shown once, and a replay could not show it again."""
 
-    name: str = strawberry.field(description=f"1 to {MAX_NAME_LENGTH} characters, to recognise it by.")
-    scopes: list[TokenScope] = strawberry.field(description="What it may be used for: no more than the token of this request.")
+    name: str = strawberry.field(description=f"A name by which the user recognizes the token: 1 to {MAX_NAME_LENGTH} characters.")
+    scopes: list[TokenScope] = strawberry.field(
+        description="What the token can be used for: at least one scope, and only scopes that the token of this request has."
+    )
     expires_at: datetime | None = strawberry.field(
-        default=None, description="Until when it is valid: at most a year from now; 90 days if it is absent."
+        default=None,
+        description=f"The time at which the token expires, at most {LIMITS.max_lifetime.days} days from now. "
+        f"If omitted or null, the token expires after {LIMITS.default_lifetime.days} days.",
     )
 
     def command(self) -> NewToken:
         return NewToken(self.name, frozenset(self.scopes), self.expires_at)
 
 
-@strawberry.input(description="An access token to end.")
+@strawberry.input(description="The input of `revokeToken`: the access token to revoke.")
 class RevokeTokenInput:
     """B94."""
 
-    token_id: strawberry.ID = strawberry.field(description="One of the viewer's own.")
+    token_id: strawberry.ID = strawberry.field(description="The id of an access token of the viewer.")
     idempotency_key: str | None = idempotency_key()
 
     def target(self) -> str:
         return decode(self.token_id, "Token", "tokenId")
 
 
-@strawberry.input(description="A user to make a member of a workspace.")
+@strawberry.input(description="The input of `addMember`: the user, the workspace and the role.")
 class AddMemberInput:
     """B90."""
 
-    workspace_id: strawberry.ID = strawberry.field(description="Of which workspace.")
-    user_name: str = strawberry.field(description="The user's short name.")
-    role: Role = strawberry.field(description="What the user may do there.")
+    workspace_id: strawberry.ID = strawberry.field(description="The id of the workspace.")
+    user_name: str = strawberry.field(description="The user name of an existing user of this server, for example `ada`.")
+    role: Role = strawberry.field(description="The role of the new member.")
     idempotency_key: str | None = idempotency_key()
 
     def target(self) -> str:
         return decode(self.workspace_id, "Workspace", "workspaceId")
 
 
-@strawberry.input(description="A member to give another role.")
+@strawberry.input(description="The input of `updateMember`: the member and the new role.")
 class UpdateMemberInput:
     """B90."""
 
-    workspace_id: strawberry.ID = strawberry.field(description="Of which workspace.")
-    user_id: strawberry.ID = strawberry.field(description="Which member.")
-    role: Role = strawberry.field(description="What the user may do there from now on.")
+    workspace_id: strawberry.ID = strawberry.field(description="The id of the workspace.")
+    user_id: strawberry.ID = strawberry.field(description="The id of the user who is the member.")
+    role: Role = strawberry.field(description="The new role of the member.")
     idempotency_key: str | None = idempotency_key()
 
     def target(self) -> Membership:
         return membership(self)
 
 
-@strawberry.input(description="A member to remove.")
+@strawberry.input(description="The input of `removeMember`: the member to remove.")
 class RemoveMemberInput:
     """B90."""
 
-    workspace_id: strawberry.ID = strawberry.field(description="From which workspace.")
-    user_id: strawberry.ID = strawberry.field(description="Which member.")
+    workspace_id: strawberry.ID = strawberry.field(description="The id of the workspace.")
+    user_id: strawberry.ID = strawberry.field(description="The id of the user who is the member.")
     idempotency_key: str | None = idempotency_key()
 
     def target(self) -> Membership:

@@ -4,12 +4,10 @@ import strawberry
 
 from schema.inputs.configuration import (
     CPU,
-    DEFAULT,
     ENVIRONMENT,
     GPU,
     LIFESPAN,
     MEMORY,
-    UNCHANGED,
     EnvironmentVariableInput,
     configuration,
     not_null,
@@ -19,6 +17,8 @@ from schema.inputs.configuration import (
 )
 from schema.inputs.fields import decode, expected_revision, idempotency_key
 from services.domain.limits import MAX_DESCRIPTION_LENGTH, MAX_GRACE_SECONDS, MAX_NAME_LENGTH
+from services.domain.policy import Policy
+from services.studios.configuration import DEFAULT_CPU, DEFAULT_MEMORY_MIB
 from services.studios.requests import (
     Configuration,
     CreateStudioRequest,
@@ -29,24 +29,43 @@ from services.studios.requests import (
     UpdateStudioRequest,
 )
 
+STUDIO_ID = "The id of the Studio."
+NAME = f"The name of the Studio: 1 to {MAX_NAME_LENGTH} characters, unique in the workspace. Upper and lower case count as equal."
+DESCRIPTION = f"What the Studio is for, as text for people: at most {MAX_DESCRIPTION_LENGTH} characters."
+UNCHANGED = "If omitted or null, the value of the Studio is used."
+KEPT = "If omitted, the present value stays; null is an error."
 
-@strawberry.input(description="A Studio to add.")
+
+@strawberry.input(description="The input of `createStudio`: the Studio to create.")
 class CreateStudioInput:
     """B11."""
 
-    workspace_id: strawberry.ID = strawberry.field(description="Where to add it.")
-    name: str = strawberry.field(description=f"1 to {MAX_NAME_LENGTH} characters, unique in the workspace without regard to case.")
-    template_id: strawberry.ID = strawberry.field(description="What its sessions run: a template of the workspace.")
-    description: str | None = strawberry.field(default=None, description=f"What it is for: up to {MAX_DESCRIPTION_LENGTH} characters.")
-    compute_environment_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Where its sessions run. May be left out if only one compute environment can run the template."
+    workspace_id: strawberry.ID = strawberry.field(description="The id of the workspace in which the Studio is created.")
+    name: str = strawberry.field(description=NAME)
+    template_id: strawberry.ID = strawberry.field(
+        description="The id of the template that the sessions run. It must belong to the workspace and must not be UNSUPPORTED."
     )
-    cpu: float | None = strawberry.field(default=None, description=CPU + DEFAULT)
-    memory_mib: int | None = strawberry.field(default=None, name="memoryMiB", description=MEMORY + DEFAULT)
-    gpu: int | None = strawberry.field(default=None, description=GPU)
-    lifespan_hours: int | None = strawberry.field(default=None, description=LIFESPAN + DEFAULT)
-    environment: list[EnvironmentVariableInput] | None = strawberry.field(default=None, description=ENVIRONMENT)
-    auto_start: bool = strawberry.field(default=True, description="Whether a session is started at once.")
+    description: str | None = strawberry.field(default=None, description=f"{DESCRIPTION} If omitted or null, the Studio has none.")
+    compute_environment_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="The id of the compute environment that runs the sessions. If omitted or null, the only enabled one of the workspace "
+        "that can run the template is used; if there are several, the result is an InvalidInputError.",
+    )
+    cpu: float | None = strawberry.field(
+        default=None, description=f"{CPU} If omitted or null: {DEFAULT_CPU:g}, or the capacity if that is less."
+    )
+    memory_mib: int | None = strawberry.field(
+        default=None, name="memoryMiB", description=f"{MEMORY} If omitted or null: {DEFAULT_MEMORY_MIB}, or the capacity if that is less."
+    )
+    gpu: int | None = strawberry.field(default=None, description=f"{GPU} If omitted or null: 0.")
+    lifespan_hours: int | None = strawberry.field(
+        default=None,
+        description=f"{LIFESPAN} If omitted or null, the lifespan in the settings of the workspace, else {Policy().lifespan_hours} hours.",
+    )
+    environment: list[EnvironmentVariableInput] | None = strawberry.field(
+        default=None, description=f"{ENVIRONMENT} If omitted or null, none."
+    )
+    auto_start: bool = strawberry.field(default=True, description="Whether the first session is started at once. The default is true.")
     idempotency_key: str | None = idempotency_key()
 
     def command(self) -> CreateStudioRequest:
@@ -63,26 +82,35 @@ class CreateStudioInput:
         )
 
 
-@strawberry.input(description="What a session gets instead of what its Studio is configured with.")
+@strawberry.input(
+    description="Values that replace the configuration of the Studio for a session. Fields that are omitted or null keep its values."
+)
 class SessionOverridesInput:
     """B1."""
 
-    cpu: float | None = strawberry.field(default=None, description=CPU + UNCHANGED)
-    memory_mib: int | None = strawberry.field(default=None, name="memoryMiB", description=MEMORY + UNCHANGED)
-    gpu: int | None = strawberry.field(default=None, description=GPU + UNCHANGED)
-    lifespan_hours: int | None = strawberry.field(default=None, description=LIFESPAN + UNCHANGED)
-    environment: list[EnvironmentVariableInput] | None = strawberry.field(default=None, description=ENVIRONMENT + UNCHANGED)
+    cpu: float | None = strawberry.field(default=None, description=f"{CPU} {UNCHANGED}")
+    memory_mib: int | None = strawberry.field(default=None, name="memoryMiB", description=f"{MEMORY} {UNCHANGED}")
+    gpu: int | None = strawberry.field(default=None, description=f"{GPU} {UNCHANGED}")
+    lifespan_hours: int | None = strawberry.field(default=None, description=f"{LIFESPAN} {UNCHANGED}")
+    environment: list[EnvironmentVariableInput] | None = strawberry.field(
+        default=None, description=f"{ENVIRONMENT} The list replaces the variables of the Studio. {UNCHANGED}"
+    )
 
 
-@strawberry.input(description="A Studio to start.")
+@strawberry.input(description="The input of `startStudio`: the Studio to start.")
 class StartStudioInput:
     """B1."""
 
-    studio_id: strawberry.ID = strawberry.field(description="Which one.")
+    studio_id: strawberry.ID = strawberry.field(description=STUDIO_ID)
     overrides: SessionOverridesInput | None = strawberry.field(
-        default=None, description="For this session only, unless `save` is set. Needs LAUNCH; `environment` needs MAINTAIN."
+        default=None,
+        description="Other values for this session; with `save`, also for later ones. Its field `environment` needs the role MAINTAIN. "
+        "An error if the Studio is already starting or running. If omitted or null, the session runs with the configuration of the Studio.",
     )
-    save: bool = strawberry.field(default=False, description="Keep the overrides as the Studio's configuration. Needs MAINTAIN.")
+    save: bool = strawberry.field(
+        default=False,
+        description="Whether `overrides` also become the configuration of the Studio; needs the role MAINTAIN. The default is false.",
+    )
     expected_revision: int | None = expected_revision()
     idempotency_key: str | None = idempotency_key()
 
@@ -96,13 +124,15 @@ class StartStudioInput:
         )
 
 
-@strawberry.input(description="A Studio to stop.")
+@strawberry.input(description="The input of `stopStudio`: the Studio to stop.")
 class StopStudioInput:
     """B8."""
 
-    studio_id: strawberry.ID = strawberry.field(description="Which one.")
+    studio_id: strawberry.ID = strawberry.field(description=STUDIO_ID)
     grace_seconds: int = strawberry.field(
-        default=0, description=f"Warn everybody connected now, and stop after so many seconds (0 to {MAX_GRACE_SECONDS})."
+        default=0,
+        description=f"Seconds until the session is stopped: 0 to {MAX_GRACE_SECONDS}. Above 0, everybody who is connected is warned at "
+        "once. If a stop is planned already, the earlier time counts. The default is 0: the session is stopped at once.",
     )
     idempotency_key: str | None = idempotency_key()
 
@@ -110,20 +140,20 @@ class StopStudioInput:
         return StopStudioRequest(decode(self.studio_id, "Studio", "studioId"), self.grace_seconds, self.idempotency_key)
 
 
-@strawberry.input(description="An edit of a Studio that has ended. What is absent stays as it is.")
+@strawberry.input(description="The input of `updateStudio`: the new values. Fields that are omitted keep their present values.")
 class UpdateStudioInput:
     """B14."""
 
-    studio_id: strawberry.ID = strawberry.field(description="Which one.")
-    name: strawberry.Maybe[str | None] = strawberry.field(
-        description=f"1 to {MAX_NAME_LENGTH} characters, unique in the workspace. Not null."
+    studio_id: strawberry.ID = strawberry.field(description=STUDIO_ID)
+    name: strawberry.Maybe[str | None] = strawberry.field(description=f"{NAME} {KEPT}")
+    description: strawberry.Maybe[str | None] = strawberry.field(description=f"{DESCRIPTION} If omitted, it stays; null removes it.")
+    cpu: strawberry.Maybe[float | None] = strawberry.field(description=f"{CPU} {KEPT}")
+    memory_mib: strawberry.Maybe[int | None] = strawberry.field(name="memoryMiB", description=f"{MEMORY} {KEPT}")
+    gpu: strawberry.Maybe[int | None] = strawberry.field(description=f"{GPU} {KEPT}")
+    lifespan_hours: strawberry.Maybe[int | None] = strawberry.field(description=f"{LIFESPAN} {KEPT}")
+    environment: strawberry.Maybe[list[EnvironmentVariableInput] | None] = strawberry.field(
+        description=f"{ENVIRONMENT} The list replaces all present ones: send secret values again. {KEPT}"
     )
-    description: strawberry.Maybe[str | None] = strawberry.field(description=f"Up to {MAX_DESCRIPTION_LENGTH} characters; null removes it.")
-    cpu: strawberry.Maybe[float | None] = strawberry.field(description=CPU + " Not null.")
-    memory_mib: strawberry.Maybe[int | None] = strawberry.field(name="memoryMiB", description=MEMORY + " Not null.")
-    gpu: strawberry.Maybe[int | None] = strawberry.field(description=GPU + " Not null.")
-    lifespan_hours: strawberry.Maybe[int | None] = strawberry.field(description=LIFESPAN + " Not null.")
-    environment: strawberry.Maybe[list[EnvironmentVariableInput] | None] = strawberry.field(description=ENVIRONMENT + " Not null.")
     expected_revision: int | None = expected_revision()
     idempotency_key: str | None = idempotency_key()
 
@@ -157,24 +187,26 @@ class UpdateStudioInput:
         )
 
 
-@strawberry.input(description="A Studio to act on.")
+@strawberry.input(description="The input of the mutations that need nothing but a Studio, such as `deleteStudio`.")
 class StudioActionInput:
     """Delete, force a stop, retry a build, star, unstar, connect."""
 
-    studio_id: strawberry.ID = strawberry.field(description="Which one.")
-    expected_revision: int | None = expected_revision("Looked at by `deleteStudio`, `forceStopStudio` and `retryBuild` only.")
-    idempotency_key: str | None = idempotency_key("Not looked at by `connectStudio`: each call makes an address of its own.")
+    studio_id: strawberry.ID = strawberry.field(description=STUDIO_ID)
+    expected_revision: int | None = expected_revision("Only `deleteStudio`, `forceStopStudio` and `retryBuild` use it.")
+    idempotency_key: str | None = idempotency_key("`connectStudio` ignores it.")
 
     def command(self) -> StudioActionRequest:
         return StudioActionRequest(decode(self.studio_id, "Studio", "studioId"), self.expected_revision, self.idempotency_key)
 
 
-@strawberry.input(description="A checkpoint to rename.")
+@strawberry.input(description="The input of `renameCheckpoint`: the checkpoint and its new name.")
 class RenameCheckpointInput:
     """B32."""
 
-    checkpoint_id: strawberry.ID = strawberry.field(description="Which one.")
-    name: str = strawberry.field(description=f"1 to {MAX_NAME_LENGTH} characters, unique in the Studio; blanks become underscores.")
+    checkpoint_id: strawberry.ID = strawberry.field(description="The id of the checkpoint.")
+    name: str = strawberry.field(
+        description=f"The new name: 1 to {MAX_NAME_LENGTH} characters, unique in the Studio. Spaces become underscores."
+    )
     idempotency_key: str | None = idempotency_key()
 
     def command(self) -> RenameCheckpointRequest:

@@ -8,7 +8,7 @@ import strawberry
 from resolvers.context import Context
 from resolvers.mutations import answer
 from schema.authorized import Info
-from schema.field_policies import Policy, metadata
+from schema.field_policies import Policy, metadata, with_requirement
 from services.domain.access import Viewer
 
 if TYPE_CHECKING:
@@ -27,5 +27,7 @@ def mutation(description: str, requires: Policy, takes: type[I], command: Comman
         context = info.context
         return await answer(context, lambda: command(context.services, context.viewer, given), payload)
 
-    resolve.__annotations__["given"] = Annotated[takes, strawberry.argument(name="input", description="What is asked for.")]
-    return strawberry.mutation(resolver=resolve, description=description, metadata=metadata(requires, ()))
+    resolve.__annotations__["given"] = Annotated[
+        takes, strawberry.argument(name="input", description=f"The values for this mutation; `{takes.__name__}` describes them.")
+    ]
+    return strawberry.mutation(resolver=resolve, description=with_requirement(description, requires), metadata=metadata(requires, ()))

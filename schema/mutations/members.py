@@ -14,21 +14,22 @@ class MemberMutations:
     """Each is one command of `services.identity.members`."""
 
     add_member: MemberResult = mutation(
-        "Make a user of this installation a member of a workspace.",
+        "Adds a user of this server to a workspace.",
         Permission.MEMBER_MANAGE,
         AddMemberInput,
         lambda services, viewer, given: services.members.add(viewer, given.target(), given.user_name, given.role, given.idempotency_key),
         payloads.member,
     )
     update_member: MemberResult = mutation(
-        "Give a member another role. The last OWNER keeps theirs.",
+        "Changes the role of a member. The last OWNER of a workspace must stay an OWNER.",
         Permission.MEMBER_MANAGE,
         UpdateMemberInput,
         lambda services, viewer, given: services.members.update(viewer, given.target(), given.role, given.idempotency_key),
         payloads.member,
     )
     remove_member: RemoveMemberResult = mutation(
-        "End a membership; what the user has open in the workspace ends at once. The last OWNER stays.",
+        "Removes a member from a workspace. Streams and sessions that the user has open there end at once. The last "
+        "OWNER cannot be removed.",
         Permission.MEMBER_MANAGE,
         RemoveMemberInput,
         lambda services, viewer, given: services.members.remove(viewer, given.target(), given.idempotency_key),

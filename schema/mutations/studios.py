@@ -22,77 +22,82 @@ class StudioMutations:
     """Each is one command of `services.studios`, or of `services.connections.connect_codes`."""
 
     create_studio: StudioResult = mutation(
-        "Add a Studio, and start it unless `autoStart` is false.",
+        "Creates a Studio, and starts it unless `autoStart` is false.",
         Permission.STUDIO_CREATE,
         CreateStudioInput,
         lambda services, viewer, given: services.studios.create(viewer, given.command()),
         payloads.studio,
     )
     start_studio: StudioResult = mutation(
-        "Start a session of a Studio that has ended. If it runs already, or is on its way, nothing changes.",
+        "Starts a session of a Studio that is STOPPED, ERRORED or BUILD_FAILED. While it is BUILDING, STARTING or "
+        "RUNNING, the call succeeds and changes nothing; while it is STOPPING, the result is a ConflictError.",
         Permission.STUDIO_START,
         StartStudioInput,
         lambda services, viewer, given: within("overrides", services.studios.start(viewer, given.command())),
         payloads.studio,
     )
     stop_studio: StudioResult = mutation(
-        "Stop a running Studio: its session is saved as a checkpoint, and nothing stays in use. Cancels a build.",
+        "Stops a Studio that is RUNNING, saves its files as a checkpoint and frees its resources; or cancels a build. "
+        "Not possible while it is STARTING. In every other status the call succeeds and changes nothing.",
         Permission.STUDIO_STOP,
         StopStudioInput,
         lambda services, viewer, given: services.studios.stop(viewer, given.command()),
         payloads.studio,
     )
     force_stop_studio: StudioResult = mutation(
-        "Get a Studio out of a start or a stop that lasts too long. What was not saved is lost; the newest checkpoint stays.",
+        "Ends a start or a stop that takes too long; `Studio.availableActions` says from when on. Files that were not "
+        "saved are lost; the newest checkpoint stays. If the Studio has ended, the call changes nothing.",
         Permission.STUDIO_STOP,
         StudioActionInput,
         lambda services, viewer, given: services.studios.force_stop(viewer, given.command()),
         payloads.studio,
     )
     retry_build: StudioResult = mutation(
-        "Build the image of a Studio again whose build failed, and start it. While it builds, nothing changes.",
+        "Builds the image again for a Studio that is BUILD_FAILED, and starts the Studio afterwards. While it is "
+        "BUILDING, the call succeeds and changes nothing.",
         Permission.STUDIO_START,
         StudioActionInput,
         lambda services, viewer, given: services.studios.retry_build(viewer, given.command()),
         payloads.studio,
     )
     update_studio: StudioResult = mutation(
-        "Edit a Studio that has ended.",
+        "Changes the name, description or configuration of a Studio that is STOPPED, ERRORED or BUILD_FAILED.",
         Permission.STUDIO_EDIT,
         UpdateStudioInput,
         lambda services, viewer, given: services.studios.update(viewer, given.command()),
         payloads.studio,
     )
     delete_studio: DeleteStudioResult = mutation(
-        "Delete a Studio that has ended, at once and for ever. Checkpoints that others need stay.",
+        "Deletes a Studio that is STOPPED, ERRORED or BUILD_FAILED. This cannot be undone. The data of its checkpoints "
+        "is deleted too, unless another Studio needs it.",
         Permission.STUDIO_DELETE,
         StudioActionInput,
         lambda services, viewer, given: services.studios.delete(viewer, given.command()),
         payloads.deleted_studio,
     )
     connect_studio: ConnectStudioResult = mutation(
-        "An address that lets the viewer into the running session, once, within 60 seconds.",
+        "Creates a URL that opens the running session of a Studio for the viewer. It works once, within 60 seconds.",
         Permission.STUDIO_CONNECT,
         StudioActionInput,
         lambda services, viewer, given: services.connect_codes.issue(viewer, given.command().studio_id),
         payloads.connection,
     )
     star_studio: StudioResult = mutation(
-        "Mark a Studio with the viewer's star.",
+        "Marks a Studio with a star that only the viewer sees.",
         Permission.STUDIO_STAR,
         StudioActionInput,
         lambda services, viewer, given: services.studios.star(viewer, given.command()),
         payloads.studio,
     )
     unstar_studio: StudioResult = mutation(
-        "Take the viewer's star from a Studio.",
+        "Removes the star of the viewer from a Studio.",
         Permission.STUDIO_STAR,
         StudioActionInput,
         lambda services, viewer, given: services.studios.unstar(viewer, given.command()),
         payloads.studio,
     )
     rename_checkpoint: CheckpointResult = mutation(
-        "Give a checkpoint another name.",
+        "Changes the name of a checkpoint.",
         Permission.CHECKPOINT_EDIT,
         RenameCheckpointInput,
         lambda services, viewer, given: services.checkpoints.rename(viewer, given.command()),

@@ -20,3 +20,5 @@ MAX_CPU, MAX_MEMORY_MIB, MAX_GPU = 4096, 2**26, 64
 """Cores, MiB and GPUs of any machine there is: what a request may ask for where the compute environment's capacity is not known."""
 MAX_IDEMPOTENCY_KEY_LENGTH = 128
 """Characters in an idempotency key (B95); its column is as wide."""
+IDEMPOTENCY_KEY_LIFETIME_HOURS = 24
+"""Hours for which a repeated call with an idempotency key gets the first result (B95)."""

@@ -4,12 +4,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Table, delete, exists, func, select, update
 
+from services.domain.limits import IDEMPOTENCY_KEY_LIFETIME_HOURS
 from services.domain.statuses import BuildState
 from services.store import outbox, outputs
 from services.store.db.database import Database, Transaction, clock
 from services.store.tables import core
 
-KEYS_LIVE = timedelta(hours=24)
+KEYS_LIVE = timedelta(hours=IDEMPOTENCY_KEY_LIFETIME_HOURS)
 """How long a replay of a mutation gets the first answer (B95)."""
 ENDED_CONNECTIONS_LIVE = timedelta(days=7)
 BATCH = 1000

@@ -19,7 +19,7 @@ from graphql import (
 
 from resolvers.rights import rights_of
 from schema import export
-from schema.field_policies import Mark, marks_of, policy_of
+from schema.field_policies import WORDS, Mark, marks_of, policy_of
 from schema.ids import encode
 from services.domain.access import MATRIX, Permission, Role, TokenScope, Viewer
 from services.domain.errors import Forbidden
@@ -133,5 +133,5 @@ async def test_all_that_differs_between_two_viewers_is_marked(database: Database
 def test_a_marked_field_says_so_in_its_description() -> None:
     for kind in OWN.values():
         for field in kind.fields.values() if isinstance(kind, GraphQLObjectType) else ():
-            for mark, words in ((Mark.VIEWER, "Depends on who asks."), (Mark.NOW, "Depends on when it is asked.")):
+            for mark, words in WORDS.items():
                 assert (mark in marks_of(field)) == (words in field.description)
