@@ -43,7 +43,7 @@ class World:
 
 async def _insert(database: Database, table: Table, defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     values = {**defaults, **given}
-    async with database.write() as transaction:
+    async with database.write(durable=False) as transaction:
         await transaction.execute(insert(table).values(**values))
     return values
 
@@ -56,7 +56,7 @@ async def _insert_named(database: Database, table: Table, name: str, defaults: d
 async def create_installation(database: Database, **given: Any) -> str:
     """The one row, and the installation's stream."""
     values = await _insert(database, core.installation, {"id": new_id(), "created_at": BEGAN}, given)
-    async with database.write() as transaction:
+    async with database.write(durable=False) as transaction:
         await outbox.create_stream(transaction, INSTALLATION_STREAM)
     return str(values["id"])
 
@@ -72,7 +72,7 @@ async def create_workspace(database: Database, slug: str | None = None, *, organ
     slug = slug or f"workspace-{new_public_id()}"
     organization_id = organization_id or await create_organization(database)
     workspace_id = await _insert_named(database, core.workspace, slug, {"slug": slug, "organization_id": organization_id}, given)
-    async with database.write() as transaction:
+    async with database.write(durable=False) as transaction:
         await outbox.create_stream(transaction, workspace_id)
     return workspace_id
 
@@ -256,7 +256,7 @@ async def create_operation(database: Database, world: World, studio_id: str, **g
 
 async def allow_many_users(database: Database) -> None:
     """Switch every compute environment off: an enabled one of the process kind takes one user only."""
-    async with database.write() as transaction:
+    async with database.write(durable=False) as transaction:
         await transaction.execute(update(core.compute_environment).values(enabled=False))
 
 

@@ -250,6 +250,13 @@ class Compute(Protocol):
         """
         ...
 
+    async def final_save(self, name: SessionName, checkpoint_id: str) -> Saved | None:
+        """Returns the save of a session that had ended, made before under its checkpoint's name; None if there is none.
+
+        Asked before a session that is gone counts as lost: the record of its save may have been lost with the machine's power.
+        """
+        ...
+
     async def remove(self, name: SessionName) -> None:
         """Removes all its resources, but no checkpoint. Does nothing if it is absent. Raises ComputeUnknown if that fails."""
         ...

@@ -38,7 +38,7 @@ class ConnectCodes:
         Raises NotFound (absent or not visible), Forbidden (role or scope), NotAllowedNow (not running).
         """
         code = new_secret(PREFIX)
-        async with self.database.write() as transaction:
+        async with self.database.write(durable=False) as transaction:
             studio = await _admitted(transaction, viewer, studio_id)
             origin = self.addresses.session_origin(studio.public_id)
             row = CodeRow(viewer.user_id, viewer.token_id, login_id, studio.id, studio.session_number, origin, relative_path(path))
@@ -49,7 +49,7 @@ class ConnectCodes:
         """Use a code up on `origin`: whom it lets in where. Raises BadCode."""
         found = None
         if code.isascii() and len(code) <= MAX_CODE_LENGTH:
-            async with self.database.write() as transaction:
+            async with self.database.write(durable=False) as transaction:
                 found = await store.use(transaction, secret_hash(code), origin)
         if found is None:
             raise BadCode("This link was used already or has expired: it works once, for 60 seconds. Open the Studio again.")

@@ -39,7 +39,7 @@ class Activity:
         self._written = {**recent, **dict.fromkeys([*tabs, *sessions], now)}
 
     async def _write(self, tabs: list[str], sessions: list[tuple[str, int]]) -> None:
-        async with self._database.write() as transaction:
+        async with self._database.write(durable=False) as transaction:
             if tabs:
                 await store.note_activity(transaction, tabs)
             for studio_id, number in sessions:

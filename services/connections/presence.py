@@ -65,7 +65,7 @@ class Presence:
 
     async def start(self) -> None:
         """Show that this proxy lives, and end what dead ones left. SQLite serves one process, so there every other one is dead."""
-        async with self._database.write() as transaction:
+        async with self._database.write(durable=False) as transaction:
             await store.add_proxy(transaction, self.proxy_id)
         await self.sweep(everything=self._database.dialect == "sqlite")
         self._loop.start(delay_seconds=self._timing.heartbeat)
@@ -117,13 +117,13 @@ class Presence:
 
     async def sweep(self, *, everything: bool = False) -> None:
         """End the rows of proxies that are silent (all others, if `everything`)."""
-        async with self._database.write() as transaction:
+        async with self._database.write(durable=False) as transaction:
             silent_since = None if everything else transaction.now - self._timing.silent
             ghosts = await store.tabs_of_other_proxies(transaction, self.proxy_id, silent_since)
         await self._end(ghosts)
 
     async def _insert(self, connection_id: str, tab: NewConnection) -> None:
-        async with self._database.write() as transaction:
+        async with self._database.write(durable=False) as transaction:
             await outbox.lock_stream(transaction, tab.workspace_id)
             if await store.running_session(transaction, tab.studio_id) != tab.session_number:
                 raise NotAllowedNow("This session has ended.")
@@ -138,7 +138,7 @@ class Presence:
         """One transaction for each Studio: its stream's lock first, as everywhere."""
         by_studio = sorted(tabs, key=lambda tab: (tab.workspace_id, tab.studio_id))
         for (workspace_id, studio_id), group in groupby(by_studio, key=lambda tab: (tab.workspace_id, tab.studio_id)):
-            async with self._database.write() as transaction:
+            async with self._database.write(durable=False) as transaction:
                 await outbox.lock_stream(transaction, workspace_id)
                 await _end_in(transaction, studio_id, workspace_id, list(group))
 
@@ -156,7 +156,7 @@ class Presence:
 
     async def _beat(self) -> None:
         """Show that we live, and make our rows what our tabs are: an end that could not be written is written now."""
-        async with self._database.write() as transaction:
+        async with self._database.write(durable=False) as transaction:
             if not await store.beat(transaction, self.proxy_id):
                 await store.add_proxy(transaction, self.proxy_id)
             rows = await store.tabs_of(transaction, self.proxy_id)
@@ -170,7 +170,7 @@ class Presence:
         tab = self._tabs.get(connection_id)
         if tab is None:
             return
-        async with self._database.write() as transaction:
+        async with self._database.write(durable=False) as transaction:
             await outbox.lock_stream(transaction, tab.workspace_id)
             if await store.running_session(transaction, tab.studio_id) != tab.session_number:
                 return

@@ -55,7 +55,7 @@ class Controller:
     async def start(self) -> None:
         """Begin. On SQLite there is one process, so whoever held a lease is dead."""
         if self._services.database.dialect == "sqlite":
-            async with self._services.database.write() as transaction:
+            async with self._services.database.write(durable=False) as transaction:
                 await leases.release_all(transaction)
         self._unsubscribe = self._wakes.subscribe(self._woken)
         self._loop.start()
@@ -70,7 +70,7 @@ class Controller:
         try:
             async with asyncio.timeout(GOODBYE_SECONDS):
                 await asyncio.gather(*self._releases)
-                async with self._services.database.write() as transaction:
+                async with self._services.database.write(durable=False) as transaction:
                     await leases.release_owned(transaction, self._owner)
                     transaction.wake("studio", "")
         except (TimeoutError, DatabaseUnavailable):
@@ -94,7 +94,7 @@ class Controller:
         free = PARALLEL - len(self._at_work)
         if free <= 0:
             return []
-        async with self._services.database.write() as transaction:
+        async with self._services.database.write(durable=False) as transaction:
             return await leases.claim(transaction, self._owner, self._services.policy.lease, min(free, AT_ONCE), self._exclusions())
 
     def _exclusions(self) -> Exclusions:
@@ -151,7 +151,7 @@ class Controller:
 
     async def _renew(self, lease: Lease, step: asyncio.Task[datetime | None], pause_seconds: float) -> float | None:
         """Holds the lease while the step goes on; cancels the step if another controller has the Studio now."""
-        async with self._services.database.write() as transaction:
+        async with self._services.database.write(durable=False) as transaction:
             if await leases.renew(transaction, lease, self._services.policy.lease):
                 return pause_seconds
         step.cancel()
@@ -159,7 +159,7 @@ class Controller:
 
     async def _release(self, lease: Lease, next_look: datetime | None) -> None:
         try:
-            async with self._services.database.write() as transaction:
+            async with self._services.database.write(durable=False) as transaction:
                 await leases.release(transaction, lease, next_look)
         except Exception:
             log.exception("A lease could not be given back; it ends by itself")

@@ -135,6 +135,11 @@ class FaultyCompute:
         self.saves[reference] = True
         return Saved(reference, "sha256:0", 10)
 
+    async def final_save(self, name: SessionName, checkpoint_id: str) -> Saved | None:
+        await self._called("final_save")
+        reference = f"{checkpoint_id}-final"
+        return Saved(reference, "sha256:0", 10) if reference in self.saves else None
+
     async def remove(self, name: SessionName) -> None:
         await self._called("remove")
         if self.refuse_removal:

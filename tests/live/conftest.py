@@ -42,7 +42,7 @@ async def until(condition: Callable[[], object]) -> None:
 async def append(database: Database, stream_id: str, *kinds: Kind, studio_id: str | None = "s" * 32, **payload: Any) -> int:
     """Log events of these kinds in one transaction; returns the head."""
     events = [NewEvent(kind, SYSTEM, payload, studio_id, "A Studio") for kind in kinds]
-    async with database.write() as transaction:
+    async with database.write(durable=False) as transaction:
         return await outbox.append(transaction, stream_id, events)
 
 

@@ -78,6 +78,15 @@ class Checkpoints:
             saved = await self._at_work.run(container["Id"], lambda: self._commit(container, request, tag, parent))
         return Saved(reference, saved.id, max(0, saved.size - parent.size))
 
+    async def final(self, name: SessionName, checkpoint_id: str) -> Saved | None:
+        """Returns the save of a session that had ended; its size is what it added to the image that it began from."""
+        reference = f"{naming.repository(name)}:{checkpoint_id}"
+        saved = await self._images.find(reference)
+        if saved is None:
+            return None
+        parent = await self._images.find(saved.parent) if saved.parent else None
+        return Saved(reference, saved.id, max(0, saved.size - (parent.size if parent else 0)))
+
     async def _is_of(self, saved: Image, container: Mapping[str, Any]) -> bool:
         inspected = await self._engine.find(f"images/{saved.id}/json")
         return inspected is not None and inspected.get("Container", container["Id"]) == container["Id"]

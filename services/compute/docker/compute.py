@@ -172,6 +172,9 @@ class DockerCompute:
         wanted = SaveRequest(name, checkpoint_id, secrets, keep, running=running or interim)
         return await self._checkpoints.save(container, wanted)
 
+    async def final_save(self, name: SessionName, checkpoint_id: str) -> Saved | None:
+        return await self._checkpoints.final(name, checkpoint_id)
+
     async def remove(self, name: SessionName) -> None:
         """Removes the container first: then nothing uses the network or an unfinished save any more. Raises ComputeUnknown."""
         async with self._lock(name):

@@ -19,15 +19,16 @@ WORKSPACE = "/workspace"
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image: its id, its size in bytes, and its configuration."""
+    """An image: its id, its size in bytes, its configuration, and the id of the image it was made from (empty where not kept)."""
 
     id: str
     size: int
     config: Mapping[str, Any]
+    parent: str = ""
 
     @classmethod
     def of(cls, inspected: Mapping[str, Any]) -> "Image":
-        return cls(inspected["Id"], inspected["Size"], inspected["Config"] or {})
+        return cls(inspected["Id"], inspected["Size"], inspected["Config"] or {}, inspected.get("Parent") or "")
 
     def check(self, reference: str) -> None:
         """Raises ComputeFailed for an image whose sessions could not be saved completely, or not be run at all."""

@@ -119,6 +119,9 @@ class ProcessCompute:
             return saved
         return await self._archives.save(directory.files, checkpoint_id, interim=interim)
 
+    async def final_save(self, name: SessionName, checkpoint_id: str) -> Saved | None:
+        return await self._archives.final(checkpoint_id)
+
     async def remove(self, name: SessionName) -> None:
         directory = self._data_directory.session(name)
         lock = self._lock(name)

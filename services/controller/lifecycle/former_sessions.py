@@ -53,10 +53,13 @@ async def _save(claim: ClaimedStudio, former: SessionState) -> SessionCleanup:
 
 
 async def _saved(claim: ClaimedStudio, former: SessionState) -> Saved | None:
-    """The save, or None where nothing of the session is left. Its processes are ended first: their end may be what failed."""
+    """The save, or None where nothing of the session is left. Its processes are ended first: their end may be what failed.
+
+    A session that is gone may have been saved before, and the record of that be lost.
+    """
     compute, name = await claim.services.computes.get(former.compute_environment_id), claim.name_of(former.number)
     if (await compute.observe(name)).presence is Presence.ABSENT:
-        return None
+        return await compute.final_save(name, former.checkpoint_id)
     try:
         await compute.stop(name, claim.policy.stop_grace)
         return await save_session(claim, former, interim=False)

@@ -9,7 +9,7 @@ from services.checkpoints import saves
 from services.compute.protocol import ComputeFailed, ComputeUnknown, Observation, Presence
 from services.controller.error_text import describe_error
 from services.controller.lifecycle.claimed_studio import ClaimedStudio
-from services.controller.lifecycle.session_save import save_session
+from services.controller.lifecycle.session_save import find_final_save, save_session
 from services.domain.actor import Actor
 from services.domain.lifecycle import Trigger
 from services.domain.statuses import ConnectionErrorCode, StudioStatus
@@ -104,7 +104,17 @@ def _exit_message(observation: Observation) -> str:
 
 
 async def _end_lost(claim: ClaimedStudio) -> None:
-    """The session is positively gone: it was removed from outside, and nothing is left to save. The newest checkpoint stays (B31)."""
+    """The session is positively gone, and nothing is left to save: it was removed from outside. The newest checkpoint stays (B31).
+
+    If its final save is there, it was stopped, and the record of that was lost with the machine's power: the stop is completed.
+    """
+    saved = await find_final_save(claim)
+    if saved is not None:
+        async with claim.result(StudioStatus.RUNNING) as (transaction, studio):
+            await saves.record(transaction, studio, claim.session, saved, interim=False)
+            actor, message = Actor.system("final-save-found"), "It had been stopped and saved before the server lost the record of it."
+            await StopStudio(claim.policy).begin(transaction, studio, Trigger.STOP, actor, message)
+        return
     message = "Its session was removed from the compute environment from outside. Start it again from its newest checkpoint."
     end = SessionEnd(Trigger.COMPUTE_ENV_LOST, Actor.system("removed-outside"), message, cleanup=claim.name)
     async with claim.result(StudioStatus.RUNNING) as (transaction, studio):

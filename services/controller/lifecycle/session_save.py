@@ -27,6 +27,11 @@ async def save_session(claim: ClaimedStudio, session: SessionState, *, interim: 
     return await compute.save(claim.name_of(session.number), session.checkpoint_id, interim=interim, secrets=secrets, keep=keep)
 
 
+async def find_final_save(claim: ClaimedStudio) -> Saved | None:
+    """Returns the finished save of the claimed session, which is gone. Raises ComputeFailed, ComputeUnknown."""
+    return await (await claim.compute()).final_save(claim.name, claim.session.checkpoint_id)
+
+
 async def _searchable_secrets(claim: ClaimedStudio, session: SessionState) -> tuple[str, ...]:
     """None where they cannot be opened any more: a search that is impossible must not cost the session's work."""
     try:

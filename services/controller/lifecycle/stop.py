@@ -8,10 +8,10 @@ import logging
 from datetime import datetime, timedelta
 
 from services.checkpoints import saves
-from services.compute.protocol import ComputeFailed, ComputeUnknown, Observation, Presence
+from services.compute.protocol import ComputeFailed, ComputeUnknown, Observation, Presence, Saved
 from services.controller.error_text import describe_error
 from services.controller.lifecycle.claimed_studio import ClaimedStudio, LeaseLost
-from services.controller.lifecycle.session_save import save_session
+from services.controller.lifecycle.session_save import find_final_save, save_session
 from services.controller.logs.log_drain import drain
 from services.domain.actor import Actor
 from services.domain.lifecycle import Trigger
@@ -79,17 +79,24 @@ async def _stop(claim: ClaimedStudio) -> None:
         await compute.stop(claim.name, claim.policy.stop_grace)
         observation = await claim.observe()
         if observation.presence is Presence.ABSENT:
-            await _end_lost(claim)
-            return
-        await drain(claim)
-        await _save(claim, observation)
+            saved = await find_final_save(claim)
+            if saved is None:
+                await _end_lost(claim)
+                return
+            await _record(claim, observation, saved)
+        else:
+            await drain(claim)
+            await _save(claim, observation)
     await claim.step(Step.FREE)
     await _complete(claim, await _remove(claim))
 
 
 async def _save(claim: ClaimedStudio, observation: Observation) -> None:
     await claim.step(Step.SAVE)
-    saved = await save_session(claim, claim.session, interim=False)
+    await _record(claim, observation, await save_session(claim, claim.session, interim=False))
+
+
+async def _record(claim: ClaimedStudio, observation: Observation, saved: Saved) -> None:
     async with claim.result(StudioStatus.STOPPING) as (transaction, studio):
         if claim.session.exit_code is None:
             await sessions.change(transaction, claim.session.id, exit_code=observation.exit_code)

@@ -63,6 +63,6 @@ async def _read(claim: ClaimedStudio, compute: Compute, intake: LogBuffer) -> No
 
 
 async def _store(claim: ClaimedStudio, output: OutputState, intake: LogBuffer) -> None:
-    async with claim.services.database.write() as transaction:
+    async with claim.services.database.write(durable=False) as transaction:
         while batch := intake.take(monotonic(), at_end=True):
             output = await outputs.append(transaction, output, batch.data, batch.place, skipped=batch.skipped)

@@ -100,7 +100,7 @@ class LogFollower:
                 raise
         except (TimeoutError, CannotOpen):
             pass  # no more will come of it
-        async with self._services.database.write() as transaction:
+        async with self._services.database.write(durable=False) as transaction:
             await outputs.close(transaction, self._session_id)
         return True
 
@@ -161,7 +161,7 @@ async def begun(services: ControllerServices, found: Printing) -> tuple[OutputSt
         session, output = await sessions.find(reader, found.studio_id, found.number), await outputs.find(reader, found.session_id)
     if session is None or output is not None:
         return (output, session) if session and output else None
-    async with services.database.write() as transaction:
+    async with services.database.write(durable=False) as transaction:
         if await sessions.find(transaction, found.studio_id, found.number) is None:
             return None
         return await outputs.begin(transaction, session.id), session

@@ -65,7 +65,7 @@ class LogWriter:
 
     async def _written(self, entries: Sequence[_Entry]) -> list[OutputState | Exception]:
         outcomes: list[OutputState | Exception] = []
-        async with self._database.write() as transaction:
+        async with self._database.write(durable=False) as transaction:
             for entry in entries:
                 try:
                     batch = entry.batch

@@ -117,7 +117,7 @@ class StatsSampler:
         new, self._new = self._new, {}
         if not new and not old:
             return
-        async with self._services.database.write() as transaction:
+        async with self._services.database.write(durable=False) as transaction:
             if new:
                 now = monotonic()
                 await stats.write(transaction, [_row(key, *found, transaction.now, now) for key, found in new.items()])

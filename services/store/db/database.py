@@ -103,12 +103,17 @@ class Database:
         return lambda: self._on_commit.remove(callback)
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[Transaction]:
+    async def write(self, *, durable: bool = True) -> AsyncIterator[Transaction]:
         """A transaction. SQLite takes the write lock at once: a read that turns into a write late fails despite the busy timeout.
 
-        On SQLite the writers of this process queue here, in order, rather than poll for the file's lock.
+        On SQLite the writers of this process queue here, in order, rather than poll for the file's lock. `durable` False is for what is
+        written often and may be lost with the machine's power: leases, presence, output, statistics. PostgreSQL's commits are durable.
         """
-        async with self._turn(), self._connected(begin="IMMEDIATE") as connection, connection.begin() as begun:
+        async with (
+            self._turn(),
+            self._connected(begin="IMMEDIATE", durable=durable) as connection,
+            connection.begin() as begun,
+        ):
             self.counters.begin()
             await _begin_now(connection)
             transaction = Transaction(connection, self.statements, now=await clock(connection))
