@@ -8,8 +8,8 @@ from schema.mutations.tokens import TokenMutations
 
 
 @strawberry.type(
-    description="The operations that change data. Each returns a payload or an error that implements `Error`. Several "
-    "in one document are carried out one after the other."
+    description="The operations that change data. Each returns a payload or an error that implements `Error`. Several in one document are "
+    "carried out one after the other."
 )
 class Mutation(StudioMutations, TokenMutations, MemberMutations):
     """The root type of mutations (docs/architecture.md#contract-habits)."""

@@ -31,6 +31,7 @@ from schema.types.workspace import Organization, Workspace
 from services.domain.access import Permission
 from services.domain.compute_kinds import KINDS
 from services.domain.errors import BadArgument
+from services.domain.limits import MAX_NAME_LENGTH
 from services.domain.names import name_key
 from services.domain.problems import Problems
 
@@ -53,67 +54,85 @@ NODES: Mapping[str, Load] = MappingProxyType(
 """How each type is found by its id."""
 
 
-@strawberry.input(one_of=True, description="Which organization: by id or by slug.")
+@strawberry.input(one_of=True, description="Identifies an organization. Exactly one field must be given.")
 class OrganizationBy:
     """One of the two."""
 
-    id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="Its id.")
-    slug: str | None = strawberry.field(default=strawberry.UNSET, description="Its short name.")
+    id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="The id of the organization. Omitted if `slug` is given."
+    )
+    slug: str | None = strawberry.field(
+        default=strawberry.UNSET, description="The slug of the organization, its short name in URLs. Omitted if `id` is given."
+    )
 
 
-@strawberry.input(one_of=True, description="Which workspace: by id or by slug.")
+@strawberry.input(one_of=True, description="Identifies a workspace. Exactly one field must be given.")
 class WorkspaceBy:
     """One of the two."""
 
-    id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="Its id.")
-    slug: str | None = strawberry.field(default=strawberry.UNSET, description="Its short name.")
+    id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="The id of the workspace. Omitted if `slug` is given."
+    )
+    slug: str | None = strawberry.field(
+        default=strawberry.UNSET, description="The slug of the workspace, its short name in URLs. Omitted if `id` is given."
+    )
 
 
-NodeId = Annotated[strawberry.ID, strawberry.argument(description="The id of anything.")]
-NodeIds = Annotated[list[strawberry.ID], strawberry.argument(description=f"The ids of anything, at most {MAX_NODES}.")]
-WhichOrganization = Annotated[OrganizationBy, strawberry.argument(description="Which organization.")]
-WhichWorkspace = Annotated[WorkspaceBy, strawberry.argument(description="Which workspace.")]
-StudioId = Annotated[strawberry.ID, strawberry.argument(description="The id of a Studio.")]
-WorkspaceId = Annotated[strawberry.ID, strawberry.argument(description="The id of a workspace.")]
-OperationId = Annotated[strawberry.ID, strawberry.argument(description="The id of an operation.")]
-StudioName = Annotated[str, strawberry.argument(description="The name to look for; compared without regard to case.")]
+NodeId = Annotated[strawberry.ID, strawberry.argument(description="The id of an object of any type that implements `Node`.")]
+NodeIds = Annotated[
+    list[strawberry.ID], strawberry.argument(description=f"The ids of at most {MAX_NODES} objects of any type that implements `Node`.")
+]
+WhichOrganization = Annotated[OrganizationBy, strawberry.argument(description="The id or the slug of the organization.")]
+WhichWorkspace = Annotated[WorkspaceBy, strawberry.argument(description="The id or the slug of the workspace.")]
+StudioId = Annotated[strawberry.ID, strawberry.argument(description="The id of the Studio.")]
+WorkspaceId = Annotated[strawberry.ID, strawberry.argument(description="The id of the workspace.")]
+OperationId = Annotated[strawberry.ID, strawberry.argument(description="The id of the operation.")]
+StudioName = Annotated[
+    str, strawberry.argument(description=f"The name to check: 1 to {MAX_NAME_LENGTH} characters. Upper and lower case count as equal.")
+]
 
 
-@strawberry.type(description="What can be asked.")
+@strawberry.type(description="The operations that read data.")
 class Query:
     """The roots of all reading."""
 
-    @field("Who the access token belongs to.", AUTHENTICATED, marks=(Mark.VIEWER,))
+    @field("The user to whom the access token of the request belongs.", AUTHENTICATED, marks=(Mark.VIEWER,))
     def viewer(self, viewer: AuthorizedViewer) -> User:
         return viewer.load(users.by_id, viewer.user_id)
 
-    @field("Anything that has an id; null if the viewer sees no such thing.", READ)
+    @field("The object with this id. Null if it does not exist or the viewer has no access to it.", READ)
     def node(self, viewer: AuthorizedViewer, id: NodeId) -> Node | None:  # noqa: A002 - the contract's word
         return viewer.load(*_node(id, "id"))
 
-    @field("Several of them, in the order of the ids; null for what the viewer does not see.", READ)
+    @field(
+        "The objects with these ids, in the same order. An item is null if the object does not exist or the viewer has no access to it.",
+        READ,
+    )
     def nodes(self, viewer: AuthorizedViewer, ids: NodeIds) -> list[Node | None]:
         if len(ids) > MAX_NODES:
             raise BadArgument("ids", "OUT_OF_RANGE", f"`ids` takes at most {MAX_NODES}.")
         return [viewer.load(*_node(text, "ids")) for text in ids]
 
-    @field("An organization; null if the viewer sees no such one.", READ)
+    @field("The organization with this id or slug. Null if it does not exist or the viewer has no access to it.", READ)
     def organization(self, viewer: AuthorizedViewer, by: WhichOrganization) -> Organization | None:
         if by.slug:
             return viewer.load(organizations.by_slug, by.slug)
         return viewer.load(organizations.by_id, given_id(by.id, "Organization", "by"))
 
-    @field("A workspace; null if the viewer sees no such one.", READ)
+    @field("The workspace with this id or slug. Null if it does not exist or the viewer has no access to it.", READ)
     def workspace(self, viewer: AuthorizedViewer, by: WhichWorkspace) -> Workspace | None:
         if by.slug:
             return viewer.load(workspaces.by_slug, by.slug)
         return viewer.load(workspaces.by_id, given_id(by.id, "Workspace", "by"))
 
-    @field("A Studio; null if the viewer sees no such one.", READ)
+    @field("The Studio with this id. Null if it does not exist or the viewer has no access to it.", READ)
     def studio(self, viewer: AuthorizedViewer, id: StudioId) -> Studio | None:  # noqa: A002 - the contract's word
         return viewer.load(studios.by_id, given_id(id, "Studio", "id"))
 
-    @field("Whether a Studio of this name could be created; null if the viewer sees no such workspace.", READ)
+    @field(
+        "Whether no Studio of the workspace has this name yet. Null if the workspace does not exist or the viewer has no access to it.",
+        READ,
+    )
     def studio_name_available(self, viewer: AuthorizedViewer, workspace_id: WorkspaceId, name: StudioName) -> bool | None:
         problems = Problems()
         problems.check_name(name)
@@ -121,11 +140,11 @@ class Query:
             raise BadArgument("name", problem.code, problem.message)
         return viewer.load(workspaces.name_available, (given_id(workspace_id, "Workspace", "workspaceId"), name_key(name)))
 
-    @field("The record of one action; null if the viewer sees no such one.", READ)
+    @field("The operation with this id. Null if it does not exist or the viewer has no access to it.", READ)
     def operation(self, viewer: AuthorizedViewer, id: OperationId) -> Operation | None:  # noqa: A002 - the contract's word
         return viewer.load(operations.by_id, given_id(id, "Operation", "id"))
 
-    @field("What a client should know of this server before it begins.", AUTHENTICATED)
+    @field("The version, limits and features of the server.", AUTHENTICATED)
     async def server_info(self, viewer: AuthorizedViewer) -> ServerInfo:
         kinds = await viewer.load(compute_environments.kinds, None)
         warnings = [warning for kind in kinds if (warning := KINDS[kind].warning)]

@@ -30,8 +30,8 @@ class StudioPayload:
 
     studio: Studio = strawberry.field(description="The current data of the Studio.")
     operation: Operation | None = strawberry.field(
-        description="The operation that carries the mutation out; for a repeated start, the one of the first start. "
-        "Null if there is none, or if a stop is planned for later."
+        description="The operation that carries the mutation out; for a repeated start, the one of the first start. Null if there is "
+        "none, or if a stop is planned for later."
     )
 
     is_type_of = exactly(payloads.StudioPayloadRow)
@@ -71,8 +71,8 @@ class CreateTokenPayload:
 
     token: Token = strawberry.field(description="The current data of the token.")
     secret: str = strawberry.field(
-        description="The secret of the token: send it as `Authorization: Bearer <secret>`. "
-        "It is returned only here and cannot be read again."
+        description="The secret of the token: send it as `Authorization: Bearer <secret>`. It is returned only here and cannot be read "
+        "again."
     )
 
     is_type_of = exactly(payloads.CreateTokenPayloadRow)
@@ -92,8 +92,8 @@ class MemberPayload:
     """B90."""
 
     member: Member | None = strawberry.field(
-        description="The current data of the member. Null if a repeated call returns the first result, and the member "
-        "was removed since then."
+        description="The current data of the member. Null if a repeated call returns the first result, and the member was removed since "
+        "then."
     )
     workspace: Workspace | None = strawberry.field(
         description="The workspace of the member. Null if the viewer is no longer a member of it."

@@ -47,20 +47,22 @@ def _integer(value: Any) -> int:
 SCALARS: dict[object, ScalarDefinition] = {
     datetime: strawberry.scalar(
         name="DateTime",
-        description="An instant: RFC 3339, in UTC, with milliseconds.",
+        description="A point in time as text in the format RFC 3339, for example `2026-01-31T12:00:00.000Z`. Output is in UTC with "
+        "milliseconds; input must have a time zone.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=_time_out,
         parse_value=_time_in,
     ),
     Cursor: strawberry.scalar(
         name="Cursor",
-        description="A place in an order; opaque. The cursor of an event can be the `after` of a stream.",
+        description="The position of an item in a list or of an event in the event log. It is text without a meaning for clients: store "
+        "it and pass it as `after`.",
         serialize=_cursor_out,
         parse_value=_cursor_in,
     ),
     BigInt: strawberry.scalar(
         name="BigInt",
-        description="Bytes, offsets and counters: a whole number up to 2^53-1.",
+        description="A whole number from -(2^53-1) to 2^53-1, for bytes and offsets. JavaScript represents it exactly.",
         serialize=_integer,
         parse_value=_integer,
     ),

@@ -26,42 +26,51 @@ NOTHING: frozenset[Kind] = frozenset()
 """Of the log, a stream of one Studio that is not made of events needs only its deletion."""
 
 
-@strawberry.input(one_of=True, description="What a stream is about: all Studios of a workspace, or one Studio.")
+@strawberry.input(one_of=True, description="The Studios that a stream covers: all of a workspace, or one. Exactly one field must be given.")
 class StudioScope:
     """One of the two."""
 
-    workspace_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="All Studios of this workspace.")
-    studio_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="This Studio; the stream ends with it.")
+    workspace_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="The id of a workspace; the stream covers all its Studios. Omitted if `studioId` is given."
+    )
+    studio_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The id of a Studio; the stream covers only this one and ends when it is deleted. Omitted if `workspaceId` is given.",
+    )
 
 
-WhichStudios = Annotated[StudioScope, strawberry.argument(description="A workspace or a Studio.")]
+WhichStudios = Annotated[StudioScope, strawberry.argument(description="The Studios that the stream covers.")]
 GoOnAfter = Annotated[
     Cursor | None,
-    strawberry.argument(description="Give what came after this cursor, instead of a snapshot and what comes from now on."),
+    strawberry.argument(
+        description="The cursor after which the stream continues, for example after a lost connection. If omitted or null, the stream "
+        "begins at the present time."
+    ),
 ]
 EventFilter = Annotated[
     StudioFilter | None,
     strawberry.argument(
-        description="The events of which Studios: those that match when the event is given; deletions always. All if it is not given."
+        description="Selects events by their Studio, which must match when the event is sent; deletions are always sent. If omitted or "
+        "null, events of all Studios are sent."
     ),
 ]
-WorkspaceId = Annotated[strawberry.ID, strawberry.argument(description="The id of a workspace.")]
-StudioId = Annotated[strawberry.ID, strawberry.argument(description="The id of a Studio.")]
-OperationId = Annotated[strawberry.ID, strawberry.argument(description="The id of an operation.")]
+WorkspaceId = Annotated[strawberry.ID, strawberry.argument(description="The id of the workspace.")]
+StudioId = Annotated[strawberry.ID, strawberry.argument(description="The id of the Studio.")]
+OperationId = Annotated[strawberry.ID, strawberry.argument(description="The id of the operation.")]
 
 
-@strawberry.type(description="What can be watched.")
+@strawberry.type(description="The streams that clients can subscribe to.")
 class Subscription:
     """Subscriptions. Log streams give each event once and in order; state streams give what is newest."""
 
-    @stream("Each change of status, once and in order; a snapshot first, unless `after` is given.", READ)
+    @stream("Every change of the status of a Studio, once and in order. A snapshot comes first, unless `after` is given.", READ)
     async def studio_status_changed(
         self, viewer: AuthorizedViewer, scope: WhichStudios, after: GoOnAfter = None
     ) -> AsyncGenerator[StudioStatusFrame, None]:
         source = Source(await _scope(viewer.context, scope), logs.STATUS_KINDS, cursor_of(after))
         return logs.with_snapshot(viewer.context, source)
 
-    @stream("Everything that happens to Studios, once and in order; a snapshot first, unless `after` is given.", READ)
+    @stream("Every event of the Studios, once and in order. A snapshot comes first, unless `after` is given.", READ)
     async def studio_events(
         self,
         viewer: AuthorizedViewer,
@@ -72,14 +81,22 @@ class Subscription:
         source = Source(await _scope(viewer.context, scope), logs.ALL_KINDS, cursor_of(after), selection_of(filter))
         return logs.with_snapshot(viewer.context, source)
 
-    @stream("Each connection to a session that was ended by others, or is about to be. A Heartbeat first, unless `after` is given.", READ)
+    @stream(
+        "Every end of connections to a session, and every warning before one, once and in order. A Heartbeat comes first, unless `after` "
+        "is given.",
+        READ,
+    )
     async def connection_errors(
         self, viewer: AuthorizedViewer, scope: WhichStudios, after: GoOnAfter = None
     ) -> AsyncGenerator[ConnectionErrorFrame, None]:
         source = Source(await _scope(viewer.context, scope), logs.ERROR_KINDS, cursor_of(after))
         return logs.without_snapshot(viewer.context, source)
 
-    @stream("The list of Studios: all of it first, then what enters it, changes in it and leaves it.", READ)
+    @stream(
+        "A list of Studios that is kept current. The whole list comes first, then a frame for each Studio that enters the list, changes "
+        "or leaves it.",
+        READ,
+    )
     async def studios(
         self,
         viewer: AuthorizedViewer,
@@ -89,13 +106,18 @@ class Subscription:
         scope = await workspace_scope(viewer.context, given_id(workspace_id, "Workspace", "workspaceId"))
         return states.studio_list(viewer.context, Source(scope, states.LIST_KINDS, wanted=selection_of(filter)))
 
-    @stream("Who is connected to a Studio's session: all of them, again whenever somebody comes or goes.", READ)
+    @stream(
+        "The users who are connected to the session of a Studio: all of them at first, and again after every change. Ends when the Studio "
+        "is deleted.",
+        READ,
+    )
     async def connected_users(self, viewer: AuthorizedViewer, studio_id: StudioId) -> AsyncGenerator[ConnectedUsersFrame, None]:
         scope = await studio_scope(viewer.context, given_id(studio_id, "Studio", "studioId"))
         return states.connected_users(viewer.context, Source(scope, states.PRESENCE_KINDS))
 
     @stream(
-        "What a Studio's running session uses: the newest measurement, then each newer one. Waits while it does not run; ends with it.",
+        "What the running session of a Studio uses: the newest measurement at first, then every newer one. Waits while the Studio is not "
+        "running. Ends when the Studio is deleted.",
         READ,
     )
     async def studio_stats(self, viewer: AuthorizedViewer, studio_id: StudioId) -> AsyncGenerator[SessionStats, None]:
@@ -103,8 +125,8 @@ class Subscription:
         return stats.studio_stats(viewer.context, Source(scope, NOTHING))
 
     @stream(
-        "What a Studio's current session, or the build of its image, prints: all that is kept first, then as it comes, until it ends. "
-        "The next session is another stream.",
+        "The output of the current session of a Studio, or of the build of its image: the stored output at first, then new output, until "
+        "it ends. The next session needs another subscription.",
         READ,
     )
     async def studio_logs(
@@ -114,7 +136,7 @@ class Subscription:
         scope = await studio_scope(viewer.context, given_id(studio_id, "Studio", "studioId"))
         return outputs.studio_logs(viewer.context, Source(scope, outputs.KINDS), source, offset)
 
-    @stream("The record of one action: as it stands, again whenever it changes, until it has ended.", READ)
+    @stream("An operation: its present state at first, and again after every change, until it has ended.", READ)
     async def operation_progress(self, viewer: AuthorizedViewer, operation_id: OperationId) -> AsyncGenerator[Operation, None]:
         row_id = given_id(operation_id, "Operation", "operationId")
         source = Source(await operation_scope(viewer.context, row_id), states.OPERATION_KINDS)

@@ -28,8 +28,8 @@ class MemberMutations:
         payloads.member,
     )
     remove_member: RemoveMemberResult = mutation(
-        "Removes a member from a workspace. Streams and sessions that the user has open there end at once. The last "
-        "OWNER cannot be removed.",
+        "Removes a member from a workspace. Streams and sessions that the user has open there end at once. The last OWNER cannot be "
+        "removed.",
         Permission.MEMBER_MANAGE,
         RemoveMemberInput,
         lambda services, viewer, given: services.members.remove(viewer, given.target(), given.idempotency_key),

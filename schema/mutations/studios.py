@@ -29,32 +29,32 @@ class StudioMutations:
         payloads.studio,
     )
     start_studio: StudioResult = mutation(
-        "Starts a session of a Studio that is STOPPED, ERRORED or BUILD_FAILED. While it is BUILDING, STARTING or "
-        "RUNNING, the call succeeds and changes nothing; while it is STOPPING, the result is a ConflictError.",
+        "Starts a session of a Studio that is STOPPED, ERRORED or BUILD_FAILED. While it is BUILDING, STARTING or RUNNING, the call "
+        "succeeds and changes nothing; while it is STOPPING, the result is a ConflictError.",
         Permission.STUDIO_START,
         StartStudioInput,
         lambda services, viewer, given: within("overrides", services.studios.start(viewer, given.command())),
         payloads.studio,
     )
     stop_studio: StudioResult = mutation(
-        "Stops a Studio that is RUNNING, saves its files as a checkpoint and frees its resources; or cancels a build. "
-        "Not possible while it is STARTING. In every other status the call succeeds and changes nothing.",
+        "Stops a Studio that is RUNNING, saves its files as a checkpoint and frees its resources; or cancels a build. Not possible while "
+        "it is STARTING. In every other status the call succeeds and changes nothing.",
         Permission.STUDIO_STOP,
         StopStudioInput,
         lambda services, viewer, given: services.studios.stop(viewer, given.command()),
         payloads.studio,
     )
     force_stop_studio: StudioResult = mutation(
-        "Ends a start or a stop that takes too long; `Studio.availableActions` says from when on. Files that were not "
-        "saved are lost; the newest checkpoint stays. If the Studio has ended, the call changes nothing.",
+        "Ends a start or a stop that takes too long; `Studio.availableActions` says from when on. Files that were not saved are lost; the "
+        "newest checkpoint stays. If the Studio has ended, the call changes nothing.",
         Permission.STUDIO_STOP,
         StudioActionInput,
         lambda services, viewer, given: services.studios.force_stop(viewer, given.command()),
         payloads.studio,
     )
     retry_build: StudioResult = mutation(
-        "Builds the image again for a Studio that is BUILD_FAILED, and starts the Studio afterwards. While it is "
-        "BUILDING, the call succeeds and changes nothing.",
+        "Builds the image again for a Studio that is BUILD_FAILED, and starts the Studio afterwards. While it is BUILDING, the call "
+        "succeeds and changes nothing.",
         Permission.STUDIO_START,
         StudioActionInput,
         lambda services, viewer, given: services.studios.retry_build(viewer, given.command()),
@@ -68,8 +68,8 @@ class StudioMutations:
         payloads.studio,
     )
     delete_studio: DeleteStudioResult = mutation(
-        "Deletes a Studio that is STOPPED, ERRORED or BUILD_FAILED. This cannot be undone. The data of its checkpoints "
-        "is deleted too, unless another Studio needs it.",
+        "Deletes a Studio that is STOPPED, ERRORED or BUILD_FAILED. This cannot be undone. The data of its checkpoints is deleted too, "
+        "unless another Studio needs it.",
         Permission.STUDIO_DELETE,
         StudioActionInput,
         lambda services, viewer, given: services.studios.delete(viewer, given.command()),

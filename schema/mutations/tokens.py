@@ -14,16 +14,16 @@ class TokenMutations:
     """Each is one command of `services.identity.tokens`, which asks for the scope MANAGE."""
 
     create_token: CreateTokenResult = mutation(
-        "Creates an access token for the viewer. It can have only scopes that the token of this request has. Requires "
-        "the token scope MANAGE.",
+        "Creates an access token for the viewer. It can have only scopes that the token of this request has. Requires the token scope "
+        "MANAGE.",
         AUTHENTICATED,
         CreateTokenInput,
         lambda services, viewer, given: services.tokens.create(viewer, given.command()),
         payloads.new_token,
     )
     revoke_token: RevokeTokenResult = mutation(
-        "Revokes an access token of the viewer. Streams and sessions that were opened with it end at once. Requires "
-        "the token scope MANAGE, unless it is the token of this request.",
+        "Revokes an access token of the viewer. Streams and sessions that were opened with it end at once. Requires the token scope "
+        "MANAGE, unless it is the token of this request.",
         AUTHENTICATED,
         RevokeTokenInput,
         lambda services, viewer, given: services.tokens.revoke(viewer, given.target(), given.idempotency_key),

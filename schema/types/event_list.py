@@ -13,7 +13,10 @@ from schema.scalars import Cursor
 from schema.types.audit import Event
 from schema.types.page import EDGES, NODES, PAGE_INFO, TOTAL, PageInfo
 
-Direction = Annotated[OrderDirection, strawberry.argument(description="DESC = the newest first, ASC = the oldest first.")]
+Direction = Annotated[
+    OrderDirection,
+    strawberry.argument(description="The order: DESC for the newest event first, ASC for the oldest first. The default is DESC."),
+]
 
 
 def event_arguments(first: int | None, after: str | None, direction: OrderDirection) -> EventArguments:
@@ -21,15 +24,15 @@ def event_arguments(first: int | None, after: str | None, direction: OrderDirect
     return EventArguments(page_arguments(first, after), direction is OrderDirection.DESC)
 
 
-@strawberry.type(description="An event in a list.")
+@strawberry.type(description="An event in a page, with its cursor.")
 class EventEdge:
     """Relay's edge."""
 
-    node: Event = attribute("The event.")
-    cursor: Cursor = attribute("Its place in the log: what to give as `after` to go on behind it, here or in a subscription.")
+    node: Event = attribute("The event at this position.")
+    cursor: Cursor = attribute("The position of the event. Pass it as `after` to get what follows, in this list or in a subscription.")
 
 
-@strawberry.type(description="Some of what happened.")
+@strawberry.type(description="A page of the events of a workspace or Studio.")
 class EventConnection:
     """Relay's connection."""
 

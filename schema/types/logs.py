@@ -11,74 +11,89 @@ from schema.fields import attribute, exactly
 from schema.scalars import BigInt
 from services.rows.logs import LogChunkRow, LogEndedRow, LogPageRow
 
-SOURCE = "What printed it."
-SESSION = "The number of the session that printed it; null for a build, and where there was no session yet."
+SOURCE = "The program that wrote the output."
+SESSION = "The number of the session that wrote the output. Null for the output of a build, and before the first session."
 
 AfterOffset = Annotated[
     BigInt | None,
-    strawberry.argument(description="Go on from this byte: the `nextOffset` of a page or chunk. If it is not given: the newest bytes."),
+    strawberry.argument(
+        description="The offset in bytes from which output is returned, usually the `nextOffset` of another page. If omitted or null, the "
+        "newest output is returned."
+    ),
 ]
 FromOffset = Annotated[
     BigInt | None,
-    strawberry.argument(description="Go on from this byte: the `nextOffset` of a page or chunk. If it is not given: all that is kept."),
+    strawberry.argument(
+        description="The offset in bytes from which output is sent, usually the `nextOffset` of the last chunk. If omitted or null, all "
+        "stored output is sent."
+    ),
 ]
 Bytes = Annotated[
     int | None,
     strawberry.argument(
-        description=f"How many bytes at most: {LONGEST_CHARACTER} to {MOST_BYTES}; {DEFAULT_BYTES} if it is not given. "
-        "Fewer where many pages are asked for at once."
+        description=f"The maximum number of bytes: {LONGEST_CHARACTER} to {MOST_BYTES}. Less, if many pages are requested together. "
+        f"If omitted or null: {DEFAULT_BYTES}."
     ),
 ]
 SessionNumber = Annotated[
-    int | None, strawberry.argument(description="The output of which session, by its number. If it is not given: the current or last one.")
+    int | None,
+    strawberry.argument(
+        description="The number of the session whose output is returned. If omitted or null, the current or the last session."
+    ),
 ]
 Source = Annotated[
     LogSource | None,
     strawberry.argument(
-        description="The output of a session or of the build. If it is not given: the build's while the Studio is BUILDING or "
-        "BUILD_FAILED and no session is asked for, else the session's."
+        description="Whether the output of a session or of the build is wanted. If omitted or null: the build, if the Studio is BUILDING "
+        "or BUILD_FAILED and no session is named; else the session."
     ),
 ]
 
 
 @strawberry.type(
-    description="Some of what a session or a build printed, standard output and errors together, without the values of secret variables. "
-    "The newest output is kept, about 1 MiB of each; offsets are in bytes and count what was let go as well."
+    description="A part of the output of a session or build: standard output and standard error together, without values of secret "
+    "variables. The newest 1 MiB is stored; offsets also count bytes that are no longer stored."
 )
 class LogPage:
     """B84."""
 
     source: LogSource = attribute(SOURCE)
     session: int | None = attribute(SESSION)
-    start_offset: BigInt = attribute("Where the text begins; more than was asked for where what was between is not kept.")
-    next_offset: BigInt = attribute("Where the text ends: what to give as `afterOffset` to read on.")
-    end_offset: BigInt = attribute("How far the output goes at this moment.")
-    text: str = attribute("The output; what is not UTF-8 shows as U+FFFD. A character is never cut in two.")
-    is_complete: bool = attribute("Whether the output ends with this page, and nothing more will come.")
+    start_offset: BigInt = attribute(
+        "The offset in bytes at which `text` begins. It is larger than the requested one if the output between is no longer stored."
+    )
+    next_offset: BigInt = attribute("The offset in bytes at which `text` ends. Pass it as `afterOffset` to read on.")
+    end_offset: BigInt = attribute("The offset in bytes at which the output ends at this time.")
+    text: str = attribute("The output as text. Bytes that are not UTF-8 become U+FFFD; characters are never cut.")
+    is_complete: bool = attribute("Whether the output has ended and this page contains its end.")
 
     is_type_of = exactly(LogPageRow)
 
 
-@strawberry.type(description="Some more of what a session or a build printed.")
+@strawberry.type(description="The next part of the output of a session or build.")
 class LogChunk:
     """B84."""
 
     source: LogSource = attribute(SOURCE)
     session: int | None = attribute(SESSION)
-    offset: BigInt = attribute("Where the text begins, in bytes.")
-    next_offset: BigInt = attribute("Where the text ends: what to give as `afterOffset` to go on.")
-    text: str = attribute("The output; what is not UTF-8 shows as U+FFFD. A character is never cut in two.")
-    skipped: BigInt = attribute("How many bytes before it are not kept: too old, or too many at once. 0 = none.")
+    offset: BigInt = attribute("The offset in bytes at which `text` begins.")
+    next_offset: BigInt = attribute(
+        "The offset in bytes at which `text` ends. Pass it as `afterOffset` to continue after a lost connection."
+    )
+    text: str = attribute("The output as text. Bytes that are not UTF-8 become U+FFFD; characters are never cut.")
+    skipped: BigInt = attribute(
+        "The number of bytes before `text` that were not sent because they are no longer stored. 0 if nothing is missing."
+    )
 
     is_type_of = exactly(LogChunkRow)
 
 
-@strawberry.type(description="All was given, and nothing more will come. The last frame.")
+@strawberry.type(description="The last frame of a stream: all output was sent, and no more will follow.")
 class LogEnded:
     """B84."""
 
     source: LogSource = attribute(SOURCE)
     session: int | None = attribute(SESSION)
-    offset: BigInt = attribute("Where the output ends, in bytes.")
+    offset: BigInt = attribute("The offset in bytes at which the output ends.")
 
     is_type_of = exactly(LogEndedRow)

@@ -22,20 +22,37 @@ MAX_IDS = 100
 MAX_TEXT = 200
 
 
-@strawberry.input(description="Which Studios: all that is given must hold. Lists: any of them will do; an empty one matches nothing.")
+@strawberry.input(
+    description="Selects Studios. A Studio must match all given fields. Of a list it must match one item; an empty list matches no Studio."
+)
 class StudioFilter:
     """What is null is left open."""
 
-    statuses: list[StudioStatus] | None = strawberry.field(default=None, description="In one of these statuses.")
-    owners: list[strawberry.ID] | None = strawberry.field(default=None, description="Created by one of these users.")
-    templates: list[strawberry.ID] | None = strawberry.field(default=None, description="Running one of these templates.")
-    compute_environments: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="Running on one of these compute environments."
+    statuses: list[StudioStatus] | None = strawberry.field(
+        default=None, description="The Studio has one of these statuses. If omitted or null, any."
     )
-    starred: bool | None = strawberry.field(default=None, description=described("With the viewer's star, or without it.", (Mark.VIEWER,)))
-    connected: bool | None = strawberry.field(default=None, description="With somebody connected, or with nobody.")
+    owners: list[strawberry.ID] | None = strawberry.field(
+        default=None,
+        description=f"The Studio was created by one of the users with these ids, at most {MAX_IDS}. If omitted or null, by anyone.",
+    )
+    templates: list[strawberry.ID] | None = strawberry.field(
+        default=None, description=f"The Studio uses one of the templates with these ids, at most {MAX_IDS}. If omitted or null, any."
+    )
+    compute_environments: list[strawberry.ID] | None = strawberry.field(
+        default=None,
+        description=f"The Studio uses one of the compute environments with these ids, at most {MAX_IDS}. If omitted or null, any.",
+    )
+    starred: bool | None = strawberry.field(
+        default=None,
+        description=described("True: the viewer has starred the Studio. False: not starred. If omitted or null, both.", (Mark.VIEWER,)),
+    )
+    connected: bool | None = strawberry.field(
+        default=None, description="True: at least one user is connected to the session. False: nobody is. If omitted or null, both."
+    )
     name_contains: str | None = strawberry.field(
-        default=None, description=f"With this in the name, in any case; at most {MAX_TEXT} characters."
+        default=None,
+        description=f"A part of the name of the Studio, at most {MAX_TEXT} characters. Upper and lower case count as equal. "
+        "If omitted or null, any name.",
     )
 
     def selection(self) -> Selection:
@@ -51,20 +68,24 @@ class StudioFilter:
         )
 
 
-@strawberry.input(description="The order of a list of Studios; equal ones are sorted by id.")
+@strawberry.input(description="The order of a list of Studios. Studios with equal values are sorted by id.")
 class StudioOrder:
     """One field."""
 
-    field: StudioOrderField = strawberry.field(default=StudioOrderField.NAME, description="What to sort by.")
-    direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="Which end comes first.")
+    field: StudioOrderField = strawberry.field(
+        default=StudioOrderField.NAME, description="The value by which the list is sorted. The default is NAME."
+    )
+    direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="The direction of the order. The default is ASC.")
 
     def order(self) -> Ordering:
         """As the domain takes it."""
         return Ordering(self.field.value, self.direction is OrderDirection.DESC)
 
 
-Filter = Annotated[StudioFilter | None, strawberry.argument(description="Which Studios; all if it is not given.")]
-Order = Annotated[StudioOrder | None, strawberry.argument(description="In which order; by name if it is not given.")]
+Filter = Annotated[
+    StudioFilter | None, strawberry.argument(description="Selects the Studios. If omitted or null, all Studios of the workspace.")
+]
+Order = Annotated[StudioOrder | None, strawberry.argument(description="The order of the list. If omitted or null, by name.")]
 
 
 def selection_of(given: StudioFilter | None) -> Selection:
@@ -94,15 +115,15 @@ def _text(given: str | None) -> str | None:
     return given
 
 
-@strawberry.type(description="A Studio in a list.")
+@strawberry.type(description="A Studio in a page, with its cursor.")
 class StudioEdge:
     """Relay's edge."""
 
-    node: Studio = attribute("The Studio.")
+    node: Studio = attribute("The Studio at this position.")
     cursor: Cursor = attribute(EDGE_CURSOR)
 
 
-@strawberry.type(description="Some of a workspace's Studios.")
+@strawberry.type(description="A page of the Studios of a workspace.")
 class StudioConnection:
     """Relay's connection."""
 
@@ -112,11 +133,11 @@ class StudioConnection:
     total_count: int = batched(studios.totals, TOTAL, of="scope")
 
 
-@strawberry.type(description="How many Studios have a status.")
+@strawberry.type(description="The number of Studios with a status.")
 class StatusCount:
     """For the numbers beside a list's filter."""
 
-    status: StudioStatus = attribute("The status.")
-    count: int = attribute("How many have it.")
+    status: StudioStatus = attribute("The status that is counted.")
+    count: int = attribute("The number of Studios with this status; may be 0.")
 
     is_type_of = exactly(StatusCountRow)

@@ -29,7 +29,9 @@ from services.domain.access import Permission
 from services.rows.organizations import OrganizationRow, SettingsRow, WorkspaceRow
 
 READ = Permission.WORKSPACE_READ
-Unsupported = Annotated[bool, strawberry.argument(description="Also those that are too old for a new Studio.")]
+Unsupported = Annotated[
+    bool, strawberry.argument(description="Whether templates with the status UNSUPPORTED are included. The default is false.")
+]
 
 
 @strawberry.type(description="What a workspace sets for its Studios; null leaves the default.")

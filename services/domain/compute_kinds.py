@@ -29,7 +29,8 @@ class KindSpec:
 _SPECS = (
     KindSpec(
         kind=ComputeKind.PROCESS,
-        description="As processes on the server's machine, as the server's own user: for one person.",
+        description="Sessions are processes of the server's own user on the server's machine, without limits on CPU and memory. Meant for "
+        "one person.",
         tools=frozenset({Tool.JUPYTERLAB, Tool.CUSTOM}),
         limits_cpu=False,
         builds_images=False,
@@ -39,7 +40,7 @@ _SPECS = (
     ),
     KindSpec(
         kind=ComputeKind.DOCKER,
-        description="As containers of a Docker engine.",
+        description="Sessions are containers of a Docker Engine.",
         tools=frozenset(Tool),
         limits_cpu=True,
         builds_images=True,
