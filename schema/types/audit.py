@@ -16,20 +16,22 @@ if TYPE_CHECKING:
     from schema.types.people import User
 
 
-@strawberry.interface(description="Something that happened in a workspace, as it stands in its log.")
+@strawberry.interface(description="An event in the event log of a workspace.")
 class Event:
     """B86."""
 
-    cursor: Cursor = attribute("Its place in the log: a stream that begins `after` it gives what came next.")
-    at: datetime = attribute("When it happened.")
-    actor: Actor = attribute("Who did it, or which cause.")
+    cursor: Cursor = attribute("The position of the event in the event log. Pass it as `after` of a subscription to receive later events.")
+    at: datetime = attribute("The time at which the event was recorded.")
+    actor: Actor = attribute("The user or the part of the system that caused the event.")
 
 
-@strawberry.type(description="A member came, got another role, or went.")
+@strawberry.type(description="A member was added to a workspace, was given another role, or was removed.")
 class MemberEvent(Event):
     """B90."""
 
-    user: Annotated["User", strawberry.lazy("schema.types.people")] | None = batched(users.by_id, "Whose membership.", of="user_id")
-    role: Role | None = attribute("The role from then on; null = none, they went.")
+    user: Annotated["User", strawberry.lazy("schema.types.people")] | None = batched(
+        users.by_id, "The current data of the user who is or was the member. Null if the account no longer exists.", of="user_id"
+    )
+    role: Role | None = attribute("The role of the member after the event. Null if the member was removed.")
 
     is_type_of = exactly(MemberEventRow)

@@ -23,32 +23,39 @@ class Checkpoint(Node):
     """B30, B32."""
 
     id: strawberry.ID = node_id("Checkpoint")
-    name: str = attribute("Its name, unique in the Studio.")
-    status: CheckpointStatus = attribute("How much of the session it holds.")
-    author: Annotated["User", strawberry.lazy("schema.types.people")] = batched(users.by_id, "Who started the session.", of="author_id")
-    created_at: datetime = attribute("When the session began.")
-    saved_at: datetime | None = attribute("When it was last saved; null while it is empty.")
-    size: BigInt | None = attribute("What it adds to its parent, in bytes; null while it is empty.")
-    session_number: int = attribute("Which run of the Studio it holds.")
+    name: str = attribute("The name of the checkpoint, unique in its Studio.")
+    status: CheckpointStatus = attribute("How complete the saved data is.")
+    author: Annotated["User", strawberry.lazy("schema.types.people")] = batched(
+        users.by_id, "The user who started the session.", of="author_id"
+    )
+    created_at: datetime = attribute("The time at which the session was requested.")
+    saved_at: datetime | None = attribute("The time of the newest save. Null before the first save.")
+    size: BigInt | None = attribute(
+        "The size of the saved data in bytes. In a Docker compute environment only what was added since `parent` counts. Null before the "
+        "first save."
+    )
+    session_number: int = attribute("The number of the session whose files were saved.")
     studio: Annotated["Studio", strawberry.lazy("schema.types.studio")] | None = batched(
-        studios.by_id, "Whose session it is; null once that Studio was deleted.", of="studio_id"
+        studios.by_id, "The Studio of the session. Null after the Studio was deleted.", of="studio_id"
     )
     parent: Annotated["Checkpoint", strawberry.lazy("schema.types.checkpoint")] | None = batched(
-        checkpoints.by_id, "The checkpoint that the session began from; null if it began from the template alone.", of="parent_id"
+        checkpoints.by_id,
+        "The checkpoint from which the session started. Null if it started from the image of the template alone.",
+        of="parent_id",
     )
 
     is_type_of = exactly(CheckpointRow)
 
 
-@strawberry.type(description="A checkpoint in a list.")
+@strawberry.type(description="A checkpoint in a page, with its cursor.")
 class CheckpointEdge:
     """Relay's edge."""
 
-    node: Checkpoint = attribute("The checkpoint.")
+    node: Checkpoint = attribute("The checkpoint at this position.")
     cursor: Cursor = attribute(EDGE_CURSOR)
 
 
-@strawberry.type(description="Some of a Studio's checkpoints.")
+@strawberry.type(description="A page of the checkpoints of a Studio.")
 class CheckpointConnection:
     """Relay's connection."""
 

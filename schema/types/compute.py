@@ -11,61 +11,65 @@ from schema.types.node import Node
 from services.rows.organizations import CapacityRow, ComputeEnvironmentRow, TemplateRow, UsageRow
 
 
-@strawberry.type(description="What a Studio runs: one tool in one version.")
+@strawberry.type(description="A template of Studios: one tool in one version.")
 class Template(Node):
     """B71."""
 
     id: strawberry.ID = node_id("Template")
-    name: str = attribute("Its name, unique in the workspace.")
-    tool: Tool = attribute("What it shows in the browser.")
-    image: str = attribute("What is run: a container image, or on a process compute environment the tool or its command.")
-    tool_version: str = attribute("The version of the tool.")
-    connect_version: str = attribute("The version of the part that connects the tool (major.minor.patch).")
-    status: TemplateStatus = attribute("Whether it should be used.")
-    icon_url: str | None = attribute("Where its icon is.")
-    port: int = attribute("The port its tool listens on, in a container.")
-    single_user: bool = attribute("Whether its tool serves one user at a time.")
-    embeddable: bool = attribute("Whether its tool can be shown inside our page.")
-    created_at: datetime = attribute("When it was added.")
+    name: str = attribute("The name, unique in the workspace.")
+    tool: Tool = attribute("The tool that sessions show in the browser.")
+    image: str = attribute(
+        "The container image that sessions run. For compute environments of the kind PROCESS, the name of a tool or a command line."
+    )
+    tool_version: str = attribute("The version of the tool, for example `4.2.5`.")
+    connect_version: str = attribute("The version of the component that connects the tool with Studiograph, as major.minor.patch.")
+    status: TemplateStatus = attribute("How well the template is supported.")
+    icon_url: str | None = attribute("The URL of an icon of the template. Null if it has none.")
+    port: int = attribute("The TCP port on which the tool listens in its container.")
+    single_user: bool = attribute("Whether the tool serves only one user at a time.")
+    embeddable: bool = attribute(
+        "Whether the browser shows the tool inside a page of Studiograph, which displays warnings. If not, the tool fills the tab."
+    )
+    created_at: datetime = attribute("The time at which it was added to the workspace.")
 
     is_type_of = exactly(TemplateRow)
 
 
-@strawberry.type(description="What a compute environment has.")
+@strawberry.type(description="The resources of a compute environment, as found by the last check.")
 class ComputeCapacity:
     """As last checked."""
 
-    cpu: float = attribute("CPU cores; 0 = not known yet.")
-    memory_mib: int = attribute("Memory in MiB; 0 = not known yet.", name="memoryMiB")
-    gpu: int = attribute("GPUs.")
+    cpu: float = attribute("The number of CPU cores. 0 if not known yet.")
+    memory_mib: int = attribute("The memory in MiB. 0 if not known yet.", name="memoryMiB")
+    gpu: int = attribute("The number of GPUs; may be 0.")
 
     is_type_of = exactly(CapacityRow)
 
 
-@strawberry.type(description="What sessions hold of a compute environment.")
+@strawberry.type(description="The resources of a compute environment that sessions hold.")
 class ComputeUsage:
     """B5."""
 
-    sessions: int = attribute("How many sessions hold something.")
-    cpu: float = attribute("CPU cores they were given.")
-    memory_mib: int = attribute("Memory they were given, in MiB.", name="memoryMiB")
-    gpu: int = attribute("GPUs they were given.")
+    sessions: int = attribute("The number of sessions that hold resources.")
+    cpu: float = attribute("The CPU cores of these sessions, in total, as configured.")
+    memory_mib: int = attribute("The memory of these sessions in MiB, in total, as configured.", name="memoryMiB")
+    gpu: int = attribute("The GPUs of these sessions, in total, as configured.")
 
     is_type_of = exactly(UsageRow)
 
 
-@strawberry.type(description="A place where sessions run.")
+@strawberry.type(description="A compute environment: the place where sessions run, for example a Docker Engine.")
 class ComputeEnvironment(Node):
     """Of one kind; what it has and what is in use."""
 
     id: strawberry.ID = node_id("ComputeEnvironment")
-    name: str = attribute("Its name, unique in the workspace.")
-    kind: ComputeKind = attribute("How it runs sessions.")
-    enabled: bool = attribute("Whether new sessions may start there.")
-    reachable: bool = attribute("Whether it answered when it was last asked.")
-    message: str | None = attribute("What is wrong with it, or what to know about it.")
-    capacity: ComputeCapacity = attribute("What it has.")
-    in_use: ComputeUsage = batched(compute_environments.usage, "What sessions hold of it.", of="id")
-    created_at: datetime = attribute("When it was added.")
+    name: str = attribute("The name, unique in the workspace.")
+    kind: ComputeKind = attribute("The technology that runs the sessions.")
+    enabled: bool = attribute("Whether new sessions can be started in it.")
+    reachable: bool = attribute("Whether it answered the last check; there is one every minute.")
+    message: str | None = attribute("Why it does not answer, or warnings about it, as text for people. Null if there is nothing to report.")
+    capacity: ComputeCapacity = attribute("The resources that it has.")
+    in_use: ComputeUsage = batched(compute_environments.usage, "The resources that sessions hold at present.", of="id")
+    created_at: datetime = attribute("The time at which it was added to the workspace.")
 
     is_type_of = exactly(ComputeEnvironmentRow)

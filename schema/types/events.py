@@ -24,102 +24,113 @@ from services.rows.events import (
 
 describe(
     CheckpointChange,
-    "What happened to a checkpoint.",
+    "The kind of change of a checkpoint.",
     {
-        "CREATED": "Its session began.",
-        "SAVED": "The session was saved into it.",
-        "RENAMED": "It got another name.",
-        "INVALIDATED": "Its data was found missing or damaged.",
-        "DELETED": "Its data was deleted.",
+        "CREATED": "The checkpoint was created, still empty, together with its session.",
+        "SAVED": "The files of the session were saved.",
+        "RENAMED": "The name of the checkpoint was changed.",
+        "INVALIDATED": "The saved data was found to be missing or damaged.",
+        "DELETED": "The saved data was deleted.",
     },
 )
-describe(PresenceChange, "Whether a user came or went.", {"JOINED": "Opened a first tab.", "LEFT": "Closed the last tab, or was lost."})
+describe(
+    PresenceChange,
+    "Whether a user connected or disconnected.",
+    {
+        "JOINED": "The user opened the session in a first browser tab.",
+        "LEFT": "The user closed the last browser tab, or its connection was lost.",
+    },
+)
 
 
-@strawberry.interface(description="Something that happened to a Studio, as it stands in the workspace's log.")
+@strawberry.interface(description="An event of a Studio in the event log of its workspace.")
 class StudioEvent(Event):
     """B86."""
 
-    studio_id: strawberry.ID = node_id("Studio", "The Studio's id; it outlives the Studio.", attribute="studio_id")
-    studio_name: str = attribute("The Studio's name as it was then.")
-    studio: Studio | None = batched(studios.by_id, "The Studio as it is now; null once it was deleted.", of="studio_id")
+    studio_id: strawberry.ID = node_id("Studio", "The id of the Studio, also after the Studio was deleted.", attribute="studio_id")
+    studio_name: str = attribute("The name of the Studio at the time of the event.")
+    studio: Studio | None = batched(studios.by_id, "The current data of the Studio. Null after the Studio was deleted.", of="studio_id")
 
 
-@strawberry.type(description="A Studio entered a status.")
+@strawberry.type(description="A Studio was created or entered another status.")
 class StudioStatusEvent(StudioEvent):
     """B83."""
 
-    previous_status: StudioStatus | None = attribute("Where it came from; null when it was created.")
-    status: StudioStatus = attribute("What it entered.")
-    status_message: str | None = attribute("More about it, in words for people, as of then.")
-    stop_reason: StopReason | None = attribute("Why the session ended, or is ending.")
+    previous_status: StudioStatus | None = attribute("The status before this transition. Null for the event that created the Studio.")
+    status: StudioStatus = attribute("The status after this transition.")
+    status_message: str | None = attribute(
+        "More about the status at the time of the event, as text for people. Null if there is nothing to add."
+    )
+    stop_reason: StopReason | None = attribute("The reason why the session ended or is ending. Null if no session is ending or has ended.")
 
     is_type_of = exactly(StudioStatusEventRow)
 
 
-@strawberry.type(description="Somebody changed a Studio's configuration.")
+@strawberry.type(description="A user changed the name, description or configuration of a Studio.")
 class StudioEditedEvent(StudioEvent):
     """B14."""
 
-    revision: int = attribute("The number that the configuration got.")
-    fields: list[str] = attribute("The names of what was changed.")
+    revision: int = attribute("The revision of the Studio after the change.")
+    fields: list[str] = attribute("The names of the changed values, for example `name` or `memory_mib`.")
 
     is_type_of = exactly(StudioEditedEventRow)
 
 
-@strawberry.type(description="A Studio was deleted. Streams of that Studio end after this.")
+@strawberry.type(description="A Studio was deleted. Streams of this Studio alone end after this event.")
 class StudioDeletedEvent(StudioEvent):
     """B22."""
 
     is_type_of = exactly(StudioDeletedEventRow)
 
 
-@strawberry.type(description="A checkpoint of a Studio came, changed or went.")
+@strawberry.type(description="A checkpoint of a Studio was created, saved, renamed or deleted, or was found to be invalid.")
 class CheckpointEvent(StudioEvent):
     """B30."""
 
-    checkpoint: Checkpoint | None = batched(checkpoints.by_id, "The checkpoint as it is now; null once it is gone.", of="checkpoint_id")
-    checkpoint_id: strawberry.ID = node_id("Checkpoint", "The checkpoint's id.", attribute="checkpoint_id")
-    checkpoint_name: str = attribute("Its name as of then.")
-    checkpoint_status: CheckpointStatus = attribute("Its status as of then.")
-    change: CheckpointChange = attribute("What happened to it.")
+    checkpoint: Checkpoint | None = batched(
+        checkpoints.by_id, "The current data of the checkpoint. Null if the checkpoint no longer exists.", of="checkpoint_id"
+    )
+    checkpoint_id: strawberry.ID = node_id("Checkpoint", "The id of the checkpoint.", attribute="checkpoint_id")
+    checkpoint_name: str = attribute("The name of the checkpoint at the time of the event.")
+    checkpoint_status: CheckpointStatus = attribute("The status of the checkpoint at the time of the event.")
+    change: CheckpointChange = attribute("The kind of the change.")
 
     is_type_of = exactly(CheckpointEventRow)
 
 
-@strawberry.type(description="A user connected to a Studio's session, or left it.")
+@strawberry.type(description="A user connected to the session of a Studio, or disconnected from it.")
 class ConnectedUsersEvent(StudioEvent):
     """B52."""
 
-    user: User | None = batched(users.by_id, "The user as they are now.", of="user_id")
-    user_name: str = attribute("The user's short name as of then.")
-    change: PresenceChange = attribute("Whether they came or went.")
+    user: User | None = batched(users.by_id, "The current data of the user. Null if the account no longer exists.", of="user_id")
+    user_name: str = attribute("The user name at the time of the event.")
+    change: PresenceChange = attribute("Whether the user connected or disconnected.")
 
     is_type_of = exactly(ConnectedUsersEventRow)
 
 
-USER_HIT = "The user whose connections are meant; null = everybody who is connected."
+USER_HIT = "The user whose connections are concerned. Null if those of all connected users are."
 
 
-@strawberry.type(description="Connections to a Studio's session were ended, or could not be made.")
+@strawberry.type(description="Connections to the session of a Studio ended, or could not be made.")
 class ConnectionErrorEvent(StudioEvent):
     """B57."""
 
     user: User | None = batched(users.by_id, USER_HIT, of="user_id")
-    code: ConnectionErrorCode = attribute("Why, for programs.")
-    reason: str = attribute("Why, in words for people.")
-    retryable: bool = attribute("Whether the same connection can work again later.")
+    code: ConnectionErrorCode = attribute("The reason as a code for programs.")
+    reason: str = attribute("The reason as text for people.")
+    retryable: bool = attribute("Whether the client should try to connect again later.")
 
     is_type_of = exactly(ConnectionErrorEventRow)
 
 
-@strawberry.type(description="Connections to a Studio's session are about to be ended.")
+@strawberry.type(description="A warning that connections to the session of a Studio will end.")
 class DisruptionWarningEvent(StudioEvent):
     """B57."""
 
     user: User | None = batched(users.by_id, USER_HIT, of="user_id")
-    code: ConnectionErrorCode = attribute("Why, for programs: the code that the error will have.")
-    reason: str = attribute("Why, in words for people.")
-    planned_at: datetime | None = attribute("When it is planned for; null = at once.")
+    code: ConnectionErrorCode = attribute("The reason as a code for programs; the later ConnectionErrorEvent has the same code.")
+    reason: str = attribute("The reason as text for people.")
+    planned_at: datetime | None = attribute("The time at which the connections will end. Null if the time is not known.")
 
     is_type_of = exactly(DisruptionWarningEventRow)

@@ -5,8 +5,8 @@ import strawberry
 from schema.fields import derived
 
 
-@strawberry.interface(description="Anything that has an id and can be read again by it.")
+@strawberry.interface(description="An object with a globally unique id, by which `Query.node` reads it.")
 class Node:
     """Relay's Node."""
 
-    id: strawberry.ID = derived(lambda row: row.id, "Its id, the same everywhere and for ever.")
+    id: strawberry.ID = derived(lambda row: row.id, "The globally unique id of the object. It never changes.")

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from schema.types.studio import Studio
 
 
-@strawberry.type(description="Who did something: a user, or the system with a cause.")
+@strawberry.type(description="The user or the part of the system that caused something.")
 class Actor:
     """By value, as of then; only `user` is as of now."""
 
-    name: str | None = attribute("The user's name as it was then; null for the system.")
-    cause: str | None = attribute("For the system: a stable word such as `lifespan` or `process-exit`; null for a user.")
+    name: str | None = attribute("The user name at that time. Null for the system.")
+    cause: str | None = attribute(
+        "The cause of an automatic action as a stable word, for example `lifespan` or `process-exit`. Null for a user."
+    )
     user: Annotated["User", strawberry.lazy("schema.types.people")] | None = batched(
-        users.by_id, "The user as they are now; null for the system.", of="user_id"
+        users.by_id, "The current data of the user. Null for the system.", of="user_id"
     )
 
     is_type_of = exactly(ActorRow)
@@ -34,31 +36,33 @@ class Actor:
 class ProgressStep:
     """B84."""
 
-    name: str = attribute("What it does, in words for people.")
-    state: StepState = attribute("How it stands.")
-    message: str | None = attribute("More about it, such as what it waits for or why it failed.")
-    started_at: datetime | None = attribute("When it began.")
-    ended_at: datetime | None = attribute("When it ended.")
+    name: str = attribute("The name of the step, as text for people, for example `Save the checkpoint`.")
+    state: StepState = attribute("The present state.")
+    message: str | None = attribute("More about the step, for example why it failed, as text for people. Null if there is nothing to add.")
+    started_at: datetime | None = attribute("The time at which the step began. Null if it has not begun.")
+    ended_at: datetime | None = attribute("The time of the end. Null if it has not ended.")
 
     is_type_of = exactly(StepRow)
 
 
-@strawberry.type(description="The record of one action on a Studio.")
+@strawberry.type(description="The record of one start or stop of a Studio. It stays after the Studio was deleted.")
 class Operation(Node):
     """It outlives the Studio."""
 
     id: strawberry.ID = node_id("Operation")
-    kind: OperationKind = attribute("What it does.")
-    state: OperationState = attribute("How it stands.")
-    actor: Actor = attribute("Who asked for it.")
-    steps: list[ProgressStep] = batched(operations.steps, "What it goes through, in order.", of="id")
-    error: str | None = attribute("Why it failed, in words for people.")
-    deadline: datetime | None = attribute("When it counts as failed unless it has ended; null = never.")
-    created_at: datetime = attribute("When it was asked for.")
-    ended_at: datetime | None = attribute("When it ended.")
-    studio_name: str = attribute("The Studio's name as it was then.")
+    kind: OperationKind = attribute("The kind of the operation.")
+    state: OperationState = attribute("The present state.")
+    actor: Actor = attribute("The user or the part of the system that requested the operation.")
+    steps: list[ProgressStep] = batched(operations.steps, "The steps of the operation, in order.", of="id")
+    error: str | None = attribute(
+        "Why the operation failed or was cancelled, as text for people. Null while it is in progress, and after success."
+    )
+    deadline: datetime | None = attribute("The time at which the operation fails unless it has ended. Null if there is no limit.")
+    created_at: datetime = attribute("The time at which the operation was requested.")
+    ended_at: datetime | None = attribute("The time of the end. Null if it has not ended.")
+    studio_name: str = attribute("The name of the Studio at the time of the request.")
     studio: Annotated["Studio", strawberry.lazy("schema.types.studio")] | None = batched(
-        studios.by_id, "The Studio as it is now; null once it was deleted.", of="studio_id"
+        studios.by_id, "The current data of the Studio. Null after the Studio was deleted.", of="studio_id"
     )
 
     is_type_of = exactly(OperationRow)

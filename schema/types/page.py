@@ -5,18 +5,20 @@ import strawberry
 from schema.scalars import Cursor
 
 
-@strawberry.type(description="Where a page lies in its list.")
+@strawberry.type(description="The position of a page in its list.")
 class PageInfo:
     """Relay's PageInfo."""
 
-    has_next_page: bool = strawberry.field(description="Whether more follow.")
-    has_previous_page: bool = strawberry.field(description="Whether the page was asked for `after` a place.")
-    start_cursor: Cursor | None = strawberry.field(description="The first edge's cursor; null on an empty page.")
-    end_cursor: Cursor | None = strawberry.field(description="The last edge's cursor: what to give as `after` for the next page.")
+    has_next_page: bool = strawberry.field(description="Whether further items follow this page.")
+    has_previous_page: bool = strawberry.field(description="Whether the page was requested with `after`.")
+    start_cursor: Cursor | None = strawberry.field(description="The cursor of the first item. Null if the page is empty.")
+    end_cursor: Cursor | None = strawberry.field(
+        description="The cursor of the last item. Pass it as `after` to get the next page. Null if the page is empty."
+    )
 
 
-EDGE_CURSOR = "Its place in the list: what to give as `after` to go on behind it."
-EDGES = "What is on this page, with the place of each."
-NODES = "What is on this page, without the places."
-PAGE_INFO = "Whether there is more, and how to read on."
-TOTAL = "How many there are on all pages; counted only when asked for."
+EDGE_CURSOR = "The position of the item in the list. Pass it as `after` to get the items that follow."
+EDGES = "The items of this page, each with its cursor."
+NODES = "The items of this page, without cursors."
+PAGE_INFO = "Whether further items follow, and the cursors of this page."
+TOTAL = "The number of items on all pages. It is counted only if this field is requested."

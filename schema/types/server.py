@@ -23,35 +23,38 @@ class ServerInfoRow:
     transports: list[str] = field(default_factory=lambda: TRANSPORTS)
 
 
-@strawberry.type(description="How much one operation may ask for.")
+@strawberry.type(description="The limits of one operation. Beyond them it is refused with the code LIMIT_EXCEEDED, or ended with TIMEOUT.")
 class ServerLimits:
     """What a client can plan with."""
 
-    depth: int = attribute("How deep fields may be nested.")
-    fields: int = attribute("How many fields there may be.")
-    aliases: int = attribute("How many of them may have an alias.")
-    root_fields: int = attribute("How many fields there may be at the top.")
-    directives: int = attribute("How many directives there may be.")
-    cost: int = attribute("How many objects may come back, about.")
-    tokens: int = attribute("How many words the document may have.")
-    source_length: int = attribute("How many characters the document may have.")
-    query_seconds: float = attribute("How long a query may take.")
-    mutation_seconds: float = attribute("How long a mutation may take.")
+    depth: int = attribute("The maximum number of nested levels of fields.")
+    fields: int = attribute("The maximum number of fields, with all fragments expanded.")
+    aliases: int = attribute("The maximum number of aliases.")
+    root_fields: int = attribute("The maximum number of fields at the root.")
+    directives: int = attribute("The maximum number of directives.")
+    cost: int = attribute("The maximum number of objects in the response, as estimated from the page sizes.")
+    tokens: int = attribute("The maximum number of lexical tokens (names, values and punctuation) in the document.")
+    source_length: int = attribute("The maximum length of the document in characters.")
+    query_seconds: float = attribute("The maximum duration of a query in seconds.")
+    mutation_seconds: float = attribute("The maximum duration of a mutation in seconds.")
 
     is_type_of = exactly(Limits)
 
 
-@strawberry.type(description="What a client should know of this server before it begins.")
+@strawberry.type(description="The version, limits and features of the server.")
 class ServerInfo:
     """The same for everybody."""
 
-    version: str = attribute("The version of the server.")
-    limits: ServerLimits = attribute("How much one operation may ask for.")
-    transports: list[str] = attribute("How operations can be sent: names as in their specifications, or what to accept for it.")
-    compute_kinds: list[ComputeKind] = attribute("The kinds of compute environments that are enabled somewhere on this server.")
-    dial_address: str = attribute(
-        "`host:port` where programs connect for sessions, with the host of the session's URL as Host header: nothing needs to resolve."
+    version: str = attribute("The version of the server, for example `0.1.0`.")
+    limits: ServerLimits = attribute(
+        "The limits of one operation. Beyond them it is refused with the code LIMIT_EXCEEDED, or ended with TIMEOUT."
     )
-    warnings: list[str] = attribute("What everybody who uses this server should know, in words for people.")
+    transports: list[str] = attribute("The protocols by which operations can be sent, for example `graphql-transport-ws`.")
+    compute_kinds: list[ComputeKind] = attribute("The kinds of compute environments that are enabled in any workspace of the server.")
+    dial_address: str = attribute(
+        "The address, as `host:port`, to which programs connect for all sessions if the host of `Studio.url` cannot be resolved. They "
+        "send that host in the header `Host`."
+    )
+    warnings: list[str] = attribute("Warnings for all users of the server, as text for people; often empty.")
 
     is_type_of = exactly(ServerInfoRow)

@@ -8,20 +8,25 @@ from schema.fields import attribute, exactly
 from schema.scalars import BigInt
 from services.rows.stats import SessionStatsRow
 
-EVERY = "What a running session uses, with all its processes. Measured every 5 seconds; where many hundreds run, more rarely."
 
-
-@strawberry.type(description=EVERY)
+@strawberry.type(
+    description="The resources that a running session uses, over all its processes. They are measured every 5 seconds, and less often if "
+    "several hundred sessions are running."
+)
 class SessionStats:
     """B85."""
 
-    at: datetime = attribute("When it was measured.")
-    cpu: float = attribute("CPU cores in use, on average since the measurement before: 1.5 = one and a half.")
-    cpu_limit: float | None = attribute("CPU cores that it may use at most; null if nothing limits it.")
-    memory_bytes: BigInt = attribute("Memory in use, in bytes, without file cache that is free to go.")
-    memory_limit_bytes: BigInt | None = attribute("Memory that it may use at most, in bytes; null if nothing limits it.")
-    network_received_bytes: BigInt | None = attribute("Bytes received since it started; null where that is not counted (`process`).")
-    network_sent_bytes: BigInt | None = attribute("Bytes sent since it started; null where that is not counted (`process`).")
-    processes: int | None = attribute("Processes and their threads; null where they are not counted.")
+    at: datetime = attribute("The time of the measurement.")
+    cpu: float = attribute("The CPU cores in use, on average since the measurement before; 1.5 means one and a half cores.")
+    cpu_limit: float | None = attribute("The maximum of CPU cores. Null if there is no limit.")
+    memory_bytes: BigInt = attribute("The memory in use in bytes, without file cache that can be freed.")
+    memory_limit_bytes: BigInt | None = attribute("The maximum of memory in bytes. Null if there is no limit.")
+    network_received_bytes: BigInt | None = attribute(
+        "The bytes received since the start of the session. Null if they are not counted, as in compute environments of the kind PROCESS."
+    )
+    network_sent_bytes: BigInt | None = attribute(
+        "The bytes sent since the start of the session. Null if they are not counted, as in compute environments of the kind PROCESS."
+    )
+    processes: int | None = attribute("The number of threads of all processes. Null if they are not counted.")
 
     is_type_of = exactly(SessionStatsRow)

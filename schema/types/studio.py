@@ -34,62 +34,90 @@ if TYPE_CHECKING:
     from schema.types.workspace import Workspace
 
 
-@strawberry.type(description="A named, configured interactive analysis environment in a workspace.")
+@strawberry.type(description="A Studio: a named, configured interactive analysis environment in a workspace.")
 class Studio(Node):
     """The configuration, what goes on now, and what its runs left."""
 
     id: strawberry.ID = node_id("Studio")
-    public_id: str = attribute("The short id in its address; never changes.")
-    name: str = attribute("Its name, unique in the workspace.")
-    description: str | None = batched(studios.details, "What it is for.", of="id", pick=lambda details: details.description)
-    revision: int = attribute("The number of its configuration: one more with every edit.")
-    workspace: Annotated["Workspace", strawberry.lazy("schema.types.workspace")] = batched(workspaces.of_studios, "Where it belongs.")
-    owner: Annotated["User", strawberry.lazy("schema.types.people")] = batched(users.by_id, "Who created it.", of="owner_id")
-    is_starred: bool = attribute("Whether the viewer marked it with a star.", marks=(Mark.VIEWER,))
-    status: StudioStatus = attribute("Where it is in its life.")
-    status_message: str | None = attribute("More about the status, in words for people.")
-    status_since: datetime = attribute("When it entered the status.")
-    stop_reason: StopReason | None = attribute("Why the last session ended, or is ending; null if none did.")
+    public_id: str = attribute("The short id in the URL of the Studio. It never changes.")
+    name: str = attribute("The name of the Studio, unique in the workspace.")
+    description: str | None = batched(
+        studios.details,
+        "What the Studio is for, as text for people. Null if it has no description.",
+        of="id",
+        pick=lambda details: details.description,
+    )
+    revision: int = attribute("The revision of the Studio: 1 at first, and one more after every edit.")
+    workspace: Annotated["Workspace", strawberry.lazy("schema.types.workspace")] = batched(
+        workspaces.of_studios, "The workspace of the Studio."
+    )
+    owner: Annotated["User", strawberry.lazy("schema.types.people")] = batched(
+        users.by_id, "The user who created the Studio.", of="owner_id"
+    )
+    is_starred: bool = attribute("Whether the viewer has marked the Studio with a star.", marks=(Mark.VIEWER,))
+    status: StudioStatus = attribute("The present status of the Studio.")
+    status_message: str | None = attribute("More about the status, as text for people. Null if there is nothing to add.")
+    status_since: datetime = attribute("The time at which the Studio entered its present status.")
+    stop_reason: StopReason | None = attribute(
+        "The reason why the last session ended or is ending. Null while BUILDING, STARTING or RUNNING, and before the first session."
+    )
     progress: list[Annotated["ProgressStep", strawberry.lazy("schema.types.operation")]] = batched(
-        operations.steps, "The steps of the operation that goes on, or of the last one.", of="operation_id", absent=list
+        operations.steps,
+        "The steps of the operation in progress, or of the last operation. Empty before the first one.",
+        of="operation_id",
+        absent=list,
     )
     available_actions: list[AvailableAction] = computed(
-        rules.available_actions, "Every action, and whether the viewer may take it now.", marks=(Mark.VIEWER, Mark.NOW)
+        rules.available_actions, "All actions on the Studio, and whether the viewer can take each now.", marks=(Mark.VIEWER, Mark.NOW)
     )
     template: Annotated["Template", strawberry.lazy("schema.types.compute")] = batched(
-        templates.by_id, "The tool it runs.", of="template_id"
+        templates.by_id, "The template that the sessions run.", of="template_id"
     )
     compute_environment: Annotated["ComputeEnvironment", strawberry.lazy("schema.types.compute")] | None = batched(
-        compute_environments.by_id, "Where its sessions run; null once that was deleted.", of="compute_environment_id"
+        compute_environments.by_id,
+        "The compute environment in which the sessions run. Null if the compute environment was deleted.",
+        of="compute_environment_id",
     )
-    configuration: StudioConfiguration = attribute("What its sessions are given.")
+    configuration: StudioConfiguration = attribute("The configuration of the sessions.")
     checkpoints: Annotated["CheckpointConnection", strawberry.lazy("schema.types.checkpoint")] | None = paged(
-        checkpoint_loads.pages, "What its sessions saved, the newest first."
+        checkpoint_loads.pages, "The checkpoints of the Studio, the newest first. Null if an argument is invalid; the error says which."
     )
     latest_checkpoint: Annotated["Checkpoint", strawberry.lazy("schema.types.checkpoint")] | None = batched(
-        checkpoint_loads.newest, "The newest saved checkpoint: what the next start begins from.", of="id"
+        checkpoint_loads.newest, "The newest saved checkpoint, from which the next session starts. Null if nothing has been saved.", of="id"
     )
     parent_checkpoint: Annotated["Checkpoint", strawberry.lazy("schema.types.checkpoint")] | None = batched(
-        checkpoint_loads.by_id, "The checkpoint of another Studio that it was made from.", of="parent_checkpoint_id"
+        checkpoint_loads.by_id,
+        "The checkpoint of another Studio from which this Studio was created. Null if it was created from a template alone.",
+        of="parent_checkpoint_id",
     )
-    connected_users: list[ConnectedUser] = batched(studios.connected_users, "Who has the running session open.", of="id")
+    connected_users: list[ConnectedUser] = batched(
+        studios.connected_users, "The users who are connected to the session; who connected first comes first.", of="id"
+    )
     stats: Annotated["SessionStats", strawberry.lazy("schema.types.stats")] | None = batched(
-        stats_loads.of_studios, "What its running session uses; null unless it runs, and for some seconds after its start.", of="id"
+        stats_loads.of_studios,
+        "The resources that the running session uses. Null if the Studio is not RUNNING, and in the first seconds of a session.",
+        of="id",
     )
     url: str | None = computed(
         rules.url,
-        "The session's address, to open in a browser or to share; null unless it runs and the viewer may connect.",
+        "The URL of the session, to open in a browser or to share. Null if the Studio is not RUNNING, or the viewer may not connect.",
         marks=(Mark.VIEWER,),
     )
-    expires_at: datetime | None = attribute("When the running session reaches its lifespan; null = never, or none runs.")
-    idle_stops_at: datetime | None = attribute("When the running session will be stopped if nobody uses it; null = never, or none runs.")
-    created_at: datetime = attribute("When it was created.")
-    last_started_at: datetime | None = attribute("When it was last started.")
+    expires_at: datetime | None = attribute(
+        "The time at which the lifespan of the present session ends. Null if there is none, before its tool first answers, and for a "
+        "lifespan without limit."
+    )
+    idle_stops_at: datetime | None = attribute(
+        "The time at which the present session is stopped if nobody uses it. Null if there is none, before its tool first answers, and "
+        "without an idle limit."
+    )
+    created_at: datetime = attribute("The time at which the Studio was created.")
+    last_started_at: datetime | None = attribute("The time of the last start. Null if the Studio was never started.")
     sessions: Annotated["SessionConnection", strawberry.lazy("schema.types.session")] | None = paged(
-        session_loads.pages, "Its runs, the newest first."
+        session_loads.pages, "The sessions of the Studio, the newest first. Null if an argument is invalid; the error says which."
     )
 
-    @field("What happened to it.", Permission.WORKSPACE_READ)
+    @field("The stored events of the Studio. Null if an argument is invalid; the error says which.", Permission.WORKSPACE_READ)
     def events(
         self,
         viewer: AuthorizedViewer,
@@ -99,7 +127,7 @@ class Studio(Node):
     ) -> EventConnection | None:
         return viewer.load(event_loads.of_studios, self, event_arguments(first, after, direction))
 
-    @field("What its session, or the build of its image, printed: the newest bytes, or those after an offset.", Permission.WORKSPACE_READ)
+    @field("The output of a session, or of the build of the image: the newest bytes, or those after an offset.", Permission.WORKSPACE_READ)
     def logs(
         self,
         viewer: AuthorizedViewer,

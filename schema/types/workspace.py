@@ -34,51 +34,59 @@ Unsupported = Annotated[
 ]
 
 
-@strawberry.type(description="What a workspace sets for its Studios; null leaves the default.")
+@strawberry.type(description="The settings of a workspace for its Studios.")
 class WorkspaceSettings:
     """B93."""
 
-    lifespan_hours: int | None = attribute("The lifespan of every session, in hours; 0 = unlimited. If set, Studios cannot change it.")
-    idle_minutes: int | None = attribute("After how many minutes without use a session is stopped; 0 = never.")
-    checkpoint_interval_seconds: int | None = attribute("How often running sessions are saved, in seconds.")
+    lifespan_hours: int | None = attribute(
+        "The lifespan in hours of new Studios that are created without one. 0 means no limit. Null means the default of the server."
+    )
+    idle_minutes: int | None = attribute("The minutes without use after which a session is stopped. 0 or null means never.")
+    checkpoint_interval_seconds: int | None = attribute(
+        "The seconds between two saves of a running session. 0 means no periodic saves. Null means the default of the server."
+    )
 
     is_type_of = exactly(SettingsRow)
 
 
-@strawberry.type(description="A group of workspaces.")
+@strawberry.type(description="An organization: a group of workspaces.")
 class Organization(Node):
     """Seen by the members of its workspaces."""
 
     id: strawberry.ID = node_id("Organization")
-    slug: str = attribute("Its short name, unique.")
-    name: str = attribute("Its name.")
-    created_at: datetime = attribute("When it was created.")
+    slug: str = attribute("The short name in URLs and commands, unique on the server.")
+    name: str = attribute("The name of the organization.")
+    created_at: datetime = attribute("The time at which it was created.")
     workspaces: list[Annotated["Workspace", strawberry.lazy("schema.types.workspace")]] = batched(
-        workspace_loads.of_organizations, "Those that the viewer is a member of, by name.", of="id", marks=(Mark.VIEWER,)
+        workspace_loads.of_organizations, "The workspaces of which the viewer is a member, sorted by name.", of="id", marks=(Mark.VIEWER,)
     )
 
     is_type_of = exactly(OrganizationRow)
 
 
-@strawberry.type(description="Where Studios, members and compute environments belong.")
+@strawberry.type(description="A workspace: the place of Studios, members, templates and compute environments.")
 class Workspace(Node):
     """Seen by its members (B92)."""
 
     id: strawberry.ID = node_id("Workspace")
-    slug: str = attribute("Its short name, unique.")
-    name: str = attribute("Its name, unique in the organization.")
-    organization: Organization = batched(organizations.by_id, "The group it belongs to.", of="organization_id")
-    viewer_role: Role = attribute("What the viewer may do here.", marks=(Mark.VIEWER,))
+    slug: str = attribute("The short name in URLs and commands, unique on the server.")
+    name: str = attribute("The name of the workspace, unique in its organization.")
+    organization: Organization = batched(organizations.by_id, "The organization of the workspace.", of="organization_id")
+    viewer_role: Role = attribute("The role of the viewer in the workspace.", marks=(Mark.VIEWER,))
     event_cursor: Cursor = attribute(
-        "The newest event at a moment before everything else below was read: subscribe `after` it, and nothing is missed in between.",
+        "The position in the event log before the data below was read. Subscribe with it as `after`, so that no event is missed.",
         marks=(Mark.NOW,),
     )
-    created_at: datetime = attribute("When it was created.")
-    settings: WorkspaceSettings = attribute("What it sets for its Studios.")
-    compute_environments: list[ComputeEnvironment] = batched(environment_loads.of_workspaces, "Where its sessions run, by name.", of="id")
-    members: MemberConnection | None = paged(member_loads.pages, "Who belongs to it, by user name.")
+    created_at: datetime = attribute("The time at which it was created.")
+    settings: WorkspaceSettings = attribute("The settings of the workspace for its Studios.")
+    compute_environments: list[ComputeEnvironment] = batched(
+        environment_loads.of_workspaces, "The compute environments of the workspace, sorted by name.", of="id"
+    )
+    members: MemberConnection | None = paged(
+        member_loads.pages, "The members of the workspace, sorted by user name. Null if an argument is invalid; the error says which."
+    )
 
-    @field("Its Studios.", READ)
+    @field("The Studios of the workspace. Null if an argument is invalid; the error says which.", READ)
     def studios(
         self,
         viewer: AuthorizedViewer,
@@ -90,15 +98,15 @@ class Workspace(Node):
         arguments = ListArguments(page_arguments(first, after), selection_of(filter), order_of(order_by))
         return viewer.load(studio_loads.pages, self.id, arguments)
 
-    @field("How many of its Studios have each status.", READ)
+    @field("The number of Studios in each status. Null if an argument is invalid; the error says which.", READ)
     def studio_counts(self, viewer: AuthorizedViewer, filter: Filter = UNSET) -> list[StatusCount] | None:  # noqa: A002 - the contract's word
         return viewer.load(studio_loads.counts, self.id, selection_of(filter))
 
-    @field("The tools its Studios can run, by name.", READ)
+    @field("The templates of the workspace, sorted by name.", READ)
     def templates(self, viewer: AuthorizedViewer, include_unsupported: Unsupported = False) -> list[Template]:
         return viewer.load(template_loads.of_workspaces, self.id, include_unsupported)
 
-    @field("What happened in it.", READ)
+    @field("The stored events of the workspace. Null if an argument is invalid; the error says which.", READ)
     def events(
         self, viewer: AuthorizedViewer, first: First = DEFAULT_FIRST, after: After = UNSET, direction: Direction = OrderDirection.DESC
     ) -> EventConnection | None:
