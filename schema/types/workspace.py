@@ -6,6 +6,7 @@ from typing import Annotated
 import strawberry
 from strawberry import UNSET
 
+from resolvers import workspaces as rules
 from resolvers.loads import compute_environments as environment_loads
 from resolvers.loads import events as event_loads
 from resolvers.loads import members as member_loads
@@ -18,7 +19,7 @@ from resolvers.pagination import DEFAULT_FIRST, page_arguments
 from schema.authorized import AuthorizedViewer, field
 from schema.enums import OrderDirection, Role
 from schema.field_policies import Mark
-from schema.fields import After, First, attribute, batched, exactly, node_id, paged
+from schema.fields import After, First, attribute, batched, computed, exactly, node_id, paged
 from schema.scalars import Cursor
 from schema.types.compute import ComputeEnvironment, Template
 from schema.types.event_list import Direction, EventConnection, event_arguments
@@ -73,6 +74,11 @@ class Workspace(Node):
     name: str = attribute("The name of the workspace, unique in its organization.")
     organization: Organization = batched(organizations.by_id, "The organization of the workspace.", of="organization_id")
     viewer_role: Role = attribute("The role of the viewer in the workspace.", marks=(Mark.VIEWER,))
+    viewer_can_create_studios: bool = computed(
+        rules.can_create_studios,
+        "True if the viewer may create Studios in the workspace, by their role and by their access token.",
+        marks=(Mark.VIEWER,),
+    )
     event_cursor: Cursor = attribute(
         "The position in the event log before the data below was read. Subscribe with it as `after`, so that no event is missed.",
         marks=(Mark.NOW,),

@@ -73,14 +73,24 @@ async def page(context: BrowserContext) -> AsyncIterator[Page]:
 
 
 @pytest.fixture
+async def graces_tab(browser: Browser) -> AsyncIterator[Page]:
+    """A tab in the browser of a second person, Grace, which shares no cookie with the first."""
+    context = await browser.new_context()
+    context.set_default_timeout(LIMIT_MS)
+    yield await context.new_page()
+    await context.close()
+
+
+@pytest.fixture
 async def signed_in(page: Page, server: Server) -> Page:
     """The page at `/`, with the world's owner signed in."""
     await sign_in(page, server)
     return page
 
 
-async def sign_in(page: Page, server: Server) -> None:
+async def sign_in(page: Page, server: Server, token: str | None = None) -> None:
+    """Signs in on the page `/` with `token`, or that of the world's owner, and waits until it is live."""
     await page.goto(f"{server.url}/")
-    await page.get_by_label("Access token").fill(server.world.secret)
+    await page.get_by_label("Access token").fill(token or server.world.secret)
     await page.keyboard.press("Enter")
     await page.get_by_role("status").filter(has_text="live").wait_for()

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
+from services.domain.access import Role
 from services.domain.actor import Actor
 from services.domain.events import Kind, NewEvent
 from services.store import outbox
 from services.store.db.database import Database
 from tests.browser.conftest import sign_in
-from tests.browser.page_objects import START, add_studio, studio_card
+from tests.browser.page_objects import START, add_studio, create_colleague, open_session, studio_card
 from tests.factories import create_studio
 from tests.server import Server, running
 
@@ -109,6 +110,46 @@ async def test_a_log_says_that_the_connection_is_lost(page: Page, server: Server
     await expect(page.locator("#log-state")).to_have_text("live")
 
 
+async def test_a_start_shows_its_steps_and_which_goes_on(signed_in: Page, server: Server) -> None:
+    studio = await add_studio(server, environment=[{"key": "TINY_NEVER", "value": "1"}])
+    await server.graphql(START, {"id": studio})
+    steps = studio_card(signed_in).get_by_role("list", name="Steps")
+    await expect(steps.locator("[aria-current=step]")).to_have_text("Wait for the tool to answer (now)")
+    await expect(steps.get_by_role("listitem").filter(has_text="(done)")).to_have_text(
+        ["Clear up the former session (done)", "Prepare the tool (done)", "Create the session (done)"]
+    )
+
+
+async def test_the_steps_go_once_it_runs(signed_in: Page, server: Server) -> None:
+    await server.graphql(START, {"id": await add_studio(server)})
+    await expect(studio_card(signed_in).locator(".badge")).to_have_text("running")
+    await expect(studio_card(signed_in).get_by_role("list", name="Steps")).to_be_hidden()
+
+
+@pytest.mark.behaviour("B91")
+async def test_who_may_not_create_studios_gets_no_form_for_it(page: Page, server: Server) -> None:
+    await sign_in(page, server, await create_colleague(server, Role.LAUNCH))
+    await expect(page.locator("#add")).to_be_hidden()
+    await page.get_by_role("button", name="Sign out").click()
+    await sign_in(page, server, await create_colleague(server, Role.MAINTAIN))
+    await expect(page.locator("#add")).to_be_visible()
+
+
+async def test_a_stop_asks_first_while_others_are_connected_and_names_them(signed_in: Page, graces_tab: Page, server: Server) -> None:
+    studio = await add_studio(server)
+    await server.graphql(START, {"id": studio})
+    await expect(studio_card(signed_in).locator(".badge")).to_have_text("running")
+    await open_session(graces_tab, server, studio, await create_colleague(server, Role.CONNECT, "grace"))
+    await expect(studio_card(signed_in).locator(".people")).to_contain_text("Grace")
+    await studio_card(signed_in).get_by_role("button", name="Stop").click()
+    await expect(signed_in.get_by_role("dialog")).to_contain_text("Grace is connected. Stop Analysis for everybody?")
+    await signed_in.get_by_role("button", name="Leave it").click()
+    await expect(studio_card(signed_in).locator(".badge")).to_have_text("running")
+    await studio_card(signed_in).get_by_role("button", name="Stop").click()
+    await signed_in.get_by_role("dialog").get_by_role("button", name="Stop").click()
+    await expect(studio_card(signed_in).locator(".badge")).to_have_text("stopped")
+
+
 async def test_deleting_asks_first(signed_in: Page, server: Server) -> None:
     await add_studio(server)
     await studio_card(signed_in).get_by_role("button", name="Delete").click()
@@ -151,8 +192,10 @@ async def test_it_says_that_it_reconnects_and_misses_nothing(page: Page, server:
     await sign_in(page, server)
     studio = await add_studio(server)
     await expect(studio_card(page)).to_be_visible()
+    await expect(studio_card(page).locator(".badge")).to_have_text("stopped")
     await server.stop()
     await expect(page.get_by_role("status").filter(has_text="reconnecting")).to_be_visible()
+    await expect(studio_card(page).locator(".badge")).to_have_text("last known: stopped")
     await studio_card(page).get_by_role("button", name="Start").click()
     await expect(page.get_by_role("alert")).to_contain_text("does not answer")
     await server.start()

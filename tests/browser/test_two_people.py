@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
 from services.domain.access import Role
 from tests import factories
-from tests.browser.conftest import LIMIT_MS, sign_in
+from tests.browser.conftest import sign_in
 from tests.browser.page_objects import run_a_cell, studio_card
 from tests.docker.built import provided
 from tests.docker.server import Job, docker_job
@@ -21,15 +21,6 @@ URL = "query ($id: ID!) { studio(id: $id) { url } }"
 async def job(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Job]:
     async with docker_job(tmp_path, sqlite_url, image=await provided("jupyter"), port=8888) as made:
         yield made
-
-
-@pytest.fixture
-async def graces_tab(browser: Browser) -> AsyncIterator[Page]:
-    """In a browser of her own: she shares no cookie with anybody."""
-    context = await browser.new_context()
-    context.set_default_timeout(LIMIT_MS)
-    yield await context.new_page()
-    await context.close()
 
 
 @pytest.mark.behaviour("B50", "B51", "B52", "B54", "B56", "B57", "B58")

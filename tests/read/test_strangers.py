@@ -1,11 +1,12 @@
 """What somebody without access is told: the same as of what does not exist (B92). And what roles and scopes show (B90, B91)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from schema.ids import encode
-from services.domain.access import Role, TokenScope, Viewer
+from services.domain.access import Permission, Role, TokenScope, Viewer, role_allows
 from services.domain.ids import new_id
 from services.store.db.database import Database
 from tests import factories
@@ -153,6 +154,17 @@ async def test_a_workspace_shows_its_members_with_their_roles(database: Database
         {"role": "OWNER", "user": {"userName": "ada"}, "workspace": {"slug": "lab"}},
         {"role": "ADMIN", "user": {"userName": "b-admin"}, "workspace": {"slug": "lab"}},
     ]
+
+
+@pytest.mark.behaviour("B91")
+async def test_a_workspace_tells_who_may_create_studios_in_it(database: Database, world: World, asker: Asker) -> None:
+    query = '{ workspace(by: { slug: "lab" }) { viewerCanCreateStudios } }'
+    for role in Role:
+        viewer, _ = await factories.create_viewer(database, world.workspace_id, role, f"b-{role.name.lower()}")
+        seen = (await asker.data(viewer, query))["workspace"]
+        assert seen["viewerCanCreateStudios"] == role_allows(Permission.STUDIO_CREATE, role)
+    reader = replace(world.viewer, scopes=frozenset({TokenScope.READ}))
+    assert (await asker.data(reader, query))["workspace"]["viewerCanCreateStudios"] is False
 
 
 async def test_the_viewer_sees_their_tokens_without_secrets(database: Database, world: World, asker: Asker) -> None:

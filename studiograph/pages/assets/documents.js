@@ -30,7 +30,7 @@ export const VIEWER = `query Viewer {
     userName displayName
     memberships {
       role
-      workspace { id name eventCursor templates { id name status } computeEnvironments { id name enabled } events(first: 20) { nodes { ...Line } } }
+      workspace { id name eventCursor viewerCanCreateStudios templates { id name status } computeEnvironments { id name enabled } events(first: 20) { nodes { ...Line } } }
     }
   }
 }

@@ -1,4 +1,4 @@
-// GraphiQL with our examples: queries over HTTP, subscriptions over graphql-transport-ws, both with the tab's token.
+// The page `/explore`: GraphiQL with our examples. Queries go over HTTP, subscriptions over graphql-transport-ws, both with the tab's token.
 
 import { request } from "./client.js";
 import { FIRST_WORKSPACE, examples } from "./examples.js";
@@ -28,6 +28,8 @@ async function show() {
     if (error.code === "UNAUTHENTICATED") token.forget();
     return showError(error.message);
   }
+  form.token.value = token.get();
+  token.share();
   root?.unmount();
   root = window.ReactDOM.createRoot(container);
   return root.render(window.React.createElement(window.GraphiQL, { fetcher: fetcher(), defaultTabs, shouldPersistHeaders: false }));
@@ -49,5 +51,11 @@ form.addEventListener("submit", (event) => {
   show();
 });
 
-form.token.value = token.get();
+function signedOut() {
+  form.token.value = "";
+  showError("You signed out in another tab. Sign in with an access token to go on.");
+}
+
+token.handle(show, signedOut);
 if (token.get()) show();
+else token.request();

@@ -11,17 +11,26 @@ import { token } from "./token.js";
 const studioList = new StudioList(act);
 const logDialog = new LogDialog();
 const CONNECTION_LABELS = { live: ["live", "good"], reconnecting: ["reconnecting", "busy"], refused: ["not connected", "bad"] };
-// For actions that lose data: the label of the button that confirms, and the question.
+const SIGN_OUT_MESSAGE = "studiograph.signOutMessage";
+// For actions that lose data or end the work of others: the label of the button that confirms, and the question. No question, no dialog.
 const CONFIRMATIONS = {
   DELETE: ["Delete", ({ name }) => `Delete ${name}, with its checkpoints? This cannot be undone.`],
-  FORCE_STOP: ["Force stop", ({ name }) => `Force ${name} to stop? What it has not saved is lost; its next start begins from its newest checkpoint.`],
+  STOP: ["Stop", (studio) => othersConnected(studio) && `${othersConnected(studio)} Stop ${studio.name} for everybody?`],
+  FORCE_STOP: [
+    "Force stop",
+    (studio) =>
+      `${othersConnected(studio)} Force ${studio.name} to stop? What it has not saved is lost; its next start begins from its newest checkpoint.`.trim(),
+  ],
 };
 let subscriptions = null;
 let memberships = [];
+let viewerName = "";
 
 async function loadViewer() {
   const { viewer } = await request(token.get(), VIEWER);
+  token.share();
   memberships = viewer.memberships;
+  viewerName = viewer.userName;
   setText(byId("who"), viewer.displayName);
   showSignedIn(true);
   fillForm();
@@ -49,6 +58,7 @@ function showConnection(state, reason, code) {
   badge.dataset.tone = tone;
   setText(badge, label);
   logDialog.showConnection(label);
+  if (state !== "live") studioList.markLastKnown(); // until the first frame of the next connection
   if (state === "live" && byId("problem").dataset.code === "UNREACHABLE") hideProblem();
   if (state === "refused" && reason) showProblem({ message: reason });
   if (code === 4403) checkToken();
@@ -71,7 +81,7 @@ function showSignedIn(signedIn) {
 }
 
 function fillForm() {
-  const canCreate = memberships.filter(({ role }) => ["OWNER", "ADMIN", "MAINTAIN"].includes(role));
+  const canCreate = memberships.filter(({ workspace }) => workspace.viewerCanCreateStudios);
   byId("add").hidden = canCreate.length === 0;
   setChildren(byId("workspace"), canCreate.map(({ workspace }) => element("option", { value: workspace.id }, workspace.name)));
   fillChoices();
@@ -88,7 +98,7 @@ async function act(action, studio, refusal) {
   if (refusal) return showProblem({ message: `${studio.name}: ${refusal}` });
   if (action === "CONNECT") return connect(studio);
   if (action === "LOG") return logDialog.open(subscriptions, studio, showProblem);
-  if (CONFIRMATIONS[action] && !(await confirmed(studio, ...CONFIRMATIONS[action]))) return undefined;
+  if (!(await confirmed(action, studio))) return undefined;
   return send({ START, STOP, FORCE_STOP, RETRY_BUILD, DELETE }[action], { studioId: studio.id, idempotencyKey: crypto.randomUUID?.() });
 }
 
@@ -115,10 +125,20 @@ async function send(mutation, input) {
   }
 }
 
-function confirmed(studio, yes, question) {
+function othersConnected({ connectedUsers }) {
+  // Returns a sentence that names the other users who are connected; empty if there is none.
+  const names = connectedUsers.filter(({ user }) => user.userName !== viewerName).map(({ user }) => user.displayName);
+  if (names.length === 0) return "";
+  return `${new Intl.ListFormat("en").format(names)} ${names.length === 1 ? "is" : "are"} connected.`;
+}
+
+async function confirmed(action, studio) {
+  const [label, question] = CONFIRMATIONS[action] ?? [];
+  const text = question?.(studio);
+  if (!text) return true;
   const dialog = byId("confirm");
-  setText(byId("confirm-text"), question(studio));
-  setText(byId("confirm-yes"), yes);
+  setText(byId("confirm-text"), text);
+  setText(byId("confirm-yes"), label);
   dialog.returnValue = "no";
   dialog.showModal();
   return new Promise((answer) => dialog.addEventListener("close", () => answer(dialog.returnValue === "yes"), { once: true }));
@@ -136,11 +156,15 @@ function hideProblem() {
   byId("problem").hidden = true;
 }
 
-async function signOut(message) {
-  subscriptions?.close();
-  token.forget();
+async function signOut(message = "") {
+  token.forgetEverywhere();
   await fetch("/logout", { method: "POST" }).catch(() => {});
-  if (message) sessionStorage.setItem("studiograph.signOutMessage", message);
+  showSignedOut(message);
+}
+
+function showSignedOut(message) {
+  subscriptions?.close();
+  sessionStorage.setItem(SIGN_OUT_MESSAGE, message);
   location.reload();
 }
 
@@ -185,8 +209,8 @@ async function create(event) {
 }
 
 async function start() {
-  const signOutMessage = sessionStorage.getItem("studiograph.signOutMessage");
-  sessionStorage.removeItem("studiograph.signOutMessage");
+  const signOutMessage = sessionStorage.getItem(SIGN_OUT_MESSAGE);
+  sessionStorage.removeItem(SIGN_OUT_MESSAGE);
   byId("sign-in").addEventListener("submit", signIn);
   byId("create").addEventListener("submit", create);
   byId("workspace").addEventListener("change", fillChoices);
@@ -194,8 +218,13 @@ async function start() {
   byId("problem").lastElementChild.addEventListener("click", hideProblem);
   showSignedIn(false);
   if (signOutMessage) showProblem({ message: signOutMessage });
-  if (token.get()) await loadViewer().catch(showProblem);
-  else byId("token").focus();
+  token.handle(
+    () => loadViewer().then(hideProblem, showProblem),
+    () => showSignedOut("You signed out in another tab."),
+  );
+  if (token.get()) return loadViewer().catch(showProblem);
+  byId("token").focus();
+  if (signOutMessage === null) token.request(); // who has just signed out is not to be signed in by another tab
 }
 
 start();

@@ -15,11 +15,7 @@ const ACTIONS = [
 
 export const statusLabel = (status) => status.toLowerCase().replaceAll("_", " ");
 
-// The step that is in progress, such as one of a build.
-const currentStep = ({ progress }) => {
-  const step = progress.find(({ state }) => state === "IN_PROGRESS");
-  return step && `${step.name}${step.message ? `: ${step.message}` : ""}`;
-};
+const STEP_LABELS = { SUCCEEDED: "done", IN_PROGRESS: "now", PENDING: "to do", ERRORED: "failed" };
 
 export class StudioCard {
   constructor(studio, act) {
@@ -27,6 +23,7 @@ export class StudioCard {
     this.badge = element("span", { class: "badge" });
     this.about = element("div", { class: "soft small about" });
     this.message = element("div", { class: "soft small" });
+    this.steps = element("ol", { class: "steps small", "aria-label": "Steps" });
     this.people = element("ul", { class: "people", "aria-label": "Connected" });
     this.buttons = new Map(ACTIONS.map((kind) => [kind.action, this.#button(kind, act)]));
     this.log = element("button", { type: "button", class: "plain", onclick: () => act("LOG", this.studio) }, "Log");
@@ -35,6 +32,7 @@ export class StudioCard {
       { class: "card", "data-studio": studio.id },
       element("div", { class: "head" }, this.name, this.badge, this.about),
       this.message,
+      this.steps,
       this.people,
       element("div", { class: "actions" }, ...this.buttons.values(), this.log),
     );
@@ -48,7 +46,8 @@ export class StudioCard {
     this.badge.dataset.tone = TONES[studio.status];
     const location = studio.computeEnvironment ? ` on ${studio.computeEnvironment.name}` : "";
     setText(this.about, `${studio.template.name}${location} · ${studio.workspace.name} · since ${formatTime(studio.statusSince)}`);
-    setText(this.message, [studio.statusMessage, currentStep(studio)].filter(Boolean).join(" "));
+    setText(this.message, studio.statusMessage ?? "");
+    this.#showSteps(studio);
     this.#showPeople(studio.connectedUsers);
     this.log.hidden = !studio.lastStartedAt;
     this.log.setAttribute("aria-label", `Log of ${studio.name}`);
@@ -56,6 +55,26 @@ export class StudioCard {
     const focused = document.activeElement;
     for (const available of studio.availableActions) this.#allow(available);
     if (focused.hidden && this.node.contains(focused)) this.#focusNext();
+  }
+
+  markLastKnown() {
+    // Says that the status may be outdated, until the next update.
+    setText(this.badge, `last known: ${statusLabel(this.studio.status)}`);
+    this.badge.dataset.tone = "idle";
+    this.steps.hidden = true;
+  }
+
+  #showSteps({ status, progress }) {
+    // The steps of the start, stop or build that is going on, or that failed.
+    this.steps.hidden = !["busy", "bad"].includes(TONES[status]) || progress.every(({ state }) => state === "SUCCEEDED");
+    setChildren(
+      this.steps,
+      progress.map(({ name, state, message }) => {
+        const current = state === "IN_PROGRESS";
+        const text = current && message ? `${name}: ${message}` : name;
+        return element("li", { "data-state": state, "aria-current": current ? "step" : null }, text, element("span", { class: "skip" }, ` (${STEP_LABELS[state]})`));
+      }),
+    );
   }
 
   #focusNext() {

@@ -19,6 +19,11 @@ export class StudioList {
     byId("none").hidden = this.#cards.size > 0;
   }
 
+  markLastKnown() {
+    // The connection is lost: what the cards show was true when it broke, and may not be now.
+    for (const card of this.#cards.values()) card.markLastKnown();
+  }
+
   #snapshot(workspaceId, studios) {
     const present = new Set(studios.map((studio) => studio.id));
     for (const [id, card] of this.#cards) if (card.studio.workspace.id === workspaceId && !present.has(id)) this.#remove(id);
