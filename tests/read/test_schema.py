@@ -1,19 +1,24 @@
 """The contract itself: described everywhere, with a policy at every root, its dependence on viewers marked, and exported."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from graphql import (
+    GraphQLArgument,
     GraphQLEnumType,
     GraphQLField,
+    GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
     get_named_type,
+    is_required_argument,
+    is_required_input_field,
     specified_directives,
 )
 
@@ -49,19 +54,39 @@ def parts(name: str, kind: Any) -> Iterator[tuple[str, Any]]:
             yield from ((f"{name}.{field_name}({argument})", arguments[argument]) for argument in arguments)
 
 
-def test_every_type_field_argument_and_value_has_a_description() -> None:
-    bare = [place for name, kind in OWN.items() for place, part in parts(name, kind) if not (part.description or "").strip()]
-    assert bare == []
+def said_of(part: Any) -> str:
+    """The description of a part of the schema; empty if it has none."""
+    return part.description or ""
 
 
-def test_descriptions_are_sentences() -> None:
-    odd = [
-        f"{place}: {part.description}"
-        for name, kind in OWN.items()
-        for place, part in parts(name, kind)
-        if not part.description.rstrip().endswith((".", "?", "`"))
-    ]
-    assert odd == []
+def is_optional_input(part: Any) -> bool:
+    """Whether a client may omit this argument or input field."""
+    if isinstance(part, GraphQLArgument):
+        return not is_required_argument(part)
+    return isinstance(part, GraphQLInputField) and not is_required_input_field(part)
+
+
+def is_nullable_output(part: Any) -> bool:
+    return isinstance(part, GraphQLField) and not isinstance(part.type, GraphQLNonNull)
+
+
+RULES: dict[str, Callable[[Any], bool]] = {
+    "begins with an upper-case letter": lambda part: said_of(part)[:1].isupper(),
+    "ends with a period": lambda part: said_of(part).endswith("."),
+    "has three words or more": lambda part: len(said_of(part).split()) >= 3,
+    "has 300 characters or less": lambda part: len(said_of(part)) <= 300,
+    "says when the value is null": lambda part: not is_nullable_output(part) or bool(re.search(r"\bnull\b", said_of(part), re.IGNORECASE)),
+    "says what happens if it is omitted": lambda part: (
+        not is_optional_input(part) or bool(re.search(r"\b(omitted|default)\b", said_of(part), re.IGNORECASE))
+    ),
+}
+"""What every description must be, of types, fields, arguments, input fields and enum values alike."""
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_description(rule: str) -> None:
+    broken = [f"{place}: {said_of(part)}" for name, kind in OWN.items() for place, part in parts(name, kind) if not RULES[rule](part)]
+    assert broken == []
 
 
 def test_every_root_field_declares_what_it_requires() -> None:
