@@ -85,6 +85,12 @@ class AccessError:
         return ERROR_TEXTS[self.code]
 
     @property
+    def when_and_by_whom(self) -> str:
+        """A line for the page: the actor, unless `reason` names them already, and the time in UTC. Empty if neither is known."""
+        actor = f"By {self.who}" if self.who and self.who not in self.reason else ""
+        return ", ".join(filter(None, [actor, f"{self.at:%H:%M} UTC" if self.at else ""]))
+
+    @property
     def waits(self) -> bool:
         return self.code in WAITING
 

@@ -53,8 +53,7 @@ def refusal_page(
 ) -> Response:
     """What happened, who did it and what to do. `links` are (address, words); `retry`: the page looks again by itself."""
     text = refusal.text
-    who = ", ".join(filter(None, [f"By {refusal.who}" if refusal.who else "", f"{refusal.at:%H:%M} UTC" if refusal.at else ""]))
-    lines = [refusal.reason, who, text.advice]
+    lines = [refusal.reason, refusal.when_and_by_whom, text.advice]
     content = "".join(
         [
             f"<h1>{escape(text.title)}</h1>",

@@ -26,6 +26,8 @@ from services.identity.tokens import Tokens
 from services.services import Services
 from services.studios.studios import Studios
 from studiograph import pages
+from studiograph.pages import fallbacks
+from studiograph.pages.fallbacks import BrowserEntry, NotFound
 from studiograph.settings import Settings
 from studiograph.shared_services import SharedServices
 from studiograph.web import health, metrics
@@ -74,8 +76,9 @@ def build_api(core: SharedServices, services: Services, settings: Settings, stac
     http = GraphQLHTTP(executor, services.tokens.authenticate, streams)
     origins = [core.addresses.api_origin]  # behind a proxy that ends TLS, the connection's own scheme is not the page's
     socket = GraphQLWebSocket(executor, slots, origins=origins)
+    links = fallbacks.links(page=settings.page, explorer=settings.explorer)
     routes: list[BaseRoute] = [
-        Route("/graphql", http, methods=None),
+        Route("/graphql", BrowserEntry(http, links), methods=None),
         WebSocketRoute("/graphql", socket),
         *health.routes(settings.database),
         *metrics.routes(),
@@ -85,4 +88,6 @@ def build_api(core: SharedServices, services: Services, settings: Settings, stac
     async def stop() -> None:
         await asyncio.gather(socket.close(), streams.close())
 
-    return Application(SecurityHeaders(Starlette(routes=routes), https=core.addresses.secure), stop)
+    api = Starlette(routes=routes)
+    api.router.default = NotFound(links)
+    return Application(SecurityHeaders(api, https=core.addresses.secure), stop)

@@ -4,7 +4,8 @@
   const $ = (id) => document.getElementById(id);
   const studio = document.body.dataset.name;
   const frame = $("tool");
-  const TONES = { good: "#1a7f4b", busy: "#b7791f", bad: "#b3261e" };
+  const ICON_COLORS = { good: "#1a7f4b", busy: "#b7791f", bad: "#b3261e", idle: "#5b6678" };
+  const ORDINARY_ENDS = ["STUDIO_STOPPED", "IDLE_STOPPED", "LIFESPAN_EXPIRED"]; // nothing failed
   const RENEW_MS = 120_000;
   const ACTIVE_MS = 20_000;
   const RETRY_MS = [500, 1000, 2000, 4000];
@@ -21,7 +22,7 @@
     $("state").dataset.tone = tone;
     $("state").textContent = word;
     document.title = `${word === "Running" ? "" : `${word}: `}${studio} · Studiograph`;
-    const dot = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="${TONES[tone]}"/></svg>`;
+    const dot = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="${ICON_COLORS[tone]}"/></svg>`;
     $("icon").href = `data:image/svg+xml,${encodeURIComponent(dot)}`;
   }
 
@@ -67,13 +68,14 @@
     const coming = code === "STUDIO_STARTING";
     const fresh = $("over").hidden;
     ended = true;
-    show(coming ? "busy" : "bad", coming ? "Starting" : returns ? "Stopped" : "Ended");
+    show(coming ? "busy" : ORDINARY_ENDS.includes(code) ? "idle" : "bad", coming ? "Starting" : returns ? "Stopped" : "Ended");
     notify("");
     showPeople([]);
     $("over-code").textContent = code;
     $("over-title").textContent = message;
     $("over-reason").textContent = reason || "";
-    $("over-who").textContent = [who && `By ${who}`, at && new Date(at).toLocaleTimeString()].filter(Boolean).join(", ");
+    const actor = who && !reason?.includes(who) ? `By ${who}` : ""; // "Stopped by ada." names the actor already
+    $("over-who").textContent = [actor, at && new Date(at).toLocaleTimeString()].filter(Boolean).join(", ");
     $("over-advice").textContent = advice;
     $("over-status").hidden = !returns;
     $("over-status").textContent = coming ? "Starting" : "Waiting until it runs again";

@@ -7,6 +7,8 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from studiograph.pages.fallbacks import EXPLORER_PATH, HOME_PATH
+
 HERE = Path(__file__).parent
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; connect-src 'self'; "
@@ -23,9 +25,9 @@ def routes(*, page: bool, explorer: bool) -> list[BaseRoute]:
     """Returns the routes of the pages that are enabled, and of what they load."""
     enabled: list[BaseRoute] = []
     if page:
-        enabled.append(Route("/", _home, methods=["GET"]))
+        enabled.append(Route(HOME_PATH, _home, methods=["GET"]))
     if explorer:
-        enabled.append(Route("/explore", _explore, methods=["GET"]))
+        enabled.append(Route(EXPLORER_PATH, _explore, methods=["GET"]))
     if page or explorer:
         enabled.append(Mount("/assets/vendor", StaticFiles(directory=HERE / "vendor")))
         enabled.append(Mount("/assets", StaticFiles(directory=HERE / "assets")))

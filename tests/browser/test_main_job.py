@@ -57,7 +57,7 @@ async def test_a_person_works_in_jupyterlab_is_told_why_it_stopped_and_comes_bac
     await lab_server.graphql(STOP, {"id": studio})
     await expect(tab.locator("#over")).to_be_visible()
     await expect(tab.locator("#over-code")).to_have_text("STUDIO_STOPPED")
-    await expect(tab.locator("#over-who")).to_contain_text("ada")
+    await expect(tab.locator("#over-reason")).to_contain_text("ada")
     await expect(studio_card(page).locator(".badge")).to_have_text("stopped")
 
     await lab_server.graphql(START, {"id": studio})

@@ -51,7 +51,7 @@ async def test_a_colleague_opens_the_shared_address_and_is_told_who_stopped_it(j
     await studio_card(page, "Contained").get_by_role("button", name="Stop").click()
     await expect(graces_tab.locator("#over")).to_be_visible()
     await expect(graces_tab.locator("#over-code")).to_have_text("STUDIO_STOPPED")
-    await expect(graces_tab.locator("#over-who")).to_contain_text("ada")
+    await expect(graces_tab.locator("#over-reason")).to_contain_text("ada")
     await job.status("STOPPED")
 
     await job.start()

@@ -1,0 +1,23 @@
+"""The tab around a tool: what it shows when the session ends."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.page_objects import START, STOP, add_studio, open_session, studio_card
+from tests.server import Server
+
+
+@pytest.mark.behaviour("B58")
+async def test_an_ordinary_stop_is_told_calmly_and_names_who_did_it_once(signed_in: Page, graces_tab: Page, server: Server) -> None:
+    studio = await add_studio(server)
+    await server.graphql(START, {"id": studio})
+    await expect(studio_card(signed_in).locator(".badge")).to_have_text("running")
+    await open_session(graces_tab, server, studio, server.world.secret)
+    await server.graphql(STOP, {"id": studio})
+    overlay = graces_tab.locator("#over")
+    await expect(overlay).to_be_visible()
+    told = await overlay.inner_text()
+    assert told.startswith("The Studio is stopped")
+    assert told.count("ada") == 1
+    assert told.rstrip().endswith("Code: STUDIO_STOPPED")
+    await expect(graces_tab.locator("#state")).to_have_attribute("data-tone", "idle")
