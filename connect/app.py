@@ -55,6 +55,7 @@ class ConnectApp:
         self._faults = ToolFaults(database)
         self.login_routes = LoginRoutes(addresses, self._authorization_cache, codes, Logins(database, authenticate), names)
         self._origin = SessionOrigin(
+            database,
             addresses,
             names,
             grants,

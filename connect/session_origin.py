@@ -26,6 +26,7 @@ from services.connections.tool_errors import ToolFaults
 from services.domain.statuses import ConnectionErrorCode
 from services.live.broker import Broker
 from services.store.access_facts import Facts
+from services.store.db.database import Database
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 REENTRY_CODES = frozenset({access_errors.UNAUTHENTICATED, access_errors.SESSION_CHANGED, ConnectionErrorCode.ACCESS_REVOKED})
@@ -36,6 +37,7 @@ RETRY_CODES = frozenset({ConnectionErrorCode.TOOL_UNREACHABLE, access_errors.TOO
 class SessionOrigin:
     """Guards and serves one request or WebSocket; the check is the same for both, and comes before anything is dialled."""
 
+    database: Database
     addresses: Addresses
     names: CookieNames
     grants: Grants
@@ -122,9 +124,8 @@ class SessionOrigin:
             raise AccessDenied(refusal or NO_STUDIO)
         await receive()
         await send({"type": "websocket.accept"})
-        await TabSocket(self.authorization_cache, self.presence, self.presence_cache, self.broker, sealed.grant).run(
-            receive, send, decision.facts
-        )
+        tab = TabSocket(self.database, self.authorization_cache, self.presence, self.presence_cache, self.broker, sealed.grant)
+        await tab.run(receive, send, decision.facts)
 
     @asynccontextmanager
     async def _counted(self, facts: Facts) -> AsyncIterator[None]:

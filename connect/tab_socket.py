@@ -16,20 +16,23 @@ from connect import access_errors
 from connect.access_errors import AccessError
 from connect.authorization import Decision
 from connect.authorization_cache import AuthorizationCache
+from connect.current_step import current_step
 from connect.grants import Grant
 from connect.presence_cache import People, PresenceCache
 from connect.requests import Receive, Send
 from services.connections.presence import NewConnection, Presence
 from services.domain.errors import NotAllowedNow
+from services.domain.event_payloads import OperationChanged
 from services.domain.events import Kind, LoggedEvent
 from services.domain.statuses import ConnectionErrorCode
 from services.live.broker import Broker
 from services.live.stream_items import EventMatch, Resync
 from services.store.access_facts import Facts
+from services.store.db.database import Database
 
 logger = logging.getLogger(__name__)
 
-KINDS = frozenset({Kind.CONNECTED_USERS, Kind.DISRUPTION_WARNING, Kind.CONNECTION_ERROR, Kind.STUDIO_MESSAGE})
+KINDS = frozenset({Kind.CONNECTED_USERS, Kind.DISRUPTION_WARNING, Kind.CONNECTION_ERROR, Kind.STUDIO_MESSAGE, Kind.OPERATION})
 MAX_MESSAGE_BYTES = 1024
 MAX_QUEUED_MESSAGES = 64
 CLOSE_TIMEOUT_S = 1.0
@@ -39,20 +42,26 @@ class TabSocket:
     """Runs until the tab leaves, or has no right to know any more. A stopped session does not end it."""
 
     def __init__(
-        self, authorization_cache: AuthorizationCache, presence: Presence, presence_cache: PresenceCache, broker: Broker, grant: Grant
+        self,
+        database: Database,
+        authorization_cache: AuthorizationCache,
+        presence: Presence,
+        presence_cache: PresenceCache,
+        broker: Broker,
+        grant: Grant,
     ) -> None:
-        self._authorization_cache, self._presence, self._presence_cache, self._broker = (
-            authorization_cache,
-            presence,
-            presence_cache,
-            broker,
-        )
+        self._database = database
+        self._authorization_cache = authorization_cache
+        self._presence = presence
+        self._presence_cache = presence_cache
+        self._broker = broker
         self._grant = grant
         self._decision: Decision | None = None
         self._notified_refusal: AccessError | None = None
         self._queued_messages: deque[Mapping[str, object]] = deque(maxlen=MAX_QUEUED_MESSAGES)
         self._people_changed = False
         self._sent_people: People = []
+        self._changed_operation_id: str | None = None
         self._disconnected = False
         self._wake = asyncio.Event()
         self._connection_id: str | None = None
@@ -99,6 +108,8 @@ class TabSocket:
         payload = event.payload
         if event.kind is Kind.CONNECTED_USERS:
             self._people_changed = True
+        elif event.kind is Kind.OPERATION:
+            self._changed_operation_id = OperationChanged.from_json(payload).operation_id
         elif event.kind is Kind.STUDIO_MESSAGE:
             self._queued_messages.append({"type": "status", "text": payload.get("status_message")})
         elif event.kind is Kind.DISRUPTION_WARNING:
@@ -119,6 +130,14 @@ class TabSocket:
             if self._people_changed and self._connection_id and not self._disconnected:
                 self._people_changed = False
                 await self._send_people(send)
+            if self._changed_operation_id and not self._connection_id and not self._disconnected:
+                operation_id, self._changed_operation_id = self._changed_operation_id, None
+                await self._send_step(send, operation_id)
+
+    async def _send_step(self, send: Send, operation_id: str) -> None:
+        """Tells a tab that waits for the session what its start does now (B84)."""
+        text = await current_step(self._database, self._grant.user_id, operation_id)
+        await _send(send, {"type": "step", "text": text})
 
     async def _send_people(self, send: Send) -> None:
         people = await self._presence_cache.people(self._studio_id)

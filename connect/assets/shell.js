@@ -77,6 +77,7 @@
     const actor = who && !reason?.includes(who) ? `By ${who}` : ""; // "Stopped by ada." names the actor already
     $("over-who").textContent = [actor, at && new Date(at).toLocaleTimeString()].filter(Boolean).join(", ");
     $("over-advice").textContent = advice;
+    $("over-step").textContent = "";
     $("over-status").hidden = !returns;
     $("over-status").textContent = coming ? "Starting" : "Waiting until it runs again";
     $("again").textContent = returns ? "Look again now" : "Sign in again";
@@ -89,6 +90,7 @@
     open,
     end,
     people: ({ people }) => showPeople(people),
+    step: ({ text }) => { if (ended) $("over-step").textContent = text ?? ""; },
     status: ({ text }) => { if (ended && text) $("over-status").textContent = text; },
     warning: ({ reason, at }) => notify(`${reason}${at ? ` At ${new Date(at).toLocaleTimeString()}.` : ""}`),
     fault: ({ reason }) => notify(reason),

@@ -21,3 +21,16 @@ async def test_an_ordinary_stop_is_told_calmly_and_names_who_did_it_once(signed_
     assert told.count("ada") == 1
     assert told.rstrip().endswith("Code: STUDIO_STOPPED")
     await expect(graces_tab.locator("#state")).to_have_attribute("data-tone", "idle")
+
+
+@pytest.mark.behaviour("B84")
+async def test_a_waiting_tab_shows_what_the_start_does(signed_in: Page, graces_tab: Page, server: Server) -> None:
+    studio = await add_studio(server, environment=[{"key": "TINY_DELAY", "value": "3"}])
+    await server.graphql(START, {"id": studio})
+    await expect(studio_card(signed_in).locator(".badge")).to_have_text("running")
+    await open_session(graces_tab, server, studio, server.world.secret)
+    await server.graphql(STOP, {"id": studio})
+    await expect(studio_card(signed_in).locator(".badge")).to_have_text("stopped")
+    await server.graphql(START, {"id": studio})
+    await expect(graces_tab.locator("#over-step")).to_have_text("Wait for the tool to answer")
+    await expect(graces_tab.locator("#over")).to_be_hidden()

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from services.compute.process import ProcessCompute
+from services.compute.process.locks import locked
 from services.compute.protocol import ComputeFailed, ImageSpec, SessionSpec, Upstream
 from services.domain.session_name import SessionName
 from services.domain.statuses import Tool
@@ -188,3 +189,18 @@ async def test_an_installation_can_be_cancelled_and_repeated(root: Path, sockets
     with pytest.raises(ComputeFailed, match="could not be installed: ERROR"):
         await asyncio.gather(compute.ensure_image(IMAGE, quietly), compute.ensure_image(IMAGE, quietly))
     assert not (root / "tools" / f"jupyterlab-{VERSION}" / "complete").exists()
+
+
+@pytest.mark.behaviour("B84")
+async def test_a_start_that_waits_for_an_installation_by_another_says_so(root: Path) -> None:
+    compute, messages = ProcessCompute(root, INSTALLATION), asyncio.Queue[str]()
+
+    async def progress(message: str) -> None:
+        await messages.put(message)
+
+    (root / "tools").mkdir(parents=True, mode=0o700)
+    async with locked(root / "tools" / f"jupyterlab-{VERSION}.lock"):
+        waiting = asyncio.create_task(compute.ensure_image(IMAGE, progress))
+        assert await asyncio.wait_for(messages.get(), 30) == f"Installing JupyterLab {VERSION}"
+        waiting.cancel()
+        await asyncio.wait([waiting])

@@ -18,6 +18,7 @@ from services.domain.events import Kind, NewEvent
 from services.identity.members import Membership
 from services.store import outbox
 from services.store.db.database import Database
+from services.studios.progress import Step
 from tests.connect.world import ConnectHarness, end_tool, open_silently, soon, until
 from tests.connect.world import harness as opened
 
@@ -140,6 +141,17 @@ async def test_a_stop_is_told_with_code_reason_and_actor_and_the_tab_returns(any
         assert (await one.notified("end"))["code"] == "STUDIO_STARTING"
         await harness.session_is_ready()
         await one.notified("ready")
+
+
+@pytest.mark.behaviour("B84")
+async def test_a_waiting_tab_is_told_what_the_start_does(harness: ConnectHarness, tool: Upstream) -> None:
+    async with tab(harness, await harness.enter()) as one:
+        await one.notified("open")
+        await harness.stop()
+        await harness.begin_session(tool)
+        await harness.show_step(Step.TOOL, "Pulling the image")
+        while (await one.notified("step"))["text"] != "Prepare the tool: Pulling the image":
+            pass
 
 
 @pytest.mark.behaviour("B58")

@@ -30,16 +30,17 @@ from services.domain.access import Role, Viewer
 from services.domain.actor import Actor
 from services.domain.events import Kind
 from services.domain.lifecycle import Trigger
-from services.domain.statuses import StudioStatus
+from services.domain.statuses import OperationKind, StudioStatus
 from services.identity.members import Members
 from services.identity.tokens import Tokens
 from services.live.broker import Broker
-from services.store import outbox, studios
+from services.store import operations, outbox, studios
 from services.store.db.database import Database
 from services.store.db.types import json_value
 from services.store.db.wakeups import Wakeups
 from services.store.tables import core
-from services.studios import transitions
+from services.studios import progress, transitions
+from services.studios.progress import Step
 from tests import factories
 from tests.factories import World
 
@@ -176,6 +177,17 @@ class ConnectHarness:
             await transitions.move(transaction, state, Trigger.START, self.world.viewer.actor, None, session_number=number)
         row = upstream.to_json() if upstream else None
         await factories.create_session(self.database, self.world, self.studio_id, number=number, upstream=row)
+
+    async def show_step(self, step: Step, message: str) -> None:
+        """Write, as the controller does, that a start of the Studio is at `step`."""
+        async with self.database.write() as transaction:
+            await outbox.lock_stream(transaction, self.world.workspace_id)
+            state = await studios.find(transaction, self.studio_id)
+            assert state is not None
+            operation_id = await transitions.begin_operation(transaction, state, OperationKind.START, self.world.viewer.actor, None)
+            steps = progress.advanced(progress.pending(OperationKind.START), step, message, transaction.now)
+            await operations.change(transaction, operation_id, steps=steps)
+            await outbox.append(transaction, self.world.workspace_id, [transitions.operation_event(state, operation_id)])
 
     async def session_is_ready(self) -> None:
         async with self.database.write() as transaction:

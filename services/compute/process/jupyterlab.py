@@ -38,9 +38,9 @@ async def install(data_directory: DataDirectory, image: ImageSpec, progress: Pro
     packages, target = requirements(image), tool_directory(data_directory, image)
     if (target / COMPLETE).exists():
         return
+    await progress(f"Installing JupyterLab {image.tool_version}")  # also said while another start of this version installs it
     async with locked(data_directory.tools / f"{target.name}.lock") as lock:  # beside it: several data directories may share their tools
         if not (target / COMPLETE).exists():
-            await progress(f"Installing JupyterLab {image.tool_version}")
             await in_thread(shutil.rmtree, target, ignore_errors=True)
             await _run([sys.executable, "-m", "venv", str(target)], progress, lock)
             await _run([*_pip(target), "install", "--require-hashes", "--no-deps", "-r", str(packages)], progress, lock)
