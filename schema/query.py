@@ -8,7 +8,7 @@ from typing import Annotated
 import strawberry
 
 from resolvers.batches import Load
-from resolvers.loads import (
+from resolvers.loaders import (
     checkpoints,
     compute_environments,
     operations,

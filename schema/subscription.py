@@ -6,7 +6,7 @@ from typing import Annotated
 import strawberry
 
 from resolvers.context import Context
-from resolvers.loads.logs import log_arguments
+from resolvers.loaders.logs import log_arguments
 from resolvers.streams import logs, outputs, states, stats
 from resolvers.streams.sources import Scope, Source, cursor_of, operation_scope, studio_scope, workspace_scope
 from schema.authorized import AuthorizedViewer, stream

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from resolvers.loads import users
+from resolvers.loaders import users
 from schema.enums import Role
 from schema.fields import attribute, batched, exactly
 from schema.scalars import Cursor

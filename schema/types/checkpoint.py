@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from resolvers.loads import checkpoints, studios, users
+from resolvers.loaders import checkpoints, studios, users
 from schema.enums import CheckpointStatus
 from schema.fields import attribute, batched, exactly, node_id
 from schema.scalars import BigInt, Cursor

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import strawberry
 
-from resolvers.loads import compute_environments
+from resolvers.loaders import compute_environments
 from schema.enums import ComputeKind, TemplateStatus, Tool
 from schema.fields import attribute, batched, exactly, node_id
 from schema.types.node import Node

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import strawberry
 
-from resolvers.loads import events
-from resolvers.loads.events import EventArguments
+from resolvers.loaders import events
+from resolvers.loaders.events import EventArguments
 from resolvers.pagination import page_arguments
 from schema.enums import OrderDirection
 from schema.fields import attribute, batched

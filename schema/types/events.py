@@ -4,7 +4,7 @@ from datetime import datetime
 
 import strawberry
 
-from resolvers.loads import checkpoints, studios, users
+from resolvers.loaders import checkpoints, studios, users
 from schema.enums import CheckpointStatus, ConnectionErrorCode, StopReason, StudioStatus, describe
 from schema.fields import attribute, batched, exactly, node_id
 from schema.types.audit import Event

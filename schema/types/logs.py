@@ -4,7 +4,7 @@ from typing import Annotated
 
 import strawberry
 
-from resolvers.loads.logs import DEFAULT_BYTES, MOST_BYTES
+from resolvers.loaders.logs import DEFAULT_BYTES, MOST_BYTES
 from resolvers.log_pages import LONGEST_CHARACTER
 from schema.enums import LogSource
 from schema.fields import attribute, exactly

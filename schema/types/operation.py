@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from resolvers.loads import operations, studios, users
+from resolvers.loaders import operations, studios, users
 from schema.enums import OperationKind, OperationState, StepState
 from schema.fields import attribute, batched, exactly, node_id
 from schema.types.node import Node

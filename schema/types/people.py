@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from resolvers import people as rules
-from resolvers.loads import members, tokens, users, workspaces
+from resolvers.loaders import members, tokens, users, workspaces
 from schema.enums import Role, TokenScope
 from schema.field_policies import Mark
 from schema.fields import attribute, batched, computed, exactly, node_id

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from resolvers.loads import checkpoints, compute_environments, sessions, studios, templates, users
-from resolvers.loads import logs as log_loads
+from resolvers.loaders import checkpoints, compute_environments, sessions, studios, templates, users
+from resolvers.loaders import logs as log_loads
 from schema.authorized import AuthorizedViewer, field
 from schema.enums import StopReason
 from schema.fields import attribute, batched, exactly, node_id

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from resolvers import studios as rules
-from resolvers.loads import checkpoints as checkpoint_loads
-from resolvers.loads import compute_environments, operations, studios, templates, users, workspaces
-from resolvers.loads import events as event_loads
-from resolvers.loads import logs as log_loads
-from resolvers.loads import sessions as session_loads
-from resolvers.loads import stats as stats_loads
+from resolvers.loaders import checkpoints as checkpoint_loads
+from resolvers.loaders import compute_environments, operations, studios, templates, users, workspaces
+from resolvers.loaders import events as event_loads
+from resolvers.loaders import logs as log_loads
+from resolvers.loaders import sessions as session_loads
+from resolvers.loaders import stats as stats_loads
 from resolvers.pagination import DEFAULT_FIRST
 from schema.authorized import AuthorizedViewer, field
 from schema.enums import OrderDirection, StopReason, StudioStatus

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import strawberry
 
-from resolvers.loads import studios
+from resolvers.loaders import studios
 from schema.enums import OrderDirection, StudioOrderField, StudioStatus
 from schema.field_policies import Mark, described
 from schema.fields import attribute, batched, exactly

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from resolvers.loads import studios, users
+from resolvers.loaders import studios, users
 from schema.enums import Action
 from schema.fields import attribute, batched, exactly
 from services.rows.studio import AvailableActionRow, ConfigurationRow, ConnectedUserRow, SessionConfigurationRow, VariableRow

@@ -7,14 +7,14 @@ import strawberry
 from strawberry import UNSET
 
 from resolvers import workspaces as rules
-from resolvers.loads import compute_environments as environment_loads
-from resolvers.loads import events as event_loads
-from resolvers.loads import members as member_loads
-from resolvers.loads import organizations
-from resolvers.loads import studios as studio_loads
-from resolvers.loads import templates as template_loads
-from resolvers.loads import workspaces as workspace_loads
-from resolvers.loads.studios import ListArguments
+from resolvers.loaders import compute_environments as environment_loads
+from resolvers.loaders import events as event_loads
+from resolvers.loaders import members as member_loads
+from resolvers.loaders import organizations
+from resolvers.loaders import studios as studio_loads
+from resolvers.loaders import templates as template_loads
+from resolvers.loaders import workspaces as workspace_loads
+from resolvers.loaders.studios import ListArguments
 from resolvers.pagination import DEFAULT_FIRST, page_arguments
 from schema.authorized import AuthorizedViewer, field
 from schema.enums import OrderDirection, Role

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from resolvers.loads import logs as loads
+from resolvers.loaders import logs as loads
 from resolvers.log_pages import log_page
 from schema.ids import encode
 from services.domain.access import Role

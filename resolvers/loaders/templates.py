@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from resolvers.batches import Reading
-from resolvers.loads.factories import one_each, unique
+from resolvers.loaders.factories import one_each, unique
 from services.domain.statuses import TemplateStatus
 from services.rows.organizations import TemplateRow
 from services.store.reads import compute as reads

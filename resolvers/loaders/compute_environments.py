@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from resolvers.batches import Reading
-from resolvers.loads.factories import list_each, one_each
+from resolvers.loaders.factories import list_each, one_each
 from services.domain.statuses import ComputeKind
 from services.store.reads import compute as reads
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from resolvers.batches import Load, Reading
-from resolvers.loads.factories import unique
+from resolvers.loaders.factories import unique
 from resolvers.pagination import PageArguments, bad_cursor, make_page
 from services.domain.errors import BadArgument
 from services.domain.events import BadCursor, Cursor, LoggedEvent

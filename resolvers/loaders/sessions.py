@@ -1,6 +1,6 @@
 """The runs of Studios."""
 
-from resolvers.loads.factories import one_each, page_each, total_each
+from resolvers.loaders.factories import one_each, page_each, total_each
 from services.store.reads import sessions as reads
 
 by_id = one_each(reads.by_ids)

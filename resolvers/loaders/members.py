@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from resolvers.batches import Reading
-from resolvers.loads.factories import list_each, page_each, total_each
+from resolvers.loaders.factories import list_each, page_each, total_each
 from services.rows.organizations import MemberRow
 from services.store.reads import people as reads
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from resolvers.batches import Reading
-from resolvers.loads.factories import list_each, one_each, unique, window_of
+from resolvers.loaders.factories import list_each, one_each, unique, window_of
 from resolvers.pagination import Key, PageArguments, make_page
 from services.domain.statuses import StudioStatus
 from services.rows.organizations import StatusCountRow

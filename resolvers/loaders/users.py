@@ -1,6 +1,6 @@
 """Users."""
 
-from resolvers.loads.factories import one_each
+from resolvers.loaders.factories import one_each
 from services.store.reads import people as reads
 
 by_id = one_each(reads.users)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from resolvers.batches import Reading
-from resolvers.loads.factories import unique
+from resolvers.loaders.factories import unique
 from resolvers.log_pages import LONGEST_CHARACTER, log_page
 from services.domain.errors import BadArgument
 from services.domain.statuses import LogSource

@@ -1,6 +1,6 @@
 """Organizations."""
 
-from resolvers.loads.factories import one_each
+from resolvers.loaders.factories import one_each
 from services.store.reads import organizations as reads
 
 by_id = one_each(reads.organizations)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from resolvers.batches import Reading
-from resolvers.loads.factories import list_each, one_each, unique
+from resolvers.loaders.factories import list_each, one_each, unique
 from services.rows.organizations import WorkspaceRow
 from services.rows.studio import StudioRow
 from services.store.reads import organizations as reads

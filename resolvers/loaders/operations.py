@@ -1,6 +1,6 @@
 """Records of actions."""
 
-from resolvers.loads.factories import list_each, one_each
+from resolvers.loaders.factories import list_each, one_each
 from services.store.reads import operations as reads
 
 by_id = one_each(reads.by_ids)

@@ -1,6 +1,6 @@
 """What running sessions use."""
 
-from resolvers.loads.factories import one_each
+from resolvers.loaders.factories import one_each
 from services.store.reads import stats as reads
 
 of_studios = one_each(reads.of_studios)
