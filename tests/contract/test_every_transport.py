@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import Running
-from tests.contract.test_limits import bomb
+from tests.contract.fragment_bomb import fragment_bomb
 from tests.contract.watching import ResponseWatch, over_multipart, over_sse
 from tests.contract.world import TOKEN
 
@@ -99,5 +99,5 @@ async def test_a_refusal_has_the_same_code_and_no_data(ask: Ask, request_: dict[
 async def test_a_fragment_bomb_is_refused_at_once(ask: Ask) -> None:
     """Defect 1 of the stock server: 748 characters took 7.6 s."""
     started = time.process_time()
-    assert set(codes(await ask({"query": bomb(25)}))) == {"LIMIT_EXCEEDED"}
+    assert set(codes(await ask({"query": fragment_bomb(25)}))) == {"LIMIT_EXCEEDED"}
     assert time.process_time() - started < 1

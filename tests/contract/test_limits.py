@@ -8,6 +8,7 @@ from graphql import get_introspection_query
 from schema.documents import Documents
 from schema.limits import Limits
 from schema.request_errors import Code, OperationRejected
+from tests.contract.fragment_bomb import fragment_bomb
 from tests.contract.world import SCHEMA
 
 LARGE = Limits(tokens=100_000, source_length=1_000_000)
@@ -33,31 +34,25 @@ def fastest(text: str) -> float:
     return min(times)
 
 
-def bomb(fragments: int) -> str:
-    """Each fragment spreads the next twice: 2 to the power of `fragments` fields."""
-    chain = "".join(f"fragment F{n} on Person{{...F{n + 1} ...F{n + 1}}}" for n in range(fragments))
-    return f"{{me{{...F0}}}}{chain}fragment F{fragments} on Person{{name}}"
-
-
 @pytest.mark.parametrize("fragments", [20, 30, 60])
 def test_fragments_that_spread_the_next_twice_are_refused_in_no_time(fragments: int) -> None:
-    assert refused(bomb(fragments)).code is Code.LIMIT_EXCEEDED
-    assert fastest(bomb(fragments)) < 0.05
+    assert refused(fragment_bomb(fragments)).code is Code.LIMIT_EXCEEDED
+    assert fastest(fragment_bomb(fragments)) < 0.05
 
 
 def test_a_thousand_such_fragments_are_refused_by_the_number_of_their_tokens_in_no_time() -> None:
-    error = refused(bomb(1000))
-    assert fastest(bomb(1000)) < 0.05
+    error = refused(fragment_bomb(1000))
+    assert fastest(fragment_bomb(1000)) < 0.05
     assert error.code is Code.SYNTAX_ERROR
     assert "tokens" in error.errors[0]["message"]
 
 
 def test_a_thousand_such_fragments_are_refused_even_where_so_many_tokens_are_allowed() -> None:
-    assert refused(bomb(1000), LARGE).code is Code.LIMIT_EXCEEDED
+    assert refused(fragment_bomb(1000), LARGE).code is Code.LIMIT_EXCEEDED
 
 
 def test_the_size_of_a_bomb_is_not_spelt_out() -> None:
-    assert "more than a million" in refused(bomb(60)).errors[0]["message"]
+    assert "more than a million" in refused(fragment_bomb(60)).errors[0]["message"]
 
 
 def test_a_fragment_that_spreads_itself_is_a_validation_error() -> None:

@@ -3,17 +3,11 @@
 import pytest
 
 from tests.clients import node
+from tests.clients.audit import EXPECTED_WARNINGS
 from tests.contract.conftest import Running
 from tests.contract.world import TOKEN
 
 pytestmark = pytest.mark.node
-
-NEWER_THAN_THE_AUDIT = {
-    "47DE": "`*/*` gets the server's preferred type, which is application/graphql-response+json",
-    "80D8": "so does a request without Accept",
-    "86EE": "variables that cannot be coerced are 422, no longer 400",
-}
-"""Where the audit (graphql-http 1.23.1) contradicts the draft of August 2026, which we follow."""
 
 ITEMS = "subscription{items}"
 
@@ -23,7 +17,7 @@ async def test_the_graphql_http_audit_finds_no_error_and_no_unknown_warning(api:
         results = await program.rest()
     assert len(results) > 55
     assert [result for result in results if result["status"] == "error"] == []
-    assert {result["id"] for result in results if result["status"] == "warn"} == set(NEWER_THAN_THE_AUDIT)
+    assert {result["id"] for result in results if result["status"] == "warn"} == set(EXPECTED_WARNINGS)
 
 
 async def test_a_restart_s_1012_is_retried_and_the_subscription_goes_on(api: Running) -> None:

@@ -12,8 +12,8 @@ from websockets.exceptions import InvalidStatus
 
 from schema.ids import encode
 from tests.clients import node
-from tests.contract.test_node_clients import NEWER_THAN_THE_AUDIT
-from tests.contract.test_stream_ends import TOLD
+from tests.clients.audit import EXPECTED_WARNINGS
+from tests.contract.stream_end_frames import LAST_FRAMES
 from tests.contract.watching import STREAMING, Watch
 from tests.contract.ws import dial
 from tests.server import Server
@@ -46,7 +46,7 @@ async def test_the_graphql_http_audit_holds_for_the_whole_server(server: Server)
     async with node.run("audit.mjs", f"{server.url}/graphql", server.world.secret) as program:
         results = await program.rest()
     assert [result for result in results if result["status"] == "error"] == []
-    assert {result["id"] for result in results if result["status"] == "warn"} == set(NEWER_THAN_THE_AUDIT)
+    assert {result["id"] for result in results if result["status"] == "warn"} == set(EXPECTED_WARNINGS)
 
 
 async def test_tools_can_read_its_schema_with_a_token_only(server: Server) -> None:
@@ -104,7 +104,7 @@ async def test_sigterm_ends_streams_so_that_clients_come_back_and_ends_cleanly(s
         async with asyncio.TaskGroup() as group:
             stopping = group.create_task(server.stop())
             for transport, watched in watches.items():
-                assert await watched.receive() == TOLD["restart"][transport]
+                assert await watched.receive() == LAST_FRAMES["restart"][transport]
         assert stopping.result() == 0
     assert server.log == ""
 
@@ -136,7 +136,7 @@ async def test_revoking_a_token_ends_its_streams_within_two_seconds(server: Serv
         assert (await server.graphql(REVOKE, {"id": token["token"]["id"]}))["revokeToken"] == {"__typename": "RevokeTokenPayload"}
         async with asyncio.timeout(2):
             for transport, watched in watches.items():
-                assert await watched.receive() == TOLD["token"][transport]
+                assert await watched.receive() == LAST_FRAMES["token"][transport]
     assert (await server.post("{viewer{id}}", token=token["secret"])).status_code == 401
 
 
@@ -146,7 +146,7 @@ async def test_a_token_that_expires_ends_its_streams_within_two_seconds(server: 
     token = (await server.graphql(CREATE_TOKEN, {"expiresAt": expires.isoformat()}))["createToken"]
     async with on_each_transport(server, token["secret"]) as watches:
         for transport, watched in watches.items():
-            assert await watched.receive() == TOLD["token"][transport]
+            assert await watched.receive() == LAST_FRAMES["token"][transport]
     assert timedelta(0) <= datetime.now(UTC) - expires < timedelta(seconds=2)
 
 

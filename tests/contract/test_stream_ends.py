@@ -10,19 +10,12 @@ from websockets.exceptions import ConnectionClosed
 from schema.transport.stream_slots import SocketLimits
 from tests.contract.conftest import Running, Serve
 from tests.contract.posting import posted
-from tests.contract.watching import EVENTS, MULTIPART, STREAMING, ResponseWatch, Seen, Watch, over_multipart, over_sse
+from tests.contract.stream_end_frames import LAST_FRAMES
+from tests.contract.watching import EVENTS, MULTIPART, STREAMING, ResponseWatch, Watch, over_multipart, over_sse
 from tests.contract.world import TOKEN
 from tests.contract.ws import dial
 
 Watching = Callable[[Running, str], AbstractAsyncContextManager[Watch]]
-
-TOLD: dict[str, dict[str, Seen]] = {
-    "token": {"websocket": ("closed", 4403), "sse": ("refused", ["UNAUTHENTICATED"]), "multipart": ("failed", ["UNAUTHENTICATED"])},
-    "failure": {"websocket": ("closed", 1013), "sse": ("refused", ["INTERNAL"]), "multipart": ("failed", ["INTERNAL"])},
-    "restart": {"websocket": ("closed", 1012), "sse": ("ended",), "multipart": ("failed", ["RESTARTING"])},
-}
-"""Clients of graphql-ws come back after 1012, 1013 and 4403; of graphql-sse, after an end without `complete`; Apollo's RetryLink, after
-any `failed`."""
 
 
 @pytest.fixture(params=STREAMING)
@@ -41,7 +34,7 @@ async def test_a_token_that_ends_ends_its_streams_and_no_others(api: Running, wa
     async with watch(api, "one") as one, watch(api, "two") as two:
         await api.world.streams(2)
         api.world.end_token("one")
-        assert await one.receive() == TOLD["token"][transport]
+        assert await one.receive() == LAST_FRAMES["token"][transport]
         await api.world.streams(1)
         await api.world.emit("still here")
         assert await two.payload() == {"data": {"items": "still here"}}
@@ -53,14 +46,14 @@ async def test_what_came_before_the_end_is_delivered_first(api: Running, watch: 
         await api.world.emit("last")
         assert await one.payload() == {"data": {"items": "last"}}
         await asyncio.gather(api.sockets.close(), api.streams.close())
-        assert await one.receive() == TOLD["restart"][transport]
+        assert await one.receive() == LAST_FRAMES["restart"][transport]
 
 
 async def test_a_token_that_cannot_be_watched_keeps_no_stream(
     api: Running, watch: Watching, transport: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with watch(api, "unwatchable") as watched:
-        assert await watched.receive() == TOLD["failure"][transport]
+        assert await watched.receive() == LAST_FRAMES["failure"][transport]
     await api.world.streams(0)
     assert any(record.exc_info for record in caplog.records)
 
@@ -72,7 +65,7 @@ async def test_a_shutdown_ends_streams_so_that_clients_come_back_and_runs_their_
         await api.world.streams(1)
         await asyncio.gather(api.sockets.close(), api.streams.close())
         assert api.world.open_streams == 0
-        assert await watched.receive() == TOLD["restart"][transport]
+        assert await watched.receive() == LAST_FRAMES["restart"][transport]
 
 
 @pytest.mark.parametrize("accept", [EVENTS, MULTIPART])

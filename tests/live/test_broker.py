@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete
 
 from services.domain.events import Cursor, Kind, LoggedEvent
 from services.live.broker import Broker
@@ -13,21 +13,9 @@ from services.store.db.database import Database
 from services.store.tables import core
 from tests.factories import World
 from tests.live.conftest import Live, append, running, seqs, soon, take, take_events
+from tests.live.stored_log import set_stream, trim
 
 STATUS, EDITED = Kind.STUDIO_STATUS, Kind.STUDIO_EDITED
-
-
-async def set_stream(database: Database, stream_id: str, **values: object) -> None:
-    async with database.write() as transaction:
-        await transaction.execute(update(core.stream).where(core.stream.c.id == stream_id).values(**values))
-
-
-async def trim(database: Database, stream_id: str, horizon: int) -> None:
-    """As retention does."""
-    async with database.write() as transaction:
-        event = core.event.c
-        await transaction.execute(delete(core.event).where(event.stream_id == stream_id, event.seq <= horizon))
-    await set_stream(database, stream_id, horizon=horizon)
 
 
 @pytest.mark.behaviour("B83")

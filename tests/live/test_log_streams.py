@@ -13,9 +13,9 @@ from services.live.stream_items import Timing
 from services.store.db.database import Database
 from tests import factories
 from tests.factories import World
+from tests.live.access_changes import set_role
 from tests.live.conftest import Live, running
-from tests.live.test_broker import trim
-from tests.live.test_revocation import set_role
+from tests.live.stored_log import trim
 from tests.live.watching import Refusal, create, enter, log, remove, studio, watch, workspace
 
 FRAME = """{

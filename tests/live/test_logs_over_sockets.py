@@ -17,9 +17,9 @@ from services.store.db.database import Database
 from services.store.tables import core
 from tests import factories
 from tests.contract.watching import COMPLETE, STREAMING
-from tests.project.test_roles import three_roles
-from tests.read.test_logs import printed
 from tests.server import Server, wait_for
+from tests.stored_output import store_output
+from tests.three_roles import three_roles
 
 pytestmark = pytest.mark.behaviour("B84")
 LIMIT_SECONDS = 60.0
@@ -124,8 +124,8 @@ async def test_what_is_not_kept_is_told_and_a_build_is_heard_like_a_session(serv
     database, build = Database(server.database_url), new_id()
     studio_id = await factories.create_studio(database, server.world, status="BUILD_FAILED", session_number=1, build_id=build)
     session_id = await factories.create_session(database, server.world, studio_id, ended_at=datetime.now(UTC))
-    await printed(database, session_id, b"early", 1000, b"late", 7, b"", closed=True)
-    await printed(database, build, "äö".encode() * 40_000, closed=True)
+    await store_output(database, session_id, b"early", 1000, b"late", 7, b"", closed=True)
+    await store_output(database, build, "äö".encode() * 40_000, closed=True)
     await database.close()
     query = LOGS.replace("$after: BigInt", "$source: LogSource").replace("afterOffset: $after", "source: $source")
     seen = []
@@ -145,12 +145,12 @@ async def test_what_is_not_kept_is_told_and_a_build_is_heard_like_a_session(serv
 async def test_an_offset_beyond_the_end_hides_nothing_that_comes(server: Server) -> None:
     database, build = Database(server.database_url), new_id()
     studio_id = await factories.create_studio(database, server.world, status="BUILDING", session_number=1, build_id=build)
-    await printed(database, build, b"before")
+    await store_output(database, build, b"before")
     query = LOGS.replace("__typename", "__typename ... on Heartbeat { at }")
     async with aclosing(cast("Frames", server.subscribe(query, {"id": encode("Studio", studio_id), "after": 1000}))) as frames:
         while (await anext(frames))["studioLogs"]["kind"] != "Heartbeat":
             pass
-        await printed(database, build, b"after", closed=True)
+        await store_output(database, build, b"after", closed=True)
         seen = await rest(frames)
     await database.close()
     assert [(frame["kind"], frame["offset"], frame.get("text")) for frame in seen] == [("LogChunk", 6, "after"), ("LogEnded", 11, None)]
@@ -159,7 +159,7 @@ async def test_an_offset_beyond_the_end_hides_nothing_that_comes(server: Server)
 async def test_the_stream_of_a_build_ends_where_another_begins(server: Server) -> None:
     database, build = Database(server.database_url), new_id()
     studio_id = await factories.create_studio(database, server.world, status="BUILDING", session_number=1, build_id=build)
-    await printed(database, build, b"before")
+    await store_output(database, build, b"before")
     async with aclosing(cast("Frames", server.subscribe(LOGS, {"id": encode("Studio", studio_id)}))) as frames:
         await read(frames, "before")
         async with database.write() as transaction:

@@ -17,8 +17,8 @@ from services.studios.requests import StudioActionRequest
 from services.studios.studios import Studios
 from tests import factories
 from tests.factories import BEGAN, World
+from tests.live.access_changes import set_role
 from tests.live.conftest import Live, running
-from tests.live.test_revocation import set_role
 from tests.live.watching import Refusal, create, enter, log, remove, watch
 
 LIST = """studios(workspaceId: $id, filter: $filter) {

@@ -18,8 +18,8 @@ from services.store.stats import Measurement
 from services.store.tables import core
 from tests import factories
 from tests.factories import World
+from tests.live.access_changes import set_role
 from tests.live.conftest import Live, running, soon, until
-from tests.live.test_revocation import set_role
 from tests.live.watching import Refusal, Watcher, enter, log, watch
 
 pytestmark = pytest.mark.behaviour("B85")

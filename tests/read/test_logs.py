@@ -11,13 +11,13 @@ from services.domain.access import Role
 from services.domain.ids import new_id
 from services.domain.statuses import LogSource
 from services.rows.logs import PrinterRow
-from services.store import outputs
 from services.store.db.database import Database
 from services.store.outputs import LONGEST_PIECE, OutputPage
 from services.store.reads import outputs as reads
 from tests import factories
 from tests.factories import World
 from tests.read.asking import Asker
+from tests.stored_output import store_output
 
 pytestmark = pytest.mark.behaviour("B84")
 FIELDS = "source session startOffset nextOffset endOffset text isComplete"
@@ -26,25 +26,11 @@ LOGS = f"""query ($id: ID!, $after: BigInt, $first: Int, $session: Int, $source:
 }}"""
 
 
-async def printed(database: Database, output_id: str, *pieces: bytes | int, closed: bool = False) -> None:
-    """Store pieces; a number stands for so many bytes that were skipped."""
-    async with database.write() as transaction:
-        output, skipped = await outputs.begin(transaction, output_id), 0
-        for piece in pieces:
-            if isinstance(piece, int):
-                skipped = piece
-            else:
-                output = await outputs.append(transaction, output, piece, None, skipped=skipped)
-                skipped = 0
-        if closed:
-            await outputs.close(transaction, output_id)
-
-
 async def studio_with(database: Database, world: World, *pieces: bytes | int, closed: bool = False, **given: Any) -> tuple[str, str]:
     """A Studio whose current session printed this; its global id and the session's row id."""
     studio_id = await factories.create_studio(database, world, **{"status": "RUNNING", "session_number": 1, **given})
     session_id = await factories.create_session(database, world, studio_id)
-    await printed(database, session_id, *pieces, closed=closed)
+    await store_output(database, session_id, *pieces, closed=closed)
     return encode("Studio", studio_id), session_id
 
 
@@ -98,14 +84,14 @@ async def test_what_was_skipped_is_a_jump(database: Database, world: World, aske
 async def test_a_character_that_is_not_whole_yet_is_waited_for_until_the_end(database: Database, world: World, asker: Asker) -> None:
     studio_id, session_id = await studio_with(database, world, b"euro \xe2\x82")
     assert (await logs(asker, world, studio_id))["nextOffset"] == 5
-    await printed(database, session_id, b"\xac\xe2", closed=True)
+    await store_output(database, session_id, b"\xac\xe2", closed=True)
     assert (await logs(asker, world, studio_id))["text"] == "euro €\ufffd"
 
 
 async def test_a_former_session_keeps_its_output(database: Database, world: World, asker: Asker) -> None:
     row_id = await factories.create_studio(database, world, status="STOPPED", session_number=2)
     for number, text in ((1, b"first"), (2, b"second")):
-        await printed(database, await factories.create_session(database, world, row_id, number=number), text, closed=True)
+        await store_output(database, await factories.create_session(database, world, row_id, number=number), text, closed=True)
     studio_id = encode("Studio", row_id)
     assert [(await logs(asker, world, studio_id, session=number))["text"] for number in (1, 2, None)] == ["first", "second", "second"]
     assert await logs(asker, world, studio_id, session=3) == {
@@ -125,7 +111,7 @@ async def test_a_former_session_keeps_its_output(database: Database, world: Worl
 async def test_the_build_counts_while_it_is_built_or_could_not_be(database: Database, world: World, asker: Asker) -> None:
     build = new_id()
     studio_id, _ = await studio_with(database, world, b"of the session", status="BUILD_FAILED", build_id=build)
-    await printed(database, build, b"of the build", closed=True)
+    await store_output(database, build, b"of the build", closed=True)
     texts = [
         (await logs(asker, world, studio_id, **given))["text"] for given in ({}, {"session": 1}, {"source": "SESSION"}, {"source": "BUILD"})
     ]
@@ -151,7 +137,7 @@ async def test_arguments_out_of_range_are_errors_with_a_code(
 async def test_a_stranger_sees_nothing_of_it(database: Database, world: World, asker: Asker) -> None:
     build = new_id()
     studio_id, session_id = await studio_with(database, world, b"ours", build_id=build)
-    await printed(database, build, b"built")
+    await store_output(database, build, b"built")
     stranger, _ = await factories.create_viewer(database, await factories.create_workspace(database), Role.OWNER)
     assert (await asker.data(stranger, LOGS, id=studio_id))["studio"] is None
     query = "query ($id: ID!) { node(id: $id) { ... on Session { logs { text } } } }"
