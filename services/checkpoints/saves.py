@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.compute.protocol import Saved
+from services.compute.protocol import ComputeUnknown, Saved
 from services.domain.actor import Actor
 from services.domain.event_payloads import CheckpointChange, CheckpointChanged
 from services.domain.statuses import CheckpointStatus
@@ -12,10 +12,23 @@ from services.store.sessions import SessionState
 from services.store.studios import StudioState
 
 
+class SaveRemoved(ComputeUnknown):
+    """The finished save is being removed, since nobody had recorded it for too long: it has to be made again."""
+
+    def __init__(self) -> None:
+        super().__init__("the finished save was removed before it was recorded")
+
+
 async def record(transaction: Transaction, studio: StudioState, session: SessionState, saved: Saved, *, interim: bool) -> None:
-    """Make `saved` the data of the session's checkpoint, in the caller's transaction. Its former data, if it is other, is cleaned up."""
+    """Make `saved` the data of the session's checkpoint, in the caller's transaction. Its former data, if it is other, is cleaned up.
+
+    The attempt that was written before the save was made goes in the same transaction. Raises SaveRemoved.
+    """
     checkpoint = await checkpoints.find(transaction, session.checkpoint_id)
     assert checkpoint is not None
+    if saved.reference != checkpoint.reference and not await cleanup_tasks.take_save_attempt(transaction, checkpoint.id, saved.reference):
+        raise SaveRemoved
+    await cleanup_tasks.end_save_attempts(transaction, checkpoint.id)
     if checkpoint.reference and checkpoint.reference != saved.reference and checkpoint.compute_environment_id:
         await cleanup_tasks.add_checkpoint(transaction, checkpoint.compute_environment_id, checkpoint.reference)
     status = CheckpointStatus.INTERIM if interim else CheckpointStatus.FINALIZED

@@ -147,6 +147,21 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
+class SaveRequest:
+    """The arguments of `Compute.save`; `reference` is what the save will be called (`Compute.new_reference`).
+
+    `interim`: the session runs on. `secrets` must not be found in what the engine shows of the save. `recorded` is the present data of the
+    session's checkpoint: it is returned instead of a new save if no file has changed since (B34).
+    """
+
+    name: SessionName
+    reference: str
+    interim: bool
+    secrets: tuple[str, ...] = ()
+    recorded: Saved | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """A change of a session's resources, to be followed by `observe`. `name` None: any session may have changed."""
 
@@ -239,21 +254,18 @@ class Compute(Protocol):
         """Ends all of its processes: SIGTERM, `grace`, SIGKILL. Its file system stays. Does nothing if it is absent or ended."""
         ...
 
-    async def save(
-        self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = (), keep: str | None = None
-    ) -> Saved:
-        """Saves its file system under a reference made from `checkpoint_id` and `interim`. The same call gives an equal save.
-
-        `interim`: the session runs on afterwards. `secrets` must not be found in what the engine shows of the save. `keep` is the reference
-        in the checkpoint's row ("" = none yet): other interim saves of the checkpoint were never recorded, and are removed. None removes
-        nothing. Raises ComputeFailed.
-        """
+    async def new_reference(self, name: SessionName, checkpoint_id: str, *, interim: bool) -> str:
+        """Returns a name for a save that is to be made, which no other save has or had. It is written as a row before the save begins."""
         ...
 
-    async def final_save(self, name: SessionName, checkpoint_id: str) -> Saved | None:
-        """Returns the save of a session that had ended, made before under its checkpoint's name; None if there is none.
+    async def final_saves(self, name: SessionName, checkpoint_id: str) -> list[str]:
+        """Returns the references of finished saves that were made of the session after its end, whether or not they were recorded."""
+        ...
 
-        Asked before a session that is gone counts as lost: the record of its save may have been lost with the machine's power.
+    async def save(self, request: SaveRequest) -> Saved:
+        """Saves the session's file system under the request's reference; returns the save of that reference if it was made before.
+
+        Raises ComputeFailed.
         """
         ...
 
@@ -263,6 +275,10 @@ class Compute(Protocol):
 
     async def remove_checkpoint(self, reference: str) -> None:
         """Removes a save. Does nothing if it is absent."""
+        ...
+
+    async def checkpoints(self) -> list[str]:
+        """Returns the references of all saves of this installation, recorded or not."""
         ...
 
     async def sessions(self) -> list[tuple[SessionName, Observation]]:

@@ -29,6 +29,7 @@ class CheckpointState:
     parent_id: str | None
     reference: str | None
     digest: str | None
+    size: int | None
     saved_at: datetime | None
     deleted_at: datetime | None
 

@@ -1,6 +1,6 @@
 """Clean-up tasks: sessions' resources and checkpoints' data that the controller has to remove."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,10 @@ from services.store.tables import core
 S = core.session_cleanup.c
 C = core.checkpoint_cleanup.c
 MAX_RETRY_DELAY = timedelta(minutes=5)
+LATE_SAVE = timedelta(hours=1)
+"""How long after its beginning a save may still come into being: several times as long as any save may take."""
+FIRST_LATE_LOOK = timedelta(seconds=5)
+"""After the first removal of a save that nobody recorded; then twice as long, each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +33,14 @@ class SessionCleanup:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointCleanup:
-    """The task to remove the data of a checkpoint."""
+    """The task to remove the data of a checkpoint; `checkpoint_id`: it is an attempt to save that one, which nobody recorded."""
 
     id: str
     compute_environment_id: str
     reference: str
+    checkpoint_id: str | None
     attempts: int
+    created_at: datetime
 
 
 async def add_session(
@@ -69,6 +75,41 @@ async def add_checkpoint(transaction: Transaction, compute_environment_id: str, 
     await transaction.execute(insert(core.checkpoint_cleanup).values(id=new_id(), **values, **times))
 
 
+async def add_save_attempt(
+    transaction: Transaction, compute_environment_id: str, checkpoint_id: str, reference: str, limit: timedelta
+) -> bool:
+    """Write that a save of this name is about to be made; it is removed after `limit` unless it is recorded before (`recorded`).
+
+    False if a save of this name is being removed: it needs another name.
+    """
+    tasks = await transaction.execute(select(C.id, C.begun_at).where(C.checkpoint_id == checkpoint_id, C.reference == reference))
+    if any(task.begun_at is not None for task in tasks.all()):
+        return False
+    await transaction.execute(delete(core.checkpoint_cleanup).where(C.checkpoint_id == checkpoint_id, C.reference == reference))
+    values = {"compute_environment_id": compute_environment_id, "checkpoint_id": checkpoint_id, "reference": reference}
+    times = {"created_at": transaction.now, "due_at": transaction.now + limit}
+    await transaction.execute(insert(core.checkpoint_cleanup).values(id=new_id(), **values, **times))
+    return True
+
+
+async def take_save_attempt(transaction: Transaction, checkpoint_id: str, reference: str) -> bool:
+    """Delete the attempt whose save is recorded in this transaction. False if the save is being removed, or was."""
+    where = (C.checkpoint_id == checkpoint_id) & (C.reference == reference) & C.begun_at.is_(None)
+    return bool((await transaction.execute(delete(core.checkpoint_cleanup).where(where))).rowcount)
+
+
+async def end_save_attempts(transaction: Transaction, checkpoint_id: str) -> None:
+    """Let what other attempts made of this checkpoint be removed now: nobody records it any more."""
+    where = (C.checkpoint_id == checkpoint_id) & C.begun_at.is_(None)
+    await transaction.execute(update(core.checkpoint_cleanup).where(where).values(due_at=transaction.now))
+
+
+async def begin_removal(transaction: Transaction, task: CheckpointCleanup) -> bool:
+    """From now on the save cannot be recorded. False if it was recorded meanwhile."""
+    begun = update(core.checkpoint_cleanup).where(C.id == task.id).values(begun_at=transaction.now)
+    return bool((await transaction.execute(begun)).rowcount)
+
+
 async def of_studio(reader: Reader, installation: str, studio_id: str) -> list[SessionCleanup]:
     """All tasks about sessions of this Studio, also those that are not due."""
     rows = await reader.execute(select(core.session_cleanup).where(S.studio_id == studio_id))
@@ -86,13 +127,17 @@ def _session_cleanup(row: Any, installation: str) -> SessionCleanup:
 
 
 async def due_checkpoints(reader: Reader, now: datetime, limit: int) -> list[CheckpointCleanup]:
-    columns = (C.id, C.compute_environment_id, C.reference, C.attempts)
+    columns = [C[field.name] for field in fields(CheckpointCleanup)]
     rows = await reader.execute(select(*columns).where(C.due_at <= now).order_by(C.due_at).limit(limit))
     return [CheckpointCleanup(**row._mapping) for row in rows]
 
 
 async def complete(transaction: Transaction, task: SessionCleanup | CheckpointCleanup) -> None:
-    """Remove a task that is done."""
+    """Remove a task that is done. An attempt to save is looked at again until LATE_SAVE: an engine finishes what a caller gave up."""
+    if isinstance(task, CheckpointCleanup) and task.checkpoint_id and task.created_at + LATE_SAVE > transaction.now:
+        values = {"attempts": task.attempts + 1, "due_at": transaction.now + FIRST_LATE_LOOK * 2 ** min(task.attempts, 12)}
+        await transaction.execute(update(core.checkpoint_cleanup).where(C.id == task.id).values(**values))
+        return
     table = core.session_cleanup if isinstance(task, SessionCleanup) else core.checkpoint_cleanup
     await transaction.execute(delete(table).where(table.c.id == task.id))
 

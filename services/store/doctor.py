@@ -44,5 +44,12 @@ async def known_sessions(reader: Reader) -> frozenset[tuple[str, int]]:
     return frozenset((studio_id, number) for studio_id, number in rows)
 
 
+async def known_saves(reader: Reader) -> frozenset[str]:
+    """The references of all checkpoints that hold data, and of all saves that wait for their record or removal."""
+    held = select(core.checkpoint.c.reference).where(core.checkpoint.c.reference.is_not(None), core.checkpoint.c.deleted_at.is_(None))
+    rows = await reader.execute(union(held, select(core.checkpoint_cleanup.c.reference)))
+    return frozenset(rows.scalars())
+
+
 def _count(table: Any, *where: Any) -> Any:
     return select(func.count()).select_from(table).where(*where).scalar_subquery()

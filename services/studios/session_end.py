@@ -43,6 +43,7 @@ async def end_session(transaction: Transaction, studio: StudioState, end: Sessio
     session = await sessions.find(transaction, studio.id, studio.session_number)
     if session is not None:
         saved = session.saved or end.saved
+        await cleanup_tasks.end_save_attempts(transaction, session.checkpoint_id)
         await sessions.change(transaction, session.id, saved=saved, ended_at=transaction.now, stop_reason=ended.stop_reason)
         if end.cleanup is not None:
             reason = end.message and end.message[:MAX_REASON_LENGTH]

@@ -1,5 +1,7 @@
-"""Checks for sessions that no row names, on this machine and in its compute environments. Removes them only when asked to, because
-removal follows rows (docs/architecture.md#controller)."""
+"""Checks for sessions and saves that no row names, on this machine and in its compute environments.
+
+Sessions are removed only when asked to, because removal follows rows (docs/architecture.md#controller).
+"""
 
 from services.compute.process import ProcessCompute
 from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown
@@ -12,14 +14,21 @@ from studiograph.compute_factories import compute_factories
 from studiograph.doctor.check_result import CheckResult, bad, note, ok
 from studiograph.settings import Settings
 
-SUBJECT = "Sessions"
+SUBJECT, SAVES = "Sessions", "Saves"
+LATER = "Nothing is concluded from that; look again later."
 
 
 async def check_sessions(settings: Settings, *, prune: bool) -> list[CheckResult]:
     """Lists the sessions of each location before it reads the rows, so that a session which starts meanwhile has a row by then."""
     database = Database(settings.database)
     try:
-        return [await _check(database, location, compute, prune=prune) for location, compute in await _locations(database, settings)]
+        results = []
+        for location, compute in await _locations(database, settings):
+            try:
+                results += [await _check(database, location, compute, prune=prune), await _check_saves(database, location, compute)]
+            finally:
+                await compute.close()
+        return results
     finally:
         await database.close()
 
@@ -55,9 +64,22 @@ async def _check(database: Database, location: str, compute: Compute, *, prune: 
             return ok(SUBJECT, f"{len(names)} {location}, all of them known")
         return await _prune(compute, unknown) if prune else _report(location, unknown)
     except (ComputeFailed, ComputeUnknown) as error:
-        return bad(SUBJECT, f"{location}: {error}", "Nothing is concluded from that; look again later.")
-    finally:
-        await compute.close()
+        return bad(SUBJECT, f"{location}: {error}", LATER)
+
+
+async def _check_saves(database: Database, location: str, compute: Compute) -> CheckResult:
+    """Saves are never removed for want of a row: a restored backup may know less than the compute environment does."""
+    try:
+        references = await compute.checkpoints()
+    except (ComputeFailed, ComputeUnknown) as error:
+        return bad(SAVES, f"{location}: {error}", LATER)
+    async with database.read() as reader:
+        recorded = await store.known_saves(reader)
+    unknown = [reference for reference in references if reference not in recorded]
+    if not unknown:
+        return ok(SAVES, f"{len(references)} {location}, all of them known")
+    advice = "A restored backup leaves such. Remove them by hand if you are sure that no other database names them."
+    return note(SAVES, f"no checkpoint names these, {location}: {', '.join(unknown)}", advice)
 
 
 def _report(location: str, unknown: list[SessionName]) -> CheckResult:

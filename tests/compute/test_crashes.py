@@ -20,7 +20,7 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 from services.compute.process import ProcessCompute
-from services.compute.protocol import ImageSpec, SessionSpec
+from services.compute.protocol import ImageSpec, SaveRequest, SessionSpec
 from services.domain.session_name import SessionName
 
 async def quietly(message):
@@ -31,10 +31,10 @@ async def main():
     spec = {spec!r}
     await compute.check()
     await compute.ensure_session(spec, quietly)
-    await compute.save(spec.name, "interim", interim=True)
+    await compute.save(SaveRequest(spec.name, await compute.new_reference(spec.name, "interim", interim=True), interim=True))
     print("stopping", flush=True)
     await compute.stop(spec.name, timedelta(seconds=5))
-    await compute.save(spec.name, "final", interim=False)
+    await compute.save(SaveRequest(spec.name, await compute.new_reference(spec.name, "final", interim=False), interim=False))
     await compute.remove(spec.name)
 
 asyncio.run(main())
@@ -47,7 +47,7 @@ async def test_the_next_server_goes_on(root: Path, sockets: Path, seed: int) -> 
     world = World(ProcessCompute(root, INSTALLATION), ImageSpec("CUSTOM", tiny_command(), ""))
     await put(await world.start(world.name(1)), "a.txt", b"hello")
     await world.compute.stop(world.name(1), GRACE)
-    base = await world.compute.save(world.name(1), "base", interim=False)
+    base = await world.save(world.name(1), "base", interim=False)
     spec = world.spec(world.name(2), base=base.reference, base_digest=base.digest)
     program = SERVER.format(root=str(root), installation=INSTALLATION, spec=spec)
     environment = {**os.environ, "TMPDIR": tempfile.gettempdir()}
@@ -66,7 +66,7 @@ async def test_the_next_server_goes_on(root: Path, sockets: Path, seed: int) -> 
         assert (await world.logged(spec.name, b"tiny listens")).count(b"tiny is starting") == 1
     await world.compute.stop(spec.name, GRACE)
     assert (await world.compute.observe(spec.name)).exit_code in (0, 128 + signal.SIGTERM)  # it may have been told before it listened
-    saved = await world.compute.save(spec.name, "final", interim=False)
+    saved = await world.save(spec.name, "final", interim=False)
     for name in world.names:
         await world.compute.remove(name)
     await world.compute.check()
@@ -86,7 +86,7 @@ async def swept(world: World, root: Path) -> bool:
 @pytest.mark.parametrize("after", [0.0, 0.02, 0.05, 0.1, 0.2, 0.3])
 async def test_a_cancelled_start_can_be_repeated(world: World, after: float) -> None:
     await put(await world.start(world.name(1)), "a.txt", b"hello")
-    base = await world.compute.save(world.name(1), "base", interim=True)
+    base = await world.save(world.name(1), "base", interim=True)
     spec = world.spec(world.name(2), base=base.reference, base_digest=base.digest)
     start = asyncio.create_task(world.compute.ensure_session(spec, quietly))
     await asyncio.wait([start], timeout=after)

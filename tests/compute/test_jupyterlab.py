@@ -122,7 +122,7 @@ async def test_installed_packages_come_back_in_a_clone_and_stay_apart(lab: World
         assert "tiny" in await client.run("!tinyscript")
     await lab.compute.stop(source, GRACE)
     assert (await lab.compute.observe(source)).exit_code == 0
-    saved = await lab.compute.save(source, "c1", interim=False)
+    saved = await lab.save(source, "c1", interim=False)
     clone = lab.name(1, "zyxwvtsrqpnm")
     async with Client(await start(lab, clone, base=saved.reference, base_digest=saved.digest)) as client:
         assert await client.run("print(open('notes.txt').read())") == "hello\n"
@@ -141,7 +141,7 @@ async def test_a_package_installed_for_editing_belongs_to_the_clone(lab: World, 
     async with Client(await start(lab, source)) as client:
         await client.run("import os; os.makedirs('mine'); open('mine/edited.py', 'w').write('')")
         await client.run("import site, os; open(site.getsitepackages()[0] + '/__editable__.mine.pth', 'w').write(os.getcwd() + '/mine')")
-    saved = await lab.compute.save(source, "c1", interim=True)
+    saved = await lab.save(source, "c1", interim=True)
     async with Client(await start(lab, lab.name(2), base=saved.reference, base_digest=saved.digest)) as client:
         assert "/sg-01234567-abcdefghjkmn-2/" in await client.run("import edited; print(edited.__file__)")
 

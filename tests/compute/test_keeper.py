@@ -113,7 +113,7 @@ async def test_a_killed_keeper_takes_all_with_it(world: World, place: SessionDir
     session_record = place.session_record()
     assert session_record is not None
     assert not await _marked(session_record.marker)
-    assert (await world.compute.save(world.name(), "c1", interim=False)).size > 0
+    assert (await world.save(world.name(), "c1", interim=False)).size > 0
 
 
 async def _marked(marker: str) -> list[Path]:
@@ -163,7 +163,7 @@ async def test_a_record_that_cannot_be_read_is_unknown(world: World, place: Sess
 
 async def test_secrets_are_in_no_file_and_in_no_command_line(world: World, root: Path, sockets: Path) -> None:
     await world.start(world.name(), PASSWORD=SECRET)
-    saved = await world.compute.save(world.name(), "c1", interim=True, secrets=(SECRET,))
+    saved = await world.save(world.name(), "c1", interim=True, secrets=(SECRET,))
     unpacked = subprocess.run(["zstd", "-dc", str(root / "checkpoints" / saved.reference)], capture_output=True, check=True).stdout
     assert SECRET.encode() not in unpacked
     for path in [*root.rglob("*"), *sockets.rglob("*")]:
@@ -329,12 +329,12 @@ async def test_a_save_is_never_named_as_one_whose_removal_is_under_way(world: Wo
     await put(upstream, "a.txt", b"1")
     file = root / "sessions" / str(world.name()) / "files" / "workspace" / "a.txt"
     os.utime(file, (1, 1))
-    first = await world.compute.save(world.name(), "c1", interim=True)
+    first = await world.save(world.name(), "c1", interim=True)
     file.write_bytes(b"2")
-    second = await world.compute.save(world.name(), "c1", interim=True)
+    second = await world.save(world.name(), "c1", interim=True)
     file.write_bytes(b"1")
     os.utime(file, (1, 1))
-    third = await world.compute.save(world.name(), "c1", interim=True)
+    third = await world.save(world.name(), "c1", interim=True)
     assert third.digest == first.digest
     assert len({first.reference, second.reference, third.reference}) == 3
 

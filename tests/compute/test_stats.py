@@ -53,7 +53,7 @@ async def test_a_session_that_stands_still_for_a_save_is_counted(world: World) -
     name = world.name()
     await world.start(name)
     before = await used(world, name)
-    saving = asyncio.create_task(world.compute.save(name, "c" * 32, interim=True))
+    saving = asyncio.create_task(world.save(name, "c" * 32, interim=True))
     while not saving.done():
         assert (await used(world, name)).cpu_seconds >= before.cpu_seconds
     await world.compute.remove_checkpoint((await saving).reference)

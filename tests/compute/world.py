@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from services.compute.protocol import Compute, ImageSpec, Observation, Presence, SessionSpec, Upstream, Usage
+from services.compute.protocol import Compute, ImageSpec, Observation, Presence, Saved, SaveRequest, SessionSpec, Upstream, Usage
 from services.domain.session_name import SessionName
 
 TINY = Path(__file__).parents[1] / "tools" / "tiny.py"
@@ -92,6 +92,13 @@ class World:
         found = await until(look)
         assert isinstance(found, bytes)
         return found
+
+    async def save(
+        self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = (), recorded: Saved | None = None
+    ) -> Saved:
+        """A new save, as the controller makes it: under a name of its own."""
+        reference = await self.compute.new_reference(name, checkpoint_id, interim=interim)
+        return await self.compute.save(SaveRequest(name, reference, interim, secrets, recorded))
 
     async def presence(self, name: SessionName) -> Presence:
         return (await self.compute.observe(name)).presence

@@ -20,10 +20,12 @@ from services.compute.protocol import (
     Progress,
     Report,
     Saved,
+    SaveRequest,
     SessionSpec,
     Upstream,
     Usage,
 )
+from services.domain.ids import new_id
 from services.domain.session_name import SessionName
 
 
@@ -125,20 +127,19 @@ class FaultyCompute:
             self.observations[str(name)] = Observation(Presence.EXITED, 0)
             self.wake_followers()
 
-    async def save(
-        self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = (), keep: str | None = None
-    ) -> Saved:
-        await self._called("interim" if interim else "save")
+    async def new_reference(self, name: SessionName, checkpoint_id: str, *, interim: bool) -> str:
+        return f"{checkpoint_id}-{'interim' if interim else 'final'}-{new_id()}"
+
+    async def final_saves(self, name: SessionName, checkpoint_id: str) -> list[str]:
+        await self._called("final_saves")
+        return [reference for reference in self.saves if reference.startswith(f"{checkpoint_id}-final")]
+
+    async def save(self, request: SaveRequest) -> Saved:
+        await self._called("interim" if request.interim else "save")
         if self.refuse_save:
             raise ComputeFailed(self.refuse_save)
-        reference = f"{checkpoint_id}-{'interim' if interim else 'final'}"
-        self.saves[reference] = True
-        return Saved(reference, "sha256:0", 10)
-
-    async def final_save(self, name: SessionName, checkpoint_id: str) -> Saved | None:
-        await self._called("final_save")
-        reference = f"{checkpoint_id}-final"
-        return Saved(reference, "sha256:0", 10) if reference in self.saves else None
+        self.saves[request.reference] = True
+        return Saved(request.reference, "sha256:0", 10)
 
     async def remove(self, name: SessionName) -> None:
         await self._called("remove")
@@ -149,6 +150,9 @@ class FaultyCompute:
     async def remove_checkpoint(self, reference: str) -> None:
         await self._called("remove_checkpoint")
         self.saves.pop(reference, None)
+
+    async def checkpoints(self) -> list[str]:
+        return list(self.saves)
 
     async def sessions(self) -> list[tuple[SessionName, Observation]]:
         await self._called("sessions")

@@ -30,7 +30,7 @@ async def test_packages_installed_by_apt_are_there_after_a_restart(world: World,
     await run("exec", str(world.name(1)), "apt-get", "update", "-qq")
     await run("exec", str(world.name(1)), "apt-get", "install", "-y", "-qq", "--no-install-recommends", "tree")
     await world.compute.stop(world.name(1), GRACE)
-    saved = await world.compute.save(world.name(1), "c1", interim=False)
+    saved = await world.save(world.name(1), "c1", interim=False)
     await world.compute.remove(world.name(1))
     await world.start(world.name(2), base=saved.reference, base_digest=saved.digest)
     assert "tree v" in await run("exec", str(world.name(2)), "tree", "--version")

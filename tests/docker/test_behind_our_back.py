@@ -58,7 +58,7 @@ async def test_a_session_that_was_removed_is_absent(world: World) -> None:
     docker("rm", "-f", str(world.name()))
     assert await world.presence(world.name()) is Presence.ABSENT
     with pytest.raises(ComputeFailed, match="gone"):
-        await world.compute.save(world.name(), "c1", interim=False)
+        await world.save(world.name(), "c1", interim=False)
     await world.compute.remove(world.name())
     assert docker("network", "ls", "-q", "--filter", f"name={world.name()}") == ""
 
@@ -88,7 +88,7 @@ async def test_what_is_not_ours_is_neither_adopted_nor_removed(world: World) -> 
 
 async def test_a_container_made_from_a_checkpoint_by_hand_is_no_session(world: World) -> None:
     await world.start(world.name())
-    saved = await world.compute.save(world.name(), "c1", interim=True)
+    saved = await world.save(world.name(), "c1", interim=True)
     docker("create", "--name", f"by-hand-{world.installation[:8]}", saved.reference)
     try:
         assert [found for found, _ in await world.compute.sessions()] == [world.name()]

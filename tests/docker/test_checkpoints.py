@@ -6,7 +6,7 @@ import time
 import pytest
 
 from services.compute.docker import containers
-from services.compute.protocol import ComputeUnknown, Presence, Saved
+from services.compute.protocol import ComputeUnknown, Presence, Saved, SaveRequest
 from services.domain.session_name import SessionName
 from tests.compute.world import GRACE, World, get, put, until
 from tests.docker.tiny_image import docker, run
@@ -26,7 +26,7 @@ async def saved(world: World, number: int, checkpoint: str, base: Saved | None =
     for path, data in files.items():
         await put(upstream, path, data)
     await world.compute.stop(name, GRACE)
-    made = await world.compute.save(name, checkpoint, interim=False)
+    made = await world.save(name, checkpoint, interim=False)
     await world.compute.remove(name)
     return made
 
@@ -44,30 +44,13 @@ async def test_nothing_is_committed_when_nothing_changed(world: World) -> None:
     name = world.name()
     upstream = await world.start(name)
     await put(upstream, "a.txt", b"1")
-    first = await world.compute.save(name, "c1", interim=True)
+    first = await world.save(name, "c1", interim=True)
     began = f"{time.time():.6f}"
-    assert await world.compute.save(name, "c1", interim=True) == first
+    assert await world.save(name, "c1", interim=True, recorded=first) == first
     await put(upstream, "a.txt", b"2")
-    assert await world.compute.save(name, "c1", interim=True) != first
+    assert await world.save(name, "c1", interim=True, recorded=first) != first
     events = docker("events", "--filter", f"container={name}", "--since", began, "--until", str(int(time.time()) + 1))
     assert events.count(" pause ") == 1
-
-
-async def test_what_an_interrupted_save_left_goes_with_the_next_one(world: World) -> None:
-    name = world.name(2)
-    await world.start(name)
-    repository = f"studiograph-{world.installation[:8]}/{name.public_id}"
-    for left in ("next-1-00", "next-2-00", "next-3-00"):
-        docker("tag", world.image.image, f"{repository}:{left}")
-    made = await world.compute.save(name, "c1", interim=True)
-    assert tags(world) == {made.reference.rpartition(":")[2], "next-3-00"}
-
-
-async def test_what_an_interrupted_save_left_goes_with_the_session(world: World) -> None:
-    await world.start(world.name())
-    docker("tag", world.image.image, f"studiograph-{world.installation[:8]}/{world.name().public_id}:next-1-00")
-    await world.compute.remove(world.name())
-    assert tags(world) == set()
 
 
 async def test_what_a_killed_engine_had_not_named_yet_goes_with_the_session(world: World) -> None:
@@ -81,33 +64,6 @@ async def test_what_a_killed_engine_had_not_named_yet_goes_with_the_session(worl
     await world.compute.remove(world.name(2))
 
 
-async def test_with_a_save_go_the_older_ones_of_its_checkpoint(world: World) -> None:
-    name = world.name()
-    upstream = await world.start(name)
-    made = []
-    for number in range(3):
-        await put(upstream, "a.txt", str(number).encode())
-        made.append(await world.compute.save(name, "c1", interim=True))
-    other = await world.compute.save(name, "c2", interim=True)
-    await world.compute.remove_checkpoint(made[1].reference)
-    assert tags(world) == {it.reference.rpartition(":")[2] for it in (made[2], other)}
-
-
-@pytest.mark.behaviour("B30")
-async def test_saves_that_were_never_recorded_go_with_the_next_one(world: World) -> None:
-    """As after deaths of the server between a save and its record."""
-    name = world.name()
-    upstream = await world.start(name)
-    made: list[Saved] = []
-    for number in range(3):
-        await put(upstream, "a.txt", str(number).encode())
-        made.append(await world.compute.save(name, "c1", interim=True, keep=made[0].reference if made else ""))
-    assert tags(world) == {it.reference.rpartition(":")[2] for it in (made[0], made[2])}
-    await world.compute.stop(name, GRACE)
-    last = await world.compute.save(name, "c1", interim=False, keep=made[2].reference)
-    assert tags(world) == {it.reference.rpartition(":")[2] for it in (made[2], last)}
-
-
 @pytest.mark.behaviour("B33")
 async def test_what_is_mounted_in_a_session_is_in_no_checkpoint(world: World) -> None:
     """Every container has a mount at /dev/shm; what a data-link mounts is one more."""
@@ -116,7 +72,7 @@ async def test_what_is_mounted_in_a_session_is_in_no_checkpoint(world: World) ->
     await put(upstream, "a.txt", b"hello")
     docker("exec", str(name), "sh", "-c", "echo mounted >/dev/shm/a.txt")
     await world.compute.stop(name, GRACE)
-    saved = await world.compute.save(name, "c1", interim=False)
+    saved = await world.save(name, "c1", interim=False)
     await world.compute.remove(name)
     started = await world.start(again, base=saved.reference, base_digest=saved.digest)
     assert await get(started, "a.txt") == b"hello"
@@ -130,30 +86,33 @@ async def test_a_save_never_reads_a_session_that_another_save_lets_go_of(world: 
     await world.start(name)
     docker("exec", str(name), "dd", "if=/dev/zero", "of=/workspace/big", "bs=1M", "count=200")
     began = int(time.time())
-    first = asyncio.create_task(world.compute.save(name, "c1", interim=True))
+    first = asyncio.create_task(world.save(name, "c1", interim=True))
     await until(lambda: paused(name))
     first.cancel()
     await asyncio.wait([first])
-    saved = await world.compute.save(name, "c1", interim=True)
+    saved = await world.save(name, "c1", interim=True)
     assert saved.size >= 200 * MIB
     assert not await paused(name)
     told = docker("events", "--filter", f"container={name}", "--since", str(began), "--until", str(int(time.time()) + 1))
-    assert told.count(" commit ") == told.count(" pause ") == 1
+    assert told.count(" commit ") == told.count(" pause ") == 2
 
 
 @pytest.mark.behaviour("B9")
-async def test_a_last_save_that_nobody_waits_for_leaves_nothing(world: World) -> None:
-    """As when the stop was forced meanwhile: no row will ever name it."""
+async def test_what_the_engine_made_of_a_save_that_was_given_up_has_the_name_that_was_written_before(world: World) -> None:
+    """As when the stop was forced meanwhile."""
     name = world.name()
     await world.start(name)
     docker("exec", str(name), "dd", "if=/dev/zero", "of=/workspace/big", "bs=1M", "count=100")
     await world.compute.stop(name, GRACE)
-    save = asyncio.create_task(world.compute.save(name, "c1", interim=False))
+    reference = await world.compute.new_reference(name, "c1", interim=False)
+    save = asyncio.create_task(world.compute.save(SaveRequest(name, reference, interim=False)))
     await asyncio.wait([save], timeout=0.1)
     save.cancel()
     await asyncio.wait([save])
     assert save.cancelled()
     await world.compute.remove(name)
+    assert tags(world) == {reference.rpartition(":")[2]}
+    await world.compute.remove_checkpoint(reference)
     assert tags(world) == set()
 
 
@@ -170,7 +129,7 @@ async def test_a_session_that_somebody_paused_is_saved_and_goes_on(world: World,
     docker("pause", str(name))
     assert await world.presence(name) is Presence.RUNNING
     assert await paused(name)
-    await world.compute.save(name, "c1", interim=True)
+    await world.save(name, "c1", interim=True)
     assert await get(upstream, "a.txt") == b"hello"
 
 

@@ -117,7 +117,7 @@ async def test_a_session_whose_save_died_with_the_engine_goes_on(engine: SecondE
         name = world.name()
         await world.start(name)
         docker("exec", str(name), "dd", "if=/dev/zero", "of=/workspace/big", "bs=1M", "count=400", host=engine.url)
-        save = asyncio.create_task(world.compute.save(name, "c1", interim=True))
+        save = asyncio.create_task(world.save(name, "c1", interim=True))
         await wait_for(lambda: paused(engine, name))
         await engine.end(signal.SIGKILL)
         with pytest.raises(ComputeUnknown):
@@ -126,7 +126,7 @@ async def test_a_session_whose_save_died_with_the_engine_goes_on(engine: SecondE
         assert await paused(engine, name)
         assert await world.presence(name) is Presence.RUNNING
         assert not await paused(engine, name)
-        assert (await world.compute.save(name, "c1", interim=True)).size > 0
+        assert (await world.save(name, "c1", interim=True)).size > 0
 
 
 async def paused(engine: SecondEngine, name: SessionName) -> bool:

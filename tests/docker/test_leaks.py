@@ -12,7 +12,7 @@ import pytest
 
 from services.compute.docker import DockerCompute
 from services.compute.docker.recipe_book import RecipeBook
-from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageBuild
+from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageBuild, SaveRequest
 from tests.compute.world import GRACE, World, quietly
 from tests.docker.engine import ENVIRONMENT
 from tests.docker.fake_engine import CONTAINER, IMAGE, NAME, FakeEngine, fake_engine
@@ -52,7 +52,7 @@ async def test_sessions_that_came_and_went_hold_nothing(world: World) -> None:
         async with aclosing(world.compute.watch()) as changes:  # type: ignore[type-var]  # an async generator
             await anext(changes)
         left.cancel()
-        await world.compute.save(name, "c1", interim=True)
+        await world.save(name, "c1", interim=True)
         await world.compute.stop(name, GRACE)
         await asyncio.wait_for(to_the_end, 10)
         await asyncio.gather(left, return_exceptions=True)
@@ -96,7 +96,7 @@ async def everything(compute: DockerCompute, fake: FakeEngine) -> None:
         compute.ensure_image(IMAGE, quietly),
         compute.stats(NAME),
         compute.tail(NAME, 10),
-        compute.save(NAME, "c1", interim=False),
+        compute.save(SaveRequest(NAME, "a/b:c1-final-0", interim=False)),
         compute.remove(NAME),
     ):
         with suppress(ComputeUnknown, ComputeFailed):

@@ -28,9 +28,9 @@ async def test_a_secret_is_in_no_inspection_history_log_event_or_image(world: Wo
     events = await asyncio.create_subprocess_exec("docker", "events", "--format", "{{json .}}", stdout=asyncio.subprocess.PIPE)
     upstream = await world.start(name, TOKEN=SECRET)
     assert (await ask_json(upstream, "/env"))["TOKEN"] == SECRET
-    interim = await world.compute.save(name, "c1", interim=True, secrets=(SECRET,))
+    interim = await world.save(name, "c1", interim=True, secrets=(SECRET,))
     await world.compute.stop(name, GRACE)
-    saved = await world.compute.save(name, "c1", interim=False, secrets=(SECRET,))
+    saved = await world.save(name, "c1", interim=False, secrets=(SECRET,))
     events.terminate()
     assert events.stdout is not None
     shown = [
@@ -59,7 +59,7 @@ async def test_a_save_that_would_show_a_secret_is_dropped(world: World) -> None:
     await world.start(name)
     await world.compute.stop(name, GRACE)
     with pytest.raises(ComputeFailed, match="would have shown a secret"):
-        await world.compute.save(name, "c1", interim=False, secrets=(SECRET,))
+        await world.save(name, "c1", interim=False, secrets=(SECRET,))
     assert docker("images", "-q", f"studiograph-{world.installation[:8]}/*") == ""
 
 
@@ -67,14 +67,14 @@ async def test_short_secrets_are_looked_for_among_the_variables_alone(world: Wor
     name = world.name()
     await world.start(name)
     await world.compute.stop(name, GRACE)
-    assert (await world.compute.save(name, "c1", interim=False, secrets=("1", "sha"))).digest
+    assert (await world.save(name, "c1", interim=False, secrets=("1", "sha"))).digest
 
 
 async def test_a_checkpoint_is_as_its_template_and_names_no_session(world: World) -> None:
     name = world.name()
     await world.start(name, TOKEN=SECRET)
     await world.compute.stop(name, GRACE)
-    saved = await world.compute.save(name, "c1", interim=False)
+    saved = await world.save(name, "c1", interim=False)
     [template], [checkpoint] = (json.loads(docker("image", "inspect", it)) for it in (world.image.image, saved.reference))
     for part in ("Entrypoint", "Cmd", "User", "Env", "WorkingDir"):
         assert (checkpoint["Config"][part] or None) == (template["Config"][part] or None), part

@@ -1,40 +1,28 @@
 """Saves checkpoints as images: commits of a session's container, whose configuration holds nothing that the session set.
 
-An image of a Studio is `studiograph-<installation>/<public id>:<checkpoint id>`, and for saves of a running session
-`…:<checkpoint id>-<mark>`, where the mark stands for the content (`changes`). A commit is tagged `…:next-<session>-<random>` until
-it is finished and searched for secrets: an engine finishes what a cancelled call began, and that tag finds what is left of it.
+An image of a Studio is `studiograph-<installation>/<public id>:<checkpoint id>-final-<random>`, and for saves of a running session
+`…:<checkpoint id>-<mark>-<random>`, where the mark stands for the content (`changes`). An engine finishes what a cancelled call began:
+the name, which is unique and was written as a row before, finds what is left of it.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
 from secrets import token_hex
 from typing import Any
 
-from services.compute.docker import changes, naming, observation, request_bodies
+from services.compute.docker import changes, naming, request_bodies
 from services.compute.docker.commits import Commits
 from services.compute.docker.engine import Absent, Conflict, Engine
 from services.compute.docker.images import Images
 from services.compute.docker.request_bodies import Image
-from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, Saved
+from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, Saved, SaveRequest
 from services.domain.session_name import SessionName
 
 COMMIT_SECONDS = 540.0
 """An engine writes about 100 MB/s or 6 000 files/s (measured); shorter than a stop's deadline."""
+FINAL = "final"
+NONCE_BYTES = 4
 MIN_SECRET_LENGTH = 6
 """In characters. A shorter value would be found by chance in an inspection, so it is searched in the variables only."""
-
-
-@dataclass(frozen=True, slots=True)
-class SaveRequest:
-    """The arguments of `Compute.save`. `running`: the session runs on."""
-
-    name: SessionName
-    checkpoint_id: str
-    secrets: tuple[str, ...]
-    keep: str | None
-    running: bool
 
 
 class Checkpoints:
@@ -65,53 +53,60 @@ class Checkpoints:
             raise CheckpointMissing(f"The checkpoint's image {reference} is not the one that was saved.")
         return image
 
+    async def new_reference(self, name: SessionName, checkpoint_id: str, container: Mapping[str, Any] | None) -> str:
+        """Returns the name of a save that is to be made; `container` is that of a session that runs on."""
+        mark = FINAL if container is None else await changes.mark(self._engine, container)
+        return f"{naming.repository(name)}:{checkpoint_id}-{mark}-{token_hex(NONCE_BYTES)}"
+
+    async def finals(self, name: SessionName, checkpoint_id: str) -> list[str]:
+        """Returns the saves that were made of the session after its end. Earlier versions named them without a nonce."""
+        former = f"{naming.repository(name)}:{checkpoint_id}"
+        references = await self._named(f"{former}-{FINAL}-")
+        return [*sorted(references), *([former] if await self._images.find(former) else [])]
+
+    async def all(self, installation: str) -> list[str]:
+        """Returns the names of all saves of the installation."""
+        return sorted(await self._named(f"{naming.images_of(installation)}/"))
+
+    async def find(self, request: SaveRequest) -> Saved | None:
+        """Returns the save if it was made before. Whoever made it may have ended before searching it for secrets. Raises ComputeFailed."""
+        saved = await self._images.find(request.reference)
+        if saved is None:
+            return None
+        await self._search(saved.id, request.secrets)
+        parent = await self._images.find(saved.parent) if saved.parent else None
+        return _saved(request.reference, saved, parent)
+
     async def save(self, container: Mapping[str, Any], request: SaveRequest) -> Saved:
         """Commits the container. A running one is paused: otherwise files would be saved half written. Raises ComputeFailed."""
-        mark = f"-{await changes.mark(self._engine, container)}" if request.running else ""
-        tag = f"{request.checkpoint_id}{mark}"
-        reference = f"{naming.repository(request.name)}:{tag}"
         parent = await self._images.find(container["Image"])
         if parent is None:
             raise ComputeFailed("The image that the session began from was removed from the engine: it cannot be saved as an image.")
-        saved = await self._images.find(reference)
-        if saved is None or not await self._is_of(saved, container):
-            saved = await self._at_work.run(container["Id"], lambda: self._commit(container, request, tag, parent))
-        return Saved(reference, saved.id, max(0, saved.size - parent.size))
+        if request.recorded is not None and await self._is_unchanged(container, request, request.recorded):
+            return request.recorded
+        saved = await self._at_work.run(container["Id"], lambda: self._commit(container, request, parent))
+        return _saved(request.reference, saved, parent)
 
-    async def final(self, name: SessionName, checkpoint_id: str) -> Saved | None:
-        """Returns the save of a session that had ended; its size is what it added to the image that it began from."""
-        reference = f"{naming.repository(name)}:{checkpoint_id}"
-        saved = await self._images.find(reference)
-        if saved is None:
-            return None
-        parent = await self._images.find(saved.parent) if saved.parent else None
-        return Saved(reference, saved.id, max(0, saved.size - (parent.size if parent else 0)))
+    async def _is_unchanged(self, container: Mapping[str, Any], request: SaveRequest, recorded: Saved) -> bool:
+        if not request.interim or _mark(recorded.reference) != _mark(request.reference):
+            return False
+        image = await self._images.find(recorded.reference)
+        return image is not None and image.id == recorded.digest and await self._is_of(image, container)
 
     async def _is_of(self, saved: Image, container: Mapping[str, Any]) -> bool:
         inspected = await self._engine.find(f"images/{saved.id}/json")
         return inspected is not None and inspected.get("Container", container["Id"]) == container["Id"]
 
-    async def _commit(self, container: Mapping[str, Any], request: SaveRequest, tag: str, parent: Image) -> Image:
-        name = request.name
-        await self.sweep(name)
-        await self._sweep_unrecorded(request)
-        repository, unfinished = naming.repository(name), f"next-{name.number}-{token_hex(4)}"
-        params = {"container": container["Id"], "repo": repository, "tag": unfinished, "pause": True}
+    async def _commit(self, container: Mapping[str, Any], request: SaveRequest, parent: Image) -> Image:
+        repository, _, tag = request.reference.rpartition(":")
+        params = {"container": container["Id"], "repo": repository, "tag": tag, "pause": True}
         try:
             made = await self._engine.call("POST", "commit", params=params, body=request_bodies.commit(parent), limit=COMMIT_SECONDS)
         except (Absent, Conflict) as error:
             raise ComputeUnknown(f"the session's container went away during the save: {error}") from error
         await self._search(made["Id"], request.secrets)
-        if self._at_work.abandoned(container["Id"]) and not request.running:
-            await self._untag(f"{repository}:{unfinished}")  # an interim save is found by the next one; this one by nobody
-            raise ComputeUnknown("nobody waits for the save any more")
-        try:
-            await self._engine.call("POST", f"images/{made['Id']}/tag", params={"repo": repository, "tag": tag})
-        except Absent as error:
-            raise ComputeUnknown(f"the saved image went away: {error}") from error
-        await self._untag(f"{repository}:{unfinished}")
-        image = await self._images.find(f"{repository}:{tag}")
-        if image is None:
+        image = await self._images.find(request.reference)
+        if image is None or image.id != made["Id"]:
             raise ComputeUnknown("the saved image was removed at this moment")
         return image
 
@@ -123,12 +118,6 @@ class Checkpoints:
             await self._engine.call("DELETE", f"images/{image_id}", params={"force": True})
             raise ComputeFailed(f"The save was dropped: the image's {field} would have shown a secret value.")
 
-    async def sweep(self, name: SessionName) -> None:
-        """Removes unfinished saves of this session and of earlier ones of the Studio."""
-        for reference in await self._named(naming.repository(name), "next-"):
-            if int(reference.rpartition(":next-")[2].partition("-")[0]) <= name.number:
-                await self._untag(reference)
-
     async def sweep_unnamed(self, container_id: str) -> None:
         """Removes images that an engine made of this container, and did not name before it was killed."""
         for image in await self._engine.all("images/json", filters={"dangling": ["true"]}):
@@ -136,37 +125,12 @@ class Checkpoints:
             if inspected is not None and inspected.get("Container") == container_id:
                 await self._untag(image["Id"])
 
-    async def _sweep_unrecorded(self, request: SaveRequest) -> None:
-        """Removes interim saves of the checkpoint that were not recorded, since the server died."""
-        if request.keep is None:
-            return
-        for reference in await self._named(naming.repository(request.name), f"{request.checkpoint_id}-"):
-            if reference != request.keep:
-                with suppress(ComputeUnknown):  # something was made from it by hand: no reason not to save
-                    await self._untag(reference)
-
     async def remove(self, reference: str) -> None:
-        """Removes the save, and older saves of the same checkpoint, which a crash may have left and no row names."""
-        image = await self._engine.find(f"images/{reference}/json")
-        if image is not None:
-            for older in await self._older(reference, created_at(image)):
-                await self._untag(older)
         await self._untag(reference)
 
-    async def _older(self, reference: str, created: datetime) -> list[str]:
-        repository, _, tag = reference.rpartition(":")
-        names = await self._named(repository, f"{tag.partition('-')[0]}-")
-        older = []
-        for name in names:
-            inspected = await self._engine.find(f"images/{name}/json")
-            if inspected and created_at(inspected) < created:
-                older.append(name)
-        return older
-
-    async def _named(self, repository: str, beginning: str) -> list[str]:
-        prefix = f"{repository}:{beginning}"
-        images = await self._engine.all("images/json", filters={"reference": [f"{prefix}*"]})
-        return [name for image in images for name in image["RepoTags"] or [] if name.startswith(prefix)]
+    async def _named(self, beginning: str) -> list[str]:
+        images = await self._engine.all("images/json", filters={"reference": [f"{beginning}*"]})
+        return [name for image in images for name in image["RepoTags"] or [] if name.startswith(beginning)]
 
     async def _untag(self, reference: str) -> None:
         try:
@@ -177,11 +141,14 @@ class Checkpoints:
             raise ComputeUnknown(f"the image {reference} is still needed: {error}") from error
 
 
-def created_at(image: Mapping[str, Any]) -> datetime:
-    """Returns when the image was created. The engine omits trailing zeros, so its text does not sort. Raises ComputeUnknown."""
-    if (moment := observation.time(image["Created"])) is None:
-        raise ComputeUnknown("the Docker Engine does not say when an image was made")
-    return moment
+def _saved(reference: str, image: Image, parent: Image | None) -> Saved:
+    """The size is what the save added to the image that the session began from."""
+    return Saved(reference, image.id, max(0, image.size - (parent.size if parent else 0)))
+
+
+def _mark(reference: str) -> str:
+    """Returns the mark in the name of an interim save; names of earlier versions have one as well."""
+    return reference.rpartition(":")[2].split("-")[1] if "-" in reference.rpartition(":")[2] else ""
 
 
 def _location_of_secret(shown: Any, secrets: tuple[str, ...]) -> str | None:

@@ -18,7 +18,6 @@ class Commits:
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[Image]] = {}
         self._lost: set[str] = set()
-        self._abandoned: set[str] = set()
 
     async def run(self, container_id: str, commit: Callable[[], Coroutine[Any, Any, Image]]) -> Image:
         """Returns the result of `commit`, which begins once those before it have ended. Raises ComputeUnknown if it is closed meanwhile."""
@@ -31,17 +30,12 @@ class Commits:
         except asyncio.CancelledError:
             if task.cancelled() and not _is_cancelling():
                 raise ComputeUnknown("the connection to the Docker Engine was closed during the save") from None
-            self._abandoned.add(container_id)
             raise
 
     async def over(self, container_id: str) -> None:
         """Waits until no commit of the container runs."""
         while (task := self._tasks.get(container_id)) is not None:
             await asyncio.wait([task])
-
-    def abandoned(self, container_id: str) -> bool:
-        """Returns whether the caller of the commit that runs on it was cancelled."""
-        return container_id in self._abandoned
 
     def lost(self, container_id: str) -> bool:
         """Returns whether its last commit ended without an answer."""
@@ -56,7 +50,6 @@ class Commits:
 
     def _ended(self, container_id: str, task: asyncio.Task[Image]) -> None:
         del self._tasks[container_id]
-        self._abandoned.discard(container_id)
         if not task.cancelled() and isinstance(task.exception(), ComputeUnknown):
             self._lost.add(container_id)
 

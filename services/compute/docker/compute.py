@@ -22,7 +22,7 @@ from services.compute.docker import (
     session_events,
     stats,
 )
-from services.compute.docker.checkpoints import Checkpoints, SaveRequest
+from services.compute.docker.checkpoints import Checkpoints
 from services.compute.docker.containers import Containers
 from services.compute.docker.engine import Absent, Engine
 from services.compute.docker.images import Images
@@ -35,6 +35,7 @@ from services.compute.docker.request_bodies import Image
 from services.compute.protocol import (
     Change,
     ComputeFailed,
+    ComputeUnknown,
     ImageBuild,
     ImageSpec,
     Observation,
@@ -44,6 +45,7 @@ from services.compute.protocol import (
     Progress,
     Report,
     Saved,
+    SaveRequest,
     SessionSpec,
     Upstream,
     Usage,
@@ -161,19 +163,23 @@ class DockerCompute:
         if container is not None:
             await self._containers.stop(container, grace)
 
-    async def save(
-        self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = (), keep: str | None = None
-    ) -> Saved:
-        """A running session is paused meanwhile, whether or not it is `interim`; the save of one that has ended is final."""
-        container = await self._containers.settled(name, self._checkpoints.at_work)
+    async def new_reference(self, name: SessionName, checkpoint_id: str, *, interim: bool) -> str:
+        container = await self._containers.find(name) if interim else None
+        return await self._checkpoints.new_reference(name, checkpoint_id, container)
+
+    async def final_saves(self, name: SessionName, checkpoint_id: str) -> list[str]:
+        return await self._checkpoints.finals(name, checkpoint_id)
+
+    async def save(self, request: SaveRequest) -> Saved:
+        """A running session is paused meanwhile."""
+        if saved := await self._checkpoints.find(request):
+            return saved
+        container = await self._containers.settled(request.name, self._checkpoints.at_work)
         if container is None:
             raise ComputeFailed("The session's container is gone: there is nothing to save.")
-        running = observation(container).presence is Presence.RUNNING
-        wanted = SaveRequest(name, checkpoint_id, secrets, keep, running=running or interim)
-        return await self._checkpoints.save(container, wanted)
-
-    async def final_save(self, name: SessionName, checkpoint_id: str) -> Saved | None:
-        return await self._checkpoints.final(name, checkpoint_id)
+        if not request.interim and observation(container).presence is Presence.RUNNING:
+            raise ComputeUnknown("the session has not ended yet")
+        return await self._checkpoints.save(container, request)
 
     async def remove(self, name: SessionName) -> None:
         """Removes the container first: then nothing uses the network or an unfinished save any more. Raises ComputeUnknown."""
@@ -187,10 +193,12 @@ class DockerCompute:
             self._joined.discard(name)
             if await self._shares_interfaces():
                 await bridges.discard(naming.bridge(name))
-        await self._checkpoints.sweep(name)
 
     async def remove_checkpoint(self, reference: str) -> None:
         await self._checkpoints.remove(reference)
+
+    async def checkpoints(self) -> list[str]:
+        return await self._checkpoints.all(self._installation)
 
     async def sessions(self) -> list[tuple[SessionName, Observation]]:
         sessions = []

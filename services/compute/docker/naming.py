@@ -60,9 +60,14 @@ def bridge(name: SessionName) -> str:
     return f"{BRIDGE_PREFIX}{digest[:BRIDGE_DIGITS]}"
 
 
+def images_of(installation: str) -> str:
+    """Returns the first part of the repository of every checkpoint of the installation."""
+    return f"studiograph-{installation[:8]}"
+
+
 def repository(name: SessionName) -> str:
     """Returns the image repository of a Studio's checkpoints."""
-    return f"studiograph-{name.installation[:8]}/{name.public_id}"
+    return f"{images_of(name.installation)}/{name.public_id}"
 
 
 def label_filter(installation: str, environment_id: str) -> list[str]:

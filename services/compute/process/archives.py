@@ -17,7 +17,7 @@ PACK, EXTRACT = Path(__file__).with_name("pack.py"), Path(__file__).with_name("e
 MAX_BYTES = 1 << 40
 MAX_MEMBERS = 10_000_000
 REFUSED = 3
-DIGEST_LETTERS = 16
+SUFFIX, FINAL = ".tar.zst", "final-"
 NONCE_BYTES = 4
 PART = ".part-"
 
@@ -28,16 +28,29 @@ class Archives:
     def __init__(self, data_directory: DataDirectory, max_bytes: int = MAX_BYTES, max_members: int = MAX_MEMBERS) -> None:
         self._data_directory, self._max_bytes, self._max_members = data_directory, max_bytes, max_members
 
-    async def final(self, checkpoint_id: str) -> Saved | None:
-        """Returns the save of an ended session if it was made before: its files have not changed since."""
-        reference = f"{checkpoint_id}.tar.zst"
+    def new_reference(self, checkpoint_id: str, *, interim: bool) -> str:
+        """Returns the file name of a save that is to be made."""
+        return f"{checkpoint_id}.{'' if interim else FINAL}{token_hex(NONCE_BYTES)}{SUFFIX}"
+
+    def finals(self, checkpoint_id: str) -> list[str]:
+        """Returns the saves of the session after its end: its files have not changed since. Earlier versions named them without a nonce."""
+        archives = self._data_directory.checkpoints.glob(f"{checkpoint_id}.{FINAL}*{SUFFIX}")
+        former = self._data_directory.checkpoint(f"{checkpoint_id}{SUFFIX}")
+        return [*sorted(path.name for path in archives), *([former.name] if former.exists() else [])]
+
+    def all(self) -> list[str]:
+        """Returns the names of all finished saves."""
+        return sorted(path.name for path in self._data_directory.checkpoints.glob(f"*{SUFFIX}"))
+
+    async def find(self, reference: str) -> Saved | None:
+        """Returns the save of this name; None if it was never finished."""
         path = self._data_directory.checkpoint(reference)
         if not path.exists():
             return None
         return Saved(reference, await in_thread(_digest, path), path.stat().st_size)
 
-    async def save(self, files: Path, checkpoint_id: str, *, interim: bool) -> Saved:
-        """Saves the files. An interim save gets a new name, so that the recorded one stays until the new one is recorded (B30)."""
+    async def save(self, files: Path, reference: str, recorded: Saved | None) -> Saved:
+        """Saves the files; returns `recorded` if it has the same content and is there."""
         part = self._data_directory.checkpoints / f"{PART}{uuid4().hex}"
         lock = try_lock(part)
         assert lock is not None
@@ -47,23 +60,14 @@ class Archives:
             if code:
                 raise ComputeFailed(f"The session's files could not be saved: {' '.join(last) or code}.")
             done = json.loads(last[0])
-            digest, size = done["digest"], done["size"]
-            reference = f"{checkpoint_id}.tar.zst" if not interim else await in_thread(self._interim_name, checkpoint_id, digest)
+            saved = Saved(reference, done["digest"], done["size"])
+            if recorded is not None and recorded.digest == saved.digest and self._data_directory.checkpoint(recorded.reference).exists():
+                return recorded
             await in_thread(_publish, part, self._data_directory.checkpoint(reference))
-            return Saved(reference, digest, size)
+            return saved
         finally:
             part.unlink(missing_ok=True)
             os.close(lock)
-
-    def _interim_name(self, checkpoint_id: str, digest: str) -> str:
-        """Returns the name of the newest interim save if that has the same content, else a new one: older ones may be being removed."""
-        beginning = f"{checkpoint_id}.{digest.removeprefix('sha256:')[:DIGEST_LETTERS]}"
-        with os.scandir(self._data_directory.checkpoints) as entries:
-            others = [(_modified(entry), entry.name) for entry in entries if entry.name.startswith(f"{checkpoint_id}.")]
-        _, newest = max(others, default=(0, ""))
-        if newest.startswith(beginning):
-            return newest
-        return f"{beginning}{token_hex(NONCE_BYTES)}.tar.zst"
 
     async def restore(self, reference: str, digest: str | None, target: Path, lock: int) -> None:
         """Puts the archive's files into the empty directory `target`. Raises CheckpointMissing, ComputeFailed.
@@ -85,12 +89,6 @@ class Archives:
         if code:
             raise ComputeFailed(f"The checkpoint's archive {reference} could not be restored: {reason}.")
 
-    def sweep_unrecorded(self, checkpoint_id: str, keep: str) -> None:
-        """Removes interim saves of the checkpoint that were not recorded, after a cancellation or a crash: each holds all files."""
-        for path in self._data_directory.checkpoints.glob(f"{checkpoint_id}.*.tar.zst"):
-            if path.name != keep:
-                path.unlink(missing_ok=True)
-
     def remove(self, reference: str) -> None:
         self._data_directory.checkpoint(reference).unlink(missing_ok=True)
 
@@ -101,13 +99,6 @@ class Archives:
             if lock is not None:
                 path.unlink(missing_ok=True)
                 os.close(lock)
-
-
-def _modified(entry: os.DirEntry[str]) -> int:
-    try:
-        return entry.stat().st_mtime_ns
-    except FileNotFoundError:  # removed at this moment
-        return 0
 
 
 def _digest(path: Path) -> str:

@@ -26,6 +26,7 @@ from services.compute.protocol import (
     Progress,
     Report,
     Saved,
+    SaveRequest,
     SessionSpec,
     Upstream,
     Usage,
@@ -102,25 +103,26 @@ class ProcessCompute:
             await keeper_client.stop(directory, self._session_record(name), grace)
             await in_thread(observe, directory)
 
-    async def save(
-        self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = (), keep: str | None = None
-    ) -> Saved:
+    async def new_reference(self, name: SessionName, checkpoint_id: str, *, interim: bool) -> str:
+        return self._archives.new_reference(checkpoint_id, interim=interim)
+
+    async def final_saves(self, name: SessionName, checkpoint_id: str) -> list[str]:
+        return await in_thread(self._archives.finals, checkpoint_id)
+
+    async def save(self, request: SaveRequest) -> Saved:
         """Ignores `secrets`: variables are never on disk, so that an archive holds only those that the session itself wrote."""
-        directory = self._data_directory.session(name)
-        presence = (await self.observe(name)).presence
+        if saved := await self._archives.find(request.reference):
+            return saved
+        directory = self._data_directory.session(request.name)
+        presence = (await self.observe(request.name)).presence
         if presence is Presence.ABSENT:
             raise ComputeFailed("The session's files are gone: there is nothing to save.")
-        if keep is not None:
-            await in_thread(self._archives.sweep_unrecorded, checkpoint_id, keep)
-        if presence is Presence.RUNNING:
-            async with keeper_client.frozen(self._session_record(name)):
-                return await self._archives.save(directory.files, checkpoint_id, interim=True)
-        if not interim and (saved := await self._archives.final(checkpoint_id)):
-            return saved
-        return await self._archives.save(directory.files, checkpoint_id, interim=interim)
-
-    async def final_save(self, name: SessionName, checkpoint_id: str) -> Saved | None:
-        return await self._archives.final(checkpoint_id)
+        if presence is not Presence.RUNNING:
+            return await self._archives.save(directory.files, request.reference, request.recorded)
+        if not request.interim:
+            raise ComputeUnknown("the session has not ended yet")
+        async with keeper_client.frozen(self._session_record(request.name)):
+            return await self._archives.save(directory.files, request.reference, request.recorded)
 
     async def remove(self, name: SessionName) -> None:
         directory = self._data_directory.session(name)
@@ -147,6 +149,9 @@ class ProcessCompute:
 
     async def remove_checkpoint(self, reference: str) -> None:
         await in_thread(self._archives.remove, reference)
+
+    async def checkpoints(self) -> list[str]:
+        return await in_thread(self._archives.all)
 
     async def sessions(self) -> list[tuple[SessionName, Observation]]:
         return await in_thread(self._sessions)

@@ -23,7 +23,7 @@ SOCKET_PATH_BYTES = 100
 MAX_SOCKET_NAME_LENGTH = len("jupyter/kernel-00000000-0000-0000-0000-000000000000-ipc-5")
 
 NAME = re.compile(r"sg-[0-9A-Za-z_]+-[0-9A-Za-z_]+-[0-9]+")
-REFERENCE = re.compile(r"[0-9A-Za-z_-]+(\.[0-9a-f]+)?\.tar\.zst")
+REFERENCE = re.compile(r"[0-9A-Za-z_-]+(\.(final-)?[0-9a-f]+)?\.tar\.zst")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from services.checkpoints import saves
 from services.compute.protocol import ComputeFailed, Presence, Saved
 from services.controller.error_text import describe_error
 from services.controller.lifecycle.claimed_studio import ClaimedStudio
-from services.controller.lifecycle.session_save import save_session
+from services.controller.lifecycle.session_save import find_final_save, save_session
 from services.domain.statuses import StudioStatus
 from services.store import checkpoints, cleanup_tasks, sessions
 from services.store.cleanup_tasks import SessionCleanup
@@ -59,7 +59,7 @@ async def _saved(claim: ClaimedStudio, former: SessionState) -> Saved | None:
     """
     compute, name = await claim.services.computes.get(former.compute_environment_id), claim.name_of(former.number)
     if (await compute.observe(name)).presence is Presence.ABSENT:
-        return await compute.final_save(name, former.checkpoint_id)
+        return await find_final_save(claim, former)
     try:
         await compute.stop(name, claim.policy.stop_grace)
         return await save_session(claim, former, interim=False)

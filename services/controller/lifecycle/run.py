@@ -32,11 +32,13 @@ MIN_INTERVAL_PER_PAUSE = 50
 async def advance(claim: ClaimedStudio) -> datetime | None:
     """Look at the session, then at the clock. Returns when to look again."""
     try:
-        observation = await claim.observe()
-    except ComputeUnknown as unknown:
-        return await _report_unknown(claim, describe_error(unknown))
-    except ComputeFailed as failed:
-        return await _report_unknown(claim, describe_error(failed))
+        return await _advance(claim)
+    except (ComputeUnknown, ComputeFailed) as error:
+        return await _report_unknown(claim, describe_error(error))
+
+
+async def _advance(claim: ClaimedStudio) -> datetime | None:
+    observation = await claim.observe()
     if observation.presence is Presence.EXITED:
         return await _begin_stop_of_exited(claim, observation)
     if observation.presence is Presence.ABSENT:
@@ -108,7 +110,7 @@ async def _end_lost(claim: ClaimedStudio) -> None:
 
     If its final save is there, it was stopped, and the record of that was lost with the machine's power: the stop is completed.
     """
-    saved = await find_final_save(claim)
+    saved = await find_final_save(claim, claim.session)
     if saved is not None:
         async with claim.result(StudioStatus.RUNNING) as (transaction, studio):
             await saves.record(transaction, studio, claim.session, saved, interim=False)

@@ -2,11 +2,14 @@
 
 import logging
 
-from services.compute.protocol import Saved
+from services.compute.protocol import ComputeUnknown, Saved, SaveRequest
 from services.controller.lifecycle.claimed_studio import ClaimedStudio
+from services.domain.statuses import StudioStatus
 from services.secrets.secret_box import CannotOpen
 from services.secrets.session_secrets import session_secrets
-from services.store import checkpoints
+from services.store import checkpoints, cleanup_tasks
+from services.store.checkpoints import CheckpointState
+from services.store.cleanup_tasks import LATE_SAVE
 from services.store.sessions import SessionState
 
 logger = logging.getLogger(__name__)
@@ -15,21 +18,51 @@ logger = logging.getLogger(__name__)
 async def save_session(claim: ClaimedStudio, session: SessionState, *, interim: bool) -> Saved:
     """Save this session. Raises ComputeFailed, ComputeUnknown, LeaseLost.
 
-    The compute environment removes earlier saves that were never recorded. Hence the check of the lease: such a save may be one that
-    whoever took over has just made and is about to record.
+    The save's name is written before it is made: whatever becomes of it, it is recorded or removed.
     """
-    compute = await claim.services.computes.get(session.compute_environment_id)
+    compute, name = await claim.services.computes.get(session.compute_environment_id), claim.name_of(session.number)
     secrets = await _searchable_secrets(claim, session)
+    finished = [] if interim else await compute.final_saves(name, session.checkpoint_id)
+    for reference in finished:
+        if await _is_reserved(claim, session, reference):
+            return await compute.save(SaveRequest(name, reference, interim, secrets))
+    reference = await compute.new_reference(name, session.checkpoint_id, interim=interim)
+    if not await _is_reserved(claim, session, reference):
+        raise ComputeUnknown("a save of the same name is being removed")
     async with claim.services.database.read() as reader:
-        await claim.require_lease(reader)
         checkpoint = await checkpoints.find(reader, session.checkpoint_id)
-    keep = (checkpoint.reference if checkpoint else None) or ""
-    return await compute.save(claim.name_of(session.number), session.checkpoint_id, interim=interim, secrets=secrets, keep=keep)
+    saved = await compute.save(SaveRequest(name, reference, interim, secrets, _recorded(checkpoint)))
+    if saved.reference != reference:
+        await _give_back(claim, session, reference)
+    return saved
 
 
-async def find_final_save(claim: ClaimedStudio) -> Saved | None:
-    """Returns the finished save of the claimed session, which is gone. Raises ComputeFailed, ComputeUnknown."""
-    return await (await claim.compute()).final_save(claim.name, claim.session.checkpoint_id)
+async def find_final_save(claim: ClaimedStudio, session: SessionState) -> Saved | None:
+    """Returns the finished save of a session that is gone. Raises ComputeFailed, ComputeUnknown, LeaseLost."""
+    compute, name = await claim.services.computes.get(session.compute_environment_id), claim.name_of(session.number)
+    if not await compute.final_saves(name, session.checkpoint_id):
+        return None
+    return await save_session(claim, session, interim=False)
+
+
+async def _is_reserved(claim: ClaimedStudio, session: SessionState, reference: str) -> bool:
+    """Writes the attempt, under the lease. False if a save of this name is being removed."""
+    limit = max(LATE_SAVE, 2 * claim.policy.stop_deadline)
+    async with claim.result(*StudioStatus) as (transaction, _):
+        environment_id, checkpoint_id = session.compute_environment_id, session.checkpoint_id
+        return await cleanup_tasks.add_save_attempt(transaction, environment_id, checkpoint_id, reference, limit)
+
+
+async def _give_back(claim: ClaimedStudio, session: SessionState, reference: str) -> None:
+    """Nothing had changed, so that no save of this name was made."""
+    async with claim.services.database.write(durable=False) as transaction:
+        await cleanup_tasks.take_save_attempt(transaction, session.checkpoint_id, reference)
+
+
+def _recorded(checkpoint: CheckpointState | None) -> Saved | None:
+    if checkpoint is None or checkpoint.reference is None or checkpoint.digest is None:
+        return None
+    return Saved(checkpoint.reference, checkpoint.digest, checkpoint.size or 0)
 
 
 async def _searchable_secrets(claim: ClaimedStudio, session: SessionState) -> tuple[str, ...]:

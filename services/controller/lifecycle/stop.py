@@ -79,7 +79,7 @@ async def _stop(claim: ClaimedStudio) -> None:
         await compute.stop(claim.name, claim.policy.stop_grace)
         observation = await claim.observe()
         if observation.presence is Presence.ABSENT:
-            saved = await find_final_save(claim)
+            saved = await find_final_save(claim, claim.session)
             if saved is None:
                 await _end_lost(claim)
                 return

@@ -59,6 +59,10 @@ class ResourceCleaner:
         await self._finish(task, await _removal_failure(remove))
 
     async def _remove_checkpoint(self, task: CheckpointCleanup) -> None:
+        async with self._services.database.write() as transaction:
+            if not await cleanup_tasks.begin_removal(transaction, task):
+                return
+
         async def remove() -> None:
             await (await self._services.computes.get(task.compute_environment_id)).remove_checkpoint(task.reference)
 

@@ -24,13 +24,19 @@ class SessionCleanup(SQLModel, table=True):
 
 
 class CheckpointCleanup(SQLModel, table=True):
-    """The task to remove a saved archive or image that nothing needs any more. The table's name is older: `garbage`."""
+    """The task to remove a saved archive or image that nothing needs any more. The table's name is older: `garbage`.
+
+    With a `checkpoint_id` it is an attempt to save that checkpoint, written before the save is made: whoever records the save deletes the
+    task in the same transaction. `begun_at`: from then on the save is removed, and can no longer be recorded.
+    """
 
     __tablename__ = "garbage"
 
     id: str = columns.key()
     compute_environment_id: str = columns.reference("computeenvironment.id")
     reference: str = columns.text()
+    checkpoint_id: str | None = Field(default=None, max_length=32, index=True)
+    begun_at: datetime | None = columns.time(nullable=True)
     attempts: int = 0
     message: str | None = columns.text(nullable=True)
     created_at: datetime = columns.time()
