@@ -1,4 +1,4 @@
-"""The errors of access to a session: one table of stable codes with HTTP statuses, close codes and texts (B58)."""
+"""The errors of access to a session: a table of stable codes with HTTP statuses, close codes and texts (B58)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,13 +19,16 @@ TOO_MANY = "TOO_MANY_STREAMS"
 
 @dataclass(frozen=True, slots=True)
 class ErrorText:
-    """How a code looks from outside: HTTP status, WebSocket close code, headline, and what to do."""
+    """The public form of a code: HTTP status, WebSocket close code, title, and what the user should do."""
 
     status: int
     close_code: int
     title: str
     advice: str
 
+
+MAX_CLOSE_REASON_BYTES = 123
+"""The size of a close frame's reason (RFC 6455 section 5.5: 125 bytes of payload, 2 of them for the code)."""
 
 _RESTART = "Start it again, and this page opens it by itself."
 ERROR_TEXTS: Mapping[str, ErrorText] = MappingProxyType(
@@ -35,24 +38,26 @@ ERROR_TEXTS: Mapping[str, ErrorText] = MappingProxyType(
         ),
         SESSION_CHANGED: ErrorText(401, 4408, "The Studio was started again", "Open it again: its new session needs a new sign-in."),
         FORBIDDEN: ErrorText(403, 4403, "You may not open this Studio", "Ask an owner of the workspace for the role CONNECT."),
-        NOT_FOUND: ErrorText(404, 4404, "There is no such Studio here", "Check the address, or ask whoever gave it to you to add you."),
+        NOT_FOUND: ErrorText(404, 4404, "There is no such Studio here", "Check the address, or ask an owner of the workspace to add you."),
         STARTING: ErrorText(503, 4425, "The Studio is starting", "This page opens it as soon as it runs."),
         CROSS_ORIGIN: ErrorText(403, 4400, "Refused: the request came from another site", "Open the Studio's own address."),
-        BAD_REQUEST: ErrorText(400, 4400, "This address or request is not a proper one", "Check the address."),
+        BAD_REQUEST: ErrorText(
+            400, 4400, "This address or request is not valid", "Check the address, or open the Studio from the list of all Studios."
+        ),
         TOO_MANY: ErrorText(503, 4429, "Too many open requests to this session", "Close some tabs or connections, and try again."),
         Code.STUDIO_STOPPED: ErrorText(503, 4410, "The Studio is stopped", _RESTART),
         Code.STUDIO_ERRORED: ErrorText(503, 4411, "The session ended with an error", _RESTART),
-        Code.LIFESPAN_EXPIRED: ErrorText(503, 4412, "The session's lifespan is over", _RESTART),
+        Code.LIFESPAN_EXPIRED: ErrorText(503, 4412, "The session reached its lifespan", _RESTART),
         Code.IDLE_STOPPED: ErrorText(503, 4413, "The session was stopped because nobody used it", _RESTART),
         Code.CREDENTIALS_CHANGED: ErrorText(503, 4414, "Credentials of the session were changed", _RESTART),
         Code.COMPUTE_ENV_DELETED: ErrorText(503, 4415, "The compute environment was deleted", "Ask a maintainer to move the Studio."),
-        Code.COMPUTE_ENV_UNREACHABLE: ErrorText(503, 4416, "The compute environment does not answer", "It is tried again by itself."),
-        Code.ACCESS_REVOKED: ErrorText(
-            401, 4407, "You may not use this session any longer", "Sign in again, or ask an owner of the workspace."
+        Code.COMPUTE_ENV_UNREACHABLE: ErrorText(503, 4416, "The compute environment does not answer", "This page tries again by itself."),
+        Code.ACCESS_REVOKED: ErrorText(401, 4407, "You may no longer use this session", "Sign in again, or ask an owner of the workspace."),
+        Code.TOOL_UNREACHABLE: ErrorText(
+            502, 4502, "The tool does not answer", "This page tries again by itself. If it stays like this, stop and start the Studio."
         ),
-        Code.TOOL_UNREACHABLE: ErrorText(502, 4502, "The tool does not answer", "It is tried again by itself."),
-        Code.REPLACED_BY_OTHER_USER: ErrorText(503, 4409, "Somebody else uses this session now", "Its tool takes one user at a time."),
-        Code.PROXY_RESTARTED: ErrorText(503, 4503, "The way to the session was restarted", "This page connects again by itself."),
+        Code.REPLACED_BY_OTHER_USER: ErrorText(503, 4409, "Another user uses this session now", "The tool takes one user at a time."),
+        Code.PROXY_RESTARTED: ErrorText(503, 4503, "The proxy of the session was restarted", "This page connects again by itself."),
     }
 )
 
@@ -68,12 +73,12 @@ WAITING = frozenset(
         Code.COMPUTE_ENV_UNREACHABLE,
     }
 )
-"""The session is over or not there yet, and the viewer may come in once the Studio runs (again)."""
+"""The codes of a session that has ended or does not run yet. The viewer gets access once the Studio runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessError:
-    """A code with the words of this case: what happened, who did it, and when, if that is known."""
+    """A code with the details of one case: the reason, the actor (`who`) and the time (`at`), the last two None if unknown."""
 
     code: str
     reason: str
@@ -96,12 +101,12 @@ class AccessError:
 
     @property
     def close_reason(self) -> str:
-        """For a WebSocket's close frame, which holds 123 bytes: the code first, then as much of the reason as fits."""
+        """The text of a WebSocket's close frame, which holds 123 bytes: the code, then as much of the reason as fits."""
         text = f"{self.code}: {self.reason}" if self.reason else self.code
-        return text.encode()[:123].decode(errors="ignore")
+        return text.encode()[:MAX_CLOSE_REASON_BYTES].decode(errors="ignore")
 
     def as_json(self) -> dict[str, object]:
-        """For programs and for the shell."""
+        """Returns the error as JSON, for programs and for the session page."""
         return {
             "code": str(self.code),
             "message": self.text.title,

@@ -13,7 +13,7 @@ IN_INSTALLATION = frozenset({Kind.TOKEN_REVOKED})
 
 
 class AccessEvents:
-    """Hands on events at once, in the order of the log; `on_gap` when some may have been missed."""
+    """Calls `on_event` for each event, in the order of the log, and `on_gap` when events may have been missed."""
 
     def __init__(self, broker: Broker, on_event: Callable[[LoggedEvent], None], on_gap: Callable[[str | None], None]) -> None:
         self._broker = broker
@@ -32,7 +32,7 @@ class AccessEvents:
         await self._installation.aclose()
 
     async def follow(self, workspace_id: str) -> bool:
-        """Follow a workspace from now on; True if it was not followed until now, so that what was read before may be old."""
+        """Follows a workspace from now on. Returns True if it was not followed before, so that what was read before may be outdated."""
         if workspace_id in self._workspaces:
             return False
         async with self._follow_lock:
@@ -43,8 +43,8 @@ class AccessEvents:
         return True
 
     async def follow_only(self, workspace_ids: set[str]) -> None:
-        """Let go of all other workspaces, and take hold again of those whose feed was cut."""
-        for workspace_id in [one for one in self._workspaces if one not in workspace_ids or one in self._cut]:
+        """Stops following all other workspaces, and follows those again whose feed was cut off."""
+        for workspace_id in [id_ for id_ in self._workspaces if id_ not in workspace_ids or id_ in self._cut]:
             self._cut.discard(workspace_id)
             await self._workspaces.pop(workspace_id).aclose()
             self._on_gap(workspace_id)

@@ -15,7 +15,7 @@ from services.store.access_facts import Facts
 
 @dataclass(slots=True, eq=False)
 class ActiveRequest:
-    """A request or WebSocket that was admitted. `refusal` is set once it must end; `touch` records activity of its user."""
+    """An admitted request or WebSocket. `refusal` is set once it must end; `touch` records activity of its user."""
 
     grant: Grant
     facts: Facts
@@ -31,18 +31,18 @@ class ActiveRequest:
             if self._task:
                 self._task.cancel()
 
-    def cancels(self, task: "asyncio.Task[object] | None") -> None:
-        """Cancel `task` when it is to end; the task tells by `refusal` that this is the reason."""
+    def cancel_on_end(self, task: "asyncio.Task[object] | None") -> None:
+        """Makes the end of the request cancel `task` (None: no task). A task that finds `refusal` set was cancelled for this reason."""
         self._task = task
 
     async def ended(self) -> AccessError:
-        """Wait until it is to end."""
+        """Waits until the request must end, and returns why."""
         await self._ended.wait()
         assert self.refusal is not None
         return self.refusal
 
     async def ended_within(self, seconds: float) -> AccessError | None:
-        """What ends it within that time, if anything: a tool's death is often the first sign of a session's end."""
+        """Returns what ends the request within that time, or None. A tool that ends is often the first sign of a session's end."""
         try:
             async with asyncio.timeout(seconds):
                 return await self.ended()

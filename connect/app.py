@@ -29,8 +29,8 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 class ConnectApp:
     """Serves sessions' origins, and the API origin's `/connect/*`, `/login` and `/logout`.
 
-    `keys` seal the session cookies (the first seals, any opens); `authenticate` is `Tokens.authenticate`. The broker and the presence
-    are started and closed by whoever built them.
+    `keys` seal the session cookies (the first seals, any opens); `authenticate` is `Tokens.authenticate`. The caller starts
+    and closes the broker and the presence.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class ConnectApp:
         await self._authorization_cache.start()
 
     async def end_streams(self) -> None:
-        """Before the server closes: sockets end with a code that says it comes back, and downloads end now."""
+        """Ends all open requests before the server closes. WebSockets get a close code that clients retry on."""
         self._authorization_cache.end_all(AccessError(ConnectionErrorCode.PROXY_RESTARTED, "The server restarts."))
 
     async def close(self) -> None:
@@ -81,19 +81,19 @@ class ConnectApp:
         await self._faults.close()
 
     async def session(self, public_id: str, request: Request, receive: Receive, send: Send) -> None:
-        """A request or WebSocket whose Host is exactly this session's."""
+        """Serves a request or WebSocket whose Host header is exactly that of this session."""
         await self._origin(public_id, request, receive, send)
 
 
 class Dispatcher:
-    """The one ASGI application that is listened for: sessions' origins by the raw Host header, matched whole; the rest is the API's."""
+    """The ASGI application of the server's port: chooses the session's origin, the login routes or the API by the raw Host header."""
 
     def __init__(self, connect: ConnectApp, api: ASGIApp) -> None:
         self._connect = connect
         self._api = api
 
     async def end_streams(self) -> None:
-        """The sessions' part of stopping the server in good order."""
+        """Ends all open requests of sessions, before the server closes."""
         await self._connect.end_streams()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

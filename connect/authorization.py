@@ -20,7 +20,7 @@ FAILED_STATUSES = frozenset({StudioStatus.ERRORED, StudioStatus.BUILD_FAILED})
 
 @dataclass(frozen=True, slots=True)
 class AccessSnapshot:
-    """What the database held at one moment. `ending` is why the Studio's last session ended; None if it has not."""
+    """What was read from the database at one moment. `ending` is why the Studio's last session ended; None if it has not ended."""
 
     facts: Facts | None
     ending: SessionEnd | None
@@ -29,22 +29,22 @@ class AccessSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether access is allowed: `refusal` is None if it is, else the reason."""
+    """The result of a check: `refusal` is None if access is allowed, else the reason."""
 
     facts: Facts | None
     refusal: AccessError | None
 
 
-def authorize(known: AccessSnapshot, grant: Grant, now: datetime) -> Decision:
+def authorize(snapshot: AccessSnapshot, grant: Grant, now: datetime) -> Decision:
     """Decides whether the holder of `grant` may use its session at this moment."""
-    return Decision(known.facts, _refusal(known, grant, now))
+    return Decision(snapshot.facts, _refusal(snapshot, grant, now))
 
 
-def _refusal(known: AccessSnapshot, grant: Grant, now: datetime) -> AccessError | None:
-    facts = known.facts
+def _refusal(snapshot: AccessSnapshot, grant: Grant, now: datetime) -> AccessError | None:
+    facts = snapshot.facts
     if facts is None:
         return NO_STUDIO
-    refusal = right_refusal(facts, now) or status_refusal(facts, known.ending)
+    refusal = right_refusal(facts, now) or status_refusal(facts, snapshot.ending)
     if refusal:
         return refusal
     if facts.session_number != grant.session_number:

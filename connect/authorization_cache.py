@@ -19,34 +19,36 @@ from services.store.db.database import Database
 logger = logging.getLogger(__name__)
 
 MAX_AGE_SECONDS = 30.0
+"""The longest time that a cached snapshot is used. Events drop it earlier; this bounds the effect of a lost event."""
 TICK_SECONDS = 1.0
 MAX_READS = 5
+"""The number of reads of one snapshot, if events keep coming in between."""
 
 Key = tuple[str, str, str, str | None]
 OnDecision = Callable[[Decision], None]
 
 
 class AuthorizationCache:
-    """Decides for each request and each WebSocket. An open one registers itself, and is notified when its decision may have changed."""
+    """Returns a decision for each request and WebSocket. Open ones register, and are notified when their decision may have changed."""
 
-    def __init__(self, database: Database, broker: Broker, *, kept: float = MAX_AGE_SECONDS, tick: float = TICK_SECONDS) -> None:
+    def __init__(self, database: Database, broker: Broker, *, max_age: float = MAX_AGE_SECONDS, tick: float = TICK_SECONDS) -> None:
         self._database = database
-        self._kept = kept
+        self._max_age = max_age
         self._tick = tick
-        self._known: dict[Key, AccessSnapshot] = {}
+        self._snapshots: dict[Key, AccessSnapshot] = {}
         self._reading: dict[Key, asyncio.Task[AccessSnapshot]] = {}
         self._holders: dict[Key, dict[OnDecision, Grant]] = {}
         self._changes = 0
         self._closed: AccessError | None = None
         self._dirty: set[Key] = set()
-        self._look = asyncio.Event()
+        self._wake = asyncio.Event()
         self._watch = AccessEvents(broker, self._on_event, self._on_gap)
         self._closing = AsyncExitStack()
 
     async def start(self) -> None:
         await self._watch.start()
         for work in (self._notify_changes, self._tick_on):
-            task = asyncio.create_task(work(), name=f"admission {work.__name__}")
+            task = asyncio.create_task(work(), name=f"authorization {work.__name__}")
             self._closing.callback(task.cancel)
 
     async def close(self) -> None:
@@ -57,10 +59,10 @@ class AuthorizationCache:
         """Returns whether the holder of `grant` may use its session now. Needs no statement while the cached facts are fresh."""
         if self._closed:
             return Decision(None, self._closed)
-        known = self._known.get(_key(grant))
-        if known is None or self._now() - known.read_at > self._kept:
-            known = await self._read(_key(grant))
-        return authorize(known, grant, datetime.now(UTC))
+        snapshot = self._snapshots.get(_key(grant))
+        if snapshot is None or self._now() - snapshot.read_at > self._max_age:
+            snapshot = await self._read(_key(grant))
+        return authorize(snapshot, grant, datetime.now(UTC))
 
     def end_all(self, refusal: AccessError) -> None:
         """Ends all open requests, and refuses all new ones, with `refusal`: the server stops."""
@@ -69,7 +71,7 @@ class AuthorizationCache:
             for on_decision in list(holders):
                 on_decision(Decision(None, refusal))
 
-    async def look(self, public_id: str, user_id: str, token_id: str, login_id: str | None) -> AccessSnapshot:
+    async def read_uncached(self, public_id: str, user_id: str, token_id: str, login_id: str | None) -> AccessSnapshot:
         """Returns what the database holds now, without the cache: for a user who has no cookie of the session yet."""
         return await self._read_once((public_id, user_id, token_id, login_id))
 
@@ -78,7 +80,7 @@ class AuthorizationCache:
         """Calls `on_decision` with the decision whenever it may have changed, until the context ends. It must not block."""
         key = _key(grant)
         self._holders.setdefault(key, {})[on_decision] = grant
-        if key not in self._known:
+        if key not in self._snapshots:
             self._mark([key])
         try:
             yield
@@ -93,7 +95,7 @@ class AuthorizationCache:
         return asyncio.get_running_loop().time()
 
     async def _read(self, key: Key) -> AccessSnapshot:
-        """Many who ask at once share one reading."""
+        """Reads the facts; calls at the same time share one read."""
         task = self._reading.get(key)
         if task is None:
             task = self._reading[key] = asyncio.create_task(self._read_settled(key))
@@ -101,16 +103,16 @@ class AuthorizationCache:
         return await asyncio.shield(task)
 
     async def _read_settled(self, key: Key) -> AccessSnapshot:
-        """Read until nothing happened meanwhile; what was read while things happened is not kept."""
+        """Reads until no event came during the read. A result that an event overtook is returned, and not cached."""
         for _ in range(MAX_READS):
             changes = self._changes
-            known = await self._read_once(key)
-            if known.facts and await self._watch.follow(known.facts.workspace_id):
+            snapshot = await self._read_once(key)
+            if snapshot.facts and await self._watch.follow(snapshot.facts.workspace_id):
                 continue
             if changes == self._changes:
-                self._known[key] = known
+                self._snapshots[key] = snapshot
                 break
-        return known
+        return snapshot
 
     async def _read_once(self, key: Key) -> AccessSnapshot:
         public_id, user_id, token_id, login_id = key
@@ -121,76 +123,76 @@ class AuthorizationCache:
         return AccessSnapshot(facts, ending, read_at)
 
     def _on_event(self, event: LoggedEvent) -> None:
-        self._drop(key for key, known in self._known.items() if _concerns(known, key, event))
+        self._drop(key for key, snapshot in self._snapshots.items() if _concerns(snapshot, key, event))
 
     def _on_gap(self, workspace_id: str | None) -> None:
         """Events of the workspace (None: of the installation) may have been missed."""
-        self._drop(key for key, known in self._known.items() if workspace_id is None or _is_in(known, workspace_id))
+        self._drop(key for key, snapshot in self._snapshots.items() if workspace_id is None or _is_in(snapshot, workspace_id))
 
     def forget_login(self, login_id: str) -> None:
-        """The browser signed out here: what came from it is looked at again now."""
-        self._drop(key for key in self._known if key[3] == login_id)
+        """Drops the decisions of a browser that signed out through this process."""
+        self._drop(key for key in self._snapshots if key[3] == login_id)
 
     def _drop(self, keys: Iterator[Key]) -> None:
         dropped = list(keys)
         self._changes += 1
         for key in dropped:
-            del self._known[key]
+            del self._snapshots[key]
         self._mark([key for key in dropped if key in self._holders])
 
     def _mark(self, keys: list[Key]) -> None:
         if keys:
             self._dirty.update(keys)
-            self._look.set()
+            self._wake.set()
 
     async def _notify_changes(self) -> None:
         while True:
-            await self._look.wait()
-            self._look.clear()
+            await self._wake.wait()
+            self._wake.clear()
             while self._dirty:
                 await self._notify(self._dirty.pop())
 
     async def _notify(self, key: Key) -> None:
         try:
-            known = await self._read(key)
+            snapshot = await self._read(key)
         except Exception:
-            logger.warning("admission: the database does not answer; open streams are looked at again in a moment", exc_info=True)
+            logger.warning("authorization: the database does not answer; open requests are checked again in a moment", exc_info=True)
             return
         now = datetime.now(UTC)
         for on_decision, grant in list(self._holders.get(key, {}).items()):
-            on_decision(Decision(known.facts, self._closed) if self._closed else authorize(known, grant, now))
+            on_decision(Decision(snapshot.facts, self._closed) if self._closed else authorize(snapshot, grant, now))
 
     async def _tick_on(self) -> None:
-        """Tokens expire without an event, and events can be lost: the slow way is always there too."""
+        """Checks again, every tick, what no event announces: tokens that expire, snapshots that are too old, events that were lost."""
         while True:
             await asyncio.sleep(self._tick)
             now, moment = self._now(), datetime.now(UTC)
-            old = [key for key, known in self._known.items() if now - known.read_at > self._kept]
+            old = [key for key, snapshot in self._snapshots.items() if now - snapshot.read_at > self._max_age]
             for key in old:
-                del self._known[key]
-            expired = [key for key in self._holders if _is_expired(self._known.get(key), moment)]
-            self._mark([key for key in self._holders if key not in self._known] + expired)
+                del self._snapshots[key]
+            expired = [key for key in self._holders if _is_expired(self._snapshots.get(key), moment)]
+            self._mark([key for key in self._holders if key not in self._snapshots] + expired)
             try:
-                await self._watch.follow_only({known.facts.workspace_id for known in self._known.values() if known.facts})
+                await self._watch.follow_only({snapshot.facts.workspace_id for snapshot in self._snapshots.values() if snapshot.facts})
             except Exception:
-                logger.warning("admission: following the event log failed, and is tried again", exc_info=True)
+                logger.warning("authorization: following the event log failed, and is tried again", exc_info=True)
 
 
 def _key(grant: Grant) -> Key:
     return grant.public_id, grant.user_id, grant.token_id, grant.login_id
 
 
-def _is_in(known: AccessSnapshot, workspace_id: str) -> bool:
-    return known.facts is not None and known.facts.workspace_id == workspace_id
+def _is_in(snapshot: AccessSnapshot, workspace_id: str) -> bool:
+    return snapshot.facts is not None and snapshot.facts.workspace_id == workspace_id
 
 
-def _is_expired(known: AccessSnapshot | None, now: datetime) -> bool:
-    facts = known.facts if known else None
+def _is_expired(snapshot: AccessSnapshot | None, now: datetime) -> bool:
+    facts = snapshot.facts if snapshot else None
     return facts is not None and facts.expires_at is not None and facts.expires_at <= now
 
 
-def _concerns(known: AccessSnapshot, key: Key, event: LoggedEvent) -> bool:
-    facts = known.facts
+def _concerns(snapshot: AccessSnapshot, key: Key, event: LoggedEvent) -> bool:
+    facts = snapshot.facts
     if event.kind is Kind.TOKEN_REVOKED:
         return TokenRevoked.from_json(event.payload).token_id == key[2]
     if event.kind is Kind.MEMBER_CHANGED:

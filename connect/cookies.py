@@ -1,4 +1,4 @@
-"""Our cookies: their names, and keeping them apart from a tool's."""
+"""Names the cookies of the server, and keeps them apart from the cookies of tools."""
 
 import base64
 import binascii
@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 from services.connections.addresses import Addresses
 
-OURS = ("sg_session", "sg_login", "__Host-sg_")
-"""No tool sees, sets or changes a cookie whose name begins so."""
+RESERVED_PREFIXES = ("sg_session", "sg_login", "__Host-sg_")
+"""The prefixes of the server's cookies. No tool sees, sets or changes a cookie whose name begins with one of them."""
 TOKEN_PREFIX = b"sgt_"
 
 
 @dataclass(frozen=True, slots=True)
 class CookieNames:
-    """`__Host-` on https, where browsers enforce it. On plain http the installation's id keeps servers on one host apart."""
+    """The names of the two cookies: with `__Host-` on https, where browsers enforce it; on plain http with the installation's id, so that
+    several servers on one host do not share cookies."""
 
     session: str
     login: str
@@ -26,7 +27,7 @@ class CookieNames:
         return cls(f"sg_session_{installation_id[:8]}", f"sg_login_{installation_id[:8]}", secure=False)
 
     def set(self, name: str, value: str, max_age: float) -> tuple[bytes, bytes]:
-        """A Set-Cookie header: host-only, not for scripts, not for other sites."""
+        """Returns a Set-Cookie header: host-only, HttpOnly, SameSite=Lax. `max_age` is in seconds."""
         secure = "; Secure" if self.secure else ""
         return b"set-cookie", f"{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={int(max_age)}{secure}".encode()
 
@@ -35,26 +36,26 @@ class CookieNames:
 
 
 def values(header: bytes | None, name: str) -> list[str]:
-    """The different values under a name in a Cookie header. More than one: somebody planted a second."""
-    found: dict[str, None] = {}
+    """Returns the different values of a cookie in a Cookie header. More than one means that another site of the domain set a second."""
+    distinct: dict[str, None] = {}
     for pair in (header or b"").split(b";"):
         key, mark, value = pair.strip().partition(b"=")
         if mark and key == name.encode():
-            found[value.decode("latin-1")] = None
-    return list(found)
+            distinct[value.decode("latin-1")] = None
+    return list(distinct)
 
 
 def is_ours(name: bytes) -> bool:
-    return name.decode("latin-1").strip().startswith(OURS)
+    return name.decode("latin-1").strip().startswith(RESERVED_PREFIXES)
 
 
 def without_ours(header: bytes) -> bytes:
-    """A Cookie header as it may go to a tool; empty if nothing is left."""
+    """Returns the Cookie header without the server's cookies, for the tool; empty if nothing is left."""
     return b"; ".join(pair.strip() for pair in header.split(b";") if pair.strip() and not is_ours(pair.partition(b"=")[0]))
 
 
 def may_be_set(header: bytes) -> bool:
-    """Whether a tool's Set-Cookie may reach the browser: not for a whole domain, not nameless, not under our names."""
+    """Returns whether a tool's Set-Cookie may reach the browser: it must have a name, not a reserved one, and no Domain attribute."""
     first, *attributes = header.split(b";")
     name, mark, _ = first.partition(b"=")
     if not mark or not name.strip() or is_ours(name):
@@ -63,7 +64,7 @@ def may_be_set(header: bytes) -> bool:
 
 
 def carries_our_token(authorization: bytes) -> bool:
-    """Whether an Authorization header holds an access token of ours, plainly or as a Basic user or password."""
+    """Returns whether an Authorization header has an access token of this server, as a bearer or as a Basic user name or password."""
     scheme, _, rest = authorization.strip().partition(b" ")
     if TOKEN_PREFIX in authorization:
         return True

@@ -21,7 +21,7 @@ MAX_CACHED_GRANTS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Who was let into which session, by which token (and which browser's login, if one)."""
+    """The right of a user to use one session, with the token (and the browser login, if there was one) that it came from."""
 
     user_id: str
     token_id: str
@@ -32,22 +32,25 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A grant as it came back in a cookie."""
+    """A grant that was read from a cookie. `sealed_at` is in seconds since 1970."""
 
     grant: Grant
     sealed_at: float
 
     @property
-    def is_due(self) -> bool:
-        """Old enough to be renewed while in use."""
+    def needs_renewal(self) -> bool:
+        """Whether the cookie is old enough to be sealed anew while it is in use."""
         return time() - self.sealed_at > RENEW_SECONDS
 
 
 class Grants:
-    """Seals with the first key and opens with any, so that keys can be rotated. Keys are the installation's secrets (any text)."""
+    """Seals grants with the first key and opens them with any, so that keys can be rotated.
 
-    def __init__(self, keys: Sequence[str], lives: float = GRANT_LIFETIME_SECONDS) -> None:
-        self.lives = lives
+    `keys` are secrets of the installation (any text); `lifetime` is in seconds.
+    """
+
+    def __init__(self, keys: Sequence[str], lifetime: float = GRANT_LIFETIME_SECONDS) -> None:
+        self.lifetime = lifetime
         self._fernet = MultiFernet([Fernet(_derived(key)) for key in keys])
         self._opened: OrderedDict[str, Sealed] = OrderedDict()
 
@@ -56,9 +59,9 @@ class Grants:
         return self._fernet.encrypt(json.dumps(fields).encode()).decode().rstrip("=")
 
     def open(self, value: str, public_id: str) -> Sealed | None:
-        """The grant, if we sealed it for this Studio and its minutes are not over."""
+        """Returns the grant if it was sealed here, for this Studio, and has not expired; else None."""
         sealed = self._opened.get(value) or self._unsealed(value)
-        if sealed is None or sealed.grant.public_id != public_id or time() - sealed.sealed_at > self.lives:
+        if sealed is None or sealed.grant.public_id != public_id or time() - sealed.sealed_at > self.lifetime:
             return None
         return sealed
 
@@ -78,5 +81,5 @@ class Grants:
 
 
 def _derived(key: str) -> bytes:
-    """A key for this purpose alone: what seals cookies opens nothing else."""
+    """Returns a key that is derived for session cookies alone, so that it opens nothing else."""
     return base64.urlsafe_b64encode(hmac.digest(key.encode(), b"studiograph session cookie", hashlib.sha256))

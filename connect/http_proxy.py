@@ -1,4 +1,4 @@
-"""One HTTP exchange with a tool, streamed both ways: neither side is read faster than the other takes it."""
+"""Forwards one HTTP exchange to a tool, streamed in both directions: no side is read faster than the other accepts data."""
 
 import asyncio
 import logging
@@ -16,42 +16,44 @@ from services.domain.statuses import ConnectionErrorCode
 logger = logging.getLogger(__name__)
 
 DISCONNECT_CHECK_DELAY_S = 0.25
+"""The age of an exchange from which on it is watched whether the client has left; most end earlier."""
 SESSION_END_WAIT_SECONDS = 0.5
+"""How long a failed exchange waits for the news that the session has ended, before it calls the tool unreachable."""
 UNREACHABLE = AccessError(ConnectionErrorCode.TOOL_UNREACHABLE, "The session runs, but its tool does not answer.")
-CUT = AccessError(ConnectionErrorCode.TOOL_UNREACHABLE, "The tool broke off without an answer.")
+ABORTED = AccessError(ConnectionErrorCode.TOOL_UNREACHABLE, "The tool closed the connection without a response.")
 
 
 class ToolNotListening(Exception):
-    """Nobody takes connections at the tool's address."""
+    """The tool's address accepts no connections."""
 
 
 class HttpExchange:
-    """Forwards one request. A client that leaves, and a right that is lost, end it wherever it stands."""
+    """Forwards one request. It ends early if the client disconnects, or if the user loses the right to use the session."""
 
     def __init__(self, request: Request, receive: Receive, send: Send, active_request: ActiveRequest) -> None:
         self._request = request
         self._receive = receive
         self._send = send
         self._active_request = active_request
-        self._read_all = asyncio.Event()
+        self._body_complete = asyncio.Event()
         self._client_left = False
         self._started = False
         self._watching: asyncio.Task[None] | None = None
 
     async def run(self, tool: Tool, scheme: str, extra: Headers) -> None:
-        """Answer the request; `extra` headers are ours to add. Raises AccessDenied, or ToolNotListening, before anything was sent."""
+        """Answers the request, with the `extra` headers added. Raises AccessDenied or ToolNotListening, only before anything was sent."""
         task = asyncio.current_task()
         assert task is not None
-        broken = await self._attempt(task, tool, scheme, extra)
-        if isinstance(broken, aiohttp.ClientConnectorError):
-            raise ToolNotListening from broken
-        if broken:
-            await self._handle_tool_error(broken)
+        failure = await self._attempt(task, tool, scheme, extra)
+        if isinstance(failure, aiohttp.ClientConnectorError):
+            raise ToolNotListening from failure
+        if failure:
+            await self._handle_tool_error(failure)
 
     async def _attempt(self, task: "asyncio.Task[object]", tool: Tool, scheme: str, extra: Headers) -> Exception | None:
-        """Forward while somebody waits for it and may have it; returns how the tool broke it off, if it did."""
-        self._active_request.cancels(task)
-        look = asyncio.get_running_loop().call_later(DISCONNECT_CHECK_DELAY_S, self._watch_client, task)
+        """Forwards until the end, the client's disconnect or the loss of the right. Returns the error if the tool failed, else None."""
+        self._active_request.cancel_on_end(task)
+        watch = asyncio.get_running_loop().call_later(DISCONNECT_CHECK_DELAY_S, self._watch_client, task)
         try:
             await self._forward(tool, scheme, extra)
         except asyncio.CancelledError:
@@ -59,8 +61,8 @@ class HttpExchange:
         except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
             return error
         finally:
-            look.cancel()
-            self._active_request.cancels(None)
+            watch.cancel()
+            self._active_request.cancel_on_end(None)
             if self._watching:
                 self._watching.cancel()
         return None
@@ -69,8 +71,10 @@ class HttpExchange:
         request = self._request
         outgoing = proxy_headers.upstream(request, scheme, tool.address.headers)
         body = self._body() if _has_body(request) else None
-        asked = tool.client.request(request.method, tool.url(request), headers=outgoing, data=body, allow_redirects=False, middlewares=())
-        async with asked as answer:
+        exchange = tool.client.request(
+            request.method, tool.url(request), headers=outgoing, data=body, allow_redirects=False, middlewares=()
+        )
+        async with exchange as answer:
             if answer.status < 200:
                 raise ValueError(f"the tool answered {answer.status} to a plain request")
             passed = proxy_headers.downstream(answer.raw_headers, answer.status)
@@ -82,30 +86,30 @@ class HttpExchange:
         await self._send({"type": "http.response.body", "body": b""})
 
     async def _body(self) -> AsyncIterator[bytes]:
-        while not self._read_all.is_set():
+        while not self._body_complete.is_set():
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 self._client_left = True
                 raise ConnectionResetError("the client left")
             if not message.get("more_body", False):
-                self._read_all.set()
+                self._body_complete.set()
             if message.get("body"):
                 yield message["body"]
 
     def _watch_client(self, task: "asyncio.Task[object]") -> None:
-        """For exchanges that take their time: notice when nobody waits for the answer any more."""
-        self._watching = asyncio.create_task(self._wait_for_leaving(task))
+        """Starts to watch for the client's disconnect."""
+        self._watching = asyncio.create_task(self._cancel_on_disconnect(task))
 
-    async def _wait_for_leaving(self, task: "asyncio.Task[object]") -> None:
+    async def _cancel_on_disconnect(self, task: "asyncio.Task[object]") -> None:
         if _has_body(self._request):
-            await self._read_all.wait()
+            await self._body_complete.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self._client_left = True
         task.cancel()
 
     def _handle_cancellation(self, task: "asyncio.Task[object]") -> None:
-        """Ours (the client left, or the right is gone), or that of whoever runs us."""
+        """Absorbs a cancellation of our own (the client left, or the right is lost); raises one that came from outside."""
         if not (self._client_left or self._active_request.refusal):
             raise asyncio.CancelledError
         task.uncancel()
@@ -113,10 +117,10 @@ class HttpExchange:
             raise AccessDenied(self._active_request.refusal)
 
     async def _handle_tool_error(self, error: Exception) -> None:
-        """The tool broke off. What has begun is left unfinished, so that the client sees it is not whole."""
-        logger.info("tool of %s broke off: %s: %s", self._request.host, type(error).__name__, error)
+        """Reports that the tool failed. A response that has begun is left unfinished, so that the client notices."""
+        logger.info("tool of %s failed: %s: %s", self._request.host, type(error).__name__, error)
         if not self._started and not self._client_left:
-            raise AccessDenied(await self._active_request.ended_within(SESSION_END_WAIT_SECONDS) or CUT) from error
+            raise AccessDenied(await self._active_request.ended_within(SESSION_END_WAIT_SECONDS) or ABORTED) from error
 
 
 def _has_body(request: Request) -> bool:

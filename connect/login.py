@@ -21,13 +21,13 @@ from services.domain.access import Viewer
 from services.domain.errors import DomainError, Unauthenticated
 from services.identity.logins import LOGIN_LIFETIME, Logins
 
-MAX_FORM = 8192
-MAX_FIELDS = 20
-PREFIX = b"/connect/"
+MAX_FORM_BYTES = 8192
+MAX_FORM_FIELDS = 20
+CONNECT_PREFIX = b"/connect/"
 
 
 class LoginRoutes:
-    """Answers these three paths. Nothing here acts by a link alone: opening one leads somewhere or asks."""
+    """Answers the three paths. A GET changes nothing: it redirects or shows a page; only a form's POST signs in or out."""
 
     def __init__(
         self, addresses: Addresses, authorization_cache: AuthorizationCache, codes: ConnectCodes, logins: Logins, names: CookieNames
@@ -40,7 +40,7 @@ class LoginRoutes:
 
     @staticmethod
     def handles(raw_path: bytes) -> bool:
-        return raw_path in {b"/login", b"/logout"} or raw_path.startswith(PREFIX)
+        return raw_path in {b"/login", b"/logout"} or raw_path.startswith(CONNECT_PREFIX)
 
     async def __call__(self, request: Request, receive: Receive, send: Send) -> None:
         response = await self._answer(request, receive)
@@ -57,12 +57,12 @@ class LoginRoutes:
         if request.host != self._addresses.api_host:
             query = f"?{request.query.decode()}" if request.query else ""
             return redirect(f"{self._addresses.api_origin}{request.raw_path.decode()}{query}")
-        if request.raw_path.startswith(PREFIX):
+        if request.raw_path.startswith(CONNECT_PREFIX):
             return await self._connect(request)
         return await self._login(request)
 
     async def _connect(self, request: Request) -> Response:
-        public_id = request.raw_path[len(PREFIX) :].decode()
+        public_id = request.raw_path[len(CONNECT_PREFIX) :].decode()
         if not PUBLIC_ID.fullmatch(public_id):
             return self._refused(NO_STUDIO)
         path = relative_path(request.parameter("to"))
@@ -70,53 +70,55 @@ class LoginRoutes:
         if login is None:
             return redirect(_login_address(public_id, path))
         login_id, viewer = login
-        known = await self._authorization_cache.look(public_id, viewer.user_id, viewer.token_id, login_id)
-        refusal = _refusal(known, viewer)
+        snapshot = await self._authorization_cache.read_uncached(public_id, viewer.user_id, viewer.token_id, login_id)
+        refusal = _refusal(snapshot, viewer)
         if refusal:
             return self._refused(refusal, public_id, path)
-        assert known.facts is not None
+        assert snapshot.facts is not None
         try:
-            url, _ = await self._codes.issue(viewer, known.facts.studio_id, path, login_id)
+            url, _ = await self._codes.issue(viewer, snapshot.facts.studio_id, path, login_id)
         except DomainError:
             return self._refused(AccessError(access_errors.STARTING, ""), public_id, path)
         return redirect(url)
 
     async def _login(self, request: Request) -> Response:
-        """The form; or, for who is signed in and wants no Studio in particular, who they are."""
+        """Returns the form; for a user who is signed in and names no Studio, a page that says who they are."""
         public_id, path = _target(request.parameter("studio"), request.parameter("to"))
         login = None if public_id else await self._signed_in(request)
         if login:
             return pages.signed_in_page(login[1].user_name)
-        return pages.login_page(public_id, path, self._form_to(public_id))
+        return pages.login_page(public_id, path, self._form_targets(public_id))
 
     async def _post(self, request: Request, receive: Receive) -> Response:
         if not self._is_own_form(request):
-            return self._refused(AccessError(access_errors.CROSS_ORIGIN, "This form belongs to our own page."))
+            return self._refused(
+                AccessError(access_errors.CROSS_ORIGIN, "The form was not sent by the sign-in page. Open /login and sign in there.")
+            )
         form = await _form(receive)
         if form is None:
-            return self._refused(AccessError(access_errors.BAD_REQUEST, "The form is longer than any of ours."))
-        former = cookies.values(request.header(b"cookie"), self._names.login)
+            return self._refused(AccessError(access_errors.BAD_REQUEST, "The form is too long. Open /login and sign in there."))
+        previous = cookies.values(request.header(b"cookie"), self._names.login)
         if request.raw_path == b"/logout":
-            await self._sign_out(former)
+            await self._sign_out(previous)
             return pages.signed_out_page([self._names.clear(self._names.login)])
-        return await self._sign_in(form, former)
+        return await self._sign_in(form, previous)
 
-    async def _sign_out(self, former: list[str]) -> None:
-        for old in former:
-            ended = await self._logins.sign_out(old)
-            if ended:
-                self._authorization_cache.forget_login(ended)
+    async def _sign_out(self, login_cookies: list[str]) -> None:
+        for cookie in login_cookies:
+            login_id = await self._logins.sign_out(cookie)
+            if login_id:
+                self._authorization_cache.forget_login(login_id)
 
-    async def _sign_in(self, form: dict[str, list[str]], former: list[str]) -> Response:
-        """A token that is not valid changes nothing; another one than before ends what the former opened."""
+    async def _sign_in(self, form: dict[str, list[str]], previous: list[str]) -> Response:
+        """Signs in with the form's token, and ends the previous login of the browser. An invalid token changes nothing."""
         token, studio, to = ((form.get(name) or [""])[0] for name in ("token", "studio", "to"))
         public_id, path = _target(studio, to)
         try:
-            cookie = await self._logins.sign_in(token.strip(), former[0] if len(former) == 1 else None)
+            cookie = await self._logins.sign_in(token.strip(), previous[0] if len(previous) == 1 else None)
         except Unauthenticated:
-            error = "This token is not valid: it is unknown, expired or revoked."
-            return pages.login_page(public_id, path, self._form_to(public_id), error)
-        await self._sign_out(former)
+            error = "This token is unknown, expired or revoked. Sign in with another one."
+            return pages.login_page(public_id, path, self._form_targets(public_id), error)
+        await self._sign_out(previous)
         headers = [self._names.set(self._names.login, cookie, LOGIN_LIFETIME.total_seconds())]
         return redirect(_connect_address(public_id, path) if public_id else "/login", headers)
 
@@ -130,8 +132,8 @@ class LoginRoutes:
             return request.header(b"sec-fetch-site") == b"same-origin"
         return origin == self._addresses.api_origin.encode()
 
-    def _form_to(self, public_id: str) -> str:
-        """Where the form's answer may lead in the end: browsers hold the policy against redirects too."""
+    def _form_targets(self, public_id: str) -> str:
+        """Returns the form-action sources of the page's policy, with the session's origin: browsers apply the policy to redirects too."""
         return f"'self' {self._addresses.session_origin(public_id)}" if public_id else "'self'"
 
     def _refused(self, refusal: AccessError, public_id: str = "", path: str = "/") -> Response:
@@ -141,14 +143,14 @@ class LoginRoutes:
         return pages.refusal_page(refusal, links, retry=refusal.waits)
 
 
-def _refusal(known: AccessSnapshot, viewer: Viewer) -> AccessError | None:
-    if known.facts is None or known.facts.user_id != viewer.user_id:
+def _refusal(snapshot: AccessSnapshot, viewer: Viewer) -> AccessError | None:
+    if snapshot.facts is None or snapshot.facts.user_id != viewer.user_id:
         return NO_STUDIO
-    return right_refusal(known.facts, datetime.now(UTC)) or status_refusal(known.facts, known.ending)
+    return right_refusal(snapshot.facts, datetime.now(UTC)) or status_refusal(snapshot.facts, snapshot.ending)
 
 
 def _embedded(request: Request) -> AccessError | None:
-    """These pages are for whole tabs: no frame, image or script of any page may ask for them. The API's own page may sign in and out."""
+    """Returns the error for a request that is not a navigation of a whole tab; the page `/` may sign in and out by its script."""
     destination, mode = request.header(b"sec-fetch-dest"), request.header(b"sec-fetch-mode")
     if request.method == "POST" and destination == b"empty" and request.header(b"sec-fetch-site") == b"same-origin":
         return None
@@ -158,7 +160,7 @@ def _embedded(request: Request) -> AccessError | None:
 
 
 def _target(studio: str | None, to: str | None) -> tuple[str, str]:
-    """Which Studio the login is for, if it is one."""
+    """Returns the public id and path of the Studio to open after the login; an empty id for none."""
     return (studio, relative_path(to)) if studio and PUBLIC_ID.fullmatch(studio) else ("", "/")
 
 
@@ -171,16 +173,16 @@ def _login_address(public_id: str, path: str) -> str:
 
 
 async def _form(receive: Receive) -> dict[str, list[str]] | None:
-    """The form's fields; None if it is longer than any of ours."""
+    """Returns the form's fields, or None if it exceeds a limit."""
     body = b""
     while True:
         message = await receive()
         body += message.get("body", b"")
-        if len(body) > MAX_FORM:
+        if len(body) > MAX_FORM_BYTES:
             return None
         if not message.get("more_body", False):
             break
     try:
-        return parse_qs(body.decode("latin-1"), max_num_fields=MAX_FIELDS)
+        return parse_qs(body.decode("latin-1"), max_num_fields=MAX_FORM_FIELDS)
     except ValueError:
         return None

@@ -1,6 +1,6 @@
-"""Our pages: plain HTML, readable without scripts, that say what happened and what to do (B51, B58).
+"""Builds the pages of the data plane: HTML without scripts that says what happened and what to do (B51, B58).
 
-None of them asks for a credential but the login page, which only the API's origin serves.
+Only the login page, which the API's origin alone serves, asks for a credential.
 """
 
 import base64
@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 
 from connect.access_errors import ERROR_TEXTS, AccessError
-from connect.responses import CODE_HEADER, COMMON, Response
+from connect.responses import CODE_HEADER, COMMON_HEADERS, Response
 
 ASSETS = Path(__file__).parent / "assets"
 PAGE = Template((ASSETS / "page.html").read_text("utf-8"))
@@ -19,6 +19,7 @@ LOGIN = Template((ASSETS / "login.html").read_text("utf-8"))
 STYLE = (ASSETS / "page.css").read_text("utf-8")
 STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 RETRY_SECONDS = 4
+"""The time after which a waiting page loads again."""
 
 
 def page(
@@ -31,7 +32,8 @@ def page(
     framed: bool = False,
     referrer: str = "no-referrer",
 ) -> Response:
-    """`content` is HTML, escaped by the caller; `form_to` lists where forms may lead; `framed`: shown where a tool would be."""
+    """Returns a page. `content` is HTML, escaped by the caller; `form_to` are the sources of form-action in the policy; `framed` allows the
+    page in a frame of its own origin, in place of a tool."""
     html = PAGE.substitute(title=escape(title), style=STYLE, content=content)
     ancestors = "'self'" if framed else "'none'"
     policy = (
@@ -39,7 +41,7 @@ def page(
         f"base-uri 'none'; frame-ancestors {ancestors}"
     )
     own = [(b"content-security-policy", policy.encode()), (b"referrer-policy", referrer.encode())]
-    common = [(name, b"SAMEORIGIN" if framed and name == b"x-frame-options" else value) for name, value in COMMON]
+    common = [(name, b"SAMEORIGIN" if framed and name == b"x-frame-options" else value) for name, value in COMMON_HEADERS]
     return Response(status, html.encode(), [*own, *common, *headers], b"text/html")
 
 
@@ -51,7 +53,7 @@ def refusal_page(
     retry: bool,
     framed: bool = False,
 ) -> Response:
-    """What happened, who did it and what to do. `links` are (address, words); `retry`: the page looks again by itself."""
+    """Returns the page of an access error. `links` are (address, text); with `retry` the page loads again by itself."""
     text = refusal.text
     lines = [refusal.reason, refusal.when_and_by_whom, text.advice]
     content = "".join(
@@ -68,7 +70,7 @@ def refusal_page(
 
 
 def login_page(public_id: str, path: str, form_to: str, error: str = "") -> Response:
-    """Asks for an access token. `public_id` empty: signs in to no Studio in particular."""
+    """Returns the page that asks for an access token. `public_id` is empty if no Studio is to be opened afterwards."""
     content = LOGIN.substitute(
         heading=ERROR_TEXTS["UNAUTHENTICATED"].title if public_id else "Sign in",
         error=f'<p id="error" class="error" role="alert">{escape(error)}</p>' if error else "",
@@ -93,7 +95,7 @@ def signed_out_page(headers: Iterable[tuple[bytes, bytes]]) -> Response:
 
 
 def bad_code_page(message: str, again: str) -> Response:
-    content = f"<h1>This link does not work any more</h1><p>{escape(message)}</p>" + _links([(again, "Open the Studio")])
+    content = f"<h1>This link no longer works</h1><p>{escape(message)}</p>" + _links([(again, "Open the Studio")])
     return page(403, "Link used · Studiograph", content, [(CODE_HEADER, b"BAD_CODE")])
 
 

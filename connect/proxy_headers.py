@@ -13,22 +13,22 @@ HOP_BY_HOP = frozenset(
 )
 NOT_UPSTREAM = HOP_BY_HOP | {b"expect", b"forwarded", b"x-real-ip", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"}
 NOT_UPSTREAM |= {b"x-forwarded-port", b"x-forwarded-prefix", b"x-forwarded-server"}
-OF_WEBSOCKETS = frozenset({b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-extensions", b"sec-websocket-protocol"})
+WEBSOCKET_HEADERS = frozenset({b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-extensions", b"sec-websocket-protocol"})
 NOT_DOWNSTREAM = HOP_BY_HOP | {b"date", b"service-worker-allowed", b"clear-site-data", b"alt-svc"}
 """`Clear-Site-Data` and `Service-Worker-Allowed` reach beyond the tool; `Date` is set by our listener."""
 
 
 def upstream(request: Request, scheme: str, own: Mapping[str, str]) -> CIMultiDict[str]:
-    """The request's headers as the tool gets them. `own` are the session's, and win over the client's of the same name."""
+    """Returns the headers of the request for the tool. `own` are those of the session, and replace the client's of the same name."""
     named = _named_by_connection(request.header(b"connection"))
-    dropped = NOT_UPSTREAM | OF_WEBSOCKETS if request.is_websocket else NOT_UPSTREAM
+    dropped = NOT_UPSTREAM | WEBSOCKET_HEADERS if request.is_websocket else NOT_UPSTREAM
     result: CIMultiDict[str] = CIMultiDict()
     for name, value in request.headers:
         if name in dropped or name in named:
             continue
-        kept = _as_the_tool_may_see(name, value)
-        if kept is not None:
-            result.add(name.decode("latin-1"), _text(kept))
+        visible = _visible_to_tool(name, value)
+        if visible is not None:
+            result.add(name.decode("latin-1"), _text(visible))
     if request.header(b"transfer-encoding") is not None:
         result.popall("content-length", None)
     result["X-Forwarded-For"] = request.client
@@ -39,24 +39,24 @@ def upstream(request: Request, scheme: str, own: Mapping[str, str]) -> CIMultiDi
 
 
 def downstream(raw: Iterable[tuple[bytes, bytes]], status: int) -> Headers:
-    """The tool's headers as the browser gets them."""
-    found = [(name.lower(), value) for name, value in raw]
-    connection = b", ".join(value for name, value in found if name == b"connection")
+    """Returns the headers of the tool's response for the browser."""
+    headers = [(name.lower(), value) for name, value in raw]
+    connection = b", ".join(value for name, value in headers if name == b"connection")
     dropped = NOT_DOWNSTREAM | _named_by_connection(connection)
-    if status in {204, 304} or any(name == b"transfer-encoding" for name, _ in found):
+    if status in {204, 304} or any(name == b"transfer-encoding" for name, _ in headers):
         dropped |= {b"content-length"}
-    return [(name, value) for name, value in found if name not in dropped and (name != b"set-cookie" or cookies.may_be_set(value))]
+    return [(name, value) for name, value in headers if name not in dropped and (name != b"set-cookie" or cookies.may_be_set(value))]
 
 
 def _named_by_connection(header: bytes | None) -> frozenset[bytes]:
-    """What a Connection header declares to be for the next hop only; never what must arrive."""
+    """Returns the header names that a Connection header declares hop-by-hop, without those that must always be forwarded."""
     if not header:
         return frozenset()
     return frozenset(name.strip().lower() for name in header.split(b",")) - {b"host", b"content-length", b"cookie", b"authorization"}
 
 
-def _as_the_tool_may_see(name: bytes, value: bytes) -> bytes | None:
-    """None: not at all."""
+def _visible_to_tool(name: bytes, value: bytes) -> bytes | None:
+    """Returns the value without the server's cookies and tokens; None if the header is not forwarded."""
     if name == b"cookie":
         return cookies.without_ours(value) or None
     if name == b"authorization" and cookies.carries_our_token(value):

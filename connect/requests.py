@@ -1,4 +1,4 @@
-"""One request as the data plane sees it: raw values from the ASGI scope, nothing reconstructed (docs/architecture.md#the-data-plane)."""
+"""A request of the data plane, with its raw values from the ASGI scope (docs/architecture.md#the-data-plane)."""
 
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -13,9 +13,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-MAX_PATH = 8192
-MAX_QUERY = 32768
-MAX_HEADERS = 65536
+MAX_PATH_BYTES = 8192
+MAX_QUERY_BYTES = 32768
+MAX_HEADERS_BYTES = 65536
 MAX_HEADER_COUNT = 128
 MAX_PARAMETERS = 50
 
@@ -24,7 +24,7 @@ _BAD_QUERY = re.compile(rb"[\x00-\x20\x7f-\xff]")
 
 
 class Request:
-    """A request or a WebSocket's opening. Repeated headers are joined, so that no second value can hide behind a first."""
+    """A request, or the opening handshake of a WebSocket. Repeated headers are joined, so that all their values are checked."""
 
     __slots__ = ("_joined", "headers", "is_websocket", "method", "query", "raw_path", "scope")
 
@@ -41,12 +41,12 @@ class Request:
         self._joined = joined
 
     def header(self, name: bytes) -> bytes | None:
-        """By its lower-case name."""
+        """Returns the value of the header with this lower-case name, or None."""
         return self._joined.get(name)
 
     @property
     def host(self) -> str:
-        """The raw Host header; empty if there is none."""
+        """The raw Host header; empty if it is missing."""
         return (self.header(b"host") or b"").decode("latin-1")
 
     @property
@@ -54,16 +54,16 @@ class Request:
         return str((self.scope.get("client") or ("",))[0])
 
     def parameter(self, name: str) -> str | None:
-        """A query parameter, decoded; None unless there is exactly one, and in a query that has no more of them than any of ours."""
+        """Returns a decoded query parameter; None unless it occurs exactly once, in a query of at most MAX_PARAMETERS parameters."""
         try:
-            found = parse_qs(self.query.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS).get(name, [])
+            values = parse_qs(self.query.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS).get(name, [])
         except ValueError:
             return None
-        return found[0] if len(found) == 1 else None
+        return values[0] if len(values) == 1 else None
 
     @property
     def is_page_load(self) -> bool:
-        """Whether a browser wants to show the answer, in a tab or in a frame."""
+        """Whether a browser loads the response as a document, in a tab or in a frame."""
         if self.is_websocket or self.method not in {"GET", "HEAD", "POST"}:
             return False
         destination = self.header(b"sec-fetch-dest")
@@ -73,40 +73,40 @@ class Request:
 
     @property
     def is_navigation(self) -> bool:
-        """Whether a browser wants to show the answer in a whole tab."""
+        """Whether a browser loads the response as the document of a whole tab."""
         return self.method in {"GET", "HEAD"} and self.is_page_load and self.header(b"sec-fetch-dest") in {None, b"document"}
 
     def is_from(self, origin: str) -> bool:
-        """Whether the page at `origin` itself asked for this page (a frame's or link's Referer, where browsers send no Sec-Fetch)."""
+        """Returns whether a page of `origin` is the referrer: for browsers that send no Sec-Fetch headers."""
         return (self.header(b"referer") or b"").startswith(f"{origin}/".encode())
 
     def is_own_endpoint(self) -> bool:
-        """Whether the path lies under `/_sg`, in any spelling: such paths never go to a tool."""
+        """Returns whether the path is under `/_sg`, also percent-encoded: such paths never go to a tool."""
         path = self.raw_path if b"%" not in self.raw_path[:16] else unquote_to_bytes(self.raw_path)
         return path == b"/_sg" or path.startswith(b"/_sg/")
 
     def problem(self) -> AccessError | None:
-        """What is wrong with path or headers, whoever asks."""
-        if len(self.raw_path) > MAX_PATH or len(self.query) > MAX_QUERY:
+        """Returns the error of a path or of headers that are never accepted; None if they are acceptable."""
+        if len(self.raw_path) > MAX_PATH_BYTES or len(self.query) > MAX_QUERY_BYTES:
             return AccessError(BAD_REQUEST, "The address is too long.")
         if _BAD_PATH.search(self.raw_path) or _BAD_QUERY.search(self.query):
-            return AccessError(BAD_REQUEST, "The path is not one that a browser would send.")
-        if len(self.headers) > MAX_HEADER_COUNT or sum(len(name) + len(value) for name, value in self.headers) > MAX_HEADERS:
+            return AccessError(BAD_REQUEST, "The path has characters or segments that browsers do not send.")
+        if len(self.headers) > MAX_HEADER_COUNT or sum(len(name) + len(value) for name, value in self.headers) > MAX_HEADERS_BYTES:
             return AccessError(BAD_REQUEST, "The headers are too long.")
         return None
 
     def cross_origin(self, own: str) -> AccessError | None:
-        """What other sites may make a browser ask of this origin: a plain visit by a link, and nothing else.
+        """Returns the error of a request that a page of another origin caused, unless it is a visit by a plain link; else None.
 
-        Other sessions' pages are such sites too: browsers count them as the same site and would send cookies along.
+        Pages of other sessions are other origins, too: browsers count them as the same site and would send cookies along.
         """
         origin = self.header(b"origin")
         if self.is_websocket:
             return None if origin == own.encode() else AccessError(CROSS_ORIGIN, f"A WebSocket here needs the header Origin: {own}.")
         if origin is not None and origin != own.encode():
-            return AccessError(CROSS_ORIGIN, "Its Origin is another one.")
+            return AccessError(CROSS_ORIGIN, "The header Origin names another origin.")
         if self.header(b"sec-fetch-site") in {b"cross-site", b"same-site"} and not self._is_plain_visit():
-            return AccessError(CROSS_ORIGIN, "A page of another origin asked for it.")
+            return AccessError(CROSS_ORIGIN, "A page of another origin sent the request.")
         return None
 
     def _is_plain_visit(self) -> bool:

@@ -20,33 +20,35 @@ from connect.requests import Scope
 logger = logging.getLogger(__name__)
 
 MAX_HEAD_BYTES = 65536
+"""The size of a request line with its headers."""
 HEAD_TIMEOUT_S = 30.0
-"""From the first byte of a request, or from the connection on, until its headers have come: who sends them slower holds a descriptor."""
+"""The time from the connection, or from the first byte of a request, to the end of its headers. Each slow client holds a descriptor."""
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
-"""Bytes of one WebSocket message; a session's tool may send such. GraphQL's own limit is 64 KiB."""
+"""The size of one WebSocket message to or from the tool of a session. GraphQL has a limit of its own, 64 KiB."""
 MAX_UNAUTHORIZED_MESSAGE_BYTES = 128 * 1024
-"""The same of whoever was not let into a session: more than GraphQL's limit, so that its own words are said where they can be."""
+"""The size of one WebSocket message of a client that was not admitted to a session: above GraphQL's limit, so that GraphQL can answer
+with its own close reason first."""
 LARGE_MESSAGES_EXTENSION = "studiograph.large-messages"
 PING_INTERVAL_S = 10.0
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, which by itself reads headers without end: 64 KiB without their end are answered by 431, 30 s by 408.
+    """uvicorn's HTTP protocol with limits on the headers: more than MAX_HEAD_BYTES is answered by 431, more than HEAD_TIMEOUT_S by 408.
 
-    Nothing is taken from `sessions`, the subnets of sessions on this machine's engine, nor at an address of ours in them: where the
-    packet filter does not keep sessions from this port (no root, or a container that has joined their networks), this does.
+    Connections that come from or to an address in `sessions`, the subnets of sessions on this machine's engine, are dropped: this keeps
+    sessions from the port where no packet filter does (without root, or in a container that has joined their networks).
     """
 
     sessions: IPv4Network | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._head = 0
+        self._head_bytes = 0
         self._in_head = True
-        self._limit: asyncio.TimerHandle | None = None
+        self._head_timeout: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Answers leave at once: head and body are written apart, and Nagle's algorithm would hold the second back for 40 ms."""
+        """Sets TCP_NODELAY: head and body are written apart, and Nagle's algorithm would delay the second by 40 ms."""
         connection = transport.get_extra_info("socket")
         if connection is not None and connection.family in {socket.AF_INET, socket.AF_INET6}:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -61,7 +63,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
-        self._head = 0
+        self._head_bytes = 0
         self._in_head = True
         self._start_head_timeout()
         super().on_message_begin()
@@ -74,33 +76,36 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self._in_head:
-            self._head += len(data)
-            if self._head > MAX_HEAD_BYTES:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse(b"431 Request Header Fields Too Large")
 
     def _start_head_timeout(self) -> None:
         self._cancel_head_timeout()
-        self._limit = self.loop.call_later(HEAD_TIMEOUT_S, self._refuse, b"408 Request Timeout")
+        self._head_timeout = self.loop.call_later(HEAD_TIMEOUT_S, self._refuse, b"408 Request Timeout")
 
     def _cancel_head_timeout(self) -> None:
-        if self._limit is not None:
-            self._limit.cancel()
-            self._limit = None
+        if self._head_timeout is not None:
+            self._head_timeout.cancel()
+            self._head_timeout = None
 
     def _refuse(self, status: bytes) -> None:
-        """Without a word into another answer, or where nothing was asked: browsers open connections ahead, and would show it later."""
+        """Closes the connection, with `status` only if a request has begun and no response is under way.
+
+        Browsers open connections in advance, and would take the response for that of their next request.
+        """
         if self.transport.is_closing():
             return
         is_answering = self.cycle is not None and not self.cycle.response_complete
-        if self._head and not is_answering:
+        if self._head_bytes and not is_answering:
             self.transport.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
         self.transport.close()
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket protocol, which by itself holds a message of any size that some may have until it is whole.
+    """uvicorn's WebSocket protocol with a limit on unfinished messages, which depends on whether the client was admitted to a session.
 
-    Strangers would fill the memory so. Their sockets are closed by 1009 as soon as what is not whole is longer than they may send.
+    A socket whose unfinished message exceeds the limit is closed with 1009, so that anonymous clients cannot fill the memory.
     """
 
     _max_message_bytes = MAX_UNAUTHORIZED_MESSAGE_BYTES
@@ -113,14 +118,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        waiting = len(self.conn.reader.buffer) + (self.conn.current_size or 0) + len(self.frames)  # even of nothing, each is kept
-        if waiting > self._max_message_bytes and not self._is_cut and not self.transport.is_closing():
+        pending_bytes = len(self.conn.reader.buffer) + (self.conn.current_size or 0) + len(self.frames)  # empty frames count, too
+        if pending_bytes > self._max_message_bytes and not self._is_cut and not self.transport.is_closing():
             self._is_cut = True
-            self.conn.fail(CloseCode.MESSAGE_TOO_BIG)  # from now on what comes is dropped
+            self.conn.fail(CloseCode.MESSAGE_TOO_BIG)  # what comes from now on is dropped
             self._close_in_time()
 
     def _close_in_time(self) -> None:
-        """To close at once, with something unread, would take the code from a client that still sends."""
+        """Closes after the close timeout: a close with unread data would reset the connection before the client reads the code."""
         self.queue.put_nowait({"type": "websocket.disconnect", "code": int(CloseCode.MESSAGE_TOO_BIG)})
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
@@ -131,7 +136,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
 
 def allow_large_messages(scope: Scope) -> None:
-    """Whoever is at the other end may send what tools may be sent from now on. Listeners of other kinds have their own limits."""
+    """Allows messages of MAX_MESSAGE_BYTES on the WebSocket of `scope` from now on, if it is served by WebSocketProtocol."""
     extension = (scope.get("extensions") or {}).get(LARGE_MESSAGES_EXTENSION)
     if extension:
         extension["allow"]()
@@ -139,12 +144,14 @@ def allow_large_messages(scope: Scope) -> None:
 
 @cache
 def _warn_once() -> None:
-    """Once: a session could fill the log."""
-    logger.warning("A connection out of the subnets of sessions was dropped; a person's there needs another STUDIOGRAPH_DOCKER_SUBNETS")
+    """Warns once per process, because a session could fill the log."""
+    logger.warning(
+        "Dropped a connection from the subnets of sessions. If users connect from there, set STUDIOGRAPH_DOCKER_SUBNETS to other subnets"
+    )
 
 
 def _is_in_network(name: Any, network: IPv4Network) -> bool:
-    """Whether the address of a socket's end is in the network; a path of a unix socket is not."""
+    """Returns whether a socket address is in the network; False for the path of a unix socket."""
     if not isinstance(name, tuple):
         return False
     address = ip_address(name[0].partition("%")[0])
@@ -152,7 +159,7 @@ def _is_in_network(name: Any, network: IPv4Network) -> bool:
 
 
 class ServerOptions(TypedDict):
-    """What `uvicorn.Config` is given for any server that carries sessions."""
+    """The options of `uvicorn.Config` for a server of the data plane."""
 
     http: type[HttpProtocol]
     ws: type[WebSocketProtocol]
@@ -181,5 +188,5 @@ SERVER_OPTIONS = ServerOptions(
 
 
 def options(sessions: IPv4Network) -> ServerOptions:
-    """The same, with sessions of these subnets kept out."""
+    """Returns the options of a server that drops connections from the subnets of sessions."""
     return {**SERVER_OPTIONS, "http": type("GuardedHttp", (HttpProtocol,), {"sessions": sessions})}

@@ -35,7 +35,7 @@ RETRY_CODES = frozenset({ConnectionErrorCode.TOOL_UNREACHABLE, access_errors.TOO
 
 @dataclass(frozen=True, slots=True)
 class SessionOrigin:
-    """Guards and serves one request or WebSocket; the check is the same for both, and comes before anything is dialled."""
+    """Authorizes and serves one request or WebSocket; the check is the same for both, and comes before any connection to the tool."""
 
     database: Database
     addresses: Addresses
@@ -60,7 +60,7 @@ class SessionOrigin:
             elif request.is_websocket:
                 await self._live(public_id, request, receive, send)
             else:
-                await (await self._ours(public_id, request)).send(send, head=request.method == "HEAD")
+                await (await self._own_endpoint(public_id, request)).send(send, head=request.method == "HEAD")
         except AccessDenied as error:
             await self._refuse(public_id, request, receive, send, error.refusal)
 
@@ -85,20 +85,20 @@ class SessionOrigin:
                     raise AccessDenied(await self._unreachable(active_request)) from error
 
     async def _unreachable(self, active_request: ActiveRequest) -> AccessError:
-        """Nobody listens at the tool's address: its session is ending, or the tool is broken (B57)."""
+        """Returns why the tool's address accepts no connections: the session is ending, or the tool has failed (B57)."""
         ending = await active_request.ended_within(http_proxy.SESSION_END_WAIT_SECONDS)
         if ending is None:
             self.faults.tell(active_request.facts)
         return ending or http_proxy.UNREACHABLE
 
-    async def _ours(self, public_id: str, request: Request) -> Response:
+    async def _own_endpoint(self, public_id: str, request: Request) -> Response:
         if request.method not in {"GET", "HEAD"}:
-            raise AccessDenied(AccessError(access_errors.BAD_REQUEST, "Only GET and HEAD here."))
+            raise AccessDenied(AccessError(access_errors.BAD_REQUEST, "This path takes GET and HEAD only."))
         asset = self.shell.asset(request)
         if asset:
             return asset
         if request.raw_path == b"/_sg/enter":
-            return await self.shell.enter(request, public_id, bool(self._valid(request, public_id)))
+            return await self.shell.enter(request, public_id, bool(self._valid_cookies(request, public_id)))
         if request.raw_path == b"/_sg/again":
             return self.shell.again(request, public_id)
         if request.raw_path not in {b"/_sg", b"/_sg/", b"/_sg/state"}:
@@ -129,7 +129,7 @@ class SessionOrigin:
 
     @asynccontextmanager
     async def _counted(self, facts: Facts) -> AsyncIterator[None]:
-        """A tool that may not be framed has no shell to be its tab: there its own WebSockets count (B53)."""
+        """Counts a WebSocket of a tool that cannot be framed as a connection: such a tool has no session page whose socket counts (B53)."""
         if facts.embeddable:
             yield
             return
@@ -140,20 +140,22 @@ class SessionOrigin:
             await self.presence.leave(connection_id)
 
     def _wants_shell(self, request: Request, facts: Facts) -> bool:
-        """A visit of `/` in a whole tab ends at the shell; the shell's own frame gets the tool. Where browsers send no Sec-Fetch
-        (plain http on a domain of one's own), the frame is known by its Referer."""
+        """Returns whether the request opens `/` in a whole tab, which gets the session page; the frame in that page gets the tool.
+
+        Where browsers send no Sec-Fetch (plain http on a domain other than localhost), the frame is recognized by its Referer.
+        """
         if not facts.embeddable or request.raw_path != b"/" or not request.is_navigation:
             return False
         origin = self.addresses.session_origin(facts.public_id)
         return request.header(b"sec-fetch-dest") is not None or not request.is_from(origin)
 
-    def _valid(self, request: Request, public_id: str) -> list[Sealed]:
+    def _valid_cookies(self, request: Request, public_id: str) -> list[Sealed]:
         values = cookies.values(request.header(b"cookie"), self.names.session)
         return [sealed for value in values if (sealed := self.grants.open(value, public_id))]
 
     def _sealed(self, request: Request, public_id: str) -> Sealed:
-        """The request's one valid cookie. Raises AccessDenied when there is none, or when somebody planted a second."""
-        valid = self._valid(request, public_id)
+        """Returns the request's valid cookie. Raises AccessDenied if there is none, or if there are two of different grants."""
+        valid = self._valid_cookies(request, public_id)
         if not valid:
             raise AccessDenied(AccessError(access_errors.UNAUTHENTICATED, ""))
         if len({sealed.grant for sealed in valid}) > 1:
@@ -165,7 +167,7 @@ class SessionOrigin:
         return max(valid, key=lambda sealed: sealed.sealed_at)
 
     def _renewal(self, sealed: Sealed) -> Headers:
-        return [self.shell.cookie(sealed.grant)] if sealed.is_due else []
+        return [self.shell.cookie(sealed.grant)] if sealed.needs_renewal else []
 
     async def _refuse(self, public_id: str, request: Request, receive: Receive, send: Send, refusal: AccessError) -> None:
         if request.is_websocket:
@@ -174,13 +176,13 @@ class SessionOrigin:
             else:
                 await websocket_proxy.refuse(request, receive, send, refusal)
             return
-        await self._refused(public_id, request, refusal).send(send, head=request.method == "HEAD")
+        await self._refusal_response(public_id, request, refusal).send(send, head=request.method == "HEAD")
 
-    def _refused(self, public_id: str, request: Request, refusal: AccessError) -> Response:
+    def _refusal_response(self, public_id: str, request: Request, refusal: AccessError) -> Response:
         path = request.raw_path.decode("latin-1") + (f"?{request.query.decode('latin-1')}" if request.query else "")
         if refusal.code in REENTRY_CODES and request.is_navigation:
-            wanted = request.parameter("to") if request.is_own_endpoint() else path
-            return redirect(self.shell.login_url(public_id, wanted or "/"))
+            target = request.parameter("to") if request.is_own_endpoint() else path
+            return redirect(self.shell.login_url(public_id, target or "/"))
         if not request.is_page_load:
             return for_program(refusal)
         retry = request.method == "GET" and (refusal.waits or refusal.code in RETRY_CODES)

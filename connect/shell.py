@@ -1,4 +1,4 @@
-"""Answers the paths under `/_sg/` of a session's origin: the exchange of codes, the page around the tool, its assets.
+"""Answers the paths under `/_sg/` of a session's origin: the exchange of codes, the page around the tool (the shell), its assets.
 
 No request under this prefix goes to a tool.
 """
@@ -16,7 +16,7 @@ from connect.cookies import CookieNames
 from connect.grants import Grant, Grants
 from connect.pages import ASSETS, bad_code_page
 from connect.requests import Headers, Request
-from connect.responses import CODE_HEADER, COMMON, HARDENED, Response, for_program, redirect
+from connect.responses import CODE_HEADER, COMMON_HEADERS, SECURITY_HEADERS, Response, for_program, redirect
 from services.connections.addresses import Addresses
 from services.connections.connect_codes import BadCode, ConnectCodes
 from services.connections.paths import relative_path
@@ -26,11 +26,11 @@ SHELL = Template((ASSETS / "shell.html").read_text("utf-8"))
 SCRIPT = (ASSETS / "shell.js").read_bytes()
 STYLE = (ASSETS / "shell.css").read_bytes()
 VERSION = hashlib.sha256(SCRIPT + STYLE).hexdigest()[:12]
-FOREVER = (b"cache-control", b"private, max-age=31536000, immutable")
+IMMUTABLE = (b"cache-control", b"private, max-age=31536000, immutable")
 
 
 class Shell:
-    """Answers what is asked for under `/_sg/`."""
+    """Builds the responses of the paths under `/_sg/`."""
 
     def __init__(self, addresses: Addresses, codes: ConnectCodes, grants: Grants, names: CookieNames) -> None:
         self._addresses = addresses
@@ -39,21 +39,22 @@ class Shell:
         self._names = names
 
     def login_url(self, public_id: str, path: str) -> str:
-        """Where somebody without a valid cookie goes: the API's origin, which alone asks who they are."""
+        """Returns the address for a browser without a valid cookie, on the API's origin, which alone asks for credentials."""
         to = relative_path(path)
         query = f"?to={quote(to, safe='/')}" if to != "/" else ""
         return f"{self._addresses.api_origin}/connect/{public_id}{query}"
 
     def asset(self, request: Request) -> Response | None:
-        """Script and style, which hold nothing of anybody's."""
-        known = {b"/_sg/shell.js": (SCRIPT, b"text/javascript"), b"/_sg/shell.css": (STYLE, b"text/css")}
-        found = known.get(request.raw_path)
-        if found is None:
+        """Returns the script or style sheet, which need no cookie; None for other paths."""
+        assets = {b"/_sg/shell.js": (SCRIPT, b"text/javascript"), b"/_sg/shell.css": (STYLE, b"text/css")}
+        asset = assets.get(request.raw_path)
+        if asset is None:
             return None
-        return Response(200, found[0], [FOREVER, *HARDENED], found[1])
+        body, media_type = asset
+        return Response(200, body, [IMMUTABLE, *SECURITY_HEADERS], media_type)
 
     async def enter(self, request: Request, public_id: str, has_cookie: bool) -> Response:
-        """Exchange a one-time code for the session's cookie (docs/architecture.md#the-data-plane), and go on to the shell."""
+        """Exchanges a one-time code for the session's cookie, and redirects to the shell (docs/architecture.md#the-data-plane)."""
         try:
             entry = await self._codes.redeem(request.parameter("code") or "", self._addresses.session_origin(public_id))
         except BadCode as error:
@@ -62,27 +63,27 @@ class Shell:
         return redirect(self.address(entry.path), [self.cookie(grant)])
 
     def cookie(self, grant: Grant) -> tuple[bytes, bytes]:
-        return self._names.set(self._names.session, self._grants.seal(grant), self._grants.lives)
+        return self._names.set(self._names.session, self._grants.seal(grant), self._grants.lifetime)
 
     def again(self, request: Request, public_id: str) -> Response:
         return redirect(self.login_url(public_id, request.parameter("to") or "/"))
 
     @staticmethod
     def address(path: str) -> str:
-        """The shell's own address, showing `path` of the tool."""
+        """Returns the address of the shell that shows `path` of the tool."""
         to = relative_path(path)
         return "/_sg/" if to == "/" else f"/_sg/?to={quote(to, safe='/')}"
 
     def state(self, decision: Decision, headers: Headers) -> Response:
-        """For the shell's script: whether the tab is let in; renews its cookie on the way."""
+        """Returns for the shell's script whether access is allowed; `headers` renew the cookie."""
         if decision.refusal and not decision.refusal.waits:
             return for_program(decision.refusal)
         body = {"in": decision.refusal is None, "refusal": decision.refusal.as_json() if decision.refusal else None}
         code = [(CODE_HEADER, str(decision.refusal.code).encode())] if decision.refusal else []
-        return Response(200, orjson.dumps(body), [*code, *COMMON, *headers], b"application/json")
+        return Response(200, orjson.dumps(body), [*code, *COMMON_HEADERS, *headers], b"application/json")
 
     def page(self, request: Request, facts: Facts, headers: Headers) -> Response:
-        """The page around the tool; for a tool that may not be framed, the tool itself."""
+        """Returns the page around the tool; for a tool that cannot be framed, a redirect to the tool itself."""
         prefix = str((facts.upstream or {}).get("path_prefix") or "").rstrip("/")
         path = relative_path(request.parameter("to") or f"{prefix}/")
         if not facts.embeddable:
@@ -98,7 +99,7 @@ class Shell:
             "nonce": nonce,
         }
         html = SHELL.substitute({name: escape(value) for name, value in values.items()})
-        return Response(200, html.encode(), [*self._policy(nonce, facts.public_id), *COMMON, *headers], b"text/html")
+        return Response(200, html.encode(), [*self._policy(nonce, facts.public_id), *COMMON_HEADERS, *headers], b"text/html")
 
     def _policy(self, nonce: str, public_id: str) -> Headers:
         socket = self._addresses.session_origin(public_id).replace("http", "ws", 1)

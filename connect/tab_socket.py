@@ -34,12 +34,14 @@ logger = logging.getLogger(__name__)
 
 KINDS = frozenset({Kind.CONNECTED_USERS, Kind.DISRUPTION_WARNING, Kind.CONNECTION_ERROR, Kind.STUDIO_MESSAGE, Kind.OPERATION})
 MAX_MESSAGE_BYTES = 1024
+"""The size of a message from the tab; the session page sends fewer than 20 bytes."""
 MAX_QUEUED_MESSAGES = 64
+"""The number of messages that wait for one tab; the oldest are dropped first."""
 CLOSE_TIMEOUT_S = 1.0
 
 
 class TabSocket:
-    """Runs until the tab leaves, or has no right to know any more. A stopped session does not end it."""
+    """Serves the socket of one tab until the tab closes or the user loses the right. The end of the session does not close it."""
 
     def __init__(
         self,
@@ -67,7 +69,7 @@ class TabSocket:
         self._connection_id: str | None = None
 
     async def run(self, receive: Receive, send: Send, facts: Facts) -> None:
-        """After the socket was accepted."""
+        """Serves the socket; the caller has accepted it."""
         self._studio_id = facts.studio_id
         match = EventMatch(KINDS, facts.studio_id)
         async with self._broker.subscribe(facts.workspace_id, match) as events:
@@ -167,7 +169,7 @@ class TabSocket:
         try:
             self._connection_id = await self._presence.join(NewConnection.from_facts(facts))
         except NotAllowedNow:
-            return True  # it ended at this moment: the decision that says so is on its way
+            return True  # the session has just ended: the decision that says so follows
         self._notified_refusal = None
         self._sent_people = await self._presence_cache.people(facts.studio_id)
         await _send(send, {"type": "open", "session": facts.session_number, "people": self._sent_people})
@@ -179,11 +181,11 @@ class TabSocket:
             try:
                 await self._presence.leave(connection_id)
             except Exception:
-                logger.warning("presence: a leave was not written; the next heartbeat writes it", exc_info=True)
+                logger.warning("presence: the end of a connection was not written; the next heartbeat writes it", exc_info=True)
 
 
 async def close(send: Send, refusal: AccessError) -> None:
-    """Close with the refusal's code; a tab that reads nothing is dropped."""
+    """Closes the socket with the code of the refusal; a tab that reads nothing is dropped after CLOSE_TIMEOUT_S."""
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(CLOSE_TIMEOUT_S):
             await send({"type": "websocket.close", "code": refusal.text.close_code, "reason": refusal.close_reason})

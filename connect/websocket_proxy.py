@@ -12,7 +12,7 @@ from connect import proxy_headers
 from connect.access_errors import AccessError
 from connect.active_request import ActiveRequest
 from connect.requests import Headers, Receive, Request, Send
-from connect.responses import CODE_HEADER, COMMON, Response
+from connect.responses import CODE_HEADER, COMMON_HEADERS, Response
 from connect.server_protocols import allow_large_messages
 from connect.upstreams import Tool
 from services.domain.statuses import ConnectionErrorCode
@@ -22,15 +22,16 @@ logger = logging.getLogger(__name__)
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 CLOSE_TIMEOUT_S = 1.0
 SESSION_END_WAIT_SECONDS = 1.0
-SENDABLE = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
+SENDABLE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
 NO_CLOSE_FRAME = 1006
-BROKEN = AccessError(ConnectionErrorCode.TOOL_UNREACHABLE, "The tool broke off the connection.")
-PASSED_BACK = frozenset({b"set-cookie"})
+"""The code of a connection that ended without a close frame (RFC 6455 section 7.4.1)."""
+TOOL_ABORTED = AccessError(ConnectionErrorCode.TOOL_UNREACHABLE, "The tool closed the connection without a close frame.")
+HANDSHAKE_HEADERS = frozenset({b"set-cookie"})
 
 
 @dataclass(frozen=True, slots=True)
 class CloseFrame:
-    """How it ended, and by whom."""
+    """The code and reason with which a WebSocket ended, and whether the client ended it."""
 
     code: int
     reason: str = ""
@@ -38,12 +39,12 @@ class CloseFrame:
 
     @property
     def sendable(self) -> int:
-        """The code as it may stand in a close frame; those that only tell of a missing frame become 1000."""
-        return self.code if self.code in SENDABLE or 3000 <= self.code < 5000 else 1000
+        """The code for a close frame: codes that must not be sent (such as 1005 and 1006) become 1000."""
+        return self.code if self.code in SENDABLE_CODES or 3000 <= self.code < 5000 else 1000
 
 
 async def run(request: Request, receive: Receive, send: Send, active_request: ActiveRequest, tool: Tool, scheme: str) -> None:
-    """Dial the tool, then accept, then pass messages. Raises aiohttp.ClientConnectorError before anything was answered."""
+    """Connects to the tool, accepts the client, and relays messages. Raises aiohttp.ClientConnectorError before it answers the client."""
     allow_large_messages(request.scope)
     try:
         upstream = await _dial(request, tool, scheme)
@@ -52,14 +53,14 @@ async def run(request: Request, receive: Receive, send: Send, active_request: Ac
         return
     async with upstream:
         passed = proxy_headers.downstream(upstream._response.raw_headers, 101)
-        accepted = [(name, value) for name, value in passed if name in PASSED_BACK]
+        accepted = [(name, value) for name, value in passed if name in HANDSHAKE_HEADERS]
         await send({"type": "websocket.accept", "subprotocol": upstream.protocol, "headers": accepted})
         close = await _relay(receive, send, upstream, active_request)
         await _close_both(send, upstream, close, active_request)
 
 
 async def refuse(request: Request, receive: Receive, send: Send, refusal: AccessError) -> None:
-    """Browsers hide the answer to a refused opening, so accept and close with the code; programs find it in the header too (B58)."""
+    """Accepts the WebSocket and closes it with the code of the refusal: browsers hide the response to a refused handshake (B58)."""
     await receive()
     protocol = (request.scope.get("subprotocols") or [None])[0]
     code: Headers = [(CODE_HEADER, str(refusal.code).encode())]
@@ -79,13 +80,13 @@ async def _dial(request: Request, tool: Tool, scheme: str) -> ClientWebSocketRes
 
 
 async def _forward_rejection(error: aiohttp.WSServerHandshakeError, send: Send) -> None:
-    """The tool's own refusal, passed on by its status."""
+    """Passes the status on with which the tool refused the handshake."""
     status = error.status if 400 <= error.status < 600 else 502
-    await Response(status, b"The tool declined the WebSocket.", COMMON).deny(send)
+    await Response(status, b"The tool declined the WebSocket.", COMMON_HEADERS).deny(send)
 
 
 async def _relay(receive: Receive, send: Send, upstream: ClientWebSocketResponse[bool], active_request: ActiveRequest) -> CloseFrame | None:
-    """Until one side ends it, or the right is gone (None)."""
+    """Relays messages until one side closes. Returns how it ended, or None if the user lost the right."""
     to_tool = asyncio.create_task(_to_tool(receive, upstream, active_request), name="websocket to tool")
     to_client = asyncio.create_task(_to_client(upstream, send), name="websocket to client")
     ended = asyncio.create_task(active_request.ended(), name="websocket end")
@@ -101,11 +102,11 @@ async def _relay(receive: Receive, send: Send, upstream: ClientWebSocketResponse
 
 
 def _outcome(task: "asyncio.Task[CloseFrame]", *, by_client: bool) -> CloseFrame:
-    """What the task found; where it failed, the side it wrote to is gone."""
+    """Returns the result of the task; if it failed, a close without a frame by the side that it wrote to."""
     error = task.exception()
     if error is None:
         return task.result()
-    logger.info("websocket broke: %s: %s", type(error).__name__, error)
+    logger.info("websocket failed: %s: %s", type(error).__name__, error)
     return CloseFrame(NO_CLOSE_FRAME, by_client=by_client)
 
 
@@ -136,10 +137,10 @@ async def _to_client(upstream: ClientWebSocketResponse[bool], send: Send) -> Clo
 
 
 async def _close_both(send: Send, upstream: ClientWebSocketResponse[bool], close: CloseFrame | None, active_request: ActiveRequest) -> None:
-    """Tell the side that does not know yet. A tool's death is often the first sign of a session's end: then the code tells that."""
+    """Closes the sides that are still open. If the tool closed without a frame, the code says whether the session has ended."""
     refusal = active_request.refusal
     if close and close.code == NO_CLOSE_FRAME and not close.by_client:
-        refusal = await active_request.ended_within(SESSION_END_WAIT_SECONDS) or BROKEN
+        refusal = await active_request.ended_within(SESSION_END_WAIT_SECONDS) or TOOL_ABORTED
     if refusal:
         await _close_client(send, refusal.text.close_code, refusal.close_reason)
     elif close and not close.by_client:
@@ -148,7 +149,7 @@ async def _close_both(send: Send, upstream: ClientWebSocketResponse[bool], close
 
 
 async def _close_client(send: Send, code: int, reason: str) -> None:
-    """A client that reads nothing cannot hold us: its connection is dropped then."""
+    """Closes the client's side; a client that reads nothing is dropped after CLOSE_TIMEOUT_S."""
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(CLOSE_TIMEOUT_S):
             await send({"type": "websocket.close", "code": code, "reason": reason})

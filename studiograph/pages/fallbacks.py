@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connect import pages
 from connect.requests import Request
-from connect.responses import COMMON, Response, redirect
+from connect.responses import COMMON_HEADERS, Response, redirect
 
 HOME_PATH = "/"
 EXPLORER_PATH = "/explore"
@@ -68,4 +68,4 @@ def _page(status: int, title: str, advice: str, links: Links) -> Response:
 
 
 def _text(status: int, message: str) -> Response:
-    return Response(status, f"{message}\n".encode(), COMMON)
+    return Response(status, f"{message}\n".encode(), COMMON_HEADERS)

@@ -188,7 +188,7 @@ async def test_a_token_that_expires_closes_what_it_opened(harness: ConnectHarnes
 async def test_what_no_event_tells_is_found_by_looking_again(sqlite_database: Any, tool: Any) -> None:
     from tests.connect.world import harness as opened
 
-    async with opened(sqlite_database, tool, kept=0.5) as harness:
+    async with opened(sqlite_database, tool, max_age=0.5) as harness:
         cookie = await harness.enter()
         async with harness.socket("/ws", cookie) as socket:
             async with harness.database.write() as transaction:

@@ -246,7 +246,7 @@ async def test_a_tool_that_breaks_off_before_answering_is_told_as_such(harness: 
     answer = await harness.ask("/abort", "POST", cookie=cookie)
     assert (answer.status, answer.code) == (502, "TOOL_UNREACHABLE")
     page = await harness.ask("/abort", cookie=cookie, Accept="text/html")
-    assert "broke off" in page.text
+    assert "closed the connection" in page.text
     assert not await harness.events(Kind.CONNECTION_ERROR)
 
 

@@ -242,7 +242,7 @@ def _encoded(url: str) -> URL:
 
 @asynccontextmanager
 async def harness(
-    database: Database, upstream: Upstream, *, timing: PresenceTiming | None = None, kept: float = 30.0, ping: float = 10.0
+    database: Database, upstream: Upstream, *, timing: PresenceTiming | None = None, max_age: float = 30.0, ping: float = 10.0
 ) -> AsyncIterator[ConnectHarness]:
     """Serve `database`; its Studio runs with the tool at `upstream`."""
     async with AsyncExitStack() as stack:
@@ -276,7 +276,7 @@ async def harness(
             authenticate=tokens.authenticate,
             installation_id=world.installation_id,
             keys=["a key of this test"],
-            authorization_cache=AuthorizationCache(database, broker, kept=kept),
+            authorization_cache=AuthorizationCache(database, broker, max_age=max_age),
         )
         await it.connect.start()
         stack.push_async_callback(it.connect.close)
@@ -342,7 +342,7 @@ def name_of(cookie: str) -> str:
 
 async def exchanges(harness: ConnectHarness, number: int) -> bool:
     """Whether so many exchanges with the tool are under way."""
-    return sum(tool.users for tool in harness.connect._upstreams._tools.values()) == number
+    return sum(tool.exchanges for tool in harness.connect._upstreams._tools.values()) == number
 
 
 async def end_tool(harness: ConnectHarness, cookie: str) -> None:
