@@ -5,8 +5,8 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from services.domain.events import INSTALLATION_STREAM, Kind, LoggedEvent
-from services.live.broker import Broker, Tap
-from services.live.stream_items import EventMatch
+from services.live.broker import Broker, EventObserver
+from services.live.stream_items import EventFilter
 
 IN_WORKSPACE = frozenset({Kind.STUDIO_STATUS, Kind.STUDIO_EDITED, Kind.STUDIO_DELETED, Kind.MEMBER_CHANGED})
 IN_INSTALLATION = frozenset({Kind.TOKEN_REVOKED})
@@ -20,7 +20,7 @@ class AccessEvents:
         self._on_event = on_event
         self._on_gap = on_gap
         self._workspaces: dict[str, AsyncExitStack] = {}
-        self._cut: set[str] = set()
+        self._reset_streams: set[str] = set()
         self._follow_lock = asyncio.Lock()
         self._installation = AsyncExitStack()
 
@@ -43,20 +43,20 @@ class AccessEvents:
         return True
 
     async def follow_only(self, workspace_ids: set[str]) -> None:
-        """Stops following all other workspaces, and follows those again whose feed was cut off."""
-        for workspace_id in [id_ for id_ in self._workspaces if id_ not in workspace_ids or id_ in self._cut]:
-            self._cut.discard(workspace_id)
+        """Stops following all other workspaces and those whose feed was reset: they are followed again when they are used."""
+        for workspace_id in [id_ for id_ in self._workspaces if id_ not in workspace_ids or id_ in self._reset_streams]:
+            self._reset_streams.discard(workspace_id)
             await self._workspaces.pop(workspace_id).aclose()
             self._on_gap(workspace_id)
-        if INSTALLATION_STREAM in self._cut:
-            self._cut.discard(INSTALLATION_STREAM)
+        if INSTALLATION_STREAM in self._reset_streams:
+            self._reset_streams.discard(INSTALLATION_STREAM)
             await self._installation.aclose()
             await self._enter(self._installation, INSTALLATION_STREAM, IN_INSTALLATION, None)
 
     async def _enter(self, stack: AsyncExitStack, stream_id: str, kinds: frozenset[Kind], workspace_id: str | None) -> None:
-        def on_cut() -> None:
-            self._cut.add(stream_id)
+        def on_reset() -> None:
+            self._reset_streams.add(stream_id)
             self._on_gap(workspace_id)
 
-        tap = Tap(EventMatch(kinds), self._on_event, on_cut)
-        await stack.enter_async_context(self._broker.tap(tap, stream_id))
+        observer = EventObserver(EventFilter(kinds), self._on_event, on_reset)
+        await stack.enter_async_context(self._broker.observe(observer, stream_id))

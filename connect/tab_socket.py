@@ -26,7 +26,7 @@ from services.domain.event_payloads import OperationChanged
 from services.domain.events import Kind, LoggedEvent
 from services.domain.statuses import ConnectionErrorCode
 from services.live.broker import Broker
-from services.live.stream_items import EventMatch, Resync
+from services.live.stream_items import EventFilter, Resync
 from services.store.access_facts import Facts
 from services.store.db.database import Database
 
@@ -71,8 +71,8 @@ class TabSocket:
     async def run(self, receive: Receive, send: Send, facts: Facts) -> None:
         """Serves the socket; the caller has accepted it."""
         self._studio_id = facts.studio_id
-        match = EventMatch(KINDS, facts.studio_id)
-        async with self._broker.subscribe(facts.workspace_id, match) as events:
+        event_filter = EventFilter(KINDS, facts.studio_id)
+        async with self._broker.subscribe(facts.workspace_id, event_filter) as events:
             tasks = [asyncio.create_task(self._read(receive)), asyncio.create_task(self._follow(events))]
             try:
                 with self._authorization_cache.active(self._grant, self._on_decision), suppress(OSError):

@@ -42,7 +42,7 @@ async def without_snapshot(context: Context, source: Source) -> AsyncGenerator[A
     """Events alone. The first frame, unless the source begins at a cursor, is a Heartbeat: from there on nothing is missed."""
     async with watched(context, source) as stream:
         if source.after is None:
-            yield stream.subscription.beat()
+            yield stream.subscription.heartbeat()
         async for item in stream.items():
             for row in await _shown(stream, source, item):
                 yield row

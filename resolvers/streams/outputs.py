@@ -26,7 +26,7 @@ async def studio_logs(context: Context, source: Source, wanted: LogSource | None
         printer = await stream.read(lambda: _printer(context, source, wanted))
         if printer is None:
             return
-        waiting = Waiting(stream, stack.enter_context(context.services.output_signals.of(printer.output_id or "")))
+        waiting = Waiting(stream, stack.enter_context(context.services.output_signals.signal_for(printer.output_id or "")))
         stack.push_async_callback(waiting.close)
         while True:
             waiting.begin()
@@ -67,7 +67,7 @@ class Waiting:
         """What happened, if something did. Raises Forbidden when the right is lost."""
         self._next = self._next or asyncio.create_task(self._following())
         ring = asyncio.create_task(self._bell.wait())
-        poll = self._stream.context.services.broker.timing.poll_seconds
+        poll = self._stream.context.services.broker.settings.poll_seconds
         try:
             await asyncio.wait([self._next, ring], timeout=poll, return_when=asyncio.FIRST_COMPLETED)
         finally:

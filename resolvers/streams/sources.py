@@ -10,9 +10,9 @@ from resolvers.studios import studios_by_ids
 from services.domain.access import AccessFacts, Permission, Resource, decide
 from services.domain.errors import BadArgument
 from services.domain.events import BadCursor, Cursor, Kind
-from services.live.guards import Guard
-from services.live.log_reader import persistently
-from services.live.stream_items import EventMatch, Item
+from services.live.access_watches import PermissionWatch
+from services.live.log_reader import retry_read
+from services.live.stream_items import EventFilter, Item
 from services.live.subscription import Subscription
 from services.search.selection import EVERYTHING, StudioFilter
 from services.store.db.db_errors import DatabaseUnavailable
@@ -40,10 +40,10 @@ class Source:
     wanted: StudioFilter = EVERYTHING
 
     @property
-    def match(self) -> EventMatch:
+    def event_filter(self) -> EventFilter:
         """A stream of one Studio ends with it, so it wants to know."""
         kinds = self.kinds | {Kind.STUDIO_DELETED} if self.scope.studio_id else self.kinds
-        return EventMatch(kinds, self.scope.studio_id)
+        return EventFilter(kinds, self.scope.studio_id)
 
 
 async def workspace_scope(context: Context, workspace_id: str) -> Scope:
@@ -87,7 +87,7 @@ class Watched:
 
     context: Context
     subscription: Subscription
-    guard: Guard
+    watch: PermissionWatch
 
     async def items(self) -> AsyncIterator[Item]:
         """What comes, while the right lasts. Raises Forbidden when it is lost, also when nothing comes."""
@@ -97,18 +97,18 @@ class Watched:
 
     async def read(self, read: Callable[[], Awaitable[T]]) -> T:
         """The answer of `read`, waited for while the database is away."""
-        return await persistently(read, self.context.services.broker.timing, DatabaseUnavailable)
+        return await retry_read(read, self.context.services.broker.settings, DatabaseUnavailable)
 
     async def check(self) -> None:
         """Raise Forbidden if the right is gone."""
-        await self.context.services.revocation_watcher.check(self.guard)
+        await self.context.services.revocation_watcher.check(self.watch)
 
 
 @asynccontextmanager
 async def watched(context: Context, source: Source) -> AsyncIterator[Watched]:
     """The subscription of `source`, entered, under the viewer's right to read."""
     services, workspace_id = context.services, source.scope.workspace_id
-    subscription = services.broker.subscribe(workspace_id, source.match, source.after)
-    guard = services.revocation_watcher.guard(context.viewer, workspace_id, READ, subscription.fail)
-    async with subscription, guard as held:
+    subscription = services.broker.subscribe(workspace_id, source.event_filter, source.after)
+    watch = services.revocation_watcher.watch_permission(context.viewer, workspace_id, READ, subscription.fail)
+    async with subscription, watch as held:
         yield Watched(context, subscription, held)

@@ -136,4 +136,4 @@ async def _until_told(stream: Watched) -> None:
 def _together(stream: Watched, item: Item) -> list[LoggedEvent]:
     """The event and all that wait behind it."""
     first = [item] if isinstance(item, LoggedEvent) else []
-    return first + stream.subscription.events_at_hand()
+    return first + stream.subscription.buffered_events()

@@ -14,11 +14,11 @@ async def studio_stats(context: Context, source: Source) -> AsyncGenerator[Any, 
     """The newest measurement, then each newer one, of this session and those after it; ends when the Studio is deleted."""
     studio_id = source.scope.studio_id
     assert studio_id is not None
-    async with watched(context, source) as stream, context.services.stats_feed.watching(studio_id) as meter:
+    async with watched(context, source) as stream, context.services.stats_feed.subscribe(studio_id) as subscription:
         end = asyncio.create_task(_until_gone(stream, studio_id), name="end of studioStats")
-        end.add_done_callback(lambda _: meter.end())
+        end.add_done_callback(lambda _: subscription.end())
         try:
-            async for row in meter:
+            async for row in subscription:
                 await stream.check()
                 yield row
             await _reason(end)
@@ -28,7 +28,7 @@ async def studio_stats(context: Context, source: Source) -> AsyncGenerator[Any, 
 
 
 async def _reason(end: asyncio.Task[None]) -> None:
-    """Raise Forbidden where the right was lost. The meter may also end before, when the server does."""
+    """Raise Forbidden where the right was lost. The subscription may also end before, when the server does."""
     if end.done():
         end.result()
 

@@ -1,1 +1,1 @@
-"""What happens, as it happens: the broker that reads the log once for all subscribers, and the sentinel that ends what lost its right."""
+"""Event streams inside this process: one feed of the event log per stream, subscriptions to it, and the detection of revoked access."""

@@ -1,4 +1,4 @@
-"""Who wants to know what: hands out subscriptions, and keeps one feed for each stream that somebody listens to."""
+"""The event broker: creates subscriptions to event streams, and runs one feed for each stream that has subscribers."""
 
 import asyncio
 import logging
@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from services.domain.events import Cursor, LoggedEvent
+from services.live.cancelled_tasks import CancelledTasks
 from services.live.feed import Feed
-from services.live.log_reader import EventLog, InTurn, StoredLog
-from services.live.stream_items import EventMatch, Timing
+from services.live.log_reader import ConcurrencyLimitedLog, EventLog, StoredLog
+from services.live.stream_items import EventFilter, StreamSettings
 from services.live.subscription import Subscription
-from services.live.task_cleanup import TaskCleanup
 from services.runtime.background_loop import BackgroundLoop, Backoff
 from services.store.db.database import Database, Wake
 from services.store.db.wakeups import WakeSource
@@ -20,92 +20,94 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tap:
-    """A listener that acts at once, before any subscription of this process gives out what comes after the event.
+class EventObserver:
+    """Callbacks that run as soon as an event is read, before any subscription of this process returns a later event.
 
-    `on_cut` tells that events may have been missed. Both are called in the feed: they must not block.
+    `on_reset` is called when events may have been missed. Both run in the feed's task, so they must not block.
     """
 
-    match: EventMatch
+    event_filter: EventFilter
     on_event: Callable[[LoggedEvent], None]
-    on_cut: Callable[[], None]
+    on_reset: Callable[[], None]
 
     def offer(self, event: LoggedEvent) -> bool:
         try:
             self.on_event(event)
         except Exception:
-            logger.exception("a listener failed at event %s of %s", event.seq, event.stream_id)
+            logger.exception("An observer failed at event %s of stream %s", event.seq, event.stream_id)
         return True
 
-    def cut(self) -> None:
-        self.on_cut()
+    def reset(self) -> None:
+        self.on_reset()
 
 
 class Broker:
-    """The live part's centre; one in each process. Wake-ups only say "look": order and content are the log's."""
+    """Connects subscribers to event streams; one in each process. Wake-ups only trigger reads: order and content come from the log."""
 
-    def __init__(self, database: Database, wakeups: WakeSource, *, timing: Timing | None = None, log: EventLog | None = None) -> None:
+    def __init__(
+        self, database: Database, wakeups: WakeSource, *, settings: StreamSettings | None = None, log: EventLog | None = None
+    ) -> None:
         self._log = log or StoredLog(database)
-        self.log = InTurn(self._log)
+        self.log = ConcurrencyLimitedLog(self._log)
         self._wakeups = wakeups
-        self.timing = timing or Timing()
+        self.settings = settings or StreamSettings()
         self._feeds: dict[str, Feed] = {}
         self._subscriptions: set[Subscription] = set()
         self._unsubscribe: Callable[[], None] | None = None
-        backoff = Backoff(self.timing.retry_seconds, self.timing.retry_limit_seconds)
+        backoff = Backoff(self.settings.retry_seconds, self.settings.max_retry_seconds)
         self._poll = BackgroundLoop(
-            "event stream poll", self._poll_slowly, failure="The event streams could not be polled", backoff=backoff
+            "event stream poll", self._poll_streams, failure="The event streams could not be polled", backoff=backoff
         )
-        self._ending = TaskCleanup()
+        self._cancelled_tasks = CancelledTasks()
 
     async def start(self) -> None:
         self._unsubscribe = self._wakeups.subscribe(self._on_wake)
-        self._poll.start(delay_seconds=self.timing.poll_seconds)
+        self._poll.start(delay_seconds=self.settings.poll_seconds)
 
     async def close(self) -> None:
-        """End all subscriptions: their iterations stop. Nothing of the broker uses the database afterwards."""
+        """Ends all subscriptions, so that iterating over them stops. The broker does not use the database afterwards."""
         if self._unsubscribe:
             self._unsubscribe()
         for subscription in list(self._subscriptions):
             subscription.end()
         for feed in self._feeds.values():
-            self._ending.end(feed.task)
-        await asyncio.gather(self._poll.stop(), self._ending.wait())
+            self._cancelled_tasks.cancel(feed.task)
+        await asyncio.gather(self._poll.stop(), self._cancelled_tasks.wait())
 
     @property
     def streams(self) -> frozenset[str]:
-        """The streams that are followed at this moment."""
+        """The ids of the streams that have a running feed."""
         return frozenset(self._feeds)
 
-    def subscribe(self, stream_id: str, match: EventMatch | None = None, after: Cursor | None = None) -> Subscription:
-        """What matches in the stream, after the cursor, or from when it is entered. Nothing is held until then."""
-        return Subscription(self, stream_id, match or EventMatch(), after)
+    def subscribe(self, stream_id: str, event_filter: EventFilter | None = None, after: Cursor | None = None) -> Subscription:
+        """Returns a subscription to matching events after the cursor, or after it is entered. Uses no resources until then."""
+        return Subscription(self, stream_id, event_filter or EventFilter(), after)
 
     @asynccontextmanager
-    async def tap(self, tap: Tap, stream_id: str) -> AsyncIterator[None]:
-        """Have `tap` called for what matches; from when this is entered nothing is missed without `on_cut`."""
-        feed = self._hold(stream_id)
+    async def observe(self, observer: EventObserver, stream_id: str) -> AsyncIterator[None]:
+        """Calls `observer` for matching events. Once this is entered, no event is missed without a call of `on_reset`."""
+        feed = self._acquire(stream_id)
         try:
             await feed.ready()
-            feed.attach(tap)
+            feed.attach(observer)
             yield
         finally:
-            feed.detach(tap)
+            feed.detach(observer)
             self._release(feed)
 
-    def enter(self, subscription: Subscription) -> Feed:
-        """For subscriptions: the feed of its stream, which runs until `leave`."""
+    def acquire_feed(self, subscription: Subscription) -> Feed:
+        """Returns the feed of the subscription's stream, which runs until `release_feed`."""
         self._subscriptions.add(subscription)
-        return self._hold(subscription.stream_id)
+        return self._acquire(subscription.stream_id)
 
-    def leave(self, subscription: Subscription, feed: Feed) -> None:
+    def release_feed(self, subscription: Subscription, feed: Feed) -> None:
         self._subscriptions.discard(subscription)
         self._release(feed)
 
-    def _hold(self, stream_id: str) -> Feed:
+    def _acquire(self, stream_id: str) -> Feed:
         feed = self._feeds.get(stream_id)
         if feed is None:
-            feed = self._feeds[stream_id] = Feed(stream_id, self._log, self.timing)
+            feed = self._feeds[stream_id] = Feed(stream_id, self._log, self.settings)
             feed.start()
         feed.users += 1
         return feed
@@ -113,23 +115,21 @@ class Broker:
     def _release(self, feed: Feed) -> None:
         feed.users -= 1
         if feed.users == 0:
-            self._ending.end(feed.task)
+            self._cancelled_tasks.cancel(feed.task)
             del self._feeds[feed.stream_id]
 
     def _on_wake(self, wake: Wake) -> None:
         if wake.topic == "lost":
             for feed in self._feeds.values():
-                feed.look()
-        elif wake.topic == "stream":
-            followed = self._feeds.get(wake.key)
-            if followed:
-                followed.look(wake.seq)
+                feed.notify()
+        elif wake.topic == "stream" and wake.key in self._feeds:
+            self._feeds[wake.key].notify(wake.seq)
 
-    async def _poll_slowly(self) -> float:
+    async def _poll_streams(self) -> float:
         """Finds commits whose wake-up was lost, or was never sent (a restored backup), with one statement for all feeds."""
         if self._feeds:
             for stream_id, state in (await self._log.states(sorted(self._feeds))).items():
-                followed = self._feeds.get(stream_id)
-                if followed and followed.differs_from(state):
-                    followed.look()
-        return self.timing.poll_seconds
+                feed = self._feeds.get(stream_id)
+                if feed and feed.differs_from(state):
+                    feed.notify()
+        return self.settings.poll_seconds

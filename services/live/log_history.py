@@ -1,7 +1,7 @@
-"""Notices that the event log's history changed without us: a restored backup, a promoted standby, a machine that lost power (B83).
+"""Detects that the event log's history was replaced: by a restored backup, a promoted standby or a loss of power (B83).
 
-Cursors hold the epoch of their stream. When the history may be another one than that which subscribers saw, every stream gets a new
-epoch, and subscribers are told to read again (Resync) instead of silently missing events.
+A cursor contains the epoch of its stream. When the history may differ from the one that subscribers saw, every stream gets a new epoch,
+so that subscribers receive a Resync and read a new snapshot instead of missing events.
 """
 
 import asyncio
@@ -44,8 +44,8 @@ class SqliteOrigin:
     @classmethod
     def parse(cls, text: str) -> "SqliteOrigin | None":
         """Returns None for the origin of another kind of database."""
-        words = text.split(":")
-        return cls(*words[1:]) if words[0] == "sqlite" and len(words) == 4 else None
+        fields = text.split(":")
+        return cls(*fields[1:]) if fields[0] == "sqlite" and len(fields) == 4 else None
 
 
 class LogHistory:

@@ -1,4 +1,4 @@
-"""The log as the live part reads it: again and again until the database answers."""
+"""Reads the event log for feeds and subscriptions, and retries while the database does not answer."""
 
 import asyncio
 import logging
@@ -6,27 +6,28 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from services.live.stream_items import EventMatch, Timing
+from services.live.stream_items import EventFilter, StreamSettings
 from services.store import log
 from services.store.db.database import Database
 from services.store.log import Page, StreamState, UnknownStream
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
-READS_AT_ONCE = 4
+MAX_CONCURRENT_READS = 4
+"""Reads of the log by single subscribers at the same time; the others wait, so that connections are left for requests."""
 
 
 class EventLog(Protocol):
-    """Where events are read from."""
+    """A source of events: the database, or a log in memory in tests."""
 
     async def states(self, stream_ids: Sequence[str]) -> dict[str, StreamState]: ...
 
-    async def page(self, stream_id: str, after: int, limit: int, match: EventMatch) -> Page: ...
+    async def page(self, stream_id: str, after: int, limit: int, event_filter: EventFilter) -> Page: ...
 
 
 @dataclass(frozen=True, slots=True)
 class StoredLog:
-    """The log in the database, one statement a call."""
+    """Reads the log in the database, with one statement per call."""
 
     database: Database
 
@@ -34,29 +35,29 @@ class StoredLog:
         async with self.database.read() as reader:
             return await log.states(reader, stream_ids)
 
-    async def page(self, stream_id: str, after: int, limit: int, match: EventMatch) -> Page:
+    async def page(self, stream_id: str, after: int, limit: int, event_filter: EventFilter) -> Page:
         async with self.database.read() as reader:
-            return await log.page(reader, stream_id, after, limit, kinds=match.kinds, studio_id=match.studio_id)
+            return await log.page(reader, stream_id, after, limit, kinds=event_filter.kinds, studio_id=event_filter.studio_id)
 
 
-class InTurn:
-    """The same log for single subscribers: when hundreds reconnect at once, neither feeds nor requests wait behind all of them."""
+class ConcurrencyLimitedLog:
+    """Limits concurrent reads of single subscribers, so that hundreds of reconnecting clients do not delay feeds and requests."""
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
-        self._turns = asyncio.Semaphore(READS_AT_ONCE)
+        self._semaphore = asyncio.Semaphore(MAX_CONCURRENT_READS)
 
     async def states(self, stream_ids: Sequence[str]) -> dict[str, StreamState]:
-        async with self._turns:
+        async with self._semaphore:
             return await self._log.states(stream_ids)
 
-    async def page(self, stream_id: str, after: int, limit: int, match: EventMatch) -> Page:
-        async with self._turns:
-            return await self._log.page(stream_id, after, limit, match)
+    async def page(self, stream_id: str, after: int, limit: int, event_filter: EventFilter) -> Page:
+        async with self._semaphore:
+            return await self._log.page(stream_id, after, limit, event_filter)
 
 
-async def state_of(log: EventLog, stream_id: str, timing: Timing) -> StreamState:
-    """Where the stream stands, once the database answers. One that does not exist yet is waited for as well."""
+async def read_state(log: EventLog, stream_id: str, settings: StreamSettings) -> StreamState:
+    """Returns the stream's head and horizon. Waits for the database, and for a stream that does not exist yet."""
 
     async def read() -> StreamState:
         states = await log.states([stream_id])
@@ -64,19 +65,19 @@ async def state_of(log: EventLog, stream_id: str, timing: Timing) -> StreamState
             raise UnknownStream(stream_id)
         return states[stream_id]
 
-    return await persistently(read, timing)
+    return await retry_read(read, settings)
 
 
-async def persistently(read: Callable[[], Awaitable[T]], timing: Timing, trouble: type[Exception] = Exception) -> T:
-    """The answer of `read`, tried until there is one: while the database is away, subscribers wait, and lose nothing.
+async def retry_read(read: Callable[[], Awaitable[T]], settings: StreamSettings, retry_on: type[Exception] = Exception) -> T:
+    """Returns the result of `read`, which is called again until it succeeds: while the database is away, subscribers wait.
 
     Only for errors of the kind `trouble`; any other is raised. The log's own readers have nobody to raise to.
     """
-    pause = timing.retry_seconds
+    pause = settings.retry_seconds
     while True:
         try:
             return await read()
-        except trouble as error:
-            logger.warning("reading for subscribers failed, trying again in %.1f s: %s: %s", pause, type(error).__name__, error)
+        except retry_on as error:
+            logger.warning("A read for subscribers failed; next attempt in %.1f s: %s: %s", pause, type(error).__name__, error)
         await asyncio.sleep(pause)
-        pause = min(pause * 2, timing.retry_limit_seconds)
+        pause = min(pause * 2, settings.max_retry_seconds)

@@ -1,4 +1,4 @@
-"""Rings when an output has grown, in whatever process: for those who wait for more of it (B84)."""
+"""Signals readers of a log when more output was stored, by whichever process (B84)."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -9,11 +9,11 @@ from services.store.db.wakeups import WakeSource
 
 
 class OutputSignals:
-    """One in each process; a ring is a hint to look, and may be missed."""
+    """Sets one asyncio event per reader; one instance in each process. Signals may be lost, so readers poll as well."""
 
     def __init__(self, wakeups: WakeSource) -> None:
         self._wakeups = wakeups
-        self._bells: dict[str, set[asyncio.Event]] = {}
+        self._signals: dict[str, set[asyncio.Event]] = {}
         self._unsubscribe: Callable[[], None] = lambda: None
 
     def start(self) -> None:
@@ -23,25 +23,25 @@ class OutputSignals:
         self._unsubscribe()
 
     @contextmanager
-    def of(self, output_id: str) -> Iterator[asyncio.Event]:
-        """Set whenever the output has grown or was closed; whoever waits clears it."""
-        bell = asyncio.Event()
-        self._bells.setdefault(output_id, set()).add(bell)
+    def signal_for(self, output_id: str) -> Iterator[asyncio.Event]:
+        """Returns an event that is set whenever the output grows or is closed. The reader clears it."""
+        signal = asyncio.Event()
+        self._signals.setdefault(output_id, set()).add(signal)
         try:
-            yield bell
+            yield signal
         finally:
-            self._bells[output_id].discard(bell)
-            if not self._bells[output_id]:
-                del self._bells[output_id]
+            self._signals[output_id].discard(signal)
+            if not self._signals[output_id]:
+                del self._signals[output_id]
 
     def _woken(self, wake: Wake) -> None:
         if wake.topic == "output":
-            _ring(self._bells.get(wake.key, set()))
+            _set_all(self._signals.get(wake.key, set()))
         elif wake.topic == "lost":
-            for output_signals in self._bells.values():
-                _ring(output_signals)
+            for signals in self._signals.values():
+                _set_all(signals)
 
 
-def _ring(output_signals: set[asyncio.Event]) -> None:
-    for bell in output_signals:
-        bell.set()
+def _set_all(signals: set[asyncio.Event]) -> None:
+    for signal in signals:
+        signal.set()

@@ -1,6 +1,6 @@
-"""Ends what lost its right: knows within a moment when a token is revoked or a role changes, anywhere (B59, B94).
+"""Ends streams whose token was revoked or whose viewer lost the role, within seconds and in all processes (B59, B94).
 
-It listens to the installation's stream once for the whole process, and looks at everything again every 30 s without it.
+It observes the installation's event stream once for the whole process, and checks everything again every RECHECK_SECONDS.
 """
 
 import asyncio
@@ -14,23 +14,23 @@ from services.domain.access import Permission, Role, Viewer
 from services.domain.errors import DomainError
 from services.domain.event_payloads import MemberChanged, TokenRevoked
 from services.domain.events import INSTALLATION_STREAM, Kind, LoggedEvent
-from services.live.broker import Broker, Tap
-from services.live.guards import Guard, Hearing, TokenWatch, missing
-from services.live.log_reader import persistently
-from services.live.stream_items import EventMatch
-from services.live.task_cleanup import TaskCleanup
+from services.live.access_watches import PermissionWatch, TokenWatch, WorkspaceWatch, permission_error
+from services.live.broker import Broker, EventObserver
+from services.live.cancelled_tasks import CancelledTasks
+from services.live.log_reader import retry_read
+from services.live.stream_items import EventFilter
 from services.store import rights
 from services.store.db.database import Database, Reader
 from services.store.rights import MembershipKey
 
 RECHECK_SECONDS = 30.0
-REVOCATIONS = EventMatch(kinds=frozenset({Kind.TOKEN_REVOKED, Kind.MEMBER_CHANGED}))
-MEMBERS = EventMatch(kinds=frozenset({Kind.MEMBER_CHANGED}))
+REVOCATIONS = EventFilter(kinds=frozenset({Kind.TOKEN_REVOKED, Kind.MEMBER_CHANGED}))
+MEMBERSHIP_CHANGES = EventFilter(kinds=frozenset({Kind.MEMBER_CHANGED}))
 T = TypeVar("T")
 
 
 class RevocationWatcher:
-    """One in each process. A role is kept in memory only while changes to it are heard of."""
+    """Watches tokens and roles; one in each process. A role is cached only while events about its changes are received."""
 
     def __init__(self, broker: Broker, database: Database, *, recheck_seconds: float = RECHECK_SECONDS) -> None:
         self._broker = broker
@@ -38,27 +38,27 @@ class RevocationWatcher:
         self._recheck_seconds = recheck_seconds
         self._tokens: dict[str, TokenWatch] = {}
         self._roles: dict[MembershipKey, Role | None] = {}
-        self._guards: dict[MembershipKey, set[Guard]] = {}
-        self._workspaces: dict[str, Hearing] = {}
-        self._changes = 0
-        self._hears = False
+        self._permission_watches: dict[MembershipKey, set[PermissionWatch]] = {}
+        self._workspaces: dict[str, WorkspaceWatch] = {}
+        self._change_count = 0
+        self._is_attached = False
         self._recheck_at = 0.0
-        self._new_tokens: set[str] = set()
-        self._stale: set[MembershipKey] = set()
-        self._work = asyncio.Event()
+        self._unchecked_tokens: set[str] = set()
+        self._unchecked_memberships: set[MembershipKey] = set()
+        self._check_due = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._ending = TaskCleanup()
+        self._cancelled_tasks = CancelledTasks()
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._watch(), name="revocation_watcher")
+        self._task = asyncio.create_task(self._watch(), name="revocation watcher")
 
     async def close(self) -> None:
-        """Nothing of it uses the database afterwards."""
-        self._ending.end(self._task)
-        await self._ending.wait()
+        """Stops watching. The watcher does not use the database afterwards."""
+        self._cancelled_tasks.cancel(self._task)
+        await self._cancelled_tasks.wait()
 
     async def token_ended(self, viewer: Viewer) -> None:
-        """Return once the viewer's token is revoked or expired."""
+        """Returns once the viewer's token is revoked or expired."""
         watch = self._watch_of(viewer)
         watch.users += 1
         try:
@@ -69,59 +69,60 @@ class RevocationWatcher:
                 self._forget(watch)
 
     async def role_of(self, viewer: Viewer, workspace_id: str) -> Role | None:
-        """The viewer's role as it is; None = not a member. Raises DatabaseUnavailable."""
+        """Returns the viewer's present role in the workspace, None for no member. Raises DatabaseUnavailable."""
         key = (workspace_id, viewer.user_id)
         if key in self._roles:
             return self._roles[key]
-        before = self._changes
+        count_before = self._change_count
         async with self._database.read() as reader:
             role = (await rights.roles(reader, [key])).get(key)
-        if self._hears and before == self._changes:
+        if self._is_attached and count_before == self._change_count:
             self._roles[key] = role
         return role
 
     @asynccontextmanager
-    async def guard(
+    async def watch_permission(
         self, viewer: Viewer, workspace_id: str, permission: Permission, on_lost: Callable[[DomainError], None]
-    ) -> AsyncIterator[Guard]:
-        """Have `on_lost` called when the viewer loses the right; within it, changes are heard of in the order of the workspace's events."""
-        guard = Guard(viewer, workspace_id, permission, on_lost)
-        async with self._hearing(workspace_id):
-            self._guards.setdefault(guard.membership_key, set()).add(guard)
+    ) -> AsyncIterator[PermissionWatch]:
+        """Calls `on_lost` when the viewer loses the permission. Role changes are noticed in the order of the workspace's events."""
+        watch = PermissionWatch(viewer, workspace_id, permission, on_lost)
+        async with self._watch_workspace(workspace_id):
+            self._permission_watches.setdefault(watch.membership_key, set()).add(watch)
             try:
-                guard.judge(await self._role(guard))
-                yield guard
+                watch.check_role(await self._role(watch))
+                yield watch
             finally:
-                self._guards[guard.membership_key].discard(guard)
-                if not self._guards[guard.membership_key]:
-                    del self._guards[guard.membership_key]
+                self._permission_watches[watch.membership_key].discard(watch)
+                if not self._permission_watches[watch.membership_key]:
+                    del self._permission_watches[watch.membership_key]
 
-    async def check(self, guard: Guard) -> None:
-        """Raise Forbidden if the right is gone; no statement unless something changed. For each event that is shown."""
-        error = missing(guard.permission, await self._role(guard), guard.viewer)
+    async def check(self, watch: PermissionWatch) -> None:
+        """Raises Forbidden if the permission was lost. Called for every event sent; reads the database only after a change."""
+        error = permission_error(watch.permission, await self._role(watch), watch.viewer)
         if error:
             raise error
 
-    async def _role(self, guard: Guard) -> Role | None:
-        """For what is open: while the database is away, nothing is shown and nothing ends."""
-        return await persistently(lambda: self.role_of(guard.viewer, guard.workspace_id), self._broker.timing)
+    async def _role(self, watch: PermissionWatch) -> Role | None:
+        """Returns the role for an open stream. While the database is away it waits: nothing is sent, and the stream does not end."""
+        return await retry_read(lambda: self.role_of(watch.viewer, watch.workspace_id), self._broker.settings)
 
     @asynccontextmanager
-    async def _hearing(self, workspace_id: str) -> AsyncIterator[None]:
-        """One tap on a workspace's stream, however many guards there are."""
-        hearing = self._workspaces.get(workspace_id)
-        if hearing is None:
-            doubt = partial(self._doubt, workspace_id)
-            hearing = self._workspaces[workspace_id] = Hearing(self._broker.tap(Tap(MEMBERS, self._on_event, doubt), workspace_id))
-            hearing.begin(on_begun=doubt)
-        hearing.users += 1
+    async def _watch_workspace(self, workspace_id: str) -> AsyncIterator[None]:
+        """Observes a workspace's event stream once, however many permission watches it has."""
+        watch = self._workspaces.get(workspace_id)
+        if watch is None:
+            invalidate = partial(self._invalidate_workspace, workspace_id)
+            observer = EventObserver(MEMBERSHIP_CHANGES, self._on_event, on_reset=invalidate)
+            watch = self._workspaces[workspace_id] = WorkspaceWatch(self._broker.observe(observer, workspace_id))
+            watch.start(on_attached=invalidate)
+        watch.users += 1
         try:
-            await hearing.begun.wait()
+            await watch.attached.wait()
             yield
         finally:
-            hearing.users -= 1
-            if not hearing.users:
-                self._ending.end(hearing.task)
+            watch.users -= 1
+            if not watch.users:
+                self._cancelled_tasks.cancel(watch.task)
                 del self._workspaces[workspace_id]
 
     def _watch_of(self, viewer: Viewer) -> TokenWatch:
@@ -131,8 +132,8 @@ class RevocationWatcher:
             if viewer.expires_at:
                 left = (viewer.expires_at - datetime.now(UTC)).total_seconds()
                 watch.timer = asyncio.get_running_loop().call_later(max(left, 0), watch.end)
-            self._new_tokens.add(viewer.token_id)
-            self._work.set()
+            self._unchecked_tokens.add(viewer.token_id)
+            self._check_due.set()
         return watch
 
     def _forget(self, watch: TokenWatch) -> None:
@@ -142,48 +143,49 @@ class RevocationWatcher:
             del self._tokens[watch.viewer.token_id]
 
     async def _watch(self) -> None:
-        async with self._broker.tap(Tap(REVOCATIONS, self._on_event, self._on_cut), INSTALLATION_STREAM):
-            self._hears = True
+        observer = EventObserver(REVOCATIONS, self._on_event, on_reset=self._invalidate_all)
+        async with self._broker.observe(observer, INSTALLATION_STREAM):
+            self._is_attached = True
             try:
-                self._on_cut()
+                self._invalidate_all()
                 while True:
-                    await self._wait_for_work()
+                    await self._wait_until_due()
                     await self._check_tokens()
                     await self._check_roles()
             finally:
-                self._hears = False
+                self._is_attached = False
                 self._roles.clear()
 
-    async def _wait_for_work(self) -> None:
+    async def _wait_until_due(self) -> None:
         try:
             async with asyncio.timeout_at(self._recheck_at):
-                await self._work.wait()
+                await self._check_due.wait()
         except TimeoutError:
-            self._on_cut()
-        self._work.clear()
+            self._invalidate_all()
+        self._check_due.clear()
 
     async def _check_tokens(self) -> None:
-        """Those that are new here may have ended before we listened."""
-        asked, self._new_tokens = self._new_tokens & self._tokens.keys(), set()
-        if asked:
-            valid = await self._read(lambda reader: rights.valid_tokens(reader, asked, datetime.now(UTC)))
-            for token_id in asked - valid:
+        """Ends the unchecked tokens that are no longer valid: they may have been revoked before the watcher was attached."""
+        unchecked, self._unchecked_tokens = self._unchecked_tokens & self._tokens.keys(), set()
+        if unchecked:
+            valid = await self._read(lambda reader: rights.valid_tokens(reader, unchecked, datetime.now(UTC)))
+            for token_id in unchecked - valid:
                 self._end_token(token_id)
 
     async def _check_roles(self) -> None:
-        asked, self._stale = self._stale & self._guards.keys(), set()
-        if not asked:
+        unchecked, self._unchecked_memberships = self._unchecked_memberships & self._permission_watches.keys(), set()
+        if not unchecked:
             return
-        before = self._changes
-        found = await self._read(lambda reader: rights.roles(reader, asked))
-        if before != self._changes:
-            self._stale |= asked
-            self._work.set()
+        count_before = self._change_count
+        roles = await self._read(lambda reader: rights.roles(reader, unchecked))
+        if count_before != self._change_count:
+            self._unchecked_memberships |= unchecked
+            self._check_due.set()
             return
-        for key in asked:
-            self._roles[key] = found.get(key)
-            for guard in list(self._guards.get(key, ())):
-                guard.judge(found.get(key))
+        for key in unchecked:
+            self._roles[key] = roles.get(key)
+            for watch in list(self._permission_watches.get(key, ())):
+                watch.check_role(roles.get(key))
 
     def _on_event(self, event: LoggedEvent) -> None:
         if event.kind is Kind.TOKEN_REVOKED:
@@ -192,28 +194,28 @@ class RevocationWatcher:
             payload = MemberChanged.from_json(event.payload)
             self._invalidate((payload.workspace_id or event.stream_id, payload.user_id))
 
-    def _on_cut(self) -> None:
-        """Something may have been missed: nothing that is known counts."""
+    def _invalidate_all(self) -> None:
+        """Discards everything cached, because events may have been missed."""
         self._recheck_at = asyncio.get_running_loop().time() + self._recheck_seconds
-        self._changes += 1
+        self._change_count += 1
         self._roles.clear()
-        self._stale.update(self._guards)
-        self._new_tokens.update(self._tokens)
-        self._work.set()
+        self._unchecked_memberships.update(self._permission_watches)
+        self._unchecked_tokens.update(self._tokens)
+        self._check_due.set()
 
     def _invalidate(self, key: MembershipKey) -> None:
-        self._changes += 1
+        self._change_count += 1
         self._roles.pop(key, None)
-        if key in self._guards:
-            self._stale.add(key)
-            self._work.set()
+        if key in self._permission_watches:
+            self._unchecked_memberships.add(key)
+            self._check_due.set()
 
-    def _doubt(self, workspace_id: str) -> None:
-        """The same for one workspace."""
-        for key in {*self._roles, *self._guards}:
+    def _invalidate_workspace(self, workspace_id: str) -> None:
+        """Discards everything cached of one workspace."""
+        for key in {*self._roles, *self._permission_watches}:
             if key[0] == workspace_id:
                 self._invalidate(key)
-        self._changes += 1
+        self._change_count += 1
 
     def _end_token(self, token_id: str) -> None:
         if watch := self._tokens.get(token_id):
@@ -224,4 +226,4 @@ class RevocationWatcher:
             async with self._database.read() as reader:
                 return await read(reader)
 
-        return await persistently(once, self._broker.timing)
+        return await retry_read(once, self._broker.settings)

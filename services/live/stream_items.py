@@ -1,4 +1,4 @@
-"""What a subscription gives besides events, what it asks for, and how often things are done."""
+"""The items of an event subscription (events, heartbeats, resyncs), the filter that selects events, and the settings of streams."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,18 +8,18 @@ from services.domain.events import Cursor, Kind, LoggedEvent
 
 
 @dataclass(frozen=True, slots=True)
-class EventMatch:
-    """Which events of a stream: None = of every kind, of every Studio and of none. Data, so that equal ones can share work."""
+class EventFilter:
+    """Selects events of a stream by kind and Studio; None selects all. Comparable, so that subscriptions with equal filters share work."""
 
     kinds: frozenset[Kind] | None = None
     studio_id: str | None = None
 
-    def takes(self, event: LoggedEvent) -> bool:
+    def matches(self, event: LoggedEvent) -> bool:
         return (self.kinds is None or event.kind in self.kinds) and (self.studio_id is None or event.studio_id == self.studio_id)
 
 
 class ResyncReason(StrEnum):
-    """Why a stream cannot go on from a cursor."""
+    """Why a subscription cannot continue from a cursor."""
 
     RETENTION = "RETENTION"
     UNKNOWN_CURSOR = "UNKNOWN_CURSOR"
@@ -27,7 +27,7 @@ class ResyncReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """All is well: everything up to `cursor` has been given."""
+    """Says that all matching events up to `cursor` were delivered."""
 
     cursor: Cursor
     at: datetime
@@ -35,7 +35,7 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class Resync:
-    """The log does not lead from the asked place to here: read the state afresh. Events after `cursor` follow."""
+    """Says that events are missing, so that the subscriber must read a new snapshot. Events after `cursor` follow."""
 
     reason: ResyncReason
     cursor: Cursor
@@ -45,15 +45,16 @@ Item = LoggedEvent | Heartbeat | Resync
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """Limits of the live part: times in seconds, sizes in events.
+class StreamSettings:
+    """Intervals and limits of event streams: times in seconds, sizes in events.
 
-    `poll_seconds` is how long a lost wake-up can go unnoticed; `queue` what may wait for one subscriber before it reads the log itself.
+    A lost wake-up is noticed after `poll_seconds`. A subscriber with `max_queued_events` events waiting is detached from the feed and reads
+    the log itself.
     """
 
     heartbeat_seconds: float = 15
     poll_seconds: float = 5
     retry_seconds: float = 0.1
-    retry_limit_seconds: float = 5
-    queue: int = 256
-    page: int = 256
+    max_retry_seconds: float = 5
+    max_queued_events: int = 256
+    page_size: int = 256

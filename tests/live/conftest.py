@@ -1,4 +1,4 @@
-"""A running broker and sentinel over a fresh database, and ways to make things happen in it."""
+"""A running broker and revocation watcher over a fresh database, and helpers that write events."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -13,7 +13,7 @@ from services.domain.events import Kind, LoggedEvent, NewEvent
 from services.live.broker import Broker
 from services.live.revocation import RevocationWatcher
 from services.live.stats_feed import StatsFeed
-from services.live.stream_items import Item, Timing
+from services.live.stream_items import Item, StreamSettings
 from services.live.subscription import Subscription
 from services.store import outbox
 from services.store.db.database import Database
@@ -78,13 +78,13 @@ class Live:
 
 
 @asynccontextmanager
-async def running(database: Database, timing: Timing | None = None, *, recheck_seconds: float = 30) -> AsyncIterator[Live]:
+async def running(database: Database, settings: StreamSettings | None = None, *, recheck_seconds: float = 30) -> AsyncIterator[Live]:
     wakeups = Wakeups(database)
-    broker = Broker(database, wakeups, timing=timing)
+    broker = Broker(database, wakeups, settings=settings)
     revocation_watcher = RevocationWatcher(broker, database, recheck_seconds=recheck_seconds)
     await wakeups.start()
     await broker.start()
-    stats_feed = StatsFeed(database, wakeups, timing)
+    stats_feed = StatsFeed(database, wakeups, settings)
     await revocation_watcher.start()
     await stats_feed.start()
     try:

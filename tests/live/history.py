@@ -1,16 +1,16 @@
 """What one client has seen, joined over its reconnects, and whether that is the whole truth."""
 
 from services.domain.events import Cursor, LoggedEvent
-from services.live.stream_items import EventMatch, Heartbeat, Item, Resync, ResyncReason
+from services.live.stream_items import EventFilter, Heartbeat, Item, Resync, ResyncReason
 from tests.live.memory import MemoryLog
 
 
 class History:
     """Checks each item against the log as it comes: the next matching event, a heartbeat that skips none, a Resync that is needed."""
 
-    def __init__(self, log: MemoryLog, match: EventMatch) -> None:
+    def __init__(self, log: MemoryLog, event_filter: EventFilter) -> None:
         self.log = log
-        self.match = match
+        self.event_filter = event_filter
         self.place: Cursor | None = None
         self.events: list[LoggedEvent] = []
         self.resyncs = 0
@@ -25,7 +25,7 @@ class History:
         elif isinstance(item, Heartbeat):
             self._reach(item.cursor)
         else:
-            assert self.match.takes(item)
+            assert self.event_filter.matches(item)
             assert self._missing(item.cursor) == [item], "not the next event that matches"
             self._reach(item.cursor, given=item)
             self.events.append(item)
@@ -55,4 +55,4 @@ class History:
     def _missing(self, until: Cursor) -> list[LoggedEvent]:
         assert self.place is not None
         events = self.log.archive[self.place.epoch]
-        return [event for event in events if self.place.seq < event.seq <= until.seq and self.match.takes(event)]
+        return [event for event in events if self.place.seq < event.seq <= until.seq and self.event_filter.matches(event)]

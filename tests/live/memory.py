@@ -9,7 +9,7 @@ from random import Random
 
 from services.domain.actor import Actor
 from services.domain.events import Kind, LoggedEvent
-from services.live.stream_items import EventMatch
+from services.live.stream_items import EventFilter
 from services.store.db.database import Wake
 from services.store.log import Page, StreamState
 
@@ -53,9 +53,9 @@ class MemoryLog:
         await self._travel()
         return states
 
-    async def page(self, stream_id: str, after: int, limit: int, match: EventMatch) -> Page:
+    async def page(self, stream_id: str, after: int, limit: int, event_filter: EventFilter) -> Page:
         await self._travel()
-        found = [event for event in self.events if event.seq > max(after, self.horizon) and match.takes(event)][:limit]
+        found = [event for event in self.events if event.seq > max(after, self.horizon) and event_filter.matches(event)][:limit]
         page = Page(self.state, found, found[-1].seq if len(found) == limit else self.state.head)
         await self._travel()
         return page

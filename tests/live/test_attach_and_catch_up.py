@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 
 from services.domain.events import Kind
 from services.live.broker import Broker
-from services.live.stream_items import EventMatch, Timing
+from services.live.stream_items import EventFilter, StreamSettings
 from tests.live import clock
 from tests.live.history import History
 from tests.live.memory import STREAM, HandWakeups, MemoryLog
 
 MATCHES = (
-    EventMatch(),
-    EventMatch(kinds=frozenset({Kind.STUDIO_STATUS})),
-    EventMatch(studio_id="s1"),
-    EventMatch(kinds=frozenset({Kind.STUDIO_EDITED}), studio_id="s2"),
+    EventFilter(),
+    EventFilter(kinds=frozenset({Kind.STUDIO_STATUS})),
+    EventFilter(studio_id="s1"),
+    EventFilter(kinds=frozenset({Kind.STUDIO_EDITED}), studio_id="s2"),
 )
 KINDS = (Kind.STUDIO_STATUS, Kind.STUDIO_EDITED, Kind.MEMBER_CHANGED)
 SETTLED_SECONDS = 600
@@ -31,8 +31,8 @@ SETTLED_SECONDS = 600
 class Client:
     """A subscriber that reads when it is allowed to, and reconnects with the last cursor it has seen."""
 
-    def __init__(self, broker: Broker, log: MemoryLog, match: EventMatch) -> None:
-        self.history = History(log, match)
+    def __init__(self, broker: Broker, log: MemoryLog, event_filter: EventFilter) -> None:
+        self.history = History(log, event_filter)
         self._broker = broker
         self._permits = asyncio.Semaphore(0)
         self._task: asyncio.Task[None] | None = None
@@ -57,7 +57,7 @@ class Client:
             self._task.result()
 
     async def _read(self) -> None:
-        async with self._broker.subscribe(STREAM, self.history.match, self.history.place) as subscription:
+        async with self._broker.subscribe(STREAM, self.history.event_filter, self.history.place) as subscription:
             self.history.begin(subscription.start)
             await self._permits.acquire()
             async for item in subscription:
@@ -71,8 +71,8 @@ class Scenario:
     def __init__(self, random: Random) -> None:
         self.log = MemoryLog(random)
         self.wakeups = HandWakeups()
-        timing = Timing(queue=random.choice((1, 3)), page=random.choice((1, 2, 5)))
-        self.broker = Broker(None, self.wakeups, timing=timing, log=self.log)  # type: ignore[arg-type]  # never asked for its database
+        stream_settings = StreamSettings(max_queued_events=random.choice((1, 3)), page_size=random.choice((1, 2, 5)))
+        self.broker = Broker(None, self.wakeups, settings=stream_settings, log=self.log)  # type: ignore[arg-type]  # never asked for its database
         self.random = random
         self.clients = [Client(self.broker, self.log, random.choice(MATCHES)) for _ in range(3)]
 

@@ -8,7 +8,7 @@ from sqlalchemy import delete
 
 from services.domain.events import Cursor, Kind, LoggedEvent
 from services.live.broker import Broker
-from services.live.stream_items import EventMatch, Heartbeat, Resync, ResyncReason, Timing
+from services.live.stream_items import EventFilter, Heartbeat, Resync, ResyncReason, StreamSettings
 from services.store.db.database import Database
 from services.store.tables import core
 from tests.factories import World
@@ -46,10 +46,10 @@ async def test_after_a_reconnect_with_the_last_cursor_nothing_is_missing(live: L
 
 
 async def test_only_what_matches_is_given_and_heartbeats_pass_over_the_rest(live: Live, database: Database, world: World) -> None:
-    match = EventMatch(kinds=frozenset({STATUS}), studio_id="a" * 32)
+    event_filter = EventFilter(kinds=frozenset({STATUS}), studio_id="a" * 32)
     async with (
-        running(database, Timing(heartbeat_seconds=0.05)) as quick,
-        quick.broker.subscribe(world.workspace_id, match) as subscription,
+        running(database, StreamSettings(heartbeat_seconds=0.05)) as quick,
+        quick.broker.subscribe(world.workspace_id, event_filter) as subscription,
     ):
         await append(database, world.workspace_id, STATUS, EDITED, studio_id="b" * 32)
         await append(database, world.workspace_id, EDITED, STATUS, studio_id="a" * 32)
@@ -60,7 +60,7 @@ async def test_only_what_matches_is_given_and_heartbeats_pass_over_the_rest(live
         while beat.cursor.seq < head:
             assert isinstance(beat, Heartbeat)
             beat = await soon(anext(subscription))
-    async with live.broker.subscribe(world.workspace_id, match, after=beat.cursor) as subscription:
+    async with live.broker.subscribe(world.workspace_id, event_filter, after=beat.cursor) as subscription:
         await append(database, world.workspace_id, STATUS, studio_id="a" * 32)
         assert seqs(await take(subscription, 1)) == [head + 1]
 
@@ -70,12 +70,12 @@ async def test_catching_up_filters_as_the_feed_does(live: Live, world: World) ->
     for number in range(40):
         await append(live.database, world.workspace_id, STATUS if number % 3 else EDITED, studio_id=("a" if number % 2 else "b") * 32)
     kinds = frozenset({STATUS})
-    for match, expected in (
-        (EventMatch(kinds), [n + 1 for n in range(40) if n % 3]),
-        (EventMatch(studio_id="a" * 32), [n + 1 for n in range(40) if n % 2]),
-        (EventMatch(kinds, "a" * 32), [n + 1 for n in range(40) if n % 3 and n % 2]),
+    for event_filter, expected in (
+        (EventFilter(kinds), [n + 1 for n in range(40) if n % 3]),
+        (EventFilter(studio_id="a" * 32), [n + 1 for n in range(40) if n % 2]),
+        (EventFilter(kinds, "a" * 32), [n + 1 for n in range(40) if n % 3 and n % 2]),
     ):
-        async with live.broker.subscribe(world.workspace_id, match, after=start) as subscription:
+        async with live.broker.subscribe(world.workspace_id, event_filter, after=start) as subscription:
             assert seqs(await take_events(subscription, len(expected))) == expected
 
 
@@ -107,7 +107,10 @@ async def test_it_says_so_when_the_log_does_not_lead_on_from_a_cursor(live: Live
 
 @pytest.mark.behaviour("B83")
 async def test_a_slow_reader_gets_everything_from_the_log_though_its_queue_is_small(database: Database, world: World) -> None:
-    async with running(database, Timing(queue=4, page=16)) as live, live.broker.subscribe(world.workspace_id) as slow:
+    async with (
+        running(database, StreamSettings(max_queued_events=4, page_size=16)) as live,
+        live.broker.subscribe(world.workspace_id) as slow,
+    ):
         async with live.broker.subscribe(world.workspace_id) as quick:
             for _ in range(30):
                 await append(database, world.workspace_id, *[STATUS] * 5)
@@ -119,7 +122,7 @@ async def test_a_slow_reader_gets_everything_from_the_log_though_its_queue_is_sm
 
 @pytest.mark.behaviour("B83")
 async def test_a_slow_reader_whose_place_is_trimmed_meanwhile_is_told(database: Database, world: World) -> None:
-    async with running(database, Timing(queue=4)) as live, live.broker.subscribe(world.workspace_id) as slow:
+    async with running(database, StreamSettings(max_queued_events=4)) as live, live.broker.subscribe(world.workspace_id) as slow:
         async with live.broker.subscribe(world.workspace_id) as quick:
             await append(database, world.workspace_id, *[STATUS] * 20)
             await take_events(quick, 20)
@@ -129,7 +132,7 @@ async def test_a_slow_reader_whose_place_is_trimmed_meanwhile_is_told(database: 
 
 @pytest.mark.behaviour("B83")
 async def test_subscribers_are_told_when_a_backup_is_restored_under_them(database: Database, world: World) -> None:
-    async with running(database, Timing(poll_seconds=0.05)) as live, live.broker.subscribe(world.workspace_id) as subscription:
+    async with running(database, StreamSettings(poll_seconds=0.05)) as live, live.broker.subscribe(world.workspace_id) as subscription:
         await append(database, world.workspace_id, STATUS, STATUS, STATUS)
         await take_events(subscription, 3)
         async with database.write() as transaction:
@@ -157,7 +160,7 @@ async def test_without_any_wake_up_the_poll_finds_what_is_new(database: Database
         def subscribe(self, _callback: object) -> object:
             return lambda: None
 
-    broker = Broker(database, Silent(), timing=Timing(poll_seconds=0.05))  # type: ignore[arg-type]
+    broker = Broker(database, Silent(), settings=StreamSettings(poll_seconds=0.05))  # type: ignore[arg-type]
     await broker.start()
     async with broker.subscribe(world.workspace_id) as subscription:
         await append(database, world.workspace_id, STATUS)

@@ -10,7 +10,7 @@ import pytest
 
 from services.domain.events import Cursor, Kind
 from services.live.log_history import LogHistory, mark_restored
-from services.live.stream_items import Resync, ResyncReason, Timing
+from services.live.stream_items import Resync, ResyncReason, StreamSettings
 from services.store import log, migrate
 from services.store.db.database import Database
 from tests import factories, postgres
@@ -125,7 +125,7 @@ async def test_a_machine_that_ended_while_the_file_was_open_gives_a_new_epoch(sq
 
 async def test_the_command_tells_running_subscribers_to_read_again(database: Database) -> None:
     stream = (await factories.create_world(database)).workspace_id
-    async with running(database, Timing(poll_seconds=0.05)) as live, live.broker.subscribe(stream) as subscription:
+    async with running(database, StreamSettings(poll_seconds=0.05)) as live, live.broker.subscribe(stream) as subscription:
         await append(database, stream, Kind.STUDIO_MESSAGE)
         await take(subscription, 1)
         elsewhere = Database(database.url.render_as_string(hide_password=False))
@@ -137,7 +137,7 @@ async def test_the_command_tells_running_subscribers_to_read_again(database: Dat
 async def test_a_running_feed_notices_a_head_that_fell_back(sqlite_url: str) -> None:
     stream = await workspace(sqlite_url)
     database = Database(sqlite_url)
-    async with running(database, Timing(poll_seconds=0.05)) as live, live.broker.subscribe(stream) as subscription:
+    async with running(database, StreamSettings(poll_seconds=0.05)) as live, live.broker.subscribe(stream) as subscription:
         await append(database, stream, Kind.STUDIO_MESSAGE, Kind.STUDIO_MESSAGE)
         await take(subscription, 2)
         async with database.write() as transaction:

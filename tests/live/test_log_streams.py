@@ -9,7 +9,7 @@ import pytest
 from schema.ids import encode
 from services.domain.access import Role, TokenScope
 from services.domain.events import Cursor, Kind
-from services.live.stream_items import Timing
+from services.live.stream_items import StreamSettings
 from services.store.db.database import Database
 from tests import factories
 from tests.factories import World
@@ -102,7 +102,7 @@ async def test_what_is_no_cursor_is_an_error_about_the_argument(live: Live, worl
 
 async def test_heartbeats_carry_the_newest_cursor(database: Database, world: World) -> None:
     async with (
-        running(database, Timing(heartbeat_seconds=0.05)) as live,
+        running(database, StreamSettings(heartbeat_seconds=0.05)) as live,
         watch(live, world.viewer, STATUS, scope=workspace(world)) as watcher,
     ):
         first = (await watcher.frame())["cursor"]

@@ -7,7 +7,7 @@ import pytest
 
 from services.domain.events import Cursor, Kind, LoggedEvent
 from services.live.broker import Broker
-from services.live.stream_items import EventMatch, Resync, Timing
+from services.live.stream_items import EventFilter, Resync, StreamSettings
 from services.store import log
 from services.store.db.database import Database
 from tests.factories import World, create_world
@@ -18,7 +18,7 @@ SUBSCRIBERS = 200
 DISCONNECTS = 30
 STUDIOS = [f"{number:032x}" for number in range(5)]
 STATUS_KINDS = frozenset({Kind.STUDIO_STATUS})
-MATCHES = (EventMatch(), EventMatch(STATUS_KINDS), *(EventMatch(STATUS_KINDS, studio_id) for studio_id in STUDIOS))
+MATCHES = (EventFilter(), EventFilter(STATUS_KINDS), *(EventFilter(STATUS_KINDS, studio_id) for studio_id in STUDIOS))
 
 
 class Client:
@@ -28,7 +28,7 @@ class Client:
         self.broker = broker
         self.stream_id = stream_id
         self.random = random
-        self.match = random.choice(MATCHES)
+        self.event_filter = random.choice(MATCHES)
         self.history: list[LoggedEvent] = []
 
     async def come_and_go(self, start: Cursor) -> Cursor:
@@ -39,7 +39,7 @@ class Client:
 
     async def read(self, place: Cursor, number: int = 0, until: Cursor | None = None) -> Cursor:
         """Up to `number` events, cut off in the middle of whatever goes on; or up to the cursor."""
-        async with self.broker.subscribe(self.stream_id, self.match, place) as subscription:
+        async with self.broker.subscribe(self.stream_id, self.event_filter, place) as subscription:
             reading = asyncio.ensure_future(self._take(subscription, place, number, until))
             if until is None and self.random.random() < 0.5:
                 await asyncio.sleep(self.random.random() * 0.02)
@@ -76,7 +76,7 @@ async def change_studios(database: Database, stream_id: str, random: Random, sto
 @pytest.mark.behaviour("B83")
 async def test_200_subscribers_with_30_disconnects_each_all_see_the_log_in_order(database: Database, world: World) -> None:
     random, stop = Random(2), asyncio.Event()
-    async with running(database, Timing(queue=16, page=32, heartbeat_seconds=0.2)) as live, asyncio.timeout(120):
+    async with running(database, StreamSettings(max_queued_events=16, page_size=32, heartbeat_seconds=0.2)) as live, asyncio.timeout(120):
         async with live.broker.subscribe(world.workspace_id) as first:
             start = first.start
         clients = [Client(live.broker, world.workspace_id, Random(random.random())) for _ in range(SUBSCRIBERS)]
@@ -88,7 +88,7 @@ async def test_200_subscribers_with_30_disconnects_each_all_see_the_log_in_order
         await asyncio.gather(*(client.read(place, until=written[-1].cursor) for client, place in zip(clients, places, strict=True)))
     assert seqs(written) == list(range(1, len(written) + 1))
     for client in clients:
-        assert client.history == [event for event in written if client.match.takes(event)]
+        assert client.history == [event for event in written if client.event_filter.matches(event)]
 
 
 @pytest.mark.postgres
@@ -96,10 +96,10 @@ async def test_200_subscribers_with_30_disconnects_each_all_see_the_log_in_order
 async def test_two_processes_see_each_others_events_in_the_same_order(postgresql_url: str) -> None:
     one, other = Database(postgresql_url), Database(postgresql_url)
     world = await create_world(one)
-    timing = Timing(poll_seconds=60)  # what arrives arrives by NOTIFY
+    settings = StreamSettings(poll_seconds=60)  # what arrives arrives by NOTIFY
     async with (
-        running(one, timing) as here,
-        running(other, timing) as there,
+        running(one, settings) as here,
+        running(other, settings) as there,
         here.broker.subscribe(world.workspace_id) as near,
         there.broker.subscribe(world.workspace_id) as far,
     ):
@@ -117,7 +117,7 @@ async def test_two_processes_see_each_others_events_in_the_same_order(postgresql
 async def test_when_the_connection_that_listens_is_killed_nothing_is_lost(postgresql_url: str, postgres_cluster: Cluster) -> None:
     one, other = Database(postgresql_url), Database(postgresql_url)
     world = await create_world(one)
-    async with running(other, Timing(poll_seconds=60)) as there, there.broker.subscribe(world.workspace_id) as far:
+    async with running(other, StreamSettings(poll_seconds=60)) as there, there.broker.subscribe(world.workspace_id) as far:
         await append(one, world.workspace_id, Kind.STUDIO_STATUS)
         assert seqs(await take_events(far, 1)) == [1]
         await postgres_cluster.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
@@ -134,7 +134,10 @@ async def test_when_the_database_drops_every_connection_subscribers_wait_and_los
 ) -> None:
     one, other = Database(postgresql_url), Database(postgresql_url)
     world = await create_world(one)
-    async with running(other, Timing(poll_seconds=0.2, queue=2, page=2)) as there, there.broker.subscribe(world.workspace_id) as far:
+    async with (
+        running(other, StreamSettings(poll_seconds=0.2, max_queued_events=2, page_size=2)) as there,
+        there.broker.subscribe(world.workspace_id) as far,
+    ):
         for _ in range(5):
             await append(one, world.workspace_id, *[Kind.STUDIO_STATUS] * 4)
             await postgres_cluster.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'test_%'")

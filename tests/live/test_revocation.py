@@ -21,7 +21,7 @@ READ = Permission.WORKSPACE_READ
 async def right_lost(revocation_watcher: RevocationWatcher, viewer: Viewer, workspace_id: str, permission: Permission) -> DomainError:
     """The error to show, once the viewer has the right no longer."""
     lost: asyncio.Future[DomainError] = asyncio.get_running_loop().create_future()
-    async with revocation_watcher.guard(viewer, workspace_id, permission, lost.set_result):
+    async with revocation_watcher.watch_permission(viewer, workspace_id, permission, lost.set_result):
         return await lost
 
 
@@ -56,7 +56,7 @@ async def test_without_the_event_the_re_check_finds_it(database: Database, world
     async with running(database, recheck_seconds=0.05) as live:
         waiting = asyncio.create_task(live.revocation_watcher.token_ended(world.viewer))
         lost = asyncio.create_task(right_lost(live.revocation_watcher, world.viewer, world.workspace_id, READ))
-        await until(lambda: live.revocation_watcher._tokens and live.revocation_watcher._guards)
+        await until(lambda: live.revocation_watcher._tokens and live.revocation_watcher._permission_watches)
         await revoke(database, world.viewer.token_id, silently=True)
         await set_role(database, world.workspace_id, world.user_id, None, silently=True)
         await soon(waiting)
@@ -68,7 +68,7 @@ async def test_who_is_removed_from_a_workspace_loses_the_right_within_two_second
     viewer, _ = await factories.create_viewer(live.database, world.workspace_id, Role.VIEW)
     lost = asyncio.create_task(right_lost(live.revocation_watcher, viewer, world.workspace_id, READ))
     kept = asyncio.create_task(right_lost(live.revocation_watcher, world.viewer, world.workspace_id, READ))
-    await until(lambda: len(live.revocation_watcher._guards) == 2)
+    await until(lambda: len(live.revocation_watcher._permission_watches) == 2)
     await set_role(live.database, world.workspace_id, viewer.user_id, None)
     error = await asyncio.wait_for(lost, 2)
     assert (error.code, error.message) == ("FORBIDDEN", "You are no longer a member of this workspace.")
@@ -81,7 +81,7 @@ async def test_a_lesser_role_ends_only_what_it_does_not_allow(live: Live, world:
     viewer, _ = await factories.create_viewer(live.database, world.workspace_id, Role.CONNECT)
     connect = asyncio.create_task(right_lost(live.revocation_watcher, viewer, world.workspace_id, Permission.STUDIO_CONNECT))
     read = asyncio.create_task(right_lost(live.revocation_watcher, viewer, world.workspace_id, READ))
-    await until(lambda: sum(map(len, live.revocation_watcher._guards.values())) == 2)
+    await until(lambda: sum(map(len, live.revocation_watcher._permission_watches.values())) == 2)
     await set_role(live.database, world.workspace_id, viewer.user_id, Role.VIEW)
     assert "CONNECT or above" in (await soon(connect)).message
     assert not read.done()
@@ -96,12 +96,12 @@ async def test_a_right_that_was_never_there_is_lost_at_once(live: Live, world: W
 
 
 async def test_a_role_is_read_once_until_it_changes(live: Live, world: World) -> None:
-    async with live.revocation_watcher.guard(world.viewer, world.workspace_id, READ, lambda error: None) as guard:
-        await until(lambda: live.revocation_watcher._hears)
+    async with live.revocation_watcher.watch_permission(world.viewer, world.workspace_id, READ, lambda error: None) as watch:
+        await until(lambda: live.revocation_watcher._is_attached)
         assert await live.revocation_watcher.role_of(world.viewer, world.workspace_id) is Role.OWNER
         with live.database.count_statements() as counted:
             for _ in range(50):
-                await live.revocation_watcher.check(guard)
+                await live.revocation_watcher.check(watch)
         assert counted.statements == []
         await set_role(live.database, world.workspace_id, world.user_id, Role.VIEW)
         await until(lambda: not live.revocation_watcher._roles)
@@ -109,10 +109,10 @@ async def test_a_role_is_read_once_until_it_changes(live: Live, world: World) ->
 
 
 async def test_it_listens_to_each_stream_once_and_forgets_when_nobody_asks(live: Live, world: World) -> None:
-    guards = [live.revocation_watcher.guard(world.viewer, world.workspace_id, READ, lambda error: None) for _ in range(10)]
-    for guard in guards:
-        await guard.__aenter__()
+    watches = [live.revocation_watcher.watch_permission(world.viewer, world.workspace_id, READ, lambda error: None) for _ in range(10)]
+    for watch in watches:
+        await watch.__aenter__()
     assert live.broker.streams == {INSTALLATION_STREAM, world.workspace_id}
-    for guard in guards:
-        await guard.__aexit__(None, None, None)
+    for watch in watches:
+        await watch.__aexit__(None, None, None)
     await until(lambda: live.broker.streams == {INSTALLATION_STREAM})

@@ -9,7 +9,7 @@ from services.domain.access import Role
 from services.domain.events import Kind
 from services.domain.ids import new_id
 from services.domain.policy import Policy
-from services.live.stream_items import Timing
+from services.live.stream_items import StreamSettings
 from services.secrets.secret_box import SecretBox
 from services.store.db.database import Database
 from services.store.tables import core
@@ -209,7 +209,7 @@ async def test_a_stranger_cannot_tell_hidden_from_absent(live: Live, world: Worl
 
 
 async def test_nothing_is_kept_when_all_streams_are_closed(database: Database, world: World) -> None:
-    async with running(database, Timing()) as live:
+    async with running(database, StreamSettings()) as live:
         before = live.broker.streams
         async with watch(live, world.viewer, LIST, id=place(world)) as one, watch(live, world.viewer, LIST, id=place(world)) as two:
             await one.frame()

@@ -10,8 +10,8 @@ from sqlalchemy import update
 from schema.ids import encode
 from services.domain.access import Role
 from services.domain.events import Kind
-from services.live.stats_feed import Meter
-from services.live.stream_items import Timing
+from services.live.stats_feed import StatsSubscription
+from services.live.stream_items import StreamSettings
 from services.store import stats
 from services.store.db.database import Database
 from services.store.stats import Measurement
@@ -55,19 +55,19 @@ async def test_what_was_measured_comes_at_once_then_each_new_measurement(live: L
             assert (await watcher.frame())["cpu"] == cpu
 
 
-def shows(meter: Meter, cpu: float) -> bool:
-    return meter._seen is not None and meter._seen.cpu == cpu
+def has_received(subscription: StatsSubscription, cpu: float) -> bool:
+    return subscription._newest is not None and subscription._newest.cpu == cpu
 
 
 async def test_a_slow_reader_gets_the_newest_and_not_what_it_missed(live: Live, world: World) -> None:
     studio_id, session_id = await run(live.database, world)
-    async with live.stats_feed.watching(studio_id) as meter:
+    async with live.stats_feed.subscribe(studio_id) as subscription:
         for cpu in (1.0, 2.0, 3.0):
             await measure(live.database, (session_id, cpu))
-            await until(partial(shows, meter, cpu))
-        assert (await soon(anext(meter))).cpu == 3.0
+            await until(partial(has_received, subscription, cpu))
+        assert (await soon(anext(subscription))).cpu == 3.0
         await measure(live.database, (session_id, 4.0))
-        assert (await soon(anext(meter))).cpu == 4.0
+        assert (await soon(anext(subscription))).cpu == 4.0
 
 
 async def test_it_waits_while_the_studio_does_not_run_and_goes_on_with_the_next_session(live: Live, world: World) -> None:
@@ -133,19 +133,19 @@ async def test_a_round_is_read_once_for_all_who_watch(live: Live, world: World) 
     """Once for each wake: PostgreSQL wakes us a second time for our own commits, maybe for the round before as well."""
     made = [await run(live.database, world) for _ in range(5)]
     async with AsyncExitStack() as stack:
-        stats_feed = [await stack.enter_async_context(live.stats_feed.watching(studio_id)) for studio_id, _ in made for _ in range(20)]
+        subscriptions = [await stack.enter_async_context(live.stats_feed.subscribe(studio_id)) for studio_id, _ in made for _ in range(20)]
         await until(lambda: not live.stats_feed.is_woken)
         await measure(live.database, *((session_id, 1.0) for _, session_id in made))
-        rows = [await soon(anext(meter)) for meter in stats_feed]
+        rows = [await soon(anext(subscription)) for subscription in subscriptions]
         with live.database.count_statements() as counted:
             await measure(live.database, *((session_id, 2.0) for _, session_id in made))
-            rows = [await soon(anext(meter)) for meter in stats_feed]
+            rows = [await soon(anext(subscription)) for subscription in subscriptions]
         assert {row.cpu for row in rows} == {2.0}
         assert len([text for text in counted.statements if text.startswith("SELECT") and "sessionstats.at" in text]) in (1, 2, 3)
 
 
 async def test_nothing_is_read_or_kept_when_nobody_watches(database: Database, world: World) -> None:
-    async with running(database, Timing()) as live:
+    async with running(database, StreamSettings()) as live:
         studio_id, session_id = await run(database, world)
         async with watch(live, world.viewer, STATS, id=encode("Studio", studio_id)) as watcher:
             await measure(database, (session_id, 1.0))

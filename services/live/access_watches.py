@@ -1,4 +1,4 @@
-"""What is watched over: tokens that may end, rights that may be lost."""
+"""What the revocation watcher keeps track of: tokens in use, workspaces with open streams, and the permissions that streams need."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from services.store.rights import MembershipKey
 
 
 class TokenWatch:
-    """One token and all who wait for its end."""
+    """A token in use, and an event that is set when the token expires or is revoked."""
 
     def __init__(self, viewer: Viewer) -> None:
         self.viewer = viewer
@@ -23,28 +23,28 @@ class TokenWatch:
         self.ended.set()
 
 
-class Hearing:
-    """What is heard of one workspace, as long as somebody needs it."""
+class WorkspaceWatch:
+    """The observation of one workspace's membership events, shared by all permission watches of that workspace."""
 
-    def __init__(self, tap: AbstractAsyncContextManager[None]) -> None:
+    def __init__(self, observation: AbstractAsyncContextManager[None]) -> None:
         self.users = 0
-        self.begun = asyncio.Event()
-        self._tap = tap
+        self.attached = asyncio.Event()
+        self._observation = observation
         self.task: asyncio.Task[None] | None = None
 
-    def begin(self, on_begun: Callable[[], None]) -> None:
-        self.task = asyncio.create_task(self._hear(on_begun), name="hearing of a workspace")
+    def start(self, on_attached: Callable[[], None]) -> None:
+        self.task = asyncio.create_task(self._observe(on_attached), name="membership events of a workspace")
 
-    async def _hear(self, on_begun: Callable[[], None]) -> None:
-        async with self._tap:
-            on_begun()
-            self.begun.set()
+    async def _observe(self, on_attached: Callable[[], None]) -> None:
+        async with self._observation:
+            on_attached()
+            self.attached.set()
             await asyncio.get_running_loop().create_future()
 
 
 @dataclass(eq=False, slots=True)
-class Guard:
-    """A right that something open depends on. `on_lost` is called once, in the loop, with the error to show; it must not block."""
+class PermissionWatch:
+    """A permission that an open stream depends on. `on_lost` is called at most once with the error to show; it must not block."""
 
     viewer: Viewer
     workspace_id: str
@@ -56,16 +56,16 @@ class Guard:
     def membership_key(self) -> MembershipKey:
         return (self.workspace_id, self.viewer.user_id)
 
-    def judge(self, role: Role | None) -> None:
-        """Tell if `role` does not suffice."""
-        error = missing(self.permission, role, self.viewer)
+    def check_role(self, role: Role | None) -> None:
+        """Calls `on_lost` if `role` does not grant the permission."""
+        error = permission_error(self.permission, role, self.viewer)
         if error and not self.is_lost:
             self.is_lost = True
             self.on_lost(error)
 
 
-def missing(permission: Permission, role: Role | None, viewer: Viewer) -> DomainError | None:
-    """The error for a viewer who had access, and no longer has the right."""
+def permission_error(permission: Permission, role: Role | None, viewer: Viewer) -> DomainError | None:
+    """Returns the error for a viewer whose role or token no longer grants the permission, None if it does."""
     decision = decide(permission, AccessFacts(role, viewer.scopes))
     if decision.denial is Denial.NOT_FOUND:
         return Forbidden("You are no longer a member of this workspace.")
