@@ -55,7 +55,7 @@ async def test_a_call_ends_and_so_do_later_ones(compute: DockerCompute, fake: Fa
 async def test_a_save_ends(compute: DockerCompute, fake: FakeEngine) -> None:
     fake.answers |= SAVING
     fake.hangs.add("POST /commit")
-    work = asyncio.create_task(compute.save(SaveRequest(NAME, "a/b:c1-0-0", interim=True)))
+    work = asyncio.create_task(compute.save(SaveRequest(NAME, "studiograph-0/b:c1-0-0", interim=True)))
     await begun(fake, "POST /commit")
     await closed(compute, work)
 
@@ -63,7 +63,7 @@ async def test_a_save_ends(compute: DockerCompute, fake: FakeEngine) -> None:
 async def test_a_save_that_is_cancelled_is_cancelled(compute: DockerCompute, fake: FakeEngine) -> None:
     fake.answers |= SAVING
     fake.hangs.add("POST /commit")
-    work = asyncio.create_task(compute.save(SaveRequest(NAME, "a/b:c1-0-0", interim=True)))
+    work = asyncio.create_task(compute.save(SaveRequest(NAME, "studiograph-0/b:c1-0-0", interim=True)))
     await begun(fake, "POST /commit")
     work.cancel()
     await compute.close()

@@ -22,9 +22,9 @@ CALLS: dict[str, Call] = {
     "probe": lambda compute: compute.probe(NAME, 8000, "/"),
     "observe": lambda compute: compute.observe(NAME),
     "stop": lambda compute: compute.stop(NAME, timedelta(0)),
-    "save": lambda compute: compute.save(SaveRequest(NAME, "a/b:c1-final-0", interim=False)),
+    "save": lambda compute: compute.save(SaveRequest(NAME, "studiograph-0/b:c1-final-0", interim=False)),
     "remove": lambda compute: compute.remove(NAME),
-    "remove_checkpoint": lambda compute: compute.remove_checkpoint("a/b:c1"),
+    "remove_checkpoint": lambda compute: compute.remove_checkpoint("studiograph-0/b:c1"),
     "sessions": lambda compute: compute.sessions(),
     "tail": lambda compute: compute.tail(NAME, 100),
     "follow": lambda compute: anext(compute.follow(NAME, None)),
@@ -103,7 +103,7 @@ async def test_a_full_disk_fails_the_save_and_is_no_reason_to_wait(compute: Dock
         "POST /commit": (500, "Error processing tar file(exit status 1): write /data: no space left on device"),
     }
     with pytest.raises(ComputeFailed, match="no space left"):
-        await compute.save(SaveRequest(NAME, "a/b:c1-final-0", interim=False))
+        await compute.save(SaveRequest(NAME, "studiograph-0/b:c1-final-0", interim=False))
 
 
 async def test_an_engine_that_wants_the_network_before_the_container_is_asked_again(compute: DockerCompute, fake: FakeEngine) -> None:

@@ -96,7 +96,7 @@ async def everything(compute: DockerCompute, fake: FakeEngine) -> None:
         compute.ensure_image(IMAGE, quietly),
         compute.stats(NAME),
         compute.tail(NAME, 10),
-        compute.save(SaveRequest(NAME, "a/b:c1-final-0", interim=False)),
+        compute.save(SaveRequest(NAME, "studiograph-0/b:c1-final-0", interim=False)),
         compute.remove(NAME),
     ):
         with suppress(ComputeUnknown, ComputeFailed):
