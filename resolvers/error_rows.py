@@ -100,5 +100,5 @@ async def _stale(context: Context, error: StaleRevision) -> FailureRow:
     async with context.services.database.read() as reader:
         found = await studios.by_ids(reader, context.viewer.user_id, [error.studio_id])
     if error.studio_id not in found:  # deleted since
-        return NotFoundRow(NotFound.code, "The Studio is gone.", ["studioId"])
+        return NotFoundRow(NotFound.code, "The Studio was deleted.", ["studioId"])
     return StaleRevisionRow(error.code, error.message, error.field, error.revision, found[error.studio_id])

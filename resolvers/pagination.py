@@ -29,7 +29,7 @@ def page_arguments(first: int | None, after: str | None) -> PageArguments:
     if first is None:
         first = DEFAULT_FIRST
     if not 1 <= first <= MAX_FIRST:
-        raise BadArgument("first", "OUT_OF_RANGE", f"`first` is 1 to {MAX_FIRST}; use `after` to read on.")
+        raise BadArgument("first", "OUT_OF_RANGE", f"`first` must be 1 to {MAX_FIRST}. Use `after` to read on.")
     return PageArguments(first, after or None)
 
 
@@ -80,7 +80,7 @@ def _encodable(text: str) -> bool:
 
 def bad_cursor() -> BadArgument:
     """The one error for every text that is no cursor of the list it is given to."""
-    message = "This is not a cursor of this list. Use a cursor as it was given, with the same order, or none to begin at the start."
+    message = "This is not a cursor of this list. Use one that the list returned in the same order, or omit `after`."
     return BadArgument("after", "BAD_CURSOR", message)
 
 

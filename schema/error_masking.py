@@ -36,7 +36,7 @@ def masked(cause: BaseException) -> tuple[str, dict[str, Any]]:
     """The message and extensions to show instead of `cause`, which is logged under the id they name."""
     error_id = uuid.uuid4().hex
     logger.error("Internal error, id %s", error_id, exc_info=cause)
-    return f"Internal error, id {error_id}. Tell this id to whoever runs the server.", {"code": Code.INTERNAL.value, "id": error_id}
+    return f"Internal error, id {error_id}. Send this id to the operator of the server.", {"code": Code.INTERNAL.value, "id": error_id}
 
 
 def masked_refusal(cause: BaseException) -> OperationRejected:

@@ -36,7 +36,7 @@ def parse(text: str) -> GlobalId:
     except (ValueError, binascii.Error):
         type_name, row_id = "", ""
     if not type_name.isalpha() or not ROW_ID.fullmatch(row_id):
-        raise BadId("This is not an id of this server. Use ids as they were given.")
+        raise BadId("This is not an id of this server. Use an id that the server returned.")
     return GlobalId(type_name, row_id)
 
 
@@ -44,7 +44,7 @@ def decode(text: str, type_name: str) -> str:
     """The row id in the id of a `type_name`. Raises BadId."""
     found = parse(text)
     if found.type_name != type_name:
-        raise BadId(f"This is the id of a {found.type_name}, where the id of a {type_name} is needed.")
+        raise BadId(f"This is the id of a {found.type_name}. Use the id of a {type_name}.")
     return found.row_id
 
 

@@ -210,4 +210,4 @@ def excess_cost(measure: Measure, limits: Limits) -> list[str]:
 
 def _too_much(what: str, got: int, limit: int) -> str:
     shown = str(got) if got < 1_000_000 else "more than a million"
-    return f"The operation asks for too much: {shown} {what}; the limit is {limit}."
+    return f"The operation is too large: {shown} {what}; the limit is {limit}. Request less."

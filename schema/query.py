@@ -110,7 +110,7 @@ class Query:
     )
     def nodes(self, viewer: AuthorizedViewer, ids: NodeIds) -> list[Node | None]:
         if len(ids) > MAX_NODES:
-            raise BadArgument("ids", "OUT_OF_RANGE", f"`ids` takes at most {MAX_NODES}.")
+            raise BadArgument("ids", "OUT_OF_RANGE", f"`ids` takes at most {MAX_NODES} ids. Send several requests.")
         return [viewer.load(*_node(text, "ids")) for text in ids]
 
     @field("The organization with this id or slug. Null if it does not exist or the viewer has no access to it.", READ)
@@ -155,7 +155,7 @@ def _node(text: str, argument: str) -> tuple[Load, str]:
     found = _told(argument, text)
     load = NODES.get(found.type_name)
     if load is None:
-        raise BadArgument(argument, "BAD_ID", "This is not an id of this server. Use ids as they were given.")
+        raise BadArgument(argument, "BAD_ID", "This is not an id of this server. Use an id that the server returned.")
     return load, found.row_id
 
 

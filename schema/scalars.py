@@ -25,7 +25,7 @@ def _time_in(value: Any) -> datetime:
             return moment.astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         pass
-    raise ValueError("A DateTime is text such as 2026-01-31T12:00:00Z, with its zone.")
+    raise ValueError("A DateTime is text in RFC 3339 with a time zone, such as 2026-01-31T12:00:00Z.")
 
 
 def _cursor_out(value: str | Encodable) -> str:
@@ -34,13 +34,13 @@ def _cursor_out(value: str | Encodable) -> str:
 
 def _cursor_in(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("A Cursor is text.")
+        raise ValueError("A Cursor must be text.")
     return value
 
 
 def _integer(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MAX_SAFE_INTEGER:
-        raise ValueError("A BigInt is a whole number between -(2^53-1) and 2^53-1.")
+        raise ValueError("A BigInt must be a whole number between -(2^53-1) and 2^53-1.")
     return value
 
 

@@ -85,7 +85,7 @@ def _result_of(recorded: idempotency.RecordedResult, digest: str) -> dict[str, A
 def check_key(key: str | None) -> None:
     """Raise InvalidInput for a key that is empty, too long, or has characters that cannot be shown."""
     if key is not None and not (1 <= len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH and key.isprintable()):
-        message = f"An idempotency key has 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters that can be shown."
+        message = f"An idempotency key has 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} printable characters."
         raise invalid("idempotency_key", "LENGTH", message)
 
 

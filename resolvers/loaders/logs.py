@@ -34,12 +34,12 @@ def log_arguments(first: int | None, after: int | None, session: int | None = No
     if first is None:
         first = DEFAULT_BYTES
     if not LONGEST_CHARACTER <= first <= MOST_BYTES:
-        message = f"`first` is {LONGEST_CHARACTER} to {MOST_BYTES} bytes; use `afterOffset` to read on."
+        message = f"`first` must be {LONGEST_CHARACTER} to {MOST_BYTES} bytes. Use `afterOffset` to read on."
         raise BadArgument("first", "OUT_OF_RANGE", message)
     if after is not None and after < 0:
-        raise BadArgument("afterOffset", "OUT_OF_RANGE", "`afterOffset` is 0 or the `nextOffset` of a page.")
+        raise BadArgument("afterOffset", "OUT_OF_RANGE", "`afterOffset` must be 0, or the `nextOffset` of a page.")
     if session is not None and not 1 <= session < 2**31:
-        raise BadArgument("session", "OUT_OF_RANGE", "`session` is the number of a session: the first is 1.")
+        raise BadArgument("session", "OUT_OF_RANGE", "`session` must be the number of a session. The first is 1.")
     return LogArguments(first, after, session, source)
 
 

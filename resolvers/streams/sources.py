@@ -77,7 +77,7 @@ def cursor_of(after: str | None) -> Cursor | None:
     try:
         return Cursor.decode(after)
     except BadCursor as error:
-        message = "This is not a cursor of an event. Use the cursor of a frame, of an event, or a workspace's `eventCursor`."
+        message = "This is not the cursor of an event. Use the cursor of a frame or an event, or `Workspace.eventCursor`."
         raise BadArgument("after", "BAD_CURSOR", message) from error
 
 

@@ -112,7 +112,7 @@ class GraphQLHTTP:
 def _wanted(scope: Scope) -> tuple[str | None, Framing | None]:
     """The type of one answer, and how to stream several: the client takes one of them or both. Raises HTTPError."""
     if scope["method"] != "POST":
-        raise HTTPError(405, refusal(Code.BAD_REQUEST, "GraphQL is asked by POST here."), ALLOW)
+        raise HTTPError(405, refusal(Code.BAD_REQUEST, "Only POST is allowed here. Send the GraphQL request by POST."), ALLOW)
     accept = header(scope, "accept")
     media, stream = accepted(accept), streamed(accept)
     if media is None and stream is None:

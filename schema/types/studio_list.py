@@ -111,7 +111,7 @@ def _row_ids(given: list[strawberry.ID] | None, type_name: str, name: str) -> tu
 
 def _text(given: str | None) -> str | None:
     if given is not None and (len(given) > MAX_TEXT or not given.isprintable()):
-        raise BadArgument("filter", "OUT_OF_RANGE", f"`filter.nameContains` takes at most {MAX_TEXT} characters that can be seen.")
+        raise BadArgument("filter", "OUT_OF_RANGE", f"`filter.nameContains` takes at most {MAX_TEXT} printable characters.")
     return given
 
 

@@ -62,5 +62,5 @@ async def _admitted(reader: Reader, viewer: Viewer, studio_id: str) -> Target:
     assert studio is not None
     refusal = status_refusal(studio.status, Action.CONNECT)
     if refusal or not studio.reachable:
-        raise NotAllowedNow(refusal or "Its session cannot be reached yet. Try again in a moment.", status=studio.status.value)
+        raise NotAllowedNow(refusal or "The session cannot be reached yet. Try again in a moment.", status=studio.status.value)
     return studio

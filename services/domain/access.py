@@ -231,7 +231,10 @@ def require_grantable(requested: Iterable[TokenScope], scopes: frozenset[TokenSc
     """Raises Forbidden if a token with `scopes` would create a token that can do more than itself (B94)."""
     excess = sorted(scope.value for scope in set(requested) - scopes)
     if excess:
-        raise Forbidden(f"A token can only make tokens of its own scopes; this one lacks {', '.join(excess)}.", field=("scopes",))
+        raise Forbidden(
+            f"The access token lacks {', '.join(excess)}, and can only create tokens with its own scopes. Request fewer scopes.",
+            field=("scopes",),
+        )
 
 
 def require_operator(permission: OperatorPermission, operator: Operator) -> None:

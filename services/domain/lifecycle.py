@@ -117,29 +117,33 @@ class ActionRule:
 
 ACTIONS: Mapping[Action, ActionRule] = MappingProxyType(
     {
-        Action.START: ActionRule(Permission.STUDIO_START, ENDED, "It has not ended yet."),
-        Action.STOP: ActionRule(Permission.STUDIO_STOP, frozenset({S.RUNNING, S.BUILDING}), "It is not running."),
-        Action.CONNECT: ActionRule(Permission.STUDIO_CONNECT, frozenset({S.RUNNING}), "It is not running. Start it first."),
-        Action.COPY_URL: ActionRule(Permission.STUDIO_CONNECT, frozenset({S.RUNNING}), "It is not running. Start it first."),
-        Action.EDIT: ActionRule(Permission.STUDIO_EDIT, ENDED, "Stop it first: only a Studio that has ended can be edited."),
-        Action.DELETE: ActionRule(Permission.STUDIO_DELETE, ENDED, "Stop it first: only a Studio that has ended can be deleted."),
-        Action.RETRY_BUILD: ActionRule(Permission.STUDIO_START, frozenset({S.BUILD_FAILED}), "No build of it has failed."),
+        Action.START: ActionRule(Permission.STUDIO_START, ENDED, "The Studio has not ended yet. Start it again once it has stopped."),
+        Action.STOP: ActionRule(Permission.STUDIO_STOP, frozenset({S.RUNNING, S.BUILDING}), "The Studio is not running."),
+        Action.CONNECT: ActionRule(Permission.STUDIO_CONNECT, frozenset({S.RUNNING}), "The Studio is not running. Start it first."),
+        Action.COPY_URL: ActionRule(Permission.STUDIO_CONNECT, frozenset({S.RUNNING}), "The Studio is not running. Start it first."),
+        Action.EDIT: ActionRule(Permission.STUDIO_EDIT, ENDED, "Only a Studio that has ended can be edited. Stop it first."),
+        Action.DELETE: ActionRule(Permission.STUDIO_DELETE, ENDED, "Only a Studio that has ended can be deleted. Stop it first."),
+        Action.RETRY_BUILD: ActionRule(
+            Permission.STUDIO_START,
+            frozenset({S.BUILD_FAILED}),
+            "The build of the image has not failed, so that there is nothing to retry.",
+        ),
         Action.FORCE_STOP: ActionRule(
-            Permission.STUDIO_STOP, frozenset({S.STARTING, S.STOPPING}), "Only a start or a stop that does not end can be forced."
+            Permission.STUDIO_STOP, frozenset({S.STARTING, S.STOPPING}), "Only a start or a stop that takes too long can be ended by force."
         ),
     }
 )
 
 STATUS_REFUSALS: Mapping[tuple[StudioStatus, Action], str] = MappingProxyType(
     {
-        (S.STARTING, Action.STOP): "It is starting, and cannot be stopped until it runs or its start fails.",
-        (S.STARTING, Action.START): "It is already starting.",
-        (S.RUNNING, Action.START): "It is already running.",
-        (S.BUILDING, Action.START): "It is being built, and starts by itself afterwards.",
-        (S.STOPPING, Action.START): "It is stopping. Start it again once it has stopped.",
-        (S.STOPPING, Action.STOP): "It is already stopping.",
-        (S.STOPPING, Action.CONNECT): "It is stopping.",
-        (S.STARTING, Action.CONNECT): "It is still starting.",
+        (S.STARTING, Action.STOP): "The Studio is starting. Stop it once it is running, or wait until the start has failed.",
+        (S.STARTING, Action.START): "The Studio is already starting.",
+        (S.RUNNING, Action.START): "The Studio is already running.",
+        (S.BUILDING, Action.START): "The image is being built. The Studio starts by itself afterwards.",
+        (S.STOPPING, Action.START): "The Studio is stopping. Start it again once it has stopped.",
+        (S.STOPPING, Action.STOP): "The Studio is already stopping.",
+        (S.STOPPING, Action.CONNECT): "The Studio is stopping. Start it again once it has stopped, then connect.",
+        (S.STARTING, Action.CONNECT): "The Studio is still starting. Connect once it is running.",
     }
 )
 """More precise messages than the rule's `otherwise`, by status and action."""

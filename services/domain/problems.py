@@ -26,7 +26,7 @@ class Problems:
         if not name_key(stripped) or len(stripped) > MAX_NAME_LENGTH:
             self.add(path, "LENGTH", f"{noun} has 1 to {MAX_NAME_LENGTH} characters; this one has {len(stripped)}.")
         if not stripped.isprintable():
-            self.add(path, "CHARACTERS", f"{noun} has only characters that can be shown. Remove control characters such as line breaks.")
+            self.add(path, "CHARACTERS", f"{noun} has only printable characters. Remove control characters such as line breaks.")
 
     def raise_any(self) -> None:
         """Raise InvalidInput with all problems, if there are any."""

@@ -45,7 +45,7 @@ class Members:
                 await refuse_second_user(transaction)
             user_id = await _user(transaction, user_name)
             if await store.role_in(transaction, workspace_id, user_id) is not None:
-                raise Conflict(f"{user_name} is a member already. Change the role with `updateMember`.", field=("user_name",))
+                raise Conflict(f"{user_name} is already a member. Change the role with `updateMember`.", field=("user_name",))
             await store.insert_member(transaction, workspace_id, user_id, role)
             await log_member_changed(transaction, viewer.actor, Membership(workspace_id, user_id), role)
             return {"user_id": user_id}
@@ -107,7 +107,7 @@ async def _former_role(transaction: Transaction, viewer: Viewer, member: Members
     await require_in_workspace(transaction, viewer, member.workspace_id, Permission.MEMBER_MANAGE)
     role = await store.role_in(transaction, member.workspace_id, member.user_id)
     if role is None:
-        raise NotFound("That user is no member of this workspace.", field=("user_id",))
+        raise NotFound("The user is not a member of this workspace.", field=("user_id",))
     return role
 
 

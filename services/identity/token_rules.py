@@ -30,7 +30,7 @@ class NewToken:
         problems = Problems()
         problems.check_name(self.name)
         if not self.scopes:
-            problems.add("scopes", "REQUIRED", "Name at least one scope: a token without scopes cannot be used for anything.")
+            problems.add("scopes", "REQUIRED", "Give at least one scope: a token without scopes cannot be used for anything.")
         self._check_expiry(problems, now, max_lifetime)
         problems.raise_any()
 
@@ -38,6 +38,6 @@ class NewToken:
         if self.expires_at is None:
             return
         if self.expires_at <= now:
-            problems.add("expires_at", "PAST", "The expiry must be in the future.")
+            problems.add("expires_at", "PAST", "The expiry must be in the future. Choose a later one.")
         elif max_lifetime is not None and self.expires_at > now + max_lifetime:
             problems.add("expires_at", "TOO_LATE", f"A token is valid for {max_lifetime.days} days at most. Choose an earlier expiry.")

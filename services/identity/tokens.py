@@ -90,7 +90,7 @@ class Tokens:
 
         async def body(transaction: Transaction) -> dict[str, Any]:
             if await store.owner_of(transaction, token_id) != viewer.user_id:
-                raise NotFound("You have no such access token.", field=("token_id",))
+                raise NotFound("You have no access token with this id.", field=("token_id",))
             await _revoke(transaction, token_id, viewer.user_id, viewer.actor, streams)
             return {"token_id": token_id}
 

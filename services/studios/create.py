@@ -109,7 +109,7 @@ async def _environment(transaction: Transaction, request: CreateStudioRequest, t
     if environment is None:
         raise NotFound("There is no such compute environment in this workspace.", field=("compute_environment_id",))
     if not environment.enabled:
-        raise _unusable("DISABLED", f"{environment.name} is switched off. Choose another compute environment.")
+        raise _unusable("DISABLED", f"{environment.name} is disabled. Choose another compute environment.")
     if template.tool not in spec_of(environment.kind).tools:
         raise _unusable("TOOL", f"{environment.name} cannot run {template.name}. Choose another compute environment or template.")
     return environment

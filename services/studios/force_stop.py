@@ -27,7 +27,7 @@ def too_early(begins: datetime, now: datetime) -> str | None:
     """Why it cannot be forced at `now`, as a message for the user; None if it can."""
     if now >= begins:
         return None
-    return f"It can be forced to stop from {begins:%Y-%m-%d %H:%M:%S} UTC on, unless it has ended by itself by then."
+    return f"The Studio can be forced to stop from {begins:%Y-%m-%d %H:%M:%S} UTC on. Wait until then."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,10 @@ class ForceStopStudio:
 
     async def _end(self, transaction: Transaction, viewer: Viewer, studio: StudioState) -> None:
         """The second clean-up removes what a controller that does not know of the end yet makes meanwhile."""
-        message = f"Forced to stop by {viewer.user_name}. What was not saved is lost; the next start begins from the newest checkpoint."
+        message = (
+            f"Forced to stop by {viewer.user_name}. Files that were not saved are lost. "
+            "The next start continues from the newest checkpoint."
+        )
         await leases.break_lease(transaction, studio.id)
         end = SessionEnd(
             Trigger.FORCE_STOP,

@@ -30,5 +30,5 @@ async def studio_for(
 def check_revision(studio: StudioState, expected: int | None) -> None:
     """Raises StaleRevision if the Studio was edited since the viewer read the revision `expected` (B95)."""
     if expected is not None and expected != studio.revision:
-        message = f"It was edited meanwhile: its revision is {studio.revision}, not {expected}. Look at it again, then repeat your change."
+        message = f"The Studio was edited: its revision is {studio.revision}, not {expected}. Read it again, then repeat the change."
         raise StaleRevision(message, studio_id=studio.id, revision=studio.revision)

@@ -26,7 +26,7 @@ from services.studios.requests import UNSET, StartStudioRequest, StudioActionReq
 from services.studios.status_rules import is_repeat, require_status
 from services.studios.transitions import begin_operation, move
 
-BUILDING_MESSAGE = "Its image is being built; it starts by itself afterwards."
+BUILDING_MESSAGE = "The image is being built. The Studio starts by itself afterwards."
 CONFIGURATION_FIELDS = ("cpu", "memory_mib", "gpu", "lifespan_hours", "environment")
 
 
@@ -130,8 +130,10 @@ class StartStudio:
 def _repeated(studio: StudioState, request: StartStudioRequest) -> StudioOutcome:
     """The outcome of a start that has happened already. Raises NotAllowedNow for overrides, which would be lost (B1)."""
     if not request.configuration.is_empty:
-        state, advice = ("runs", "Stop it first") if studio.status is StudioStatus.RUNNING else ("is starting", "Stop it once it runs")
-        message = f"It {state} already, so its configuration cannot change now. {advice}."
+        state, advice = (
+            ("running", "Stop it first") if studio.status is StudioStatus.RUNNING else ("starting", "Stop it once it is running")
+        )
+        message = f"The Studio is already {state}, so its configuration cannot change now. {advice}, then start it with the overrides."
         raise NotAllowedNow(message, status=studio.status.value, until=studio.deadline)
     return StudioOutcome(studio.id, studio.operation_id)
 
@@ -140,10 +142,10 @@ async def _usable_environment(transaction: Transaction, studio: StudioState) -> 
     environment_id = studio.compute_environment_id
     environment = await compute_environments.find(transaction, environment_id) if environment_id else None
     if environment is None:
-        message = "The compute environment of this Studio was deleted. Add a new Studio from its checkpoint elsewhere."
+        message = "The compute environment of this Studio was deleted. Create a new Studio in another one."
         raise invalid("compute_environment_id", "DELETED", message)
     if not environment.enabled:
-        message = f"The compute environment {environment.name} is switched off. Ask an administrator to switch it on."
+        message = f"The compute environment {environment.name} is disabled. Ask an administrator to enable it."
         raise invalid("compute_environment_id", "DISABLED", message)
     return environment
 

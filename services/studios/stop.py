@@ -82,7 +82,7 @@ def _require_stoppable(studio: StudioState) -> None:
     """Raise NotAllowedNow, which says until when, while it is starting (B7)."""
     refusal = status_refusal(studio.status, Action.STOP)
     if refusal is not None:
-        deadline = f" Its start's deadline is {studio.deadline:%Y-%m-%d %H:%M:%S} UTC." if studio.deadline else ""
+        deadline = f" The start ends at {studio.deadline:%Y-%m-%d %H:%M:%S} UTC at the latest." if studio.deadline else ""
         raise NotAllowedNow(f"{refusal}{deadline}", status=studio.status.value, until=studio.deadline)
 
 
@@ -95,7 +95,9 @@ async def _plan(transaction: Transaction, actor: Actor, studio: StudioState, sec
         return
     await sessions.change(transaction, session.id, stop_at=at, stop_actor=actor.to_json())
     await studios.change(transaction, studio.id, due_at=transaction.now)
-    await warn(transaction, studio, ConnectionErrorCode.STUDIO_STOPPED, actor, f"{actor.name} will stop it in {seconds} s.", at.isoformat())
+    await warn(
+        transaction, studio, ConnectionErrorCode.STUDIO_STOPPED, actor, f"{actor.name} will stop the Studio in {seconds} s.", at.isoformat()
+    )
     transaction.wake("studio", studio.id)
 
 

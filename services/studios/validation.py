@@ -27,7 +27,11 @@ RESERVED_KEYS = frozenset({"CONNECT_TOOL_PORT", "CONNECT_TOOL_SOCKET", "CONNECT_
 def check_description(problems: Problems, text: str | None) -> None:
     """A description has at most 2048 characters, none of them NUL (B15)."""
     if text is not None and (len(text) > MAX_DESCRIPTION_LENGTH or not _can_be_stored(text)):
-        problems.add("description", "LENGTH", f"A description has at most {MAX_DESCRIPTION_LENGTH} characters, none of them NUL.")
+        problems.add(
+            "description",
+            "LENGTH",
+            f"A description has at most {MAX_DESCRIPTION_LENGTH} characters, and no NUL character.",
+        )
 
 
 def _can_be_stored(text: str) -> bool:
@@ -57,24 +61,26 @@ def _check_amount(
     if value is UNSET or value == 0:
         return
     if not 0 < value < float("inf"):
-        problems.add(field, "RANGE", f"The number of {unit} is 0 (the default of the compute environment) or more.")
+        problems.add(field, "RANGE", f"The number of {unit} must be 0, for the default of the compute environment, or more.")
         return
     capacity = (getattr(environment, field) or UNKNOWN_CAPACITY[field]) if environment else ANY_MACHINE[field]
     if value > capacity:
-        owner = environment.name if environment else "No compute environment"
-        message = f"{owner} has {capacity:g} {unit}; {value:g} cannot be given. Ask for {capacity:g} or less."
+        has = f"{environment.name} has" if environment else "No compute environment has more than"
+        message = f"{has} {capacity:g} {unit}, and {value:g} were requested. Request {capacity:g} or less."
         problems.add(field, "CAPACITY", message)
 
 
 def _check_least_memory(problems: Problems, value: Maybe[int]) -> None:
     if value is not UNSET and 0 < value < MIN_MEMORY_MIB:
-        problems.add("memory_mib", "RANGE", f"No tool starts in less than {MIN_MEMORY_MIB} MiB; 0 means the default.")
+        problems.add(
+            "memory_mib", "RANGE", f"The memory must be at least {MIN_MEMORY_MIB} MiB, or 0 for the default of the compute environment."
+        )
 
 
 def _check_lifespan(problems: Problems, hours: Maybe[int]) -> None:
     """0 = unlimited, else 1 to 120 h (B13)."""
     if hours is not UNSET and not 0 <= hours <= MAX_LIFESPAN_HOURS:
-        problems.add("lifespan_hours", "RANGE", f"A lifespan is 0 (unlimited) or 1 to {MAX_LIFESPAN_HOURS} hours.")
+        problems.add("lifespan_hours", "RANGE", f"A lifespan must be 1 to {MAX_LIFESPAN_HOURS} hours, or 0 for no limit.")
 
 
 def _check_env_vars(problems: Problems, env_vars: Maybe[tuple[EnvVar, ...]]) -> None:
@@ -84,9 +90,9 @@ def _check_env_vars(problems: Problems, env_vars: Maybe[tuple[EnvVar, ...]]) -> 
     for index, variable in enumerate(env_vars):
         _check_env_var(problems, f"env_vars.{index}", variable)
     for key in _duplicates([variable.key for variable in env_vars]):
-        problems.add("env_vars", "DUPLICATE", f"{key} is given twice.")
+        problems.add("env_vars", "DUPLICATE", f"The variable {key} is given more than once. Give it once.")
     if len(env_vars) > MAX_ENV_VARS:
-        problems.add("env_vars", "LENGTH", f"At most {MAX_ENV_VARS} variables can be given.")
+        problems.add("env_vars", "LENGTH", f"A Studio can have at most {MAX_ENV_VARS} environment variables. Remove some.")
 
 
 def _duplicates(keys: Sequence[str]) -> list[str]:
@@ -95,15 +101,18 @@ def _duplicates(keys: Sequence[str]) -> list[str]:
 
 def _check_env_var(problems: Problems, path: str, variable: EnvVar) -> None:
     if not ENV_VAR_KEY.fullmatch(variable.key) or len(variable.key) > MAX_ENV_VAR_KEY_LENGTH:
-        message = "A key begins with a letter or underscore, then has letters, digits and underscores."
+        message = (
+            "A key begins with a letter or underscore and has only letters, digits and underscores, "
+            f"at most {MAX_ENV_VAR_KEY_LENGTH} characters."
+        )
         problems.add(f"{path}.key", "CHARACTERS", message)
     elif variable.key in RESERVED_KEYS:
-        problems.add(f"{path}.key", "RESERVED", f"{variable.key} is set by Studiograph for the tool.")
+        problems.add(f"{path}.key", "RESERVED", f"Studiograph sets {variable.key} itself. Choose another key.")
     elif not _can_be_stored(variable.value) or len(variable.value.encode()) > MAX_ENV_VAR_BYTES:
-        problems.add(f"{path}.value", "LENGTH", f"A value has at most {MAX_ENV_VAR_BYTES // 1024} KiB, and no NUL.")
+        problems.add(f"{path}.value", "LENGTH", f"A value has at most {MAX_ENV_VAR_BYTES // 1024} KiB in UTF-8, and no NUL character.")
 
 
 def check_grace(problems: Problems, seconds: int) -> None:
     """A grace is at most an hour (B57)."""
     if not 0 <= seconds <= MAX_GRACE_SECONDS:
-        problems.add("grace_seconds", "RANGE", f"A grace is 0 to {MAX_GRACE_SECONDS} seconds.")
+        problems.add("grace_seconds", "RANGE", f"The grace period must be 0 to {MAX_GRACE_SECONDS} seconds.")

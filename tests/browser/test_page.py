@@ -68,7 +68,7 @@ async def test_what_is_not_allowed_says_why(signed_in: Page, server: Server) -> 
     await add_studio(server)
     stop = studio_card(signed_in).get_by_role("button", name="Stop")
     await expect(stop).to_have_attribute("aria-disabled", "true")
-    await expect(stop).to_have_attribute("title", "It is not running.")
+    await expect(stop).to_have_attribute("title", "The Studio is not running.")
 
 
 async def test_the_keyboard_is_enough(signed_in: Page, server: Server) -> None:
@@ -93,7 +93,7 @@ async def test_pressing_what_is_not_allowed_tells_why_wherever_the_page_is(signe
         await add_studio(server, f"Analysis {number:02}")
     await studio_card(signed_in, "Analysis 11").get_by_role("button", name="Stop").focus()
     await signed_in.keyboard.press("Enter")
-    await expect(signed_in.get_by_role("alert")).to_contain_text("Analysis 11: It is not running.")
+    await expect(signed_in.get_by_role("alert")).to_contain_text("Analysis 11: The Studio is not running.")
     await expect(signed_in.get_by_role("alert")).to_be_in_viewport(ratio=1)
 
 

@@ -50,7 +50,7 @@ async def test_an_engine_that_hangs_counts_as_not_answering(harness: ControllerH
     monkeypatch.setattr(claimed_studio, "OBSERVE_TIMEOUT_S", 0.1)
     harness.compute.hold["observe"] = asyncio.Event()
     await mark_all_due(harness)
-    await harness.until(lambda: message_contains(harness, studio, "said nothing"))
+    await harness.until(lambda: message_contains(harness, studio, "did not answer within"))
     assert (await harness.row(studio))["status"] == "RUNNING"
 
 

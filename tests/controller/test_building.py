@@ -95,7 +95,7 @@ async def test_the_progress_of_a_build_shows_as_a_step(harness: ControllerHarnes
     await harness.until(told)
     assert (await step(harness, studio))["state"] == "IN_PROGRESS"
     row = await harness.row(studio)
-    assert (row["status"], row["status_message"]) == ("BUILDING", "Its image is being built; it starts by itself afterwards.")
+    assert (row["status"], row["status_message"]) == ("BUILDING", "The image is being built. The Studio starts by itself afterwards.")
     event.set()
     await harness.status(studio, "RUNNING")
 
@@ -127,7 +127,7 @@ async def test_a_failed_build_shows_its_reason_and_log_and_a_retry_starts_the_st
     await harness.studios.retry_build(harness.world.viewer, StudioActionRequest(studio))
     await harness.status(studio, "RUNNING")
     assert await states(harness) == ["FAILED", "SUCCEEDED"]
-    with pytest.raises(NotAllowedNow, match="No build of it has failed"):
+    with pytest.raises(NotAllowedNow, match="has not failed"):
         await harness.studios.retry_build(harness.world.viewer, StudioActionRequest(studio))
 
 

@@ -73,7 +73,7 @@ async def test_edited_settings_make_another_compute_and_close_the_former(databas
 async def test_what_a_check_found_makes_no_other_compute(database: Database, environment_id: str) -> None:
     computes, made = engines(database)
     first = await computes.get(environment_id)
-    await edit(database, environment_id, reachable=False, message="It said nothing.", cpu=2.0)
+    await edit(database, environment_id, reachable=False, message="It did not answer.", cpu=2.0)
     assert await computes.get(environment_id) is first
     assert len(made) == 1
 

@@ -32,7 +32,7 @@ async def test_a_silent_engine_delays_a_stop_and_loses_nothing(harness: Controll
     await harness.status(studio, "RUNNING")
     harness.compute.silent = True
     await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))
-    await harness.until(lambda: message_contains(harness, studio, "Nothing is lost"))
+    await harness.until(lambda: message_contains(harness, studio, "No files are lost"))
     assert (await harness.row(studio))["status"] == "STOPPING"
     harness.compute.silent = False
     await harness.status(studio, "STOPPED")

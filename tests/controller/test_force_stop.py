@@ -40,7 +40,7 @@ async def test_it_is_refused_before_its_time_and_says_when(harness: ControllerHa
     harness.compute.answers = False
     studio = await harness.add()
     await harness.called("probe")
-    with pytest.raises(NotAllowedNow, match="It can be forced to stop from") as refused:
+    with pytest.raises(NotAllowedNow, match="can be forced to stop from") as refused:
         await force(harness, studio)
     row = await harness.row(studio)
     assert refused.value.until == row["status_since"] + timedelta(minutes=10)

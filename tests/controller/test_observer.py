@@ -26,7 +26,7 @@ async def checked(harness: ControllerHarness, but: str = "") -> None:
     await wait_for(there)
 
 
-@pytest.mark.parametrize(("fault", "message"), [("hangs", "said nothing"), ("breaks", "told in its log")])
+@pytest.mark.parametrize(("fault", "message"), [("hangs", "did not answer within"), ("breaks", "in the log of the server")])
 async def test_an_environment_that_cannot_be_checked_is_unreachable_and_the_others_are_checked(
     harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch, fault: str, message: str
 ) -> None:

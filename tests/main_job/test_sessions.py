@@ -145,7 +145,7 @@ async def test_a_tool_that_ends_by_itself_is_saved(server: Server, code: str, st
     assert (stopping["stopReason"], ended["stopReason"], ended["statusMessage"]) == (
         "EXITED",
         "EXITED",
-        f"The tool ended by itself (exit code {code}). What it wrote is saved.",
+        f"The tool ended by itself (exit code {code}). Its files were saved.",
     )
     [checkpoint] = (await studio(server, cells))["checkpoints"]["nodes"]
     assert checkpoint["status"] == "FINALIZED"

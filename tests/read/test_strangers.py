@@ -113,7 +113,7 @@ async def test_text_that_is_no_id_is_named_as_such(world: World, asker: Asker, t
 async def test_the_id_of_something_else_is_named_as_such(world: World, asker: Asker) -> None:
     reply = await asker.ask(world.viewer, ALONE["Studio"], id=encode("Template", world.template_id))
     assert reply.error == {"code": "BAD_ID", "argument": "id"}
-    assert reply.errors[0]["message"] == "This is the id of a Template, where the id of a Studio is needed."
+    assert reply.errors[0]["message"] == "This is the id of a Template. Use the id of a Studio."
 
 
 @pytest.mark.behaviour("B94")

@@ -72,7 +72,7 @@ async def test_overrides_are_for_one_session_unless_saved(database: Database, st
 
 @pytest.mark.behaviour("B1")
 async def test_overrides_of_a_running_studio_are_refused(studios: Studios, world: World, running: str) -> None:
-    with pytest.raises(NotAllowedNow, match="runs already"):
+    with pytest.raises(NotAllowedNow, match="is already running"):
         await studios.start(world.viewer, StartStudioRequest(running, Configuration(cpu=1)))
 
 
@@ -82,7 +82,7 @@ async def test_overrides_of_a_studio_that_starts_are_refused_and_say_so(
     database: Database, studios: Studios, world: World, studio: str
 ) -> None:
     await studios.start(world.viewer, StartStudioRequest(studio))
-    with pytest.raises(NotAllowedNow, match="is starting already") as caught:
+    with pytest.raises(NotAllowedNow, match="is already starting") as caught:
         await studios.start(world.viewer, StartStudioRequest(studio, Configuration(cpu=1)))
     assert caught.value.until == (await studio_row(database, studio))["deadline"]
 
@@ -166,7 +166,7 @@ async def test_a_stop_with_a_grace_warns_first(database: Database, studios: Stud
         session = (await reader.execute(core.session.select())).one()
     assert row["status"] == "RUNNING"
     assert session.stop_at - event.at == timedelta(seconds=60)
-    assert event.payload["reason"] == "ada will stop it in 60 s."
+    assert event.payload["reason"] == "ada will stop the Studio in 60 s."
 
 
 @pytest.mark.behaviour("B12")
@@ -176,7 +176,7 @@ async def test_a_planned_stop_is_not_put_off_by_a_later_one(database: Database, 
     async with database.read() as reader:
         warnings = (await reader.execute(core.event.select().where(core.event.c.kind == "disruption.warning"))).all()
         session = (await reader.execute(core.session.select())).one()
-    assert [event.payload["reason"] for event in warnings] == ["ada will stop it in 600 s.", "ada will stop it in 60 s."]
+    assert [event.payload["reason"] for event in warnings] == ["ada will stop the Studio in 600 s.", "ada will stop the Studio in 60 s."]
     assert session.stop_at.isoformat() == warnings[-1].payload["at"]
 
 

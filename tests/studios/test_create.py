@@ -111,7 +111,7 @@ async def test_the_compute_environment_is_asked_for_where_several_fit(database: 
 
 async def test_a_switched_off_compute_environment_is_refused(database: Database, studios: Studios, world: World) -> None:
     off = await factories.create_compute_environment(database, world.workspace_id, "Off", enabled=False)
-    with pytest.raises(InvalidInput, match="Off is switched off"):
+    with pytest.raises(InvalidInput, match="Off is disabled"):
         await studios.create(world.viewer, create_request(world, compute_environment_id=off))
 
 

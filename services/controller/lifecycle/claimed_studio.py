@@ -74,7 +74,7 @@ class ClaimedStudio:
             async with asyncio.timeout(OBSERVE_TIMEOUT_S):
                 return await compute.observe(self.name)
         except TimeoutError:
-            raise ComputeUnknown(f"it said nothing for {OBSERVE_TIMEOUT_S:g} s") from None
+            raise ComputeUnknown(f"it did not answer within {OBSERVE_TIMEOUT_S:g} s") from None
 
     @asynccontextmanager
     async def result(self, *expected: StudioStatus) -> AsyncIterator[tuple[Transaction, StudioState]]:

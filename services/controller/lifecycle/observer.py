@@ -114,8 +114,8 @@ async def _checked(services: ControllerServices, environment: EnvironmentState) 
     except (ComputeUnknown, ComputeFailed) as error:
         return None, describe_error(error)
     except TimeoutError:
-        return None, f"It said nothing for {CHECK_LIMIT_SECONDS:g} s."
+        return None, f"It did not answer within {CHECK_LIMIT_SECONDS:g} s."
     except Exception:
         log.exception("%s could not be checked", environment.name)
-        return None, "It could not be checked: an error inside the server, which is told in its log."
+        return None, "It could not be checked because of an internal error, which is in the log of the server."
     return report, " ".join((*report.notes, *report.warnings)) or None

@@ -20,7 +20,7 @@ from services.studios.stop import StopStudio, warn
 from services.studios.transitions import set_status_message
 
 RETRY_DELAY = timedelta(seconds=2)
-SAVE_FAILED = "Its last periodic save failed"
+SAVE_FAILED = "The last periodic save failed"
 """The beginning of a status message that stays until a save succeeds."""
 IDLE_WARNING_TIME = timedelta(minutes=1)
 """How long before the end of an unused session people are warned of it."""
@@ -79,7 +79,7 @@ async def _update_upstream(claim: ClaimedStudio, observation: Observation) -> No
 async def _report_unknown(claim: ClaimedStudio, reason: str) -> datetime:
     async with claim.result(StudioStatus.RUNNING) as (transaction, studio):
         await set_status_message(
-            transaction, studio, f"The compute environment does not answer ({reason}); the session may well be running."
+            transaction, studio, f"The compute environment does not answer ({reason}). The session may still be running."
         )
         return transaction.now + RETRY_DELAY
 
@@ -88,7 +88,10 @@ async def _begin_stop_of_exited(claim: ClaimedStudio, observation: Observation) 
     """Begin to stop a session whose main process has ended: what it wrote is saved (B12)."""
     clean = observation.exit_code == 0 and not observation.out_of_memory
     if observation.out_of_memory:
-        trigger, message = Trigger.OUT_OF_MEMORY, "It ran out of memory. Give it more and start it again; what it wrote is saved."
+        trigger, message = (
+            Trigger.OUT_OF_MEMORY,
+            "The session ran out of memory. Its files were saved. Give it more memory and start it again.",
+        )
     else:
         trigger, message = Trigger.EXITED, _exit_message(observation)
     code = ConnectionErrorCode.STUDIO_STOPPED if clean else ConnectionErrorCode.STUDIO_ERRORED
@@ -101,8 +104,8 @@ async def _begin_stop_of_exited(claim: ClaimedStudio, observation: Observation) 
 
 def _exit_message(observation: Observation) -> str:
     if observation.exit_code is None:
-        return "The tool ended by itself. What it wrote is saved."
-    return f"The tool ended by itself (exit code {observation.exit_code}). What it wrote is saved."
+        return "The tool ended by itself. Its files were saved."
+    return f"The tool ended by itself (exit code {observation.exit_code}). Its files were saved."
 
 
 async def _end_lost(claim: ClaimedStudio) -> None:
@@ -117,7 +120,7 @@ async def _end_lost(claim: ClaimedStudio) -> None:
             actor, message = Actor.system("final-save-found"), "It had been stopped and saved before the server lost the record of it."
             await StopStudio(claim.policy).begin(transaction, studio, Trigger.STOP, actor, message)
         return
-    message = "Its session was removed from the compute environment from outside. Start it again from its newest checkpoint."
+    message = "The session was removed from the compute environment from outside. Start it again from its newest checkpoint."
     end = SessionEnd(Trigger.COMPUTE_ENV_LOST, Actor.system("removed-outside"), message, cleanup=claim.name)
     async with claim.result(StudioStatus.RUNNING) as (transaction, studio):
         await end_session(transaction, studio, end)
@@ -129,9 +132,13 @@ def _end_due(session: SessionState, now: datetime) -> tuple[Trigger, Actor, str]
         actor = Actor.from_json(session.stop_actor or {})
         return Trigger.STOP, actor, f"Stopped by {actor.name}, as announced."
     if session.expires_at and session.expires_at <= now:
-        return Trigger.LIFESPAN, Actor.system("lifespan"), "Its lifespan has ended. Start it again to go on where it was."
+        return Trigger.LIFESPAN, Actor.system("lifespan"), "The lifespan of the session has ended. Start it again to continue."
     if session.idle_stops_at and session.idle_stops_at <= now:
-        return Trigger.IDLE, Actor.system("idle"), "Nobody used it for the time that the workspace allows. Start it again to go on."
+        return (
+            Trigger.IDLE,
+            Actor.system("idle"),
+            "Nobody used the session for the time that the workspace allows. Start it again to continue.",
+        )
     return None
 
 
@@ -158,11 +165,11 @@ class PlannedEnd:
 def _planned_ends(claim: ClaimedStudio) -> list[PlannedEnd]:
     session, plans = claim.session, []
     if session.expires_at:
-        reason = f"Its lifespan ends at {session.expires_at:%H:%M} UTC. What is in it will be saved."
+        reason = f"The lifespan of the session ends at {session.expires_at:%H:%M} UTC. Its files will be saved."
         warn_at = session.expires_at - claim.policy.warn_before
         plans.append(PlannedEnd(session.expires_at, warn_at, ConnectionErrorCode.LIFESPAN_EXPIRED, "lifespan", reason))
     if session.idle_stops_at:
-        reason = f"Nobody uses it: it will be stopped at {session.idle_stops_at:%H:%M:%S} UTC. What is in it will be saved."
+        reason = f"Nobody uses the session: it will be stopped at {session.idle_stops_at:%H:%M:%S} UTC. Its files will be saved."
         warn_at = session.idle_stops_at - IDLE_WARNING_TIME
         plans.append(PlannedEnd(session.idle_stops_at, warn_at, ConnectionErrorCode.IDLE_STOPPED, "idle", reason))
     return plans
@@ -194,9 +201,9 @@ async def _save(claim: ClaimedStudio) -> None:
         async with asyncio.timeout(_save_timeout_s(claim)):
             saved = await save_session(claim, claim.session, interim=True)
     except (ComputeFailed, ComputeUnknown) as error:
-        saved, message = None, f"{SAVE_FAILED} ({describe_error(error)}); it is tried again."
+        saved, message = None, f"{SAVE_FAILED} ({describe_error(error)}); it will be tried again."
     except TimeoutError:
-        saved, message = None, f"{SAVE_FAILED} (it took too long); it is tried again."
+        saved, message = None, f"{SAVE_FAILED} (it took too long); it will be tried again."
     took = timedelta(seconds=monotonic() - began)
     async with claim.result(StudioStatus.RUNNING, StudioStatus.STOPPING) as (transaction, studio):
         if saved is not None:

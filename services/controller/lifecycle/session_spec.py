@@ -34,7 +34,7 @@ async def _base_checkpoint(claim: ClaimedStudio) -> CheckpointState | None:
     async with claim.services.database.read() as reader:
         base = await checkpoints.find(reader, claim.session.base_checkpoint_id)
     if base is None or base.deleted_at is not None or base.reference is None:
-        raise CheckpointMissing("The checkpoint it starts from was deleted.")
+        raise CheckpointMissing("The checkpoint from which the session starts was deleted.")
     return base
 
 
@@ -43,5 +43,5 @@ def _env_vars(claim: ClaimedStudio, environment: EnvironmentState) -> dict[str, 
         return open_env_vars(environment.environment, claim.session.configuration["environment"], seal=claim.services.seal)
     except CannotOpen as error:
         raise ComputeFailed(
-            "The values of its secret variables were sealed with a key that this server does not have. Set them again, then start it."
+            "The secret variables were encrypted with a key that this server does not have. Set their values again, then start the Studio."
         ) from error

@@ -35,7 +35,7 @@ async def advance(claim: ClaimedStudio) -> datetime | None:
         if not claim.late:
             raise  # the controller logs it and tries again
         logger.exception("Studio %s cannot be started", claim.studio.id)
-        message = "It could not be started in time: an error inside the server, which is written in its log."
+        message = "The session could not be started in time because of an internal error, which is in the log of the server."
         await fail_start(claim, Trigger.START_TIMEOUT, message)
         return None
 

@@ -23,7 +23,7 @@ async def report_unknown(claim: ClaimedStudio, reason: str) -> datetime | None:
     """Write that the compute environment does not answer, and try again: unknown is not failed, even after the deadline."""
     late = ""
     if claim.studio.deadline and claim.late:
-        late = f" The start's deadline ({claim.studio.deadline:%H:%M:%S} UTC) has passed; it is decided once the environment answers."
+        late = f" The deadline of the start ({claim.studio.deadline:%H:%M:%S} UTC) has passed; it fails once the environment answers."
     async with claim.result(StudioStatus.STARTING) as (transaction, studio):
         message = f"Waiting: the compute environment does not answer ({reason}).{late}"
         await set_status_message(transaction, studio, message)
@@ -40,7 +40,7 @@ async def act_on_deadline(claim: ClaimedStudio, reason: str | None = None) -> da
         pass  # an answer, too
     minutes = claim.policy.start_deadline.total_seconds() / 60
     details = f"{reason or await start_timeout.timeout_reason(claim)}.{await last_output(claim, await claim.compute())}"
-    await fail_start(claim, Trigger.START_TIMEOUT, f"It could not be started within {minutes:g} min: {details}")
+    await fail_start(claim, Trigger.START_TIMEOUT, f"The session could not be started within {minutes:g} min: {details}")
     return None
 
 

@@ -19,5 +19,5 @@ async def timeout_reason(claim: ClaimedStudio) -> str:
         return "it was not begun"
     if current["name"] != Step.ANSWER.value:
         detail = f" ({current['message']})" if current["message"] else ""
-        return f"it got no further than the step “{current['name']}”{detail}"
+        return f"it did not get beyond the step “{current['name']}”{detail}"
     return spec_of(environment.kind).no_answer.format(port=template.port)

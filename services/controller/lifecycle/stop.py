@@ -45,7 +45,7 @@ async def advance(claim: ClaimedStudio) -> datetime | None:
         if not claim.late:
             raise  # the controller logs it and tries again
         logger.exception("Studio %s cannot be stopped", claim.studio.id)
-        await _end_unsaved(claim, "an error inside the server, which is written in its log.")
+        await _end_unsaved(claim, "an internal error, which is in the log of the server.")
     return None
 
 
@@ -62,7 +62,7 @@ async def _is_silent(claim: ClaimedStudio) -> bool:
 
 async def _report_unknown(claim: ClaimedStudio, reason: str) -> datetime:
     async with claim.result(StudioStatus.STOPPING) as (transaction, studio):
-        waiting = f"Waiting: the compute environment does not answer ({reason}). Nothing is lost meanwhile."
+        waiting = f"Waiting: the compute environment does not answer ({reason}). No files are lost."
         await set_status_message(transaction, studio, f"{_stop_message(studio) or 'Stopping.'}\n{waiting}")
         return transaction.now + RETRY_DELAY
 
@@ -138,7 +138,10 @@ def _is_clean(claim: ClaimedStudio, studio: StudioState) -> bool:
 
 async def _end_lost(claim: ClaimedStudio) -> None:
     """The session is positively gone, and not saved: it was removed from outside. The newest interim checkpoint stays (B31)."""
-    message = "Its session was removed from the compute environment from outside before it could be saved."
+    message = (
+        "The session was removed from the compute environment from outside before it could be saved. "
+        "Start it again from its newest checkpoint."
+    )
     end = SessionEnd(Trigger.COMPUTE_ENV_LOST, Actor.system("removed-outside"), message, cleanup=claim.name)
     async with claim.result(StudioStatus.STOPPING) as (transaction, studio):
         await end_session(transaction, studio, end)
@@ -146,6 +149,6 @@ async def _end_lost(claim: ClaimedStudio) -> None:
 
 async def _end_unsaved(claim: ClaimedStudio, reason: str) -> None:
     """The session's files stay where they are; the next start saves them first (B8)."""
-    message = f"It could not be saved: {reason} Nothing is lost: its files are kept, and the next start saves them first."
+    message = f"The session could not be saved: {reason} Its files are kept, and the next start saves them first."
     async with claim.result(StudioStatus.STOPPING) as (transaction, studio):
         await end_session(transaction, studio, SessionEnd(Trigger.SAVE_FAILED, Actor.system("save"), message, saved=False))

@@ -49,6 +49,6 @@ async def _require_alive(claim: ClaimedStudio, compute: Compute) -> None:
     if observation.presence not in (Presence.EXITED, Presence.ABSENT):
         return
     exit_code = "" if observation.exit_code is None else f" (exit code {observation.exit_code})"
-    memory = " It ran out of memory." if observation.out_of_memory else ""
+    memory = " The session ran out of memory." if observation.out_of_memory else ""
     error = EnvironmentNotLoaded if observation.unprepared else ComputeFailed
     raise error(f"The tool ended before it answered{exit_code}.{memory}{await last_output(claim, compute)}")
