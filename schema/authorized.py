@@ -11,7 +11,7 @@ import strawberry
 from resolvers.batches import Load
 from resolvers.context import Context
 from resolvers.rights import missing_scope
-from schema.field_policies import Mark, Policy, described, metadata
+from schema.field_metadata import Mark, Policy, described, metadata
 from services.domain.access import Permission
 
 Info = strawberry.Info[Context, None]

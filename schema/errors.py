@@ -6,7 +6,7 @@ import strawberry
 
 from resolvers import error_rows
 from schema.enums import StudioStatus
-from schema.fields import derived, exactly
+from schema.fields import attribute, derived, exactly
 from schema.inputs.field_paths import api_path
 from schema.types.studio import Studio
 from services.domain.errors import Problem
@@ -16,13 +16,12 @@ from services.domain.errors import Problem
 class Error:
     """The frame of every error type."""
 
-    code: str = strawberry.field(description="The code of the error, for programs. It never changes, for example `NOT_FOUND`.")
-    message: str = strawberry.field(
-        description="What is wrong and what to do next, as text for people. The text may change between versions."
-    )
+    code: str = attribute("The code of the error, for programs. It never changes, for example `NOT_FOUND`.")
+    message: str = attribute("What is wrong and what to do next, as text for people. The text may change between versions.")
     field: list[str] | None = derived(
-        lambda row: api_path(row.field),
+        api_path,
         'The path of the input field that caused the error, for example `["name"]`. Null if no single field caused it.',
+        of="field",
     )
 
 
@@ -45,13 +44,12 @@ class InputProblem:
     """A part of an InvalidInputError."""
 
     field: list[str] = derived(
-        lambda problem: api_path(problem.field),
+        api_path,
         'The path of the input field, for example `["environment", "0", "key"]`. Positions in lists are numbers from 0.',
+        of="field",
     )
-    code: str = strawberry.field(description="The code of the error, for programs. It never changes, for example `NOT_FOUND`.")
-    message: str = strawberry.field(
-        description="What is wrong and what to do next, as text for people. The text may change between versions."
-    )
+    code: str = attribute("The code of the error, for programs. It never changes, for example `NOT_FOUND`.")
+    message: str = attribute("What is wrong and what to do next, as text for people. The text may change between versions.")
 
     is_type_of = exactly(Problem)
 
@@ -60,7 +58,7 @@ class InputProblem:
 class InvalidInputError(Error):
     """The input is refused with the list of all its problems (docs/architecture.md#contract-habits)."""
 
-    problems: list[InputProblem] = strawberry.field(description="All problems of the input; at least one.")
+    problems: list[InputProblem] = attribute("All problems of the input; at least one.")
 
     is_type_of = exactly(error_rows.InvalidInputRow)
 
@@ -78,10 +76,8 @@ class ConflictError(Error):
 class NotAllowedNowError(Error):
     """B7, B14, B21."""
 
-    status: StudioStatus | None = strawberry.field(description="The status of the Studio. Null if the status is not the reason.")
-    until: datetime | None = strawberry.field(
-        description="The time from which the action will be possible at the latest. Null if that is not known."
-    )
+    status: StudioStatus | None = attribute("The status of the Studio. Null if the status is not the reason.")
+    until: datetime | None = attribute("The time from which the action will be possible at the latest. Null if that is not known.")
 
     is_type_of = exactly(error_rows.NotAllowedNowRow)
 
@@ -97,7 +93,7 @@ class QuotaExceededError(Error):
 class StaleRevisionError(Error):
     """B95."""
 
-    current_revision: int = strawberry.field(description="The current revision of the Studio.")
-    studio: Studio = strawberry.field(description="The current data of the Studio.")
+    current_revision: int = attribute("The current revision of the Studio.")
+    studio: Studio = attribute("The current data of the Studio.")
 
     is_type_of = exactly(error_rows.StaleRevisionRow)

@@ -20,7 +20,7 @@ from resolvers.loaders import (
     workspaces,
 )
 from schema.authorized import AuthorizedViewer, field
-from schema.field_policies import AUTHENTICATED, Mark
+from schema.field_metadata import AUTHENTICATED, Mark
 from schema.ids import BadId, GlobalId, given_id, parse
 from schema.types.node import Node
 from schema.types.operation import Operation

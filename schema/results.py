@@ -15,7 +15,7 @@ from schema.errors import (
     QuotaExceededError,
     StaleRevisionError,
 )
-from schema.field_policies import Mark
+from schema.field_metadata import Mark
 from schema.fields import attribute, exactly, node_id
 from schema.types.checkpoint import Checkpoint
 from schema.types.operation import Operation
@@ -28,9 +28,9 @@ from schema.types.workspace import Workspace
 class StudioPayload:
     """Of every command that leaves the Studio there."""
 
-    studio: Studio = strawberry.field(description="The current data of the Studio.")
-    operation: Operation | None = strawberry.field(
-        description="The operation that carries the mutation out; for a repeated start, the one of the first start. Null if there is "
+    studio: Studio = attribute("The current data of the Studio.")
+    operation: Operation | None = attribute(
+        "The operation that carries the mutation out; for a repeated start, the one of the first start. Null if there is "
         "none, or if a stop is planned for later."
     )
 
@@ -60,7 +60,7 @@ class ConnectStudioPayload:
 class CheckpointPayload:
     """B32."""
 
-    checkpoint: Checkpoint = strawberry.field(description="The current data of the checkpoint.")
+    checkpoint: Checkpoint = attribute("The current data of the checkpoint.")
 
     is_type_of = exactly(payloads.CheckpointPayloadRow)
 
@@ -69,10 +69,9 @@ class CheckpointPayload:
 class CreateTokenPayload:
     """B94."""
 
-    token: Token = strawberry.field(description="The current data of the token.")
-    secret: str = strawberry.field(
-        description="The secret of the token: send it as `Authorization: Bearer <secret>`. It is returned only here and cannot be read "
-        "again."
+    token: Token = attribute("The current data of the token.")
+    secret: str = attribute(
+        "The secret of the token: send it as `Authorization: Bearer <secret>`. It is returned only here and cannot be read again."
     )
 
     is_type_of = exactly(payloads.CreateTokenPayloadRow)
@@ -82,7 +81,7 @@ class CreateTokenPayload:
 class RevokeTokenPayload:
     """B94."""
 
-    token: Token = strawberry.field(description="The current data of the token.")
+    token: Token = attribute("The current data of the token.")
 
     is_type_of = exactly(payloads.RevokeTokenPayloadRow)
 
@@ -91,13 +90,10 @@ class RevokeTokenPayload:
 class MemberPayload:
     """B90."""
 
-    member: Member | None = strawberry.field(
-        description="The current data of the member. Null if a repeated call returns the first result, and the member was removed since "
-        "then."
+    member: Member | None = attribute(
+        "The current data of the member. Null if a repeated call returns the first result, and the member was removed since then."
     )
-    workspace: Workspace | None = strawberry.field(
-        description="The workspace of the member. Null if the viewer is no longer a member of it."
-    )
+    workspace: Workspace | None = attribute("The workspace of the member. Null if the viewer is no longer a member of it.")
 
     is_type_of = exactly(payloads.MemberPayloadRow)
 
@@ -107,9 +103,7 @@ class RemoveMemberPayload:
     """B90."""
 
     removed_user_id: strawberry.ID = node_id("User", "The id of the user who was removed.", attribute="user_id")
-    workspace: Workspace | None = strawberry.field(
-        description="The workspace of the member. Null if the viewer is no longer a member of it."
-    )
+    workspace: Workspace | None = attribute("The workspace of the member. Null if the viewer is no longer a member of it.")
 
     is_type_of = exactly(payloads.RemoveMemberPayloadRow)
 

@@ -8,7 +8,7 @@ import strawberry
 from resolvers.context import Context
 from resolvers.mutations import answer
 from schema.authorized import Info
-from schema.field_policies import Policy, metadata, with_requirement
+from schema.field_metadata import Policy, metadata, with_requirement
 from services.domain.access import Viewer
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 import strawberry
 
 from resolvers import payloads
-from schema.field_policies import AUTHENTICATED
+from schema.field_metadata import AUTHENTICATED
 from schema.inputs.people import CreateTokenInput, RevokeTokenInput
 from schema.mutations.command import mutation
 from schema.results import CreateTokenResult, RevokeTokenResult

@@ -6,9 +6,9 @@ import strawberry
 
 from resolvers.loaders import events
 from resolvers.loaders.events import EventArguments
-from resolvers.pagination import page_arguments
+from resolvers.pagination import DEFAULT_FIRST, page_arguments
 from schema.enums import OrderDirection
-from schema.fields import attribute, batched
+from schema.fields import After, First, attribute, batched
 from schema.scalars import Cursor
 from schema.types.audit import Event
 from schema.types.page import EDGES, NODES, PAGE_INFO, TOTAL, PageInfo
@@ -19,8 +19,10 @@ Direction = Annotated[
 ]
 
 
-def event_arguments(first: int | None, after: str | None, direction: OrderDirection) -> EventArguments:
-    """Raises BadArgument."""
+def event_arguments(
+    first: First = DEFAULT_FIRST, after: After = strawberry.UNSET, direction: Direction = OrderDirection.DESC
+) -> EventArguments:
+    """Returns the arguments of a connection of events. Raises BadArgument."""
     return EventArguments(page_arguments(first, after), direction is OrderDirection.DESC)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import strawberry
 
-from resolvers.loaders.logs import DEFAULT_BYTES, MOST_BYTES
+from resolvers.loaders.logs import DEFAULT_BYTES, MOST_BYTES, LogArguments, log_arguments
 from resolvers.log_pages import LONGEST_CHARACTER
 from schema.enums import LogSource
 from schema.fields import attribute, exactly
@@ -48,6 +48,18 @@ Source = Annotated[
         "or BUILD_FAILED and no session is named; else the session."
     ),
 ]
+
+
+def studio_log_arguments(
+    session: SessionNumber = None, source: Source = None, after_offset: AfterOffset = None, first: Bytes = DEFAULT_BYTES
+) -> LogArguments:
+    """Returns the arguments of `Studio.logs`. Raises BadArgument."""
+    return log_arguments(first, after_offset, session, source)
+
+
+def session_log_arguments(after_offset: AfterOffset = None, first: Bytes = DEFAULT_BYTES) -> LogArguments:
+    """Returns the arguments of `Session.logs`. Raises BadArgument."""
+    return log_arguments(first, after_offset)
 
 
 @strawberry.type(

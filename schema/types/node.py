@@ -2,11 +2,11 @@
 
 import strawberry
 
-from schema.fields import derived
+from schema.fields import attribute
 
 
 @strawberry.interface(description="An object with a globally unique id, by which `Query.node` reads it.")
 class Node:
     """Relay's Node."""
 
-    id: strawberry.ID = derived(lambda row: row.id, "The globally unique id of the object. It never changes.")
+    id: strawberry.ID = attribute("The globally unique id of the object. It never changes.")

@@ -2,6 +2,7 @@
 
 import strawberry
 
+from schema.fields import attribute
 from schema.scalars import Cursor
 
 
@@ -9,11 +10,11 @@ from schema.scalars import Cursor
 class PageInfo:
     """Relay's PageInfo."""
 
-    has_next_page: bool = strawberry.field(description="Whether further items follow this page.")
-    has_previous_page: bool = strawberry.field(description="Whether the page was requested with `after`.")
-    start_cursor: Cursor | None = strawberry.field(description="The cursor of the first item. Null if the page is empty.")
-    end_cursor: Cursor | None = strawberry.field(
-        description="The cursor of the last item. Pass it as `after` to get the next page. Null if the page is empty."
+    has_next_page: bool = attribute("Whether further items follow this page.")
+    has_previous_page: bool = attribute("Whether the page was requested with `after`.")
+    start_cursor: Cursor | None = attribute("The cursor of the first item. Null if the page is empty.")
+    end_cursor: Cursor | None = attribute(
+        "The cursor of the last item. Pass it as `after` to get the next page. Null if the page is empty."
     )
 
 

@@ -8,7 +8,7 @@ import strawberry
 from resolvers import people as rules
 from resolvers.loaders import members, tokens, users, workspaces
 from schema.enums import Role, TokenScope
-from schema.field_policies import Mark
+from schema.field_metadata import Mark
 from schema.fields import attribute, batched, computed, exactly, node_id
 from schema.scalars import Cursor
 from schema.types.node import Node

@@ -7,17 +7,15 @@ import strawberry
 
 from resolvers.loaders import checkpoints, compute_environments, sessions, studios, templates, users
 from resolvers.loaders import logs as log_loads
-from schema.authorized import AuthorizedViewer, field
 from schema.enums import StopReason
 from schema.fields import attribute, batched, exactly, node_id
 from schema.scalars import Cursor
 from schema.types.checkpoint import Checkpoint
 from schema.types.compute import ComputeEnvironment, Template
-from schema.types.logs import AfterOffset, Bytes, LogPage
+from schema.types.logs import LogPage, session_log_arguments
 from schema.types.node import Node
 from schema.types.page import EDGE_CURSOR, EDGES, NODES, PAGE_INFO, TOTAL, PageInfo
 from schema.types.studio_parts import SessionConfiguration
-from services.domain.access import Permission
 from services.rows.studio import SessionRow
 
 if TYPE_CHECKING:
@@ -68,10 +66,9 @@ class Session(Node):
     )
     ended_at: datetime | None = attribute("The time at which the session ended. Null if it has not ended.")
 
-    @field("The output of the session: the newest bytes, or those after an offset.", Permission.WORKSPACE_READ)
-    def logs(self, viewer: AuthorizedViewer, after_offset: AfterOffset = None, first: Bytes = log_loads.DEFAULT_BYTES) -> LogPage:
-        arguments = log_loads.log_arguments(first, after_offset)
-        return viewer.load(log_loads.of_sessions, self, arguments)
+    logs: LogPage = batched(
+        log_loads.of_sessions, "The output of the session: the newest bytes, or those after an offset.", arguments=session_log_arguments
+    )
 
     is_type_of = exactly(SessionRow)
 

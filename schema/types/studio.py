@@ -12,16 +12,13 @@ from resolvers.loaders import events as event_loads
 from resolvers.loaders import logs as log_loads
 from resolvers.loaders import sessions as session_loads
 from resolvers.loaders import stats as stats_loads
-from resolvers.pagination import DEFAULT_FIRST
-from schema.authorized import AuthorizedViewer, field
-from schema.enums import OrderDirection, StopReason, StudioStatus
-from schema.field_policies import Mark
-from schema.fields import After, First, attribute, batched, computed, exactly, node_id, paged
-from schema.types.event_list import Direction, EventConnection, event_arguments
-from schema.types.logs import AfterOffset, Bytes, LogPage, SessionNumber, Source
+from schema.enums import StopReason, StudioStatus
+from schema.field_metadata import Mark
+from schema.fields import attribute, batched, computed, exactly, node_id, paged
+from schema.types.event_list import EventConnection, event_arguments
+from schema.types.logs import LogPage, studio_log_arguments
 from schema.types.node import Node
 from schema.types.studio_parts import AvailableAction, ConnectedUser, StudioConfiguration
-from services.domain.access import Permission
 from services.rows.studio import StudioRow
 
 if TYPE_CHECKING:
@@ -117,26 +114,17 @@ class Studio(Node):
         session_loads.pages, "The sessions of the Studio, the newest first. Null if an argument is invalid; the error says which."
     )
 
-    @field("The stored events of the Studio. Null if an argument is invalid; the error says which.", Permission.WORKSPACE_READ)
-    def events(
-        self,
-        viewer: AuthorizedViewer,
-        first: First = DEFAULT_FIRST,
-        after: After = strawberry.UNSET,
-        direction: Direction = OrderDirection.DESC,
-    ) -> EventConnection | None:
-        return viewer.load(event_loads.of_studios, self, event_arguments(first, after, direction))
-
-    @field("The output of a session, or of the build of the image: the newest bytes, or those after an offset.", Permission.WORKSPACE_READ)
-    def logs(
-        self,
-        viewer: AuthorizedViewer,
-        session: SessionNumber = None,
-        source: Source = None,
-        after_offset: AfterOffset = None,
-        first: Bytes = log_loads.DEFAULT_BYTES,
-    ) -> LogPage:
-        arguments = log_loads.log_arguments(first, after_offset, session, source)
-        return viewer.load(log_loads.of_studios, self.id, arguments)
+    events: EventConnection | None = paged(
+        event_loads.of_studios,
+        "The stored events of the Studio. Null if an argument is invalid; the error says which.",
+        of=None,
+        arguments=event_arguments,
+    )
+    logs: LogPage = batched(
+        log_loads.of_studios,
+        "The output of a session, or of the build of the image: the newest bytes, or those after an offset.",
+        of="id",
+        arguments=studio_log_arguments,
+    )
 
     is_type_of = exactly(StudioRow)

@@ -5,9 +5,11 @@ from typing import Annotated
 import strawberry
 
 from resolvers.loaders import studios
+from resolvers.loaders.studios import ListArguments
+from resolvers.pagination import DEFAULT_FIRST, page_arguments
 from schema.enums import OrderDirection, StudioOrderField, StudioStatus
-from schema.field_policies import Mark, described
-from schema.fields import attribute, batched, exactly
+from schema.field_metadata import Mark, described
+from schema.fields import After, First, attribute, batched, exactly
 from schema.ids import BadId, decode
 from schema.scalars import Cursor
 from schema.types.page import EDGE_CURSOR, EDGES, NODES, PAGE_INFO, TOTAL, PageInfo
@@ -88,14 +90,24 @@ Filter = Annotated[
 Order = Annotated[StudioOrder | None, strawberry.argument(description="The order of the list. If omitted or null, by name.")]
 
 
-def selection_of(given: StudioFilter | None) -> Selection:
-    """Raises BadArgument."""
-    return given.selection() if given else EVERYTHING
+def selection_of(studio_filter: StudioFilter | None) -> Selection:
+    """Returns which Studios the filter selects: all of them without one. Raises BadArgument."""
+    return studio_filter.selection() if studio_filter else EVERYTHING
 
 
-def order_of(given: StudioOrder | None) -> Ordering:
-    """By name if nothing is given."""
-    return given.order() if given else BY_NAME
+def list_arguments(
+    filter: Filter = strawberry.UNSET,  # noqa: A002 - the contract's word
+    order_by: Order = strawberry.UNSET,
+    first: First = DEFAULT_FIRST,
+    after: After = strawberry.UNSET,
+) -> ListArguments:
+    """Returns the arguments of `Workspace.studios`. Raises BadArgument."""
+    return ListArguments(page_arguments(first, after), selection_of(filter), order_by.order() if order_by else BY_NAME)
+
+
+def count_arguments(filter: Filter = strawberry.UNSET) -> Selection:  # noqa: A002 - the contract's word
+    """Returns the arguments of `Workspace.studioCounts`. Raises BadArgument."""
+    return selection_of(filter)
 
 
 def _row_ids(given: list[strawberry.ID] | None, type_name: str, name: str) -> tuple[str, ...] | None:

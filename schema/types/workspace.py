@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Annotated
 
 import strawberry
-from strawberry import UNSET
 
 from resolvers import workspaces as rules
 from resolvers.loaders import compute_environments as environment_loads
@@ -14,25 +13,25 @@ from resolvers.loaders import organizations
 from resolvers.loaders import studios as studio_loads
 from resolvers.loaders import templates as template_loads
 from resolvers.loaders import workspaces as workspace_loads
-from resolvers.loaders.studios import ListArguments
-from resolvers.pagination import DEFAULT_FIRST, page_arguments
-from schema.authorized import AuthorizedViewer, field
-from schema.enums import OrderDirection, Role
-from schema.field_policies import Mark
-from schema.fields import After, First, attribute, batched, computed, exactly, node_id, paged
+from schema.enums import Role
+from schema.field_metadata import Mark
+from schema.fields import attribute, batched, computed, exactly, node_id, paged
 from schema.scalars import Cursor
 from schema.types.compute import ComputeEnvironment, Template
-from schema.types.event_list import Direction, EventConnection, event_arguments
+from schema.types.event_list import EventConnection, event_arguments
 from schema.types.node import Node
 from schema.types.people import MemberConnection
-from schema.types.studio_list import Filter, Order, StatusCount, StudioConnection, order_of, selection_of
-from services.domain.access import Permission
+from schema.types.studio_list import StatusCount, StudioConnection, count_arguments, list_arguments
 from services.rows.organizations import OrganizationRow, SettingsRow, WorkspaceRow
 
-READ = Permission.WORKSPACE_READ
 Unsupported = Annotated[
     bool, strawberry.argument(description="Whether templates with the status UNSUPPORTED are included. The default is false.")
 ]
+
+
+def template_arguments(include_unsupported: Unsupported = False) -> bool:
+    """Returns the argument of `Workspace.templates` as its loader takes it."""
+    return include_unsupported
 
 
 @strawberry.type(description="The settings of a workspace for its Studios.")
@@ -92,30 +91,23 @@ class Workspace(Node):
         member_loads.pages, "The members of the workspace, sorted by user name. Null if an argument is invalid; the error says which."
     )
 
-    @field("The Studios of the workspace. Null if an argument is invalid; the error says which.", READ)
-    def studios(
-        self,
-        viewer: AuthorizedViewer,
-        filter: Filter = UNSET,  # noqa: A002 - the contract's word
-        order_by: Order = UNSET,
-        first: First = DEFAULT_FIRST,
-        after: After = UNSET,
-    ) -> StudioConnection | None:
-        arguments = ListArguments(page_arguments(first, after), selection_of(filter), order_of(order_by))
-        return viewer.load(studio_loads.pages, self.id, arguments)
-
-    @field("The number of Studios in each status. Null if an argument is invalid; the error says which.", READ)
-    def studio_counts(self, viewer: AuthorizedViewer, filter: Filter = UNSET) -> list[StatusCount] | None:  # noqa: A002 - the contract's word
-        return viewer.load(studio_loads.counts, self.id, selection_of(filter))
-
-    @field("The templates of the workspace, sorted by name.", READ)
-    def templates(self, viewer: AuthorizedViewer, include_unsupported: Unsupported = False) -> list[Template]:
-        return viewer.load(template_loads.of_workspaces, self.id, include_unsupported)
-
-    @field("The stored events of the workspace. Null if an argument is invalid; the error says which.", READ)
-    def events(
-        self, viewer: AuthorizedViewer, first: First = DEFAULT_FIRST, after: After = UNSET, direction: Direction = OrderDirection.DESC
-    ) -> EventConnection | None:
-        return viewer.load(event_loads.of_workspaces, self, event_arguments(first, after, direction))
+    studios: StudioConnection | None = paged(
+        studio_loads.pages, "The Studios of the workspace. Null if an argument is invalid; the error says which.", arguments=list_arguments
+    )
+    studio_counts: list[StatusCount] | None = batched(
+        studio_loads.counts,
+        "The number of Studios in each status. Null if an argument is invalid; the error says which.",
+        of="id",
+        arguments=count_arguments,
+    )
+    templates: list[Template] = batched(
+        template_loads.of_workspaces, "The templates of the workspace, sorted by name.", of="id", arguments=template_arguments
+    )
+    events: EventConnection | None = paged(
+        event_loads.of_workspaces,
+        "The stored events of the workspace. Null if an argument is invalid; the error says which.",
+        of=None,
+        arguments=event_arguments,
+    )
 
     is_type_of = exactly(WorkspaceRow)

@@ -3,7 +3,7 @@
 import pytest
 from graphql import GraphQLInputObjectType, GraphQLNonNull, GraphQLObjectType, GraphQLUnionType, get_named_type
 
-from schema.field_policies import policy_of
+from schema.field_metadata import policy_of
 from tests.mutations.mutation_fields import CORE, MUTATIONS
 
 KEYLESS = {"createToken"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schema.field_policies import policy_of
+from schema.field_metadata import policy_of
 from services.domain.access import AccessFacts, Permission, Role, TokenScope, decide
 from services.store.db.database import Database
 from tests import factories

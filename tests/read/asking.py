@@ -44,8 +44,9 @@ class Asker:
 
     def __init__(self, database: Database, limits: Limits = GENEROUS) -> None:
         self.database = database
-        services = SimpleNamespace(database=database, addresses=Addresses("http://127.0.0.1:8000", "localhost:8000"), policy=Policy())
-        self._executor = Executor(SCHEMA._schema, lambda viewer: make_context(cast("Services", services), viewer), limits)
+        addresses = Addresses("http://127.0.0.1:8000", "localhost:8000")
+        self.services = cast("Services", SimpleNamespace(database=database, addresses=addresses, policy=Policy()))
+        self._executor = Executor(SCHEMA._schema, lambda viewer: make_context(self.services, viewer), limits)
 
     async def ask(self, viewer: Viewer, query: str, **variables: Any) -> Reply:
         """The reply, with whatever errors it has."""

@@ -24,7 +24,7 @@ from graphql import (
 
 from resolvers.rights import rights_of
 from schema import export
-from schema.field_policies import WORDS, Mark, marks_of, policy_of
+from schema.field_metadata import WORDS, Mark, marks_of, policy_of
 from schema.ids import encode
 from services.domain.access import MATRIX, Permission, Role, TokenScope, Viewer
 from services.domain.errors import Forbidden
