@@ -121,11 +121,11 @@ describe(
     "the rights of the lower ones.",
     {
         "VIEW": "Can read everything in the workspace.",
-        "CONNECT": "Can also open running sessions and delete Studios.",
-        "LAUNCH": "Can also start and stop Studios.",
-        "MAINTAIN": "Can also create and edit Studios and rename checkpoints.",
-        "ADMIN": "Has the same rights as MAINTAIN; reserved for the settings of the workspace.",
-        "OWNER": "Can also add and remove members and change their roles.",
+        "CONNECT": "The rights of VIEW. Can also open running sessions and delete Studios.",
+        "LAUNCH": "The rights of CONNECT. Can also start and stop Studios.",
+        "MAINTAIN": "The rights of LAUNCH. Can also create and edit Studios and rename checkpoints.",
+        "ADMIN": "The rights of MAINTAIN, and no others at present. Reserved for the settings of the workspace.",
+        "OWNER": "The rights of ADMIN. Can also add and remove members and change their roles.",
     },
 )
 describe(
@@ -192,7 +192,7 @@ describe(
         "CONNECT": "Opens the running session in a browser.",
         "COPY_URL": "Copies the URL of the session to share it.",
         "EDIT": "Changes the name, description or configuration.",
-        "DELETE": "Deletes the Studio for ever.",
+        "DELETE": "Deletes the Studio permanently.",
         "FORCE_STOP": "Ends a start or a stop that takes too long. Files that were not saved are lost.",
         "RETRY_BUILD": "Builds the image again after a failed build, and starts the Studio.",
     },

@@ -16,7 +16,7 @@ from services.domain.errors import Problem
 class Error:
     """The frame of every error type."""
 
-    code: str = attribute("The code of the error, for programs. It never changes, for example `NOT_FOUND`.")
+    code: str = attribute("A stable code for programs, for example `NOT_FOUND`.")
     message: str = attribute("What is wrong and what to do next, as text for people. The text may change between versions.")
     field: list[str] | None = derived(
         api_path,
@@ -48,7 +48,7 @@ class InputProblem:
         'The path of the input field, for example `["environment", "0", "key"]`. Positions in lists are numbers from 0.',
         of="field",
     )
-    code: str = attribute("The code of the error, for programs. It never changes, for example `NOT_FOUND`.")
+    code: str = attribute("A stable code for programs, for example `RANGE`.")
     message: str = attribute("What is wrong and what to do next, as text for people. The text may change between versions.")
 
     is_type_of = exactly(Problem)
@@ -77,7 +77,7 @@ class NotAllowedNowError(Error):
     """B7, B14, B21."""
 
     status: StudioStatus | None = attribute("The status of the Studio. Null if the status is not the reason.")
-    until: datetime | None = attribute("The time from which the action will be possible at the latest. Null if that is not known.")
+    until: datetime | None = attribute("The latest time at which the action becomes possible. Null if that is not known.")
 
     is_type_of = exactly(error_rows.NotAllowedNowRow)
 

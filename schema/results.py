@@ -30,8 +30,8 @@ class StudioPayload:
 
     studio: Studio = attribute("The current data of the Studio.")
     operation: Operation | None = attribute(
-        "The operation that carries the mutation out; for a repeated start, the one of the first start. Null if there is "
-        "none, or if a stop is planned for later."
+        "The operation that carries the mutation out; for a repeated call, the one of the first call. Null if there is none, or if a stop "
+        "is planned for later."
     )
 
     is_type_of = exactly(payloads.StudioPayloadRow)
@@ -91,7 +91,8 @@ class MemberPayload:
     """B90."""
 
     member: Member | None = attribute(
-        "The current data of the member. Null if a repeated call returns the first result, and the member was removed since then."
+        "The current data of the member. Null if the call repeats an earlier one and the member was removed since then, or if the viewer "
+        "is no longer a member of the workspace."
     )
     workspace: Workspace | None = attribute("The workspace of the member. Null if the viewer is no longer a member of it.")
 

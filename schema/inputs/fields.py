@@ -9,7 +9,7 @@ from services.domain.errors import NotFound
 from services.domain.limits import IDEMPOTENCY_KEY_LIFETIME_HOURS, MAX_IDEMPOTENCY_KEY_LENGTH
 
 KEY = (
-    f"A text of 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters that the client chooses, for example a UUID. A call that repeats key and "
+    f"A text that the client chooses, for example a UUID: 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters. A call that repeats key and "
     f"input within {IDEMPOTENCY_KEY_LIFETIME_HOURS} hours returns the first result and changes nothing. "
     "If omitted or null, every call is carried out."
 )

@@ -49,7 +49,7 @@ class CreateStudioInput:
     compute_environment_id: strawberry.ID | None = strawberry.field(
         default=None,
         description="The id of the compute environment that runs the sessions. If omitted or null, the only enabled one of the workspace "
-        "that can run the template is used; if there are several, the result is an InvalidInputError.",
+        "that can run the template is used; if there is not exactly one, the result is an InvalidInputError.",
     )
     cpu: float | None = strawberry.field(
         default=None, description=f"{CPU} If omitted or null: {DEFAULT_CPU:g}, or the capacity if that is less."
@@ -93,7 +93,7 @@ class SessionOverridesInput:
     gpu: int | None = strawberry.field(default=None, description=f"{GPU} {UNCHANGED}")
     lifespan_hours: int | None = strawberry.field(default=None, description=f"{LIFESPAN} {UNCHANGED}")
     environment: list[EnvironmentVariableInput] | None = strawberry.field(
-        default=None, description=f"{ENVIRONMENT} The list replaces the variables of the Studio. {UNCHANGED}"
+        default=None, description=f"{ENVIRONMENT} They are used in place of all variables of the Studio. {UNCHANGED}"
     )
 
 
@@ -152,7 +152,7 @@ class UpdateStudioInput:
     gpu: strawberry.Maybe[int | None] = strawberry.field(description=f"{GPU} {KEPT}")
     lifespan_hours: strawberry.Maybe[int | None] = strawberry.field(description=f"{LIFESPAN} {KEPT}")
     environment: strawberry.Maybe[list[EnvironmentVariableInput] | None] = strawberry.field(
-        description=f"{ENVIRONMENT} The list replaces all present ones: send secret values again. {KEPT}"
+        description=f"{ENVIRONMENT} The whole present list is replaced, so send secret values again. {KEPT}"
     )
     expected_revision: int | None = expected_revision()
     idempotency_key: str | None = idempotency_key()
@@ -187,7 +187,7 @@ class UpdateStudioInput:
         )
 
 
-@strawberry.input(description="The input of the mutations that need nothing but a Studio, such as `deleteStudio`.")
+@strawberry.input(description="The input of the mutations that need only a Studio, such as `deleteStudio`.")
 class StudioActionInput:
     """Delete, force a stop, retry a build, star, unstar, connect."""
 

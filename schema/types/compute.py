@@ -16,8 +16,8 @@ class Template(Node):
     """B71."""
 
     id: strawberry.ID = node_id("Template")
-    name: str = attribute("The name, unique in the workspace.")
-    tool: Tool = attribute("The tool that sessions show in the browser.")
+    name: str = attribute("The name of the template, unique in the workspace.")
+    tool: Tool = attribute("The tool that the sessions show in the browser.")
     image: str = attribute(
         "The container image that sessions run. For compute environments of the kind PROCESS, the name of a tool or a command line."
     )
@@ -30,7 +30,7 @@ class Template(Node):
     embeddable: bool = attribute(
         "Whether the browser shows the tool inside a page of Studiograph, which displays warnings. If not, the tool fills the tab."
     )
-    created_at: datetime = attribute("The time at which it was added to the workspace.")
+    created_at: datetime = attribute("The time at which the template was added to the workspace.")
 
     is_type_of = exactly(TemplateRow)
 
@@ -63,13 +63,15 @@ class ComputeEnvironment(Node):
     """Of one kind; what it has and what is in use."""
 
     id: strawberry.ID = node_id("ComputeEnvironment")
-    name: str = attribute("The name, unique in the workspace.")
+    name: str = attribute("The name of the compute environment, unique in the workspace.")
     kind: ComputeKind = attribute("The technology that runs the sessions.")
-    enabled: bool = attribute("Whether new sessions can be started in it.")
-    reachable: bool = attribute("Whether it answered the last check; there is one every minute.")
-    message: str | None = attribute("Why it does not answer, or warnings about it, as text for people. Null if there is nothing to report.")
-    capacity: ComputeCapacity = attribute("The resources that it has.")
+    enabled: bool = attribute("Whether new sessions can be started in the compute environment.")
+    reachable: bool = attribute("Whether the compute environment answered the last check. It is checked every minute.")
+    message: str | None = attribute(
+        "Why the compute environment does not answer, or warnings about it, as text for people. Null if there is nothing to report."
+    )
+    capacity: ComputeCapacity = attribute("The resources of the compute environment.")
     in_use: ComputeUsage = batched(compute_environments.usage, "The resources that sessions hold at present.", of="id")
-    created_at: datetime = attribute("The time at which it was added to the workspace.")
+    created_at: datetime = attribute("The time at which the compute environment was added to the workspace.")
 
     is_type_of = exactly(ComputeEnvironmentRow)

@@ -109,7 +109,7 @@ class ConnectedUsersEvent(StudioEvent):
     is_type_of = exactly(ConnectedUsersEventRow)
 
 
-USER_HIT = "The user whose connections are concerned. Null if those of all connected users are."
+USER_HIT = "The user whose connections are concerned. Null if all connected users are concerned."
 
 
 @strawberry.type(description="Connections to the session of a Studio ended, or could not be made.")

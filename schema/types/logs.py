@@ -45,7 +45,7 @@ Source = Annotated[
     LogSource | None,
     strawberry.argument(
         description="Whether the output of a session or of the build is wanted. If omitted or null: the build, if the Studio is BUILDING "
-        "or BUILD_FAILED and no session is named; else the session."
+        "or BUILD_FAILED and no session is requested; else the session."
     ),
 ]
 

@@ -37,10 +37,10 @@ class ProgressStep:
     """B84."""
 
     name: str = attribute("The name of the step, as text for people, for example `Save the checkpoint`.")
-    state: StepState = attribute("The present state.")
+    state: StepState = attribute("The state of the step.")
     message: str | None = attribute("More about the step, for example why it failed, as text for people. Null if there is nothing to add.")
     started_at: datetime | None = attribute("The time at which the step began. Null if it has not begun.")
-    ended_at: datetime | None = attribute("The time of the end. Null if it has not ended.")
+    ended_at: datetime | None = attribute("The time at which the step ended. Null if it has not ended.")
 
     is_type_of = exactly(StepRow)
 
@@ -51,7 +51,7 @@ class Operation(Node):
 
     id: strawberry.ID = node_id("Operation")
     kind: OperationKind = attribute("The kind of the operation.")
-    state: OperationState = attribute("The present state.")
+    state: OperationState = attribute("The state of the operation.")
     actor: Actor = attribute("The user or the part of the system that requested the operation.")
     steps: list[ProgressStep] = batched(operations.steps, "The steps of the operation, in order.", of="id")
     error: str | None = attribute(
@@ -59,7 +59,7 @@ class Operation(Node):
     )
     deadline: datetime | None = attribute("The time at which the operation fails unless it has ended. Null if there is no limit.")
     created_at: datetime = attribute("The time at which the operation was requested.")
-    ended_at: datetime | None = attribute("The time of the end. Null if it has not ended.")
+    ended_at: datetime | None = attribute("The time at which the operation ended. Null if it has not ended.")
     studio_name: str = attribute("The name of the Studio at the time of the request.")
     studio: Annotated["Studio", strawberry.lazy("schema.types.studio")] | None = batched(
         studios.by_id, "The current data of the Studio. Null after the Studio was deleted.", of="studio_id"

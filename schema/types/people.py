@@ -28,7 +28,7 @@ class Token:
     name: str = attribute("The name that the user gave to the token.")
     scopes: list[TokenScope] = attribute("What the token can be used for.")
     hint: str = attribute("The first characters of the secret, by which the user recognizes the token.")
-    created_at: datetime = attribute("The time at which it was created.")
+    created_at: datetime = attribute("The time at which the token was created.")
     expires_at: datetime | None = attribute("The time at which the token expires. Null if it never expires.")
     revoked_at: datetime | None = attribute("The time at which the token was revoked. Null if it was not revoked.")
     last_used_at: datetime | None = attribute("The time of the last use, accurate to one minute. Null if it was never used.")

@@ -54,9 +54,9 @@ class Organization(Node):
     """Seen by the members of its workspaces."""
 
     id: strawberry.ID = node_id("Organization")
-    slug: str = attribute("The short name in URLs and commands, unique on the server.")
+    slug: str = attribute("The short name of the organization in URLs and commands, unique on the server.")
     name: str = attribute("The name of the organization.")
-    created_at: datetime = attribute("The time at which it was created.")
+    created_at: datetime = attribute("The time at which the organization was created.")
     workspaces: list[Annotated["Workspace", strawberry.lazy("schema.types.workspace")]] = batched(
         workspace_loads.of_organizations, "The workspaces of which the viewer is a member, sorted by name.", of="id", marks=(Mark.VIEWER,)
     )
@@ -69,7 +69,7 @@ class Workspace(Node):
     """Seen by its members (B92)."""
 
     id: strawberry.ID = node_id("Workspace")
-    slug: str = attribute("The short name in URLs and commands, unique on the server.")
+    slug: str = attribute("The short name of the workspace in URLs and commands, unique on the server.")
     name: str = attribute("The name of the workspace, unique in its organization.")
     organization: Organization = batched(organizations.by_id, "The organization of the workspace.", of="organization_id")
     viewer_role: Role = attribute("The role of the viewer in the workspace.", marks=(Mark.VIEWER,))
@@ -79,10 +79,10 @@ class Workspace(Node):
         marks=(Mark.VIEWER,),
     )
     event_cursor: Cursor = attribute(
-        "The position in the event log before the data below was read. Subscribe with it as `after`, so that no event is missed.",
+        "The position in the event log before the rest of the response was read. Subscribe with it as `after`, so that no event is missed.",
         marks=(Mark.NOW,),
     )
-    created_at: datetime = attribute("The time at which it was created.")
+    created_at: datetime = attribute("The time at which the workspace was created.")
     settings: WorkspaceSettings = attribute("The settings of the workspace for its Studios.")
     compute_environments: list[ComputeEnvironment] = batched(
         environment_loads.of_workspaces, "The compute environments of the workspace, sorted by name.", of="id"
