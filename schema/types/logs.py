@@ -94,7 +94,7 @@ class LogChunk:
     )
     text: str = attribute("The output as text. Bytes that are not UTF-8 become U+FFFD; characters are never cut.")
     skipped: BigInt = attribute(
-        "The number of bytes before `text` that were not sent because they are no longer stored. 0 if nothing is missing."
+        "The number of bytes before `text` that are missing: no longer stored, or written too fast to be stored. 0 if nothing is missing."
     )
 
     is_type_of = exactly(LogChunkRow)
