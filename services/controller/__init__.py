@@ -1,1 +1,1 @@
-"""The controller: makes true what commands intend, one idempotent step at a time, and notices what happened by itself."""
+"""The controller: reconciles Studios with their desired state in idempotent steps, and observes the compute environments."""

@@ -1,4 +1,4 @@
-"""Claims Studios that are due and works on them in parallel; commits and compute environments wake it."""
+"""The controller's reconcile loop: leases Studios that are due and runs a step for each; commits and observations wake it."""
 
 import asyncio
 import logging
@@ -18,19 +18,20 @@ from services.store.db.database import DatabaseUnavailable, Wake, clock
 from services.store.db.wakeups import WakeSource
 from services.store.leases import Exclusions, Lease
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
-PARALLEL = 256
-PER_ENVIRONMENT = PARALLEL * 3 // 4
-"""One compute environment whose calls hang must leave room for the others."""
-AT_ONCE = PARALLEL // 8
-"""Claimed in one go; the rest right afterwards."""
+MAX_CONCURRENT_STEPS = 256
+"""Studios that one process works on at the same time."""
+MAX_CONCURRENT_STEPS_PER_ENVIRONMENT = MAX_CONCURRENT_STEPS * 3 // 4
+"""The same for each compute environment: one whose calls hang must leave capacity for the others."""
+MAX_CLAIMED_AT_ONCE = MAX_CONCURRENT_STEPS // 8
+"""Studios leased in one transaction; more follow in the next one."""
 POLL_SECONDS = 5.0
-"""A slow look in any case: a lost wake-up must not matter."""
+"""The longest time between two looks for due Studios: a lost wake-up is noticed after it."""
 BUG_BACKOFF_S = 5.0
-"""How long a Studio rests after a step that failed with an unexpected error."""
-GOODBYE_SECONDS = 3.0
-"""For giving leases back at the end; those that are not given back end by themselves."""
+"""Seconds until a Studio's next step after one that failed with an unexpected error."""
+CLOSE_TIMEOUT_S = 3.0
+"""Seconds for releasing leases at shutdown; leases that are not released expire by themselves."""
 
 STEPS: dict[StudioStatus, Callable[[ClaimedStudio], Awaitable[datetime | None]]] = {
     StudioStatus.BUILDING: build.advance,
@@ -41,96 +42,98 @@ STEPS: dict[StudioStatus, Callable[[ClaimedStudio], Awaitable[datetime | None]]]
 
 
 class Controller:
-    """Works on every Studio that is due, until closed. Its work survives it: another one goes on after a crash."""
+    """Runs steps for all Studios that are due. All state is in the database, so another controller continues after a crash."""
 
     def __init__(self, services: ControllerServices, wakes: WakeSource) -> None:
         self._services = services
         self._wakes = wakes
         self._owner = new_id()
-        self._at_work: dict[str, tuple[asyncio.Task[datetime | None], Lease]] = {}
+        self._active: dict[str, tuple[asyncio.Task[datetime | None], Lease]] = {}
         self._releases: set[asyncio.Task[None]] = set()
-        self._loop = BackgroundLoop("controller", self._look, failure="The controller could not look for work")
+        self._loop = BackgroundLoop("controller", self._reconcile, failure="Studios that are due could not be claimed")
         self._unsubscribe: Callable[[], None] = lambda: None
 
     async def start(self) -> None:
-        """Begin. On SQLite there is one process, so whoever held a lease is dead."""
+        """Starts claiming. On SQLite there is only one process, so all leases belong to a dead one, and are released."""
         if self._services.database.dialect == "sqlite":
             async with self._services.database.write(durable=False) as transaction:
                 await leases.release_all(transaction)
-        self._unsubscribe = self._wakes.subscribe(self._woken)
+        self._unsubscribe = self._wakes.subscribe(self._on_wake)
         self._loop.start()
 
     async def close(self) -> None:
-        """Stop claiming, leave what is at work to whoever comes next."""
+        """Stops claiming, cancels the steps in progress and releases their leases to other controllers."""
         self._unsubscribe()
-        tasks = [task for task, _ in self._at_work.values()]
+        tasks = [task for task, _ in self._active.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(self._loop.stop(), *tasks, return_exceptions=True)
         try:
-            async with asyncio.timeout(GOODBYE_SECONDS):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await asyncio.gather(*self._releases)
                 async with self._services.database.write(durable=False) as transaction:
                     await leases.release_owned(transaction, self._owner)
                     transaction.wake("studio", "")
         except (TimeoutError, DatabaseUnavailable):
-            log.warning("The leases could not be given back; they end by themselves")
+            logger.warning("The leases of Studios could not be released; they expire by themselves")
 
-    def _woken(self, wake: Wake) -> None:
-        """A command or an observation asks for a look. ClaimedStudio on a running session (a save) gives way to it."""
+    def _on_wake(self, wake: Wake) -> None:
+        """Reacts to a command or an observation. A step on a RUNNING Studio (a save) is cancelled in favour of it."""
         if wake.topic not in ("studio", "lost"):
             return
-        task, lease = self._at_work.get(wake.key, (None, None))
+        task, lease = self._active.get(wake.key, (None, None))
         if task is not None and lease is not None and lease.studio.status is StudioStatus.RUNNING:
             task.cancel()
         self._loop.wake()
 
-    async def _look(self) -> float:
+    async def _reconcile(self) -> float:
         for lease in await self._claim():
-            self._begin(lease)
+            self._start_step(lease)
         return await self._pause_seconds()
 
     async def _claim(self) -> list[Lease]:
-        free = PARALLEL - len(self._at_work)
+        free = MAX_CONCURRENT_STEPS - len(self._active)
         if free <= 0:
             return []
         async with self._services.database.write(durable=False) as transaction:
-            return await leases.claim(transaction, self._owner, self._services.policy.lease, min(free, AT_ONCE), self._exclusions())
+            return await leases.claim(
+                transaction, self._owner, self._services.policy.lease, min(free, MAX_CLAIMED_AT_ONCE), self._exclusions()
+            )
 
     def _exclusions(self) -> Exclusions:
-        """What we are at ourselves is never claimed a second time, even if its lease has run out: after an outage we renew it."""
-        counts = Counter(lease.studio.compute_environment_id or "" for _, lease in self._at_work.values())
-        return Exclusions(tuple(self._at_work), tuple(e for e, count in counts.items() if count >= PER_ENVIRONMENT))
+        """Returns what not to claim: Studios with a step in progress, even if the lease expired in an outage, and full environments."""
+        counts = Counter(lease.studio.compute_environment_id or "" for _, lease in self._active.values())
+        return Exclusions(tuple(self._active), tuple(e for e, count in counts.items() if count >= MAX_CONCURRENT_STEPS_PER_ENVIRONMENT))
 
     async def _pause_seconds(self) -> float:
         """Returns the seconds until the next Studio is due, at most POLL_SECONDS."""
         async with self._services.database.read() as reader:
             due, now = await leases.next_due(reader, self._exclusions()), await clock(reader.connection)
-        if due is None or len(self._at_work) >= PARALLEL:
+        if due is None or len(self._active) >= MAX_CONCURRENT_STEPS:
             return POLL_SECONDS
         return min(max((due - now).total_seconds(), 0.02), POLL_SECONDS)
 
-    def _begin(self, lease: Lease) -> None:
-        task = asyncio.create_task(self._work(lease), name=f"studio {lease.studio.public_id}")
-        self._at_work[lease.studio.id] = (task, lease)
-        task.add_done_callback(partial(self._ended, lease))
+    def _start_step(self, lease: Lease) -> None:
+        task = asyncio.create_task(self._run_step(lease), name=f"studio {lease.studio.public_id}")
+        self._active[lease.studio.id] = (task, lease)
+        task.add_done_callback(partial(self._on_step_done, lease))
 
-    def _ended(self, lease: Lease, task: asyncio.Task[datetime | None]) -> None:
-        """Whatever happened, even if it was cancelled before it began: the lease is given back. Cancelled = look at once."""
-        del self._at_work[lease.studio.id]
-        next_look = lease.claimed_at if task.cancelled() else task.result()
-        release = asyncio.create_task(self._release(lease, next_look))
+    def _on_step_done(self, lease: Lease, task: asyncio.Task[datetime | None]) -> None:
+        """Releases the lease after a step, even one cancelled before it began. A cancelled step makes the Studio due at once."""
+        del self._active[lease.studio.id]
+        due_at = lease.claimed_at if task.cancelled() else task.result()
+        release = asyncio.create_task(self._release(lease, due_at))
         self._releases.add(release)
         release.add_done_callback(self._releases.discard)
 
-    async def _work(self, lease: Lease) -> datetime | None:
-        """One step under the lease. Returns when to look again."""
+    async def _run_step(self, lease: Lease) -> datetime | None:
+        """Runs one step under the lease. Returns when the Studio is due again, None if only a wake-up makes it due."""
         try:
             return await self._step(lease)
         except LeaseLost:
             return lease.claimed_at
         except Exception:
-            log.exception("A step on Studio %s failed", lease.studio.id)
+            logger.exception("A step on Studio %s failed", lease.studio.id)
             await asyncio.sleep(BUG_BACKOFF_S)
             return lease.claimed_at
 
@@ -141,7 +144,7 @@ class Controller:
         if step is None or session is None:
             return None
         seconds = self._services.policy.lease.total_seconds() / 3
-        renew = partial(self._renew, lease, self._at_work[lease.studio.id][0], seconds)
+        renew = partial(self._renew, lease, self._active[lease.studio.id][0], seconds)
         renewal = BackgroundLoop("lease renewal", renew, failure="A lease could not be renewed", backoff=Backoff(seconds, seconds))
         renewal.start(delay_seconds=seconds)
         try:
@@ -150,17 +153,17 @@ class Controller:
             renewal.cancel()
 
     async def _renew(self, lease: Lease, step: asyncio.Task[datetime | None], pause_seconds: float) -> float | None:
-        """Holds the lease while the step goes on; cancels the step if another controller has the Studio now."""
+        """Renews the lease while the step runs. Cancels the step if another controller holds the Studio now."""
         async with self._services.database.write(durable=False) as transaction:
             if await leases.renew(transaction, lease, self._services.policy.lease):
                 return pause_seconds
         step.cancel()
         return None
 
-    async def _release(self, lease: Lease, next_look: datetime | None) -> None:
+    async def _release(self, lease: Lease, due_at: datetime | None) -> None:
         try:
             async with self._services.database.write(durable=False) as transaction:
-                await leases.release(transaction, lease, next_look)
+                await leases.release(transaction, lease, due_at)
         except Exception:
-            log.exception("A lease could not be given back; it ends by itself")
+            logger.exception("The lease of a Studio could not be released; it expires by itself")
         self._loop.wake()

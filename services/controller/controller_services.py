@@ -10,7 +10,7 @@ from services.store.db.database import Database
 
 @dataclass(frozen=True, slots=True)
 class ControllerServices:
-    """What all work needs."""
+    """The database, compute environments, policy and secrets' seal that every part of the controller works with."""
 
     database: Database
     computes: Computes

@@ -1,4 +1,4 @@
-"""Turns errors and the words of tools into text for status messages."""
+"""Formats errors and tool output for status messages."""
 
 import re
 
@@ -9,7 +9,7 @@ TERMINAL_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
 def describe_error(error: Exception | str) -> str:
-    """The text of an error or of a tool, shortened, without anything that a database or a page could not hold."""
+    """Returns the text of an error, shortened, without terminal escapes and control characters."""
     text = TERMINAL_ESCAPES.sub("", str(error)).replace("\r\n", "\n")
     printable = "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text[: MAX_LENGTH + 1])
     return printable if len(printable) <= MAX_LENGTH else f"{printable[:MAX_LENGTH]}…"

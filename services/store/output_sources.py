@@ -1,4 +1,4 @@
-"""Sessions whose output is to be collected."""
+"""Lists the sessions whose output is to be collected."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,8 +15,8 @@ O = core.output.c  # noqa: E741 - as the other tables' columns are called by one
 
 
 @dataclass(frozen=True, slots=True)
-class Printing:
-    """A session that prints, or that has ended with an output that is not closed yet."""
+class OutputSource:
+    """A session that has resources and may print, or has ended with an output that is not closed yet."""
 
     session_id: str
     studio_id: str
@@ -37,11 +37,11 @@ def _unclosed() -> Select[tuple[str, str, str, int, datetime]]:
     )
 
 
-async def all_there_are(reader: Reader) -> list[Printing]:
-    return [Printing(**row._mapping) for row in await reader.execute(_unclosed())]
+async def list_open(reader: Reader) -> list[OutputSource]:
+    return [OutputSource(**row._mapping) for row in await reader.execute(_unclosed())]
 
 
-async def find(reader: Reader, session_id: str) -> Printing | None:
-    """None once nothing more is to be collected of it, also where it is gone."""
+async def find(reader: Reader, session_id: str) -> OutputSource | None:
+    """Returns None once the session's output is collected completely, or if the session was deleted."""
     row = (await reader.execute(_unclosed().where(R.id == session_id))).one_or_none()
-    return Printing(**row._mapping) if row else None
+    return OutputSource(**row._mapping) if row else None

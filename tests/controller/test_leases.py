@@ -131,7 +131,7 @@ async def test_another_server_continues_where_one_lost_its_lease(harness: Contro
 async def test_a_compute_environment_that_hangs_leaves_room_for_the_others(
     harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in (("PARALLEL", 4), ("PER_ENVIRONMENT", 3), ("AT_ONCE", 1)):
+    for name, value in (("MAX_CONCURRENT_STEPS", 4), ("MAX_CONCURRENT_STEPS_PER_ENVIRONMENT", 3), ("MAX_CLAIMED_AT_ONCE", 1)):
         monkeypatch.setattr(controller, name, value)
     elsewhere = await factories.create_compute_environment(harness.database, harness.world.workspace_id, "There")
     good = harness.compute
@@ -169,10 +169,10 @@ async def test_a_wake_that_comes_before_work_has_begun_loses_nothing(harness: Co
     hasty: list[str] = []
 
     async def woken_at_once(self: Controller) -> float:
-        for studio, (_, lease) in self._at_work.items():
+        for studio, (_, lease) in self._active.items():
             if lease.studio.status is StudioStatus.RUNNING and not hasty:
                 hasty.append(studio)
-                self._woken(Wake("studio", studio))
+                self._on_wake(Wake("studio", studio))
         return await pause_seconds(self)
 
     monkeypatch.setattr(Controller, "_pause_seconds", woken_at_once)

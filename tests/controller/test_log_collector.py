@@ -23,8 +23,8 @@ MEBIBYTE = 1 << 20
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_follower, "RETRY_SECONDS", 0.05)
-    monkeypatch.setattr(log_follower, "AGAIN_SECONDS", 0.05)
-    monkeypatch.setattr(log_follower, "ASIDE_SECONDS", 0.2)
+    monkeypatch.setattr(log_follower, "REOPEN_SECONDS", 0.05)
+    monkeypatch.setattr(log_follower, "STANDBY_POLL_SECONDS", 0.2)
 
 
 async def session_id(harness: ControllerHarness, studio_id: str) -> str:
@@ -89,7 +89,7 @@ async def test_a_start_that_fails_keeps_its_output(harness: ControllerHarness) -
 async def test_an_output_that_cannot_be_read_holds_up_neither_start_nor_stop(
     harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_drain, "READ_SECONDS", 0.1)
+    monkeypatch.setattr(log_drain, "READ_TIMEOUT_SECONDS", 0.1)
     harness.compute.hold["follow"] = asyncio.Event()
     studio_id = await runs(harness)
     await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio_id))

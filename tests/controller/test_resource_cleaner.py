@@ -22,7 +22,7 @@ async def discard(harness: ControllerHarness, environment: str, count: int) -> N
 async def test_rows_of_an_environment_that_nobody_knows_do_not_stop_the_others(harness: ControllerHarness) -> None:
     await harness.crash()
     strange = await factories.create_compute_environment(harness.database, harness.world.workspace_id, "There", kind="strange")
-    await discard(harness, strange, resource_cleaner.AT_ONCE)
+    await discard(harness, strange, resource_cleaner.MAX_CONCURRENT_REMOVALS)
     await discard(harness, harness.world.compute_environment_id, 1)
     object.__setattr__(harness.services, "computes", Computes(harness.database, {"process": lambda _: harness.compute}))
     at_work = ResourceCleaner(harness.services)
@@ -35,7 +35,7 @@ async def test_rows_of_an_environment_that_nobody_knows_do_not_stop_the_others(h
 
 async def test_a_removal_that_breaks_or_hangs_is_tried_again_later(harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     await harness.crash()
-    monkeypatch.setattr(resource_cleaner, "REMOVAL_SECONDS", 0.1)
+    monkeypatch.setattr(resource_cleaner, "REMOVAL_TIMEOUT_SECONDS", 0.1)
     await discard(harness, harness.world.compute_environment_id, 2)
     harness.compute.broken["remove_checkpoint"] = OSError("a bug")
     at_work = ResourceCleaner(harness.services)

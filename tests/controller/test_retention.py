@@ -39,7 +39,7 @@ async def test_it_trims_at_once_and_again_even_after_a_failure(
 ) -> None:
     trims = Trims()
     monkeypatch.setattr(retention, "trim", trims)
-    monkeypatch.setattr(retention_loop, "EVERY_SECONDS", 0)
+    monkeypatch.setattr(retention_loop, "TRIM_INTERVAL_SECONDS", 0)
     at_work = RetentionLoop(sqlite_database, timedelta(days=30))
     await at_work.start()
     await trims.until(lambda: len(trims.kept) >= 3)

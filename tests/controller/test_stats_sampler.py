@@ -42,10 +42,10 @@ class Counting(FaultyCompute):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any measurement may be followed by the next at once."""
-    monkeypatch.setattr(stats_sampler, "FRESH", timedelta(0))
-    monkeypatch.setattr(stats_sampler, "SHORTEST", 0.0)
-    monkeypatch.setattr(stats_sampler, "ROUND_SECONDS", 0.3)
-    monkeypatch.setattr(stats_collection, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(stats_sampler, "MIN_SAMPLE_AGE", timedelta(0))
+    monkeypatch.setattr(stats_sampler, "MIN_SPAN_SECONDS", 0.0)
+    monkeypatch.setattr(stats_sampler, "ROUND_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(stats_collection, "MIN_MEASUREMENT_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -94,10 +94,10 @@ async def test_two_measurements_that_lie_too_close_are_not_compared(
     await running(database, world)
     samples = at_work(database, world, lambda _: Counting())
     await samples.sample()
-    monkeypatch.setattr(stats_sampler, "SHORTEST", 10.0)
+    monkeypatch.setattr(stats_sampler, "MIN_SPAN_SECONDS", 10.0)
     await samples.sample()
     assert await measured(database) == []
-    monkeypatch.setattr(stats_sampler, "SHORTEST", 0.0)
+    monkeypatch.setattr(stats_sampler, "MIN_SPAN_SECONDS", 0.0)
     await samples.sample()
     assert len(await measured(database)) == 1
 
@@ -146,7 +146,7 @@ async def test_nothing_is_written_where_nothing_runs(database: Database, world: 
 async def test_an_environment_that_fails_keeps_nobody_else_from_being_measured(
     database: Database, world: World, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stats_collection, "AT_ONCE", 3)
+    monkeypatch.setattr(stats_collection, "MAX_CONCURRENT_MEASUREMENTS", 3)
     there = await factories.create_compute_environment(database, world.workspace_id, "There")
     good, bad = await running(database, world, 5), await running(database, replace(world, compute_environment_id=there), 9)
     faulty = {
@@ -168,7 +168,7 @@ async def test_an_environment_that_fails_keeps_nobody_else_from_being_measured(
 async def test_an_environment_that_answers_again_is_measured_again(
     database: Database, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stats_collection, "LIMIT_SECONDS", 0.1)
+    monkeypatch.setattr(stats_collection, "MEASUREMENT_TIMEOUT_SECONDS", 0.1)
     compute = Counting(hold={"stats": asyncio.Event()})
     samples = at_work(database, world, lambda _: compute)
     ids = await running(database, world, 3)
@@ -180,8 +180,8 @@ async def test_an_environment_that_answers_again_is_measured_again(
 
 
 async def test_one_session_that_hangs_costs_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stats_collection, "AT_ONCE", 2)
-    monkeypatch.setattr(stats_collection, "LIMIT_SECONDS", 0.2)
+    monkeypatch.setattr(stats_collection, "MAX_CONCURRENT_MEASUREMENTS", 2)
+    monkeypatch.setattr(stats_collection, "MEASUREMENT_TIMEOUT_SECONDS", 0.2)
     sessions = [RunningSession(str(number), "s", "p", number, "e", None) for number in range(10)]
     told = []
 
@@ -195,8 +195,8 @@ async def test_one_session_that_hangs_costs_one_place(monkeypatch: pytest.Monkey
 
 
 async def test_the_number_of_calls_a_second_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stats_collection, "AT_ONCE", 2)
-    monkeypatch.setattr(stats_collection, "TURN_SECONDS", 0.1)
+    monkeypatch.setattr(stats_collection, "MAX_CONCURRENT_MEASUREMENTS", 2)
+    monkeypatch.setattr(stats_collection, "MIN_MEASUREMENT_SECONDS", 0.1)
     sessions = [RunningSession(str(number), "s", "p", number, "e", None) for number in range(6)]
     began, at = asyncio.get_running_loop().time(), []
 
@@ -217,7 +217,7 @@ async def test_what_another_controller_measured_just_now_is_left_to_it(
     first, second = at_work(database, world, lambda _: ours), at_work(database, world, lambda _: theirs)
     for _ in range(2):
         await first.sample()
-    monkeypatch.setattr(stats_sampler, "FRESH", timedelta(seconds=3))
+    monkeypatch.setattr(stats_sampler, "MIN_SAMPLE_AGE", timedelta(seconds=3))
     await second.sample()
     assert (len(ours.calls), len(theirs.calls)) == (4, 0)
 

@@ -1,1 +1,1 @@
-"""Builds images that Studios wait for."""
+"""Builds the images of templates on behalf of Studios that wait for them."""

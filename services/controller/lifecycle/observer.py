@@ -15,7 +15,7 @@ from services.store import compute_environments, leases
 from services.store.compute_environments import EnvironmentState
 from services.store.db.database import DatabaseUnavailable
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 LIST_SECONDS = 2.0
 """How long a new environment may be unknown to us: a session of it that ends meanwhile is noticed when we begin to listen."""
@@ -116,6 +116,6 @@ async def _checked(services: ControllerServices, environment: EnvironmentState) 
     except TimeoutError:
         return None, f"It did not answer within {CHECK_LIMIT_SECONDS:g} s."
     except Exception:
-        log.exception("%s could not be checked", environment.name)
+        logger.exception("%s could not be checked", environment.name)
         return None, "It could not be checked because of an internal error, which is in the log of the server."
     return report, " ".join((*report.notes, *report.warnings)) or None

@@ -1,4 +1,4 @@
-"""What a session printed on its way into the store: bounded, slowed down, and without secrets (B16, B84)."""
+"""Buffers a session's output between reading and storing it: bounds its size and rate, and masks secrets (B16, B84)."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -6,115 +6,121 @@ from dataclasses import dataclass
 from services.compute.protocol import OutputChunk
 from services.secrets.masking import Mask
 
-MOST_BYTES = 1 << 18
-"""What waits in memory for each session; of more, the oldest is skipped."""
-AFTER_A_SKIP = MOST_BYTES // 2
-"""What is left then, so that a flood has few gaps rather than many."""
-BYTES_PER_SECOND = 1 << 16
-BURST_BYTES = 1 << 18
-PIECE_BYTES = 1 << 16
-HOLD_SECONDS = 1.0
-"""How long what may be the beginning of a secret waits for the rest."""
+MAX_BUFFERED_BYTES = 1 << 18
+"""The most output of one session held in memory, in bytes. Beyond that, the oldest output is skipped."""
+BYTES_AFTER_OVERFLOW = MAX_BUFFERED_BYTES // 2
+"""The bytes left after an overflow: a flood then has few large gaps instead of many small ones."""
+MAX_STORED_BYTES_PER_SECOND = 1 << 16
+"""The rate at which the output of one session is stored, averaged over time."""
+MAX_BURST_BYTES = 1 << 18
+"""What a session that printed little may store at once, above that rate."""
+MAX_BATCH_BYTES = 1 << 16
+"""The most bytes in one batch: about one row of the store."""
+MAX_HOLD_SECONDS = 1.0
+"""How long bytes that may be the beginning of a secret are held back for what follows them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is to be stored: `data` after `skipped` bytes that nobody keeps, and where to go on behind it."""
+    """Output to store: `data`, the number of bytes skipped before it, and the cursor from which reading continues after it."""
 
     data: bytes
-    place: str | None
+    cursor: str | None
     skipped: int
 
 
 class TokenBucket:
-    """How many bytes may be stored now: BYTES_PER_SECOND, and at first, or after a while, a burst of BURST_BYTES."""
+    """Limits the rate of storing to MAX_STORED_BYTES_PER_SECOND, with bursts of MAX_BURST_BYTES."""
 
     def __init__(self, now: float) -> None:
-        self._bytes = float(BURST_BYTES)
-        self._at = now
+        self._bytes = float(MAX_BURST_BYTES)
+        self._updated_at = now
 
-    def at(self, now: float) -> int:
-        self._bytes = min(self._bytes + (now - self._at) * BYTES_PER_SECOND, BURST_BYTES)
-        self._at = now
+    def available(self, now: float) -> int:
+        """Returns how many bytes may be stored now."""
+        self._bytes = min(self._bytes + (now - self._updated_at) * MAX_STORED_BYTES_PER_SECOND, MAX_BURST_BYTES)
+        self._updated_at = now
         return int(self._bytes)
 
-    def spend(self, size: int) -> None:
+    def consume(self, size: int) -> None:
         self._bytes = max(self._bytes - size, 0)
 
 
 class LogBuffer:
-    """Between one reader and one writer. `place` is that of the last batch stored; `now` are seconds of any steady clock.
+    """Holds the output of one session between its reader and its writer. `cursor` is that of the last batch stored.
 
-    The places of batches are the kind's own words, before them how many bytes behind it are stored already: what is held back is
-    read again after a restart.
+    A batch's cursor is `<bytes>@<source cursor>`: the compute environment's own cursor, and how many bytes after it are stored already.
+    So what was held back in memory is read again after a restart. `now` is in seconds of a monotonic clock.
     """
 
-    def __init__(self, mask: Mask, place: str | None, now: float) -> None:
+    def __init__(self, mask: Mask, cursor: str | None, now: float) -> None:
         self._mask = mask
-        self._allowance = TokenBucket(now)
-        self._waiting: deque[bytes] = deque()
+        self._token_bucket = TokenBucket(now)
+        self._chunks: deque[bytes] = deque()
         self._size = 0
-        seen, self.source_place = _parse(place)
-        self._seen_before = seen
-        self._marks = deque([(0, self.source_place)])
-        self._came = 0  # all that was read since the first mark, in bytes
+        self._already_stored, self.source_cursor = _parse_cursor(cursor)
+        self._source_cursors = deque([(0, self.source_cursor)])
+        self._received = 0  # bytes read since the first of the source cursors
         self._skipped = 0
-        self._fed_at = now
+        self._masked_at = now
 
     @property
-    def waits(self) -> bool:
-        """Whether there is something to take, as soon as it may be stored."""
+    def has_data(self) -> bool:
+        """Whether there is output to store as soon as the rate allows it."""
         return bool(self._size or self._skipped)
 
     @property
-    def holds(self) -> bool:
-        """Whether something waits for what comes after it."""
+    def is_holding(self) -> bool:
+        """Whether bytes are held back that may be the beginning of a secret."""
         return self._mask.held > 0
 
-    def add(self, printed: OutputChunk) -> bool:
-        """Take over what was read; True if there is more than can be stored."""
-        data = printed.data
-        if printed.skipped:
-            self._lost(printed.skipped)
-        self._came += len(data)
-        seen = min(self._seen_before, len(data))
-        self._seen_before -= seen
-        self._put(data[seen:], margin=self._mask.max_bytes if printed.skipped else 0)
-        self._marks.append((self._came, printed.cursor))
-        if self._size > MOST_BYTES:
-            self._skip_to(AFTER_A_SKIP)
+    def add(self, chunk: OutputChunk) -> bool:
+        """Adds output that was read. Returns True if it arrives faster than it can be stored."""
+        data = chunk.data
+        if chunk.skipped:
+            self._skip_unread(chunk.skipped)
+        self._received += len(data)
+        seen = min(self._already_stored, len(data))
+        self._already_stored -= seen
+        self._enqueue(data[seen:], margin=self._mask.max_bytes if chunk.skipped else 0)
+        self._source_cursors.append((self._received, chunk.cursor))
+        if self._size > MAX_BUFFERED_BYTES:
+            self._skip_to(BYTES_AFTER_OVERFLOW)
             return True
-        return bool(printed.skipped)
+        return bool(chunk.skipped)
 
     def take(self, now: float, *, at_end: bool = False) -> Batch | None:
-        """The next batch of about PIECE_BYTES at most, if anything can be stored now. `at_end` all is, piece by piece."""
-        allowed = PIECE_BYTES if at_end else min(self._allowance.at(now), PIECE_BYTES)
-        raw = self._next(allowed)
-        self._allowance.spend(len(raw))
+        """Returns the next batch of at most about MAX_BATCH_BYTES, None if nothing can be stored now.
+
+        With `at_end` the rate is not limited, and nothing is held back.
+        """
+        allowed = MAX_BATCH_BYTES if at_end else min(self._token_bucket.available(now), MAX_BATCH_BYTES)
+        raw = self._dequeue(allowed)
+        self._token_bucket.consume(len(raw))
         data = self._mask.feed(raw) if raw else b""
         if raw:
-            self._fed_at = now
-        if not self._size and (at_end or now >= self._fed_at + HOLD_SECONDS):
+            self._masked_at = now
+        if not self._size and (at_end or now >= self._masked_at + MAX_HOLD_SECONDS):
             data += self._mask.release(at_end=at_end)
         if not data and not self._skipped:
             return None
         skipped, self._skipped = self._skipped, 0
-        return Batch(data, self._place(), skipped)
+        return Batch(data, self._cursor(), skipped)
 
-    def _put(self, data: bytes, margin: int) -> None:
-        """The first `margin` bytes may be the rest of a secret."""
+    def _enqueue(self, data: bytes, margin: int) -> None:
+        """Adds bytes to the buffer, without the first `margin`: after a gap they may be the rest of a secret."""
         self._skip(data[:margin])
         if data[margin:]:
-            self._waiting.append(data[margin:])
+            self._chunks.append(data[margin:])
             self._size += len(data[margin:])
 
-    def _next(self, size: int) -> bytes:
+    def _dequeue(self, size: int) -> bytes:
         taken = []
-        while size and self._waiting:
-            piece = self._waiting.popleft()
+        while size and self._chunks:
+            piece = self._chunks.popleft()
             taken.append(piece[:size])
             if piece[size:]:
-                self._waiting.appendleft(piece[size:])
+                self._chunks.appendleft(piece[size:])
             size -= len(taken[-1])
             self._size -= len(taken[-1])
         return b"".join(taken)
@@ -125,29 +131,29 @@ class LogBuffer:
             self._mask.skip(data)
 
     def _skip_to(self, size: int) -> None:
-        """Leave out the oldest, until `size` bytes are left."""
+        """Skips the oldest output until `size` bytes are left."""
         while self._size > size:
-            self._skip(self._next(min(self._size - size, PIECE_BYTES)))
+            self._skip(self._dequeue(min(self._size - size, MAX_BATCH_BYTES)))
 
-    def _lost(self, size: int) -> None:
-        """`size` bytes were never read: what waits goes as well, since it is far behind."""
+    def _skip_unread(self, size: int) -> None:
+        """Counts `size` bytes that were never read as skipped. What is buffered is skipped as well, since it is far behind."""
         self._skip_to(0)
         self._skipped += self._mask.held
         self._mask.skip(b"")
-        seen = min(self._seen_before, size)
-        self._seen_before -= seen
-        self._came += size
+        seen = min(self._already_stored, size)
+        self._already_stored -= seen
+        self._received += size
         self._skipped += size - seen
 
-    def _place(self) -> str:
-        """Behind all that is decided; what waits and what is held back is not."""
-        decided = self._came - self._size - self._mask.held
-        while len(self._marks) > 1 and self._marks[1][0] <= decided:
-            self._marks.popleft()
-        at, word = self._marks[0]
-        return f"{decided - at}@{word or ''}"
+    def _cursor(self) -> str:
+        """Returns the cursor after everything taken or skipped. Buffered and held back bytes come after it."""
+        processed = self._received - self._size - self._mask.held
+        while len(self._source_cursors) > 1 and self._source_cursors[1][0] <= processed:
+            self._source_cursors.popleft()
+        offset, source_cursor = self._source_cursors[0]
+        return f"{processed - offset}@{source_cursor or ''}"
 
 
-def _parse(place: str | None) -> tuple[int, str | None]:
-    seen, _, word = (place or "0@").partition("@")
-    return int(seen), word or None
+def _parse_cursor(cursor: str | None) -> tuple[int, str | None]:
+    stored, _, source_cursor = (cursor or "0@").partition("@")
+    return int(stored), source_cursor or None

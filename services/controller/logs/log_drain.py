@@ -1,4 +1,4 @@
-"""What a session printed last is read before its resources go, whoever was listening to it (B84)."""
+"""Stores the last output of a session before its resources are removed, whichever process was following it (B84)."""
 
 import asyncio
 import logging
@@ -8,61 +8,63 @@ from time import monotonic
 from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown, Presence
 from services.controller.lifecycle.claimed_studio import ClaimedStudio
 from services.controller.logs.log_buffer import LogBuffer
-from services.controller.logs.log_follower import begun, intake_of
+from services.controller.logs.log_follower import create_buffer, open_output
 from services.secrets.secret_box import CannotOpen
 from services.store import outputs
 from services.store.db.database import DatabaseUnavailable
-from services.store.output_sources import Printing
+from services.store.output_sources import OutputSource
 from services.store.outputs import NotTheEnd, OutputState
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
-READ_SECONDS = 5.0
-IDLE_SECONDS = 1.0
-"""A session that has not ended may print for ever: nothing for so long means that we have caught up."""
-ATTEMPTS = 3
-"""Whoever listens may store the same at this moment: then we go on from there."""
+READ_TIMEOUT_SECONDS = 5.0
+"""How long output is read: a stop waits for it."""
+IDLE_TIMEOUT_SECONDS = 1.0
+"""Without output for so long, a session that has not ended is taken to be read completely."""
+MAX_ATTEMPTS = 3
+"""How often it is tried again after a log follower stored the same output at the same time."""
 
 
 async def drain(claim: ClaimedStudio) -> None:
-    """Store what is missing. Takes a few seconds at most, and raises nothing: an output that cannot be read holds up no end."""
+    """Stores the output that is missing. Takes a few seconds at most, and raises nothing: a failure must not block a stop."""
     try:
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_ATTEMPTS):
             with suppress(NotTheEnd):
                 await _drain(claim)
                 return
-    except (ComputeUnknown, ComputeFailed, DatabaseUnavailable, CannotOpen) as trouble:
-        log.warning("The last output of Studio %s could not be collected: %s", claim.studio.id, trouble)
+    except (ComputeUnknown, ComputeFailed, DatabaseUnavailable, CannotOpen) as error:
+        logger.warning("The last output of Studio %s could not be collected: %s", claim.studio.id, error)
     except Exception:
-        log.exception("The last output of Studio %s could not be collected", claim.studio.id)
+        logger.exception("The last output of Studio %s could not be collected", claim.studio.id)
 
 
 async def _drain(claim: ClaimedStudio) -> None:
     session = claim.session
-    there = await begun(claim.services, Printing(session.id, claim.studio.id, claim.studio.public_id, session.number, session.ended_at))
-    if there is None or there[0].closed:
+    source = OutputSource(session.id, claim.studio.id, claim.studio.public_id, session.number, session.ended_at)
+    opened = await open_output(claim.services, source)
+    if opened is None or opened[0].closed:
         return
-    intake = await intake_of(claim.services, *there)
+    buffer = await create_buffer(claim.services, *opened)
     with suppress(TimeoutError):
-        async with asyncio.timeout(READ_SECONDS):
-            await _read(claim, await claim.compute(), intake)
-    await _store(claim, there[0], intake)
+        async with asyncio.timeout(READ_TIMEOUT_SECONDS):
+            await _read(claim, await claim.compute(), buffer)
+    await _store(claim, opened[0], buffer)
 
 
-async def _read(claim: ClaimedStudio, compute: Compute, intake: LogBuffer) -> None:
-    """Of much more than can be stored the newest is left."""
-    idle = IDLE_SECONDS if (await claim.observe()).presence is Presence.RUNNING else None
-    async with aclosing(compute.follow(claim.name, intake.source_place)) as pieces:
+async def _read(claim: ClaimedStudio, compute: Compute, buffer: LogBuffer) -> None:
+    """Reads into the buffer, which drops the oldest output if there is too much."""
+    idle = IDLE_TIMEOUT_SECONDS if (await claim.observe()).presence is Presence.RUNNING else None
+    async with aclosing(compute.follow(claim.name, buffer.source_cursor)) as chunks:
         while True:
             async with asyncio.timeout(idle):
-                printed = await anext(pieces, None)
-            if printed is None:
+                chunk = await anext(chunks, None)
+            if chunk is None:
                 return
-            intake.add(printed)
+            buffer.add(chunk)
             await asyncio.sleep(0)
 
 
-async def _store(claim: ClaimedStudio, output: OutputState, intake: LogBuffer) -> None:
+async def _store(claim: ClaimedStudio, output: OutputState, buffer: LogBuffer) -> None:
     async with claim.services.database.write(durable=False) as transaction:
-        while batch := intake.take(monotonic(), at_end=True):
-            output = await outputs.append(transaction, output, batch.data, batch.place, skipped=batch.skipped)
+        while batch := buffer.take(monotonic(), at_end=True):
+            output = await outputs.append(transaction, output, batch.data, batch.cursor, skipped=batch.skipped)

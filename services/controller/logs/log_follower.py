@@ -1,4 +1,4 @@
-"""Listening to one session, from wherever its stored output ends, until nothing more comes (B84)."""
+"""Follows the output of one session, from the end of what is stored until the session has ended (B84)."""
 
 import asyncio
 import logging
@@ -8,74 +8,78 @@ from time import monotonic
 
 from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown
 from services.controller.controller_services import ControllerServices
-from services.controller.logs.log_buffer import HOLD_SECONDS, LogBuffer
-from services.controller.logs.log_writer import PAUSE_SECONDS, LogWriter
+from services.controller.logs.log_buffer import MAX_HOLD_SECONDS, LogBuffer
+from services.controller.logs.log_writer import MIN_WRITE_INTERVAL_SECONDS, LogWriter
 from services.domain.session_name import SessionName
 from services.secrets import masking
 from services.secrets.secret_box import CannotOpen
 from services.secrets.session_secrets import session_secrets
 from services.store import output_sources, outputs, sessions
 from services.store.db.database import DatabaseUnavailable, clock
-from services.store.output_sources import Printing
+from services.store.output_sources import OutputSource
 from services.store.outputs import NotTheEnd, OutputState
 from services.store.sessions import SessionState
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
-AGAIN_SECONDS = 0.5
-"""After the output of a session has ended that has not: it was not created yet, or its end is not noted yet."""
+REOPEN_SECONDS = 0.5
+"""The pause before the output is read again that ended although the session has not: it is not created yet, or its end not recorded."""
 RETRY_SECONDS = 2.0
-SEALED_SECONDS = 600.0
-ASIDE_SECONDS = 10.0
-"""Whoever finds that another process collects the same looks after this time whether it still does."""
-LAST_LOOK_SECONDS = 5.0
-GIVE_UP = timedelta(minutes=1)
-"""After the end of a session whose compute environment does not answer."""
-FLOOD_BYTES_PER_SECOND = 4 << 20
+"""The pause after the compute environment or the database did not answer."""
+SEALED_RETRY_SECONDS = 600.0
+"""The pause after the session's secrets did not open with this installation's key: only an operator can mend that."""
+STANDBY_POLL_SECONDS = 10.0
+"""How often it is checked whether another process that collects the same output still does."""
+FINAL_READ_TIMEOUT_SECONDS = 5.0
+"""How long the output of an ended session is read before it is closed: its container may never report an end of the output."""
+MAX_UNANSWERED_TIME = timedelta(minutes=1)
+"""How long after its end a session's output is waited for if the compute environment does not answer."""
+MAX_FLOOD_BYTES_PER_SECOND = 4 << 20
+"""The rate at which one process reads all sessions that print more than is stored."""
 
 
-class Pace:
-    """Shared by all sessions that print more than is stored: together they are read no faster than this, so that others have their turn."""
+class FloodRateLimiter:
+    """Limits the rate at which sessions that print too much are read, together, so that reading the others is not delayed."""
 
     def __init__(self) -> None:
         self._free_at = 0.0
 
     async def wait(self, size: int) -> None:
-        """Return when it is the turn of `size` bytes."""
-        self._free_at = max(self._free_at, monotonic()) + size / FLOOD_BYTES_PER_SECOND
+        """Returns when `size` more bytes may be read."""
+        self._free_at = max(self._free_at, monotonic()) + size / MAX_FLOOD_BYTES_PER_SECOND
         await asyncio.sleep(self._free_at - monotonic())
 
 
 class LogFollower:
-    """To one session. What was read and is not stored is read again after any trouble, so that nothing of it need be remembered."""
+    """Copies one session's output to the store. After an error, output that was read but not stored is read again."""
 
-    def __init__(self, services: ControllerServices, session_id: str, writer: LogWriter, pace: Pace) -> None:
+    def __init__(self, services: ControllerServices, session_id: str, writer: LogWriter, rate_limiter: FloodRateLimiter) -> None:
         self._services = services
         self._session_id = session_id
         self._writer = writer
-        self._pace = pace
+        self._rate_limiter = rate_limiter
 
     async def run(self) -> None:
-        """Until the output is closed, here or by others, or the session is gone."""
-        while (found := await self._find()) is not None:
+        """Runs until the output is closed, by this process or another, or the session is deleted."""
+        while (source := await self._find_source()) is not None:
             try:
-                if await self._listen(found):
+                if await self._collect(source):
                     return
-                await asyncio.sleep(AGAIN_SECONDS)
+                await asyncio.sleep(REOPEN_SECONDS)
             except NotTheEnd:
-                await self._stand_aside()
+                await self._stand_by()
             except (ComputeUnknown, ComputeFailed, DatabaseUnavailable):
                 await asyncio.sleep(RETRY_SECONDS)
             except CannotOpen:
-                log.warning(
+                logger.warning(
                     "The output of session %s is not stored: its secrets, sealed with another key, cannot be hidden", self._session_id
                 )
-                await asyncio.sleep(SEALED_SECONDS)
+                await asyncio.sleep(SEALED_RETRY_SECONDS)
             except Exception:
-                log.exception("The output of session %s could not be collected; it is tried again", self._session_id)
+                logger.exception("The output of session %s could not be collected; it is tried again", self._session_id)
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _find(self) -> Printing | None:
+    async def _find_source(self) -> OutputSource | None:
         while True:
             try:
                 async with self._services.database.read() as reader:
@@ -83,20 +87,20 @@ class LogFollower:
             except DatabaseUnavailable:
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _listen(self, found: Printing) -> bool:
-        """Follow it to its end; True once there is nothing more to do."""
-        there = await begun(self._services, found)
-        if there is None:
+    async def _collect(self, source: OutputSource) -> bool:
+        """Follows the output to its end. Returns True once nothing more can come."""
+        opened = await open_output(self._services, source)
+        if opened is None:
             return True
-        output, session = there
-        if found.ended_at is None:
-            await self._follow(found, output, session)
+        output, session = opened
+        if source.ended_at is None:
+            await self._follow(source, output, session)
             return False
         try:
-            async with asyncio.timeout(LAST_LOOK_SECONDS):
-                await self._follow(found, output, session)
+            async with asyncio.timeout(FINAL_READ_TIMEOUT_SECONDS):
+                await self._follow(source, output, session)
         except (ComputeUnknown, ComputeFailed):
-            if not await self._long_ago(found):
+            if not await self._is_overdue(source):
                 raise
         except (TimeoutError, CannotOpen):
             pass  # no more will come of it
@@ -104,75 +108,75 @@ class LogFollower:
             await outputs.close(transaction, self._session_id)
         return True
 
-    async def _follow(self, found: Printing, output: OutputState, session: SessionState) -> None:
-        """Read and store, side by side. Raises NotTheEnd, ComputeUnknown, ComputeFailed, DatabaseUnavailable."""
-        compute, name = await self._services.computes.get(session.compute_environment_id), name_of(self._services, found)
-        intake, came = await intake_of(self._services, output, session), asyncio.Event()
-        reading = asyncio.create_task(self._read(compute, name, intake, came))
-        reading.add_done_callback(lambda _: came.set())
+    async def _follow(self, source: OutputSource, output: OutputState, session: SessionState) -> None:
+        """Reads and stores at the same time. Raises NotTheEnd, ComputeUnknown, ComputeFailed, DatabaseUnavailable."""
+        compute, name = await self._services.computes.get(session.compute_environment_id), _session_name(self._services, source)
+        buffer, data_arrived = await create_buffer(self._services, output, session), asyncio.Event()
+        read_task = asyncio.create_task(self._read(compute, name, buffer, data_arrived))
+        read_task.add_done_callback(lambda _: data_arrived.set())
         try:
-            while not reading.done():
-                await _something(intake, came)
-                if batch := intake.take(monotonic()):
+            while not read_task.done():
+                await _wait_for_output(buffer, data_arrived)
+                if batch := buffer.take(monotonic()):
                     output = await self._writer.write(output, batch)
-            reading.result()
-            while batch := intake.take(monotonic(), at_end=True):
+            read_task.result()
+            while batch := buffer.take(monotonic(), at_end=True):
                 output = await self._writer.write(output, batch)
         finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            read_task.cancel()
+            await asyncio.gather(read_task, return_exceptions=True)
 
-    async def _read(self, compute: Compute, name: SessionName, intake: LogBuffer, came: asyncio.Event) -> None:
-        async with aclosing(compute.follow(name, intake.source_place)) as pieces:
-            async for printed in pieces:
-                flood = intake.add(printed)
-                came.set()
+    async def _read(self, compute: Compute, name: SessionName, buffer: LogBuffer, data_arrived: asyncio.Event) -> None:
+        async with aclosing(compute.follow(name, buffer.source_cursor)) as pieces:
+            async for chunk in pieces:
+                flood = buffer.add(chunk)
+                data_arrived.set()
                 if flood:
-                    await self._pace.wait(len(printed.data))
+                    await self._rate_limiter.wait(len(chunk.data))
 
-    async def _stand_aside(self) -> None:
-        """Somebody else collects it: return once nothing has come for a while, or it is closed. Then it may be ours again."""
-        seen = -1
-        while (output := await self._output()) is not None and not output.closed and output.end != seen:
-            seen = output.end
-            await asyncio.sleep(ASIDE_SECONDS)
+    async def _stand_by(self) -> None:
+        """Waits while another process stores this output. Returns once that has stored nothing for a while, or has closed it."""
+        last_end = -1
+        while (output := await self._output()) is not None and not output.closed and output.end != last_end:
+            last_end = output.end
+            await asyncio.sleep(STANDBY_POLL_SECONDS)
 
     async def _output(self) -> OutputState | None:
         async with self._services.database.read() as reader:
             return await outputs.find(reader, self._session_id)
 
-    async def _long_ago(self, found: Printing) -> bool:
+    async def _is_overdue(self, source: OutputSource) -> bool:
         async with self._services.database.read() as reader:
-            return found.ended_at is not None and found.ended_at < await clock(reader.connection) - GIVE_UP
+            return source.ended_at is not None and source.ended_at < await clock(reader.connection) - MAX_UNANSWERED_TIME
 
 
-async def _something(intake: LogBuffer, came: asyncio.Event) -> None:
-    """Return when there may be something to take."""
-    limit = (PAUSE_SECONDS if intake.waits else HOLD_SECONDS) if intake.waits or intake.holds else None
+async def _wait_for_output(buffer: LogBuffer, data_arrived: asyncio.Event) -> None:
+    """Returns when the buffer may have output to store."""
+    limit = (MIN_WRITE_INTERVAL_SECONDS if buffer.has_data else MAX_HOLD_SECONDS) if buffer.has_data or buffer.is_holding else None
     with suppress(TimeoutError):
         async with asyncio.timeout(limit):
-            await came.wait()
-    came.clear()
+            await data_arrived.wait()
+    data_arrived.clear()
 
 
-async def begun(services: ControllerServices, found: Printing) -> tuple[OutputState, SessionState] | None:
-    """The session's output as it is stored, and the session; None where it was deleted meanwhile."""
+async def open_output(services: ControllerServices, source: OutputSource) -> tuple[OutputState, SessionState] | None:
+    """Returns the stored output, which it creates if needed, and the session. Returns None if the session was deleted."""
     async with services.database.read() as reader:
-        session, output = await sessions.find(reader, found.studio_id, found.number), await outputs.find(reader, found.session_id)
+        session, output = await sessions.find(reader, source.studio_id, source.number), await outputs.find(reader, source.session_id)
     if session is None or output is not None:
         return (output, session) if session and output else None
     async with services.database.write(durable=False) as transaction:
-        if await sessions.find(transaction, found.studio_id, found.number) is None:
+        if await sessions.find(transaction, source.studio_id, source.number) is None:
             return None
         return await outputs.begin(transaction, session.id), session
 
 
-async def intake_of(services: ControllerServices, output: OutputState, session: SessionState) -> LogBuffer:
-    """Where what comes after the stored output goes through."""
+async def create_buffer(services: ControllerServices, output: OutputState, session: SessionState) -> LogBuffer:
+    """Returns a buffer for what follows the stored output, which masks the session's secrets."""
     secrets = await session_secrets(services.database, services.seal, session)
-    mask = await asyncio.to_thread(lambda: masking.Mask(masking.forms(secrets)))  # of many long ones it takes a while
+    mask = await asyncio.to_thread(lambda: masking.Mask(masking.forms(secrets)))  # takes long for many long secrets
     return LogBuffer(mask, output.place, monotonic())
 
 
-def name_of(services: ControllerServices, found: Printing) -> SessionName:
-    return SessionName(services.installation, found.studio_id, found.public_id, found.number)
+def _session_name(services: ControllerServices, source: OutputSource) -> SessionName:
+    return SessionName(services.installation, source.studio_id, source.public_id, source.number)

@@ -1,4 +1,4 @@
-"""Writes what many sessions printed in one transaction, at most four times a second (B84)."""
+"""Stores the output of many sessions in one transaction, every MIN_WRITE_INTERVAL_SECONDS at most (B84)."""
 
 import asyncio
 import logging
@@ -11,73 +11,76 @@ from services.store import outputs
 from services.store.db.database import Database, DatabaseUnavailable
 from services.store.outputs import NotTheEnd, OutputState
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
-PAUSE_SECONDS = 0.25
+MIN_WRITE_INTERVAL_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _PendingBatch:
     output: OutputState
     batch: Batch
     written: asyncio.Future[OutputState]
 
 
 class LogWriter:
-    """One in each process that collects."""
+    """Groups the batches of all log followers of a process into common transactions."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: list[_Entry] = []
+        self._pending: list[_PendingBatch] = []
         self._loop = BackgroundLoop(
-            "log writer", self._write_waiting, failure="The output of sessions could not be stored", min_pause_seconds=PAUSE_SECONDS
+            "log writer",
+            self._write_pending,
+            failure="The output of sessions could not be stored",
+            min_pause_seconds=MIN_WRITE_INTERVAL_SECONDS,
         )
 
     def start(self) -> None:
         self._loop.start()
 
     async def close(self) -> None:
-        """Ends all writing. Batches that are not written yet stay unwritten, and their callers wait until they are cancelled."""
+        """Stops writing. Batches not written yet are dropped, and their callers wait until they are cancelled."""
         await self._loop.stop()
 
     async def write(self, output: OutputState, batch: Batch) -> OutputState:
-        """The output with the batch at its end. Raises NotTheEnd, DatabaseUnavailable: whether it was written shows in the store."""
-        entry = _Entry(output, batch, asyncio.get_running_loop().create_future())
-        self._waiting.append(entry)
+        """Appends a batch and returns the output's new state. Raises NotTheEnd, or DatabaseUnavailable: then it may have been stored."""
+        entry = _PendingBatch(output, batch, asyncio.get_running_loop().create_future())
+        self._pending.append(entry)
         self._loop.wake()
         return await entry.written
 
-    async def _write_waiting(self) -> None:
-        entries, self._waiting = self._waiting, []
-        asked = [entry for entry in entries if not entry.written.done()]
-        if asked:
-            await self._write(sorted(asked, key=lambda entry: entry.output.id))  # one order of locks in all processes
+    async def _write_pending(self) -> None:
+        entries, self._pending = self._pending, []
+        pending = [entry for entry in entries if not entry.written.done()]
+        if pending:
+            await self._write(sorted(pending, key=lambda entry: entry.output.id))  # one order of locks in all processes
 
-    async def _write(self, entries: Sequence[_Entry]) -> None:
+    async def _write(self, entries: Sequence[_PendingBatch]) -> None:
         try:
-            outcomes = await self._written(entries)
+            outcomes = await self._append(entries)
         except Exception as error:
             if not isinstance(error, DatabaseUnavailable):
-                log.exception("What sessions printed could not be stored; it is read again")
+                logger.exception("The output of sessions could not be stored; it is read again")
             outcomes = [error] * len(entries)
         for entry, outcome in zip(entries, outcomes, strict=True):
-            _settle(entry.written, outcome)
+            _resolve(entry.written, outcome)
 
-    async def _written(self, entries: Sequence[_Entry]) -> list[OutputState | Exception]:
+    async def _append(self, entries: Sequence[_PendingBatch]) -> list[OutputState | Exception]:
         outcomes: list[OutputState | Exception] = []
         async with self._database.write(durable=False) as transaction:
             for entry in entries:
                 try:
                     batch = entry.batch
-                    outcomes.append(await outputs.append(transaction, entry.output, batch.data, batch.place, skipped=batch.skipped))
-                except NotTheEnd as refused:
-                    outcomes.append(refused)
+                    outcomes.append(await outputs.append(transaction, entry.output, batch.data, batch.cursor, skipped=batch.skipped))
+                except NotTheEnd as conflict:
+                    outcomes.append(conflict)
         return outcomes
 
 
-def _settle(written: asyncio.Future[OutputState], outcome: OutputState | Exception) -> None:
+def _resolve(written: asyncio.Future[OutputState], outcome: OutputState | Exception) -> None:
     if written.done():
-        return  # who waited was cancelled
+        return  # the caller was cancelled
     if isinstance(outcome, Exception):
         written.set_exception(outcome)
     else:

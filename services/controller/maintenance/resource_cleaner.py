@@ -1,4 +1,4 @@
-"""Works off the clean-up tasks: removes what is left of sessions, and checkpoints that nothing needs."""
+"""Carries out clean-up tasks: removes the resources of ended sessions, and checkpoints that nothing refers to."""
 
 import asyncio
 import logging
@@ -13,16 +13,20 @@ from services.store import cleanup_tasks
 from services.store.cleanup_tasks import CheckpointCleanup, SessionCleanup
 from services.store.db.database import DatabaseUnavailable, clock
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
-EVERY_SECONDS = 1.0
-AT_ONCE = 20
-REMOVAL_SECONDS = 120.0
-GOODBYE_SECONDS = 3.0
+POLL_SECONDS = 1.0
+"""The pause before the next look for tasks that are due."""
+MAX_CONCURRENT_REMOVALS = 20
+"""Of sessions, and as many of checkpoints, in one process."""
+REMOVAL_TIMEOUT_SECONDS = 120.0
+"""After so long one removal counts as failed, and is tried again later."""
+CLOSE_TIMEOUT_S = 3.0
+"""Seconds for a last round of removals when the server stops."""
 
 
 class ResourceCleaner:
-    """Retries with growing pauses until each is gone. Removal is idempotent, so several cleaners do no harm."""
+    """Runs clean-up tasks, and retries them with growing pauses until they succeed. Removal is idempotent, so several cleaners may run."""
 
     def __init__(self, services: ControllerServices) -> None:
         self._services = services
@@ -32,25 +36,25 @@ class ResourceCleaner:
         self._loop.start()
 
     async def close(self) -> None:
-        """After a last look, so that a server that ends leaves nothing that it could have removed at once."""
+        """Stops after a last round, so that a server that stops leaves nothing behind that it could have removed at once."""
         if not self._loop.is_running:
             return
         await self._loop.stop()
         with suppress(TimeoutError, DatabaseUnavailable):
-            async with asyncio.timeout(GOODBYE_SECONDS):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self.clean()
 
     async def _run(self) -> float:
-        return 0 if await self.clean() else EVERY_SECONDS
+        return 0 if await self.clean() else POLL_SECONDS
 
     async def clean(self) -> bool:
-        """ClaimedStudio on what is due; True if there may be more."""
+        """Carries out the tasks that are due. Returns True if there may be more."""
         async with self._services.database.read() as reader:
             now = await clock(reader.connection)
-            sessions = await cleanup_tasks.due_sessions(reader, self._services.installation, now, AT_ONCE)
-            checkpoints = await cleanup_tasks.due_checkpoints(reader, now, AT_ONCE)
+            sessions = await cleanup_tasks.due_sessions(reader, self._services.installation, now, MAX_CONCURRENT_REMOVALS)
+            checkpoints = await cleanup_tasks.due_checkpoints(reader, now, MAX_CONCURRENT_REMOVALS)
         await asyncio.gather(*map(self._remove_session, sessions), *map(self._remove_checkpoint, checkpoints))
-        return len(sessions) == AT_ONCE or len(checkpoints) == AT_ONCE
+        return len(sessions) == MAX_CONCURRENT_REMOVALS or len(checkpoints) == MAX_CONCURRENT_REMOVALS
 
     async def _remove_session(self, task: SessionCleanup) -> None:
         async def remove() -> None:
@@ -79,9 +83,9 @@ class ResourceCleaner:
 
 
 async def _removal_failure(remove: Callable[[], Awaitable[None]]) -> str | None:
-    """Removes one thing; returns None, or why it failed: one thing that cannot be removed must not hold up the others."""
+    """Calls `remove` and returns None, or the text of its error: one failed removal must not stop the others."""
     try:
-        async with asyncio.timeout(REMOVAL_SECONDS):
+        async with asyncio.timeout(REMOVAL_TIMEOUT_SECONDS):
             await remove()
     except (ComputeUnknown, ComputeFailed) as error:
         return describe_error(error)
@@ -90,6 +94,6 @@ async def _removal_failure(remove: Callable[[], Awaitable[None]]) -> str | None:
     except DatabaseUnavailable:
         raise
     except Exception as error:
-        log.exception("A removal failed")
+        logger.exception("A removal failed")
         return describe_error(error)
     return None

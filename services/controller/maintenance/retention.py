@@ -1,4 +1,4 @@
-"""Lets old records go, now and then."""
+"""Deletes old events, logs and other records every hour."""
 
 from datetime import timedelta
 
@@ -6,18 +6,18 @@ from services.runtime.background_loop import BackgroundLoop, Backoff
 from services.store import retention
 from services.store.db.database import Database
 
-EVERY_SECONDS = 3600.0
+TRIM_INTERVAL_SECONDS = 3600.0
 RETRY_SECONDS = 60.0
-"""The first pause after a failure; doubled up to EVERY_SECONDS."""
+"""The first pause after a failure; doubled up to TRIM_INTERVAL_SECONDS."""
 
 
 class RetentionLoop:
-    """Trims at its start and every hour. Several do no harm."""
+    """Deletes what is older than its retention period, at its start and every TRIM_INTERVAL_SECONDS. Several may run."""
 
     def __init__(self, database: Database, keep: timedelta) -> None:
         self._database = database
         self._keep = keep
-        backoff = Backoff(RETRY_SECONDS, EVERY_SECONDS)
+        backoff = Backoff(RETRY_SECONDS, TRIM_INTERVAL_SECONDS)
         self._loop = BackgroundLoop("retention", self._run, failure="Old records could not be removed", backoff=backoff)
 
     async def start(self) -> None:
@@ -28,4 +28,4 @@ class RetentionLoop:
 
     async def _run(self) -> float:
         await retention.trim(self._database, self._keep)
-        return EVERY_SECONDS
+        return TRIM_INTERVAL_SECONDS

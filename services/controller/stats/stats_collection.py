@@ -1,4 +1,4 @@
-"""One compute environment's sessions, measured: a few at once, and what hangs holds up nobody else."""
+"""Measures the sessions of one compute environment concurrently; a call that hangs does not delay the others."""
 
 import asyncio
 import logging
@@ -8,38 +8,39 @@ from time import monotonic
 from services.compute.protocol import ComputeFailed, ComputeUnknown, Usage
 from services.store.stats import RunningSession
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
-AT_ONCE = 50
-"""A Docker Engine may take a second for each, whatever their number, and 3.5 ms of its processor."""
-TURN_SECONDS = 1.0
-"""Each measurement takes up a turn for at least so long: at most 50 a second, and 500 sessions in ten seconds."""
-LIMIT_SECONDS = 5.0
+MAX_CONCURRENT_MEASUREMENTS = 50
+"""A Docker Engine may take a second for each measurement, however many run at once, and uses 3.5 ms of CPU for it."""
+MIN_MEASUREMENT_SECONDS = 1.0
+"""The shortest time that a measurement occupies a worker: at most 50 are made per second, and 500 sessions take ten seconds."""
+MEASUREMENT_TIMEOUT_SECONDS = 5.0
+"""After so long without an answer a worker gives up, and measures no further session in this round."""
 
-Ask = Callable[[RunningSession], Awaitable[Usage | None]]
-Tell = Callable[[RunningSession, Usage], None]
-
-
-async def measure(sessions: Sequence[RunningSession], ask: Ask, tell: Tell) -> None:
-    """Ask for each session once, and tell what comes. Ends soon where nothing comes: whoever waits in vain asks for no other."""
-    waiting = iter(sessions)
-    await asyncio.gather(*(_ask_on(waiting, ask, tell) for _ in range(min(AT_ONCE, len(sessions)))))
+ReadUsage = Callable[[RunningSession], Awaitable[Usage | None]]
+ReportUsage = Callable[[RunningSession, Usage], None]
 
 
-async def _ask_on(waiting: Iterator[RunningSession], ask: Ask, tell: Tell) -> None:
+async def measure(sessions: Sequence[RunningSession], read_usage: ReadUsage, report: ReportUsage) -> None:
+    """Reads the usage of each session once and reports it. If calls time out, their workers stop, so that the round ends soon."""
+    remaining = iter(sessions)
+    await asyncio.gather(*(_run_worker(remaining, read_usage, report) for _ in range(min(MAX_CONCURRENT_MEASUREMENTS, len(sessions)))))
+
+
+async def _run_worker(remaining: Iterator[RunningSession], read_usage: ReadUsage, report: ReportUsage) -> None:
     free_at = 0.0
-    for session in waiting:
+    for session in remaining:
         await asyncio.sleep(max(free_at - monotonic(), 0))
-        free_at = monotonic() + TURN_SECONDS
+        free_at = monotonic() + MIN_MEASUREMENT_SECONDS
         try:
-            async with asyncio.timeout(LIMIT_SECONDS):
-                usage = await ask(session)
+            async with asyncio.timeout(MEASUREMENT_TIMEOUT_SECONDS):
+                usage = await read_usage(session)
         except (ComputeUnknown, ComputeFailed):
-            continue  # told by the check of its environment, and by the Studio's own look
+            continue  # reported by the check of its compute environment, and by the controller's observation of the Studio
         except TimeoutError:
             return
         except Exception:
-            log.exception("Session %s of Studio %s could not be measured", session.number, session.studio_id)
+            logger.exception("Session %s of Studio %s could not be measured", session.number, session.studio_id)
             return
         if usage is not None:
-            tell(session, usage)
+            report(session, usage)

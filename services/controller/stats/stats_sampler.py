@@ -1,4 +1,4 @@
-"""Measures what running sessions use, again and again (B85)."""
+"""Measures the CPU, memory and network use of running sessions every SAMPLE_INTERVAL_SECONDS, and stores it (B85)."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,37 +16,38 @@ from services.store import stats
 from services.store.db.database import DatabaseUnavailable, clock
 from services.store.stats import Measurement, RunningSession
 
-EVERY_SECONDS = 5.0
-SOON_SECONDS = 1.0
-"""When a session was measured for the first time: it shows from the second time on."""
-FRESH = timedelta(seconds=3)
-"""Another controller that measured it less than so long ago goes on with it. Our own is older: a round takes less than two seconds."""
-ROUND_SECONDS = 2.0
-"""So long one environment waits for the others, before what is there is written; it goes on meanwhile."""
-SHORTEST, LATEST = 0.5, 60.0
-"""Seconds between two measurements that can be compared: counters have steps of hundredths, and long ago says nothing of now."""
+SAMPLE_INTERVAL_SECONDS = 5.0
+"""The time from one round of measurements to the next."""
+SECOND_SAMPLE_SECONDS = 1.0
+"""The same after a session's first measurement: its CPU use is known from the second one on."""
+MIN_SAMPLE_AGE = timedelta(seconds=3)
+"""A session measured more recently is left to the controller that did it. Our own samples are older: a round takes two seconds at most."""
+ROUND_TIMEOUT_SECONDS = 2.0
+"""How long a round waits for slow compute environments before it stores what the others answered; they continue meanwhile."""
+MIN_SPAN_SECONDS, MAX_SPAN_SECONDS = 0.5, 60.0
+"""The time between two readings of a CPU counter that can be compared: counters have steps of 10 ms, and old readings say little."""
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """What was used up to a moment of this process's monotonic clock, in seconds."""
+class UsageReading:
+    """A reading of a session's usage counters, and when it was made, in seconds of this process's monotonic clock."""
 
     at: float
     usage: Usage
 
 
 class StatsSampler:
-    """Every few seconds it begins with each environment that is not at it still, and writes what there is in one transaction.
+    """Measures all compute environments at the same time, and stores a round of measurements in one transaction.
 
-    `cpu` is the average since the measurement before, so a session's first one is only kept in mind, and followed by the next one soon.
+    `cpu` is the average since the previous reading. So a session's first reading is only remembered, and the next round follows soon.
     """
 
     def __init__(self, services: ControllerServices) -> None:
         self._services = services
-        self._before: dict[str, Counted] = {}
-        self._new: dict[str, tuple[float, Counted]] = {}
-        self._first = False
-        self._at_work: dict[str, asyncio.Task[None]] = {}
+        self._previous: dict[str, UsageReading] = {}
+        self._measured: dict[str, tuple[float, UsageReading]] = {}
+        self._has_first_readings = False
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._loop = BackgroundLoop("stats sampler", self._run, failure="The use of resources by sessions could not be measured")
 
     async def start(self) -> None:
@@ -54,74 +55,74 @@ class StatsSampler:
 
     async def close(self) -> None:
         await self._loop.stop()
-        tasks = list(self._at_work.values())
+        tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self) -> float:
         began = monotonic()
-        interval = SOON_SECONDS if await self.sample() else EVERY_SECONDS
+        interval = SECOND_SAMPLE_SECONDS if await self.sample() else SAMPLE_INTERVAL_SECONDS
         return max(began + interval - monotonic(), 0)
 
     async def sample(self) -> bool:
-        """One round; True if some were measured for the first time. Who was measured just now is not asked again."""
+        """Runs one round. Returns True if a session was read for the first time. Sessions measured just now are left out."""
         async with self._services.database.read() as reader:
             running, now = await stats.running(reader), await clock(reader.connection)
-            old = await stats.is_old(reader)
+            has_outdated = await stats.is_old(reader)
         self._forget(running)
-        due = [session for session in running if session.measured_at is None or now - session.measured_at >= FRESH]
+        due = [session for session in running if session.measured_at is None or now - session.measured_at >= MIN_SAMPLE_AGE]
         for environment_id, sessions in groupby(sorted(due, key=_environment), _environment):
-            self._begin(environment_id, list(sessions))
-        if self._at_work:
-            await asyncio.wait(self._at_work.values(), timeout=ROUND_SECONDS)
-        await self._write(old)
-        first, self._first = self._first, False
-        return first
+            self._start_measuring(environment_id, list(sessions))
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=ROUND_TIMEOUT_SECONDS)
+        await self._write(has_outdated)
+        has_first_readings, self._has_first_readings = self._has_first_readings, False
+        return has_first_readings
 
     def _forget(self, running: Sequence[RunningSession]) -> None:
         ids = {session.id for session in running}
-        self._before = {key: counted for key, counted in self._before.items() if key in ids}
-        self._new = {key: found for key, found in self._new.items() if key in ids}
-        self._at_work = {key: task for key, task in self._at_work.items() if not task.done()}
+        self._previous = {key: reading for key, reading in self._previous.items() if key in ids}
+        self._measured = {key: reading for key, reading in self._measured.items() if key in ids}
+        self._tasks = {key: task for key, task in self._tasks.items() if not task.done()}
 
-    def _begin(self, environment_id: str, sessions: list[RunningSession]) -> None:
-        if environment_id not in self._at_work:
+    def _start_measuring(self, environment_id: str, sessions: list[RunningSession]) -> None:
+        if environment_id not in self._tasks:
             task = asyncio.create_task(self._measure(environment_id, sessions), name=f"measure in {environment_id}")
-            self._at_work[environment_id] = task
+            self._tasks[environment_id] = task
 
     async def _measure(self, environment_id: str, sessions: list[RunningSession]) -> None:
         try:
             compute = await self._services.computes.get(environment_id)
         except (ComputeFailed, DatabaseUnavailable):
-            return  # told elsewhere
+            return  # reported by the check of the compute environment
 
-        async def ask(session: RunningSession) -> Usage | None:
+        async def read_usage(session: RunningSession) -> Usage | None:
             return await compute.stats(SessionName(self._services.installation, session.studio_id, session.public_id, session.number))
 
-        await stats_collection.measure(sessions, ask, self._take)
+        await stats_collection.measure(sessions, read_usage, self._record)
 
-    def _take(self, session: RunningSession, usage: Usage) -> None:
-        """Counters that have gone back are others: an engine that was set up anew."""
-        found, before = Counted(monotonic(), usage), self._before.get(session.id)
-        seconds = found.at - before.at if before else LATEST
-        if seconds < SHORTEST:
+    def _record(self, session: RunningSession, usage: Usage) -> None:
+        """Records a reading. A CPU counter lower than before was reset, so the reading counts as a first one."""
+        reading, previous = UsageReading(monotonic(), usage), self._previous.get(session.id)
+        seconds = reading.at - previous.at if previous else MAX_SPAN_SECONDS
+        if seconds < MIN_SPAN_SECONDS:
             return
-        self._before[session.id] = found
-        if before is None or seconds >= LATEST or usage.cpu_seconds < before.usage.cpu_seconds:
-            self._first = True
+        self._previous[session.id] = reading
+        if previous is None or seconds >= MAX_SPAN_SECONDS or usage.cpu_seconds < previous.usage.cpu_seconds:
+            self._has_first_readings = True
         else:
-            self._new[session.id] = ((usage.cpu_seconds - before.usage.cpu_seconds) / seconds, found)
+            self._measured[session.id] = ((usage.cpu_seconds - previous.usage.cpu_seconds) / seconds, reading)
 
-    async def _write(self, old: bool) -> None:
-        new, self._new = self._new, {}
-        if not new and not old:
+    async def _write(self, has_outdated: bool) -> None:
+        measured, self._measured = self._measured, {}
+        if not measured and not has_outdated:
             return
         async with self._services.database.write(durable=False) as transaction:
-            if new:
+            if measured:
                 now = monotonic()
-                await stats.write(transaction, [_row(key, *found, transaction.now, now) for key, found in new.items()])
-            if old:
+                await stats.write(transaction, [_row(key, *reading, transaction.now, now) for key, reading in measured.items()])
+            if has_outdated:
                 await stats.forget_ended(transaction)
 
 
@@ -129,12 +130,12 @@ def _environment(session: RunningSession) -> str:
     return session.compute_environment_id
 
 
-def _row(session_id: str, cpu: float, found: Counted, at: datetime, now: float) -> Measurement:
-    """`at` is the database's time at our time `now`."""
-    usage = found.usage
+def _row(session_id: str, cpu: float, reading: UsageReading, at: datetime, now: float) -> Measurement:
+    """Returns the row to store. `at` is the database's time at the monotonic time `now`."""
+    usage = reading.usage
     return Measurement(
         session_id=session_id,
-        at=at - timedelta(seconds=now - found.at),
+        at=at - timedelta(seconds=now - reading.at),
         cpu=cpu,
         memory_bytes=usage.memory_bytes,
         memory_limit_bytes=usage.memory_limit_bytes,
