@@ -60,7 +60,7 @@ def refusal_page(
         [
             f"<h1>{escape(text.title)}</h1>",
             *(f"<p>{escape(line)}</p>" for line in lines if line),
-            f'<p class="soft small">Code: <code>{escape(str(refusal.code))}</code></p>',
+            f'<p class="muted small">Code: <code>{escape(str(refusal.code))}</code></p>',
             _links(links),
         ]
     )
@@ -84,7 +84,7 @@ def login_page(public_id: str, path: str, form_to: str, error: str = "") -> Resp
 def signed_in_page(user_name: str) -> Response:
     content = (
         f"<h1>You are signed in</h1><p>As <b>{escape(user_name)}</b>. Open a Studio by its address.</p>"
-        '<form method="post" action="/logout"><div class="acts"><button>Sign out</button></div></form>'
+        '<form method="post" action="/logout"><div class="actions"><button>Sign out</button></div></form>'
     )
     return page(200, "Signed in · Studiograph", content, form_to="'self'", referrer="same-origin")
 
@@ -101,4 +101,4 @@ def bad_code_page(message: str, again: str) -> Response:
 
 def _links(links: Iterable[tuple[str, str]]) -> str:
     shown = "".join(f'<a class="button" target="_top" href="{escape(address)}">{escape(text)}</a>' for address, text in links)
-    return f'<div class="acts">{shown}</div>' if shown else ""
+    return f'<div class="actions">{shown}</div>' if shown else ""

@@ -63,7 +63,7 @@ class BrowserEntry:
 
 def _page(status: int, title: str, advice: str, links: Links) -> Response:
     shown = "".join(f'<a class="button" href="{escape(path)}">{escape(text)}</a>' for path, text in links)
-    content = f"<h1>{escape(title)}</h1><p>{escape(advice)}</p>" + (f'<div class="acts">{shown}</div>' if shown else "")
+    content = f"<h1>{escape(title)}</h1><p>{escape(advice)}</p>" + (f'<div class="actions">{shown}</div>' if shown else "")
     return pages.page(status, f"{title} · Studiograph", content)
 
 

@@ -55,13 +55,13 @@ async def test_a_person_works_in_jupyterlab_is_told_why_it_stopped_and_comes_bac
 
     studio = await studio_card(page).get_attribute("data-studio")
     await lab_server.graphql(STOP, {"id": studio})
-    await expect(tab.locator("#over")).to_be_visible()
-    await expect(tab.locator("#over-code")).to_have_text("STUDIO_STOPPED")
-    await expect(tab.locator("#over-reason")).to_contain_text("ada")
+    await expect(tab.locator("#overlay")).to_be_visible()
+    await expect(tab.locator("#overlay-code")).to_have_text("STUDIO_STOPPED")
+    await expect(tab.locator("#overlay-reason")).to_contain_text("ada")
     await expect(studio_card(page).locator(".badge")).to_have_text("stopped")
 
     await lab_server.graphql(START, {"id": studio})
-    await expect(tab.locator("#over")).to_be_hidden(timeout=60_000)
+    await expect(tab.locator("#overlay")).to_be_hidden(timeout=60_000)
     await expect(tab.locator("#state")).to_have_text("Running")
     await expect(tool.locator(".jp-Notebook, .jp-Launcher").first).to_be_visible(timeout=60_000)
     await expect(tool.locator(".jp-DirListing-itemText").filter(has_text="Untitled.ipynb")).to_be_visible()

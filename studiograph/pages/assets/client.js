@@ -7,7 +7,7 @@ const PONG_TIMEOUT_MS = 10_000;
 const PONG_TIMEOUT_CODE = 4408; // graphql-ws connects again after it
 
 export class RequestError extends Error {
-  // What the server answered instead of data; `code` is stable (docs/api.md).
+  // An error that the server returned instead of data; `code` is stable (docs/api.md).
   constructor(message, code) {
     super(message);
     this.code = code;
@@ -26,7 +26,7 @@ export async function request(token, query, variables = {}) {
       body: JSON.stringify({ query, variables }),
     });
   } catch {
-    throw new RequestError("The server does not answer. Is it running?", "UNREACHABLE");
+    throw new RequestError("The server does not answer. Check that it runs, and try again.", "UNREACHABLE");
   }
   const result = await response.json().catch(() => ({}));
   const error = result.errors?.[0];

@@ -1,6 +1,6 @@
-// Everything this page asks of the API.
+// The GraphQL documents of the page `/`.
 
-const CARD = `fragment Card on Studio {
+const CARD_FRAGMENT = `fragment CardFields on Studio {
   id name status statusMessage statusSince url
   template { name }
   computeEnvironment { name }
@@ -12,9 +12,9 @@ const CARD = `fragment Card on Studio {
   connectedUsers { user { userName displayName } tabs }
 }`;
 
-const OUTCOME = "... on Error { code message field }";
+const ERROR_FIELDS = "... on Error { code message field }";
 
-const LINE = `fragment Line on Event {
+const EVENT_FRAGMENT = `fragment EventFields on Event {
   __typename cursor at actor { name cause }
   ... on StudioEvent { studioName }
   ... on MemberEvent { user { displayName } role }
@@ -30,31 +30,31 @@ export const VIEWER = `query Viewer {
     userName displayName
     memberships {
       role
-      workspace { id name eventCursor viewerCanCreateStudios templates { id name status } computeEnvironments { id name enabled } events(first: 20) { nodes { ...Line } } }
+      workspace { id name eventCursor viewerCanCreateStudios templates { id name status } computeEnvironments { id name enabled } events(first: 20) { nodes { ...EventFields } } }
     }
   }
 }
-${LINE}`;
+${EVENT_FRAGMENT}`;
 
 export const STUDIOS = `subscription Studios($workspaceId: ID!) {
   studios(workspaceId: $workspaceId) {
     __typename
-    ... on StudioListSnapshot { studios { ...Card } }
-    ... on StudioEntered { studio { ...Card } }
-    ... on StudioChanged { studio { ...Card } }
+    ... on StudioListSnapshot { studios { ...CardFields } }
+    ... on StudioEntered { studio { ...CardFields } }
+    ... on StudioChanged { studio { ...CardFields } }
     ... on StudioLeft { studioId }
   }
 }
-${CARD}`;
+${CARD_FRAGMENT}`;
 
 export const EVENTS = `subscription Events($workspaceId: ID!, $after: Cursor) {
   studioEvents(scope: { workspaceId: $workspaceId }, after: $after) {
-    ...Line
+    ...EventFields
     ... on Heartbeat { cursor }
     ... on Resync { cursor }
   }
 }
-${LINE}`;
+${EVENT_FRAGMENT}`;
 
 export const LOGS = `subscription Logs($studioId: ID!, $afterOffset: BigInt) {
   studioLogs(studioId: $studioId, afterOffset: $afterOffset) {
@@ -63,10 +63,10 @@ export const LOGS = `subscription Logs($studioId: ID!, $afterOffset: BigInt) {
   }
 }`;
 
-export const CREATE = `mutation Create($input: CreateStudioInput!) { createStudio(input: $input) { __typename ... on StudioPayload { studio { id } } ${OUTCOME} } }`;
-export const START = `mutation Start($input: StartStudioInput!) { startStudio(input: $input) { __typename ${OUTCOME} } }`;
-export const STOP = `mutation Stop($input: StopStudioInput!) { stopStudio(input: $input) { __typename ${OUTCOME} } }`;
-export const FORCE_STOP = `mutation ForceStop($input: StudioActionInput!) { forceStopStudio(input: $input) { __typename ${OUTCOME} } }`;
-export const RETRY_BUILD = `mutation RetryBuild($input: StudioActionInput!) { retryBuild(input: $input) { __typename ${OUTCOME} } }`;
-export const DELETE = `mutation Delete($input: StudioActionInput!) { deleteStudio(input: $input) { __typename ${OUTCOME} } }`;
-export const CONNECT = `mutation Connect($input: StudioActionInput!) { connectStudio(input: $input) { __typename ... on ConnectStudioPayload { url } ${OUTCOME} } }`;
+export const CREATE = `mutation Create($input: CreateStudioInput!) { createStudio(input: $input) { __typename ... on StudioPayload { studio { id } } ${ERROR_FIELDS} } }`;
+export const START = `mutation Start($input: StartStudioInput!) { startStudio(input: $input) { __typename ${ERROR_FIELDS} } }`;
+export const STOP = `mutation Stop($input: StopStudioInput!) { stopStudio(input: $input) { __typename ${ERROR_FIELDS} } }`;
+export const FORCE_STOP = `mutation ForceStop($input: StudioActionInput!) { forceStopStudio(input: $input) { __typename ${ERROR_FIELDS} } }`;
+export const RETRY_BUILD = `mutation RetryBuild($input: StudioActionInput!) { retryBuild(input: $input) { __typename ${ERROR_FIELDS} } }`;
+export const DELETE = `mutation Delete($input: StudioActionInput!) { deleteStudio(input: $input) { __typename ${ERROR_FIELDS} } }`;
+export const CONNECT = `mutation Connect($input: StudioActionInput!) { connectStudio(input: $input) { __typename ... on ConnectStudioPayload { url } ${ERROR_FIELDS} } }`;

@@ -13,7 +13,7 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 export function setText(node, text) {
-  // Only a change is written, so that screen readers are not told the same thing twice.
+  // Writes only a change, so that screen readers do not read the same text twice.
   if (node.textContent !== text) node.textContent = text;
 }
 
@@ -21,7 +21,7 @@ export function setChildren(node, children) {
   node.replaceChildren(...children);
 }
 
-// Screen readers read the text out.
+// Gives the text to screen readers.
 export const announce = (text) => setText(byId("announcement"), text);
 
 export function formatTime(iso) {

@@ -1,4 +1,4 @@
-// The latest events, newest first, each with who or what caused it.
+// The list of the latest events, newest first, each with its actor.
 
 import { statusLabel } from "./studio_card.js";
 import { byId, formatTime, element } from "./dom.js";
@@ -16,7 +16,7 @@ const DESCRIPTIONS = {
 };
 
 function statusChange(status, message) {
-  // A message that begins with the status says it already: "is starting", not "is starting: Starting."
+  // A message that begins with the status is not repeated: "is starting", not "is starting: Starting."
   const label = statusLabel(status);
   if (message.toLowerCase().startsWith(label)) return `is ${label}${message.slice(label.length).replace(/\.$/, "")}`;
   return [status === "BUILD_FAILED" ? "was not built" : `is ${label}`, message].filter(Boolean).join(": ");
@@ -35,7 +35,7 @@ export function showEvent(event) {
     {},
     element("strong", {}, event.studioName ?? event.user?.displayName ?? "Somebody"),
     `${describe(event)} `,
-    element("div", { class: "soft small" }, element("time", { datetime: event.at }, formatTime(event.at)), ` · by ${actorName(event.actor)}`),
+    element("div", { class: "muted small" }, element("time", { datetime: event.at }, formatTime(event.at)), ` · by ${actorName(event.actor)}`),
   );
   const list = byId("events");
   list.prepend(line);

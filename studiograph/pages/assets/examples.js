@@ -1,4 +1,4 @@
-// What the explorer opens with: a list, and the same Studios live.
+// The documents that the explorer opens with: a query of Studios, and a subscription to their status.
 
 const LIST = `# Which workspaces am I in, and what is in them?
 # Press the play button. The next tab watches the same Studios live.

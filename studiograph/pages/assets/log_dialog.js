@@ -3,7 +3,7 @@
 import { LOGS } from "./documents.js";
 import { byId, setText } from "./dom.js";
 
-const MAX_CHARACTERS = 200_000; // on the page; the API keeps more
+const MAX_CHARACTERS = 200_000; // shown on the page; the API stores more
 
 export class LogDialog {
   #unsubscribe = () => {};
@@ -42,7 +42,7 @@ export class LogDialog {
 
   #add(node, { text, skipped }) {
     const atEnd = node.scrollHeight - node.scrollTop - node.clientHeight < 40;
-    const gap = skipped ? `\n… ${skipped} bytes are not kept …\n` : "";
+    const gap = skipped ? `\n… ${skipped} bytes are no longer stored …\n` : "";
     node.textContent = (node.textContent + gap + text).slice(-MAX_CHARACTERS);
     if (atEnd) node.scrollTop = node.scrollHeight;
   }

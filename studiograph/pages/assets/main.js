@@ -146,7 +146,7 @@ async function confirmed(action, studio) {
 
 function showProblem(error) {
   if (!error) return;
-  if (error.code === "UNAUTHENTICATED") return signOut("This access token is not valid (any more). Sign in with another one.");
+  if (error.code === "UNAUTHENTICATED") return signOut("This access token is not valid. Sign in with another one.");
   byId("problem").dataset.code = error.code ?? "";
   setText(byId("problem").firstElementChild, error.message);
   byId("problem").hidden = false;
@@ -179,14 +179,14 @@ async function signIn(event) {
     token.forget();
     showSignedIn(false);
     // The API's message is for programs: it mentions headers.
-    const message = error.code === "UNAUTHENTICATED" ? "This is not a valid access token, or not any more." : error.message;
+    const message = error.code === "UNAUTHENTICATED" ? "This is not a valid access token: it is mistyped, expired or revoked. Check it, or sign in with another one." : error.message;
     showProblem({ message });
     byId("token").focus();
   }
 }
 
 async function loginForSessions() {
-  // A shared session address then opens without asking again. Connecting from this page works without it, too.
+  // Sets the login cookie, with which shared addresses of sessions open without a form. Connecting from this page works without it.
   await fetch("/login", { method: "POST", redirect: "manual", body: new URLSearchParams({ token: token.get() }) }).catch(() => {});
 }
 

@@ -1,4 +1,4 @@
-// One Studio on the page: created once, then changed in place, so that the keyboard's focus stays where it is.
+// The card of one Studio: created once, then updated in place, so that the keyboard focus stays where it is.
 
 import { formatTime, element, setChildren, setText } from "./dom.js";
 
@@ -21,8 +21,8 @@ export class StudioCard {
   constructor(studio, act) {
     this.name = element("h3");
     this.badge = element("span", { class: "badge" });
-    this.about = element("div", { class: "soft small about" });
-    this.message = element("div", { class: "soft small" });
+    this.about = element("div", { class: "muted small about" });
+    this.message = element("div", { class: "muted small" });
     this.steps = element("ol", { class: "steps small", "aria-label": "Steps" });
     this.people = element("ul", { class: "people", "aria-label": "Connected" });
     this.buttons = new Map(ACTIONS.map((kind) => [kind.action, this.#button(kind, act)]));
@@ -92,15 +92,15 @@ export class StudioCard {
   }
 
   #button({ action, label, primary, optional }, act) {
-    // A button that is not allowed stays reachable and says why; `disabled` would hide the reason from the keyboard.
+    // A button of an action that is not allowed can be focused and gives the reason; `disabled` would hide it from the keyboard.
     const press = () => act(action, this.studio, button.getAttribute("aria-disabled") === "true" ? button.title : "");
     const button = element("button", { type: "button", class: primary ? "primary" : "", onclick: press }, label);
     button.dataset.optional = Boolean(optional);
     return button;
   }
 
-  #isAllowed(wanted) {
-    return this.studio.availableActions.some(({ action, allowed }) => action === wanted && allowed);
+  #isAllowed(name) {
+    return this.studio.availableActions.some(({ action, allowed }) => action === name && allowed);
   }
 
   #allow({ action, allowed, reason, until }) {
