@@ -28,7 +28,6 @@ async function show() {
     if (error.code === "UNAUTHENTICATED") token.forget();
     return showError(error.message);
   }
-  form.token.value = token.get();
   token.share();
   root?.unmount();
   root = window.ReactDOM.createRoot(container);
@@ -56,6 +55,12 @@ function signedOut() {
   showError("You signed out in another tab. Sign in with an access token to go on.");
 }
 
-token.handle(show, signedOut);
+function received() {
+  form.token.value ||= token.get(); // what somebody types meanwhile stays
+  show();
+}
+
+token.handle(received, signedOut);
+form.token.value = token.get();
 if (token.get()) show();
 else token.request();
