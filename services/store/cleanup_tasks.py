@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, or_, select, update
 
 from services.domain.ids import new_id
 from services.domain.session_name import SessionName
@@ -16,19 +16,21 @@ C = core.checkpoint_cleanup.c
 MAX_RETRY_DELAY = timedelta(minutes=5)
 LATE_SAVE = timedelta(hours=1)
 """How long after its beginning a save may still come into being: several times as long as any save may take."""
-FIRST_LATE_LOOK = timedelta(seconds=5)
-"""After the first removal of a save that nobody recorded; then twice as long, each time."""
+LATE_CREATE = timedelta(hours=1)
+"""The same for the resources of a session that was given up."""
+FIRST_LATE_LOOK = timedelta(seconds=2)
+"""After the first removal of what may come into being later; then twice as long, each time."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionCleanup:
-    """The task to remove the resources of `session`. One that is not due yet may find more to remove then."""
+    """The task to remove the resources of `session`. Until `late_until` more of them may come into being."""
 
     id: str
     compute_environment_id: str
     session: SessionName
     attempts: int
-    due_at: datetime
+    late_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,11 @@ class CheckpointCleanup:
     attempts: int
     created_at: datetime
 
+    @property
+    def late_until(self) -> datetime | None:
+        """Until when the save may come into being; None for data that is there."""
+        return self.created_at + LATE_SAVE if self.checkpoint_id else None
+
 
 async def add_session(
     transaction: Transaction,
@@ -49,19 +56,24 @@ async def add_session(
     session: SessionName,
     reason: str | None = None,
     *,
-    delay: timedelta = timedelta(0),
+    given_up: bool = False,
 ) -> SessionCleanup:
-    """Add the task to remove a session's resources after `delay`. Adding it twice does no harm, since removal is idempotent."""
-    task = SessionCleanup(new_id(), compute_environment_id, session, 0, transaction.now + delay)
+    """Add the task to remove a session's resources. Adding it twice does no harm, since removal is idempotent.
+
+    `given_up`: calls that make resources may be under way; an engine finishes them, and so does a controller that was frozen.
+    """
+    late_until = transaction.now + LATE_CREATE if given_up else None
+    task = SessionCleanup(new_id(), compute_environment_id, session, 0, late_until)
     values = {
         "id": task.id,
         "compute_environment_id": compute_environment_id,
         "studio_id": session.studio_id,
         "public_id": session.public_id,
         "session_number": session.number,
+        "late_until": late_until,
         "message": reason,
         "created_at": transaction.now,
-        "due_at": task.due_at,
+        "due_at": transaction.now,
     }
     await transaction.execute(insert(core.session_cleanup).values(**values))
     transaction.wake("studio", session.studio_id)
@@ -110,9 +122,10 @@ async def begin_removal(transaction: Transaction, task: CheckpointCleanup) -> bo
     return bool((await transaction.execute(begun)).rowcount)
 
 
-async def of_studio(reader: Reader, installation: str, studio_id: str) -> list[SessionCleanup]:
-    """All tasks about sessions of this Studio, also those that are not due."""
-    rows = await reader.execute(select(core.session_cleanup).where(S.studio_id == studio_id))
+async def pending_of_studio(reader: Reader, installation: str, studio_id: str) -> list[SessionCleanup]:
+    """The tasks about sessions of this Studio whose resources have not been removed yet."""
+    pending = or_(S.attempts == 0, S.message.is_not(None))
+    rows = await reader.execute(select(core.session_cleanup).where(S.studio_id == studio_id, pending))
     return [_session_cleanup(row, installation) for row in rows]
 
 
@@ -123,7 +136,7 @@ async def due_sessions(reader: Reader, installation: str, now: datetime, limit: 
 
 def _session_cleanup(row: Any, installation: str) -> SessionCleanup:
     session = SessionName(installation, row.studio_id, row.public_id, row.session_number)
-    return SessionCleanup(row.id, row.compute_environment_id, session, row.attempts, row.due_at)
+    return SessionCleanup(row.id, row.compute_environment_id, session, row.attempts, row.late_until)
 
 
 async def due_checkpoints(reader: Reader, now: datetime, limit: int) -> list[CheckpointCleanup]:
@@ -133,13 +146,14 @@ async def due_checkpoints(reader: Reader, now: datetime, limit: int) -> list[Che
 
 
 async def complete(transaction: Transaction, task: SessionCleanup | CheckpointCleanup) -> None:
-    """Remove a task that is done. An attempt to save is looked at again until LATE_SAVE: an engine finishes what a caller gave up."""
-    if isinstance(task, CheckpointCleanup) and task.checkpoint_id and task.created_at + LATE_SAVE > transaction.now:
-        values = {"attempts": task.attempts + 1, "due_at": transaction.now + FIRST_LATE_LOOK * 2 ** min(task.attempts, 12)}
-        await transaction.execute(update(core.checkpoint_cleanup).where(C.id == task.id).values(**values))
-        return
+    """Remove a task that is done. Where more may come into being, it is looked at again, after growing pauses, until that has passed."""
     table = core.session_cleanup if isinstance(task, SessionCleanup) else core.checkpoint_cleanup
-    await transaction.execute(delete(table).where(table.c.id == task.id))
+    late_until = task.late_until
+    if late_until is None or late_until <= transaction.now:
+        await transaction.execute(delete(table).where(table.c.id == task.id))
+        return
+    due_at = min(transaction.now + FIRST_LATE_LOOK * 2 ** min(task.attempts, 12), late_until)
+    await transaction.execute(update(table).where(table.c.id == task.id).values(attempts=task.attempts + 1, message=None, due_at=due_at))
 
 
 async def retry_later(transaction: Transaction, task: SessionCleanup | CheckpointCleanup, reason: str) -> None:

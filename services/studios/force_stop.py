@@ -1,7 +1,7 @@
 """Forces a Studio out of a start or a stop that does not end (B9)."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from services.domain.access import Permission, Viewer
 from services.domain.errors import NotAllowedNow
@@ -52,7 +52,6 @@ class ForceStopStudio:
         return StudioOutcome(studio.id)
 
     async def _end(self, transaction: Transaction, viewer: Viewer, studio: StudioState) -> None:
-        """The second clean-up removes what a controller that does not know of the end yet makes meanwhile."""
         message = (
             f"Forced to stop by {viewer.user_name}. Files that were not saved are lost. "
             "The next start continues from the newest checkpoint."
@@ -64,6 +63,6 @@ class ForceStopStudio:
             message,
             OperationState.CANCELLED,
             cleanup=SessionName(self.installation, studio.id, studio.public_id, studio.session_number),
-            delays=(timedelta(0), self.policy.lease * 2),
+            given_up=True,
         )
         await end_session(transaction, studio, end)

@@ -1,7 +1,6 @@
 """The end of a session, whatever ends it: its operation, its Studio's status, its row, and what is left of it to remove."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from services.domain.actor import Actor
@@ -23,7 +22,8 @@ class SessionEnd:
     """Why and how a session ends.
 
     `outcome` is that of the operation in progress, if there is one. `saved` False keeps the session for the next start, which saves it
-    first (B8). `cleanup` names the resources to remove, after each of the `delays`; None where there are none.
+    first (B8). `cleanup` names the resources to remove; None where there are none. `given_up`: calls that make more of them may be
+    under way.
     """
 
     trigger: Trigger
@@ -32,7 +32,7 @@ class SessionEnd:
     outcome: OperationState = OperationState.FAILED
     saved: bool = True
     cleanup: SessionName | None = None
-    delays: tuple[timedelta, ...] = (timedelta(0),)
+    given_up: bool = False
 
 
 async def end_session(transaction: Transaction, studio: StudioState, end: SessionEnd) -> StudioState:
@@ -47,8 +47,8 @@ async def end_session(transaction: Transaction, studio: StudioState, end: Sessio
         await sessions.change(transaction, session.id, saved=saved, ended_at=transaction.now, stop_reason=ended.stop_reason)
         if end.cleanup is not None:
             reason = end.message and end.message[:MAX_REASON_LENGTH]
-            for delay in end.delays:
-                await cleanup_tasks.add_session(transaction, session.compute_environment_id, end.cleanup, reason, delay=delay)
+            environment_id = session.compute_environment_id
+            await cleanup_tasks.add_session(transaction, environment_id, end.cleanup, reason, given_up=end.given_up)
     if studio.status is StudioStatus.BUILDING:
         await image_builds.release(transaction, studio.build_id, end.message or "Nobody waits for it any more.")
     return ended

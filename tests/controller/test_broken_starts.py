@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from services.compute.protocol import ComputeFailed
+from services.compute.protocol import ComputeFailed, Observation, Presence
 from services.controller import controller
 from services.controller.lifecycle import claimed_studio
 from services.domain.policy import Policy
 from services.secrets import masking
+from services.store import cleanup_tasks
 from services.store.tables import core
 from services.studios.requests import Configuration, EnvVar, StartStudioRequest, StopStudioRequest
 from tests.controller.harness import ControllerHarness, mark_all_due, message_contains, no_cleanup_left
@@ -33,6 +34,25 @@ async def test_a_start_that_meets_a_bug_fails_at_its_deadline(harness: Controlle
     row = await harness.status(studio, "ERRORED")
     assert (row["stop_reason"], "a bug" in row["status_message"]) == ("START_TIMEOUT", False)
     await harness.until(lambda: no_cleanup_left(harness))
+
+
+@pytest.mark.behaviour("B5", "B7")
+@pytest.mark.parametrize("policy", [SHORT], ids=["short deadline"])
+async def test_what_the_engine_finishes_after_a_start_was_given_up_is_removed(
+    harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine goes on with a create whose caller went away."""
+    monkeypatch.setattr(cleanup_tasks, "FIRST_LATE_LOOK", timedelta(milliseconds=50))
+    harness.compute.hold["session"] = asyncio.Event()
+    studio = await harness.add()
+    await harness.status(studio, "ERRORED")
+    await harness.until(lambda: no_cleanup_left(harness))
+    name = str(await harness.name(studio))
+    harness.compute.observations[name] = Observation(Presence.CREATED)
+    async with asyncio.timeout(30):
+        while name in harness.compute.observations:
+            harness.compute.called.clear()
+            await harness.compute.called.wait()
 
 
 async def test_a_call_that_times_out_is_not_the_deadline(harness: ControllerHarness) -> None:

@@ -132,7 +132,7 @@ async def test_a_failed_removal_becomes_a_cleanup_task_and_a_start_waits_for_it(
     assert (await harness.row(studio))["status"] == "STARTING"
     harness.compute.refuse_removal = False
     await harness.status(studio, "RUNNING")
-    assert await harness.rows(core.session_cleanup) == []
+    assert await no_cleanup_left(harness)
 
 
 @pytest.mark.behaviour("B30")

@@ -11,7 +11,7 @@ from services.domain.errors import NotAllowedNow
 from services.domain.policy import Policy
 from services.store.tables import core
 from services.studios.requests import StartStudioRequest, StopStudioRequest, StudioActionRequest
-from tests.controller.harness import ControllerHarness
+from tests.controller.harness import ControllerHarness, no_cleanup_left
 
 pytestmark = pytest.mark.behaviour("B9", "B31")
 
@@ -33,7 +33,7 @@ async def force(harness: ControllerHarness, studio_id: str) -> None:
 
 
 async def gone(harness: ControllerHarness) -> bool:
-    return not harness.compute.observations and not await harness.rows(core.session_cleanup)
+    return not harness.compute.observations and await no_cleanup_left(harness)
 
 
 async def test_it_is_refused_before_its_time_and_says_when(harness: ControllerHarness) -> None:
@@ -82,10 +82,7 @@ async def test_resources_created_late_for_a_forced_start_are_removed_though_anot
     forced = str(await harness.name(studio))
     await long_ago(harness, studio)
     await force(harness, studio)
-    due = core.session_cleanup.c.due_at
-    async with harness.database.write() as transaction:
-        later = {"due_at": transaction.now + timedelta(hours=1)}
-        await transaction.execute(update(core.session_cleanup).where(due > transaction.now).values(**later))
+    await harness.until(lambda: gone(harness))
     harness.compute.answers = True
     await harness.studios.start(harness.world.viewer, StartStudioRequest(studio))
     await harness.status(studio, "RUNNING")

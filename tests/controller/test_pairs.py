@@ -19,7 +19,7 @@ from services.studios.requests import (
     UpdateStudioRequest,
 )
 from tests import factories
-from tests.controller.harness import ControllerHarness
+from tests.controller.harness import ControllerHarness, no_cleanup_left
 
 Command = Callable[[ControllerHarness, str], Awaitable[StudioOutcome]]
 
@@ -103,4 +103,4 @@ async def settled(harness: ControllerHarness, *also: str) -> bool:
     """Nothing goes on, and nothing is planned or left."""
     rows, sessions = await harness.rows(core.studio), await harness.rows(core.session)
     planned = [s for s in sessions if s["stop_at"] and not s["ended_at"]]
-    return {row["status"] for row in rows} <= {"RUNNING", "STOPPED", *also} and not planned and not await harness.rows(core.session_cleanup)
+    return {row["status"] for row in rows} <= {"RUNNING", "STOPPED", *also} and not planned and await no_cleanup_left(harness)

@@ -17,13 +17,10 @@ class PreviousSaveFailed(Exception):
 
 
 async def clean_up_former_sessions(claim: ClaimedStudio) -> None:
-    """Save the former session and remove all resources of former ones. Raises PreviousSaveFailed, ComputeFailed, ComputeUnknown.
-
-    The task of a later removal is kept: resources may come into being until it is due.
-    """
+    """Save the former session and remove all resources of former ones. Raises PreviousSaveFailed, ComputeFailed, ComputeUnknown."""
     async with claim.services.database.read() as reader:
         unsaved = await sessions.unsaved_before(reader, claim.studio.id, claim.session.number)
-        tasks = await cleanup_tasks.of_studio(reader, claim.services.installation, claim.studio.id)
+        tasks = await cleanup_tasks.pending_of_studio(reader, claim.services.installation, claim.studio.id)
     if unsaved or tasks:
         await claim.step(Step.CLEAN)
     if unsaved:
@@ -32,8 +29,7 @@ async def clean_up_former_sessions(claim: ClaimedStudio) -> None:
         compute = await claim.services.computes.get(task.compute_environment_id)
         await compute.remove(task.session)
         async with claim.result(StudioStatus.STARTING) as (transaction, _):
-            if task.due_at <= transaction.now:
-                await cleanup_tasks.complete(transaction, task)
+            await cleanup_tasks.complete(transaction, task)
 
 
 async def _save(claim: ClaimedStudio, former: SessionState) -> SessionCleanup:

@@ -52,5 +52,6 @@ async def fail_start(claim: ClaimedStudio, trigger: Trigger, message: str, missi
             await builds.invalidate_image(transaction, claim.session.compute_environment_id, missing_image, message)
         if trigger is Trigger.CHECKPOINT_MISSING and claim.session.base_checkpoint_id:
             await saves.invalidate(transaction, studio, claim.session.base_checkpoint_id)
-        await end_session(transaction, studio, SessionEnd(trigger, Actor.system(trigger.value), message, cleanup=claim.name))
+        end = SessionEnd(trigger, Actor.system(trigger.value), message, cleanup=claim.name, given_up=True)
+        await end_session(transaction, studio, end)
         await outputs.close(transaction, claim.session.id)

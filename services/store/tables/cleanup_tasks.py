@@ -8,7 +8,10 @@ from services.store.tables import columns
 
 
 class SessionCleanup(SQLModel, table=True):
-    """The task to remove what may be left of a session; a start of its Studio waits for it. The table's name is older: `leftover`."""
+    """The task to remove what may be left of a session; a start of its Studio waits for it. The table's name is older: `leftover`.
+
+    Until `late_until` it stays, and removes what the engine finishes making after the session was given up.
+    """
 
     __tablename__ = "leftover"
 
@@ -17,6 +20,7 @@ class SessionCleanup(SQLModel, table=True):
     studio_id: str = Field(max_length=32, index=True)
     public_id: str = Field(max_length=32)
     session_number: int
+    late_until: datetime | None = columns.time(nullable=True)
     attempts: int = 0
     message: str | None = columns.text(nullable=True)
     created_at: datetime = columns.time()
