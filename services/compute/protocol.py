@@ -31,7 +31,7 @@ class ImageMissing(ComputeFailed):
     code = "IMAGE_MISSING"
 
     def __init__(self, reference: str) -> None:
-        super().__init__(f"The image {reference} was removed from the compute environment. Start the Studio again: it is built anew.")
+        super().__init__(f"The image {reference} was removed from the compute environment. Start the Studio again to build it anew.")
         self.reference = reference
 
 

@@ -229,7 +229,7 @@ async def test_an_image_that_is_gone_is_built_again_by_the_next_start(harness: C
     harness.compute.no_image = True
     studio = await harness.add(name="Second")
     row = await harness.status(studio, "ERRORED")
-    assert row["status_message"].endswith("Start the Studio again: it is built anew.")
+    assert row["status_message"].endswith("Start the Studio again to build it anew.")
     harness.compute.no_image = False
     await harness.studios.start(harness.world.viewer, StartStudioRequest(studio))
     await harness.status(studio, "RUNNING")

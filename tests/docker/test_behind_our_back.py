@@ -57,7 +57,7 @@ async def test_a_session_that_was_removed_is_absent(world: World) -> None:
     await world.start(world.name())
     docker("rm", "-f", str(world.name()))
     assert await world.presence(world.name()) is Presence.ABSENT
-    with pytest.raises(ComputeFailed, match="gone"):
+    with pytest.raises(ComputeFailed, match="nothing to save"):
         await world.save(world.name(), "c1", interim=False)
     await world.compute.remove(world.name())
     assert docker("network", "ls", "-q", "--filter", f"name={world.name()}") == ""

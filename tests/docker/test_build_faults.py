@@ -67,7 +67,7 @@ async def test_an_answer_without_its_end_is_no_success(compute: DockerCompute, f
 
 async def test_an_image_that_is_not_there_after_its_build_is_no_success(compute: DockerCompute, fake: FakeEngine) -> None:
     fake.answers = {"POST /build": lines(*DONE)}
-    with pytest.raises(ComputeUnknown, match="not there"):
+    with pytest.raises(ComputeUnknown, match="does not have it"):
         await built(compute)
 
 

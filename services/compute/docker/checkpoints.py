@@ -48,7 +48,7 @@ class Checkpoints:
         """Returns the image to begin from. Raises CheckpointMissing if it was removed or is another one."""
         image = await self._images.find(reference)
         if image is None:
-            raise CheckpointMissing(f"The checkpoint's image {reference} is not on the engine any more.")
+            raise CheckpointMissing(f"The checkpoint's image {reference} is no longer on the engine.")
         if digest is not None and image.id != digest:
             raise CheckpointMissing(f"The checkpoint's image {reference} is not the one that was saved.")
         return image
@@ -81,7 +81,9 @@ class Checkpoints:
         """Commits the container. A running one is paused: otherwise files would be saved half written. Raises ComputeFailed."""
         parent = await self._images.find(container["Image"])
         if parent is None:
-            raise ComputeFailed("The image that the session began from was removed from the engine: it cannot be saved as an image.")
+            raise ComputeFailed(
+                "The image from which the session started was removed from the engine, so that the session cannot be saved."
+            )
         if request.recorded is not None and await self._is_unchanged(container, request, request.recorded):
             return request.recorded
         saved = await self._at_work.run(container["Id"], lambda: self._commit(container, request, parent))
@@ -116,7 +118,7 @@ class Checkpoints:
         history = await self._engine.call("GET", f"images/{image_id}/history")
         if field := _location_of_secret([inspected, history], secrets):
             await self._engine.call("DELETE", f"images/{image_id}", params={"force": True})
-            raise ComputeFailed(f"The save was dropped: the image's {field} would have shown a secret value.")
+            raise ComputeFailed(f"The save was discarded, because the image's {field} would have shown a secret value.")
 
     async def sweep_unnamed(self, container_id: str) -> None:
         """Removes images that an engine made of this container, and did not name before it was killed."""

@@ -176,7 +176,7 @@ class DockerCompute:
             return saved
         container = await self._containers.settled(request.name, self._checkpoints.at_work)
         if container is None:
-            raise ComputeFailed("The session's container is gone: there is nothing to save.")
+            raise ComputeFailed("The session's container was removed, so that there is nothing to save.")
         if not request.interim and observation(container).presence is Presence.RUNNING:
             raise ComputeUnknown("the session has not ended yet")
         return await self._checkpoints.save(container, request)

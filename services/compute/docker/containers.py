@@ -51,7 +51,7 @@ class Containers:
     async def _inspect(self, reference: str) -> dict[str, Any] | None:
         inspected = await self._engine.find(f"containers/{reference}/json")
         if inspected is not None and not inspected.keys() >= REQUIRED_KEYS:
-            raise ComputeUnknown("the Docker Engine's answer is not whole (containers)")
+            raise ComputeUnknown("the Docker Engine's answer is incomplete (containers)")
         return inspected
 
     async def all(self) -> list[dict[str, Any]]:
@@ -138,7 +138,7 @@ class Containers:
             if not container["State"].get("Paused"):
                 break
             if monotonic() - began > 2 * MAX_PAUSE_SECONDS:
-                raise ComputeUnknown("the session is paused, and does not go on")
+                raise ComputeUnknown("the session is paused and does not continue")
             if monotonic() - began > MAX_PAUSE_SECONDS:
                 await self.unpause(container)
             await asyncio.sleep(POLL_SECONDS)

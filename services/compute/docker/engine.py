@@ -75,7 +75,7 @@ class Engine:
         except Absent:
             return None
         except Conflict as error:
-            raise ComputeUnknown(f"the Docker Engine cannot tell: {error}") from error
+            raise ComputeUnknown(f"the Docker Engine answered with an error: {error}") from error
         if not isinstance(answer, dict) or not answer.get("Id"):
             raise ComputeUnknown(f"the Docker Engine's answer cannot be read ({path.split('/')[0]})")
         return answer
@@ -180,4 +180,4 @@ def _meaning(error: DockerError) -> Exception:
         return Conflict(text)
     if error.status == 0 or error.status < BROKEN or (error.status == BROKEN and any(known in text for known in POSITIVE_FAILURES)):
         return ComputeFailed(f"The Docker Engine refused: {text}")
-    return ComputeUnknown(f"the Docker Engine says: {text}")
+    return ComputeUnknown(f"the Docker Engine answered: {text}")

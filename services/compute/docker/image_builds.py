@@ -51,7 +51,7 @@ async def _build(engine: Engine, reference: str, context: bytes, arguments: Mapp
             is_built = is_built or "ID" in (line.get("aux") or {})
             await _forward_line(line, output)
     if not is_built:
-        raise ComputeUnknown("the Docker Engine broke the build off without a word")
+        raise ComputeUnknown("the Docker Engine ended the build without a result")
 
 
 async def _require_running(engine: Engine) -> None:

@@ -35,14 +35,14 @@ class Images:
             await self._pull(reference, progress)
             inspected = await self._engine.find(f"images/{reference}/json")
         if inspected is None:
-            raise ComputeFailed(f"The image {reference} was pulled, and is not there: it may be for another platform.")
+            raise ComputeFailed(f"The image {reference} was pulled, but the engine does not have it. It may be for another platform.")
         return await self._check(reference, inspected)
 
     async def built(self, reference: str) -> None:
         """Checks an image that was just built, so that the build reports what is wrong. Raises ComputeFailed, ComputeUnknown."""
         inspected = await self._engine.find(f"images/{reference}/json")
         if inspected is None:
-            raise ComputeUnknown(f"the image {reference} was built, and is not there")
+            raise ComputeUnknown(f"the image {reference} was built, but the engine does not have it")
         await self._check(reference, inspected)
 
     async def _check(self, reference: str, inspected: dict[str, Any]) -> Image:

@@ -116,7 +116,7 @@ class ProcessCompute:
         directory = self._data_directory.session(request.name)
         presence = (await self.observe(request.name)).presence
         if presence is Presence.ABSENT:
-            raise ComputeFailed("The session's files are gone: there is nothing to save.")
+            raise ComputeFailed("The session's files were removed, so that there is nothing to save.")
         if presence is not Presence.RUNNING:
             return await self._archives.save(directory.files, request.reference, request.recorded)
         if not request.interim:

@@ -29,7 +29,7 @@ def requirements(image: ImageSpec) -> Path:
     """Returns the list of packages. Raises ComputeFailed for a version that has none."""
     provided = {path.stem.removeprefix("jupyterlab-"): path for path in REQUIREMENTS.glob("jupyterlab-*.txt")}
     if image.tool_version not in provided:
-        raise ComputeFailed(f"JupyterLab {image.tool_version} is not provided here; there is {', '.join(sorted(provided))}.")
+        raise ComputeFailed(f"JupyterLab {image.tool_version} is not available here. Available: {', '.join(sorted(provided))}.")
     return provided[image.tool_version]
 
 

@@ -94,7 +94,7 @@ async def frozen(session_record: SessionRecord) -> AsyncIterator[None]:
         except (OSError, TimeoutError) as error:
             raise ComputeUnknown(f"The session's keeper does not answer: {error}") from error
         if "frozen" not in answer:
-            raise ComputeUnknown("The session cannot be held still: it is ending.")
+            raise ComputeUnknown("The session cannot be paused, because it is ending.")
         yield
 
 

@@ -96,7 +96,7 @@ class Watcher:
 
     def _top_changed(self, mask: int, name: str) -> None:
         if mask & IN_IGNORED:
-            self._changes.put_nowait(ComputeUnknown("The directory of sessions is gone."))
+            self._changes.put_nowait(ComputeUnknown("The directory of sessions was removed."))
         elif mask & IN_MOVED_TO and name.startswith(f"sg-{self._data_directory.installation[:8]}-"):
             self._found(self._data_directory.sessions / name)
         elif mask & IN_MOVED_FROM and name.startswith("sg-"):
