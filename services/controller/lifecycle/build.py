@@ -13,11 +13,11 @@ from services.studios.session_end import SessionEnd, end_session
 from services.studios.transitions import move
 
 CHECK_INTERVAL = timedelta(seconds=30)
-"""A slow check in any case: the builder makes the Studio due with every step of the build."""
+"""The longest time between two checks; the builder makes the Studio due with every step of the build as well."""
 
 
 async def advance(claim: ClaimedStudio) -> datetime | None:
-    """Look how far the build is. Returns when to look again."""
+    """Checks the state of the build, and acts on its end. Returns when to check again."""
     build = await _build(claim)
     if build is None or build.state == BuildState.SUCCEEDED.value:
         await _start(claim)
@@ -29,7 +29,7 @@ async def advance(claim: ClaimedStudio) -> datetime | None:
         minutes = claim.policy.build_deadline.total_seconds() / 60
         await _fail(claim, f"The image could not be built within {minutes:g} min. Retry the build: finished steps are not repeated.")
         return None
-    await claim.step(Step.BUILD, build.message)
+    await claim.report_step(Step.BUILD, build.message)
     return claim.now + CHECK_INTERVAL
 
 

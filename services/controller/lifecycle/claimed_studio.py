@@ -32,7 +32,7 @@ class LeaseLost(Exception):
 
 @dataclass(slots=True)
 class ClaimedStudio:
-    """A claimed Studio and its current session."""
+    """A Studio that this controller has leased, its current session, and the services that a step needs."""
 
     services: ControllerServices
     lease: Lease
@@ -49,7 +49,7 @@ class ClaimedStudio:
         return self.lease.claimed_at
 
     @property
-    def late(self) -> bool:
+    def is_late(self) -> bool:
         """Whether the deadline of the current status has passed."""
         return self.studio.deadline is not None and self.studio.deadline <= self.now
 
@@ -68,7 +68,7 @@ class ClaimedStudio:
         return await self.services.computes.get(self.session.compute_environment_id)
 
     async def observe(self) -> Observation:
-        """The state of the session's processes, as the compute environment reports it. Raises ComputeUnknown, ComputeFailed."""
+        """Returns the state of the session's processes from the compute environment. Raises ComputeUnknown, ComputeFailed."""
         compute = await self.compute()
         try:
             async with asyncio.timeout(OBSERVE_TIMEOUT_S):
@@ -78,7 +78,7 @@ class ClaimedStudio:
 
     @asynccontextmanager
     async def result(self, *expected: StudioStatus) -> AsyncIterator[tuple[Transaction, StudioState]]:
-        """A transaction for the results of a step, and the Studio as it is now. Raises LeaseLost, also if its status is not `expected`."""
+        """Opens a transaction for a step's results, and reads the Studio. Raises LeaseLost, also if its status is not `expected`."""
         async with self.services.database.write() as transaction:
             await outbox.lock_stream(transaction, self.studio.workspace_id)
             studio = await studios.find_locked(transaction, self.studio.id)
@@ -87,7 +87,7 @@ class ClaimedStudio:
             yield transaction, studio
 
     async def require_lease(self, reader: Reader) -> None:
-        """Check the lease before what would harm another controller that took over. Raises LeaseLost."""
+        """Checks the lease before a call that would harm another controller that took over. Raises LeaseLost."""
         studio = await studios.find(reader, self.studio.id)
         if studio is None or not self._holds_lease(studio):
             raise LeaseLost
@@ -95,8 +95,8 @@ class ClaimedStudio:
     def _holds_lease(self, studio: StudioState) -> bool:
         return studio.lease_epoch == self.lease.epoch and studio.session_number == self.studio.session_number
 
-    async def step(self, to: Step, message: str | None = None) -> None:
-        """Write which step the operation is in (B84). The same step with the same message is written once."""
+    async def report_step(self, to: Step, message: str | None = None) -> None:
+        """Records which step the operation is in (B84). The same step with the same message is recorded once."""
         message = None if message is None else describe_error(message)
         if to.value in self._shown_steps and self._shown_steps[to.value] == message:
             return
@@ -110,7 +110,7 @@ class ClaimedStudio:
             await outbox.append(transaction, studio.workspace_id, [operation_event(studio, operation.id)])
 
     async def actor(self, transaction: Transaction, studio: StudioState) -> Actor:
-        """The actor of the current operation."""
+        """Returns the actor of the current operation."""
         operation = await operations.find(transaction, studio.operation_id or "")
         return Actor.from_json(operation.actor) if operation else Actor.system("controller")
 

@@ -17,12 +17,12 @@ class PreviousSaveFailed(Exception):
 
 
 async def clean_up_former_sessions(claim: ClaimedStudio) -> None:
-    """Save the former session and remove all resources of former ones. Raises PreviousSaveFailed, ComputeFailed, ComputeUnknown."""
+    """Saves the former session and removes the resources of all former ones. Raises PreviousSaveFailed, ComputeFailed, ComputeUnknown."""
     async with claim.services.database.read() as reader:
         unsaved = await sessions.unsaved_before(reader, claim.studio.id, claim.session.number)
         tasks = await cleanup_tasks.pending_of_studio(reader, claim.services.installation, claim.studio.id)
     if unsaved or tasks:
-        await claim.step(Step.CLEAN)
+        await claim.report_step(Step.CLEAN)
     if unsaved:
         tasks.append(await _save(claim, unsaved))
     for task in tasks:
@@ -33,7 +33,7 @@ async def clean_up_former_sessions(claim: ClaimedStudio) -> None:
 
 
 async def _save(claim: ClaimedStudio, former: SessionState) -> SessionCleanup:
-    """Record the save together with its clean-up task, so that a crash between the two cannot lose the session's resources."""
+    """Records the save together with its clean-up task, so that a crash between the two cannot lose the session's resources."""
     saved = await _saved(claim, former)
     async with claim.result(StudioStatus.STARTING) as (transaction, studio):
         if saved is None:
@@ -49,9 +49,9 @@ async def _save(claim: ClaimedStudio, former: SessionState) -> SessionCleanup:
 
 
 async def _saved(claim: ClaimedStudio, former: SessionState) -> Saved | None:
-    """The save, or None where nothing of the session is left. Its processes are ended first: their end may be what failed.
+    """Ends the session's processes and saves it. Returns None if nothing of the session is left.
 
-    A session that is gone may have been saved before, and the record of that be lost.
+    A session that is gone may have a finished save whose record was lost.
     """
     compute, name = await claim.services.computes.get(former.compute_environment_id), claim.name_of(former.number)
     if (await compute.observe(name)).presence is Presence.ABSENT:

@@ -1,4 +1,4 @@
-"""Quotes the end of what a session printed, for the message of a failed start."""
+"""Quotes the last lines of a session's output in the message of a failed start."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ MAX_OUTPUT_LINES = 5
 
 
 async def last_output(claim: ClaimedStudio, compute: Compute) -> str:
-    """A sentence with the last lines that the session printed, its secrets masked; empty where there are none."""
+    """Returns a sentence with the last lines of the session's output, with its secrets masked; empty if there is none."""
     secrets = await session_secrets(claim.services.database, claim.services.seal, claim.session)
     forms = await asyncio.to_thread(masking.forms, secrets)
     margin = max((len(form.encode()) for form in forms), default=0)

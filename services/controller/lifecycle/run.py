@@ -23,14 +23,14 @@ RETRY_DELAY = timedelta(seconds=2)
 SAVE_FAILED = "The last periodic save failed"
 """The beginning of a status message that stays until a save succeeds."""
 IDLE_WARNING_TIME = timedelta(minutes=1)
-"""How long before the end of an unused session people are warned of it."""
+"""How long before the stop of an unused session its users are warned."""
 MAX_SAVE_TIME = timedelta(minutes=10)
 MIN_INTERVAL_PER_PAUSE = 50
 """The interval of saves is at least this many times the pause that a save makes, which is then under 2 % of the time (B34)."""
 
 
 async def advance(claim: ClaimedStudio) -> datetime | None:
-    """Look at the session, then at the clock. Returns when to look again."""
+    """Observes the session, then acts on what is due. Returns when to run again."""
     try:
         return await _advance(claim)
     except (ComputeUnknown, ComputeFailed) as error:
@@ -57,7 +57,7 @@ async def _advance(claim: ClaimedStudio) -> datetime | None:
 
 
 def _next(claim: ClaimedStudio) -> datetime:
-    """The next time something is due, and now and then in any case, since a lost event must not matter."""
+    """Returns the next time something is due, or the next observation: an event from the compute environment may be lost."""
     session = claim.session
     times = [session.stop_at, session.expires_at, session.idle_stops_at, session.next_save_at]
     times += [plan.warn_at for plan in _planned_ends(claim) if not _warned(session, plan)]
@@ -65,7 +65,7 @@ def _next(claim: ClaimedStudio) -> datetime:
 
 
 async def _update_upstream(claim: ClaimedStudio, observation: Observation) -> None:
-    """Note where the tool listens now, if that has changed."""
+    """Records the tool's address if it has changed."""
     before, now = claim.session.upstream, observation.upstream
     if before is None or now is None:
         return
@@ -85,7 +85,7 @@ async def _report_unknown(claim: ClaimedStudio, reason: str) -> datetime:
 
 
 async def _begin_stop_of_exited(claim: ClaimedStudio, observation: Observation) -> datetime | None:
-    """Begin to stop a session whose main process has ended: what it wrote is saved (B12)."""
+    """Begins the stop, with a save, of a session whose main process has ended (B12)."""
     clean = observation.exit_code == 0 and not observation.out_of_memory
     if observation.out_of_memory:
         trigger, message = (
@@ -109,9 +109,9 @@ def _exit_message(observation: Observation) -> str:
 
 
 async def _end_lost(claim: ClaimedStudio) -> None:
-    """The session is positively gone, and nothing is left to save: it was removed from outside. The newest checkpoint stays (B31).
+    """Ends a session that was removed from outside, so that nothing is left to save. The newest checkpoint stays (B31).
 
-    If its final save is there, it was stopped, and the record of that was lost with the machine's power: the stop is completed.
+    If it has a finished final save, it was stopped, and the record of that was lost in a power failure: then the stop is completed.
     """
     saved = await find_final_save(claim, claim.session)
     if saved is not None:
@@ -127,7 +127,7 @@ async def _end_lost(claim: ClaimedStudio) -> None:
 
 
 def _end_due(session: SessionState, now: datetime) -> tuple[Trigger, Actor, str] | None:
-    """Why the session must stop now: trigger, actor and message; None if it need not."""
+    """Returns why the session must stop now (trigger, actor and message), None if it need not."""
     if session.stop_at and session.stop_at <= now:
         actor = Actor.from_json(session.stop_actor or {})
         return Trigger.STOP, actor, f"Stopped by {actor.name}, as announced."
@@ -146,14 +146,14 @@ async def _end(claim: ClaimedStudio) -> datetime | None:
     async with claim.result(StudioStatus.RUNNING) as (transaction, studio):
         session = await sessions.find(transaction, studio.id, studio.session_number)
         end = _end_due(session, transaction.now) if session else None
-        if end:  # else it was put off meanwhile: somebody came back
+        if end:  # else it was postponed meanwhile: a user came back
             await StopStudio(claim.policy).begin(transaction, studio, *end)
         return transaction.now
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedEnd:
-    """An end that comes at a known time, and when people are warned of it."""
+    """A stop at a known time, and when users are warned of it."""
 
     at: datetime
     warn_at: datetime
@@ -176,12 +176,12 @@ def _planned_ends(claim: ClaimedStudio) -> list[PlannedEnd]:
 
 
 def _warned(session: SessionState, plan: PlannedEnd) -> bool:
-    """An end that was put off is warned of again when its new time comes near."""
+    """Whether users were warned of this end. An end that was postponed is announced again before its new time."""
     return session.warned_at is not None and session.warned_at >= plan.warn_at
 
 
 async def _warn(claim: ClaimedStudio) -> None:
-    """Once, some time before it ends by itself (B57)."""
+    """Warns users once of each planned end whose warning is due (B57)."""
     due = [plan for plan in _planned_ends(claim) if plan.warn_at <= claim.now and not _warned(claim.session, plan)]
     if not due:
         return
@@ -193,7 +193,7 @@ async def _warn(claim: ClaimedStudio) -> None:
 
 
 async def _save(claim: ClaimedStudio) -> None:
-    """Save an interim checkpoint. A failure is shown and tried again later: the session goes on."""
+    """Saves an interim checkpoint. A failure is shown in the status message and tried again later, while the session runs on."""
     message = None
     began = monotonic()
     interval = await _save_interval(claim)
@@ -208,7 +208,7 @@ async def _save(claim: ClaimedStudio) -> None:
     async with claim.result(StudioStatus.RUNNING, StudioStatus.STOPPING) as (transaction, studio):
         if saved is not None:
             await saves.record(transaction, studio, claim.session, saved, interim=True)
-        if studio.status is StudioStatus.RUNNING:  # a stop that came meanwhile has said why
+        if studio.status is StudioStatus.RUNNING:  # a stop that began meanwhile has a message of its own
             await set_status_message(transaction, studio, message)
         next_save_at = transaction.now + max(interval, took * MIN_INTERVAL_PER_PAUSE) if interval else None
         await sessions.change(transaction, claim.session.id, next_save_at=next_save_at)
@@ -216,7 +216,7 @@ async def _save(claim: ClaimedStudio) -> None:
 
 
 def _save_timeout_s(claim: ClaimedStudio) -> float:
-    """Seconds: a save that hangs must not put off the session's end."""
+    """Returns the time limit of a save in seconds: a save that hangs must not delay the session's end."""
     ends = [end - claim.now for end in (claim.session.stop_at, claim.session.expires_at) if end]
     return max(min([MAX_SAVE_TIME, *ends]).total_seconds(), 0)
 

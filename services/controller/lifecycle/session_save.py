@@ -1,4 +1,4 @@
-"""Has a compute environment save the file system of a session."""
+"""Saves the file system of a session through its compute environment, under a name that is recorded before."""
 
 import logging
 
@@ -16,9 +16,9 @@ logger = logging.getLogger(__name__)
 
 
 async def save_session(claim: ClaimedStudio, session: SessionState, *, interim: bool) -> Saved:
-    """Save this session. Raises ComputeFailed, ComputeUnknown, LeaseLost.
+    """Saves the session, or returns its finished save. Raises ComputeFailed, ComputeUnknown, LeaseLost.
 
-    The save's name is written before it is made: whatever becomes of it, it is recorded or removed.
+    The save's name is recorded before the save begins, so that every save is either recorded or removed.
     """
     compute, name = await claim.services.computes.get(session.compute_environment_id), claim.name_of(session.number)
     secrets = await _searchable_secrets(claim, session)
@@ -46,7 +46,7 @@ async def find_final_save(claim: ClaimedStudio, session: SessionState) -> Saved 
 
 
 async def _is_reserved(claim: ClaimedStudio, session: SessionState, reference: str) -> bool:
-    """Writes the attempt, under the lease. False if a save of this name is being removed."""
+    """Records the attempt to save, under the lease. Returns False if a save of this name is being removed."""
     limit = max(LATE_SAVE, 2 * claim.policy.stop_deadline)
     async with claim.result(*StudioStatus) as (transaction, _):
         environment_id, checkpoint_id = session.compute_environment_id, session.checkpoint_id
@@ -54,7 +54,7 @@ async def _is_reserved(claim: ClaimedStudio, session: SessionState, reference: s
 
 
 async def _give_back(claim: ClaimedStudio, session: SessionState, reference: str) -> None:
-    """Nothing had changed, so that no save of this name was made."""
+    """Deletes the record of an attempt that made no save, since nothing had changed."""
     async with claim.services.database.write(durable=False) as transaction:
         await cleanup_tasks.take_save_attempt(transaction, session.checkpoint_id, reference)
 
@@ -66,7 +66,7 @@ def _recorded(checkpoint: CheckpointState | None) -> Saved | None:
 
 
 async def _searchable_secrets(claim: ClaimedStudio, session: SessionState) -> tuple[str, ...]:
-    """None where they cannot be opened any more: a search that is impossible must not cost the session's work."""
+    """Returns the secrets to search the save for; none if they cannot be decrypted: a save without the search is better than none."""
     try:
         return await session_secrets(claim.services.database, claim.services.seal, session)
     except CannotOpen:

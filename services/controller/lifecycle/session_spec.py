@@ -1,4 +1,4 @@
-"""Puts together what a session runs with: image, resources, environment variables and the checkpoint it starts from."""
+"""Builds the specification of a session: image, resources, environment variables and the checkpoint it starts from."""
 
 from services.compute.protocol import CheckpointMissing, ComputeFailed, ImageSpec, SessionSpec
 from services.controller.lifecycle.claimed_studio import ClaimedStudio
@@ -11,7 +11,7 @@ from services.store.templates import TemplateState
 
 
 async def session_spec(claim: ClaimedStudio, image: ImageSpec, template: TemplateState, environment: EnvironmentState) -> SessionSpec:
-    """The specification of the claimed Studio's current session. Raises CheckpointMissing, and ComputeFailed for lost secrets."""
+    """Returns the specification of the claimed Studio's session. Raises CheckpointMissing, and ComputeFailed for lost secrets."""
     base = await _base_checkpoint(claim)
     configuration = claim.session.configuration
     return SessionSpec(

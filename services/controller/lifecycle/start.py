@@ -26,13 +26,13 @@ MIN_SECONDS_LEFT = 1.0
 
 
 async def advance(claim: ClaimedStudio) -> datetime | None:
-    """Do what is missing; every part may have been done before a crash. Returns when to look again."""
+    """Runs the parts of the start that are missing: each may have been done before a crash. Returns when to run again."""
     try:
         return await _advance(claim)
     except (LeaseLost, DatabaseUnavailable):
         raise
     except Exception:
-        if not claim.late:
+        if not claim.is_late:
             raise  # the controller logs it and tries again
         logger.exception("Studio %s cannot be started", claim.studio.id)
         message = "The session could not be started in time because of an internal error, which is in the log of the server."
@@ -46,19 +46,19 @@ async def _advance(claim: ClaimedStudio) -> datetime | None:
             await _start(claim)
     except TimeoutError:
         if not limit.expired():
-            raise  # of some call within, not our deadline
+            raise  # the time limit of a call inside, not the deadline of the start
         return await act_on_deadline(claim)
-    except ComputeUnknown as unknown:
-        reason = describe_error(unknown)
-        return await (act_on_deadline(claim, reason) if claim.late else report_unknown(claim, reason))
-    except CheckpointMissing as missing:
-        await fail_start(claim, Trigger.CHECKPOINT_MISSING, describe_error(missing))
-    except PreviousSaveFailed as failed:
-        await fail_start(claim, Trigger.SAVE_FAILED, describe_error(failed))
-    except ImageMissing as missing:
-        await fail_start(claim, Trigger.START_FAILED, describe_error(missing), missing.reference)
-    except ComputeFailed as failed:
-        await fail_start(claim, Trigger.START_FAILED, describe_error(failed))
+    except ComputeUnknown as error:
+        reason = describe_error(error)
+        return await (act_on_deadline(claim, reason) if claim.is_late else report_unknown(claim, reason))
+    except CheckpointMissing as error:
+        await fail_start(claim, Trigger.CHECKPOINT_MISSING, describe_error(error))
+    except PreviousSaveFailed as error:
+        await fail_start(claim, Trigger.SAVE_FAILED, describe_error(error))
+    except ImageMissing as error:
+        await fail_start(claim, Trigger.START_FAILED, describe_error(error), error.reference)
+    except ComputeFailed as error:
+        await fail_start(claim, Trigger.START_FAILED, describe_error(error))
     return None
 
 
@@ -75,14 +75,14 @@ async def _start(claim: ClaimedStudio) -> None:
     assert template is not None
     assert environment is not None
     image = ImageSpec(template.tool, template.image, template.tool_version, built=template.recipe is not None)
-    await claim.step(Step.TOOL)
-    await compute.ensure_image(image, lambda message: claim.step(Step.TOOL, message))
-    await claim.step(Step.SESSION)
+    await claim.report_step(Step.TOOL)
+    await compute.ensure_image(image, lambda message: claim.report_step(Step.TOOL, message))
+    await claim.report_step(Step.SESSION)
     spec = await session_spec(claim, image, template, environment)
-    await compute.ensure_session(spec, lambda message: claim.step(Step.SESSION, message))
-    await claim.step(Step.ANSWER)
+    await compute.ensure_session(spec, lambda message: claim.report_step(Step.SESSION, message))
+    await claim.report_step(Step.ANSWER)
     async with claim.result(StudioStatus.STARTING) as (transaction, studio):
-        await set_status_message(transaction, studio, "Starting.")  # the environment answers, whatever was said before
+        await set_status_message(transaction, studio, "Starting.")  # replaces a message that the environment does not answer
     await _complete(claim, await wait_for_tool(claim, compute, spec))
 
 
@@ -97,7 +97,7 @@ async def _complete(claim: ClaimedStudio, upstream: Upstream) -> None:
 
 
 def _session_times(claim: ClaimedStudio, now: datetime, settings: WorkspaceSettings) -> dict[str, datetime | None]:
-    """When the session ends by itself, and when it is saved next. A lifespan of 0 is unlimited (B13)."""
+    """Returns when the session ends by itself, and when it is saved next. A lifespan of 0 is unlimited (B13)."""
     hours = claim.session.configuration["lifespan_hours"]
     idle_minutes = settings.idle_minutes
     interval = claim.policy.save_interval(settings.checkpoint_interval_seconds)

@@ -1,4 +1,4 @@
-"""Decides what becomes of a start whose deadline passed, whose compute environment is silent, or which has failed (B7)."""
+"""Ends a failed start, or keeps waiting if the compute environment does not answer (B7)."""
 
 from datetime import datetime, timedelta
 
@@ -20,9 +20,9 @@ RETRY_DELAY = timedelta(seconds=2)
 
 
 async def report_unknown(claim: ClaimedStudio, reason: str) -> datetime | None:
-    """Write that the compute environment does not answer, and try again: unknown is not failed, even after the deadline."""
+    """Reports that the compute environment does not answer, and tries again: unknown is not failed, even after the deadline."""
     late = ""
-    if claim.studio.deadline and claim.late:
+    if claim.studio.deadline and claim.is_late:
         late = f" The deadline of the start ({claim.studio.deadline:%H:%M:%S} UTC) has passed; it fails once the environment answers."
     async with claim.result(StudioStatus.STARTING) as (transaction, studio):
         message = f"Waiting: the compute environment does not answer ({reason}).{late}"
@@ -31,11 +31,11 @@ async def report_unknown(claim: ClaimedStudio, reason: str) -> datetime | None:
 
 
 async def act_on_deadline(claim: ClaimedStudio, reason: str | None = None) -> datetime | None:
-    """The start has failed if the compute environment answers at all, else it is reported as unknown. The output may tell why."""
+    """Fails a start whose deadline passed, if the compute environment answers; otherwise reports it as unknown."""
     try:
         await claim.observe()
-    except ComputeUnknown as unknown:
-        return await report_unknown(claim, describe_error(unknown))
+    except ComputeUnknown as error:
+        return await report_unknown(claim, describe_error(error))
     except ComputeFailed:
         pass  # an answer, too
     minutes = claim.policy.start_deadline.total_seconds() / 60
@@ -45,7 +45,7 @@ async def act_on_deadline(claim: ClaimedStudio, reason: str | None = None) -> da
 
 
 async def fail_start(claim: ClaimedStudio, trigger: Trigger, message: str, missing_image: str | None = None) -> None:
-    """End the session: it holds nothing of the user's, so its resources go; what was saved before stays."""
+    """Ends a session that could not be started, and removes its resources: they hold no user's files. Earlier saves stay."""
     await drain(claim)
     async with claim.result(StudioStatus.STARTING) as (transaction, studio):
         if missing_image:

@@ -8,7 +8,7 @@ from services.studios.progress import Step
 
 
 async def timeout_reason(claim: ClaimedStudio) -> str:
-    """The reason as a clause without a full stop, from the step that the operation is in."""
+    """Returns the reason as a clause without a full stop, from the step that the operation is in."""
     async with claim.services.database.read() as reader:
         operation = await operations.find(reader, claim.studio.operation_id or "")
         template = await templates.find(reader, claim.session.template_id)

@@ -30,19 +30,19 @@ REMOVAL_TIMEOUT_S = 60.0
 
 
 async def advance(claim: ClaimedStudio) -> datetime | None:
-    """Do what is missing; every part may have been done before a crash. Returns when to look again."""
+    """Runs the parts of the stop that are missing: each may have been done before a crash. Returns when to run again."""
     try:
         await _stop(claim)
-    except ComputeUnknown as unknown:
-        if not claim.late or await _is_silent(claim):
-            return await _report_unknown(claim, describe_error(unknown))
-        await _end_unsaved(claim, f"{describe_error(unknown)}.")
-    except ComputeFailed as failed:
-        await _end_unsaved(claim, describe_error(failed))
+    except ComputeUnknown as error:
+        if not claim.is_late or await _is_silent(claim):
+            return await _report_unknown(claim, describe_error(error))
+        await _end_unsaved(claim, f"{describe_error(error)}.")
+    except ComputeFailed as error:
+        await _end_unsaved(claim, describe_error(error))
     except (LeaseLost, DatabaseUnavailable):
         raise
     except Exception:
-        if not claim.late:
+        if not claim.is_late:
             raise  # the controller logs it and tries again
         logger.exception("Studio %s cannot be stopped", claim.studio.id)
         await _end_unsaved(claim, "an internal error, which is in the log of the server.")
@@ -68,14 +68,14 @@ async def _report_unknown(claim: ClaimedStudio, reason: str) -> datetime:
 
 
 def _stop_message(studio: StudioState) -> str | None:
-    """Why the Studio stops: the first line of its status message. Lines below tell of the stop's progress."""
+    """Returns why the Studio stops: the first line of its status message. Later lines report the stop's progress."""
     return (studio.status_message or "").partition("\n")[0] or None
 
 
 async def _stop(claim: ClaimedStudio) -> None:
     if not claim.session.saved:
         compute = await claim.compute()
-        await claim.step(Step.END)
+        await claim.report_step(Step.END)
         await compute.stop(claim.name, claim.policy.stop_grace)
         observation = await claim.observe()
         if observation.presence is Presence.ABSENT:
@@ -87,12 +87,12 @@ async def _stop(claim: ClaimedStudio) -> None:
         else:
             await drain(claim)
             await _save(claim, observation)
-    await claim.step(Step.FREE)
+    await claim.report_step(Step.FREE)
     await _complete(claim, await _remove(claim))
 
 
 async def _save(claim: ClaimedStudio, observation: Observation) -> None:
-    await claim.step(Step.SAVE)
+    await claim.report_step(Step.SAVE)
     await _record(claim, observation, await save_session(claim, claim.session, interim=False))
 
 
@@ -105,7 +105,7 @@ async def _record(claim: ClaimedStudio, observation: Observation, saved: Saved) 
 
 
 async def _remove(claim: ClaimedStudio) -> str | None:
-    """Remove the session's resources; returns None, or why that failed. It is saved, so nothing may hold up its end."""
+    """Removes the session's resources. Returns None, or why that failed: the session is saved, so its end must not wait for it."""
     try:
         async with asyncio.timeout(REMOVAL_TIMEOUT_S):
             await (await claim.compute()).remove(claim.name)
@@ -137,7 +137,7 @@ def _is_clean(claim: ClaimedStudio, studio: StudioState) -> bool:
 
 
 async def _end_lost(claim: ClaimedStudio) -> None:
-    """The session is positively gone, and not saved: it was removed from outside. The newest interim checkpoint stays (B31)."""
+    """Ends a session that was removed from outside before it was saved. The newest interim checkpoint stays (B31)."""
     message = (
         "The session was removed from the compute environment from outside before it could be saved. "
         "Start it again from its newest checkpoint."
@@ -148,7 +148,7 @@ async def _end_lost(claim: ClaimedStudio) -> None:
 
 
 async def _end_unsaved(claim: ClaimedStudio, reason: str) -> None:
-    """The session's files stay where they are; the next start saves them first (B8)."""
+    """Ends the session without a save. Its files stay where they are, and the next start saves them first (B8)."""
     message = f"The session could not be saved: {reason} Its files are kept, and the next start saves them first."
     async with claim.result(StudioStatus.STOPPING) as (transaction, studio):
         await end_session(transaction, studio, SessionEnd(Trigger.SAVE_FAILED, Actor.system("save"), message, saved=False))

@@ -10,22 +10,22 @@ from services.studios.progress import Step
 
 MIN_PROBE_INTERVAL_S, MAX_PROBE_INTERVAL_S = 0.01, 0.1
 OBSERVE_INTERVAL_S = 0.1
-"""Between two looks whether the session still exists while its tool is probed: each is a call to the engine."""
+"""The time between two checks that the session still exists while its tool is probed: each is a call to the engine."""
 
 
 class EnvironmentNotLoaded(ComputeFailed):
-    """The session ended without its environment variables: its server died before it had prepared them."""
+    """The session ended before its environment variables were loaded, because the server that created it died."""
 
 
 async def wait_for_tool(claim: ClaimedStudio, compute: Compute, spec: SessionSpec) -> Upstream:
-    """Wait until the tool answers; returns where it listens. Raises ComputeFailed if it ends before.
+    """Waits until the tool answers, and returns its address. Raises ComputeFailed if it ends before.
 
-    A session that existed already may have lost its server before it was prepared, and end only now: it is made again, once.
+    A session created by a server that died may end only now, because its variables were not loaded: it is created again, once.
     """
     try:
         return await _first_answer(claim, compute, spec)
     except EnvironmentNotLoaded:
-        await compute.ensure_session(spec, lambda message: claim.step(Step.SESSION, message))
+        await compute.ensure_session(spec, lambda message: claim.report_step(Step.SESSION, message))
         return await _first_answer(claim, compute, spec)
 
 
@@ -40,7 +40,7 @@ async def _first_answer(claim: ClaimedStudio, compute: Compute, spec: SessionSpe
 
 
 def _probe_interval(waited: float) -> float:
-    """Seconds until the next probe, 5 % of what was `waited`: a quick tool is probed often, and a slow one loses little by it."""
+    """Returns the seconds until the next probe, 5 % of the time `waited`: a quick tool is probed often, a slow one seldom."""
     return min(max(waited / 20, MIN_PROBE_INTERVAL_S), MAX_PROBE_INTERVAL_S)
 
 
