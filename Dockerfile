@@ -1,5 +1,5 @@
-# The server alone, for compute environments of the kind `docker` and PostgreSQL (or SQLite in /data): `make image`.
-# BASE is any image of Debian or Ubuntu; its own Python is used where it has one (3.11 or newer).
+# The image of the server, for compute environments of the kind `docker` and PostgreSQL (or SQLite in /data): `make image`.
+# BASE is any image of Debian or Ubuntu; its Python is used if it has one (3.11 or newer).
 ARG BASE=python:3.12-slim
 
 FROM ${BASE} AS dependencies
@@ -16,7 +16,7 @@ ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt PIP_NO_CACHE_DIR=1 PIP_DISABLE_P
 COPY requirements.txt ./
 RUN /opt/studiograph/bin/pip install --quiet --require-hashes --no-deps -r requirements.txt
 
-# Apart from what it stands on, so that a new version is a small layer.
+# Installed apart from the dependencies, so that a new version is a small layer.
 FROM dependencies AS project
 COPY . .
 RUN /opt/studiograph/bin/pip install --quiet --no-deps --no-build-isolation --prefix /opt/project .
@@ -43,6 +43,6 @@ ENV PATH=/opt/studiograph/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:
     STUDIOGRAPH_DATA_DIR=/data STUDIOGRAPH_HOST=0.0.0.0 STUDIOGRAPH_PROCESS_COMPUTE=false STUDIOGRAPH_LOG_FORMAT=json
 VOLUME /data
 EXPOSE 8000
-# Of the role `controller`, which serves nothing: --no-healthcheck.
+# The role `controller` serves no HTTP: run it with --no-healthcheck.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s CMD ["python3", "-c", "import os, urllib.request as request; request.urlopen(f\"http://127.0.0.1:{os.environ.get('STUDIOGRAPH_PORT', '8000')}/livez\", timeout=4)"]
 CMD ["studiograph", "serve"]

@@ -1,4 +1,4 @@
-# Every target sets up what it needs; none needs another to be run first.
+# Every target sets up what it needs; no target requires another one to be run first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,23 +11,23 @@ BUILD = $(if $(BASE),--build-arg BASE=$(BASE))
 .DEFAULT_GOAL := help
 .PHONY: help run test quick soak lint fmt schema docs behaviours demo bench image images images-test lock clean
 
-help: ## Show what there is
+help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-run: $(VENV)/.run ## Set up, migrate, make a demo workspace, print address and token, serve
+run: $(VENV)/.run ## Set up, migrate, create a demo workspace, print address and token, serve
 	@$(BIN)/python -m studiograph serve --demo
 
-test: $(VENV)/.dev ## All tests that this machine can run; STUDIOGRAPH_REQUIRE=docker,postgres,browser,node turns skips into failures
+test: $(VENV)/.dev ## Run all tests that this machine can run; STUDIOGRAPH_REQUIRE=docker,postgres,browser,node turns skips into failures
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile $(ARGS)
 
-quick: $(VENV)/.dev ## The rules of the domain on SQLite, under a minute: no sockets, no processes
+quick: $(VENV)/.dev ## Run the tests of the domain rules on SQLite, without sockets and processes, under a minute
 	$(BIN)/python -m pytest tests/property tests/studios tests/people tests/mutations tests/read tests/store \
 		-m "not slow and not postgres" --numprocesses=auto -x -q $(ARGS)
 
-soak: $(VENV)/.dev ## Server and engine killed at random points of 50 rounds (STUDIOGRAPH_SOAK=n: of n); half an hour
+soak: $(VENV)/.dev ## Run 50 rounds (STUDIOGRAPH_SOAK=n: n) with server and engine killed at random points; half an hour
 	STUDIOGRAPH_SOAK=$${STUDIOGRAPH_SOAK:-50} $(BIN)/python -m pytest tests/docker -m soak -o faulthandler_timeout=7200 $(ARGS)
 
-lint: $(VENV)/.dev ## Format, rules, types, direction of imports
+lint: $(VENV)/.dev ## Check format, lint rules, types, import contracts, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -35,7 +35,7 @@ lint: $(VENV)/.dev ## Format, rules, types, direction of imports
 	$(BIN)/python -m schema.export --check
 	$(BIN)/python -m studiograph.reference --check
 
-fmt: $(VENV)/.dev ## Format the code and mend what a rule can mend
+fmt: $(VENV)/.dev ## Format the code, and apply the automatic fixes of lint rules
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -45,33 +45,33 @@ schema: $(VENV)/.run ## Write schema.graphql from the code
 docs: $(VENV)/.run ## Write the pages of docs/ that are made from the code
 	$(BIN)/python -m studiograph.reference
 
-behaviours: $(VENV)/.dev ## Which behaviour has which tests, and which has none
+behaviours: $(VENV)/.dev ## List the behaviours with their tests, and those without a test
 	@$(BIN)/python -m tests.behaviours
 
-demo: $(VENV)/.run ## The main job against a server of its own, each step with its time
+demo: $(VENV)/.run ## Run the main job against a new server, and print the time of each step
 	@$(BIN)/python -m studiograph demo
 
-bench: $(VENV)/.dev ## Measure
+bench: $(VENV)/.dev ## Run all benchmarks
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; done
 
 image: ## Build the container image of the server (BASE=debian:bookworm CERTIFICATES=/path/to/authorities.crt)
 	@$(if $(CERTIFICATES),trap 'rm -f certificates.crt' EXIT && cp $(CERTIFICATES) certificates.crt &&) docker build $(BUILD) \
 		--tag studiograph:$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) .
 
-images: $(VENV)/.run ## Build the images of the provided templates by hand (NAMES=jupyter, BASE and CERTIFICATES as above)
+images: $(VENV)/.run ## Build the images of the provided templates (NAMES=jupyter, BASE and CERTIFICATES as above)
 	@set -e; for image in $(or $(NAMES),$$($(RECIPES))); do $(RECIPES) $$image $(CERTIFICATES) | docker build $(BUILD) --tag studiograph/$$image -; done
 
-images-test: $(VENV)/.dev ## Build the images on a Debian base made here, and use them: templates, server, tools of one's own
+images-test: $(VENV)/.dev ## Test the images of templates and server, built on a local Debian base
 	STUDIOGRAPH_REQUIRE=docker $(BIN)/python -m pytest $(addprefix tests/docker/test_,jupyter.py tools.py unfit_images.py server_image.py recipes.py) $(ARGS)
 
-lock: $(VENV)/.dev ## Renew the locked versions of what we depend on (ARGS=--upgrade takes the newest)
+lock: $(VENV)/.dev ## Renew the locked versions of the dependencies (ARGS=--upgrade takes the newest)
 	PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(COMPILE) $(ARGS) --output-file=requirements.txt pyproject.toml
 	PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(COMPILE) $(ARGS) --extra=dev --constraint=requirements.txt --output-file=requirements-dev.txt pyproject.toml
 
 clean: ## Remove the environment and caches; the data in .studiograph stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-# A virtual environment from the locks. The stamps make the second time quick; whichever lock changed is installed again.
+# The virtual environment, installed from the lock files. A stamp file for each lock file shows whether it must be installed again.
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) on this machine. On Debian: apt install python3 python3-venv make. Or: make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Studiograph needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Use: make PYTHON=/path/to/python3.11"; exit 1; }

@@ -1,7 +1,7 @@
-"""How soon a subscriber hears of what happens on a Docker Engine: a tool that begins to answer, and a container killed from outside.
+"""Measures how soon a subscriber gets the event of a tool in a container that begins to answer, and of a container that is killed.
 
-Run: python -m benchmarks.bench_docker_events [rounds]. The tool's first answer is seen by requests every 2 ms from here; the kill is
-the engine's own `docker kill`, and its time is from the moment that the command is given.
+Run: python -m benchmarks.bench_docker_events [rounds]. Requests every 2 ms detect the tool's first answer. The container is
+killed through the engine's API; that time starts with the call.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import time
 from contextlib import aclosing
 
 from benchmarks.contained import answered, served
-from benchmarks.latency import START, WATCH, create, tell, until
+from benchmarks.latency import START, WATCH, create, print_times, until
 from services.compute.docker.engine import Engine
 from tests.docker.server import Job
 
@@ -18,24 +18,24 @@ from tests.docker.server import Job
 async def rounds(job: Job, count: int) -> dict[str, list[float]]:
     engine = Engine(job.url)
     studio = await create(job.server, "Measured")
-    found: dict[str, list[float]] = {"answer": [], "killed": []}
+    times: dict[str, list[float]] = {"answer": [], "killed": []}
     async with aclosing(job.server.subscribe(WATCH, {"id": studio})) as frames:  # type: ignore[type-var]  # an async generator
         await anext(frames)
         for number in range(1, count + 1):
             await job.server.graphql(START, {"id": studio})
             name = await _name(job, number)
             at, _ = await answered(engine, name)
-            found["answer"].append(max(await until(frames, "RUNNING") - at, 0))
+            times["answer"].append(max(await until(frames, "RUNNING") - at, 0))
             killed = time.time()
             await engine.call("POST", f"containers/{name}/kill")
-            found["killed"].append(await until(frames, "STOPPING") - killed)
+            times["killed"].append(await until(frames, "STOPPING") - killed)
             await until(frames, "ERRORED")
     await engine.close()
-    return found
+    return times
 
 
 async def _name(job: Job, number: int) -> str:
-    """The container of the session, once it is there."""
+    """Waits for the container of the session, and returns its name."""
     while True:
         for name in job.containers():
             if name.endswith(f"-{number}"):
@@ -45,9 +45,9 @@ async def _name(job: Job, number: int) -> str:
 
 async def main(count: int) -> None:
     async with served() as job:
-        found = await rounds(job, count)
-    tell("tool answers -> RUNNING at a subscriber", found["answer"])
-    tell("docker kill -> event at a subscriber", found["killed"])
+        times = await rounds(job, count)
+    print_times("tool answers -> RUNNING at a subscriber", times["answer"])
+    print_times("docker kill -> event at a subscriber", times["killed"])
 
 
 if __name__ == "__main__":

@@ -1,19 +1,19 @@
-"""What a start of ours costs over a plain `docker run` of the same image.
+"""Measures the time of a Studio's start against a plain `docker run` of the same image.
 
-Run: python -m benchmarks.bench_docker_start [rounds] [seconds that the tool takes to begin]. In turns, in one run and on one engine:
+Run: python -m benchmarks.bench_docker_start [rounds] [seconds until the tool listens]. Three ways take turns on one engine:
 
   plain   `docker run --detach` by the command line, with the limits, capabilities and `--init` that a session has, on the engine's
           default bridge; then HTTP requests every 2 ms until the first answer. Its time is from the command to that answer.
-  apart   The same in a network of its own, which `docker network create` makes first: what keeping sessions apart costs by itself.
-  ours    `startStudio` by HTTP to a real server; its time is from the request to the RUNNING event at a GraphQL subscriber. In it are
-          a network of the session's own, the environment handed over by a shell, the commits of five steps, and the event's way.
+  apart   The same in a network of its own, which `docker network create` makes first: the cost of isolating sessions alone.
+  studio  `startStudio` over HTTP to a real server; its time is from the request to the RUNNING event at a GraphQL subscriber. It
+          includes a network for the session, its environment variables, the commits of five steps, and the event's delivery.
 
-The network is the greater part of what we cost, and the same for every tool: some 75 ms to make it, and 60 ms more for a container that
-starts in one of its own, as the engine puts a resolver into it. So the ratios are told for a tool that answers at once, of which that is
-much, and for one that needs half a second (as JupyterLab does, in its image), of which it is little.
+The network is the greater part of the difference, and the same for every tool: some 75 ms to create it, and 60 ms more for a container
+that starts in it, because the engine adds a resolver. Therefore the ratios are printed for a tool that answers at once, and for one that
+needs half a second, as JupyterLab does in its image.
 
-The containers are stopped and removed before the next is begun. Beside the ratio it tells what our time is made of: the steps of the
-operation as people see them, and every call to the engine, counted in a compute environment of this process.
+Each container is stopped and removed before the next one starts. After the ratios the benchmark prints the parts of a Studio's start: the
+steps of the operation, and every call to the engine, counted in a compute environment of this process.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.contained import PORT, answered, served
-from benchmarks.latency import START, STOP, WATCH, create, tell, until
+from benchmarks.latency import START, STOP, WATCH, create, print_times, until
 from services.compute.docker import request_bodies
 from services.compute.docker.engine import Engine
 from tests.compute.world import quietly
@@ -38,18 +38,18 @@ from tests.docker.tiny_image import run, tiny_image
 MEMORY, CPUS = "8192m", "2"
 NETWORK = "zz-sg-bench"
 STEPS = "query($id: ID!) { operation(id: $id) { steps { name startedAt endedAt } } }"
-DETAILED = 5
-DELAYS = [0.0, 0.5]
+DETAILED_ROUNDS = 5
+DELAYS_SECONDS = [0.0, 0.5]
 
 
 async def plain(engine: Engine, delay: float) -> float:
-    """Seconds."""
+    """Returns the seconds from `docker run` to the tool's first answer."""
     began = time.time()
     return await _run(engine, delay) - began
 
 
 async def apart(engine: Engine, delay: float) -> float:
-    """Seconds, with those of the network."""
+    """Returns the seconds from `docker network create` to the tool's first answer."""
     began = time.time()
     await run("network", "create", NETWORK)
     try:
@@ -59,7 +59,7 @@ async def apart(engine: Engine, delay: float) -> float:
 
 
 async def _run(engine: Engine, delay: float, *more: str) -> float:
-    """The moment of the tool's first answer; the container is removed."""
+    """Runs and removes a container, and returns the time of the tool's first answer."""
     limits = [
         "--init",
         "--memory",
@@ -83,8 +83,8 @@ async def _run(engine: Engine, delay: float, *more: str) -> float:
     return at
 
 
-async def ours(job: Job, name: str, delay: float) -> tuple[float, dict[str, float]]:
-    """Seconds, and those of each step. A new Studio each time: one that was stopped would start from its checkpoint, not the image."""
+async def studio_start(job: Job, name: str, delay: float) -> tuple[float, dict[str, float]]:
+    """Returns the seconds of a start, and of each step. The Studio is new: one that was stopped would start from its checkpoint."""
     studio = await create(job.server, name, environment=[{"key": "TINY_DELAY", "value": str(delay)}])
     async with aclosing(job.server.subscribe(WATCH, {"id": studio})) as frames:  # type: ignore[type-var]  # an async generator
         await anext(frames)
@@ -98,17 +98,17 @@ async def ours(job: Job, name: str, delay: float) -> tuple[float, dict[str, floa
 
 
 async def _steps(job: Job, operation: str) -> dict[str, float]:
-    found = (await job.server.graphql(STEPS, {"id": operation}))["operation"]["steps"]
-    return {step["name"]: _moment(step["endedAt"]) - _moment(step["startedAt"]) for step in found if step["endedAt"]}
+    steps = (await job.server.graphql(STEPS, {"id": operation}))["operation"]["steps"]
+    return {step["name"]: _timestamp(step["endedAt"]) - _timestamp(step["startedAt"]) for step in steps if step["endedAt"]}
 
 
-def _moment(text: str) -> float:
+def _timestamp(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
 async def calls(rounds: int) -> dict[str, list[float]]:
-    """Each kind of call to the engine during a start, and the times it took, as a compute environment in this process makes them."""
-    found: dict[str, list[float]] = defaultdict(list)
+    """Returns the seconds of the calls to the engine during a start, by the kind of call."""
+    times: dict[str, list[float]] = defaultdict(list)
     call = Engine.call
 
     async def timed(self: Engine, method: str, path: str, **more: Any) -> Any:
@@ -116,7 +116,7 @@ async def calls(rounds: int) -> dict[str, list[float]]:
         try:
             return await call(self, method, path, **more)
         finally:
-            found[f"{method} {_kind(path)}"].append(time.perf_counter() - began)
+            times[f"{method} {_kind(path)}"].append(time.perf_counter() - began)
 
     async with docker_world() as world:
         for number in range(1, rounds + 1):
@@ -125,50 +125,53 @@ async def calls(rounds: int) -> dict[str, list[float]]:
                 await world.compute.ensure_image(world.image, quietly)
                 await world.compute.ensure_session(world.spec(name), quietly)
             await world.compute.remove(name)
-    return found
+    return times
 
 
 def _kind(path: str) -> str:
-    words = path.split("/")
-    return "/".join([words[0], *(word for word in words[1:] if word in ("json", "create", "start", "archive"))])
+    parts = path.split("/")
+    return "/".join([parts[0], *(part for part in parts[1:] if part in ("json", "create", "start", "archive"))])
 
 
 async def compare(job: Job, engine: Engine, rounds: int, delay: float) -> None:
-    """In turns; prints."""
-    found: dict[str, list[float]] = {"plain": [], "apart": [], "ours": []}
+    """Runs the three ways in turns, and prints their times."""
+    times: dict[str, list[float]] = {"plain": [], "apart": [], "studio": []}
     steps: dict[str, list[float]] = defaultdict(list)
     for number in range(rounds):
-        found["plain"].append(await plain(engine, delay))
-        found["apart"].append(await apart(engine, delay))
-        took, parts = await ours(job, f"{delay} {number}", delay)
-        found["ours"].append(took)
+        times["plain"].append(await plain(engine, delay))
+        times["apart"].append(await apart(engine, delay))
+        took, parts = await studio_start(job, f"{delay} {number}", delay)
+        times["studio"].append(took)
         for name, seconds in parts.items():
             steps[name].append(seconds)
     print(f"A tool that waits {delay:g} s before it listens:")
-    tell("  docker run -> the tool's first answer", found["plain"])
-    tell("  docker network create, docker run -> its first answer", found["apart"])
-    tell("  startStudio -> RUNNING at a subscriber", found["ours"])
-    for name, times in steps.items():
-        tell(f"    {name}", times)
-    for kind, words in (("plain", "docker run"), ("apart", "docker run in a network of its own")):
-        more = statistics.median(found["ours"]) - statistics.median(found[kind])
-        ratios = sorted(mine / theirs for theirs, mine in zip(found[kind], found["ours"], strict=True))
-        print(f"  {more * 1000:.0f} ms more than {words}; ratio {statistics.median(ratios):.2f}  [{ratios[0]:.2f} .. {ratios[-1]:.2f}]")
+    print_times("  docker run -> the tool's first answer", times["plain"])
+    print_times("  docker network create, docker run -> its first answer", times["apart"])
+    print_times("  startStudio -> RUNNING at a subscriber", times["studio"])
+    for name, durations in steps.items():
+        print_times(f"    {name}", durations)
+    for kind, label in (("plain", "docker run"), ("apart", "docker run in a network of its own")):
+        difference = statistics.median(times["studio"]) - statistics.median(times[kind])
+        ratios = sorted(studio / baseline for baseline, studio in zip(times[kind], times["studio"], strict=True))
+        print(
+            f"  {difference * 1000:.0f} ms more than {label}; ratio {statistics.median(ratios):.2f}  [{ratios[0]:.2f} .. {ratios[-1]:.2f}]"
+        )
 
 
 async def main(rounds: int, delays: list[float]) -> None:
     async with served() as job:
         engine = Engine(job.url)
-        await plain(engine, 0)  # the first of all reads the image from the disk
-        await ours(job, "Warm up", 0)
+        await plain(engine, 0)  # the first run reads the image from the disk
+        await studio_start(job, "Warm up", 0)
         for delay in delays:
             await compare(job, engine, rounds, delay)
         await engine.close()
-    print(f"The engine's calls in a start (of {DETAILED}):")
-    for kind, times in (await calls(DETAILED)).items():
-        print(f"  {kind:30} {len(times) / DETAILED:4.1f} a start, {statistics.median(times) * 1000:7.1f} ms each")
+    print(f"The engine's calls in a start (of {DETAILED_ROUNDS}):")
+    for kind, durations in (await calls(DETAILED_ROUNDS)).items():
+        rate, median = len(durations) / DETAILED_ROUNDS, statistics.median(durations)
+        print(f"  {kind:30} {rate:4.1f} a start, {median * 1000:7.1f} ms each")
 
 
 if __name__ == "__main__":
-    given = sys.argv[1:]
-    asyncio.run(main(int(given[0]) if given else 12, [float(given[1])] if given[1:] else DELAYS))
+    arguments = sys.argv[1:]
+    asyncio.run(main(int(arguments[0]) if arguments else 12, [float(arguments[1])] if arguments[1:] else DELAYS_SECONDS))

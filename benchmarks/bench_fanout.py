@@ -1,6 +1,6 @@
-"""Fan-out of one event to 500 subscribers of a process, beside the naive way, where each subscriber reads the log for itself.
+"""Measures the delivery of one event to 500 subscribers of a process, against subscribers that each read the log.
 
-Run `python -m benchmarks.bench_fanout [subscribers] [rounds]`. Both ways run in one process, in turns; only their ratio means something.
+Run `python -m benchmarks.bench_fanout [subscribers] [rounds]`. Both ways take turns in one process; only their ratio is meaningful.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ Way = Callable[[int], Awaitable[None]]
 
 @asynccontextmanager
 async def fresh_database() -> AsyncIterator[Database]:
-    """SQLite, in a directory that is gone afterwards."""
+    """Yields a new SQLite database, which is removed afterwards."""
     with tempfile.TemporaryDirectory() as directory:
         database = Database(f"sqlite:///{Path(directory) / 'fanout.db'}")
         async with database.engine.begin() as connection:
@@ -51,22 +51,22 @@ async def receive(subscription: Subscription, seq: int) -> None:
             return
 
 
-async def read_for_oneself(database: Database, seq: int) -> None:
+async def read_log(database: Database, seq: int) -> None:
     async with database.read() as reader:
         page = await log.page(reader, STREAM, seq - 1, 100)
     assert page.events[-1].seq == seq
 
 
 async def seconds(database: Database, ways: list[Way], rounds: int) -> list[list[float]]:
-    """For each way the times from the commit until the last subscriber has the event, in rounds that take turns."""
+    """Returns for each way the seconds from the commit until the last subscriber has the event. The ways take turns."""
     times: list[list[float]] = [[] for _ in ways]
     for number in range(rounds + WARM_UP_ROUNDS):
-        for way, taken in zip(ways, times, strict=True):
+        for way, way_times in zip(ways, times, strict=True):
             seq = await append(database)
             began = time.perf_counter()
             await way(seq)
             if number >= WARM_UP_ROUNDS:
-                taken.append(time.perf_counter() - began)
+                way_times.append(time.perf_counter() - began)
     return times
 
 
@@ -82,22 +82,22 @@ async def main(subscribers: int, rounds: int) -> None:
             await asyncio.gather(*(receive(subscription, seq) for subscription in subscriptions))
 
         async def naive(seq: int) -> None:
-            await asyncio.gather(*(read_for_oneself(database, seq) for _ in range(subscribers)))
+            await asyncio.gather(*(read_log(database, seq) for _ in range(subscribers)))
 
-        ours, theirs = await seconds(database, [by_broker, naive], rounds)
-        report(subscribers, ours, theirs)
+        broker_times, naive_times = await seconds(database, [by_broker, naive], rounds)
+        report(subscribers, broker_times, naive_times)
         await broker.close()
         await wakeups.close()
 
 
-def report(subscribers: int, ours: list[float], theirs: list[float]) -> None:
-    ratios = sorted(slow / quick for quick, slow in zip(ours, theirs, strict=True))
-    print(f"one event to {subscribers} subscribers, median of {len(ours)} rounds:")
-    print(f"  broker          {statistics.median(ours) * 1000:8.1f} ms")
-    print(f"  each reads      {statistics.median(theirs) * 1000:8.1f} ms")
+def report(subscribers: int, broker_times: list[float], naive_times: list[float]) -> None:
+    ratios = sorted(slow / quick for quick, slow in zip(broker_times, naive_times, strict=True))
+    print(f"one event to {subscribers} subscribers, median of {len(broker_times)} rounds:")
+    print(f"  broker          {statistics.median(broker_times) * 1000:8.1f} ms")
+    print(f"  each reads      {statistics.median(naive_times) * 1000:8.1f} ms")
     print(f"  ratio           {statistics.median(ratios):8.1f} x  [{ratios[0]:.1f} .. {ratios[-1]:.1f}]")
 
 
 if __name__ == "__main__":
-    given = [int(word) for word in sys.argv[1:]]
-    asyncio.run(main(*(given + [500, 20][len(given) :])))
+    arguments = [int(argument) for argument in sys.argv[1:]]
+    asyncio.run(main(*(arguments + [500, 20][len(arguments) :])))

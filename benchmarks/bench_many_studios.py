@@ -1,8 +1,8 @@
-"""Many Studios running at once on one server and one engine: how long all take to start, what the idle server holds, and what is left.
+"""Measures many Studios on one server and one engine: the time until all run, the resources of the idle server, and what is left over.
 
 Run: python -m benchmarks.bench_many_studios [Studios] [idle seconds] [waves]. Each Studio is the tiny tool with 64 MiB and a tenth of
-a core; the second wave starts them from their checkpoints, and shows whether the server grows. It ends with 1 where something is left
-on the engine after all were stopped and deleted: a container, a network, a bridge, an image.
+a core; the second wave starts them from their checkpoints, and shows whether the server grows. The exit code is 1 if a container, a
+network, a bridge or an image is left on the engine after all Studios were stopped and deleted.
 """
 
 import asyncio
@@ -25,54 +25,53 @@ from tests.server import wait_for
 LIMIT_SECONDS = 300.0
 SETTLE_SECONDS = 5.0
 RELEASE_SECONDS = 20.0
-"""HTTP connections that nobody uses are kept for 15 s."""
-LEFT_SECONDS = 30.0
+"""The server closes idle HTTP connections after 15 s."""
+CLEANUP_SECONDS = 30.0
 WATCH_ALL = """subscription($id: ID!) {
   studioStatusChanged(scope: { workspaceId: $id }) { ... on StudioStatusEvent { studioId status statusMessage } } }"""
 DELETE = "mutation($id: ID!) { deleteStudio(input: { studioId: $id }) { ... on Error { message } } }"
-AT_ONCE = 10
-"""Requests of ours at once."""
+MAX_CONCURRENT_REQUESTS = 10
 
 
 @dataclass
-class Use:
-    """What a process holds, and CPU seconds that it has used so far."""
+class ProcessUsage:
+    """The memory and open files of a process, and the CPU seconds that it has used."""
 
     memory_mib: float
     cpu: float
     files: int
 
     @classmethod
-    def of(cls, pid: int) -> "Use":
+    def of(cls, pid: int) -> "ProcessUsage":
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
         return cls(memory_mib(pid), cpu, len(list(Path(f"/proc/{pid}/fd").iterdir())))
 
 
 def engine_pid() -> int | None:
-    """The engine that listens on the default socket, if it is a process of this machine that we may look at."""
+    """Returns the process id of the engine on the default socket; None if it cannot be read."""
     with suppress(OSError, ValueError):
         return int(Path("/var/run/docker.pid").read_text())
     return None
 
 
 def bridges(job: Job) -> list[Path]:
-    """The interfaces of our networks (other servers on the engine have some, too)."""
+    """Returns the interfaces of this server's networks; other servers on the engine have some, too."""
     form = '{{index .Options "com.docker.network.bridge.name"}}'
     names = docker("network", "inspect", "--format", form, *job.networks(), host=job.url).split()
     return [Path("/sys/class/net", name) for name in names]
 
 
-class Measured:
-    """Prints what the server and the engine hold, at each stage, and what they used since the one before."""
+class ResourceMeter:
+    """Prints the resources of the server and the engine at each stage, and the CPU time since the previous stage."""
 
     def __init__(self, server: int) -> None:
         self._pids = {"server": server} | ({"dockerd": engine} if (engine := engine_pid()) else {})
-        self._before = {name: Use.of(pid) for name, pid in self._pids.items()}
+        self._before = {name: ProcessUsage.of(pid) for name, pid in self._pids.items()}
         self._began = time.monotonic()
 
-    def tell(self, stage: str) -> dict[str, Use]:
-        now = {name: Use.of(pid) for name, pid in self._pids.items()}
+    def report(self, stage: str) -> dict[str, ProcessUsage]:
+        now = {name: ProcessUsage.of(pid) for name, pid in self._pids.items()}
         seconds = time.monotonic() - self._began
         print(f"{stage:34} {seconds:6.1f} s", end="")
         for name, use in now.items():
@@ -84,78 +83,78 @@ class Measured:
         return now
 
 
-async def each(studios: list[str], act: Callable[[str], Awaitable[object]]) -> None:
-    few = asyncio.Semaphore(AT_ONCE)
+async def for_each(studios: list[str], act: Callable[[str], Awaitable[object]]) -> None:
+    slots = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
 
     async def one(studio: str) -> None:
-        async with few:
+        async with slots:
             await act(studio)
 
     await asyncio.gather(*map(one, studios))
 
 
 async def all_become(job: Job, studios: list[str], status: str, act: str) -> list[float]:
-    """Do `act` to all of them; the seconds until each was in `status`, as one subscriber to the workspace hears it."""
+    """Runs the mutation `act` for all Studios. Returns the seconds until each had `status`, as a subscriber to the workspace sees it."""
     began, waiting, times = time.monotonic(), set(studios), []
     scope = {"id": encode("Workspace", job.server.world.workspace_id)}
     async with asyncio.timeout(LIMIT_SECONDS), aclosing(job.server.subscribe(WATCH_ALL, scope)) as frames:  # type: ignore[type-var]
         await anext(frames)
-        asked = asyncio.create_task(each(studios, lambda studio: job.server.graphql(act, {"id": studio})))
+        requests = asyncio.create_task(for_each(studios, lambda studio: job.server.graphql(act, {"id": studio})))
         while waiting:
             event = (await anext(frames))["studioStatusChanged"]
             assert event.get("status") != "ERRORED", event["statusMessage"]
             if event.get("status") == status:
                 waiting.discard(event["studioId"])
                 times.append(time.monotonic() - began)
-        await asked
+        await requests
     return times
 
 
-async def nothing_left(job: Job, ours: list[Path]) -> bool:
+async def is_clean(job: Job, interfaces: list[Path]) -> bool:
     def left() -> list[str]:
-        return [*job.containers(), *job.networks(), *job.saves(), *(bridge.name for bridge in ours if bridge.exists())]
+        return [*job.containers(), *job.networks(), *job.saves(), *(bridge.name for bridge in interfaces if bridge.exists())]
 
     async def gone() -> bool:
         return not left()
 
     with suppress(TimeoutError):
-        return await wait_for(gone, LEFT_SECONDS, 0.25)
+        return await wait_for(gone, CLEANUP_SECONDS, 0.25)
     print("LEFT:", *left())
     return False
 
 
-async def wave(job: Job, measured: Measured, studios: list[str], idle_seconds: float) -> list[Path]:
-    """All start, run idle, and stop; the interfaces that they had."""
+async def wave(job: Job, meter: ResourceMeter, studios: list[str], idle_seconds: float) -> list[Path]:
+    """Starts all Studios, lets them idle, and stops them. Returns the network interfaces that they had."""
     times = await all_become(job, studios, "RUNNING", START)
-    measured.tell(f"all run (median {statistics.median(times):.1f} s)")
+    meter.report(f"all run (median {statistics.median(times):.1f} s)")
     interfaces = bridges(job)
     assert len(interfaces) == sum(path.exists() for path in interfaces) == len(job.containers()) == len(studios)
     await asyncio.sleep(SETTLE_SECONDS)
-    measured.tell("settled")
+    meter.report("settled")
     await asyncio.sleep(idle_seconds)
-    measured.tell("idle")
+    meter.report("idle")
     times = await all_become(job, studios, "STOPPED", STOP)
-    measured.tell(f"all stopped (median {statistics.median(times):.1f} s)")
+    meter.report(f"all stopped (median {statistics.median(times):.1f} s)")
     await asyncio.sleep(RELEASE_SECONDS)
-    measured.tell("connections let go")
+    meter.report("idle connections closed")
     return interfaces
 
 
 async def main(count: int, idle_seconds: float, waves: int) -> bool:
     async with served() as job:
         assert job.server.process is not None
-        measured = Measured(job.server.process.pid)
+        meter = ResourceMeter(job.server.process.pid)
         studios = [await create(job.server, f"Studio {n}", memoryMiB=64, cpu=0.1) for n in range(count)]
-        measured.tell(f"{count} Studios, none runs")
-        interfaces = [path for _ in range(waves) for path in await wave(job, measured, studios, idle_seconds)]
-        await each(studios, lambda studio: job.server.graphql(DELETE, {"id": studio}))
-        clean = await nothing_left(job, interfaces)
+        meter.report(f"{count} Studios, none runs")
+        interfaces = [path for _ in range(waves) for path in await wave(job, meter, studios, idle_seconds)]
+        await for_each(studios, lambda studio: job.server.graphql(DELETE, {"id": studio}))
+        clean = await is_clean(job, interfaces)
         await asyncio.sleep(SETTLE_SECONDS)
-        measured.tell("all deleted")
+        meter.report("all deleted")
     print("Nothing is left on the engine." if clean else "Something is left on the engine.")
     return clean
 
 
 if __name__ == "__main__":
-    given = [int(word) for word in sys.argv[1:]]
-    sys.exit(0 if asyncio.run(main(*(given + [50, 20, 2][len(given) :]))) else 1)
+    arguments = [int(argument) for argument in sys.argv[1:]]
+    sys.exit(0 if asyncio.run(main(*(arguments + [50, 20, 2][len(arguments) :]))) else 1)

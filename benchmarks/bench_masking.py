@@ -1,4 +1,4 @@
-"""Preparing the search for a session's secrets, and masking 64 KiB of its output (docs/adr/0018-pattern-search.md).
+"""Measures preparing the search for a session's secrets, and masking 64 KiB of output (docs/adr/0018-pattern-search.md).
 
 Run `python -m benchmarks.bench_masking`. Times are of one processor.
 """
@@ -21,7 +21,7 @@ CASES: dict[str, tuple[list[str], bytes]] = {
 
 
 def measure(secrets: list[str], data: bytes) -> tuple[float, float]:
-    """Returns the CPU seconds of making a mask, and the median of those of feeding it one piece."""
+    """Returns the CPU seconds of making a mask, and the median CPU seconds of masking `data`."""
     patterns = forms(secrets)
     began = process_time()
     mask = Mask(patterns)

@@ -1,7 +1,7 @@
-"""How soon a subscriber hears of it: a tool that begins to answer, and a session's process killed from outside.
+"""Measures how soon a subscriber gets the event of a tool that begins to answer, and of a session's process that is killed.
 
-Run: python -m benchmarks.bench_status_latency [rounds]. Beside the latencies it prints how long the same tool takes to answer
-when it is started by hand, and the whole start as a ratio to that; and what the idle server holds in memory.
+Run: python -m benchmarks.bench_status_latency [rounds]. It also prints the time until the same tool answers when it is started without a
+server, the ratio of a whole start to that, and the memory of the idle server.
 """
 
 import asyncio
@@ -19,16 +19,16 @@ from pathlib import Path
 import httpx
 from sqlalchemy import select
 
-from benchmarks.latency import START, WATCH, create, memory_mib, tell, until
+from benchmarks.latency import START, WATCH, create, memory_mib, print_times, until
 from services.store import migrate
 from services.store.db.database import Database
 from services.store.tables import core
 from tests.server import ROOT, Server, running
 
 
-async def by_hand(directory: Path) -> float:
-    """Seconds from the start of the tool's process to its first answer, without us."""
-    socket = directory / "by-hand.sock"
+async def direct_start(directory: Path) -> float:
+    """Returns the seconds from the start of the tool's process to its first answer, without a server."""
+    socket = directory / "direct.sock"
     socket.unlink(missing_ok=True)
     began = time.time()
     environment = {**os.environ, "CONNECT_TOOL_SOCKET": str(socket)}
@@ -47,7 +47,7 @@ async def by_hand(directory: Path) -> float:
 
 
 async def upstream(database: Database) -> Path:
-    """The unix socket of the newest session."""
+    """Returns the path of the unix socket of the newest session."""
     async with database.read() as reader:
         newest = select(core.session.c.upstream).order_by(core.session.c.number.desc()).limit(1)
         return Path((await reader.execute(newest)).scalar_one()["unix"])
@@ -56,7 +56,7 @@ async def upstream(database: Database) -> Path:
 async def rounds(server: Server, count: int) -> dict[str, list[float]]:
     database = Database(server.database_url)
     studio = await create(server, "Measured")
-    found: dict[str, list[float]] = {"answer": [], "killed": [], "start": [], "hand": []}
+    times: dict[str, list[float]] = {"answer": [], "killed": [], "start": [], "direct": []}
     async with aclosing(server.subscribe(WATCH, {"id": studio})) as frames:  # type: ignore[type-var]  # an async generator
         await anext(frames)
         for _ in range(count):
@@ -64,17 +64,17 @@ async def rounds(server: Server, count: int) -> dict[str, list[float]]:
             await server.graphql(START, {"id": studio})
             running_at = await until(frames, "RUNNING")
             socket = await upstream(database)
-            found["start"].append(running_at - began)
-            found["answer"].append(running_at - socket.stat().st_ctime)
+            times["start"].append(running_at - began)
+            times["answer"].append(running_at - socket.stat().st_ctime)
             async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(socket))) as tool:
                 pid = (await tool.get("http://tool/pids")).json()["pid"]
             killed = time.time()
             os.kill(pid, signal.SIGKILL)
-            found["killed"].append(await until(frames, "STOPPING") - killed)
+            times["killed"].append(await until(frames, "STOPPING") - killed)
             await until(frames, "ERRORED")
-            found["hand"].append(await by_hand(server.directory))
+            times["direct"].append(await direct_start(server.directory))
     await database.close()
-    return found
+    return times
 
 
 async def main(count: int) -> None:
@@ -85,12 +85,13 @@ async def main(count: int) -> None:
         async with running(directory, url) as server:
             assert server.process is not None
             idle = memory_mib(server.process.pid)
-            found = await rounds(server, count)
-        tell("tool answers -> RUNNING at a subscriber", found["answer"])
-        tell("tool killed from outside -> event at a subscriber", found["killed"])
-        tell("startStudio -> RUNNING at a subscriber", found["start"])
-        tell("the same tool started by hand -> its first answer", found["hand"])
-        print(f"whole start, relative to by hand: {statistics.median(found['start']) / statistics.median(found['hand']):.2f}")
+            times = await rounds(server, count)
+        print_times("tool answers -> RUNNING at a subscriber", times["answer"])
+        print_times("tool killed from outside -> event at a subscriber", times["killed"])
+        print_times("startStudio -> RUNNING at a subscriber", times["start"])
+        print_times("the same tool started without a server -> its first answer", times["direct"])
+        ratio = statistics.median(times["start"]) / statistics.median(times["direct"])
+        print(f"ratio of a whole start to the start without a server: {ratio:.2f}")
         print(f"memory of the idle server: {idle:.0f} MiB")
     finally:
         shutil.rmtree(directory, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What the measurements of the docker kind share: a server on the engine, and the tool's first answer as anybody sees it."""
+"""Helpers of the benchmarks of the docker kind: a server on the engine, and the time of a tool's first answer."""
 
 import asyncio
 import tempfile
@@ -16,14 +16,14 @@ from tests import needs
 from tests.docker.server import Job, docker_job
 
 PORT = 8000
-PAUSE = 0.002
+POLL_INTERVAL_SECONDS = 0.002
 
 
 @asynccontextmanager
 async def served() -> AsyncIterator[Job]:
-    """A server with one Studio of the tiny tool, and nothing left of them afterwards. Ends the program where there is no engine."""
-    if (why := needs.missing("docker")) is not None:
-        print(f"Skipped: {why}.")
+    """Yields a server with one Studio of the tiny tool, and removes both afterwards. Ends the program if there is no engine."""
+    if (reason := needs.missing("docker")) is not None:
+        print(f"Skipped: {reason}.")
         raise SystemExit(0)
     with tempfile.TemporaryDirectory(prefix="sgb-", ignore_cleanup_errors=True) as directory:
         url = f"sqlite:///{directory}/bench.db"
@@ -33,14 +33,14 @@ async def served() -> AsyncIterator[Job]:
 
 
 async def answered(engine: Engine, name: str) -> tuple[float, dict[str, Any]]:
-    """When the container of this name (or id) first answered HTTP, and the container; the container need not be there yet."""
+    """Waits until the container with this name or id answers HTTP. Returns that time, and the container's description."""
     while True:
         container = await engine.find(f"containers/{name}/json")
         if container is not None and (address := _address(container)):
             break
-        await asyncio.sleep(PAUSE)
-    while not await readiness.answers(Upstream(host=address, port=PORT), "/"):  # noqa: ASYNC110 - nobody tells
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(POLL_INTERVAL_SECONDS)
+    while not await readiness.answers(Upstream(host=address, port=PORT), "/"):  # noqa: ASYNC110 - there is no event to wait for
+        await asyncio.sleep(POLL_INTERVAL_SECONDS)
     return time.time(), container
 
 

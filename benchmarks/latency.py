@@ -1,4 +1,4 @@
-"""What the measurements on a real server share: a Studio, the stream of its status, and how times are told."""
+"""Helpers of the benchmarks that use a real server: creating a Studio, following its status, printing times."""
 
 import os
 import statistics
@@ -17,16 +17,16 @@ WATCH = "subscription($id: ID!) { studioStatusChanged(scope: { studioId: $id }) 
 
 
 async def create(server: Server, name: str, **more: Any) -> str:
-    """A Studio's id; it is not started."""
+    """Creates a Studio without starting it, and returns its id."""
     world = server.world
-    given = {"workspaceId": encode("Workspace", world.workspace_id), "templateId": encode("Template", world.template_id)}
-    made = await server.graphql(CREATE, {"input": {**given, "name": name, "autoStart": False, **more}})
-    studio: str = made["createStudio"]["studio"]["id"]
+    base = {"workspaceId": encode("Workspace", world.workspace_id), "templateId": encode("Template", world.template_id)}
+    data = await server.graphql(CREATE, {"input": {**base, "name": name, "autoStart": False, **more}})
+    studio: str = data["createStudio"]["studio"]["id"]
     return studio
 
 
 async def until(frames: AsyncIterator[dict[str, Any]], status: str) -> float:
-    """When the event with this status came. Fails where a start does."""
+    """Returns the time at which the event with this status came. Raises AssertionError if the Studio fails to start."""
     async for frame in frames:
         event = frame["studioStatusChanged"]
         if event.get("status") == status:
@@ -37,11 +37,11 @@ async def until(frames: AsyncIterator[dict[str, Any]], status: str) -> float:
 
 
 def memory_mib(pid: int) -> float:
-    """Resident memory of a process."""
+    """Returns the resident memory of a process, in MiB."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def tell(what: str, seconds: list[float]) -> None:
+def print_times(label: str, seconds: list[float]) -> None:
     median, worst = statistics.median(seconds), max(seconds)
-    print(f"{what:60} median {median * 1000:7.1f} ms   worst {worst * 1000:7.1f} ms   ({len(seconds)} rounds)")
+    print(f"{label:60} median {median * 1000:7.1f} ms   worst {worst * 1000:7.1f} ms   ({len(seconds)} rounds)")
