@@ -81,7 +81,7 @@ class FirstRun:
         operator, new_environment = Operator(), NewComputeEnvironment(environment.name, environment.kind)
         environment_id, is_new = await self.compute_environments.ensure(operator, workspace_id, new_environment)
         compute = await computes.get(environment_id)
-        await self.compute_environments.note_capacity(operator, environment_id, await compute.check())
+        await self.compute_environments.record_capacity(operator, environment_id, await compute.check())
         if is_new:
             with suppress(Conflict):  # there is a Studio of that name already
                 await self.studios.create(

@@ -97,7 +97,7 @@ class Settings(BaseSettings):
         description="A session that is not saved by then, though its compute environment answers, is kept as it is (SAVE_FAILED).",
     )
     force_stop_seconds: Seconds = Field(
-        default=_seconds(DEFAULTS.force_after), description="A Studio that starts or stops for so long may be stopped by force."
+        default=_seconds(DEFAULTS.force_stop_delay), description="A Studio that starts or stops for so long may be stopped by force."
     )
     checkpoint_interval_seconds: Seconds = Field(
         default=_seconds(DEFAULTS.checkpoint_interval), description="Between two saves of a running session; a workspace may say otherwise."

@@ -99,7 +99,7 @@ def policy(settings: Settings) -> Policy:
     return Policy(
         start_deadline=timedelta(seconds=settings.start_deadline_seconds),
         build_deadline=timedelta(seconds=settings.build_deadline_seconds),
-        force_after=timedelta(seconds=settings.force_stop_seconds),
+        force_stop_delay=timedelta(seconds=settings.force_stop_seconds),
         stop_deadline=timedelta(seconds=settings.stop_deadline_seconds),
         checkpoint_interval=timedelta(seconds=settings.checkpoint_interval_seconds),
         event_retention=timedelta(days=settings.event_retention_days),

@@ -1,4 +1,4 @@
-"""The operator's commands that add and change compute environments: of the command line, of a server's start, and of the demo."""
+"""The operator's commands that add and change compute environments, for the command line, server start and the demo."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,14 +27,14 @@ class NewComputeEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class ComputeEnvironments:
-    """Adds compute environments, switches them on and off by kind, and notes their capacity. Each method may raise Forbidden."""
+    """Adds compute environments, enables them by kind, and records their capacity. Each method may raise Forbidden."""
 
     runner: CommandRunner
 
     async def ensure(self, operator: Operator, workspace_id: str, environment: NewComputeEnvironment) -> tuple[str, bool]:
-        """Returns the id of the workspace's compute environment of that name, and whether it is new.
+        """Returns the id of the workspace's compute environment of that name, and whether it was added now.
 
-        A new one has no capacity until `note_capacity`. One that is there stays as it is.
+        A new one has no capacity until `record_capacity`. An existing one is not changed.
         """
 
         async def body(transaction: Transaction) -> tuple[str, bool]:
@@ -43,7 +43,7 @@ class ComputeEnvironments:
         return await self.runner.run_for_operator(operator, MANAGE, workspace_id, body)
 
     async def add(self, operator: Operator, workspace_id: str, environment: NewComputeEnvironment) -> tuple[str, bool]:
-        """Does the same as `ensure`, and tells a person what is not as they asked. Raises InvalidInput, Conflict."""
+        """Does the same as `ensure`, but raises Conflict if an existing environment has another kind or settings. Raises InvalidInput."""
 
         async def body(transaction: Transaction) -> tuple[str, bool]:
             environment_id, is_new = await _ensure(transaction, workspace_id, environment)
@@ -59,15 +59,15 @@ class ComputeEnvironments:
         return await self.runner.run_for_operator(operator, MANAGE, workspace_id, body)
 
     async def set_enabled(self, operator: Operator, kind: ComputeKind, *, enabled: bool) -> None:
-        """Switches all compute environments of a kind, in every workspace: none is offered that no session may run on."""
+        """Enables or disables all compute environments of a kind, in every workspace. Disabled ones are not offered."""
 
         async def body(transaction: Transaction) -> None:
             await store.set_enabled(transaction, kind.value, enabled=enabled)
 
         await self.runner.run_for_operator(operator, MANAGE, None, body)
 
-    async def note_capacity(self, operator: Operator, environment_id: str, report: Report) -> None:
-        """Records what a check of the compute environment found."""
+    async def record_capacity(self, operator: Operator, environment_id: str, report: Report) -> None:
+        """Records the capacity that a check of the compute environment reported."""
 
         async def body(transaction: Transaction) -> None:
             await store.change(transaction, environment_id, cpu=report.cpu, memory_mib=report.memory_mib, gpu=report.gpu)

@@ -97,7 +97,7 @@ class Controller:
             return []
         async with self._services.database.write(durable=False) as transaction:
             return await leases.claim(
-                transaction, self._owner, self._services.policy.lease, min(free, MAX_CLAIMED_AT_ONCE), self._exclusions()
+                transaction, self._owner, self._services.policy.lease_duration, min(free, MAX_CLAIMED_AT_ONCE), self._exclusions()
             )
 
     def _exclusions(self) -> Exclusions:
@@ -143,7 +143,7 @@ class Controller:
             session = await sessions.find(reader, lease.studio.id, lease.studio.session_number)
         if step is None or session is None:
             return None
-        seconds = self._services.policy.lease.total_seconds() / 3
+        seconds = self._services.policy.lease_duration.total_seconds() / 3
         renew = partial(self._renew, lease, self._active[lease.studio.id][0], seconds)
         renewal = BackgroundLoop("lease renewal", renew, failure="A lease could not be renewed", backoff=Backoff(seconds, seconds))
         renewal.start(delay_seconds=seconds)
@@ -155,7 +155,7 @@ class Controller:
     async def _renew(self, lease: Lease, step: asyncio.Task[datetime | None], pause_seconds: float) -> float | None:
         """Renews the lease while the step runs. Cancels the step if another controller holds the Studio now."""
         async with self._services.database.write(durable=False) as transaction:
-            if await leases.renew(transaction, lease, self._services.policy.lease):
+            if await leases.renew(transaction, lease, self._services.policy.lease_duration):
                 return pause_seconds
         step.cancel()
         return None

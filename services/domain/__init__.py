@@ -1,1 +1,1 @@
-"""The rules of the domain as data and pure functions: statuses, lifecycle, rights, events, errors. Imports nothing else of the project."""
+"""The domain's rules as data and pure functions: statuses, lifecycle, permissions, events, errors. Imports no other package."""

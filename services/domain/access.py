@@ -105,7 +105,7 @@ class Viewer:
 
 
 class OperatorPermission(StrEnum):
-    """What only the operator of the installation may do. No role and no token has these permissions."""
+    """A permission that only the operator of the installation has: no role and no token includes it."""
 
     TEMPLATE_MANAGE = "template.manage"
     COMPUTE_ENVIRONMENT_MANAGE = "compute-environment.manage"
@@ -144,7 +144,7 @@ class AccessFacts:
 
 
 class Resource(Enum):
-    """A thing that a request names by an id. A viewer who must not learn whether it exists gets `not_found()` (B92)."""
+    """A type of object that requests refer to by id. A viewer who must not learn whether one exists gets `not_found()` (B92)."""
 
     WORKSPACE = ("workspace", "workspace_id")
     STUDIO = ("Studio", "studio_id")
@@ -152,7 +152,7 @@ class Resource(Enum):
     OPERATION = ("operation", "operation_id")
 
     def not_found(self) -> NotFound:
-        """The same error for a thing that does not exist and for one that is hidden from the viewer."""
+        """Returns the error for an object that does not exist or is hidden from the viewer: the two must read the same."""
         name, field = self.value
         return NotFound(f"There is no such {name}, or you have no access to it.", field=(field,))
 
@@ -193,7 +193,7 @@ ALLOWED = Decision()
 def decide(permission: Permission, facts: AccessFacts) -> Decision:
     """Decides whether a viewer with these facts has the permission. Every check of a right goes through this function.
 
-    Whoever is not a member is told NOT_FOUND, whatever the token's scopes are: a stranger learns nothing (B92).
+    For a viewer who is not a member the answer is NOT_FOUND, whatever the token's scopes are (B92).
     """
     if facts.role is None:
         return Decision(Denial.NOT_FOUND)
@@ -216,12 +216,12 @@ def decide_scope(scope: TokenScope, scopes: frozenset[TokenScope]) -> Decision:
 
 
 def role_allows(permission: Permission, role: Role | None) -> bool:
-    """Whether a member with this role has the permission, with a token of every scope. False without a role."""
+    """Returns whether a member with this role has the permission, with a token of every scope. False without a role."""
     return decide(permission, AccessFacts(role, frozenset(TokenScope))).is_allowed
 
 
 def require_scope(scope: TokenScope, scopes: frozenset[TokenScope]) -> None:
-    """Raises Forbidden unless `scopes` include `scope`: for what belongs to no workspace, such as one's own tokens."""
+    """Raises Forbidden unless `scopes` include `scope`. For objects outside of workspaces, such as the viewer's own tokens."""
     decision = decide_scope(scope, scopes)
     if not decision.is_allowed:
         raise Forbidden(decision.message)

@@ -1,4 +1,4 @@
-"""Who did something: a user, or the system with a cause."""
+"""The actor of an event or operation: a user, or the system with a cause."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -6,7 +6,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """By value, as of then: a renamed or removed user does not change history.
+    """A user or a cause, copied by value, so that renaming or removing a user does not change past events.
 
     Exactly one of `user_id` and `cause` is set. Causes are stable words such as `lifespan`, `process-exit`, `reconcile`.
     """

@@ -1,4 +1,4 @@
-"""The errors a user can cause or meet. Each has a stable code; `schema/errors.py` turns them into GraphQL."""
+"""The errors that users can cause or meet. Each has a stable code; `schema/errors.py` translates them to GraphQL."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 
 class DomainError(Exception):
-    """Base of every error whose message is meant for the user.
+    """The base class of errors whose message is meant for the user.
 
     `message` says what is wrong and what to do next; `field` is the path of the input field it is about.
     """
@@ -21,14 +21,14 @@ class DomainError(Exception):
 
     @property
     def extensions(self) -> dict[str, Any]:
-        """The extensions of the GraphQL error that it becomes in a query; mutations have typed errors."""
+        """Returns the `extensions` of the GraphQL error in queries; mutations return typed errors."""
         return {"code": self.code}
 
 
 class BadArgument(DomainError):
-    """An argument of a query that cannot be used. `column` is the position in its text, from 1; `suggestions` are values that may be meant.
+    """An argument of a query is invalid. `column` is the position in its text, from 1; `suggestions` are values that may be meant.
 
-    Each has its own code: BAD_CURSOR, OUT_OF_RANGE, ...
+    Its code is one of several: BAD_CURSOR, OUT_OF_RANGE, ...
     """
 
     def __init__(
@@ -43,26 +43,26 @@ class BadArgument(DomainError):
 
 
 class NotFound(DomainError):
-    """Absent, or not visible to the viewer: the two must read the same (B92)."""
+    """The object does not exist or is hidden from the viewer: the two must read the same (B92)."""
 
     code = "NOT_FOUND"
 
 
 class Forbidden(DomainError):
-    """The viewer sees the thing, but the role or the token's scopes do not allow the action."""
+    """The viewer may see the object, but the role or the token's scopes do not allow the action."""
 
     code = "FORBIDDEN"
 
 
 class Unauthenticated(DomainError):
-    """No token, or one that is unknown, expired or revoked (all read the same)."""
+    """The request has no token, or one that is unknown, expired or revoked (all read the same)."""
 
     code = "UNAUTHENTICATED"
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with an input: where (path of field names), a stable code, and what to do."""
+    """One problem of an input: the path of its field, a stable code, and a message that says what to do."""
 
     field: tuple[str, ...]
     code: str
@@ -70,7 +70,7 @@ class Problem:
 
 
 class InvalidInput(DomainError):
-    """All that is wrong with an input at once."""
+    """The input is invalid; `problems` lists all of its problems."""
 
     code = "INVALID_INPUT"
 

@@ -28,7 +28,7 @@ class CheckpointChange(StrEnum):
 
 
 class PresenceChange(StrEnum):
-    """Whether a user came or went; the values are those stored in the log."""
+    """Whether a user connected or left; the values are those stored in the log."""
 
     JOINED = "joined"
     LEFT = "left"
@@ -46,7 +46,7 @@ def _json_value(value: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class EventPayload:
-    """What the payloads have in common. A payload without fields of its own is stored as an empty object."""
+    """The base class of payloads: conversion to and from JSON. A payload without fields is stored as an empty object."""
 
     KIND: ClassVar[Kind]
 

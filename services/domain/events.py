@@ -1,4 +1,4 @@
-"""What can happen, as it is logged: kinds, the event row, and cursors."""
+"""Events of the event log: their kinds, new and logged events, and cursors."""
 
 import base64
 import binascii
@@ -10,11 +10,11 @@ from typing import Any, Self
 from services.domain.actor import Actor
 
 INSTALLATION_STREAM = "installation"
-"""The stream for what concerns everybody: revoked tokens, users."""
+"""The id of the stream for events outside of workspaces: revoked tokens, changed memberships."""
 
 
 class Kind(StrEnum):
-    """What an event tells; `event_payloads` holds the payload of each kind."""
+    """The kind of an event; `event_payloads` has the payload class of each."""
 
     STUDIO_CREATED = "studio.created"
     STUDIO_STATUS = "studio.status"
@@ -33,7 +33,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event about to be appended."""
+    """An event to be appended to a stream."""
 
     kind: Kind
     actor: Actor
@@ -45,7 +45,7 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """An event as it stands in the log."""
+    """An event read from the log, with its stream, epoch and sequence number."""
 
     stream_id: str
     epoch: str
@@ -64,12 +64,12 @@ class LoggedEvent:
 
 
 class BadCursor(ValueError):
-    """Text that is no cursor of ours."""
+    """The text is not a cursor of this server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in a stream; opaque to clients."""
+    """A position in an event stream; its text form is opaque to clients."""
 
     stream_id: str
     epoch: str
@@ -80,7 +80,7 @@ class Cursor:
 
     @classmethod
     def decode(cls, text: str) -> Self:
-        """Raises BadCursor."""
+        """Returns the cursor of its text form. Raises BadCursor."""
         try:
             raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
             tag, stream_id, epoch, seq = raw.split(":")

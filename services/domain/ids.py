@@ -1,4 +1,4 @@
-"""Identifiers: row ids, the public ids of Studios, and secrets that are stored as hashes."""
+"""Generates row ids, public ids of Studios, and secrets that are stored as hashes."""
 
 import hashlib
 import secrets
@@ -9,20 +9,20 @@ PUBLIC_ID_LENGTH = 12
 
 
 def new_id() -> str:
-    """A row id: 32 hexadecimal digits, random."""
+    """Returns a random row id: 32 hexadecimal digits."""
     return uuid.uuid4().hex
 
 
 def new_public_id() -> str:
-    """The id in a Studio's URL: 12 lower-case characters (60 bits), never derived from a name."""
+    """Returns a random id for a Studio's URL: 12 lower-case characters (60 bits), never derived from a name."""
     return "".join(secrets.choice(PUBLIC_ID_ALPHABET) for _ in range(PUBLIC_ID_LENGTH))
 
 
 def new_secret(prefix: str) -> str:
-    """A secret to show once: `prefix` tells people and scanners what it is; 256 random bits follow."""
+    """Returns a new secret: `prefix`, by which people and scanners recognise it, and 256 random bits."""
     return f"{prefix}_{secrets.token_urlsafe(32)}"
 
 
 def secret_hash(secret: str) -> str:
-    """What is stored of a secret. Plain SHA-256 is enough, since the secret has 256 random bits."""
+    """Returns the hash that is stored of a secret. Plain SHA-256 is enough, since the secret has 256 random bits."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -15,7 +15,7 @@ S = StudioStatus
 
 
 class Trigger(StrEnum):
-    """The causes of a change of status."""
+    """The cause of a change of status."""
 
     START = "start"
     START_BUILDING = "start-building"
@@ -77,11 +77,11 @@ TRANSITIONS: Mapping[tuple[StudioStatus, Trigger], Transition] = MappingProxyTyp
 
 
 class IllegalTransition(Exception):
-    """A trigger came in a status for which TRANSITIONS has no row: a bug in the server, never a user's mistake."""
+    """A trigger is not allowed in the present status (TRANSITIONS has no row): a bug in the server, never a user's mistake."""
 
 
 def after(status: StudioStatus, trigger: Trigger) -> Transition:
-    """The transition of `trigger` in `status`. Raises IllegalTransition."""
+    """Returns the transition that `trigger` causes in `status`. Raises IllegalTransition."""
     try:
         return TRANSITIONS[status, trigger]
     except KeyError:
@@ -160,7 +160,7 @@ REPEATS: Mapping[Action, frozenset[StudioStatus]] = MappingProxyType(
 
 
 def status_refusal(status: StudioStatus, action: Action) -> str | None:
-    """Why `status` does not allow `action`, as a message for the user; None if it does."""
+    """Returns why `status` does not allow `action`, as a message for the user; None if it does."""
     rule = ACTIONS[action]
     if status in rule.allowed_in:
         return None

@@ -1,8 +1,8 @@
-"""Names as people type them, and the keys by which they are compared and sorted."""
+"""Derives the keys by which names are compared and sorted."""
 
 import unicodedata
 
 
 def name_key(name: str) -> str:
-    """The uniqueness and sort key of a name: NFC, casefolded, outer blanks removed."""
+    """Returns the uniqueness and sort key of a name: NFC, casefolded, without outer blanks."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.strip()).casefold())

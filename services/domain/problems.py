@@ -1,4 +1,4 @@
-"""Collects everything that is wrong with an input, so that a person learns all of it from one answer."""
+"""Collects all problems of an input, so that one response reports all of them."""
 
 from dataclasses import dataclass, field
 
@@ -17,11 +17,11 @@ class Problems:
     items: list[Problem] = field(default_factory=list)
 
     def add(self, path: str, code: str, message: str) -> None:
-        """Add one problem of the field at `path`, which has dots between its steps."""
+        """Adds a problem of the field at `path`, whose steps are separated by dots."""
         self.items.append(Problem(tuple(path.split(".")), code, message))
 
     def check_name(self, text: str, path: str = "name", noun: str = "A name") -> None:
-        """Add a problem if `text` without outer blanks is empty, too long, or holds a character that cannot be shown (B15)."""
+        """Adds a problem if `text` without outer blanks is empty, too long, or contains a character that is not printable (B15)."""
         stripped = text.strip()
         if not name_key(stripped) or len(stripped) > MAX_NAME_LENGTH:
             self.add(path, "LENGTH", f"{noun} has 1 to {MAX_NAME_LENGTH} characters; this one has {len(stripped)}.")
@@ -29,18 +29,18 @@ class Problems:
             self.add(path, "CHARACTERS", f"{noun} has only printable characters. Remove control characters such as line breaks.")
 
     def raise_any(self) -> None:
-        """Raise InvalidInput with all problems, if there are any."""
+        """Raises InvalidInput with all problems, if there are any."""
         if self.items:
             raise InvalidInput(self.items)
 
 
 def check_name(text: str) -> None:
-    """Raise InvalidInput if `text` is not fit for a name."""
+    """Raises InvalidInput if `text` is not valid as a name."""
     problems = Problems()
     problems.check_name(text)
     problems.raise_any()
 
 
 def invalid(path: str, code: str, message: str) -> InvalidInput:
-    """The error for an input with this one problem."""
+    """Returns the error for an input with this one problem."""
     return InvalidInput([Problem(tuple(path.split(".")), code, message)])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SessionName:
-    """Everything a session's resources are named by. `installation` keeps two servers on one engine apart; `number` counts from 1."""
+    """The parts of the names of a session's resources. `installation` distinguishes servers on one engine; `number` counts from 1."""
 
     installation: str
     studio_id: str

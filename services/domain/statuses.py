@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class StudioStatus(StrEnum):
-    """The status of a Studio: exactly these (B2)."""
+    """The status of a Studio (B2)."""
 
     BUILDING = "BUILDING"
     BUILD_FAILED = "BUILD_FAILED"
@@ -62,7 +62,7 @@ class Tool(StrEnum):
 
 
 class OperationKind(StrEnum):
-    """The kinds of operations."""
+    """The kind of an operation."""
 
     START = "START"
     STOP = "STOP"
@@ -78,7 +78,7 @@ class OperationState(StrEnum):
 
 
 class BuildState(StrEnum):
-    """The state of an image's build."""
+    """The state of an image build."""
 
     QUEUED = "QUEUED"
     RUNNING = "RUNNING"
@@ -88,7 +88,7 @@ class BuildState(StrEnum):
 
 
 class LogSource(StrEnum):
-    """The source of an output (B84)."""
+    """The source of a log: a session or an image build (B84)."""
 
     SESSION = "SESSION"
     BUILD = "BUILD"

@@ -1,4 +1,4 @@
-"""Opens stored environment variables, whose secret values are sealed: lists of {key, value, secret} (B16)."""
+"""Decrypts stored environment variables: lists of {key, value, secret}, whose secret values are encrypted (B16)."""
 
 from typing import Any, Protocol
 
@@ -6,7 +6,7 @@ StoredEnvVars = list[dict[str, Any]]
 
 
 class Seal(Protocol):
-    """Encrypts what is secret at rest, and opens it for a session."""
+    """Encrypts and decrypts secret values."""
 
     def seal(self, text: str) -> str: ...
 
@@ -14,10 +14,10 @@ class Seal(Protocol):
 
 
 def open_env_vars(*lists: StoredEnvVars, seal: Seal) -> dict[str, str]:
-    """The variables by key, in the clear; later lists win: the Studio's over the compute environment's. Raises CannotOpen."""
+    """Returns the decrypted variables by key. Later lists take precedence: the Studio's over the environment's. Raises CannotOpen."""
     return {v["key"]: seal.open(v["value"]) if v["secret"] else v["value"] for env_vars in lists for v in env_vars}
 
 
 def secret_values(*lists: StoredEnvVars, seal: Seal) -> tuple[str, ...]:
-    """The values that nobody may find in logs or checkpoints. Raises CannotOpen."""
+    """Returns the decrypted secret values, which must not appear in logs or checkpoints. Raises CannotOpen."""
     return tuple(seal.open(v["value"]) for env_vars in lists for v in env_vars if v["secret"])

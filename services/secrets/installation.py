@@ -1,4 +1,4 @@
-"""The id and the key of this installation: the id is part of all names of containers, directories and cookies; the key opens secrets."""
+"""Creates and checks the installation's id, which is part of the names of containers and cookies, and its key for secrets."""
 
 from services.domain.events import INSTALLATION_STREAM
 from services.secrets.secret_box import SecretBox
@@ -25,7 +25,7 @@ async def ensure_installation(database: Database) -> str:
 
 
 async def require_key(database: Database, box: SecretBox) -> None:
-    """Checks that the key is that of the first start. Raises CannotOpen for another: it would open nothing that was sealed before."""
+    """Checks that the key is the one of the first start. Raises CannotOpen for another one, which could decrypt nothing."""
     async with database.read() as reader:
         proof = await store.key_proof(reader)
     if proof is None:
@@ -39,6 +39,6 @@ async def require_key(database: Database, box: SecretBox) -> None:
 
 
 async def replace_key(database: Database, box: SecretBox) -> None:
-    """Makes this key the installation's. What was sealed with the former one opens only with that."""
+    """Records this key as the installation's. Secrets encrypted with the former key can be decrypted only with that."""
     async with database.write() as transaction:
         await store.set_key_proof(transaction, box.seal(PROOF))

@@ -1,4 +1,4 @@
-"""Masks secrets in what a tool prints, before anybody is shown it (B16)."""
+"""Masks secret values in the output of sessions before it is stored or shown (B16)."""
 
 import json
 from base64 import b64encode, urlsafe_b64encode
@@ -16,7 +16,7 @@ UNQUOTED = ("", "/", "!'()*")
 
 
 def forms(secrets: Iterable[str]) -> list[str]:
-    """Returns how secrets may be printed: as they are, line by line, in base64, and as URLs and JSON write them; longest first."""
+    """Returns the forms in which secrets may be printed: plain, line by line, base64, URL-encoded and in JSON; longest first."""
     all_forms = {form for secret in secrets if secret.strip() for form in _forms(secret)}
     return sorted(all_forms, key=len, reverse=True)
 
@@ -44,7 +44,7 @@ def masked(text: str, secret_forms: list[str], skip: int = 0) -> str:
 
 
 class Mask:
-    """Masks output that comes in pieces and need not be text: what may be the beginning of a secret is held back."""
+    """Masks secrets in a stream of bytes. Bytes that may be the beginning of a secret are held back until more arrive."""
 
     def __init__(self, secret_forms: list[str]) -> None:
         self._patterns = PatternSet(form.encode() for form in secret_forms)
@@ -58,11 +58,11 @@ class Mask:
 
     @property
     def held(self) -> int:
-        """How many bytes are held back until more comes."""
+        """How many bytes are held back."""
         return len(self._held)
 
     def feed(self, data: bytes) -> bytes:
-        """Returns what can be shown of all that came."""
+        """Takes the next output, and returns what can be shown of everything up to now."""
         if not self._patterns:
             return data
         text, position, searched = self._before + self._held + data, len(self._before), 0
@@ -80,7 +80,7 @@ class Mask:
         return b"".join(shown)
 
     def release(self, *, at_end: bool = False) -> bytes:
-        """Returns what was held back, since nothing came after it: a few bytes as they are, more of them only at the end, and as …."""
+        """Returns the bytes held back if nothing follows: a few unchanged, more only `at_end`, and then masked as …."""
         if len(self._before + self._held) < MIN_LINE_LENGTH:
             shown, self._before, self._held = self._held, self._before + self._held, b""
             return shown
@@ -90,6 +90,6 @@ class Mask:
         return shown
 
     def skip(self, data: bytes) -> None:
-        """Takes `data` as the next output, and drops it with what was held back. A secret may begin in it."""
+        """Takes the next output and drops it, with the bytes held back. A secret may begin in it."""
         dropped = self._before + self._held + data
         self._before, self._held = dropped[max(len(dropped) - self.max_bytes + 1, 0) :], b""

@@ -1,14 +1,14 @@
-"""Encrypts secrets at rest with the installation's key; they are opened only where they are used."""
+"""Encrypts and decrypts secrets at rest with the installation's key."""
 
 from cryptography.fernet import Fernet, InvalidToken
 
 
 class CannotOpen(Exception):
-    """A secret was sealed with another key or altered: the installation's key was changed or lost."""
+    """A secret cannot be decrypted: it was encrypted with another key of the installation, or altered."""
 
 
 class SecretBox:
-    """Fernet (AES-128-CBC with HMAC-SHA256) under one key; what it seals is text that fits a database column."""
+    """Encrypts text with Fernet (AES-128-CBC with HMAC-SHA256) and one key; the result is text for a database column."""
 
     def __init__(self, key: str) -> None:
         """Raises ValueError unless `key` is 32 bytes in url-safe base64."""
@@ -22,7 +22,7 @@ class SecretBox:
         return self._fernet.encrypt(secret.encode()).decode()
 
     def open(self, sealed: str) -> str:
-        """Returns the secret. Raises CannotOpen."""
+        """Returns the decrypted secret. Raises CannotOpen."""
         try:
             return self._fernet.decrypt(sealed).decode()
         except InvalidToken as error:

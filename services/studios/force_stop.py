@@ -20,7 +20,7 @@ from services.studios.status_rules import is_repeat, require_status
 
 def begins(policy: Policy, since: datetime) -> datetime:
     """The time from which a Studio that has been starting or stopping since `since` may be forced to stop."""
-    return since + policy.force_after
+    return since + policy.force_stop_delay
 
 
 def too_early(begins: datetime, now: datetime) -> str | None:

@@ -1,4 +1,4 @@
-"""The commands that add templates to a workspace. Only the operator may: from the command line, and for the demo."""
+"""The operator's commands that add templates to a workspace, for the command line and the demo."""
 
 from dataclasses import asdict, dataclass
 
@@ -35,12 +35,12 @@ class NewTemplate:
 
 @dataclass(frozen=True, slots=True)
 class Templates:
-    """Adds templates. A template that is there under the same name stays as it is, except for the image of its recipe."""
+    """Adds templates to workspaces. An existing template of the same name is not changed, except for the image of its recipe."""
 
     runner: CommandRunner
 
     async def ensure(self, operator: Operator, workspace_id: str, template: NewTemplate) -> str:
-        """Returns the id of the workspace's template of that name. One of the same recipe gets the image as it is called now.
+        """Returns the id of the workspace's template of that name, which is added if needed. With the same recipe, its image is updated.
 
         Raises Forbidden.
         """
@@ -51,7 +51,7 @@ class Templates:
         return await self.runner.run_for_operator(operator, OperatorPermission.TEMPLATE_MANAGE, workspace_id, body)
 
     async def add(self, operator: Operator, workspace_id: str, template: NewTemplate) -> str:
-        """Does the same as `ensure`, and tells a person what is not as they asked. Raises Forbidden, InvalidInput, Conflict."""
+        """Does the same as `ensure`, but raises Conflict if an existing template has another image. Raises Forbidden, InvalidInput."""
 
         async def body(transaction: Transaction) -> str:
             template_id = await _ensure(transaction, workspace_id, template)

@@ -38,7 +38,7 @@ def add_compute(
             workspace_id = await workspace_of(context, workspace)
             environment = NewComputeEnvironment(name, ComputeKind.DOCKER, {"url": url} if url else {})
             environment_id, is_new = await context.compute_environments.add(context.operator, workspace_id, environment)
-            await context.compute_environments.note_capacity(context.operator, environment_id, report)
+            await context.compute_environments.record_capacity(context.operator, environment_id, report)
         print(f"{'Added' if is_new else 'There was already'} {name}: {report.cpu:g} cores, {report.memory_mib} MiB.")
         print("\n".join([*report.notes, *report.warnings]))
 

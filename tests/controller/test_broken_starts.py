@@ -18,7 +18,7 @@ from services.store.tables import core
 from services.studios.requests import Configuration, EnvVar, StartStudioRequest, StopStudioRequest
 from tests.controller.harness import ControllerHarness, mark_all_due, message_contains, no_cleanup_left
 
-SHORT = Policy(start_deadline=timedelta(seconds=0.4), observe_every=timedelta(seconds=5))
+SHORT = Policy(start_deadline=timedelta(seconds=0.4), observe_interval=timedelta(seconds=5))
 
 
 @pytest.fixture(autouse=True)

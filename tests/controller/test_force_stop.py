@@ -18,7 +18,7 @@ pytestmark = pytest.mark.behaviour("B9", "B31")
 
 @pytest.fixture
 def policy() -> Policy:
-    return Policy(observe_every=timedelta(seconds=5), lease=timedelta(seconds=0.6))
+    return Policy(observe_interval=timedelta(seconds=5), lease_duration=timedelta(seconds=0.6))
 
 
 async def long_ago(harness: ControllerHarness, studio_id: str) -> None:

@@ -24,7 +24,7 @@ from tests.controller.faulty_compute import FaultyCompute
 from tests.controller.harness import ControllerHarness
 
 MANY_SERVERS = pytest.mark.parametrize("database_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
-SHORT = Policy(lease=timedelta(seconds=0.6), observe_every=timedelta(seconds=5))
+SHORT = Policy(lease_duration=timedelta(seconds=0.6), observe_interval=timedelta(seconds=5))
 
 
 @pytest.mark.parametrize("policy", [SHORT], ids=["short lease"])

@@ -23,7 +23,7 @@ COMPUTE_ENVIRONMENT_CALLS: dict[str, Call] = {
     "ensure": lambda _, environments, world, operator: environments.ensure(operator, world.workspace_id, ENVIRONMENT),
     "add": lambda _, environments, world, operator: environments.add(operator, world.workspace_id, ENVIRONMENT),
     "set_enabled": lambda _, environments, world, operator: environments.set_enabled(operator, ComputeKind.PROCESS, enabled=False),
-    "note_capacity": lambda _, environments, world, operator: environments.note_capacity(
+    "record_capacity": lambda _, environments, world, operator: environments.record_capacity(
         operator, world.compute_environment_id, Report(cpu=1, memory_mib=1, gpu=0)
     ),
 }

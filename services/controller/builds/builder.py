@@ -78,7 +78,7 @@ class Builder:
         if free <= 0:
             return
         async with self._services.database.write() as transaction:
-            claimed = await builds.claim(transaction, self._owner, self._services.policy.lease, free, list(self._tasks))
+            claimed = await builds.claim(transaction, self._owner, self._services.policy.lease_duration, free, list(self._tasks))
         for build in claimed:
             task = asyncio.create_task(self._run_attempt(build), name=f"build {build.reference}")
             self._tasks[build.id] = task
@@ -172,7 +172,7 @@ class _BuildAttempt:
     async def _maintain(self, work: "asyncio.Task[tuple[BuildState, str | None]]") -> None:
         """Renews the lease and stores output while the build runs. Cancels it when the lease is lost."""
         loop = asyncio.get_running_loop()
-        interval = self._services.policy.lease.total_seconds() / 3
+        interval = self._services.policy.lease_duration.total_seconds() / 3
         renew_at = loop.time() + interval
         has_lease = True
         while has_lease and not work.done():
@@ -190,7 +190,7 @@ class _BuildAttempt:
 
     async def _renew(self) -> bool:
         async with self._services.database.write() as transaction:
-            return await builds.renew(transaction, self._build, self._services.policy.lease)
+            return await builds.renew(transaction, self._build, self._services.policy.lease_duration)
 
     async def _flush(self) -> None:
         if not self._pending:

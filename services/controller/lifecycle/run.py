@@ -61,7 +61,7 @@ def _next(claim: ClaimedStudio) -> datetime:
     session = claim.session
     times = [session.stop_at, session.expires_at, session.idle_stops_at, session.next_save_at]
     times += [plan.warn_at for plan in _planned_ends(claim) if not _warned(session, plan)]
-    return min([claim.now + claim.policy.observe_every, *(max(time, claim.now) for time in times if time)])
+    return min([claim.now + claim.policy.observe_interval, *(max(time, claim.now) for time in times if time)])
 
 
 async def _update_upstream(claim: ClaimedStudio, observation: Observation) -> None:
@@ -166,7 +166,7 @@ def _planned_ends(claim: ClaimedStudio) -> list[PlannedEnd]:
     session, plans = claim.session, []
     if session.expires_at:
         reason = f"The lifespan of the session ends at {session.expires_at:%H:%M} UTC. Its files will be saved."
-        warn_at = session.expires_at - claim.policy.warn_before
+        warn_at = session.expires_at - claim.policy.warning_time
         plans.append(PlannedEnd(session.expires_at, warn_at, ConnectionErrorCode.LIFESPAN_EXPIRED, "lifespan", reason))
     if session.idle_stops_at:
         reason = f"Nobody uses the session: it will be stopped at {session.idle_stops_at:%H:%M:%S} UTC. Its files will be saved."
