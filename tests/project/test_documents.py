@@ -1,4 +1,4 @@
-"""Every GraphQL document that we ship fits the schema: those of the page, of the explorer, of the demo and of the documentation."""
+"""The GraphQL documents of the page, the explorer, the demo and the documentation are valid against the schema."""
 
 import re
 from pathlib import Path
@@ -15,9 +15,9 @@ SCHEMA = build_schema()._schema
 
 
 def _of_script(path: Path) -> dict[str, str]:
-    """The template strings of a script, with what they insert."""
-    found = dict(re.findall(r"const (\w+) =\s*[`\"](.*?)[`\"];", path.read_text(), re.DOTALL))
-    return {name: re.sub(r"\$\{(\w+)\}", lambda match: found[match[1]], text) for name, text in found.items()}
+    """Returns the template strings of a script by name, with the strings that they insert."""
+    texts = dict(re.findall(r"const (\w+) =\s*[`\"](.*?)[`\"];", path.read_text(), re.DOTALL))
+    return {name: re.sub(r"\$\{(\w+)\}", lambda match: texts[match[1]], text) for name, text in texts.items()}
 
 
 def _of_page(path: Path) -> dict[str, str]:
@@ -25,8 +25,10 @@ def _of_page(path: Path) -> dict[str, str]:
     return {f"{path.name} {index}": block for index, block in enumerate(blocks)}
 
 
+PARTS = ("CARD_FRAGMENT", "EVENT_FRAGMENT", "ERROR_FIELDS")
+"""The strings of the page's script that other documents insert."""
 DOCUMENTS = {
-    **{f"page {name}": text for name, text in _of_script(ASSETS / "documents.js").items() if name not in ("CARD", "LINE", "OUTCOME")},
+    **{f"page {name}": text for name, text in _of_script(ASSETS / "documents.js").items() if name not in PARTS},
     **{f"explorer {name}": text for name, text in _of_script(ASSETS / "examples.js").items()},
     **_of_page(ROOT / "docs/api.md"),
     **{f"demo {name}": getattr(main_job, name) for name in ("DEMO_WORKSPACE", "EVENTS", "CHECKPOINTS")},
