@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String, and_, bindparam, select
+from sqlalchemy import BindParameter, String, and_, bindparam, select
 
-from services.domain.access import AccessFacts, Role, TokenScope
+from services.domain.access import AccessFacts, Role
 from services.domain.actor import Actor
 from services.domain.event_payloads import ConnectionFailed
 from services.domain.events import Kind
 from services.domain.statuses import ConnectionErrorCode, StudioStatus
+from services.store.converters import actor, is_set, scope_set
 from services.store.db.database import Reader
 from services.store.db.query import Query
+from services.store.db.record import Record, converted, nullable
 from services.store.db.types import json_value, utc_time
 from services.store.tables import core
 
@@ -51,28 +53,30 @@ class Facts:
     login_ended: bool
 
 
+_LOGIN_ID: BindParameter[str] = bindparam("login_id", type_=String)
+FACTS_RECORD = Record(
+    Facts,
+    studio_id=S.id,
+    public_id=S.public_id,
+    studio_name=S.name,
+    workspace_id=S.workspace_id,
+    owner_name=OWNER.c.display_name,
+    status=converted(StudioStatus, S.status),
+    status_message=S.status_message,
+    session_number=S.session_number,
+    upstream=converted(json_value, core.session.c.upstream),
+    embeddable=converted(bool, core.template.c.embeddable),
+    user_id=U.id,
+    user_name=U.user_name,
+    display_name=U.display_name,
+    token_id=T.id,
+    access=Record(AccessFacts, role=nullable(Role, core.membership.c.role), scopes=converted(scope_set, T.scopes)),
+    expires_at=nullable(utc_time, T.expires_at),
+    revoked=converted(is_set, T.revoked_at),
+    login_ended=converted(bool, and_(_LOGIN_ID.is_not(None), core.login.c.id.is_(None))),
+)
 _FACTS = Query(
-    select(
-        S.id,
-        S.public_id,
-        S.name,
-        S.workspace_id,
-        OWNER.c.display_name,
-        S.status,
-        S.status_message,
-        S.session_number,
-        core.session.c.upstream,
-        core.template.c.embeddable,
-        U.id,
-        U.user_name,
-        U.display_name,
-        core.membership.c.role,
-        T.id,
-        T.scopes,
-        T.expires_at,
-        T.revoked_at,
-        core.login.c.id,
-    )
+    select(*FACTS_RECORD.columns)
     .select_from(
         core.studio.join(OWNER, OWNER.c.id == S.owner_id)
         .join(core.template, core.template.c.id == S.template_id)
@@ -80,7 +84,7 @@ _FACTS = Query(
         .join(core.user, U.id == T.user_id)
         .outerjoin(core.session, and_(core.session.c.studio_id == S.id, core.session.c.number == S.session_number))
         .outerjoin(core.membership, and_(core.membership.c.workspace_id == S.workspace_id, core.membership.c.user_id == U.id))
-        .outerjoin(core.login, and_(core.login.c.id == bindparam("login_id", type_=String), core.login.c.token_id == T.id))
+        .outerjoin(core.login, and_(core.login.c.id == _LOGIN_ID, core.login.c.token_id == T.id))
     )
     .where(S.public_id == bindparam("public_id"), U.id == bindparam("user_id"))
 )
@@ -89,31 +93,7 @@ _FACTS = Query(
 async def facts(reader: Reader, public_id: str, user_id: str, token_id: str, login_id: str | None) -> Facts | None:
     """Returns the facts; None if there is no such Studio, or no such token of that user."""
     row = await reader.one(_FACTS, public_id=public_id, user_id=user_id, token_id=token_id, login_id=login_id)
-    if row is None:
-        return None
-    return Facts(
-        studio_id=row[0],
-        public_id=row[1],
-        studio_name=row[2],
-        workspace_id=row[3],
-        owner_name=row[4],
-        status=StudioStatus(row[5]),
-        status_message=row[6],
-        session_number=row[7],
-        upstream=json_value(row[8]),
-        embeddable=bool(row[9]),
-        user_id=row[10],
-        user_name=row[11],
-        display_name=row[12],
-        token_id=row[14],
-        access=AccessFacts(
-            role=None if row[13] is None else Role(row[13]),
-            scopes=frozenset(TokenScope(scope) for scope in json_value(row[15])),
-        ),
-        expires_at=utc_time(row[16]),
-        revoked=row[17] is not None,
-        login_ended=login_id is not None and row[18] is None,
-    )
+    return FACTS_RECORD.optional(row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +122,8 @@ _SESSION_ENDS = Query(
 
 async def last_session_end(reader: Reader, workspace_id: str, studio_id: str, session_number: int) -> SessionEnd | None:
     """Returns the newest connection error that ended this session for all its users; None if none of the last 10 is one."""
-    for payload, actor, at in await reader.all(_SESSION_ENDS, workspace_id=workspace_id, studio_id=studio_id):
+    for payload, stored_actor, at in await reader.all(_SESSION_ENDS, workspace_id=workspace_id, studio_id=studio_id):
         error = ConnectionFailed.from_json(json_value(payload))
         if error.session_number == session_number and error.code is not ConnectionErrorCode.TOOL_UNREACHABLE:
-            ended_at = utc_time(at)
-            assert ended_at is not None
-            return SessionEnd(error.code, error.reason, Actor.from_json(json_value(actor)), ended_at, error.retryable)
+            return SessionEnd(error.code, error.reason, actor(stored_actor), utc_time(at), error.retryable)
     return None

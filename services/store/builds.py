@@ -1,7 +1,7 @@
 """The builds of images, and the leases of builders on them."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import and_, insert, select, update
 from services.domain.ids import new_id
 from services.domain.statuses import BuildState, StudioStatus
 from services.store.db.database import Reader, Transaction
+from services.store.db.record import Record
 from services.store.leased_rows import LeasedRows
 from services.store.leases import STUDIOS
 from services.store.tables import core
@@ -42,19 +43,19 @@ class Build:
         return self.state in OPEN_STATES
 
 
-COLUMNS = [B[field.name] for field in fields(Build)]
+RECORD = Record.of_table(Build, core.build)
 
 
 async def find(reader: Reader, build_id: str) -> Build | None:
-    row = (await reader.execute(select(*COLUMNS).where(B.id == build_id))).one_or_none()
-    return Build(**row._mapping) if row else None
+    return RECORD.optional((await reader.execute(select(*RECORD.columns).where(B.id == build_id))).one_or_none())
 
 
 async def latest(reader: Reader, environment_id: str, reference: str) -> Build | None:
     """The newest build of this image in this compute environment, or None."""
     same_image = and_(B.compute_environment_id == environment_id, B.reference == reference)
-    row = (await reader.execute(select(*COLUMNS).where(same_image).order_by(B.created_at.desc(), B.id.desc()).limit(1))).one_or_none()
-    return Build(**row._mapping) if row else None
+    return RECORD.optional(
+        (await reader.execute(select(*RECORD.columns).where(same_image).order_by(B.created_at.desc(), B.id.desc()).limit(1))).one_or_none()
+    )
 
 
 async def add(transaction: Transaction, values: dict[str, Any]) -> str:
@@ -70,8 +71,7 @@ async def claim(transaction: Transaction, owner: str, length: timedelta, limit: 
     """At most `limit` builds that are due and that nobody does, longest due first; none of those that the claimer is `at_work` on."""
     values = {"state": BuildState.RUNNING.value, "started_at": transaction.now}
     where = [B.id.not_in(at_work)]
-    rows = await BUILDS.claim(transaction, owner, length, limit, where=where, columns=COLUMNS, **values)
-    return [Build(**row._mapping) for row in rows]
+    return RECORD.rows(await BUILDS.claim(transaction, owner, length, limit, where=where, columns=RECORD.columns, **values))
 
 
 async def renew(transaction: Transaction, build: Build, length: timedelta) -> bool:

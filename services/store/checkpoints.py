@@ -1,6 +1,6 @@
 """Checkpoints: the saved file systems of sessions, and which of them are still needed."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy import exists, insert, select, update
 
 from services.domain.statuses import CheckpointStatus
 from services.store.db.database import Reader, Transaction
+from services.store.db.record import Record
 from services.store.tables import core
 
 T = core.checkpoint.c
@@ -34,27 +35,24 @@ class CheckpointState:
     deleted_at: datetime | None
 
 
-COLUMNS = [T[field.name] for field in fields(CheckpointState)]
+RECORD = Record.of_table(CheckpointState, core.checkpoint)
 
 
 async def find(reader: Reader, checkpoint_id: str) -> CheckpointState | None:
-    row = (await reader.execute(select(*COLUMNS).where(T.id == checkpoint_id))).one_or_none()
-    return CheckpointState(**row._mapping) if row else None
+    return RECORD.optional((await reader.execute(select(*RECORD.columns).where(T.id == checkpoint_id))).one_or_none())
 
 
 async def latest_saved(reader: Reader, studio_id: str) -> CheckpointState | None:
     """The newest INTERIM or FINALIZED one, the base of the next start (B10)."""
     where = (T.studio_id == studio_id) & T.status.in_(SAVED) & T.deleted_at.is_(None)
-    row = (await reader.execute(select(*COLUMNS).where(where).order_by(T.number.desc()).limit(1))).one_or_none()
-    return CheckpointState(**row._mapping) if row else None
+    return RECORD.optional((await reader.execute(select(*RECORD.columns).where(where).order_by(T.number.desc()).limit(1))).one_or_none())
 
 
 async def not_needed_elsewhere(reader: Reader, studio_id: str) -> list[CheckpointState]:
     """The Studio's checkpoints that still hold data and that no other Studio begins from (B22)."""
     other = core.studio
     needed = exists().where(other.c.parent_checkpoint_id == T.id, other.c.id != studio_id)
-    rows = await reader.execute(select(*COLUMNS).where(T.studio_id == studio_id, T.deleted_at.is_(None), ~needed))
-    return [CheckpointState(**row._mapping) for row in rows]
+    return RECORD.rows(await reader.execute(select(*RECORD.columns).where(T.studio_id == studio_id, T.deleted_at.is_(None), ~needed)))
 
 
 async def name_taken(reader: Reader, studio_id: str, key: str, *, except_id: str | None = None) -> bool:

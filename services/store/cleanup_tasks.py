@@ -1,6 +1,6 @@
 """Clean-up tasks: sessions' resources and checkpoints' data that the controller has to remove."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy import delete, insert, or_, select, update
 from services.domain.ids import new_id
 from services.domain.session_name import SessionName
 from services.store.db.database import Reader, Transaction
+from services.store.db.record import Record
 from services.store.tables import core
 
 S = core.session_cleanup.c
@@ -48,6 +49,9 @@ class CheckpointCleanup:
     def late_until(self) -> datetime | None:
         """Until when the save may come into being; None for data that is there."""
         return self.created_at + LATE_SAVE if self.checkpoint_id else None
+
+
+CHECKPOINT_RECORD = Record.of_table(CheckpointCleanup, core.checkpoint_cleanup)
 
 
 async def add_session(
@@ -140,9 +144,8 @@ def _session_cleanup(row: Any, installation: str) -> SessionCleanup:
 
 
 async def due_checkpoints(reader: Reader, now: datetime, limit: int) -> list[CheckpointCleanup]:
-    columns = [C[field.name] for field in fields(CheckpointCleanup)]
-    rows = await reader.execute(select(*columns).where(C.due_at <= now).order_by(C.due_at).limit(limit))
-    return [CheckpointCleanup(**row._mapping) for row in rows]
+    statement = select(*CHECKPOINT_RECORD.columns).where(C.due_at <= now).order_by(C.due_at).limit(limit)
+    return CHECKPOINT_RECORD.rows(await reader.execute(statement))
 
 
 async def complete(transaction: Transaction, task: SessionCleanup | CheckpointCleanup) -> None:

@@ -1,6 +1,6 @@
 """Reads and writes compute environments and workspace settings for commands and the controller."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import insert, or_, select, update
@@ -9,6 +9,7 @@ from services.domain.ids import new_id
 from services.domain.lifecycle import ENDED
 from services.domain.names import name_key
 from services.store.db.database import Reader, Transaction
+from services.store.db.record import Record
 from services.store.tables import core
 
 CE = core.compute_environment.c
@@ -43,26 +44,29 @@ class WorkspaceSettings:
     checkpoint_interval_seconds: int | None
 
 
-ENVIRONMENT_COLUMNS = [CE[field.name] for field in fields(EnvironmentState)]
-SETTINGS_COLUMNS = [W[field.name] for field in fields(WorkspaceSettings)]
+ENVIRONMENT_RECORD = Record.of_table(EnvironmentState, core.compute_environment)
+SETTINGS_RECORD = Record.of_table(WorkspaceSettings, core.workspace)
 
 
 async def find(reader: Reader, environment_id: str) -> EnvironmentState | None:
-    row = (await reader.execute(select(*ENVIRONMENT_COLUMNS).where(CE.id == environment_id))).one_or_none()
-    return EnvironmentState(**row._mapping) if row else None
+    return ENVIRONMENT_RECORD.optional(
+        (await reader.execute(select(*ENVIRONMENT_RECORD.columns).where(CE.id == environment_id))).one_or_none()
+    )
 
 
 async def in_use(reader: Reader) -> list[EnvironmentState]:
     """Returns all that may run sessions, in every workspace; also those that are switched off while sessions go on there."""
     held = select(core.studio.c.compute_environment_id).where(core.studio.c.status.not_in(tuple(status.value for status in ENDED)))
-    rows = await reader.execute(select(*ENVIRONMENT_COLUMNS).where(or_(CE.enabled.is_(True), CE.id.in_(held))).order_by(CE.id))
-    return [EnvironmentState(**row._mapping) for row in rows]
+    return ENVIRONMENT_RECORD.rows(
+        await reader.execute(select(*ENVIRONMENT_RECORD.columns).where(or_(CE.enabled.is_(True), CE.id.in_(held))).order_by(CE.id))
+    )
 
 
 async def of_workspace(reader: Reader, workspace_id: str) -> list[EnvironmentState]:
     """Returns the compute environments of a workspace by name."""
-    rows = await reader.execute(select(*ENVIRONMENT_COLUMNS).where(CE.workspace_id == workspace_id).order_by(CE.name_key))
-    return [EnvironmentState(**row._mapping) for row in rows]
+    return ENVIRONMENT_RECORD.rows(
+        await reader.execute(select(*ENVIRONMENT_RECORD.columns).where(CE.workspace_id == workspace_id).order_by(CE.name_key))
+    )
 
 
 async def id_of(reader: Reader, workspace_id: str, name: str) -> str | None:
@@ -90,5 +94,4 @@ async def set_enabled(transaction: Transaction, kind: str, *, enabled: bool) -> 
 
 
 async def settings(reader: Reader, workspace_id: str) -> WorkspaceSettings:
-    row = (await reader.execute(select(*SETTINGS_COLUMNS).where(W.id == workspace_id))).one()
-    return WorkspaceSettings(**row._mapping)
+    return SETTINGS_RECORD.row((await reader.execute(select(*SETTINGS_RECORD.columns).where(W.id == workspace_id))).one())

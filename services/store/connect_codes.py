@@ -2,12 +2,14 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
 
 from services.domain.statuses import StudioStatus
 from services.store.db.database import Reader, Transaction
 from services.store.db.query import Query
+from services.store.db.record import Record, converted
 from services.store.db.types import json_value
 from services.store.tables import core
 
@@ -27,8 +29,18 @@ class Target:
     reachable: bool
 
 
+def _is_address_known(upstream: Any) -> bool:
+    return bool(json_value(upstream))
+
+
+TARGET_RECORD = Record.of_table(
+    Target,
+    core.studio,
+    status=converted(StudioStatus, S.status),
+    reachable=converted(_is_address_known, core.session.c.upstream),
+)
 _TARGET = Query(
-    select(S.id, S.public_id, S.workspace_id, S.status, S.session_number, core.session.c.upstream)
+    select(*TARGET_RECORD.columns)
     .select_from(core.studio.outerjoin(core.session, (core.session.c.studio_id == S.id) & (core.session.c.number == S.session_number)))
     .where(S.id == bindparam("studio_id"))
 )
@@ -36,10 +48,7 @@ _TARGET = Query(
 
 async def target(reader: Reader, studio_id: str) -> Target | None:
     """Returns the Studio with its current session; None if there is no such Studio."""
-    row = await reader.one(_TARGET, studio_id=studio_id)
-    if row is None:
-        return None
-    return Target(row[0], row[1], row[2], StudioStatus(row[3]), row[4], bool(json_value(row[5])))
+    return TARGET_RECORD.optional(await reader.one(_TARGET, studio_id=studio_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,9 @@ class CodeRow:
     path: str
 
 
+CODE_RECORD = Record.of_table(CodeRow, core.connect_code)
+
+
 async def add(transaction: Transaction, code_hash: str, row: CodeRow, lifetime: timedelta) -> datetime:
     """Inserts a code. Returns when it expires."""
     expires_at = transaction.now + lifetime
@@ -64,12 +76,10 @@ async def add(transaction: Transaction, code_hash: str, row: CodeRow, lifetime: 
 
 async def use(transaction: Transaction, code_hash: str, origin: str) -> CodeRow | None:
     """Marks a code as used and returns it. Returns None if there is no such code for `origin`, or it was used before, or it has expired."""
-    columns = (C.user_id, C.token_id, C.login_id, C.studio_id, C.session_number, C.origin, C.path)
     statement = (
         update(core.connect_code)
         .where(C.hash == code_hash, C.origin == origin, C.used_at.is_(None), C.expires_at > transaction.now)
         .values(used_at=transaction.now)
-        .returning(*columns)
+        .returning(*CODE_RECORD.columns)
     )
-    row = (await transaction.execute(statement)).one_or_none()
-    return CodeRow(**row._mapping) if row else None
+    return CODE_RECORD.optional((await transaction.execute(statement)).one_or_none())

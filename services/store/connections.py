@@ -10,6 +10,7 @@ from sqlalchemy import Select, bindparam, func, insert, select, update
 from services.domain.statuses import StudioStatus
 from services.store.db.database import Reader, Transaction
 from services.store.db.query import Query
+from services.store.db.record import Record
 from services.store.tables import core
 
 C = core.connection.c
@@ -89,16 +90,17 @@ async def reopen(transaction: Transaction, connection_id: str) -> bool:
     return (await transaction.execute(update(core.connection).where(ended).values(ended_at=None))).rowcount == 1
 
 
+OPEN_RECORD = Record.of_table(OpenConnection, core.connection, studio_name=S.name, workspace_id=S.workspace_id, user_name=U.user_name)
+
+
 def _open_tabs() -> Select[Any]:
-    columns = (C.id, C.studio_id, S.name.label("studio_name"), S.workspace_id, C.session_number, C.user_id, U.user_name)
     joined = core.connection.join(core.studio, S.id == C.studio_id).join(core.user, U.id == C.user_id)
-    return select(*columns).select_from(joined.join(core.proxy_instance, P.id == C.proxy_id)).where(C.ended_at.is_(None))
+    return select(*OPEN_RECORD.columns).select_from(joined.join(core.proxy_instance, P.id == C.proxy_id)).where(C.ended_at.is_(None))
 
 
 async def tabs_of(reader: Reader, proxy_id: str) -> list[OpenConnection]:
     """Returns all open tabs of this proxy."""
-    rows = await reader.execute(_open_tabs().where(C.proxy_id == proxy_id))
-    return [OpenConnection(**row._mapping) for row in rows]
+    return OPEN_RECORD.rows(await reader.execute(_open_tabs().where(C.proxy_id == proxy_id)))
 
 
 async def tabs_of_other_proxies(reader: Reader, proxy_id: str, silent_since: datetime | None) -> list[OpenConnection]:
@@ -106,11 +108,12 @@ async def tabs_of_other_proxies(reader: Reader, proxy_id: str, silent_since: dat
     statement = _open_tabs().where(C.proxy_id != proxy_id)
     if silent_since is not None:
         statement = statement.where(P.heartbeat_at < silent_since)
-    return [OpenConnection(**row._mapping) for row in await reader.execute(statement)]
+    return OPEN_RECORD.rows(await reader.execute(statement))
 
 
+CONNECTED_RECORD = Record.of_table(ConnectedUser, core.user, user_id=U.id, tabs=func.count())
 _PEOPLE = Query(
-    select(U.id, U.user_name, U.display_name, U.avatar_url, func.count())
+    select(*CONNECTED_RECORD.columns)
     .select_from(core.connection.join(core.user, U.id == C.user_id))
     .where(C.studio_id == bindparam("studio_id"), C.ended_at.is_(None))
     .group_by(U.id, U.user_name, U.display_name, U.avatar_url)
@@ -120,7 +123,7 @@ _PEOPLE = Query(
 
 async def people(reader: Reader, studio_id: str) -> list[ConnectedUser]:
     """Returns the connected users, the one who connected first comes first."""
-    return [ConnectedUser(*row) for row in await reader.all(_PEOPLE, studio_id=studio_id)]
+    return CONNECTED_RECORD.rows(await reader.all(_PEOPLE, studio_id=studio_id))
 
 
 async def note_activity(transaction: Transaction, connection_ids: Sequence[str]) -> None:

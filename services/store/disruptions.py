@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from services.store.db.database import Reader
+from services.store.db.record import Record
 from services.store.tables import core
 
 C = core.connection.c
@@ -24,6 +25,9 @@ class OpenConnection:
     user_id: str
 
 
+OPEN_RECORD = Record.of_table(OpenConnection, core.connection, workspace_id=S.workspace_id, studio_id=S.id, studio_name=S.name)
+
+
 async def of_token(reader: Reader, token_id: str) -> list[OpenConnection]:
     """Returns the connections that are open with that token, one for each session, in the order of the workspaces' ids."""
     return await _open(reader, [C.token_id == token_id])
@@ -36,13 +40,13 @@ async def of_member(reader: Reader, workspace_id: str, user_id: str) -> list[Ope
 
 async def _open(reader: Reader, conditions: Sequence[Any]) -> list[OpenConnection]:
     statement = (
-        select(S.workspace_id, S.id.label("studio_id"), S.name.label("studio_name"), C.session_number, C.user_id)
+        select(*OPEN_RECORD.columns)
         .select_from(core.connection.join(core.studio, S.id == C.studio_id))
         .where(C.ended_at.is_(None), *conditions)
         .distinct()
         .order_by(S.workspace_id, S.id, C.session_number)
     )
-    return [OpenConnection(**row) for row in (await reader.execute(statement)).mappings()]
+    return OPEN_RECORD.rows(await reader.execute(statement))
 
 
 def workspaces(connections: Iterable[OpenConnection]) -> list[str]:

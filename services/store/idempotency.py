@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import func, insert, select
 
 from services.store.db.database import Reader, Transaction
+from services.store.db.record import Record
 from services.store.tables import core
 
 T = core.idempotency_key.c
@@ -28,6 +29,9 @@ class RecordedResult:
     result: dict[str, Any]
 
 
+RECORD = Record.of_table(RecordedResult, core.idempotency_key)
+
+
 async def lock(transaction: Transaction, key: ScopedKey) -> None:
     """Lock the key until the transaction ends; it must be locked before anything else.
 
@@ -41,8 +45,7 @@ async def lock(transaction: Transaction, key: ScopedKey) -> None:
 async def find(reader: Reader, key: ScopedKey) -> RecordedResult | None:
     """The result recorded under the key, or None."""
     where = (T.user_id == key.user_id) & (T.mutation == key.mutation) & (T.key == key.key)
-    row = (await reader.execute(select(T.input_hash, T.result).where(where))).one_or_none()
-    return RecordedResult(row.input_hash, row.result) if row else None
+    return RECORD.optional((await reader.execute(select(*RECORD.columns).where(where))).one_or_none())
 
 
 async def record(transaction: Transaction, key: ScopedKey, input_hash: str, result: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, or_
 from services.domain.lifecycle import ENDED
 from services.store.db.database import Reader, Transaction
 from services.store.leased_rows import LeasedRows
-from services.store.studios import COLUMNS, StudioState, state
+from services.store.studios import RECORD, StudioState
 from services.store.tables import core
 
 T = core.studio.c
@@ -50,8 +50,8 @@ NO_EXCLUSIONS = Exclusions()
 
 async def claim(transaction: Transaction, owner: str, length: timedelta, limit: int, exclusions: Exclusions = NO_EXCLUSIONS) -> list[Lease]:
     """Leases on at most `limit` Studios that are due and that nobody works on, longest due first."""
-    rows = await STUDIOS.claim(transaction, owner, length, limit, where=exclusions.conditions, columns=COLUMNS)
-    return [Lease(state(row), transaction.now, transaction.now + length) for row in rows]
+    rows = await STUDIOS.claim(transaction, owner, length, limit, where=exclusions.conditions, columns=RECORD.columns)
+    return [Lease(studio, transaction.now, transaction.now + length) for studio in RECORD.rows(rows)]
 
 
 async def renew(transaction: Transaction, lease: Lease, length: timedelta) -> bool:

@@ -1,37 +1,49 @@
-"""Reads of the event log: where a stream stands, and pages of what happened after a place in it (docs/architecture.md#live-streams)."""
+"""Reads of the event log: the state of a stream, and pages of its events (docs/architecture.md#live-streams)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Integer, Select, bindparam, select, true
 
-from services.domain.actor import Actor
 from services.domain.events import Cursor, Kind, LoggedEvent
+from services.store.converters import actor
 from services.store.db.database import Reader
-from services.store.db.query import Query, Row, is_one_of
+from services.store.db.query import Query, is_one_of
+from services.store.db.record import Record, converted
 from services.store.db.types import json_value, utc_time
 from services.store.tables import core
 
 _stream = core.stream.c
 _event = core.event.c
 
-EVENT_COLUMNS = (_event.seq, _event.at, _event.kind, _event.actor, _event.payload, _event.studio_id, _event.studio_name, _event.user_id)
-"""What `logged` reads, in its order."""
-
-
-_KINDS = frozenset(Kind)
-"""A newer process beside this one may log kinds that nobody here asks for: they are passed over."""
+EVENT_RECORD = Record(
+    LoggedEvent,
+    stream_id=_stream.id,
+    epoch=_stream.epoch,
+    seq=_event.seq,
+    at=converted(utc_time, _event.at),
+    kind=converted(Kind, _event.kind),
+    actor=converted(actor, _event.actor),
+    payload=converted(json_value, _event.payload),
+    studio_id=_event.studio_id,
+    studio_name=_event.studio_name,
+    user_id=_event.user_id,
+)
+_SEQ = EVENT_RECORD.position(_event.seq)
+_KIND = EVENT_RECORD.position(_event.kind)
+_STREAM_COLUMNS, _EVENT_COLUMNS = EVENT_RECORD.columns[:2], EVENT_RECORD.columns[2:]
+_KNOWN_KINDS = frozenset(Kind)
+"""The kinds that this process knows. A newer process may log others; `page` passes over them, since nobody here reads them."""
 
 
 class UnknownStream(LookupError):
-    """There is no stream of this id: whoever asks should have known."""
+    """A stream does not exist although its reader should know that it does."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
-    """Where a stream stands: events in (horizon, head] can be read."""
+    """The state of a stream: the events in (horizon, head] can be read."""
 
     stream_id: str
     epoch: str
@@ -40,13 +52,13 @@ class StreamState:
 
     @property
     def cursor(self) -> Cursor:
-        """The place after the newest event."""
+        """The cursor after the newest event."""
         return Cursor(self.stream_id, self.epoch, self.head)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Events in order. All that was asked for in (after, reached] is among them; `reached` is the head if nothing is left."""
+    """Events in order, with no requested event in (after, reached] left out. `reached` is the head if there are no more of them."""
 
     state: StreamState
     events: Sequence[LoggedEvent]
@@ -55,39 +67,42 @@ class Page:
 
 def _page(*, by_kind: bool, by_studio: bool) -> Query:
     """One statement for state and events: a single moment, whatever the isolation. Without events there is still the state's row."""
-    events = select(*EVENT_COLUMNS).where(_event.stream_id == bindparam("stream_id"), _event.seq > bindparam("after"))
+    events = select(*_EVENT_COLUMNS).where(_event.stream_id == bindparam("stream_id"), _event.seq > bindparam("after"))
     if by_kind:
         events = events.where(is_one_of(_event.kind, "kinds"))
     if by_studio:
         events = events.where(_event.studio_id == bindparam("studio_id"))
     page = events.order_by(_event.seq).limit(bindparam("limit", type_=Integer)).subquery()
     joined = core.stream.outerjoin(page, true())
-    states: Select[Any] = select(_stream.epoch, _stream.head, _stream.horizon, *page.c).select_from(joined)
+    states: Select[Any] = select(*_STREAM_COLUMNS, *page.c, _stream.head, _stream.horizon).select_from(joined)
     return Query(states.where(_stream.id == bindparam("stream_id")).order_by(page.c.seq))
 
 
-_PAGES = {(k, s): _page(by_kind=k, by_studio=s) for k in (False, True) for s in (False, True)}
-_STATES = Query(select(_stream.id, _stream.epoch, _stream.head, _stream.horizon).where(is_one_of(_stream.id, "stream_ids")))
+_PAGES = {(by_kind, by_studio): _page(by_kind=by_kind, by_studio=by_studio) for by_kind in (False, True) for by_studio in (False, True)}
+STATE_RECORD = Record.of_table(StreamState, core.stream, stream_id=_stream.id)
+_STATES = Query(select(*STATE_RECORD.columns).where(is_one_of(_stream.id, "stream_ids")))
 
 
 async def states(reader: Reader, stream_ids: Sequence[str]) -> dict[str, StreamState]:
-    """Where each of these streams stands; one that does not exist is left out."""
-    rows = await reader.all(_STATES, stream_ids=list(stream_ids))
-    return {row[0]: StreamState(row[0], row[1], row[2], row[3]) for row in rows}
+    """Returns the state of each of these streams that exists."""
+    return STATE_RECORD.keyed(await reader.all(_STATES, stream_ids=list(stream_ids)), _stream.id)
 
 
 async def state(reader: Reader, stream_id: str) -> StreamState:
-    """Where a stream stands, in the same view as the reader's other reads. Raises UnknownStream."""
-    found = await states(reader, [stream_id])
-    if stream_id not in found:
+    """Returns the state of a stream, in the same view as the reader's other reads. Raises UnknownStream."""
+    state = (await states(reader, [stream_id])).get(stream_id)
+    if state is None:
         raise UnknownStream(stream_id)
-    return found[stream_id]
+    return state
 
 
 async def page(
     reader: Reader, stream_id: str, after: int, limit: int, *, kinds: Iterable[Kind] | None = None, studio_id: str | None = None
 ) -> Page:
-    """At most `limit` (1 or more) events after seq `after`, only those of `kinds` and of the Studio if given. Raises UnknownStream."""
+    """Returns at most `limit` (1 or more) events after seq `after`; only those of `kinds` and of the Studio, unless these are None.
+
+    Raises UnknownStream.
+    """
     params: dict[str, Any] = {"stream_id": stream_id, "after": after, "limit": limit}
     if kinds is not None:
         params["kinds"] = sorted(kind.value for kind in kinds)
@@ -96,24 +111,9 @@ async def page(
     rows = await reader.all(_PAGES[kinds is not None, studio_id is not None], **params)
     if not rows:
         raise UnknownStream(stream_id)
-    epoch, head, horizon = rows[0][:3]
-    found = [row[3:] for row in rows if row[3] is not None]
-    events = [logged(stream_id, epoch, row) for row in found if row[2] in _KINDS]
-    return Page(StreamState(stream_id, epoch, head, horizon), events, reached=found[-1][0] if len(found) == limit else head)
-
-
-def logged(stream_id: str, epoch: str, row: Row) -> LoggedEvent:
-    """The event in a row of EVENT_COLUMNS, as the raw driver gives it."""
-    seq, at, kind, actor, payload, studio_id, studio_name, user_id = row
-    return LoggedEvent(
-        stream_id=stream_id,
-        epoch=epoch,
-        seq=seq,
-        at=cast("datetime", utc_time(at)),
-        kind=Kind(kind),
-        actor=Actor.from_json(json_value(actor)),
-        payload=json_value(payload),
-        studio_id=studio_id,
-        studio_name=studio_name,
-        user_id=user_id,
+    epoch, head, horizon = rows[0][1], rows[0][-2], rows[0][-1]
+    events = [row for row in rows if row[_SEQ] is not None]
+    reached = events[-1][_SEQ] if len(events) == limit else head
+    return Page(
+        StreamState(stream_id, epoch, head, horizon), EVENT_RECORD.rows(row for row in events if row[_KIND] in _KNOWN_KINDS), reached
     )

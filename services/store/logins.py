@@ -4,19 +4,18 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from services.domain.access import TokenScope, Viewer
+from services.domain.access import Viewer
 from services.store.db.database import Reader, Transaction
 from services.store.db.query import Query
-from services.store.db.types import json_value, utc_time
 from services.store.tables import core
-from services.store.tokens import is_valid_at
+from services.store.tokens import VIEWER_RECORD, is_valid_at
 
 L = core.login.c
 T = core.token.c
 U = core.user.c
 
 _BY_HASH = Query(
-    select(L.id, U.id, U.user_name, T.id, T.scopes, T.expires_at)
+    select(*VIEWER_RECORD.columns, L.id)
     .select_from(core.login.join(core.token, T.id == L.token_id).join(core.user, U.id == T.user_id))
     .where(
         L.hash == bindparam("hash"),
@@ -29,10 +28,7 @@ _BY_HASH = Query(
 async def find(reader: Reader, cookie_hash: str, now: datetime) -> tuple[str, Viewer] | None:
     """Returns the login's id and its viewer; None if the login or its token has ended."""
     row = await reader.one(_BY_HASH, hash=cookie_hash, now=now)
-    if row is None:
-        return None
-    scopes = frozenset(TokenScope(scope) for scope in json_value(row[4]))
-    return row[0], Viewer(row[1], row[2], row[3], scopes, utc_time(row[5]))
+    return None if row is None else (row[-1], VIEWER_RECORD.row(row))
 
 
 async def add(transaction: Transaction, login_id: str, cookie_hash: str, token_id: str, expires_at: datetime) -> None:

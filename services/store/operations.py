@@ -1,12 +1,13 @@
 """Operations: the records of actions on Studios."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, select, update
 
 from services.store.db.database import Reader, Transaction
+from services.store.db.record import Record
 from services.store.tables import core
 
 T = core.operation.c
@@ -24,12 +25,11 @@ class OperationState:
     deadline: datetime | None
 
 
-COLUMNS = [T[field.name] for field in fields(OperationState)]
+RECORD = Record.of_table(OperationState, core.operation)
 
 
 async def find(reader: Reader, operation_id: str) -> OperationState | None:
-    row = (await reader.execute(select(*COLUMNS).where(T.id == operation_id))).one_or_none()
-    return OperationState(**row._mapping) if row else None
+    return RECORD.optional((await reader.execute(select(*RECORD.columns).where(T.id == operation_id))).one_or_none())
 
 
 async def add(transaction: Transaction, values: dict[str, Any]) -> None:

@@ -35,7 +35,8 @@ async def lock_stream(transaction: Transaction, stream_id: str) -> None:
         return
     moment = (await transaction.execute(LOCK, {"stream_id": stream_id})).scalar_one_or_none()
     transaction.locked.add(stream_id)
-    transaction.now = max(transaction.now, utc_time(moment) or transaction.now)
+    if moment is not None:
+        transaction.now = max(transaction.now, utc_time(moment))
 
 
 async def append(transaction: Transaction, stream_id: str, events: Sequence[NewEvent]) -> int:

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Select, and_, or_, select
 
 from services.domain.lifecycle import ENDED
 from services.store.db.database import Reader
+from services.store.db.record import Record
 from services.store.tables import core
 
 R = core.session.c
@@ -25,23 +27,24 @@ class OutputSource:
     ended_at: datetime | None
 
 
-def _unclosed() -> Select[tuple[str, str, str, int, datetime]]:
+RECORD = Record.of_table(OutputSource, core.session, session_id=R.id, public_id=S.public_id)
+
+
+def _unclosed() -> Select[Any]:
     """A closed output gets nothing more, whatever becomes of its session."""
     holds = and_(R.ended_at.is_(None), R.number == S.session_number, S.status.not_in([status.value for status in ENDED]))
     joined = core.session.join(core.studio, S.id == R.studio_id).outerjoin(core.output, O.id == R.id)
-    columns = (R.id.label("session_id"), R.studio_id, S.public_id, R.number, R.ended_at)
     return (
-        select(*columns)
+        select(*RECORD.columns)
         .select_from(joined)
         .where(or_(and_(holds, O.closed.is_not(True)), and_(R.ended_at.is_not(None), O.closed.is_(False))))
     )
 
 
 async def list_open(reader: Reader) -> list[OutputSource]:
-    return [OutputSource(**row._mapping) for row in await reader.execute(_unclosed())]
+    return RECORD.rows(await reader.execute(_unclosed()))
 
 
 async def find(reader: Reader, session_id: str) -> OutputSource | None:
     """Returns None once the session's output is collected completely, or if the session was deleted."""
-    row = (await reader.execute(_unclosed().where(R.id == session_id))).one_or_none()
-    return OutputSource(**row._mapping) if row else None
+    return RECORD.optional((await reader.execute(_unclosed().where(R.id == session_id))).one_or_none())

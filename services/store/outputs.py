@@ -1,12 +1,13 @@
 """The output of sessions and builds: appended at the end, read by byte offset, and never more than `KEPT` bytes of each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import and_, delete, exists, func, insert, or_, select, update
 
 from services.store.db.database import Reader, Transaction
+from services.store.db.record import Record
 from services.store.tables import core
 
 O = core.output.c  # noqa: E741 - as the other tables' columns are called by one letter
@@ -51,12 +52,11 @@ class OutputPage:
 
 
 NOTHING = OutputPage(0, b"", 0, closed=False)
-COLUMNS = [O[field.name] for field in fields(OutputState)]
+RECORD = Record.of_table(OutputState, core.output)
 
 
 async def find(reader: Reader, output_id: str) -> OutputState | None:
-    row = (await reader.execute(select(*COLUMNS).where(O.id == output_id))).one_or_none()
-    return OutputState(**row._mapping) if row else None
+    return RECORD.optional((await reader.execute(select(*RECORD.columns).where(O.id == output_id))).one_or_none())
 
 
 async def begin(transaction: Transaction, output_id: str) -> OutputState:

@@ -1,12 +1,13 @@
 """Sessions: the runs of Studios."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, select, update
 
 from services.store.db.database import Reader, Transaction
+from services.store.db.record import Record
 from services.store.tables import core
 
 T = core.session.c
@@ -41,24 +42,23 @@ class SessionState:
     ended_at: datetime | None
 
 
-COLUMNS = [T[field.name] for field in fields(SessionState)]
+RECORD = Record.of_table(SessionState, core.session)
 
 
 async def find(reader: Reader, studio_id: str, number: int) -> SessionState | None:
-    row = (await reader.execute(select(*COLUMNS).where(T.studio_id == studio_id, T.number == number))).one_or_none()
-    return SessionState(**row._mapping) if row else None
+    return RECORD.optional(
+        (await reader.execute(select(*RECORD.columns).where(T.studio_id == studio_id, T.number == number))).one_or_none()
+    )
 
 
 async def unsaved_before(reader: Reader, studio_id: str, number: int) -> SessionState | None:
     """The newest former session whose file system is still to be saved (B8: the next start saves it first)."""
     where = (T.studio_id == studio_id) & (T.number < number) & T.saved.is_(False)
-    row = (await reader.execute(select(*COLUMNS).where(where).order_by(T.number.desc()).limit(1))).one_or_none()
-    return SessionState(**row._mapping) if row else None
+    return RECORD.optional((await reader.execute(select(*RECORD.columns).where(where).order_by(T.number.desc()).limit(1))).one_or_none())
 
 
 async def unsaved(reader: Reader, studio_id: str) -> list[SessionState]:
-    rows = await reader.execute(select(*COLUMNS).where(T.studio_id == studio_id, T.saved.is_(False)))
-    return [SessionState(**row._mapping) for row in rows]
+    return RECORD.rows(await reader.execute(select(*RECORD.columns).where(T.studio_id == studio_id, T.saved.is_(False))))
 
 
 async def add(transaction: Transaction, values: dict[str, Any]) -> None:

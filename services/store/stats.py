@@ -15,8 +15,9 @@ from services.domain.compute_kinds import spec_of
 from services.domain.statuses import StudioStatus
 from services.rows.stats import SessionStatsRow
 from services.store.db.database import Reader, Transaction
-from services.store.db.query import Query, Row, is_one_of
-from services.store.db.types import instant, utc_time
+from services.store.db.query import Query, is_one_of
+from services.store.db.record import Record, converted, nullable
+from services.store.db.types import utc_time
 from services.store.tables import core
 
 T = core.session_stats.c
@@ -54,8 +55,9 @@ class Measurement:
     processes: int | None
 
 
+RUNNING_RECORD = Record.of_table(RunningSession, core.session, public_id=S.public_id, measured_at=nullable(utc_time, T.at))
 _RUNNING = Query(
-    select(R.id, R.studio_id, S.public_id, R.number, R.compute_environment_id, T.at)
+    select(*RUNNING_RECORD.columns)
     .select_from(core.studio)
     .join(core.session, NOW_RUNNING)
     .outerjoin(core.session_stats, T.session_id == R.id)
@@ -67,8 +69,7 @@ _IS_OLD = Query(select(T.session_id).where(_ENDED).limit(1))
 
 async def running(reader: Reader) -> list[RunningSession]:
     """Every session that runs, whoever's it is."""
-    rows = await reader.all(_RUNNING)
-    return [RunningSession(raw[0], raw[1], raw[2], raw[3], raw[4], measured_at=utc_time(raw[5])) for raw in rows]
+    return RUNNING_RECORD.rows(await reader.all(_RUNNING))
 
 
 async def is_old(reader: Reader) -> bool:
@@ -97,11 +98,18 @@ def _upsert(insert: Any) -> Any:
 
 _UPSERTS = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
 
-COLUMNS = (S.id, E.kind, S.cpu, *(T[name] for name in NAMES[1:]))
+
+def _cpu_limit(cpu: float, kind: str) -> float | None:
+    return cpu or None if spec_of(kind).limits_cpu else None
+
+
+STATS_RECORD = Record.of_table(
+    SessionStatsRow, core.session_stats, S.id, at=converted(utc_time, T.at), cpu_limit=converted(_cpu_limit, S.cpu, E.kind)
+)
 
 
 def newest(studios: Select[Any]) -> Select[Any]:
-    """The newest measurements of the running sessions of the Studios `:studio_ids`; `studios` selects COLUMNS of Studios.
+    """The newest measurements of the running sessions of the Studios `:studio_ids`; `studios` selects the record's columns of Studios.
 
     The limit of the processors is the one of the Studio's configuration, which does not change while it runs (B14).
     """
@@ -113,15 +121,9 @@ def newest(studios: Select[Any]) -> Select[Any]:
     )
 
 
-def stats_row(raw: Row) -> SessionStatsRow:
-    """The row of COLUMNS."""
-    limit = raw[2] if spec_of(raw[1]).limits_cpu else 0
-    return SessionStatsRow(instant(raw[3]), raw[4], limit or None, *raw[5:])
-
-
-_NEWEST = Query(newest(select(*COLUMNS).select_from(core.studio)))
+_NEWEST = Query(newest(select(*STATS_RECORD.columns).select_from(core.studio)))
 
 
 async def of_studios(reader: Reader, studio_ids: Sequence[str]) -> dict[str, SessionStatsRow]:
     """Whoever's they are: for who has checked that already."""
-    return {raw[0]: stats_row(raw) for raw in await reader.all(_NEWEST, studio_ids=list(studio_ids))}
+    return STATS_RECORD.keyed(await reader.all(_NEWEST, studio_ids=list(studio_ids)), S.id)

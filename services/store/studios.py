@@ -1,6 +1,6 @@
 """Studios as commands and the controller read and write them: configuration, intent and observed status."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from services.domain.statuses import StudioStatus
 from services.store import outputs
 from services.store.db.database import Reader, Transaction
 from services.store.db.query import Query
+from services.store.db.record import Record, converted
 from services.store.tables import core
 
 T = core.studio.c
@@ -46,14 +47,8 @@ class StudioState:
     lease_epoch: int
 
 
-COLUMNS = [T[field.name] for field in fields(StudioState)]
+RECORD = Record.of_table(StudioState, core.studio, status=converted(StudioStatus, T.status))
 WORKSPACE = Query(select(T.workspace_id).where(T.id == bindparam("id")))
-
-
-def state(row: Any) -> StudioState:
-    """A row of COLUMNS, typed."""
-    values = dict(row._mapping)
-    return StudioState(**{**values, "status": StudioStatus(values["status"])})
 
 
 async def workspace_of(reader: Reader, studio_id: str) -> str | None:
@@ -63,14 +58,13 @@ async def workspace_of(reader: Reader, studio_id: str) -> str | None:
 
 
 async def find(reader: Reader, studio_id: str) -> StudioState | None:
-    row = (await reader.execute(select(*COLUMNS).where(T.id == studio_id))).one_or_none()
-    return state(row) if row else None
+    return RECORD.optional((await reader.execute(select(*RECORD.columns).where(T.id == studio_id))).one_or_none())
 
 
 async def find_locked(transaction: Transaction, studio_id: str) -> StudioState | None:
     """`find`, with the row locked until the transaction ends: nobody changes or claims the Studio. SQLite has one writer anyway."""
-    row = (await transaction.execute(select(*COLUMNS).where(T.id == studio_id).with_for_update())).one_or_none()
-    return state(row) if row else None
+    statement = select(*RECORD.columns).where(T.id == studio_id).with_for_update()
+    return RECORD.optional((await transaction.execute(statement)).one_or_none())
 
 
 async def add(transaction: Transaction, values: dict[str, Any]) -> None:

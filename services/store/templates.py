@@ -1,6 +1,6 @@
 """Reads and writes templates for commands and the controller."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -8,6 +8,7 @@ from sqlalchemy import insert, select, update
 from services.domain.ids import new_id
 from services.domain.names import name_key
 from services.store.db.database import Reader, Transaction
+from services.store.db.record import Record
 from services.store.tables import core
 
 T = core.template.c
@@ -29,12 +30,11 @@ class TemplateState:
     ready_path: str
 
 
-COLUMNS = [T[field.name] for field in fields(TemplateState)]
+RECORD = Record.of_table(TemplateState, core.template)
 
 
 async def find(reader: Reader, template_id: str) -> TemplateState | None:
-    row = (await reader.execute(select(*COLUMNS).where(T.id == template_id))).one_or_none()
-    return TemplateState(**row._mapping) if row else None
+    return RECORD.optional((await reader.execute(select(*RECORD.columns).where(T.id == template_id))).one_or_none())
 
 
 async def id_of(reader: Reader, workspace_id: str, name: str) -> str | None:

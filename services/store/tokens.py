@@ -1,16 +1,18 @@
 """Stores access tokens: the hashes of their secrets, never the secrets themselves."""
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, insert, or_, select, update
 
 from services.domain.access import TokenScope, Viewer
+from services.store.converters import scope_set
 from services.store.db.database import Reader, Transaction
 from services.store.db.query import Query
-from services.store.db.types import json_value, utc_time
+from services.store.db.record import Record, converted, nullable
+from services.store.db.types import utc_time
 from services.store.tables import core
 
 T = core.token.c
@@ -22,8 +24,16 @@ def is_valid_at(now: ColumnElement[Any] | datetime) -> ColumnElement[bool]:
     return and_(T.revoked_at.is_(None), or_(T.expires_at.is_(None), T.expires_at > now))
 
 
+VIEWER_RECORD = Record(
+    Viewer,
+    user_id=U.id,
+    user_name=U.user_name,
+    token_id=T.id,
+    scopes=converted(scope_set, T.scopes),
+    expires_at=nullable(utc_time, T.expires_at),
+)
 _BY_HASH = Query(
-    select(U.id, U.user_name, T.id, T.scopes, T.expires_at, T.last_used_at)
+    select(*VIEWER_RECORD.columns, T.last_used_at)
     .select_from(core.token.join(core.user, U.id == T.user_id))
     .where(T.hash == bindparam("hash"), is_valid_at(bindparam("now")))
 )
@@ -34,8 +44,8 @@ async def viewer_of(reader: Reader, token_hash: str, now: datetime) -> tuple[Vie
     row = await reader.one(_BY_HASH, hash=token_hash, now=now)
     if row is None:
         return None
-    scopes = frozenset(TokenScope(scope) for scope in json_value(row[3]))
-    return Viewer(row[0], row[1], row[2], scopes, utc_time(row[4])), utc_time(row[5])
+    last_used_at = row[-1]
+    return VIEWER_RECORD.row(row), None if last_used_at is None else utc_time(last_used_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +109,10 @@ class ListedToken:
     last_used_at: datetime | None
 
 
+LISTED_RECORD = Record.of_table(ListedToken, core.token)
+
+
 async def of_user(reader: Reader, user_id: str) -> list[ListedToken]:
     """Returns the user's tokens, including revoked and expired ones, the oldest first."""
-    columns = [T[field.name] for field in fields(ListedToken)]
-    rows = await reader.execute(select(*columns).where(T.user_id == user_id).order_by(T.created_at, T.id))
-    return [ListedToken(**row._mapping) for row in rows]
+    statement = select(*LISTED_RECORD.columns).where(T.user_id == user_id).order_by(T.created_at, T.id)
+    return LISTED_RECORD.rows(await reader.execute(statement))

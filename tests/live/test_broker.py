@@ -192,6 +192,6 @@ async def test_one_event_costs_one_statement_however_many_subscribe(live: Live, 
             head = await append(live.database, world.workspace_id, STATUS)
             for subscription in subscriptions:
                 assert seqs(await take_events(subscription, 1)) == [head]
-    assert sum(text.startswith("SELECT stream.epoch") for text in counted.statements) == 3
+    assert sum(text.startswith("SELECT stream.id") for text in counted.statements) == 3
     for subscription in subscriptions:
         await subscription.__aexit__(None, None, None)

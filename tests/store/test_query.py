@@ -121,7 +121,7 @@ def _converted(table: Any, row: Any) -> tuple[Any, ...]:
 
 
 def _value(kind: Any, value: Any) -> Any:
-    if isinstance(kind, UtcTime):
+    if isinstance(kind, UtcTime) and value is not None:
         return utc_time(value)
     if isinstance(kind, Boolean):
         return bool(value)

@@ -29,7 +29,7 @@ class UtcTime(TypeDecorator[datetime]):
         return value if value is None else stored_time(value, dialect.name)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        return utc_time(value)
+        return None if value is None else utc_time(value)
 
 
 def stored_time(value: datetime, dialect_name: str) -> Any:
@@ -40,20 +40,11 @@ def stored_time(value: datetime, dialect_name: str) -> Any:
     return utc if dialect_name == "postgresql" else utc.strftime(SQLITE_FORMAT)
 
 
-def utc_time(value: Any) -> datetime | None:
-    """An aware UTC datetime from what a raw driver gives for a `UtcTime` column (text, datetime or None)."""
-    if value is None:
-        return None
+def utc_time(value: Any) -> datetime:
+    """Returns the aware UTC datetime of what a raw driver gives for a `UtcTime` column that is not null (text or a datetime)."""
     if isinstance(value, str):
         return datetime.fromisoformat(value)
     return value.astimezone(UTC)  # type: ignore[no-any-return]  # asyncpg gives an aware datetime
-
-
-def instant(value: Any) -> datetime:
-    """The same for a column that is never null."""
-    moment = utc_time(value)
-    assert moment is not None
-    return moment
 
 
 def json_value(value: Any) -> Any:

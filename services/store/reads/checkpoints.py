@@ -1,4 +1,4 @@
-"""What the runs of Studios saved."""
+"""Reads of checkpoints: the saved file systems of sessions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,30 +8,32 @@ from sqlalchemy import Select, func, select
 from services.domain.statuses import CheckpointStatus
 from services.rows.studio import CheckpointRow
 from services.store.access import visible_to
+from services.store.checkpoints import SAVED
 from services.store.db.database import Reader
-from services.store.db.query import Query, Row, is_one_of
-from services.store.db.types import instant, utc_time
+from services.store.db.query import Query, is_one_of
+from services.store.db.record import Record, converted, nullable
+from services.store.db.types import utc_time
 from services.store.reads.listing import Listing, Window
 from services.store.tables import core
 
 C = core.checkpoint.c
 
-COLUMNS = (
-    C.id,
-    C.studio_id,
-    C.workspace_id,
-    C.number,
-    C.session_number,
-    C.name,
-    C.status,
-    C.author_id,
-    C.parent_id,
-    C.size,
-    C.created_at,
-    C.saved_at,
-    C.version,
+CHECKPOINT_RECORD = Record(
+    CheckpointRow,
+    id=C.id,
+    studio_id=C.studio_id,
+    workspace_id=C.workspace_id,
+    number=C.number,
+    session_number=C.session_number,
+    name=C.name,
+    status=converted(CheckpointStatus, C.status),
+    author_id=C.author_id,
+    parent_id=C.parent_id,
+    size=C.size,
+    created_at=converted(utc_time, C.created_at),
+    saved_at=nullable(utc_time, C.saved_at),
+    version=C.version,
 )
-SAVED = (CheckpointStatus.INTERIM.value, CheckpointStatus.FINALIZED.value)
 
 
 def _visible(*columns: Any) -> Select[Any]:
@@ -44,50 +46,31 @@ def _present(*columns: Any) -> Select[Any]:
 
 def _newest() -> Select[Any]:
     """The newest saved checkpoint of each Studio (B10)."""
-    place = func.row_number().over(partition_by=C.studio_id, order_by=C.number.desc()).label("place")
-    saved = _present(*COLUMNS, place).where(C.status.in_(SAVED), is_one_of(C.studio_id, "studio_ids")).subquery()
-    return select(*[saved.c[column.name] for column in COLUMNS]).where(saved.c.place == 1)
+    row_number = func.row_number().over(partition_by=C.studio_id, order_by=C.number.desc()).label("row_number")
+    saved = _present(*CHECKPOINT_RECORD.columns, row_number).where(C.status.in_(SAVED), is_one_of(C.studio_id, "studio_ids")).subquery()
+    return select(saved).where(saved.c.row_number == 1)
 
 
-def _row(raw: Row) -> CheckpointRow:
-    return CheckpointRow(
-        id=raw[0],
-        studio_id=raw[1],
-        workspace_id=raw[2],
-        number=raw[3],
-        session_number=raw[4],
-        name=raw[5],
-        status=CheckpointStatus(raw[6]),
-        author_id=raw[7],
-        parent_id=raw[8],
-        size=raw[9],
-        created_at=instant(raw[10]),
-        saved_at=utc_time(raw[11]),
-        version=raw[12],
-    )
-
-
-BY_ID = Query(_visible(*COLUMNS).where(is_one_of(C.id, "ids")))
+BY_ID = Query(_visible(*CHECKPOINT_RECORD.columns).where(is_one_of(C.id, "ids")))
 NEWEST = Query(_newest())
-OF_STUDIO = Listing(_present, COLUMNS, C.studio_id, C.number, descending=True)
+OF_STUDIO = Listing(_present, CHECKPOINT_RECORD, C.studio_id, C.number, descending=True)
 
 
 async def by_ids(reader: Reader, viewer_id: str, ids: Sequence[str]) -> dict[str, CheckpointRow]:
-    """Those that the viewer may see, by id; also those whose data was deleted, since others refer to them."""
-    return {raw[0]: _row(raw) for raw in await reader.all(BY_ID, viewer_id=viewer_id, ids=ids)}
+    """Returns the checkpoints that the viewer may see, by id; also those whose data was deleted, since others refer to them."""
+    return CHECKPOINT_RECORD.keyed(await reader.all(BY_ID, viewer_id=viewer_id, ids=ids), C.id)
 
 
 async def newest(reader: Reader, viewer_id: str, studio_ids: Sequence[str]) -> dict[str, CheckpointRow]:
-    """What each Studio would start from, by the Studio's id."""
-    return {raw[1]: _row(raw) for raw in await reader.all(NEWEST, viewer_id=viewer_id, studio_ids=studio_ids)}
+    """Returns the checkpoint that each Studio would start from, by the Studio's id."""
+    return CHECKPOINT_RECORD.keyed(await reader.all(NEWEST, viewer_id=viewer_id, studio_ids=studio_ids), C.studio_id)
 
 
 async def pages(reader: Reader, viewer_id: str, studio_ids: Sequence[str], window: Window) -> dict[str, list[CheckpointRow]]:
-    """The checkpoints of each Studio, the newest first, by number."""
-    found = await OF_STUDIO.pages(reader, viewer_id, studio_ids, window, {})
-    return {parent: [_row(raw) for raw in rows] for parent, rows in found.items()}
+    """Returns the checkpoints of each Studio, the newest first, by number."""
+    return await OF_STUDIO.pages(reader, viewer_id, studio_ids, window, {})
 
 
 async def count(reader: Reader, viewer_id: str, studio_ids: Sequence[str]) -> dict[str, int]:
-    """How many checkpoints each Studio has."""
+    """Returns the number of checkpoints of each Studio that has any."""
     return await OF_STUDIO.count(reader, viewer_id, studio_ids, {})

@@ -1,4 +1,4 @@
-"""Templates and compute environments, and what sessions hold of them."""
+"""Reads of templates and compute environments, and of the resources that sessions hold."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,9 @@ from services.domain.statuses import ComputeKind, TemplateStatus, Tool
 from services.rows.organizations import CapacityRow, ComputeEnvironmentRow, TemplateRow, UsageRow
 from services.store.access import visible_studios, visible_to
 from services.store.db.database import Reader
-from services.store.db.query import Query, Row, is_one_of
-from services.store.db.types import instant, json_value
+from services.store.db.query import Query, is_one_of
+from services.store.db.record import Record, converted
+from services.store.db.types import json_value, utc_time
 from services.store.tables import core
 
 T = core.template.c
@@ -18,123 +19,85 @@ CE = core.compute_environment.c
 S = core.studio.c
 R = core.session.c
 
-_TEMPLATES = select(
-    T.id,
-    T.workspace_id,
-    T.name,
-    T.tool,
-    T.image,
-    T.tool_version,
-    T.connect_version,
-    T.status,
-    T.icon_url,
-    T.port,
-    T.single_user,
-    T.embeddable,
-    T.created_at,
-    T.version,
-).where(visible_to(T.workspace_id))
+TEMPLATE_RECORD = Record(
+    TemplateRow,
+    id=T.id,
+    workspace_id=T.workspace_id,
+    name=T.name,
+    tool=converted(Tool, T.tool),
+    image=T.image,
+    tool_version=T.tool_version,
+    connect_version=T.connect_version,
+    status=converted(TemplateStatus, T.status),
+    icon_url=T.icon_url,
+    port=T.port,
+    single_user=converted(bool, T.single_user),
+    embeddable=converted(bool, T.embeddable),
+    created_at=converted(utc_time, T.created_at),
+    version=T.version,
+)
+_TEMPLATES = select(*TEMPLATE_RECORD.columns).where(visible_to(T.workspace_id))
 TEMPLATES_BY_ID = Query(_TEMPLATES.where(is_one_of(T.id, "ids")))
 TEMPLATES_OF = Query(_TEMPLATES.where(is_one_of(T.workspace_id, "workspace_ids")).order_by(T.name_key, T.id))
 
-_ENVIRONMENTS = select(
-    CE.id,
-    CE.workspace_id,
-    CE.name,
-    CE.kind,
-    CE.enabled,
-    CE.reachable,
-    CE.message,
-    CE.cpu,
-    CE.memory_mib,
-    CE.gpu,
-    CE.created_at,
-    CE.version,
-).where(visible_to(CE.workspace_id))
+ENVIRONMENT_RECORD = Record(
+    ComputeEnvironmentRow,
+    id=CE.id,
+    workspace_id=CE.workspace_id,
+    name=CE.name,
+    kind=converted(ComputeKind, CE.kind),
+    enabled=converted(bool, CE.enabled),
+    reachable=converted(bool, CE.reachable),
+    message=CE.message,
+    capacity=Record(CapacityRow, cpu=CE.cpu, memory_mib=CE.memory_mib, gpu=CE.gpu),
+    created_at=converted(utc_time, CE.created_at),
+    version=CE.version,
+)
+_ENVIRONMENTS = select(*ENVIRONMENT_RECORD.columns).where(visible_to(CE.workspace_id))
 ENVIRONMENTS_BY_ID = Query(_ENVIRONMENTS.where(is_one_of(CE.id, "ids")))
 ENVIRONMENTS_OF = Query(_ENVIRONMENTS.where(is_one_of(CE.workspace_id, "workspace_ids")).order_by(CE.name_key, CE.id))
 
-HELD = Query(
+ALLOCATIONS = Query(
     visible_studios(R.compute_environment_id, R.configuration)
     .join(core.session, and_(S.id == R.studio_id, S.session_number == R.number))
     .where(is_one_of(R.compute_environment_id, "ids"), S.status.not_in(sorted(status.value for status in ENDED)))
 )
-"""What each session that holds resources was given (B5); few, since a machine is full at some point."""
+"""The resources of each session that holds some (B5). There are few such sessions, since a machine is full at some point."""
 
 KINDS = Query(select(CE.kind).where(CE.enabled.is_(True)).distinct().order_by(CE.kind))
 
 
-def _template(raw: Row) -> TemplateRow:
-    return TemplateRow(
-        id=raw[0],
-        workspace_id=raw[1],
-        name=raw[2],
-        tool=Tool(raw[3]),
-        image=raw[4],
-        tool_version=raw[5],
-        connect_version=raw[6],
-        status=TemplateStatus(raw[7]),
-        icon_url=raw[8],
-        port=raw[9],
-        single_user=bool(raw[10]),
-        embeddable=bool(raw[11]),
-        created_at=instant(raw[12]),
-        version=raw[13],
-    )
-
-
-def _environment(raw: Row) -> ComputeEnvironmentRow:
-    return ComputeEnvironmentRow(
-        id=raw[0],
-        workspace_id=raw[1],
-        name=raw[2],
-        kind=ComputeKind(raw[3]),
-        enabled=bool(raw[4]),
-        reachable=bool(raw[5]),
-        message=raw[6],
-        capacity=CapacityRow(raw[7], raw[8], raw[9]),
-        created_at=instant(raw[10]),
-        version=raw[11],
-    )
-
-
 async def templates(reader: Reader, viewer_id: str, ids: Sequence[str]) -> dict[str, TemplateRow]:
-    """Templates the viewer may see, by id."""
-    return {raw[0]: _template(raw) for raw in await reader.all(TEMPLATES_BY_ID, viewer_id=viewer_id, ids=ids)}
+    """Returns the templates that the viewer may see, by id."""
+    return TEMPLATE_RECORD.keyed(await reader.all(TEMPLATES_BY_ID, viewer_id=viewer_id, ids=ids), T.id)
 
 
 async def templates_of(reader: Reader, viewer_id: str, workspace_ids: Sequence[str]) -> dict[str, list[TemplateRow]]:
-    """The templates of each workspace, by name; also those that are no longer supported."""
-    found: dict[str, list[TemplateRow]] = {}
-    for raw in await reader.all(TEMPLATES_OF, viewer_id=viewer_id, workspace_ids=workspace_ids):
-        found.setdefault(raw[1], []).append(_template(raw))
-    return found
+    """Returns the templates of each workspace, by name; also those that are no longer supported."""
+    return TEMPLATE_RECORD.grouped(await reader.all(TEMPLATES_OF, viewer_id=viewer_id, workspace_ids=workspace_ids), T.workspace_id)
 
 
 async def environments(reader: Reader, viewer_id: str, ids: Sequence[str]) -> dict[str, ComputeEnvironmentRow]:
-    """Compute environments the viewer may see, by id."""
-    return {raw[0]: _environment(raw) for raw in await reader.all(ENVIRONMENTS_BY_ID, viewer_id=viewer_id, ids=ids)}
+    """Returns the compute environments that the viewer may see, by id."""
+    return ENVIRONMENT_RECORD.keyed(await reader.all(ENVIRONMENTS_BY_ID, viewer_id=viewer_id, ids=ids), CE.id)
 
 
 async def environments_of(reader: Reader, viewer_id: str, workspace_ids: Sequence[str]) -> dict[str, list[ComputeEnvironmentRow]]:
-    """The compute environments of each workspace, by name."""
-    found: dict[str, list[ComputeEnvironmentRow]] = {}
-    for raw in await reader.all(ENVIRONMENTS_OF, viewer_id=viewer_id, workspace_ids=workspace_ids):
-        found.setdefault(raw[1], []).append(_environment(raw))
-    return found
+    """Returns the compute environments of each workspace, by name."""
+    return ENVIRONMENT_RECORD.grouped(await reader.all(ENVIRONMENTS_OF, viewer_id=viewer_id, workspace_ids=workspace_ids), CE.workspace_id)
 
 
 async def usage(reader: Reader, viewer_id: str, ids: Sequence[str]) -> dict[str, UsageRow]:
-    """What sessions hold of each compute environment, by its id (B5)."""
-    found = {environment_id: UsageRow(0, 0.0, 0, 0) for environment_id in ids}
-    for environment_id, configuration in await reader.all(HELD, viewer_id=viewer_id, ids=ids):
-        sofar, given = found[environment_id], json_value(configuration)
-        found[environment_id] = UsageRow(
-            sofar.sessions + 1, sofar.cpu + given["cpu"], sofar.memory_mib + given["memory_mib"], sofar.gpu + given["gpu"]
+    """Returns the resources of each compute environment that sessions hold, by its id (B5)."""
+    usages = {environment_id: UsageRow(0, 0.0, 0, 0) for environment_id in ids}
+    for environment_id, stored in await reader.all(ALLOCATIONS, viewer_id=viewer_id, ids=ids):
+        usage, allocated = usages[environment_id], json_value(stored)
+        usages[environment_id] = UsageRow(
+            usage.sessions + 1, usage.cpu + allocated["cpu"], usage.memory_mib + allocated["memory_mib"], usage.gpu + allocated["gpu"]
         )
-    return found
+    return usages
 
 
 async def kinds(reader: Reader) -> list[ComputeKind]:
-    """The kinds of all enabled compute environments of the server, whoever asks."""
-    return [ComputeKind(raw[0]) for raw in await reader.all(KINDS)]
+    """Returns the kinds of all enabled compute environments of the server, whoever asks."""
+    return [ComputeKind(kind) for (kind,) in await reader.all(KINDS)]

@@ -1,4 +1,4 @@
-"""The records of actions."""
+"""Reads of operations: the records of actions on Studios."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,51 +6,35 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.domain.actor import Actor
 from services.domain.statuses import OperationKind, OperationState, StepState
 from services.rows.people import OperationRow, StepRow
 from services.store.access import visible_to
+from services.store.converters import actor
 from services.store.db.database import Reader
-from services.store.db.query import Query, Row, is_one_of
-from services.store.db.types import instant, json_value, utc_time
+from services.store.db.query import Query, is_one_of
+from services.store.db.record import Record, converted, nullable
+from services.store.db.types import json_value, utc_time
 from services.store.tables import core
 
 T = core.operation.c
 
-BY_ID = Query(
-    select(
-        T.id,
-        T.workspace_id,
-        T.studio_id,
-        T.studio_name,
-        T.kind,
-        T.state,
-        T.actor,
-        T.error,
-        T.deadline,
-        T.created_at,
-        T.ended_at,
-        T.version,
-    ).where(is_one_of(T.id, "ids"), visible_to(T.workspace_id))
+OPERATION_RECORD = Record(
+    OperationRow,
+    id=T.id,
+    workspace_id=T.workspace_id,
+    studio_id=T.studio_id,
+    studio_name=T.studio_name,
+    kind=converted(OperationKind, T.kind),
+    state=converted(OperationState, T.state),
+    actor=converted(actor, T.actor),
+    error=T.error,
+    deadline=nullable(utc_time, T.deadline),
+    created_at=converted(utc_time, T.created_at),
+    ended_at=nullable(utc_time, T.ended_at),
+    version=T.version,
 )
+BY_ID = Query(select(*OPERATION_RECORD.columns).where(is_one_of(T.id, "ids"), visible_to(T.workspace_id)))
 STEPS = Query(select(T.id, T.steps).where(is_one_of(T.id, "ids"), visible_to(T.workspace_id)))
-
-
-def _operation(raw: Row) -> OperationRow:
-    return OperationRow(
-        id=raw[0],
-        workspace_id=raw[1],
-        studio_id=raw[2],
-        studio_name=raw[3],
-        kind=OperationKind(raw[4]),
-        state=OperationState(raw[5]),
-        actor=Actor.from_json(json_value(raw[6])),
-        error=raw[7],
-        deadline=utc_time(raw[8]),
-        created_at=instant(raw[9]),
-        ended_at=utc_time(raw[10]),
-        version=raw[11],
-    )
 
 
 def _step(stored: dict[str, Any]) -> StepRow:
@@ -62,11 +46,11 @@ def _time(text: str | None) -> datetime | None:
 
 
 async def by_ids(reader: Reader, viewer_id: str, ids: Sequence[str]) -> dict[str, OperationRow]:
-    """Operations the viewer may see, by id."""
-    return {raw[0]: _operation(raw) for raw in await reader.all(BY_ID, viewer_id=viewer_id, ids=ids)}
+    """Returns the operations that the viewer may see, by id."""
+    return OPERATION_RECORD.keyed(await reader.all(BY_ID, viewer_id=viewer_id, ids=ids), T.id)
 
 
 async def steps(reader: Reader, viewer_id: str, ids: Sequence[str]) -> dict[str, list[StepRow]]:
-    """Their steps, by operation id."""
+    """Returns the steps of the operations that the viewer may see, by operation id."""
     rows = await reader.all(STEPS, viewer_id=viewer_id, ids=ids)
-    return {raw[0]: [_step(stored) for stored in json_value(raw[1])] for raw in rows}
+    return {operation_id: [_step(step) for step in json_value(stored)] for operation_id, stored in rows}

@@ -15,7 +15,7 @@ from services.store.db.database import Reader
 from services.store.db.query import Query, is_one_of
 from services.store.db.types import UtcTime, utc_time
 from services.store.reads.listing import Listing, Window
-from services.store.reads.studios import COLUMNS, S, studio_row, studios_of_viewer
+from services.store.reads.studios import STUDIO_RECORD, S, studios_of_viewer
 from services.store.tables import core
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -76,8 +76,8 @@ def _selected(shape: Shape) -> Callable[..., Select[Any]]:
 
 
 @cache
-def _listing(order: str, descending: bool, shape: Shape) -> Listing:
-    return Listing(_selected(shape), COLUMNS, S.workspace_id, SORTS[order], S.id, descending)
+def _listing(order: str, descending: bool, shape: Shape) -> Listing[StudioRow]:
+    return Listing(_selected(shape), STUDIO_RECORD, S.workspace_id, SORTS[order], S.id, descending)
 
 
 @cache
@@ -88,7 +88,7 @@ def _count_by_status(shape: Shape) -> Query:
 
 @cache
 def _matching(shape: Shape) -> Query:
-    return Query(_selected(shape)(*COLUMNS).where(S.workspace_id == bindparam("workspace_id"), is_one_of(S.id, "ids")))
+    return Query(_selected(shape)(*STUDIO_RECORD.columns).where(S.workspace_id == bindparam("workspace_id"), is_one_of(S.id, "ids")))
 
 
 async def pages(
@@ -96,10 +96,9 @@ async def pages(
 ) -> dict[str, list[Placed]]:
     """For each workspace its Studios in order, each with its sort value."""
     listing = _listing(order.field, order.descending, _shape(wanted))
-    found = await listing.pages(reader, viewer_id, workspace_ids, window, _params(wanted))
+    pages = await listing.pages_with_sort_values(reader, viewer_id, workspace_ids, window, _params(wanted))
     value = utc_time if order.field in TIMES else str
-    width = len(COLUMNS) + 1
-    return {parent: [(studio_row(raw), value(raw[width])) for raw in rows] for parent, rows in found.items()}
+    return {workspace_id: [(studio, value(stored)) for studio, stored in page] for workspace_id, page in pages.items()}
 
 
 async def count(reader: Reader, viewer_id: str, workspace_ids: Sequence[str], wanted: StudioFilter) -> dict[str, int]:
@@ -112,13 +111,13 @@ async def count_by_status(
 ) -> dict[str, dict[StudioStatus, int]]:
     """How many Studios of each workspace match, by status; statuses that none has are left out."""
     rows = await reader.all(_count_by_status(_shape(wanted)), viewer_id=viewer_id, parents=workspace_ids, **_params(wanted))
-    found: dict[str, dict[StudioStatus, int]] = {workspace_id: {} for workspace_id in workspace_ids}
+    counts: dict[str, dict[StudioStatus, int]] = {workspace_id: {} for workspace_id in workspace_ids}
     for workspace_id, status, number in rows:
-        found[workspace_id][StudioStatus(status)] = number
-    return found
+        counts[workspace_id][StudioStatus(status)] = number
+    return counts
 
 
 async def matching(reader: Reader, viewer_id: str, workspace_id: str, ids: Sequence[str], wanted: StudioFilter) -> dict[str, StudioRow]:
     """Those of `ids` that the viewer sees in the workspace and that match, by id."""
     rows = await reader.all(_matching(_shape(wanted)), viewer_id=viewer_id, workspace_id=workspace_id, ids=ids, **_params(wanted))
-    return {raw[0]: studio_row(raw) for raw in rows}
+    return STUDIO_RECORD.keyed(rows, S.id)
