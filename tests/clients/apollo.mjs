@@ -18,7 +18,7 @@ const client = new ApolloClient({
       delay: () => 50,
       attempts: (_count, _operation, error) => {
         say('retry', codes(error));
-        return ++retries < 100;
+        return ++retries < 1000;
       },
     }),
     new ApolloLink((operation, forward) => {

@@ -10,7 +10,7 @@ let connections = 0;
 const client = createClient({
   url,
   webSocketImpl: WebSocket,
-  retryAttempts: 20,
+  retryAttempts: 1000, // 50 s, for a server that restarts on a busy machine
   retryWait: () => new Promise((resolve) => setTimeout(resolve, 50)),
   shouldRetry: () => true,
   connectionParams: () => ({ Authorization: `Bearer ${connections++ === 0 ? firstToken : laterToken}` }),

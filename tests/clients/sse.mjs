@@ -9,7 +9,7 @@ let requests = 0;
 
 const client = createClient({
   url,
-  retryAttempts: 100,
+  retryAttempts: 1000, // 50 s, for a server that restarts on a busy machine
   retry: () => new Promise((resolve) => setTimeout(resolve, 50)),
   headers: () => ({ Authorization: `Bearer ${requests++ === 0 ? firstToken : laterToken}` }),
   on: { connected: () => say('connected') },
