@@ -5,7 +5,7 @@ from datetime import datetime
 
 from resolvers.context import Context
 from services.domain.errors import NotFound
-from services.identity.members import Membership
+from services.identity.requests import Membership
 from services.rows.organizations import MemberRow, WorkspaceRow
 from services.rows.people import OperationRow, TokenRow
 from services.rows.studio import CheckpointRow, StudioRow
@@ -80,7 +80,7 @@ async def studio(context: Context, done: StudioOutcome) -> StudioPayloadRow:
         found = await studios.by_ids(reader, context.viewer.user_id, [done.studio_id])
         going_on = await operations.by_ids(reader, context.viewer.user_id, [done.operation_id]) if done.operation_id else {}
     if done.studio_id not in found:
-        raise NotFound("The Studio was deleted.", field=("studioId",))
+        raise NotFound("The Studio was deleted.", field=("studio_id",))
     return StudioPayloadRow(found[done.studio_id], going_on.get(done.operation_id or ""))
 
 
@@ -99,7 +99,7 @@ async def checkpoint(context: Context, checkpoint_id: str) -> CheckpointPayloadR
     async with context.services.database.read() as reader:
         found = await checkpoints.by_ids(reader, context.viewer.user_id, [checkpoint_id])
     if checkpoint_id not in found:
-        raise NotFound("The checkpoint no longer exists, or you have no access to it.", field=("checkpointId",))
+        raise NotFound("The checkpoint no longer exists, or you have no access to it.", field=("checkpoint_id",))
     return CheckpointPayloadRow(found[checkpoint_id])
 
 

@@ -6,10 +6,8 @@ import strawberry
 
 from resolvers import error_rows
 from schema.enums import StudioStatus
-from schema.fields import attribute, derived, exactly
-from schema.inputs.field_paths import api_path
+from schema.fields import attribute, exactly
 from schema.types.studio import Studio
-from services.domain.errors import Problem
 
 
 @strawberry.interface(description="The fields that all errors of mutations have.")
@@ -18,10 +16,8 @@ class Error:
 
     code: str = attribute("A stable code for programs, for example `NOT_FOUND`.")
     message: str = attribute("What is wrong and what to do next, as text for people. The text may change between versions.")
-    field: list[str] | None = derived(
-        api_path,
+    field: list[str] | None = attribute(
         'The path of the input field that caused the error, for example `["name"]`. Null if no single field caused it.',
-        of="field",
     )
 
 
@@ -43,15 +39,13 @@ class ForbiddenError(Error):
 class InputProblem:
     """A part of an InvalidInputError."""
 
-    field: list[str] = derived(
-        api_path,
+    field: list[str] = attribute(
         'The path of the input field, for example `["environment", "0", "key"]`. Positions in lists are numbers from 0.',
-        of="field",
     )
     code: str = attribute("A stable code for programs, for example `RANGE`.")
     message: str = attribute("What is wrong and what to do next, as text for people. The text may change between versions.")
 
-    is_type_of = exactly(Problem)
+    is_type_of = exactly(error_rows.ProblemRow)
 
 
 @strawberry.type(description="The input is not valid. All problems are listed together.")

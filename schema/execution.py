@@ -15,6 +15,7 @@ from graphql import ExecutionResult, GraphQLSchema, OperationDefinitionNode, Ope
 from graphql.execution import Executor as CoreExecutor
 from graphql.execution import create_source_event_stream, execute_root_selection_set, execute_subscription_event
 
+from resolvers.shielded_tasks import ShieldedTasks
 from schema.documents import Document, Documents
 from schema.encoding import encode
 from schema.error_masking import masked_refusal, public_error
@@ -22,8 +23,11 @@ from schema.execution_results import Answer, encoded, refused_answer, stream_err
 from schema.limits import Limits
 from schema.request_errors import Code, OperationRejected, refusal
 from schema.requests import OperationRequest
+from schema.root_value import RootValue
 from services.domain.access import Viewer
 
+CLOSE_TIMEOUT_S = 30.0
+"""Seconds that a closing executor waits for mutations, unless it is told otherwise."""
 STREAM_NEEDED = (
     "A subscription needs a stream: open a WebSocket (graphql-transport-ws) on this URL, or accept `text/event-stream` "
     "or `multipart/mixed;subscriptionSpec=1.0`."
@@ -63,7 +67,8 @@ class Executor:
         self._make_context = make_context
         self._suggestions = suggestions
         self._documents = Documents(schema, self.limits, suggestions=suggestions)
-        self._mutations: set[asyncio.Task[ExecutionResult]] = set()
+        self._mutations = ShieldedTasks()
+        self._root_value = RootValue(self.limits, self._mutations)
 
     def prepare(self, request: OperationRequest, viewer: Viewer | None) -> Operation:
         """Everything that can be known before execution. Raises Refused."""
@@ -125,18 +130,16 @@ class Executor:
                     raise OperationRejected(Code.DENIED, errors) from None
                 yield encode({"data": None, "errors": errors})
 
-    async def close(self) -> None:
-        """Wait for the mutations that are still running; each ends within its time limit."""
-        await asyncio.gather(*self._mutations, return_exceptions=True)
+    async def close(self, timeout: float = CLOSE_TIMEOUT_S) -> None:
+        """Waits for the mutations whose clients went away and for the commands that outlived a time limit, `timeout` seconds at most."""
+        await self._mutations.close(timeout)
 
     async def _answer(self, operation: Operation) -> Answer:
         core = self._core(operation)
         if operation.kind is OperationType.QUERY:
             return encoded(await within(self.limits.query_seconds, lambda: execute_root_selection_set(core)))
-        task = asyncio.create_task(within(self.limits.mutation_seconds, lambda: execute_root_selection_set(core)))
-        self._mutations.add(task)
-        task.add_done_callback(self._mutations.discard)
-        return encoded(await asyncio.shield(task))
+        run = within(self.limits.mutation_seconds, lambda: execute_root_selection_set(core))
+        return encoded(await self._mutations.run(run, name=f"mutation {operation.name or ''}".strip()))
 
     async def _event(self, operation: Operation, core: CoreExecutor[Any], event: object) -> bytes:
         one = core.build_per_event_executor(event)
@@ -147,6 +150,7 @@ class Executor:
         core = CoreExecutor.build(
             self._schema,
             operation.document.ast,
+            root_value=self._root_value,
             context_value=self._make_context(operation.viewer),
             raw_variable_values=dict(operation.variables),
             operation_name=operation.name,

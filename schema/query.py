@@ -22,6 +22,7 @@ from resolvers.loaders import (
 from schema.authorized import AuthorizedViewer, field
 from schema.field_metadata import AUTHENTICATED, Mark
 from schema.ids import BadId, GlobalId, given_id, parse
+from schema.root_value import RootValue
 from schema.types.node import Node
 from schema.types.operation import Operation
 from schema.types.people import User
@@ -145,21 +146,22 @@ class Query:
         return viewer.load(operations.by_id, given_id(id, "Operation", "id"))
 
     @field("The version, limits and features of the server.", AUTHENTICATED)
-    async def server_info(self, viewer: AuthorizedViewer) -> ServerInfo:
+    async def server_info(self, viewer: AuthorizedViewer, root: strawberry.Parent[RootValue]) -> ServerInfo:
         kinds = await viewer.load(compute_environments.kinds, None)
         warnings = [warning for kind in kinds if (warning := KINDS[kind].warning)]
-        return ServerInfoRow(version("studiograph"), kinds, viewer.context.services.addresses.dial_address, warnings)  # type: ignore[return-value]  # the type is shown from the row
+        address = viewer.context.services.addresses.dial_address
+        return ServerInfoRow(version("studiograph"), root.limits, kinds, address, warnings)  # type: ignore[return-value]  # the type is shown from the row
 
 
 def _node(text: str, argument: str) -> tuple[Load, str]:
-    found = _told(argument, text)
-    load = NODES.get(found.type_name)
+    node_id = _parsed(argument, text)
+    load = NODES.get(node_id.type_name)
     if load is None:
         raise BadArgument(argument, "BAD_ID", "This is not an id of this server. Use an id that the server returned.")
-    return load, found.row_id
+    return load, node_id.row_id
 
 
-def _told(argument: str, text: str) -> GlobalId:
+def _parsed(argument: str, text: str) -> GlobalId:
     try:
         return parse(text)
     except BadId as error:

@@ -70,7 +70,7 @@ class Application:
 def build_api(core: SharedServices, services: Services, settings: Settings, stack: AsyncExitStack) -> Application:
     """Builds GraphQL, pages, health and metrics: everything on the API's origin but what `connect` serves there."""
     executor = Executor(build_schema()._schema, partial(make_context, services), suggestions=True)
-    stack.push_async_callback(executor.close)
+    stack.push_async_callback(executor.close, settings.shutdown_seconds)
     slots = StreamSlots(services.tokens.authenticate, core.revocation_watcher.token_ended)
     streams = Streams(executor, slots)
     http = GraphQLHTTP(executor, services.tokens.authenticate, streams)

@@ -85,7 +85,10 @@ class Settings(BaseSettings):
     )
     access_log: bool = Field(default=False, description="Log each HTTP request.")
     pool_size: int = Field(default=10, ge=1, description="Connections to PostgreSQL that each process keeps; twice as many under load.")
-    shutdown_seconds: Seconds = Field(default=8, description="How long open requests may take to end when the server stops.")
+    shutdown_seconds: Seconds = Field(
+        default=8,
+        description="How long open requests may take to end when the server stops, and after them mutations whose clients are gone.",
+    )
     start_deadline_seconds: Seconds = Field(
         default=_seconds(DEFAULTS.start_deadline), description="A Studio that has not become RUNNING by then is ERRORED (START_TIMEOUT)."
     )

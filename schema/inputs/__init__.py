@@ -1,1 +1,1 @@
-"""What mutations take. Each input becomes a command of the services; the ids in it are decoded here."""
+"""What mutations take. Each input becomes a request of the services; the ids in it are decoded here."""

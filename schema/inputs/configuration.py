@@ -76,7 +76,7 @@ def not_null(maybe: Some[T | None] | None) -> Maybe[T]:
 
 
 def refuse_nulls(fields: Mapping[str, Some[Any] | None]) -> None:
-    """Raise InvalidInput for every field, by its name in the API, that was given as null and cannot be."""
+    """Raises InvalidInput for every field, by its name in the request, that is null and cannot be."""
     message = "This field cannot be null. Omit it to keep the present value, or give a new value."
     problems = [Problem((name,), "NULL", message) for name, maybe in fields.items() if maybe is not None and maybe.value is None]
     if problems:

@@ -2,14 +2,24 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import fields
+
+from services.studios.requests import Configuration
 
 SPECIAL_NAMES = {"memory_mib": "memoryMiB", "env_vars": "environment"}
 """Fields whose name in the API is not the camel case of their name in the services."""
+CONFIGURATION_FIELDS = frozenset(field.name for field in fields(Configuration))
 
 
-def api_path(path: Sequence[str] | None) -> list[str] | None:
-    """The path of an input field as clients wrote it; None for None. A path in the API's names is returned unchanged."""
-    return None if path is None else [SPECIAL_NAMES.get(step) or _camel_case(step) for step in path]
+def input_path(path: Sequence[str]) -> list[str]:
+    """Returns the path in an input that has the fields of its request."""
+    return [SPECIAL_NAMES.get(step) or _camel_case(step) for step in path]
+
+
+def path_below_overrides(path: Sequence[str]) -> list[str]:
+    """Returns the path in an input that has the fields of the configuration below its field `overrides`."""
+    below = ["overrides"] if path[0] in CONFIGURATION_FIELDS else []
+    return below + input_path(path)
 
 
 def _camel_case(name: str) -> str:

@@ -7,7 +7,7 @@ import strawberry
 from schema.enums import Role, TokenScope
 from schema.inputs.fields import decode, idempotency_key
 from services.domain.limits import MAX_NAME_LENGTH
-from services.identity.members import Membership
+from services.identity.requests import AddMemberRequest, Membership, RemoveMemberRequest, RevokeTokenRequest, UpdateMemberRequest
 from services.identity.token_rules import NewToken, TokenLimits
 
 LIMITS = TokenLimits()
@@ -27,7 +27,7 @@ class CreateTokenInput:
         f"If omitted or null, the token expires after {LIMITS.default_lifetime.days} days.",
     )
 
-    def command(self) -> NewToken:
+    def request(self) -> NewToken:
         return NewToken(self.name, frozenset(self.scopes), self.expires_at)
 
 
@@ -38,8 +38,8 @@ class RevokeTokenInput:
     token_id: strawberry.ID = strawberry.field(description="The id of an access token of the viewer.")
     idempotency_key: str | None = idempotency_key()
 
-    def target(self) -> str:
-        return decode(self.token_id, "Token", "tokenId")
+    def request(self) -> RevokeTokenRequest:
+        return RevokeTokenRequest(decode(self.token_id, "Token", "token_id"), self.idempotency_key)
 
 
 @strawberry.input(description="The input of `addMember`: the user, the workspace and the role.")
@@ -51,8 +51,8 @@ class AddMemberInput:
     role: Role = strawberry.field(description="The role of the new member.")
     idempotency_key: str | None = idempotency_key()
 
-    def target(self) -> str:
-        return decode(self.workspace_id, "Workspace", "workspaceId")
+    def request(self) -> AddMemberRequest:
+        return AddMemberRequest(decode(self.workspace_id, "Workspace", "workspace_id"), self.user_name, self.role, self.idempotency_key)
 
 
 @strawberry.input(description="The input of `updateMember`: the member and the new role.")
@@ -64,8 +64,8 @@ class UpdateMemberInput:
     role: Role = strawberry.field(description="The new role of the member.")
     idempotency_key: str | None = idempotency_key()
 
-    def target(self) -> Membership:
-        return membership(self)
+    def request(self) -> UpdateMemberRequest:
+        return UpdateMemberRequest(membership(self), self.role, self.idempotency_key)
 
 
 @strawberry.input(description="The input of `removeMember`: the member to remove.")
@@ -76,10 +76,10 @@ class RemoveMemberInput:
     user_id: strawberry.ID = strawberry.field(description="The id of the user who is the member.")
     idempotency_key: str | None = idempotency_key()
 
-    def target(self) -> Membership:
-        return membership(self)
+    def request(self) -> RemoveMemberRequest:
+        return RemoveMemberRequest(membership(self), self.idempotency_key)
 
 
-def membership(given: UpdateMemberInput | RemoveMemberInput) -> Membership:
-    """Whom the input is about."""
-    return Membership(decode(given.workspace_id, "Workspace", "workspaceId"), decode(given.user_id, "User", "userId"))
+def membership(values: UpdateMemberInput | RemoveMemberInput) -> Membership:
+    """Returns the member that the input names. Raises NotFound."""
+    return Membership(decode(values.workspace_id, "Workspace", "workspace_id"), decode(values.user_id, "User", "user_id"))

@@ -68,13 +68,13 @@ class CreateStudioInput:
     auto_start: bool = strawberry.field(default=True, description="Whether the first session is started at once. The default is true.")
     idempotency_key: str | None = idempotency_key()
 
-    def command(self) -> CreateStudioRequest:
+    def request(self) -> CreateStudioRequest:
         environment_id = self.compute_environment_id
         return CreateStudioRequest(
-            workspace_id=decode(self.workspace_id, "Workspace", "workspaceId"),
+            workspace_id=decode(self.workspace_id, "Workspace", "workspace_id"),
             name=self.name,
-            template_id=decode(self.template_id, "Template", "templateId"),
-            compute_environment_id=environment_id and decode(environment_id, "ComputeEnvironment", "computeEnvironmentId"),
+            template_id=decode(self.template_id, "Template", "template_id"),
+            compute_environment_id=environment_id and decode(environment_id, "ComputeEnvironment", "compute_environment_id"),
             description=self.description,
             configuration=configuration(self),
             auto_start=self.auto_start,
@@ -114,9 +114,9 @@ class StartStudioInput:
     expected_revision: int | None = expected_revision()
     idempotency_key: str | None = idempotency_key()
 
-    def command(self) -> StartStudioRequest:
+    def request(self) -> StartStudioRequest:
         return StartStudioRequest(
-            studio_id=decode(self.studio_id, "Studio", "studioId"),
+            studio_id=decode(self.studio_id, "Studio", "studio_id"),
             configuration=configuration(self.overrides) if self.overrides else Configuration(),
             save=self.save,
             expected_revision=self.expected_revision,
@@ -136,8 +136,8 @@ class StopStudioInput:
     )
     idempotency_key: str | None = idempotency_key()
 
-    def command(self) -> StopStudioRequest:
-        return StopStudioRequest(decode(self.studio_id, "Studio", "studioId"), self.grace_seconds, self.idempotency_key)
+    def request(self) -> StopStudioRequest:
+        return StopStudioRequest(decode(self.studio_id, "Studio", "studio_id"), self.grace_seconds, self.idempotency_key)
 
 
 @strawberry.input(description="The input of `updateStudio`: the new values. Fields that are omitted keep their present values.")
@@ -157,10 +157,10 @@ class UpdateStudioInput:
     expected_revision: int | None = expected_revision()
     idempotency_key: str | None = idempotency_key()
 
-    def command(self) -> UpdateStudioRequest:
+    def request(self) -> UpdateStudioRequest:
         self._refuse_nulls()
         return UpdateStudioRequest(
-            studio_id=decode(self.studio_id, "Studio", "studioId"),
+            studio_id=decode(self.studio_id, "Studio", "studio_id"),
             name=not_null(self.name),
             description=some(self.description),
             configuration=Configuration(
@@ -179,10 +179,10 @@ class UpdateStudioInput:
             {
                 "name": self.name,
                 "cpu": self.cpu,
-                "memoryMiB": self.memory_mib,
+                "memory_mib": self.memory_mib,
                 "gpu": self.gpu,
-                "lifespanHours": self.lifespan_hours,
-                "environment": self.environment,
+                "lifespan_hours": self.lifespan_hours,
+                "env_vars": self.environment,
             }
         )
 
@@ -195,8 +195,8 @@ class StudioActionInput:
     expected_revision: int | None = expected_revision("Only `deleteStudio`, `forceStopStudio` and `retryBuild` use it.")
     idempotency_key: str | None = idempotency_key("`connectStudio` ignores it.")
 
-    def command(self) -> StudioActionRequest:
-        return StudioActionRequest(decode(self.studio_id, "Studio", "studioId"), self.expected_revision, self.idempotency_key)
+    def request(self) -> StudioActionRequest:
+        return StudioActionRequest(decode(self.studio_id, "Studio", "studio_id"), self.expected_revision, self.idempotency_key)
 
 
 @strawberry.input(description="The input of `renameCheckpoint`: the checkpoint and its new name.")
@@ -209,5 +209,5 @@ class RenameCheckpointInput:
     )
     idempotency_key: str | None = idempotency_key()
 
-    def command(self) -> RenameCheckpointRequest:
-        return RenameCheckpointRequest(decode(self.checkpoint_id, "Checkpoint", "checkpointId"), self.name, self.idempotency_key)
+    def request(self) -> RenameCheckpointRequest:
+        return RenameCheckpointRequest(decode(self.checkpoint_id, "Checkpoint", "checkpoint_id"), self.name, self.idempotency_key)

@@ -1,1 +1,1 @@
-"""The mutations, one noun a file: thin fields that hand a command to `resolvers.mutations`. `schema.mutation` joins them."""
+"""The mutations, one noun a file. `schema.mutations.command` says how a field is made; `schema.mutation` joins the files."""

@@ -17,14 +17,14 @@ class MemberMutations:
         "Adds a user of this server to a workspace.",
         Permission.MEMBER_MANAGE,
         AddMemberInput,
-        lambda services, viewer, given: services.members.add(viewer, given.target(), given.user_name, given.role, given.idempotency_key),
+        lambda services: services.members.add,
         payloads.member,
     )
     update_member: MemberResult = mutation(
         "Changes the role of a member. The last OWNER of a workspace must stay an OWNER.",
         Permission.MEMBER_MANAGE,
         UpdateMemberInput,
-        lambda services, viewer, given: services.members.update(viewer, given.target(), given.role, given.idempotency_key),
+        lambda services: services.members.update,
         payloads.member,
     )
     remove_member: RemoveMemberResult = mutation(
@@ -32,6 +32,6 @@ class MemberMutations:
         "removed.",
         Permission.MEMBER_MANAGE,
         RemoveMemberInput,
-        lambda services, viewer, given: services.members.remove(viewer, given.target(), given.idempotency_key),
+        lambda services: services.members.remove,
         payloads.removed_member,
     )

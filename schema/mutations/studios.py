@@ -3,7 +3,7 @@
 import strawberry
 
 from resolvers import payloads
-from resolvers.mutations import within
+from schema.inputs.field_paths import path_below_overrides
 from schema.inputs.studios import (
     CreateStudioInput,
     RenameCheckpointInput,
@@ -25,7 +25,7 @@ class StudioMutations:
         "Creates a Studio, and starts it unless `autoStart` is false.",
         Permission.STUDIO_CREATE,
         CreateStudioInput,
-        lambda services, viewer, given: services.studios.create(viewer, given.command()),
+        lambda services: services.studios.create,
         payloads.studio,
     )
     start_studio: StudioResult = mutation(
@@ -33,15 +33,16 @@ class StudioMutations:
         "succeeds and changes nothing; while it is STOPPING, the result is a ConflictError.",
         Permission.STUDIO_START,
         StartStudioInput,
-        lambda services, viewer, given: within("overrides", services.studios.start(viewer, given.command())),
+        lambda services: services.studios.start,
         payloads.studio,
+        path=path_below_overrides,
     )
     stop_studio: StudioResult = mutation(
         "Stops a Studio that is RUNNING, saves its files as a checkpoint and frees its resources; or cancels a build. Not possible while "
         "it is STARTING. In every other status the call succeeds and changes nothing.",
         Permission.STUDIO_STOP,
         StopStudioInput,
-        lambda services, viewer, given: services.studios.stop(viewer, given.command()),
+        lambda services: services.studios.stop,
         payloads.studio,
     )
     force_stop_studio: StudioResult = mutation(
@@ -49,7 +50,7 @@ class StudioMutations:
         "newest checkpoint stays. If the Studio has ended, the call changes nothing.",
         Permission.STUDIO_STOP,
         StudioActionInput,
-        lambda services, viewer, given: services.studios.force_stop(viewer, given.command()),
+        lambda services: services.studios.force_stop,
         payloads.studio,
     )
     retry_build: StudioResult = mutation(
@@ -57,14 +58,14 @@ class StudioMutations:
         "succeeds and changes nothing.",
         Permission.STUDIO_START,
         StudioActionInput,
-        lambda services, viewer, given: services.studios.retry_build(viewer, given.command()),
+        lambda services: services.studios.retry_build,
         payloads.studio,
     )
     update_studio: StudioResult = mutation(
         "Changes the name, description or configuration of a Studio that is STOPPED, ERRORED or BUILD_FAILED.",
         Permission.STUDIO_EDIT,
         UpdateStudioInput,
-        lambda services, viewer, given: services.studios.update(viewer, given.command()),
+        lambda services: services.studios.update,
         payloads.studio,
     )
     delete_studio: DeleteStudioResult = mutation(
@@ -72,34 +73,34 @@ class StudioMutations:
         "unless another Studio needs it.",
         Permission.STUDIO_DELETE,
         StudioActionInput,
-        lambda services, viewer, given: services.studios.delete(viewer, given.command()),
+        lambda services: services.studios.delete,
         payloads.deleted_studio,
     )
     connect_studio: ConnectStudioResult = mutation(
         "Creates a URL that opens the running session of a Studio for the viewer. It works once, within 60 seconds.",
         Permission.STUDIO_CONNECT,
         StudioActionInput,
-        lambda services, viewer, given: services.connect_codes.issue(viewer, given.command().studio_id),
+        lambda services: lambda viewer, request: services.connect_codes.issue(viewer, request.studio_id),
         payloads.connection,
     )
     star_studio: StudioResult = mutation(
         "Marks a Studio with a star that only the viewer sees.",
         Permission.STUDIO_STAR,
         StudioActionInput,
-        lambda services, viewer, given: services.studios.star(viewer, given.command()),
+        lambda services: services.studios.star,
         payloads.studio,
     )
     unstar_studio: StudioResult = mutation(
         "Removes the star of the viewer from a Studio.",
         Permission.STUDIO_STAR,
         StudioActionInput,
-        lambda services, viewer, given: services.studios.unstar(viewer, given.command()),
+        lambda services: services.studios.unstar,
         payloads.studio,
     )
     rename_checkpoint: CheckpointResult = mutation(
         "Changes the name of a checkpoint.",
         Permission.CHECKPOINT_EDIT,
         RenameCheckpointInput,
-        lambda services, viewer, given: services.checkpoints.rename(viewer, given.command()),
+        lambda services: services.checkpoints.rename,
         payloads.checkpoint,
     )

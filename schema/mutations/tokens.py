@@ -18,7 +18,7 @@ class TokenMutations:
         "MANAGE.",
         AUTHENTICATED,
         CreateTokenInput,
-        lambda services, viewer, given: services.tokens.create(viewer, given.command()),
+        lambda services: services.tokens.create,
         payloads.new_token,
     )
     revoke_token: RevokeTokenResult = mutation(
@@ -26,6 +26,6 @@ class TokenMutations:
         "MANAGE, unless it is the token of this request.",
         AUTHENTICATED,
         RevokeTokenInput,
-        lambda services, viewer, given: services.tokens.revoke(viewer, given.target(), given.idempotency_key),
+        lambda services: services.tokens.revoke,
         payloads.revoked_token,
     )

@@ -16,10 +16,10 @@ class ServerInfoRow:
     """What is known of a running server."""
 
     version: str
+    limits: Limits
     compute_kinds: list[ComputeKind]
     dial_address: str
     warnings: list[str]
-    limits: Limits = field(default_factory=Limits)
     transports: list[str] = field(default_factory=lambda: TRANSPORTS)
 
 

@@ -11,18 +11,11 @@ from services.domain.actor import Actor
 from services.domain.errors import Conflict, NotFound
 from services.domain.event_payloads import MemberChanged
 from services.domain.events import INSTALLATION_STREAM
+from services.identity.requests import AddMemberRequest, Membership, RemoveMemberRequest, UpdateMemberRequest
 from services.store import disruptions as connection_store
 from services.store import members as store
 from services.store import outbox, people
 from services.store.db.database import Database, Transaction
-
-
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """Identifies a member: a user in a workspace."""
-
-    workspace_id: str
-    user_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +29,9 @@ class Members:
     runner: CommandRunner
     one_user: bool = True
 
-    async def add(self, viewer: Viewer, workspace_id: str, user_name: str, role: Role, key: str | None = None) -> Membership:
+    async def add(self, viewer: Viewer, request: AddMemberRequest) -> Membership:
         """Makes a user of this installation a member. Raises NotFound, Forbidden, and Conflict for a member or a second user."""
+        workspace_id, user_name, role = request.workspace_id, request.user_name, request.role
 
         async def body(transaction: Transaction) -> dict[str, Any]:
             await require_in_workspace(transaction, viewer, workspace_id, Permission.MEMBER_MANAGE)
@@ -50,12 +44,13 @@ class Members:
             await log_member_changed(transaction, viewer.actor, Membership(workspace_id, user_id), role)
             return {"user_id": user_id}
 
-        request = {"workspace_id": workspace_id, "user_name": user_name, "role": role.name}
-        result = await self.runner.run(viewer, "addMember", key, request, workspace_id, body)
+        recorded_input = {"workspace_id": workspace_id, "user_name": user_name, "role": role.name}
+        result = await self.runner.run(viewer, "addMember", request.idempotency_key, recorded_input, workspace_id, body)
         return Membership(workspace_id, result["user_id"])
 
-    async def update(self, viewer: Viewer, member: Membership, role: Role, key: str | None = None) -> Membership:
+    async def update(self, viewer: Viewer, request: UpdateMemberRequest) -> Membership:
         """Gives a member another role. Raises NotFound, Forbidden, and Conflict for the last OWNER."""
+        member, role = request.member, request.role
 
         async def body(transaction: Transaction) -> dict[str, Any]:
             former = await _former_role(transaction, viewer, member)
@@ -65,12 +60,13 @@ class Members:
                 await _record_change(transaction, viewer, member, role)
             return {}
 
-        request = {"workspace_id": member.workspace_id, "user_id": member.user_id, "role": role.name}
-        await self.runner.run(viewer, "updateMember", key, request, member.workspace_id, body)
+        recorded_input = {"workspace_id": member.workspace_id, "user_id": member.user_id, "role": role.name}
+        await self.runner.run(viewer, "updateMember", request.idempotency_key, recorded_input, member.workspace_id, body)
         return member
 
-    async def remove(self, viewer: Viewer, member: Membership, key: str | None = None) -> Membership:
+    async def remove(self, viewer: Viewer, request: RemoveMemberRequest) -> Membership:
         """Ends a membership. The user's open sessions in the workspace end at once. Raises the same errors as `update`."""
+        member = request.member
 
         async def body(transaction: Transaction) -> dict[str, Any]:
             former = await _former_role(transaction, viewer, member)
@@ -79,8 +75,8 @@ class Members:
             await _record_change(transaction, viewer, member, None)
             return {}
 
-        request = {"workspace_id": member.workspace_id, "user_id": member.user_id}
-        await self.runner.run(viewer, "removeMember", key, request, member.workspace_id, body)
+        recorded_input = {"workspace_id": member.workspace_id, "user_id": member.user_id}
+        await self.runner.run(viewer, "removeMember", request.idempotency_key, recorded_input, member.workspace_id, body)
         return member
 
 

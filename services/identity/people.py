@@ -8,7 +8,8 @@ from services.domain.errors import Conflict, NotFound
 from services.domain.ids import new_id
 from services.domain.names import name_key
 from services.domain.problems import Problems
-from services.identity.members import Membership, log_member_changed, refuse_second_user
+from services.identity.members import log_member_changed, refuse_second_user
+from services.identity.requests import Membership
 from services.store import members, outbox
 from services.store import people as store
 from services.store.db.database import Database, Transaction

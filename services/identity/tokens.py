@@ -14,6 +14,7 @@ from services.domain.errors import NotFound, QuotaExceeded, Unauthenticated
 from services.domain.event_payloads import TokenRevoked
 from services.domain.events import INSTALLATION_STREAM
 from services.domain.ids import new_id, new_secret, secret_hash
+from services.identity.requests import RevokeTokenRequest
 from services.identity.token_rules import NewToken, TokenLimits
 from services.store import disruptions as connection_store
 from services.store import outbox
@@ -79,11 +80,12 @@ class Tokens:
             new.check(transaction.now, max_lifetime=None)
             return await self._insert(transaction, user_id, new)
 
-    async def revoke(self, viewer: Viewer, token_id: str, key: str | None = None) -> str:
+    async def revoke(self, viewer: Viewer, request: RevokeTokenRequest) -> str:
         """Revokes a token of the viewer; open streams and sessions end at once (B94). A repeated call changes nothing.
 
         A token may always revoke itself; another one needs the scope MANAGE. Raises NotFound, Forbidden.
         """
+        token_id = request.token_id
         if token_id != viewer.token_id:
             require_scope(TokenScope.MANAGE, viewer.scopes)
         streams = await self._streams_of(token_id)
@@ -94,7 +96,7 @@ class Tokens:
             await _revoke(transaction, token_id, viewer.user_id, viewer.actor, streams)
             return {"token_id": token_id}
 
-        result = await self._runner.run(viewer, "revokeToken", key, {"token_id": token_id}, streams[0], body)
+        result = await self._runner.run(viewer, "revokeToken", request.idempotency_key, {"token_id": token_id}, streams[0], body)
         return str(result["token_id"])
 
     async def revoke_any(self, token_id: str) -> None:

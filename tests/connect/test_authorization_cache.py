@@ -13,7 +13,7 @@ from sqlalchemy import update
 from services.domain.access import Role, TokenScope
 from services.domain.ids import new_public_id
 from services.domain.lifecycle import Trigger
-from services.identity.members import Membership
+from services.identity.requests import Membership, RemoveMemberRequest, UpdateMemberRequest
 from services.store.tables import core
 from tests import factories
 from tests.connect.world import Answer, ConnectHarness, exchanges, location, soon, until
@@ -157,7 +157,9 @@ async def test_a_lost_role_closes_what_is_open(any_harness: ConnectHarness) -> N
     viewer, _ = await harness.newcomer()
     cookie = await harness.enter(viewer)
     async with harness.socket("/ws", cookie) as socket:
-        await harness.members.update(harness.world.viewer, Membership(harness.world.workspace_id, viewer.user_id), Role.VIEW)
+        await harness.members.update(
+            harness.world.viewer, UpdateMemberRequest(Membership(harness.world.workspace_id, viewer.user_id), Role.VIEW)
+        )
         code, reason, took = await closing(socket)
         assert (code, reason.partition(":")[0]) == (4407, "ACCESS_REVOKED")
         assert took < 2
@@ -169,7 +171,7 @@ async def test_a_removed_member_is_out_and_sees_nothing(harness: ConnectHarness)
     viewer, _ = await harness.newcomer()
     cookie = await harness.enter(viewer)
     async with harness.socket("/ws", cookie) as socket:
-        await harness.members.remove(harness.world.viewer, Membership(harness.world.workspace_id, viewer.user_id))
+        await harness.members.remove(harness.world.viewer, RemoveMemberRequest(Membership(harness.world.workspace_id, viewer.user_id)))
         assert (await closing(socket))[0] == 4407
     assert (await harness.ask("/", cookie=cookie)).code == "NOT_FOUND"
 

@@ -15,7 +15,7 @@ from services.compute.protocol import Upstream
 from services.domain.access import Role
 from services.domain.actor import Actor
 from services.domain.events import Kind, NewEvent
-from services.identity.members import Membership
+from services.identity.requests import Membership, UpdateMemberRequest
 from services.store import outbox
 from services.store.db.database import Database
 from services.studios.progress import Step
@@ -170,7 +170,9 @@ async def test_a_lost_right_is_told_and_closes_the_tab(harness: ConnectHarness) 
     async with tab(harness, await harness.enter(viewer)) as one:
         await one.notified("open")
         began = time.monotonic()
-        await harness.members.update(harness.world.viewer, Membership(harness.world.workspace_id, viewer.user_id), Role.VIEW)
+        await harness.members.update(
+            harness.world.viewer, UpdateMemberRequest(Membership(harness.world.workspace_id, viewer.user_id), Role.VIEW)
+        )
         notified = await one.notified("end")
         assert (notified["code"], notified["returns"]) == ("ACCESS_REVOKED", False)
         assert await one.closed() == 4407

@@ -1,17 +1,23 @@
 """How mutations run: in the order of the document, to their end, and with nothing leaking out of what fails unexpectedly."""
 
-import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from resolvers.mutations import to_the_end
+from resolvers.context import make_context
+from schema.execution import Executor
+from schema.limits import Limits
 from services.domain.errors import Unauthenticated
 from services.services import Services
+from services.store import outbox
 from services.store.db.database import Database
+from services.store.reads import studios
 from tests import factories
 from tests.factories import World
 from tests.mutations.api import Api, gid
+from tests.mutations.mutation_fields import CORE
 
 
 async def test_the_mutations_of_a_request_run_in_order(api: Api, world: World, database: Database) -> None:
@@ -42,22 +48,48 @@ async def test_a_failed_mutation_stops_no_later_one(api: Api, world: World, data
     assert response == {"data": {"a": {"__typename": "NotFoundError"}, "b": {"__typename": "StudioPayload"}}}
 
 
-async def test_a_command_that_is_cut_off_still_ends_well() -> None:
-    begun, may_end, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+@asynccontextmanager
+async def busy(database: Database, world: World) -> AsyncIterator[None]:
+    """Another writer holds the workspace, so that commands wait."""
+    async with database.write() as transaction:
+        await outbox.lock_stream(transaction, world.workspace_id)
+        yield
 
-    async def command() -> None:
-        begun.set()
-        await may_end.wait()
-        ended.set()
 
-    caller = asyncio.create_task(to_the_end(command()))
-    await begun.wait()
-    caller.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await caller
-    may_end.set()
-    async with asyncio.timeout(5):
-        await ended.wait()
+async def is_starred(database: Database, world: World, studio_id: str) -> bool:
+    async with database.read() as reader:
+        return (await studios.by_ids(reader, world.user_id, [studio_id]))[studio_id].is_starred
+
+
+STAR = "mutation star($id: ID!) { starStudio(input: { studioId: $id }) { __typename } }"
+
+
+@pytest.fixture
+def hasty(services: Services) -> Api:
+    """An API whose mutations may last a twentieth of a second."""
+    return Api(Executor(CORE, lambda viewer: make_context(services, viewer), Limits(mutation_seconds=0.05)), CORE)
+
+
+async def test_a_command_that_outlives_the_time_limit_is_finished_before_the_executor_closes(
+    hasty: Api, world: World, database: Database
+) -> None:
+    studio_id = await factories.create_studio(database, world)
+    async with busy(database, world):
+        response = await hasty.run(world.viewer, STAR, id=gid("Studio", studio_id))
+        assert response["errors"][0]["extensions"]["code"] == "TIMEOUT"
+    await hasty.executor.close()
+    assert await is_starred(database, world, studio_id)
+
+
+async def test_a_command_that_does_not_end_while_the_executor_closes_changes_nothing(
+    hasty: Api, world: World, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    studio_id = await factories.create_studio(database, world)
+    async with busy(database, world):
+        await hasty.run(world.viewer, STAR, id=gid("Studio", studio_id))
+        await hasty.executor.close(timeout=0.05)
+    assert "command of starStudio" in caplog.text
+    assert not await is_starred(database, world, studio_id)
 
 
 async def test_what_fails_unexpectedly_is_masked(

@@ -10,6 +10,7 @@ from services.commands import CommandRunner
 from services.domain.access import TokenScope, Viewer
 from services.domain.errors import Forbidden, InvalidInput, NotFound, QuotaExceeded, Unauthenticated
 from services.domain.events import INSTALLATION_STREAM, Kind
+from services.identity.requests import RevokeTokenRequest
 from services.identity.token_rules import NewToken, TokenLimits
 from services.identity.tokens import Tokens
 from services.store.db.database import Database
@@ -127,7 +128,7 @@ async def test_the_number_of_a_users_valid_tokens_is_limited(database: Database,
     token_id, _ = await tokens.create(world.viewer, NewToken("second", READ))
     with pytest.raises(QuotaExceeded):
         await tokens.create(world.viewer, NewToken("third", READ))
-    await tokens.revoke(world.viewer, token_id)
+    await tokens.revoke(world.viewer, RevokeTokenRequest(token_id))
     await tokens.create(world.viewer, NewToken("third", READ))
 
 
@@ -141,8 +142,8 @@ async def test_the_operator_issues_tokens_without_expiry(tokens: Tokens, world: 
 @pytest.mark.behaviour("B94")
 async def test_a_revoked_token_is_refused_and_logged_on_the_installations_stream(tokens: Tokens, world: World, database: Database) -> None:
     token_id, secret = await tokens.create(world.viewer, NewToken("CI", READ))
-    await tokens.revoke(world.viewer, token_id)
-    await tokens.revoke(world.viewer, token_id)
+    await tokens.revoke(world.viewer, RevokeTokenRequest(token_id))
+    await tokens.revoke(world.viewer, RevokeTokenRequest(token_id))
     with pytest.raises(Unauthenticated):
         await tokens.authenticate(secret)
     revoked = await logged_events(database, INSTALLATION_STREAM, Kind.TOKEN_REVOKED)
@@ -159,7 +160,7 @@ async def test_a_revocation_writes_a_connection_error_for_each_session_open_with
     for _ in range(2):
         await open_tab(database, studio_id, world.user_id, viewer.token_id)
     await open_tab(database, other_id, world.user_id, world.viewer.token_id)
-    await tokens.revoke(world.viewer, viewer.token_id)
+    await tokens.revoke(world.viewer, RevokeTokenRequest(viewer.token_id))
     [error] = await logged_events(database, world.workspace_id, Kind.CONNECTION_ERROR)
     assert (error["code"], error["for"], error["studio"], error["token_id"]) == (
         "ACCESS_REVOKED",
@@ -176,7 +177,7 @@ async def test_the_token_of_another_user_looks_absent(tokens: Tokens, world: Wor
     answers = set()
     for token_id in (world.viewer.token_id, "0" * 32):
         with pytest.raises(NotFound) as refusal:
-            await tokens.revoke(stranger, token_id)
+            await tokens.revoke(stranger, RevokeTokenRequest(token_id))
         answers.add((refusal.value.message, refusal.value.code))
     assert len(answers) == 1
     await tokens.authenticate(world.secret)
@@ -185,8 +186,8 @@ async def test_the_token_of_another_user_looks_absent(tokens: Tokens, world: Wor
 async def test_a_token_without_manage_revokes_itself_and_no_other(tokens: Tokens, world: World, database: Database) -> None:
     reader, secret = await factories.create_token(database, world.user_id, READ)
     with pytest.raises(Forbidden, match="MANAGE"):
-        await tokens.revoke(reader, world.viewer.token_id)
-    await tokens.revoke(reader, reader.token_id)
+        await tokens.revoke(reader, RevokeTokenRequest(world.viewer.token_id))
+    await tokens.revoke(reader, RevokeTokenRequest(reader.token_id))
     with pytest.raises(Unauthenticated):
         await tokens.authenticate(secret)
 

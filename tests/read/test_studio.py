@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from schema.ids import encode
+from schema.limits import Limits
 from services.domain.access import Role, TokenScope, Viewer
 from services.domain.ids import new_id
 from services.domain.lifecycle import Action
@@ -13,7 +14,7 @@ from services.domain.statuses import StudioStatus
 from services.store.db.database import Database
 from tests import factories
 from tests.factories import BEGAN, World
-from tests.read.asking import Asker
+from tests.read.asking import GENEROUS, Asker
 
 
 async def show(asker: Asker, viewer: Viewer, studio_id: str, fields: str) -> Any:
@@ -314,6 +315,7 @@ async def test_the_server_says_what_a_client_needs_to_know(database: Database, w
     query = "{ serverInfo { version computeKinds transports dialAddress warnings limits { depth cost querySeconds } } }"
     seen = (await asker.data(world.viewer, query))["serverInfo"]
     assert seen["computeKinds"] == ["PROCESS"]
+    assert seen["limits"] == {"depth": GENEROUS.depth, "cost": GENEROUS.cost, "querySeconds": Limits().query_seconds}
     assert seen["dialAddress"] == "127.0.0.1:8000"
     assert "server's own user" in seen["warnings"][0]
     assert "graphql-transport-ws" in seen["transports"]
