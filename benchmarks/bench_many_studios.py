@@ -20,7 +20,7 @@ from benchmarks.latency import START, STOP, create, memory_mib
 from schema.ids import encode
 from tests.docker.server import Job
 from tests.docker.tiny_image import docker
-from tests.server import wait_for
+from tests.waiting import eventually
 
 LIMIT_SECONDS = 300.0
 SETTLE_SECONDS = 5.0
@@ -118,7 +118,7 @@ async def is_clean(job: Job, interfaces: list[Path]) -> bool:
         return not left()
 
     with suppress(TimeoutError):
-        return await wait_for(gone, CLEANUP_SECONDS, 0.25)
+        return await eventually(gone, CLEANUP_SECONDS, 0.25)
     print("LEFT:", *left())
     return False
 

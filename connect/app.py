@@ -51,7 +51,7 @@ class ConnectApp:
         shell = Shell(addresses, codes, grants, names)
         self.addresses = addresses
         self._authorization_cache = authorization_cache or AuthorizationCache(database, broker)
-        self._upstreams = Upstreams()
+        self.upstreams = Upstreams()
         self._faults = ToolFaults(database)
         self.login_routes = LoginRoutes(addresses, self._authorization_cache, codes, Logins(database, authenticate), names)
         self._origin = SessionOrigin(
@@ -64,7 +64,7 @@ class ConnectApp:
             PresenceCache(presence),
             broker,
             shell,
-            self._upstreams,
+            self.upstreams,
             self._faults,
         )
 
@@ -77,7 +77,7 @@ class ConnectApp:
 
     async def close(self) -> None:
         await self._authorization_cache.close()
-        await self._upstreams.close()
+        await self.upstreams.close()
         await self._faults.close()
 
     async def session(self, public_id: str, request: Request, receive: Receive, send: Send) -> None:

@@ -57,6 +57,11 @@ class Upstreams:
     def __init__(self) -> None:
         self._tools: dict[str, Tool] = {}
 
+    @property
+    def exchanges(self) -> int:
+        """The number of exchanges with tools that are under way."""
+        return sum(tool.exchanges for tool in self._tools.values())
+
     async def tool(self, record: Mapping[str, Any]) -> Tool:
         """Returns the tool at the address in `record`, the column `upstream` of the session: no other source names addresses."""
         address = Upstream.from_json(record)

@@ -1,6 +1,7 @@
 """The schema, assembled."""
 
 import strawberry
+from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
 from schema.mutation import Mutation
@@ -26,3 +27,8 @@ def build_schema(*, for_export: bool = False) -> strawberry.Schema:
     """The schema that runs. `for_export` = sorted, to be printed: such a one cannot run (its unions do not resolve)."""
     config = StrawberryConfig(scalar_map=SCALARS, sort_schema=for_export)
     return strawberry.Schema(query=Query, mutation=Mutation, subscription=Subscription, types=EVENTS, config=config)
+
+
+def core_schema(schema: strawberry.Schema) -> GraphQLSchema:
+    """Returns the graphql-core schema inside Strawberry's, for our own executor. Strawberry has no public name for it."""
+    return schema._schema

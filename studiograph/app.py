@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from resolvers.context import make_context
-from schema.build import build_schema
+from schema.build import build_schema, core_schema
 from schema.execution import Executor
 from schema.transport.http import GraphQLHTTP
 from schema.transport.stream_slots import StreamSlots
@@ -69,7 +69,7 @@ class Application:
 
 def build_api(core: SharedServices, services: Services, settings: Settings, stack: AsyncExitStack) -> Application:
     """Builds GraphQL, pages, health and metrics: everything on the API's origin but what `connect` serves there."""
-    executor = Executor(build_schema()._schema, partial(make_context, services), suggestions=True)
+    executor = Executor(core_schema(build_schema()), partial(make_context, services), suggestions=True)
     stack.push_async_callback(executor.close, settings.shutdown_seconds)
     slots = StreamSlots(services.tokens.authenticate, core.revocation_watcher.token_ended)
     streams = Streams(executor, slots)

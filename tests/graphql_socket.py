@@ -34,7 +34,7 @@ class GraphQLSocket:
             await connection.send(orjson.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {bearer}"}}).decode())
             assert orjson.loads(await connection.recv())["type"] == "connection_ack"
             socket = cls(connection)
-            reading = asyncio.create_task(socket._read())
+            reading = asyncio.create_task(socket.read())
             try:
                 yield socket
             finally:
@@ -54,7 +54,8 @@ class GraphQLSocket:
                 raise GraphQLErrors(message["payload"]["errors"])
             yield message["payload"]["data"]
 
-    async def _read(self) -> None:
+    async def read(self) -> None:
+        """Hands each message to its operation until the connection ends."""
         try:
             async for text in self.connection:
                 message = orjson.loads(text)

@@ -11,7 +11,7 @@ import re
 import shlex
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -129,16 +129,6 @@ class Server:
         async with self.socket(token) as socket:
             async for frame in socket.subscribe(query, variables):
                 yield frame
-
-
-async def wait_for(look: Callable[[], Awaitable[T | None]], limit: float = WAIT_LIMIT, every: float = 0.02) -> T:
-    """Look until there is something, for what no subscription tells (processes, files). Fails after `limit` seconds."""
-    async with asyncio.timeout(limit):
-        while True:
-            found = await look()
-            if found:
-                return found
-            await asyncio.sleep(every)
 
 
 async def seed(database_url: str) -> World:

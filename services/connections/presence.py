@@ -145,7 +145,7 @@ class Presence:
     async def _beat_on(self) -> float:
         """Does each step, whether or not another one fails. Raises the errors of those that failed."""
         errors = []
-        for step in (self._beat, self.sweep, self._activity.flush):
+        for step in (self.beat, self.sweep, self._activity.flush):
             try:
                 await step()
             except Exception as error:  # noqa: BLE001 - raised below, after the other steps
@@ -154,7 +154,7 @@ class Presence:
             raise ExceptionGroup("Steps of the presence heartbeat failed", errors)
         return self._timing.heartbeat
 
-    async def _beat(self) -> None:
+    async def beat(self) -> None:
         """Show that we live, and make our rows what our tabs are: an end that could not be written is written now."""
         async with self._database.write(durable=False) as transaction:
             if not await store.beat(transaction, self.proxy_id):

@@ -53,6 +53,11 @@ class Controller:
         self._loop = BackgroundLoop("controller", self._reconcile, failure="Studios that are due could not be claimed")
         self._unsubscribe: Callable[[], None] = lambda: None
 
+    @property
+    def active_studios(self) -> frozenset[str]:
+        """The ids of the Studios that this controller works on at this moment."""
+        return frozenset(self._active)
+
     async def start(self) -> None:
         """Starts claiming. On SQLite there is only one process, so all leases belong to a dead one, and are released."""
         if self._services.database.dialect == "sqlite":

@@ -22,6 +22,11 @@ class OutputSignals:
     def close(self) -> None:
         self._unsubscribe()
 
+    @property
+    def watched(self) -> frozenset[str]:
+        """The ids of the outputs that somebody waits for at this moment."""
+        return frozenset(self._signals)
+
     @contextmanager
     def signal_for(self, output_id: str) -> Iterator[asyncio.Event]:
         """Returns an event that is set whenever the output grows or is closed. The reader clears it."""

@@ -1,6 +1,7 @@
 """Programs for Node.js in this folder, and the packages they need (exact versions: package-lock.json)."""
 
 import asyncio
+import fcntl
 import json
 import subprocess
 from collections.abc import AsyncIterator
@@ -15,10 +16,15 @@ INSTALL_SECONDS = 120
 
 
 def install() -> None:
-    """Install the packages unless they are there; where that cannot be done, the test is skipped or fails as for a missing need."""
+    """Installs the packages unless they are there, one process at a time; where that fails, the test ends as for a missing need."""
     lock, installed = HERE / "package-lock.json", HERE / "node_modules" / ".package-lock.json"
-    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
-        return
+    with lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+            _install()
+
+
+def _install() -> None:
     try:
         done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=HERE, capture_output=True, text=True, timeout=INSTALL_SECONDS)
         problem = done.stderr[-500:] if done.returncode else None

@@ -13,7 +13,8 @@ import pytest
 
 from services.compute.process import ProcessCompute
 from services.compute.protocol import ImageSpec, Presence
-from tests.compute.world import GRACE, INSTALLATION, World, ask, get, put, quietly, tiny_command, until
+from tests.compute.world import GRACE, INSTALLATION, World, ask, get, put, quietly, tiny_command
+from tests.waiting import eventually
 
 SERVER = """
 import asyncio
@@ -22,6 +23,7 @@ from pathlib import Path
 from services.compute.process import ProcessCompute
 from services.compute.protocol import ImageSpec, SaveRequest, SessionSpec
 from services.domain.session_name import SessionName
+from tests.waiting import eventually
 
 async def quietly(message):
     pass
@@ -74,7 +76,7 @@ async def test_the_next_server_goes_on(root: Path, sockets: Path, seed: int) -> 
     assert await get(upstream, "a.txt") == b"hello"
     await world.compute.remove(world.name(3))
     assert list((root / "sessions").iterdir()) == list((root / "locks").iterdir()) == []
-    await until(lambda: swept(world, root))
+    await eventually(lambda: swept(world, root))
 
 
 async def swept(world: World, root: Path) -> bool:

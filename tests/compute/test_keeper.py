@@ -24,7 +24,8 @@ from services.compute.process.keeper_client import frozen
 from services.compute.process.procfs import start_time
 from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageSpec, Presence
 from services.domain.session_name import SessionName
-from tests.compute.world import GRACE, INSTALLATION, World, ask, ask_json, put, quietly, tiny_command, until
+from tests.compute.world import GRACE, INSTALLATION, World, ask, ask_json, put, quietly, tiny_command
+from tests.waiting import eventually
 
 SECRET = "s3cr3t-hunter2-of-the-session"
 
@@ -48,7 +49,7 @@ async def gone(pid: int) -> None:
     async def look() -> bool:
         return start_time(pid) is None
 
-    await until(look)
+    await eventually(look)
 
 
 async def test_another_server_finds_the_session_as_it_was(world: World, root: Path) -> None:
@@ -232,7 +233,7 @@ async def test_nothing_moves_while_a_save_is_made_and_all_goes_on_after(world: W
     async with frozen(session_record):
         assert {_state(pid) for pid in await _pids(session_record.marker)} == {"T"}
         assert (await world.presence(world.name())) is Presence.RUNNING
-    assert await until(lambda: ask(upstream, "GET", "/"), 5)
+    assert await eventually(lambda: ask(upstream, "GET", "/"))
     assert "T" not in {_state(pid) for pid in await _pids(session_record.marker)}
 
 
@@ -361,4 +362,4 @@ async def test_a_session_ends_when_its_directory_is_deleted(world: World, place:
     async def ended() -> bool:
         return start_time(keeper) is None and not await _marked(session_record.marker)
 
-    await until(ended, 30)
+    await eventually(ended)

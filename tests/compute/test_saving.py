@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, Presence, Saved, SaveRequest
-from tests.compute.world import GRACE, World, ask, ask_json, get, put, until
+from tests.compute.world import GRACE, World, ask, ask_json, get, put
+from tests.waiting import eventually
 
 
 async def final(world: World, number: int = 1, checkpoint: str = "c1") -> Saved:
@@ -154,7 +155,7 @@ async def test_a_cancelled_save_leaves_the_session_running(world: World, after: 
     await asyncio.wait([save], timeout=after)
     save.cancel()
     await asyncio.wait([save])
-    assert (await until(lambda: ask(upstream, "GET", "/"), 2))[0] == 200
+    assert (await eventually(lambda: ask(upstream, "GET", "/")))[0] == 200
     assert (await world.save(name, "c1", interim=True)).size > 0
 
 

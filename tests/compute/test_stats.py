@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from services.compute.protocol import Presence
-from tests.compute.world import GRACE, World, ask, until, used
+from tests.compute.world import GRACE, World, ask, used
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.behaviour("B85")
 MIB = 1 << 20
@@ -37,7 +38,7 @@ async def test_every_process_of_a_session_counts_wherever_it_has_gone(world: Wor
         one, other = (await used(world, alone)).processes, (await used(world, many)).processes
         return one is not None and other is not None and other >= one + 8
 
-    await until(more)
+    await eventually(more)
 
 
 async def test_what_does_not_run_uses_nothing(world: World) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from services.compute.protocol import Presence
 from services.domain.session_name import SessionName
-from tests.compute.world import GRACE, World, quietly, until
+from tests.compute.world import GRACE, World, quietly
+from tests.waiting import eventually
 
 
 @pytest.mark.behaviour("B8")
@@ -67,7 +68,7 @@ async def test_a_cancelled_stop_goes_on(world: World) -> None:
 async def test_a_session_can_be_stopped_while_its_tool_starts(world: World) -> None:
     name = world.name()
     await world.compute.ensure_session(world.spec(name, TINY_NEVER="1"), quietly)
-    await until(lambda: _printed(world, name))
+    await eventually(lambda: _printed(world, name))
     await world.compute.stop(name, GRACE)
     assert await world.presence(name) is Presence.EXITED
 

@@ -1,11 +1,8 @@
 """What a test of a compute environment needs: a tiny tool to run, names, and a client for what it serves."""
 
-import asyncio
 import json
 import shlex
 import sys
-import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +12,7 @@ import aiohttp
 
 from services.compute.protocol import Compute, ImageSpec, Observation, Presence, Saved, SaveRequest, SessionSpec, Upstream, Usage
 from services.domain.session_name import SessionName
+from tests.waiting import eventually
 
 TINY = Path(__file__).parents[1] / "tools" / "tiny.py"
 INSTALLATION = "0123456789abcdef0123456789abcdef"
@@ -23,15 +21,6 @@ GRACE = timedelta(minutes=1)  # a busy machine needs longer than a user would; w
 
 async def quietly(message: str) -> None:
     """A Progress that nobody reads."""
-
-
-async def until(true: Callable[[], Awaitable[Any]], limit: float = 10.0) -> Any:
-    """The first truthy answer; fails after `limit` seconds."""
-    end = time.monotonic() + limit
-    while not (found := await true()):
-        assert time.monotonic() < end, "it did not happen in time"
-        await asyncio.sleep(0.005)
-    return found
 
 
 def tiny_command() -> str:
@@ -69,7 +58,7 @@ class World:
             assert found.presence is Presence.RUNNING, (found, await self.compute.tail(name, 2000))
             return await self.compute.probe(name, 8000, "/")
 
-        upstream = await until(look, 30)
+        upstream = await eventually(look)
         assert isinstance(upstream, Upstream)
         return upstream
 
@@ -78,7 +67,7 @@ class World:
             found = await self.compute.observe(name)
             return found if found.presence is Presence.EXITED else None
 
-        found = await until(look)
+        found = await eventually(look)
         assert isinstance(found, Observation)
         return found
 
@@ -89,7 +78,7 @@ class World:
             data = await self.compute.tail(name, 1 << 20)
             return data if text in data else None
 
-        found = await until(look)
+        found = await eventually(look)
         assert isinstance(found, bytes)
         return found
 

@@ -16,7 +16,8 @@ from services.domain.lifecycle import Trigger
 from services.identity.requests import Membership, RemoveMemberRequest, UpdateMemberRequest
 from services.store.tables import core
 from tests import factories
-from tests.connect.world import Answer, ConnectHarness, exchanges, location, soon, until
+from tests.connect.world import Answer, ConnectHarness, exchanges, location
+from tests.waiting import eventually, soon
 
 
 async def closing(socket: Any) -> tuple[int, str, float]:
@@ -75,7 +76,7 @@ async def test_a_stopped_studio_says_who_stopped_it_and_how_to_go_on(any_harness
     harness = any_harness
     cookie, login = await harness.enter(), await harness.sign_in(harness.world.secret)
     await harness.stop("Stopped for the night.")
-    page = await until(lambda: stopped(harness, cookie))
+    page = await eventually(lambda: stopped(harness, cookie))
     assert "Stopped for the night." in page.text
     assert "By ada" in page.text
     assert page.headers["Refresh"]
@@ -99,7 +100,7 @@ async def test_a_new_session_is_entered_anew(harness: ConnectHarness, tool: Any)
     cookie = await harness.enter()
     await harness.stop()
     await harness.run_session(tool)
-    page = await until(lambda: redirected(harness, cookie))
+    page = await eventually(lambda: redirected(harness, cookie))
     assert location(page) == f"{harness.api}/connect/{harness.public_id}?to=/lab"
     assert (await harness.ask("/", cookie=cookie)).code == "SESSION_CHANGED"
 
@@ -231,7 +232,7 @@ async def test_a_server_that_stops_ends_streams_with_a_code_that_says_it_returns
     async with harness.socket("/ws", cookie) as socket, harness.socket("/_sg/live", cookie) as tab:
         assert json.loads((await soon(tab.receive())).data)["type"] == "open"
         download = asyncio.create_task(drained(harness, "/slow?chunks=1000&interval=0.05", cookie))
-        await until(lambda: exchanges(harness, 2))
+        await eventually(lambda: exchanges(harness, 2))
         await harness.connect.end_streams()
         assert (await closing(socket))[0] == 4503
         assert (await closing(tab))[0] == 4503

@@ -13,8 +13,9 @@ import pytest
 
 from services.compute.protocol import Upstream
 from services.store.db.database import Database
-from tests.connect.world import ConnectHarness, soon
+from tests.connect.world import ConnectHarness, handshake_headers
 from tests.connect.world import harness as opened
+from tests.waiting import soon
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -208,5 +209,6 @@ async def test_a_flood_of_pings_holds_nobody_up(sqlite_database: Database, tmp_p
 
 
 async def test_cookies_of_a_websockets_opening_are_filtered_too(sqlite_database: Database, tmp_path: Path) -> None:
-    async with facing_frames(sqlite_database, tmp_path, b"\x81\x02hi") as (harness, cookie), harness.socket("/ws", cookie) as socket:
-        assert socket._response.headers.getall("Set-Cookie") == ["own=1"]
+    async with facing_frames(sqlite_database, tmp_path, b"\x81\x02hi") as (harness, cookie):
+        headers = await handshake_headers(harness, "/ws", cookie)
+    assert headers.get_all("Set-Cookie") == ["own=1"]

@@ -13,7 +13,8 @@ import pytest
 from connect import server_protocols
 from services.compute.protocol import Upstream
 from services.domain.events import Kind
-from tests.connect.world import ConnectHarness, end_tool, exchanges, location, soon, until
+from tests.connect.world import ConnectHarness, end_tool, exchanges, location
+from tests.waiting import eventually, soon
 
 THE_API = b"the API\r\n0\r\n\r\n"
 
@@ -203,9 +204,9 @@ async def test_an_upload_whose_client_leaves_is_given_up(harness: ConnectHarness
     _, writer = await asyncio.open_connection("127.0.0.1", harness.port)
     host = harness.addresses.session_host(harness.public_id)
     writer.write(f"POST /upload HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nContent-Length: 1000\r\n\r\npart".encode())
-    await until(lambda: exchanges(harness, 1))
+    await eventually(lambda: exchanges(harness, 1))
     writer.close()
-    await until(lambda: exchanges(harness, 0))
+    await eventually(lambda: exchanges(harness, 0))
 
 
 async def test_a_chunked_answer_comes_piece_by_piece(harness: ConnectHarness, cookie: str) -> None:
@@ -227,9 +228,9 @@ async def test_many_requests_at_once(harness: ConnectHarness, cookie: str) -> No
 
 async def test_when_the_client_leaves_the_tool_is_left_too(harness: ConnectHarness, cookie: str) -> None:
     asking = asyncio.create_task(harness.ask("/never", cookie=cookie))
-    await until(lambda: exchanges(harness, 1))
+    await eventually(lambda: exchanges(harness, 1))
     asking.cancel()
-    await until(lambda: exchanges(harness, 0))
+    await eventually(lambda: exchanges(harness, 0))
 
 
 async def test_a_tool_that_breaks_off_midway_leaves_an_unfinished_answer(mortal_harness: ConnectHarness) -> None:
@@ -261,7 +262,7 @@ async def test_a_tool_that_does_not_listen_is_told_once_to_everybody(mortal_harn
     assert page.headers["Refresh"]
     async with harness.socket("/ws", cookie) as socket:
         assert (await soon(socket.receive())).data == 4502
-    events = await until(lambda: harness.events(Kind.CONNECTION_ERROR))
+    events = await eventually(lambda: harness.events(Kind.CONNECTION_ERROR))
     assert [event["code"] for event in events] == ["TOOL_UNREACHABLE"]
     assert events[0]["retryable"] is True
 

@@ -17,8 +17,8 @@ from services.store.db.database import Database
 from services.store.db.types import json_value
 from services.store.tables import core
 from tests import factories
-from tests.connect.world import until
 from tests.factories import World
+from tests.waiting import eventually
 
 QUICK = PresenceTiming(heartbeat=0.05, silent=timedelta(seconds=0.5), activity=0)
 SLOW = PresenceTiming(heartbeat=3600, activity=0)
@@ -117,7 +117,7 @@ async def test_a_crashed_proxy_leaves_no_ghosts(place: Place) -> None:
     await dead.join(place.tab())
     await crash(dead)
     async with beating(place.database):
-        await until(lambda: is_log(place, ["joined", "left"]))
+        await eventually(lambda: is_log(place, ["joined", "left"]))
         assert await place.open_rows() == 0
 
 
@@ -130,7 +130,7 @@ async def test_a_proxy_that_beats_is_left_alone(postgresql_url: str) -> None:
     place = await running_studio(Database(postgresql_url))
     async with beating(place.database) as one, beating(place.database) as other:
         await one.join(place.tab())
-        await until(lambda: lives_longer(place, QUICK.silent * 2))
+        await eventually(lambda: lives_longer(place, QUICK.silent * 2))
         await other.sweep()
         assert await place.log() == ["joined"]
     await place.database.close()
@@ -150,7 +150,7 @@ async def test_a_proxy_that_was_thought_dead_takes_its_tabs_back(place: Place) -
         sweeper = Presence(place.database, SLOW)
         await sweeper.sweep(everything=True)
         assert await place.log() == ["joined", "left"]
-        await paused._beat()
+        await paused.beat()
         assert await place.log() == ["joined", "left", "joined"]
         await paused.leave(connection)
         assert await place.open_rows() == 0
@@ -164,7 +164,7 @@ async def test_a_leave_that_could_not_be_written_is_written_at_the_next_beat(pla
             with pytest.raises(ConnectionError):
                 await presence.leave(connection)
         assert await place.log() == ["joined"]
-        await presence._beat()
+        await presence.beat()
         assert await place.log() == ["joined", "left"]
 
 
@@ -186,10 +186,10 @@ async def test_a_heart_survives_a_database_that_is_away(place: Place, monkeypatc
                 return beats > 2
 
             broken.setattr("services.store.connections.beat", away)
-            await until(has_beaten)
+            await eventually(has_beaten)
         connection = await presence.join(place.tab())
         presence.touch(connection)
-        await until(lambda: was_active(place))
+        await eventually(lambda: was_active(place))
 
 
 async def was_active(place: Place) -> datetime | None:
@@ -219,7 +219,7 @@ async def test_activity_is_written_for_tab_and_session_and_moves_the_idle_limit(
     async with beating(place.database) as presence:
         connection = await presence.join(place.tab())
         presence.touch(connection)
-        await until(lambda: was_active(place))
+        await eventually(lambda: was_active(place))
         session = await place.session()
         assert session.idle_stops_at - session.last_active_at == timedelta(minutes=30)
         assert session.version == 2

@@ -10,8 +10,9 @@ import pytest
 
 from services.compute.protocol import Upstream
 from services.store.db.database import Database
-from tests.connect.world import ConnectHarness, exchanges, open_silently, settled, soon, until
+from tests.connect.world import ConnectHarness, exchanges, open_silently, settled
 from tests.connect.world import harness as opened
+from tests.waiting import eventually, soon
 
 MIB = 1 << 20
 LARGE = 200 * MIB
@@ -101,7 +102,7 @@ async def test_a_reader_that_stops_stops_the_tool(counting: tuple[Counting, Conn
         await settled(lambda: tool.sent)
         assert tool.sent < 20 * MIB
         assert tool.sent < LARGE
-        assert len(await soon(answer.read(), 30)) > LARGE - 20 * MIB
+        assert len(await soon(answer.read())) > LARGE - 20 * MIB
 
 
 async def test_a_tool_that_does_not_read_stops_the_uploader(counting: tuple[Counting, ConnectHarness]) -> None:
@@ -134,7 +135,7 @@ async def test_a_websocket_reader_that_stops_stops_the_tool_and_nobody_else(harn
         assert time.monotonic() - began < 5
         assert peak_kib() - before < 60_000
         for _ in range(100):
-            assert len((await soon(slow.receive(), 30)).data) == MIB
+            assert len((await soon(slow.receive())).data) == MIB
 
 
 async def test_a_right_that_ends_closes_a_socket_whose_reader_stopped(harness: ConnectHarness) -> None:
@@ -144,5 +145,5 @@ async def test_a_right_that_ends_closes_a_socket_whose_reader_stopped(harness: C
     writer.write(bytes([0x81, 0x80 | len(command)]) + bytes(4) + command)
     await asyncio.sleep(0.5)
     await harness.stop()
-    await until(lambda: exchanges(harness, 0), 3)
+    await eventually(lambda: exchanges(harness, 0), 3)
     writer.close()

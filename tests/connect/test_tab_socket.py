@@ -19,8 +19,9 @@ from services.identity.requests import Membership, UpdateMemberRequest
 from services.store import outbox
 from services.store.db.database import Database
 from services.studios.progress import Step
-from tests.connect.world import ConnectHarness, end_tool, open_silently, soon, until
+from tests.connect.world import ConnectHarness, end_tool, open_silently
 from tests.connect.world import harness as opened
+from tests.waiting import eventually, soon
 
 
 @dataclass(slots=True)
@@ -74,7 +75,7 @@ async def test_a_tab_counts_its_user_as_connected_until_it_closes(any_harness: C
         assert await changes(harness) == ["ada joined"]
         assert time.monotonic() - began < 1
     began = time.monotonic()
-    await until(lambda: is_alone(harness))
+    await eventually(lambda: is_alone(harness))
     assert time.monotonic() - began < 2
     assert await changes(harness) == ["ada joined", "ada left"]
 
@@ -93,7 +94,7 @@ async def test_two_tabs_of_one_user_join_once_and_leave_once(any_harness: Connec
             opened = await second.notified("open")
             assert opened["people"][0]["tabs"] == 2
         assert await changes(harness) == ["ada joined"]
-    await until(lambda: is_alone(harness))
+    await eventually(lambda: is_alone(harness))
     assert await changes(harness) == ["ada joined", "ada left"]
 
 
@@ -101,8 +102,8 @@ async def test_two_tabs_of_one_user_join_once_and_leave_once(any_harness: Connec
 async def test_a_tab_that_falls_silent_is_counted_out(sqlite_database: Database, tool: Upstream) -> None:
     async with opened(sqlite_database, tool, ping=0.2) as harness:
         _, writer = await open_silently(harness, "/_sg/live", await harness.enter())
-        await until(lambda: is_log(harness, ["ada joined"]))
-        await until(lambda: is_log(harness, ["ada joined", "ada left"]))
+        await eventually(lambda: is_log(harness, ["ada joined"]))
+        await eventually(lambda: is_log(harness, ["ada joined", "ada left"]))
         writer.close()
 
 
@@ -136,7 +137,7 @@ async def test_a_stop_is_told_with_code_reason_and_actor_and_the_tab_returns(any
             "ada",
             True,
         )
-        await until(lambda: is_alone(harness))
+        await eventually(lambda: is_alone(harness))
         await harness.begin_session(tool)
         assert (await one.notified("end"))["code"] == "STUDIO_STARTING"
         await harness.session_is_ready()
@@ -177,7 +178,7 @@ async def test_a_lost_right_is_told_and_closes_the_tab(harness: ConnectHarness) 
         assert (notified["code"], notified["returns"]) == ("ACCESS_REVOKED", False)
         assert await one.closed() == 4407
         assert time.monotonic() - began < 2
-    await until(lambda: is_alone(harness))
+    await eventually(lambda: is_alone(harness))
 
 
 @pytest.mark.behaviour("B59")
@@ -234,7 +235,7 @@ async def test_a_tab_that_sends_what_no_tab_sends_is_let_go(harness: ConnectHarn
         await one.notified("open")
         await one.socket.send_str("x" * 5000)
         assert await one.closed()
-    await until(lambda: is_alone(harness))
+    await eventually(lambda: is_alone(harness))
 
 
 async def test_fifty_tabs_that_come_and_go_leave_nobody_behind(harness: ConnectHarness) -> None:
@@ -245,7 +246,7 @@ async def test_fifty_tabs_that_come_and_go_leave_nobody_behind(harness: ConnectH
             await one.notified("open")
 
     await asyncio.gather(*(come_and_go(cookie) for cookie in cookies for _ in range(5)))
-    await until(lambda: is_alone(harness))
+    await eventually(lambda: is_alone(harness))
     log = await harness.events(Kind.CONNECTED_USERS)
     for user in {event["user_id"] for event in log}:
         said = [event["change"] for event in log if event["user_id"] == user]
@@ -264,4 +265,4 @@ async def test_a_tool_without_a_shell_counts_by_its_own_sockets(harness: Connect
         await socket.send_str("here")
         await soon(socket.receive())
         assert await changes(harness) == ["ada joined"]
-    await until(lambda: is_alone(harness))
+    await eventually(lambda: is_alone(harness))

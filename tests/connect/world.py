@@ -5,7 +5,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,9 @@ import aiohttp
 import uvicorn
 from aiohttp.abc import AbstractResolver, ResolveResult
 from sqlalchemy import select, update
+from websockets.asyncio.client import connect
+from websockets.datastructures import Headers
+from websockets.typing import Origin
 from yarl import URL
 
 from connect.app import ConnectApp, Dispatcher
@@ -43,25 +46,11 @@ from services.studios import progress, transitions
 from services.studios.progress import Step
 from tests import factories
 from tests.factories import World
+from tests.waiting import eventually, soon
 
 TINY = Path(__file__).parents[1] / "tools" / "tiny.py"
 LIMIT_SECONDS = 10.0
 T = TypeVar("T")
-
-
-async def soon(awaitable: Awaitable[T], seconds: float = LIMIT_SECONDS) -> T:
-    """Its result, or a failure when it does not come."""
-    return await asyncio.wait_for(awaitable, seconds)
-
-
-async def until(condition: Callable[[], Awaitable[T | None]], seconds: float = LIMIT_SECONDS) -> T:
-    """The first true answer, asked for again and again."""
-    async with asyncio.timeout(seconds):
-        while True:
-            answer = await condition()
-            if answer:
-                return answer
-            await asyncio.sleep(0.02)
 
 
 class Loopback(AbstractResolver):
@@ -115,6 +104,7 @@ class ConnectHarness:
     members: Members
     http: aiohttp.ClientSession
     port: int
+    upstream: Upstream | None = None
     studio_id: str = ""
     public_id: str = ""
     connect: ConnectApp = field(default=None)  # type: ignore[assignment]
@@ -175,6 +165,7 @@ class ConnectHarness:
             assert state is not None
             number = state.session_number + 1
             await transitions.move(transaction, state, Trigger.START, self.world.viewer.actor, None, session_number=number)
+        self.upstream = upstream
         row = upstream.to_json() if upstream else None
         await factories.create_session(self.database, self.world, self.studio_id, number=number, upstream=row)
 
@@ -234,6 +225,16 @@ async def open_silently(harness: ConnectHarness, path: str, cookie: str) -> tupl
     writer.write("\r\n".join(lines).encode() + b"\r\n\r\n")
     await soon(reader.readuntil(b"\r\n\r\n"))
     return reader, writer
+
+
+async def handshake_headers(harness: ConnectHarness, path: str, cookie: str | None = None) -> Headers:
+    """The headers of the answer that opens a WebSocket, as a program sees them."""
+    url = f"{harness.origin.replace('http', 'ws', 1)}{path}"
+    headers = {"Cookie": cookie} if cookie else {}
+    opening = connect(url, origin=Origin(harness.origin), additional_headers=headers, host="127.0.0.1", port=harness.port, proxy=None)
+    async with opening as socket:
+        assert socket.response
+        return socket.response.headers
 
 
 def _encoded(url: str) -> URL:
@@ -342,7 +343,7 @@ def name_of(cookie: str) -> str:
 
 async def exchanges(harness: ConnectHarness, number: int) -> bool:
     """Whether so many exchanges with the tool are under way."""
-    return sum(tool.exchanges for tool in harness.connect._upstreams._tools.values()) == number
+    return harness.connect.upstreams.exchanges == number
 
 
 async def end_tool(harness: ConnectHarness, cookie: str) -> None:
@@ -350,15 +351,15 @@ async def end_tool(harness: ConnectHarness, cookie: str) -> None:
     await harness.ask("/exit?code=1", cookie=cookie)
 
     async def is_gone() -> bool:
-        tool = next(iter(harness.connect._upstreams._tools.values()))
+        assert harness.upstream
         try:
-            _, writer = await asyncio.open_unix_connection(tool.address.unix)
+            _, writer = await asyncio.open_unix_connection(harness.upstream.unix)
         except OSError:
             return True
         writer.close()
         return False
 
-    await until(is_gone)
+    await eventually(is_gone)
 
 
 async def settled(count: Callable[[], int], quiet: float = 0.3) -> int:
@@ -371,4 +372,4 @@ async def settled(count: Callable[[], int], quiet: float = 0.3) -> int:
         await asyncio.sleep(quiet)
         return last if before == last == count() else 0
 
-    return await until(is_quiet) or 0
+    return await eventually(is_quiet) or 0

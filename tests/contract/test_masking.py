@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strawberry.schema.config import StrawberryConfig
 
+from schema.build import core_schema
 from schema.execution import Executor
 from schema.request_errors import OperationRejected
 from schema.requests import OperationRequest
@@ -137,7 +138,7 @@ class Subscription:
         raise Raising.current
 
 
-SCHEMA = strawberry.Schema(Query, Mutation, Subscription, config=StrawberryConfig(scalar_map={Odd: ODD}))._schema
+SCHEMA = core_schema(strawberry.Schema(Query, Mutation, Subscription, config=StrawberryConfig(scalar_map={Odd: ODD})))
 EXECUTOR = Executor(SCHEMA, lambda _viewer: None)
 
 OPERATIONS = [

@@ -107,7 +107,7 @@ class ResponseWatch(Watch):
         """Return when another has come."""
         before = self.heartbeats
         while self.heartbeats == before:
-            await self._read()
+            await self.read()
 
     async def leave(self) -> None:
         self.response.writer.close()
@@ -117,7 +117,7 @@ class ResponseWatch(Watch):
 
     async def _one(self) -> Seen:
         while not self._seen:
-            await self._read()
+            await self.read()
         return self._seen.popleft()
 
     async def _chunk(self) -> bytes | None:
@@ -126,7 +126,8 @@ class ResponseWatch(Watch):
         self._over = chunk is None
         return chunk
 
-    async def _read(self) -> None:
+    async def read(self) -> None:
+        """Waits for the next chunk and notes what is whole."""
         chunk = await self._chunk()
         if chunk is None:
             self._seen.append(("ended",))
@@ -178,8 +179,8 @@ class PartsWatch(ResponseWatch):
         else:
             self._seen.append(("next", part["payload"]))
 
-    async def _read(self) -> None:
-        await super()._read()
+    async def read(self) -> None:
+        await super().read()
         if self._text == "--\r\n":
             self._text = ""
             if not self._seen or self._seen[-1][0] != "failed":

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import strawberry
 from strawberry.types import Info
 
+from schema.build import core_schema
 from services.domain.access import TokenScope, Viewer
 from services.domain.errors import DomainError, Forbidden, Unauthenticated
 
@@ -256,4 +257,4 @@ class Subscription:
             yield f"{item} {id(info.context) == id(info.context.world.contexts[-1])}"
 
 
-SCHEMA = strawberry.Schema(Query, Mutation, Subscription)._schema
+SCHEMA = core_schema(strawberry.Schema(Query, Mutation, Subscription))

@@ -33,8 +33,11 @@ class SwitchableWakes:
 
     wakeups: Wakeups
     silent: bool = False
+    deliver: Callable[[Wake], None] = lambda wake: None
+    """Has the controller hear of a wake-up at once, within the call."""
 
     def subscribe(self, callback: Callable[[Wake], None]) -> Callable[[], None]:
+        self.deliver = callback
         return self.wakeups.subscribe(lambda wake: None if self.silent else callback(wake))
 
 
@@ -48,6 +51,7 @@ class ControllerHarness:
     compute: FaultyCompute
     services: ControllerServices
     studios: Studios
+    controller: Controller = field(init=False)
     running: list[Any] = field(default_factory=list)
     controller_wakes: SwitchableWakes = field(init=False)
 
@@ -56,8 +60,9 @@ class ControllerHarness:
 
     async def start(self) -> None:
         """A controller begins, as after a start of the server."""
+        self.controller = Controller(self.services, self.controller_wakes)
         self.running = [
-            Controller(self.services, self.controller_wakes),
+            self.controller,
             Builder(self.services, self.wakeups),
             ResourceCleaner(self.services),
             Observer(self.services),

@@ -1,7 +1,8 @@
 """Builds of images: a template's image is built before the first start, once for all Studios that wait for it."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from services.domain.actor import Actor
 from services.domain.errors import NotAllowedNow
 from services.domain.policy import Policy
 from services.store import builds, compute_environments, outputs, templates
-from services.store.db.database import Database, DatabaseUnavailable
+from services.store.db.database import DatabaseUnavailable, Transaction
 from services.store.tables import core
 from services.studios import image_builds
 from services.studios.image_builds import ImageBuilds
@@ -34,6 +35,11 @@ def hold(harness: ControllerHarness) -> asyncio.Event:
     """Builds wait for the event's being set."""
     event = harness.compute.hold["build"] = asyncio.Event()
     return event
+
+
+def stores_output(transaction: Transaction) -> bool:
+    """Returns whether the transaction stores a piece of output."""
+    return any(wake.topic == "output" and wake.seq for wake in transaction.wakes)
 
 
 async def log(harness: ControllerHarness) -> bytes:
@@ -247,16 +253,18 @@ async def test_a_studio_that_is_only_added_builds_nothing(harness: ControllerHar
 async def test_a_build_that_ends_while_its_output_is_written_down_is_done(
     harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    event, commit = hold(harness), Database._commit
+    event, write = hold(harness), harness.database.write
 
-    async def slowly(self: Database, begun: Any, transaction: Any) -> None:
-        await commit(self, begun, transaction)
-        if any(wake.topic == "output" and wake.seq for wake in transaction.wakes):
+    @asynccontextmanager
+    async def slowly(**options: Any) -> AsyncIterator[Transaction]:
+        async with write(**options) as transaction:
+            yield transaction
+        if stores_output(transaction):
             event.set()
             for _ in range(100):
                 await asyncio.sleep(0)
 
-    monkeypatch.setattr(Database, "_commit", slowly)
+    monkeypatch.setattr(harness.database, "write", slowly)
     await harness.status(await harness.add(), "RUNNING")
     assert "failed in the server" not in caplog.text
     assert harness.compute.calls.count("build") == 1
@@ -266,16 +274,17 @@ async def test_a_build_that_ends_while_its_output_is_written_down_is_done(
 async def test_a_database_that_is_away_for_a_moment_costs_a_build_nothing(
     harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    event, commit = hold(harness), Database._commit
+    event, write = hold(harness), harness.database.write
 
-    async def once(self: Database, begun: Any, transaction: Any) -> None:
-        if any(wake.topic == "output" and wake.seq for wake in transaction.wakes):
-            monkeypatch.setattr(Database, "_commit", commit)
-            event.set()
-            raise DatabaseUnavailable("away")
-        await commit(self, begun, transaction)
+    @asynccontextmanager
+    async def away_once(**options: Any) -> AsyncIterator[Transaction]:
+        async with write(**options) as transaction:
+            yield transaction
+            if stores_output(transaction) and not event.is_set():
+                event.set()
+                raise DatabaseUnavailable("away")
 
-    monkeypatch.setattr(Database, "_commit", once)
+    monkeypatch.setattr(harness.database, "write", away_once)
     await harness.status(await harness.add(), "RUNNING")
     assert harness.compute.calls.count("build") == 1
     assert await log(harness) == b"Step 1/2 : FROM base\nStep 2/2 : RUN install\n"

@@ -10,7 +10,7 @@ from services.store.db.database import Database
 from tests import factories
 from tests.controller.faulty_compute import FaultyCompute
 from tests.controller.harness import ControllerHarness
-from tests.server import wait_for
+from tests.waiting import eventually
 
 
 class Engine(FaultyCompute):
@@ -65,7 +65,7 @@ async def test_edited_settings_make_another_compute_and_close_the_former(databas
     async def closed() -> bool:
         return [engine.is_closed for engine in made] == [True, False]
 
-    await wait_for(closed)
+    await eventually(closed)
     await computes.close()
     assert made[1].is_closed
 

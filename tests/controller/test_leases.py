@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +16,8 @@ from services.controller.lifecycle.session_save import save_session
 from services.domain.policy import Policy
 from services.domain.statuses import StudioStatus
 from services.store import leases, sessions
-from services.store.db.database import DatabaseUnavailable, Wake
+from services.store.db.database import DatabaseUnavailable, Reader, Wake
+from services.store.leases import Lease
 from services.store.tables import core
 from services.studios.requests import StopStudioRequest
 from tests import factories
@@ -165,17 +166,25 @@ async def test_a_controller_closes_in_time_though_its_database_is_gone(harness: 
 
 
 async def test_a_wake_that_comes_before_work_has_begun_loses_nothing(harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    pause_seconds = Controller._pause_seconds
+    claim, read = leases.claim, harness.database.read
+    running: set[str] = set()
     hasty: list[str] = []
 
-    async def woken_at_once(self: Controller) -> float:
-        for studio, (_, lease) in self._active.items():
-            if lease.studio.status is StudioStatus.RUNNING and not hasty:
-                hasty.append(studio)
-                self._on_wake(Wake("studio", studio))
-        return await pause_seconds(self)
+    async def noting(*args: Any) -> list[Lease]:
+        claimed = await claim(*args)
+        running.update(lease.studio.id for lease in claimed if lease.studio.status is StudioStatus.RUNNING)
+        return claimed
 
-    monkeypatch.setattr(Controller, "_pause_seconds", woken_at_once)
+    def woken_first() -> AbstractAsyncContextManager[Reader]:
+        """The controller reads as soon as it has made the tasks of what it claimed, before any of them has begun."""
+        if not hasty:
+            hasty.extend(harness.controller.active_studios & running)
+            for studio in hasty:
+                harness.controller_wakes.deliver(Wake("studio", studio))
+        return read()
+
+    monkeypatch.setattr(leases, "claim", noting)
+    monkeypatch.setattr(harness.database, "read", woken_first)
     studio = await harness.add()
     await harness.status(studio, "RUNNING")
     harness.compute.end(await harness.name(studio), 0)

@@ -61,7 +61,7 @@ def test_a_burst_is_stored_whole_and_a_flood_is_slowed_down_and_counted() -> Non
         for _ in range(4096):
             buffer.add(OutputChunk(line, "0"))
             came += 1024
-        assert len(buffer._chunks) <= MAX_BUFFERED_BYTES / 1024
+        assert buffer.buffered_bytes <= MAX_BUFFERED_BYTES
         for batch in batches(buffer, second):
             stored, skipped = stored + len(batch.data), skipped + batch.skipped
     assert stored == MAX_BURST_BYTES + 10 * MAX_STORED_BYTES_PER_SECOND

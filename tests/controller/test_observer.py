@@ -13,7 +13,7 @@ from services.store.tables import core
 from tests import factories
 from tests.controller.faulty_compute import FaultyCompute
 from tests.controller.harness import ControllerHarness
-from tests.server import wait_for
+from tests.waiting import eventually
 
 
 async def checked(harness: ControllerHarness, but: str = "") -> None:
@@ -23,7 +23,7 @@ async def checked(harness: ControllerHarness, but: str = "") -> None:
         rows = await harness.rows(core.compute_environment)
         return all(row["message"] if row["id"] == but else row["cpu"] for row in rows if row["enabled"])
 
-    await wait_for(there)
+    await eventually(there)
 
 
 @pytest.mark.parametrize(("fault", "message"), [("hangs", "did not answer within"), ("breaks", "in the log of the server")])
@@ -74,7 +74,7 @@ async def test_an_environment_that_is_new_is_listened_to_at_once(harness: Contro
         await transaction.execute(update(core.compute_environment).values(enabled=core.compute_environment.c.id != other))
     studio = await harness.add()
     await harness.status(studio, "RUNNING")
-    await wait_for(lambda: looked_at(harness, studio))
+    await eventually(lambda: looked_at(harness, studio))
     harness.compute.end(await harness.name(studio), 0)
     await harness.status(studio, "STOPPED")
 

@@ -13,7 +13,8 @@ from services.store.tables import core
 from tests.docker.engine import URL
 from tests.docker.server import CREATE, Job, clean
 from tests.docker.tiny_image import docker, run, tiny_image
-from tests.server import Server, seed, wait_for
+from tests.server import Server, seed
+from tests.waiting import eventually
 
 PORT = 8000
 SOCKET = Path(URL.removeprefix("unix://"))
@@ -93,4 +94,4 @@ async def _served(name: str) -> int:
             return None
         return int(found["NetworkSettings"]["Ports"][f"{PORT}/tcp"][0]["HostPort"])
 
-    return await wait_for(healthy, every=0.2)
+    return await eventually(healthy, every=0.2)

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from services.store.tables import core
 from tests.docker.server import Job, docker_job
 from tests.docker.tiny_image import docker, tiny_image
-from tests.server import wait_for
+from tests.waiting import eventually
 
 LOG = "query($id: ID!) { studio(id: $id) { logs(source: BUILD) { text } } }"
 
@@ -46,7 +46,7 @@ async def logged(job: Job, text: str) -> None:
     async def there() -> bool:
         return text in await log(job)
 
-    await wait_for(there)
+    await eventually(there)
 
 
 async def ended(job: Job, status: str) -> dict[str, Any]:
@@ -54,4 +54,4 @@ async def ended(job: Job, status: str) -> dict[str, Any]:
         found = await job.look()
         return found if found["status"] == status else None
 
-    return await wait_for(there)
+    return await eventually(there)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.server import wait_for
+from tests.waiting import eventually
 
 STARTS = 3
 LIMIT_SECONDS = 20.0
@@ -37,7 +37,7 @@ class SecondEngine:
             with (self.directory / "log").open("ab") as log:
                 self.process = await asyncio.create_subprocess_exec(*self._command(), stdout=log, stderr=log, start_new_session=True)
             with suppress(TimeoutError):
-                await wait_for(self._answers, LIMIT_SECONDS, 0.1)
+                await eventually(self._answers, LIMIT_SECONDS, 0.1)
                 return
             await self.end(signal.SIGKILL)
             self._mend()

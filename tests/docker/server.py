@@ -19,7 +19,8 @@ from services.store.db.database import Database
 from services.store.tables import core
 from tests.docker.engine import URL, remove_images
 from tests.docker.tiny_image import docker, tiny_image
-from tests.server import Server, seed, wait_for
+from tests.server import Server, seed
+from tests.waiting import eventually
 
 CREATE = """mutation($input: CreateStudioInput!) {
   createStudio(input: $input) { ... on StudioPayload { studio { id } } ... on Error { message } } }"""
@@ -59,7 +60,7 @@ class Job:
             return found if found["status"] == wanted else None
 
         try:
-            return await wait_for(there, limit, 0.05)
+            return await eventually(there, limit, 0.05)
         except TimeoutError:
             raise AssertionError(f"never {wanted}: {await self.look()}\n{self.server.log[-3000:]}") from None
 
@@ -70,7 +71,7 @@ class Job:
             found = await self.look()
             return found if part in (found["statusMessage"] or "") else None
 
-        return await wait_for(there, limit, 0.05)
+        return await eventually(there, limit, 0.05)
 
     async def upstream(self) -> Upstream:
         async with self.database.read() as reader:
@@ -97,7 +98,7 @@ class Job:
         async def gone() -> bool:
             return not self.containers() and not self.networks()
 
-        await wait_for(gone)
+        await eventually(gone)
 
     def saves(self) -> dict[str, str]:
         """The checkpoints' images on the engine: name and id."""
@@ -111,7 +112,7 @@ class Job:
             return not self.containers() and not self.networks() and self.saves() == await self.recorded()
 
         try:
-            await wait_for(settled, 30, 0.1)
+            await eventually(settled, every=0.1)
         except TimeoutError:
             raise AssertionError((self.containers(), self.networks(), self.saves(), await self.recorded())) from None
 

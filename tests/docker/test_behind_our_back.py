@@ -10,6 +10,7 @@ from unittest.mock import AsyncMock
 import pytest
 
 from services.compute.docker import naming
+from services.compute.docker.containers import Containers
 from services.compute.protocol import ComputeFailed, Presence
 from tests.compute.world import World, get, put, quietly
 from tests.docker.tiny_image import docker
@@ -110,7 +111,7 @@ async def test_a_session_that_was_never_started_is_made_anew_with_its_network(wo
     """An engine that died at a start may refuse to start that container for ever."""
     name = world.name()
     with monkeypatch.context() as patch:
-        patch.setattr(world.compute, "_start", AsyncMock())
+        patch.setattr(Containers, "start", AsyncMock())
         await world.compute.ensure_session(world.spec(name), quietly)
     former = docker("inspect", "--format", "{{.Id}}", str(name))
     docker("network", "rm", naming.network(name))

@@ -21,8 +21,8 @@ from tests.docker.recipe_jobs import ended, log, logged, recipe_job, write
 from tests.docker.second_engine import SecondEngine, second_engine
 from tests.docker.server import Job, docker_job
 from tests.docker.tiny_image import docker, tiny_image
-from tests.server import wait_for
 from tests.soak import rounds
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.docker, pytest.mark.behaviour("B8", "B84")]
 own_engine = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("dockerd"), reason="a second Docker Engine needs root and dockerd")
@@ -60,7 +60,7 @@ async def test_a_server_killed_at_random_points_builds_once(tmp_path: Path, sqli
             await job.server.kill9()
             await job.server.start()
         await ended(job, "RUNNING")
-        await wait_for(lambda: nothing_at_work(word))
+        await eventually(lambda: nothing_at_work(word))
         assert await builds(job) == 1
 
 
@@ -107,7 +107,7 @@ async def waiting(job: Job) -> None:
         steps = (await job.server.graphql(PROGRESS, {"id": job.studio}))["studio"]["progress"]
         return any("does not answer" in (step["message"] or "") for step in steps)
 
-    await wait_for(told)
+    await eventually(told)
 
 
 @own_engine

@@ -14,7 +14,7 @@ from services.store.tables import core
 from tests.compute.world import get, put
 from tests.docker.recipe_jobs import ended, log, logged, recipe_job, write
 from tests.docker.tiny_image import docker, tiny_image
-from tests.server import wait_for
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.docker, pytest.mark.behaviour("B8", "B84")]
 WATCH = "subscription($id: ID!) { studioLogs(studioId: $id) { __typename ... on LogChunk { source text } ... on LogEnded { source } } }"
@@ -78,7 +78,7 @@ async def test_a_stop_ends_the_build_on_the_engine_too(tmp_path: Path, sqlite_ur
         async def nothing_sleeps() -> bool:
             return "sleep 531" not in docker("ps", "--no-trunc", "--format", "{{.Command}}")
 
-        await wait_for(nothing_sleeps)
+        await eventually(nothing_sleeps)
 
 
 async def test_a_server_that_dies_in_the_middle_builds_on_when_it_is_back(tmp_path: Path, sqlite_url: str) -> None:

@@ -8,8 +8,9 @@ import pytest
 from services.compute.docker import containers
 from services.compute.protocol import ComputeUnknown, Presence, Saved, SaveRequest
 from services.domain.session_name import SessionName
-from tests.compute.world import GRACE, World, get, put, until
+from tests.compute.world import GRACE, World, get, put
 from tests.docker.tiny_image import docker, run
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.docker
 MIB = 1 << 20
@@ -87,7 +88,7 @@ async def test_a_save_never_reads_a_session_that_another_save_lets_go_of(world: 
     docker("exec", str(name), "dd", "if=/dev/zero", "of=/workspace/big", "bs=1M", "count=200")
     began = int(time.time())
     first = asyncio.create_task(world.save(name, "c1", interim=True))
-    await until(lambda: paused(name))
+    await eventually(lambda: paused(name))
     first.cancel()
     await asyncio.wait([first])
     saved = await world.save(name, "c1", interim=True)

@@ -7,8 +7,8 @@ import pytest
 
 from services.compute.docker import DockerCompute
 from services.compute.protocol import ComputeUnknown, SaveRequest
-from tests.compute.world import until
 from tests.docker.fake_engine import CONTAINER, NAME, STATE, FakeEngine
+from tests.waiting import eventually
 
 IMAGE = {"Id": CONTAINER["Image"], "Created": "2026-01-01T00:00:00Z", "Config": {}, "RootFS": {"Layers": []}, "Size": 1}
 RUNNING = {**CONTAINER, "State": {**STATE, "Status": "running", "Running": True}}
@@ -26,7 +26,7 @@ async def begun(fake: FakeEngine, call: str) -> None:
     async def look() -> bool:
         return any(made.startswith(call) for made in fake.calls)
 
-    await until(look)
+    await eventually(look)
 
 
 async def closed(compute: DockerCompute, work: "asyncio.Task[Any]") -> None:

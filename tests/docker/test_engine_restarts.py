@@ -20,8 +20,8 @@ from tests.docker.engine import docker_world
 from tests.docker.second_engine import SecondEngine, second_engine
 from tests.docker.server import Job, docker_job
 from tests.docker.tiny_image import docker, run
-from tests.server import wait_for
 from tests.soak import rounds
+from tests.waiting import eventually
 
 pytestmark = [
     pytest.mark.docker,
@@ -58,7 +58,7 @@ async def ended(job: Job) -> None:
     async def there() -> bool:
         return bool((await job.look())["status"] in ("STOPPED", "ERRORED"))
 
-    await wait_for(there, SOON)
+    await eventually(there, SOON)
 
 
 @mortal
@@ -86,7 +86,7 @@ async def test_a_session_lives_on_without_its_engine(engine: SecondEngine, job: 
     assert await get(await job.upstream(), "a.txt") == b"hello"
     await engine.start()
     begun = time.monotonic()
-    await wait_for(lambda: quiet(job), SOON)
+    await eventually(lambda: quiet(job), SOON)
     assert (await job.look())["status"] == "RUNNING"
     assert time.monotonic() - begun < SOON
     await job.stop()
@@ -118,7 +118,7 @@ async def test_a_session_whose_save_died_with_the_engine_goes_on(engine: SecondE
         await world.start(name)
         docker("exec", str(name), "dd", "if=/dev/zero", "of=/workspace/big", "bs=1M", "count=400", host=engine.url)
         save = asyncio.create_task(world.save(name, "c1", interim=True))
-        await wait_for(lambda: paused(engine, name))
+        await eventually(lambda: paused(engine, name))
         await engine.end(signal.SIGKILL)
         with pytest.raises(ComputeUnknown):
             await save
@@ -140,7 +140,7 @@ async def test_a_frozen_engine_stops_nothing(engine: SecondEngine, job: Job) -> 
     await job.message("does not answer", 60)
     assert (await job.look())["status"] == "RUNNING"
     engine.resume()
-    await wait_for(lambda: quiet(job), SOON)
+    await eventually(lambda: quiet(job), SOON)
     await job.stop()
     await job.status("STOPPED")
 
@@ -200,7 +200,7 @@ async def stable(job: Job) -> None:
         return found["status"] in ("STOPPED", "ERRORED") or (found["status"] == "RUNNING" and await answers(job))
 
     try:
-        await wait_for(there, 45)
+        await eventually(there)
     except TimeoutError:
         raise AssertionError(f"never stable: {await job.look()}\n{job.server.log[-3000:]}") from None
 

@@ -9,6 +9,7 @@ from unittest.mock import AsyncMock
 import aiohttp
 import pytest
 
+from services.compute.docker.containers import Containers
 from services.compute.docker.env_vars import NOT_LOADED
 from services.compute.protocol import ComputeFailed, ImageSpec
 from services.domain.session_name import SessionName
@@ -133,7 +134,7 @@ async def test_a_session_that_never_got_its_environment_is_made_anew(world: Worl
     """As after a death of the server between the start and the handing over."""
     name = world.name()
     with monkeypatch.context() as patch:
-        patch.setattr(world.compute, "_start", AsyncMock())
+        patch.setattr(Containers, "start", AsyncMock())
         await world.compute.ensure_session(world.spec(name), quietly)
     process = await asyncio.create_subprocess_exec(
         "docker", "start", "--attach", "--interactive", str(name), stdin=asyncio.subprocess.DEVNULL

@@ -13,8 +13,8 @@ from services.store.db.database import clock
 from tests.compute.world import ask, get, put
 from tests.docker.server import Job, docker_job
 from tests.docker.tiny_image import docker
-from tests.server import wait_for
 from tests.soak import rounds
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.docker
 SEED = 7
@@ -59,7 +59,7 @@ async def _errored(job: Job) -> None:
     async def there() -> bool:
         return bool((await job.look())["status"] == "ERRORED")
 
-    await wait_for(there)
+    await eventually(there)
 
 
 @pytest.mark.behaviour("B12")
@@ -117,4 +117,4 @@ async def _saves(job: Job, number: int) -> None:
             session = await sessions.find(reader, decode(job.studio, "Studio"), number)
             return bool(session and session.next_save_at and session.next_save_at <= await clock(reader.connection))
 
-    await wait_for(due)
+    await eventually(due)

@@ -10,7 +10,7 @@ import pytest
 from tests.compute.world import ask, get, put
 from tests.docker.server import Job, docker_job
 from tests.docker.tiny_image import docker
-from tests.server import wait_for
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.docker, pytest.mark.behaviour("B17")]
 LIMIT = """mutation($id: ID!) {
@@ -38,7 +38,7 @@ async def test_a_session_that_is_killed_for_memory_is_saved_and_says_what_happen
     async def ended() -> bool:
         return bool((await job.look())["status"] == "ERRORED")
 
-    await wait_for(ended)
+    await eventually(ended)
     found = (await job.server.graphql(LAST, {"id": job.studio}))["studio"]
     assert (found["status"], found["stopReason"]) == ("ERRORED", "OUT_OF_MEMORY")
     assert "out of memory" in found["statusMessage"]

@@ -13,7 +13,7 @@ from tests.docker.engine import ENVIRONMENT, URL
 from tests.docker.server import Job, docker_job
 from tests.docker.tiny_image import docker
 from tests.docker.visitor import address, dial, visiting
-from tests.server import wait_for
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.docker, pytest.mark.behaviour("B12", "B50")]
 
@@ -30,7 +30,7 @@ async def test_a_running_session_at_another_address_is_reached_there(tmp_path: P
         docker("network", "connect", "--ip", f"{before.host.rpartition('.')[0]}.{int(before.host.rpartition('.')[2]) + 5}", network, name)
         await job.server.kill9()
         await job.server.start()
-        await wait_for(lambda: moved(job, before))
+        await eventually(lambda: moved(job, before))
         assert await job.upstream() == replace(before, host=(await job.upstream()).host)
         async with visiting(await address(job), dial(job)) as visitor:
             assert await visitor.get("/") == (200, "tiny")

@@ -16,7 +16,7 @@ from tests.compute.world import GRACE, World, ask, ask_json
 from tests.docker.images import variant
 from tests.docker.server import Job, docker_job
 from tests.docker.tiny_image import docker
-from tests.server import wait_for
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.docker
 SECRET = "sesame-4711-open"
@@ -108,8 +108,8 @@ async def test_secrets_of_a_studio_and_of_its_compute_environment_stay_sealed(tm
             found = await ask_json(upstream, "/env")
             assert (found["OWN"], found["SHARED"]) == (OWN, SHARED)
             await ask(upstream, "GET", f"/print?text=they-are:{OWN}:{SHARED}:")
-            await wait_for(lambda: _saved(job))
-            await wait_for(lambda: _printed(job))
+            await eventually(lambda: _saved(job))
+            await eventually(lambda: _printed(job))
             shown += [docker("inspect", *job.containers()), docker("network", "inspect", *job.networks())]
             shown.append(json.dumps(await job.server.graphql(EVERYTHING, {"id": job.studio})))
             await job.stop()

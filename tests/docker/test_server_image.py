@@ -11,7 +11,7 @@ from tests.docker.contained import MOUNT, contained, container, group, replace
 from tests.docker.server import Job
 from tests.docker.tiny_image import docker, run
 from tests.docker.visitor import address, dial, visiting
-from tests.server import wait_for
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 WATCH = """subscription($id: ID!) { studioEvents(scope: { studioId: $id }) { __typename
@@ -83,7 +83,7 @@ async def test_a_server_whose_container_was_replaced_joins_what_runs(tmp_path: P
             async with visiting(await address(job), dial(job)) as visitor:
                 return await visitor.get("/") == (200, "tiny")
 
-        await wait_for(reached, every=0.5)
+        await eventually(reached, every=0.5)
 
 
 async def test_it_is_not_root_and_has_its_recipes() -> None:

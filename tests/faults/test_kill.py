@@ -13,7 +13,8 @@ from sqlalchemy import select
 from schema.ids import encode
 from services.store.db.database import Database
 from services.store.tables import core
-from tests.server import Server, running, wait_for
+from tests.server import Server, running
+from tests.waiting import eventually
 
 POINTS = {"sqlite": 20, "postgresql": 4}
 """On PostgreSQL each kill costs the rest of a lease: another server may be alive."""
@@ -53,7 +54,7 @@ class Story:
             assert found["status"] != "ERRORED", found
             return bool(found["status"] == wanted)
 
-        await wait_for(there)
+        await eventually(there)
 
     async def socket(self) -> str:
         async with self.database.read() as reader:
@@ -102,7 +103,7 @@ async def test_kills_during_start_and_stop_lose_nothing(story: Story) -> None:
         await story.server.graphql(STOP, {"id": story.studio})
         await story.kill_soon()
         await story.status("STOPPED")
-        await wait_for(partial(gone, pids))
+        await eventually(partial(gone, pids))
     assert await story.checkpoints() == ["FINALIZED"] * rounds
     assert leftovers(story.server.directory) == []
 

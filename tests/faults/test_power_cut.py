@@ -9,7 +9,8 @@ import pytest
 
 from schema.ids import encode
 from services.store.db.database import Database, Transaction
-from tests.server import Server, running, wait_for
+from tests.server import Server, running
+from tests.waiting import eventually
 
 CREATE = """mutation($input: CreateStudioInput!) {
   createStudio(input: $input) { ... on StudioPayload { studio { id } } ... on Error { message } }
@@ -46,16 +47,16 @@ async def test_a_stop_whose_record_was_lost_is_completed_from_the_finished_save(
     request = {"workspaceId": encode("Workspace", server.world.workspace_id), "name": "Power"}
     request["templateId"] = encode("Template", server.world.template_id)
     studio = (await server.graphql(CREATE, {"input": request}))["createStudio"]["studio"]["id"]
-    await wait_for(lambda: status(server, studio, "RUNNING"))
+    await eventually(lambda: status(server, studio, "RUNNING"))
     path = Path(sqlite_url.removeprefix("sqlite:///"))
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(tmp_path / "synced.db")) as target:
         source.backup(target)
     await server.graphql(STOP, {"id": studio})
-    await wait_for(lambda: status(server, studio, "STOPPED"))
+    await eventually(lambda: status(server, studio, "STOPPED"))
     await server.kill9()
     put_back(tmp_path / "synced.db", path)
     await server.start()
-    await wait_for(lambda: status(server, studio, "STOPPED"))
+    await eventually(lambda: status(server, studio, "STOPPED"))
     shown = (await server.graphql(STUDIO, {"id": studio}))["studio"]
     assert [edge["node"]["status"] for edge in shown["checkpoints"]["edges"]] == ["FINALIZED"]
     assert "had been stopped and saved" in shown["statusMessage"]

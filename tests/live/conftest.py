@@ -1,7 +1,6 @@
 """A running broker and revocation watcher over a fresh database, and helpers that write events."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -20,23 +19,12 @@ from services.store.db.database import Database
 from services.store.db.wakeups import Wakeups
 from tests import factories
 from tests.factories import World
+from tests.waiting import soon
 
 LIMIT_SECONDS = 20
 """How long a test waits for what must come: far more than it takes."""
 SYSTEM = Actor.system("test")
 T = TypeVar("T")
-
-
-async def soon(awaitable: Awaitable[T]) -> T:
-    """Its result, or a failure when it does not come."""
-    return await asyncio.wait_for(awaitable, LIMIT_SECONDS)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Return when it holds, for what no event tells."""
-    async with asyncio.timeout(LIMIT_SECONDS):
-        while not condition():  # noqa: ASYNC110 - it is about the insides, which tell nobody
-            await asyncio.sleep(0)
 
 
 async def append(database: Database, stream_id: str, *kinds: Kind, studio_id: str | None = "s" * 32, **payload: Any) -> int:

@@ -12,8 +12,9 @@ from services.live.stream_items import EventFilter, Heartbeat, Resync, ResyncRea
 from services.store.db.database import Database
 from services.store.tables import core
 from tests.factories import World
-from tests.live.conftest import Live, append, running, seqs, soon, take, take_events
+from tests.live.conftest import Live, append, running, seqs, take, take_events
 from tests.live.stored_log import set_stream, trim
+from tests.waiting import soon
 
 STATUS, EDITED = Kind.STUDIO_STATUS, Kind.STUDIO_EDITED
 

@@ -14,9 +14,9 @@ from services.live.stream_items import Resync, ResyncReason, StreamSettings
 from services.store import log, migrate
 from services.store.db.database import Database
 from tests import factories, postgres
-from tests.live.conftest import append, running, soon, take
+from tests.live.conftest import append, running, take
 from tests.postgres import Cluster
-from tests.server import wait_for
+from tests.waiting import eventually, soon
 
 pytestmark = pytest.mark.behaviour("B83")
 BOOT, NEXT_BOOT = "boot-1", "boot-2"
@@ -183,7 +183,7 @@ async def test_a_promoted_standby_gives_new_epochs_to_servers_that_run_on(witnes
             history = LogHistory(database, witness, boot_id=BOOT)
             async with running(database) as live:
                 history.watch(live.wakeups)
-                await wait_for(lambda: _has_another_epoch(database, before))
+                await eventually(lambda: _has_another_epoch(database, before))
                 await history.close()
             await database.close()
 

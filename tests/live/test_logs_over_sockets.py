@@ -17,9 +17,10 @@ from services.store.db.database import Database
 from services.store.tables import core
 from tests import factories
 from tests.contract.watching import COMPLETE, STREAMING
-from tests.server import Server, wait_for
+from tests.server import Server
 from tests.stored_output import store_output
 from tests.three_roles import three_roles
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.behaviour("B84")
 LIMIT_SECONDS = 60.0
@@ -48,7 +49,7 @@ async def status(server: Server, studio_id: str, wanted: str) -> dict[str, Any]:
         studio: dict[str, Any] = (await server.graphql(STUDIO, {"id": studio_id}))["studio"]
         return studio if studio["status"] == wanted else None
 
-    return await wait_for(look, every=0.05)
+    return await eventually(look, every=0.05)
 
 
 async def read(frames: Frames, until: str) -> str:

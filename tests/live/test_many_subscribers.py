@@ -11,8 +11,9 @@ from services.live.stream_items import EventFilter, Resync, StreamSettings
 from services.store import log
 from services.store.db.database import Database
 from tests.factories import World, create_world
-from tests.live.conftest import append, running, seqs, soon, take_events
+from tests.live.conftest import append, running, seqs, take_events
 from tests.postgres import Cluster
+from tests.waiting import soon
 
 SUBSCRIBERS = 200
 DISCONNECTS = 30

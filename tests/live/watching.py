@@ -9,7 +9,7 @@ from typing import Any, cast
 from sqlalchemy import delete, update
 
 from resolvers.context import make_context
-from schema.build import build_schema
+from schema.build import build_schema, core_schema
 from schema.execution import Executor
 from schema.ids import encode
 from schema.request_errors import OperationRejected
@@ -25,7 +25,8 @@ from services.store.db.database import Database
 from services.store.tables import core
 from tests import factories
 from tests.factories import World
-from tests.live.conftest import SYSTEM, Live, soon
+from tests.live.conftest import SYSTEM, Live
+from tests.waiting import soon
 
 SCHEMA = build_schema()
 
@@ -79,7 +80,7 @@ async def watch(live: Live, viewer: Viewer, query: str, **variables: Any) -> Asy
         addresses=Addresses("http://127.0.0.1:8000", "localhost:8000"),
         policy=Policy(),
     )
-    executor = Executor(SCHEMA._schema, lambda viewer: make_context(cast("Services", services), viewer))
+    executor = Executor(core_schema(SCHEMA), lambda viewer: make_context(cast("Services", services), viewer))
     types = {"scope": "StudioScope!", "after": "Cursor", "id": "ID!", "filter": "StudioFilter"}
     declared = ", ".join(f"${name}: {kind}" for name, kind in types.items() if f"${name}" in query)
     document = f"subscription{f'({declared})' if declared else ''} {{ {query} }}"

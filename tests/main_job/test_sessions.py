@@ -18,7 +18,8 @@ from services.store.tables import core
 from tests.docker.tiny_image import docker
 from tests.graphql_ids import global_id
 from tests.main_job.conftest import Opening
-from tests.server import Server, wait_for
+from tests.server import Server
+from tests.waiting import eventually
 
 ERROR = "... on Error { __typename code message } ... on NotAllowedNowError { status until }"
 CREATE = f"mutation($input: CreateStudioInput!) {{ createStudio(input: $input) {{ ... on StudioPayload {{ studio {{ id }} }} {ERROR} }} }}"
@@ -260,7 +261,7 @@ async def test_a_deleted_studio_leaves_nothing_where_it_ran(server: Server) -> N
     async def nothing() -> bool:
         return held(server) == []
 
-    await wait_for(nothing)
+    await eventually(nothing)
 
 
 def held(server: Server) -> list[str]:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from graphql import parse, validate
 
-from schema.build import build_schema
+from schema.build import build_schema, core_schema
 from studiograph.walkthrough import main_job
 from tests.project.conftest import ROOT
 
 ASSETS = ROOT / "studiograph/pages/assets"
-SCHEMA = build_schema()._schema
+SCHEMA = core_schema(build_schema())
 
 
 def _of_script(path: Path) -> dict[str, str]:

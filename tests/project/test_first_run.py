@@ -17,7 +17,7 @@ from studiograph.first_run import ISOLATION_WARNING, JUPYTERLAB, TOKEN_FILE
 from studiograph.walkthrough.server import LOG_FILE, own_server
 from tests.docker.engine import URL
 from tests.project.conftest import Command
-from tests.server import wait_for
+from tests.waiting import eventually
 
 PLACE = """{ viewer { userName } workspace(by: { slug: "demo" }) {
   templates { name } computeEnvironments { name kind } studios { nodes { name status } } } }"""
@@ -74,7 +74,7 @@ async def test_an_engine_is_a_second_place_and_an_image_that_cannot_be_built_is_
         async def told() -> bool:
             return "could not be built" in (demo.directory / LOG_FILE).read_text()
 
-        await wait_for(told)
+        await eventually(told)
     assert place["workspace"] == {
         "templates": [{"name": "JupyterLab"}],
         "computeEnvironments": [{"name": "Docker on this machine", "kind": "DOCKER"}, {"name": "This machine", "kind": "PROCESS"}],

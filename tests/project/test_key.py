@@ -9,7 +9,8 @@ from services.store.db.database import Database
 from tests.factories import create_studio
 from tests.graphql_ids import global_id
 from tests.project.conftest import Command
-from tests.server import Server, wait_for
+from tests.server import Server
+from tests.waiting import eventually
 
 START = "mutation ($id: ID!) { startStudio(input: { studioId: $id }) { __typename } }"
 SHOWN = "query ($id: ID!) { studio(id: $id) { status statusMessage } }"
@@ -33,7 +34,7 @@ async def becomes(server: Server, studio: str, status: str) -> str:
         shown = (await server.graphql(SHOWN, {"id": studio}))["studio"]
         return f"{status} {shown['statusMessage'] or ''}" if shown["status"] == status else None
 
-    return str(await wait_for(look))
+    return str(await eventually(look))
 
 
 @pytest.mark.behaviour("B16")

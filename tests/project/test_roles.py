@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.graphql_ids import global_id
-from tests.server import wait_for
 from tests.three_roles import three_roles
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -25,7 +25,7 @@ async def test_api_controller_and_proxy_work_together(tmp_path: Path, postgresql
         async def runs() -> bool:
             return bool((await api.graphql(STATUS, {"id": created["id"]}))["studio"]["status"] == "RUNNING")
 
-        await wait_for(runs)
+        await eventually(runs)
         url = (await api.graphql(CONNECT, {"input": {"studioId": created["id"]}}))["connectStudio"]["url"]
         host = f"a{created['publicId']}.localhost:{proxy.port}"
         entered = await proxy.http.get(url.replace(host, f"127.0.0.1:{proxy.port}"), headers={"Host": host}, follow_redirects=False)

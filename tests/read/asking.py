@@ -10,7 +10,7 @@ from typing import Any, cast
 from sqlalchemy import event
 
 from resolvers.context import make_context
-from schema.build import build_schema
+from schema.build import build_schema, core_schema
 from schema.execution import Executor
 from schema.limits import Limits
 from schema.requests import OperationRequest
@@ -46,7 +46,7 @@ class Asker:
         self.database = database
         addresses = Addresses("http://127.0.0.1:8000", "localhost:8000")
         self.services = cast("Services", SimpleNamespace(database=database, addresses=addresses, policy=Policy()))
-        self._executor = Executor(SCHEMA._schema, lambda viewer: make_context(self.services, viewer), limits)
+        self._executor = Executor(core_schema(SCHEMA), lambda viewer: make_context(self.services, viewer), limits)
 
     async def ask(self, viewer: Viewer, query: str, **variables: Any) -> Reply:
         """The reply, with whatever errors it has."""

@@ -22,6 +22,7 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import convert_arguments
 
 from resolvers.context import Context
+from schema.build import core_schema
 from schema.field_metadata import plan_of
 from tests.read.asking import SCHEMA
 
@@ -71,7 +72,7 @@ def object_type(kind: Any, row: Any) -> GraphQLObjectType:
     if isinstance(kind, GraphQLObjectType):
         return kind
     assert isinstance(kind, GraphQLInterfaceType)
-    return next(possible for possible in SCHEMA._schema.get_possible_types(kind) if cast("Any", possible.is_type_of)(row, None))
+    return next(possible for possible in core_schema(SCHEMA).get_possible_types(kind) if cast("Any", possible.is_type_of)(row, None))
 
 
 def fields_of(selections: SelectionSetNode, kind: GraphQLObjectType) -> Iterator[FieldNode]:

@@ -8,6 +8,7 @@ from graphql import FieldNode, GraphQLField, GraphQLObjectType, GraphQLSchema, O
 
 from resolvers.context import make_context
 from resolvers.rights import rights_of
+from schema.build import core_schema
 from schema.field_metadata import plan_of
 from schema.ids import encode
 from schema.plans import FieldKind
@@ -23,7 +24,7 @@ from tests.read.asking import SCHEMA, Asker
 from tests.read.plan_executor import PlanExecutor
 from tests.read.selections import everything
 
-CORE: GraphQLSchema = SCHEMA._schema
+CORE: GraphQLSchema = core_schema(SCHEMA)
 ROOTS = (CORE.query_type, CORE.mutation_type, CORE.subscription_type)
 FIELDS: dict[str, GraphQLField] = {
     f"{kind.name}.{name}": field

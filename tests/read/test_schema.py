@@ -24,6 +24,7 @@ from graphql import (
 
 from resolvers.rights import rights_of
 from schema import export
+from schema.build import core_schema
 from schema.field_metadata import WORDS, Mark, marks_of, policy_of
 from schema.ids import encode
 from services.domain.access import MATRIX, Permission, Role, TokenScope, Viewer
@@ -34,7 +35,7 @@ from tests.factories import World
 from tests.read.asking import SCHEMA, Asker
 from tests.read.selections import differences, everything, fields_on
 
-CORE: GraphQLSchema = SCHEMA._schema
+CORE: GraphQLSchema = core_schema(SCHEMA)
 OWN = {
     name: kind
     for name, kind in CORE.type_map.items()

@@ -257,7 +257,7 @@ async def _end_others(database: Database) -> None:
 
 
 async def test_a_closed_sqlite_connection_holds_no_lock_whatever_still_refers_to_its_cursors(sqlite_database: Database) -> None:
-    connection = await engine._open_sqlite(str(sqlite_database.url.database))
+    connection = await engine.open_sqlite(str(sqlite_database.url.database))
     await connection.execute_fetchall("BEGIN IMMEDIATE")
     cursor = await connection.execute("SELECT 1 UNION SELECT 2")
     await connection.close()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -85,12 +86,12 @@ async def test_a_database_newer_than_the_code_is_refused_and_left_alone(empty_ur
 
 
 async def test_an_interrupted_migration_leaves_the_database_as_it_was(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def upgrade_then_fail(connection: Connection, config: Config) -> None:
-        upgrade(connection, config)
+    def upgrade_then_fail(config: Config, revision: str) -> None:
+        upgrade(config, revision)
         raise OSError("the disk is full")
 
-    upgrade = migrate._upgrade
-    monkeypatch.setattr(migrate, "_upgrade", upgrade_then_fail)
+    upgrade = command.upgrade
+    monkeypatch.setattr(command, "upgrade", upgrade_then_fail)
     with pytest.raises(OSError, match="the disk is full"):
         await migrate.upgrade(empty_url)
     assert await _look(empty_url, lambda connection: inspect(connection).get_table_names()) == []

@@ -87,11 +87,11 @@ def _queries(name: str, value: Any) -> Iterator[tuple[str, Query]]:
         yield f"{name} count", value.count_query()
         for many in (False, True):
             for after in (False, True):
-                yield f"{name} many={many} after={after}", value._query(many, after)
+                yield f"{name} many={many} after={after}", value.page_query(many, after)
     elif isinstance(value, dict):
         for key, entry in value.items():
             yield from _queries(f"{name}[{key}]", entry)
-    elif isinstance(value, functools._lru_cache_wrapper):
+    elif hasattr(value, "cache_parameters"):  # made by functools.cache
         maker = f"{value.__module__}.{value.__name__}"
         assert maker in SAMPLES, f"give arguments for {maker} in SAMPLES"
         yield from _queries(maker, value(*SAMPLES[maker]))

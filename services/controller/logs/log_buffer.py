@@ -70,6 +70,11 @@ class LogBuffer:
         return bool(self._size or self._skipped)
 
     @property
+    def buffered_bytes(self) -> int:
+        """The number of bytes in memory that are to be stored, at most MAX_BUFFERED_BYTES after each `add`."""
+        return self._size
+
+    @property
     def is_holding(self) -> bool:
         """Whether bytes are held back that may be the beginning of a secret."""
         return self._mask.held > 0

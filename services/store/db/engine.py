@@ -42,7 +42,7 @@ def sqlite(url: URL, pool_size: int) -> AsyncEngine:
     """Each connection has a thread: `pool_size` readers at once, and as many more in a rush."""
 
     async def connect() -> aiosqlite.Connection:
-        return await _open_sqlite(url.database or ":memory:")
+        return await open_sqlite(url.database or ":memory:")
 
     reset = {"pool_reset_on_return": None}  # each transaction is ended where it began: a second ROLLBACK would cost a thread hop
     engine = create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, async_creator=connect, **reset)
@@ -73,7 +73,7 @@ class _Releasing(sqlite3.Connection):
         super().close()
 
 
-async def _open_sqlite(path: str) -> aiosqlite.Connection:
+async def open_sqlite(path: str) -> aiosqlite.Connection:
     """An open connection, or an error and no thread left behind.
 
     The driver's own transactions are off (`isolation_level`): it would begin late, and deferred. We say BEGIN ourselves.

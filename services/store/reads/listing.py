@@ -57,7 +57,7 @@ class Listing(Generic[T]):
         self, reader: Reader, viewer_id: str, parents: Sequence[str], window: Window, params: Mapping[str, Any]
     ) -> dict[str, list[Row]]:
         """The rows of each parent: the record's columns, then the parent, then the sort value."""
-        query = self._query(len(parents) > 1, window.after is not None)
+        query = self.page_query(len(parents) > 1, window.after is not None)
         if window.after is not None:
             params = {**params, "after_value": window.after[0], "after_id": window.after[1]}
         pages: dict[str, list[Row]] = {parent: [] for parent in parents}
@@ -79,7 +79,8 @@ class Listing(Generic[T]):
             query = self._queries[None] = Query(counts)
         return query
 
-    def _query(self, many: bool, after: bool) -> Query:
+    def page_query(self, many: bool, after: bool) -> Query:
+        """Returns the query for a page of one parent or of `many`, from the beginning or `after` a position."""
         query = self._queries.get((many, after))
         if query is None:
             query = self._queries[many, after] = Query(self._select(many, after))
