@@ -203,7 +203,7 @@ async def test_a_database_that_is_gone_in_the_middle_of_steps_is_waited_for(
     refused: asyncio.Queue[None] = asyncio.Queue()
 
     @asynccontextmanager
-    async def gone(*, durable: bool = True) -> AsyncIterator[Any]:
+    async def gone(**_: Any) -> AsyncIterator[Any]:
         refused.put_nowait(None)
         raise DatabaseUnavailable("gone")
         yield

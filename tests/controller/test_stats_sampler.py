@@ -118,20 +118,25 @@ async def test_counters_that_went_back_begin_anew(database: Database, world: Wor
     assert [row["cpu"] for row in await measured(database)] == [0.0]
 
 
-async def test_a_round_is_three_reads_and_one_write_whatever_the_number_and_wakes_once(database: Database, world: World) -> None:
+async def test_a_round_is_three_reads_and_one_write_for_any_number_of_environments_and_wakes_once(
+    database: Database, world: World
+) -> None:
     samples = at_work(database, world, lambda _: Counting())
     counts = []
-    for more in (2, 48):
-        await running(database, world, more)
+    for environments, sessions in ((1, 2), (4, 12)):
+        for number in range(environments):
+            added = await factories.create_compute_environment(database, world.workspace_id, f"Of {environments}: {number}")
+            await running(database, replace(world, compute_environment_id=added), sessions)
         await samples.sample()
         wakes: list[Wake] = []
         forget = database.on_commit(wakes.extend)
         with database.count_statements() as counted:
             await samples.sample()
         forget()
-        counts.append(len([text for text in counted.statements if text.startswith(("SELECT", "INSERT", "DELETE")) and "clock" not in text]))
+        words = [text.split()[0] for text in counted.statements if "clock" not in text]
+        counts.append((words.count("SELECT"), words.count("INSERT"), words.count("DELETE")))
         assert wakes == [Wake("stats", "")]
-    assert counts == [4, 4]
+    assert counts == [(3, 1, 0), (3, 1, 0)]
     assert len(await measured(database)) == 50
 
 

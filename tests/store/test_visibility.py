@@ -72,6 +72,7 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "services.store.reads.studio_lists._matching": (("compute_environments",),),
 }
 """Arguments for the functions that make reads on demand."""
+CACHED_FUNCTION = type(functools.cache(len))
 
 
 def _modules() -> Iterator[ModuleType]:
@@ -91,7 +92,7 @@ def _queries(name: str, value: Any) -> Iterator[tuple[str, Query]]:
     elif isinstance(value, dict):
         for key, entry in value.items():
             yield from _queries(f"{name}[{key}]", entry)
-    elif hasattr(value, "cache_parameters"):  # made by functools.cache
+    elif isinstance(value, CACHED_FUNCTION):
         maker = f"{value.__module__}.{value.__name__}"
         assert maker in SAMPLES, f"give arguments for {maker} in SAMPLES"
         yield from _queries(maker, value(*SAMPLES[maker]))

@@ -12,8 +12,9 @@ from services.controller.controller_services import ControllerServices
 from services.controller.stats import stats_collection
 from services.domain.session_name import SessionName
 from services.runtime.background_loop import BackgroundLoop
-from services.store import stats
-from services.store.db.database import DatabaseUnavailable, clock
+from services.store import compute_environments, stats
+from services.store.compute_environments import EnvironmentState
+from services.store.db.database import clock
 from services.store.stats import Measurement, RunningSession
 
 SAMPLE_INTERVAL_SECONDS = 5.0
@@ -70,10 +71,11 @@ class StatsSampler:
         async with self._services.database.read() as reader:
             running, now = await stats.running(reader), await clock(reader.connection)
             has_outdated = await stats.is_old(reader)
+            environments = {row.id: row for row in await compute_environments.in_use(reader)} if running else {}
         self._forget(running)
         due = [session for session in running if session.measured_at is None or now - session.measured_at >= MIN_SAMPLE_AGE]
         for environment_id, sessions in groupby(sorted(due, key=_environment), _environment):
-            self._start_measuring(environment_id, list(sessions))
+            self._start_measuring(environments[environment_id], list(sessions))
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=ROUND_TIMEOUT_SECONDS)
         await self._write(has_outdated)
@@ -86,15 +88,15 @@ class StatsSampler:
         self._measured = {key: reading for key, reading in self._measured.items() if key in ids}
         self._tasks = {key: task for key, task in self._tasks.items() if not task.done()}
 
-    def _start_measuring(self, environment_id: str, sessions: list[RunningSession]) -> None:
-        if environment_id not in self._tasks:
-            task = asyncio.create_task(self._measure(environment_id, sessions), name=f"measure in {environment_id}")
-            self._tasks[environment_id] = task
+    def _start_measuring(self, environment: EnvironmentState, sessions: list[RunningSession]) -> None:
+        if environment.id not in self._tasks:
+            task = asyncio.create_task(self._measure(environment, sessions), name=f"measure in {environment.id}")
+            self._tasks[environment.id] = task
 
-    async def _measure(self, environment_id: str, sessions: list[RunningSession]) -> None:
+    async def _measure(self, environment: EnvironmentState, sessions: list[RunningSession]) -> None:
         try:
-            compute = await self._services.computes.get(environment_id)
-        except (ComputeFailed, DatabaseUnavailable):
+            compute = self._services.computes.of(environment)
+        except ComputeFailed:
             return  # reported by the check of the compute environment
 
         async def read_usage(session: RunningSession) -> Usage | None:
