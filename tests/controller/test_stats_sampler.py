@@ -118,9 +118,7 @@ async def test_counters_that_went_back_begin_anew(database: Database, world: Wor
     assert [row["cpu"] for row in await measured(database)] == [0.0]
 
 
-async def test_a_round_is_three_reads_and_one_write_for_any_number_of_environments_and_wakes_once(
-    database: Database, world: World
-) -> None:
+async def test_a_round_is_three_reads_and_one_write_for_any_number_of_environments_and_wakes_once(database: Database, world: World) -> None:
     samples = at_work(database, world, lambda _: Counting())
     counts = []
     for environments, sessions in ((1, 2), (4, 12)):

@@ -16,7 +16,7 @@ from studiograph.roles import serve
 from studiograph.settings import Role, Settings
 from tests import factories
 from tests.mutations.api import gid
-from tests.server import wait_for
+from tests.waiting import eventually
 
 STAR = "mutation star($id: ID!) { starStudio(input: { studioId: $id }) { __typename } }"
 
@@ -30,18 +30,18 @@ async def test_a_mutation_whose_client_left_is_finished_before_shutdown_closes_t
     studio_id = await factories.create_studio(database, world)
     settings = Settings(database_url=sqlite_url, data_dir=tmp_path / "data", port=0, shutdown_seconds=60)
     server = asyncio.create_task(serve(settings, Role.ALL, demo=False))
-    url = await wait_for(lambda: announced(capsys))
+    url = await eventually(lambda: announced(capsys))
 
     async with database.write() as other_writer, httpx.AsyncClient(trust_env=False, timeout=60) as client:
         await outbox.lock_stream(other_writer, world.workspace_id)
         body = {"query": STAR, "variables": {"id": gid("Studio", studio_id)}}
         request = asyncio.create_task(client.post(f"{url}/graphql", json=body, headers={"Authorization": f"Bearer {world.secret}"}))
-        await wait_for(lambda: running("command of starStudio"))
+        await eventually(lambda: running("command of starStudio"))
         request.cancel()
         with suppress(asyncio.CancelledError):
             await request
         os.kill(os.getpid(), signal.SIGTERM)
-        await wait_for(lambda: logged(caplog, "Waiting for unfinished mutations"))
+        await eventually(lambda: logged(caplog, "Waiting for unfinished mutations"))
         assert not server.done()
     await server
 
