@@ -1,8 +1,8 @@
-"""What a client may read of an error. Everything unexpected becomes an id that the log explains."""
+"""Decides what clients may read of an error: expected errors as they are, unexpected ones as an id that the log explains."""
 
 import logging
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from graphql import FieldNode, GraphQLError
@@ -13,34 +13,31 @@ from services.domain.errors import DomainError
 
 logger = logging.getLogger(__name__)
 
-PUBLIC_ATTRIBUTES = ("field", "argument", "column", "suggestions")
-"""Of a domain error: these go to `extensions` where the error has them."""
-
 
 def public_error(error: GraphQLError, code: Code = Code.INVALID_INPUT) -> dict[str, Any]:
-    """The error as clients see it, with `extensions.code`.
+    """Returns the error as clients see it, with `extensions.code`.
 
     Public are a DomainError (with its own code), what GraphQL itself says about the request, and what a scalar says about its
     input by raising ValueError. Anything else is masked and logged with its traceback. `code` is for GraphQL's own errors.
     """
     root = _root(error)
     if isinstance(root, DomainError):
-        return _placed(error, root.message, _domain_extensions(root))
+        return _formatted(error, root.message, root.extensions)
     if _is_about_input(error, root):
         extensions = dict(root.extensions or {}) if isinstance(root, GraphQLError) else {}
-        return _placed(error, error.message, {"code": code.value} | extensions)
-    return _placed(error, *masked(root))
+        return _formatted(error, error.message, {"code": code.value} | extensions)
+    return _formatted(error, *masked(root))
 
 
 def masked(cause: BaseException) -> tuple[str, dict[str, Any]]:
-    """The message and extensions to show instead of `cause`, which is logged under the id they name."""
+    """Returns the message and the extensions to send instead of `cause`, which is logged under the id that they name."""
     error_id = uuid.uuid4().hex
     logger.error("Internal error, id %s", error_id, exc_info=cause)
     return f"Internal error, id {error_id}. Send this id to the operator of the server.", {"code": Code.INTERNAL.value, "id": error_id}
 
 
 def masked_refusal(cause: BaseException) -> OperationRejected:
-    """The same for what failed outside any field."""
+    """Returns a rejection to send instead of `cause`, which failed outside any field and is logged."""
     message, extensions = masked(cause)
     return OperationRejected(Code.INTERNAL, [{"message": message, "extensions": extensions}])
 
@@ -69,17 +66,11 @@ def _is_about_input(error: GraphQLError, root: BaseException) -> bool:
     return any(link.nodes and not isinstance(link.nodes[0], FieldNode) for link in inner)
 
 
-def _domain_extensions(error: DomainError) -> dict[str, Any]:
-    given = getattr(error, "extensions", None)
-    extensions: dict[str, Any] = {"code": error.code}
-    extensions |= {name: value for name in PUBLIC_ATTRIBUTES if (value := getattr(error, name, None)) is not None}
-    return extensions | dict(given) if isinstance(given, Mapping) else extensions
-
-
-def _placed(error: GraphQLError, message: str, extensions: dict[str, Any]) -> dict[str, Any]:
-    placed: dict[str, Any] = {"message": message, "extensions": extensions}
+def _formatted(error: GraphQLError, message: str, extensions: dict[str, Any]) -> dict[str, Any]:
+    """Returns the error as GraphQL writes it: at the locations and the path of `error`."""
+    formatted: dict[str, Any] = {"message": message, "extensions": extensions}
     if error.locations:
-        placed["locations"] = [location.formatted for location in error.locations]
+        formatted["locations"] = [location.formatted for location in error.locations]
     if error.path is not None:
-        placed["path"] = list(error.path)
-    return placed
+        formatted["path"] = list(error.path)
+    return formatted

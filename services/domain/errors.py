@@ -22,24 +22,19 @@ class DomainError(Exception):
     @property
     def extensions(self) -> dict[str, Any]:
         """Returns the `extensions` of the GraphQL error in queries; mutations return typed errors."""
-        return {"code": self.code}
+        return {"code": self.code} | ({"field": self.field} if self.field else {})
 
 
 class BadArgument(DomainError):
-    """An argument of a query is invalid. `column` is the position in its text, from 1; `suggestions` are values that may be meant.
+    """An argument of a query is invalid. Its code is one of several: BAD_CURSOR, OUT_OF_RANGE, ..."""
 
-    Its code is one of several: BAD_CURSOR, OUT_OF_RANGE, ...
-    """
-
-    def __init__(
-        self, argument: str, code: str, message: str, *, column: int | None = None, suggestions: Sequence[str] | None = None
-    ) -> None:
+    def __init__(self, argument: str, code: str, message: str) -> None:
         super().__init__(message)
-        self._extensions = {"code": code, "argument": argument, "column": column, "suggestions": suggestions}
+        self._extensions = {"code": code, "argument": argument}
 
     @property
     def extensions(self) -> dict[str, Any]:
-        return {key: value for key, value in self._extensions.items() if value is not None}
+        return self._extensions
 
 
 class NotFound(DomainError):

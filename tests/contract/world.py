@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import strawberry
 from strawberry.types import Info
 
 from schema.build import core_schema
 from services.domain.access import TokenScope, Viewer
-from services.domain.errors import DomainError, Forbidden, Unauthenticated
+from services.domain.errors import BadArgument, Forbidden, Unauthenticated
 
 TOKEN = "sgt_good"
 SECRET = "postgresql://admin:hunter2@db/prod"
@@ -92,16 +92,6 @@ class Context:
 
 
 Ctx = Info[Context, None]
-
-
-class SearchError(DomainError):
-    """As a query for a search term reports it."""
-
-    code = "BAD_SEARCH"
-    argument = "search"
-    column = 7
-    suggestions = ("status",)
-    extensions: ClassVar = {"hint": "Use status:running."}
 
 
 @strawberry.type
@@ -189,7 +179,7 @@ class Query:
 
     @strawberry.field
     def search(self) -> str | None:
-        raise SearchError("Unknown key `staus`.")
+        raise BadArgument("search", "BAD_SEARCH", "Unknown key `staus`.")
 
     @strawberry.field
     def never(self) -> str:
