@@ -22,7 +22,7 @@ from connect.presence_cache import People, PresenceCache
 from connect.requests import Receive, Send
 from services.connections.presence import NewConnection, Presence
 from services.domain.errors import NotAllowedNow
-from services.domain.event_payloads import OperationChanged
+from services.domain.event_payloads import ConnectionFailed, DisruptionPlanned, OperationChanged, StudioMessageChanged
 from services.domain.events import Kind, LoggedEvent
 from services.domain.statuses import ConnectionErrorCode
 from services.live.broker import Broker
@@ -107,17 +107,20 @@ class TabSocket:
             self._wake.set()
 
     def _note(self, event: LoggedEvent) -> None:
-        payload = event.payload
         if event.kind is Kind.CONNECTED_USERS:
             self._people_changed = True
         elif event.kind is Kind.OPERATION:
-            self._changed_operation_id = OperationChanged.from_json(payload).operation_id
+            self._changed_operation_id = OperationChanged.from_json(event.payload).operation_id
         elif event.kind is Kind.STUDIO_MESSAGE:
-            self._queued_messages.append({"type": "status", "text": payload.get("status_message")})
+            message = StudioMessageChanged.from_json(event.payload)
+            self._queued_messages.append({"type": "status", "text": message.status_message})
         elif event.kind is Kind.DISRUPTION_WARNING:
-            self._queued_messages.append({"type": "warning", "code": payload["code"], "reason": payload["reason"], "at": payload.get("at")})
-        elif payload.get("code") == ConnectionErrorCode.TOOL_UNREACHABLE:
-            self._queued_messages.append({"type": "fault", "code": payload["code"], "reason": payload["reason"]})
+            planned = DisruptionPlanned.from_json(event.payload)
+            self._queued_messages.append({"type": "warning", "code": planned.code, "reason": planned.reason, "at": planned.at})
+        elif event.kind is Kind.CONNECTION_ERROR:
+            error = ConnectionFailed.from_json(event.payload)
+            if error.code is ConnectionErrorCode.TOOL_UNREACHABLE:
+                self._queued_messages.append({"type": "fault", "code": error.code, "reason": error.reason})
 
     async def _write(self, send: Send) -> None:
         while not self._disconnected:

@@ -13,13 +13,12 @@ from connect.access_errors import AccessError
 from connect.active_request import ActiveRequest
 from connect.requests import Headers, Receive, Request, Send
 from connect.responses import CODE_HEADER, COMMON_HEADERS, Response
-from connect.server_protocols import allow_large_messages
+from connect.server_protocols import MAX_MESSAGE_BYTES, allow_large_messages
 from connect.upstreams import Tool
 from services.domain.statuses import ConnectionErrorCode
 
 logger = logging.getLogger(__name__)
 
-MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 CLOSE_TIMEOUT_S = 1.0
 SESSION_END_WAIT_SECONDS = 1.0
 SENDABLE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})

@@ -14,6 +14,9 @@ from typing import Any, Protocol
 from services.domain.errors import DomainError
 from services.domain.session_name import SessionName
 
+BYTES_PER_MIB = 1 << 20
+"""Fields named `..._mib` are in this unit."""
+
 
 class ComputeUnknown(Exception):
     """The engine does not answer, or its answer cannot be read: nothing may be concluded. The text is for the status message."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class DomainError(Exception):
@@ -41,6 +41,11 @@ class NotFound(DomainError):
     """The object does not exist or is hidden from the viewer: the two must read the same (B92)."""
 
     code = "NOT_FOUND"
+
+    @classmethod
+    def absent(cls, name: str, *, field: Sequence[str] | None = None) -> Self:
+        """Returns the error for an object that whoever asks may know to be absent; `Resource.not_found` is for what may be hidden."""
+        return cls(f"There is no such {name}.", field=field)
 
 
 class Forbidden(DomainError):

@@ -70,7 +70,7 @@ class People:
             await _require_free_name(transaction, organization_id, slug, name)
             owner_name = await store.user_name_of(transaction, owner_id)
             if owner_name is None:
-                raise NotFound("There is no such user.")
+                raise NotFound.absent("user")
             workspace_id = new_id()
             values = {
                 "id": workspace_id,
@@ -123,7 +123,7 @@ def _check_pattern(problems: Problems, path: str, noun: str, text: str, pattern:
 
 async def _require_free_name(transaction: Transaction, organization_id: str, slug: str, name: str) -> None:
     if not await store.organization_exists(transaction, organization_id):
-        raise NotFound("There is no such organization.")
+        raise NotFound.absent("organization")
     if await store.workspace_id_of(transaction, slug) is not None:
         raise Conflict(f"There is a workspace called {slug} already.", field=("slug",))
     if await store.workspace_name_taken(transaction, organization_id, name_key(name)):

@@ -105,7 +105,7 @@ class Tokens:
         async with self._database.write() as transaction:
             user_id = await store.owner_of(transaction, token_id)
             if user_id is None:
-                raise NotFound("There is no such access token.")
+                raise NotFound.absent("access token")
             await _revoke(transaction, token_id, user_id, Operator().actor, streams)
 
     async def of_user(self, user_id: str) -> list[store.ListedToken]:
@@ -127,7 +127,7 @@ class Tokens:
 
     async def _insert(self, transaction: Transaction, user_id: str, new: NewToken) -> tuple[str, str]:
         if not await store.lock_owner(transaction, user_id):
-            raise NotFound("There is no such user.")
+            raise NotFound.absent("user")
         if await store.count_active(transaction, user_id) >= self._limits.per_user:
             raise QuotaExceeded(f"A user may have at most {self._limits.per_user} access tokens. Revoke one that is not needed.")
         token_id, secret = new_id(), new_secret(PREFIX)

@@ -93,7 +93,7 @@ class CreateStudio:
 async def _template(transaction: Transaction, request: CreateStudioRequest) -> TemplateState:
     template = await templates.find(transaction, request.template_id)
     if template is None or template.workspace_id != request.workspace_id:
-        raise NotFound("There is no such template in this workspace.", field=("template_id",))
+        raise NotFound.absent("template in this workspace", field=("template_id",))
     if template.status == TemplateStatus.UNSUPPORTED.value:
         message = f"{template.name} is no longer supported. Choose a recommended template."
         raise invalid("template_id", "UNSUPPORTED", message)
@@ -107,7 +107,7 @@ async def _environment(transaction: Transaction, request: CreateStudioRequest, t
         return _only([e for e in environments if e.enabled and template.tool in spec_of(e.kind).tools], template)
     environment = next((e for e in environments if e.id == request.compute_environment_id), None)
     if environment is None:
-        raise NotFound("There is no such compute environment in this workspace.", field=("compute_environment_id",))
+        raise NotFound.absent("compute environment in this workspace", field=("compute_environment_id",))
     if not environment.enabled:
         raise _unusable("DISABLED", f"{environment.name} is disabled. Choose another compute environment.")
     if template.tool not in spec_of(environment.kind).tools:

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from aiohttp import WSMsgType
 from services.compute.protocol import Upstream
 from services.domain.access import Role
 from services.domain.actor import Actor
-from services.domain.events import Kind, NewEvent
+from services.domain.event_payloads import DisruptionPlanned
+from services.domain.events import Kind
+from services.domain.statuses import ConnectionErrorCode
 from services.identity.requests import Membership, UpdateMemberRequest
 from services.store import outbox
 from services.store.db.database import Database
@@ -197,12 +200,12 @@ async def test_a_waiting_tab_whose_right_is_lost_waits_no_longer(harness: Connec
 async def test_a_planned_disruption_is_warned_of(harness: ConnectHarness) -> None:
     async with tab(harness, await harness.enter()) as one:
         await one.notified("open")
-        payload = {"code": "LIFESPAN_EXPIRED", "reason": "The lifespan ends soon.", "at": "2030-01-01T00:00:00Z", "session_number": 1}
-        event = NewEvent(Kind.DISRUPTION_WARNING, Actor.system("lifespan"), payload, harness.studio_id, "Penguins")
+        planned = DisruptionPlanned(ConnectionErrorCode.LIFESPAN_EXPIRED, "The lifespan ends soon.", datetime(2030, 1, 1, tzinfo=UTC), 1)
+        event = planned.event(Actor.system("lifespan"), harness.studio_id, "Penguins")
         async with harness.database.write() as transaction:
             await outbox.append(transaction, harness.world.workspace_id, [event])
         warning = await one.notified("warning")
-        assert (warning["reason"], warning["at"]) == ("The lifespan ends soon.", "2030-01-01T00:00:00Z")
+        assert (warning["reason"], warning["at"]) == ("The lifespan ends soon.", "2030-01-01T00:00:00+00:00")
 
 
 @pytest.mark.behaviour("B57")

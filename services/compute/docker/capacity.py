@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.compute.docker.reach import Mode
-from services.compute.protocol import ComputeFailed, Report
+from services.compute.protocol import BYTES_PER_MIB, ComputeFailed, Report
 
-MIB = 1 << 20
 LIMIT_WARNINGS = {
     "MemoryLimit": "The engine's kernel cannot limit memory.",
     "SwapLimit": "The engine's kernel cannot limit swap: a session may use more memory than its limit.",
@@ -26,4 +25,4 @@ def report(info: Mapping[str, Any], mode: Mode, open_host: str | None) -> Report
     if open_host is not None:
         warnings.append(open_host)
     engine = f"Docker Engine {info['ServerVersion']}."
-    return Report(float(info["NCPU"]), info["MemTotal"] // MIB, 0, tuple(warnings), (engine, mode.meaning))
+    return Report(float(info["NCPU"]), info["MemTotal"] // BYTES_PER_MIB, 0, tuple(warnings), (engine, mode.meaning))

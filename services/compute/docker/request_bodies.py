@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.compute.docker import env_vars, naming
-from services.compute.protocol import ComputeFailed, SessionSpec
+from services.compute.protocol import BYTES_PER_MIB, ComputeFailed, SessionSpec
 
 ROOT_CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETGID", "SETUID", "KILL"]
 """What root in a container needs for apt and pip, and no more (docs/architecture.md, "Compute environments")."""
 ROOTS = ("", "0", "root")
 MAX_PROCESSES = 4096
 NANO = 1_000_000_000
-MIB = 1 << 20
 LOG_SIZE, LOG_FILES = "8m", "2"
 WORKSPACE = "/workspace"
 
@@ -61,7 +60,7 @@ def container(spec: SessionSpec, image: Image, environment_id: str, *, published
 
 
 def _host(spec: SessionSpec, image: Image) -> dict[str, Any]:
-    memory = spec.memory_mib * MIB
+    memory = spec.memory_mib * BYTES_PER_MIB
     return {
         "NetworkMode": naming.network(spec.name),
         "NanoCpus": round(spec.cpu * NANO),
