@@ -1,4 +1,4 @@
-"""`python -m studiograph`."""
+"""Runs the command line as `python -m studiograph`."""
 
 from studiograph.cli import main
 

@@ -1,4 +1,4 @@
-"""Builds the roles `all` and `api`, with the message that a started server prints."""
+"""Builds the application of the roles `all` and `api`, and the message that a started server prints."""
 
 from contextlib import AsyncExitStack
 
@@ -22,15 +22,15 @@ from studiograph.settings import Settings
 from studiograph.shared_services import SharedServices
 
 CONTAINERS_MESSAGE = (
-    f"A Docker Engine answers: those on {CONTAINERS.name!r} run in containers. Their image is built in the background where it is missing."
+    f"A Docker Engine answers: Studios on {CONTAINERS.name!r} run in containers. Their image is built in the background if it is missing."
 )
-PROCESSES_LEFT_OUT_MESSAGE = (
-    f"There are several users: {PROCESSES.name!r}, where sessions would run as the user of this server, is left out."
+PROCESSES_DISABLED_MESSAGE = (
+    f"There are several users, so {PROCESSES.name!r}, where sessions would run as the user of this server, is disabled."
 )
 
 
 async def build(core: SharedServices, settings: Settings, stack: AsyncExitStack, *, with_controller: bool, demo: bool) -> HttpApp:
-    """Builds and starts the application; closed with the stack."""
+    """Builds and starts the application, which is closed with the stack."""
     services = build_services(core, settings, stack)
     computes = build_computes(core, settings, stack)
     for kind in KINDS:
@@ -65,11 +65,11 @@ async def _demo(services: Services, computes: Computes, settings: Settings, stac
             prepare_in_background(compute, stack)
     return [
         f"Sign in with the token   {demo.token}",
-        f"It is the user {DEMO_NAME}'s, and kept in {token_file}; `studiograph token create {DEMO_NAME}` makes another.",
+        f"It belongs to the user {DEMO_NAME} and is stored in {token_file}; `studiograph token create {DEMO_NAME}` creates another.",
         *([ISOLATION_WARNING] if PROCESSES in environments else []),
-        *([PROCESSES_LEFT_OUT_MESSAGE] if settings.process_compute and PROCESSES not in environments else []),
+        *([PROCESSES_DISABLED_MESSAGE] if settings.process_compute and PROCESSES not in environments else []),
         *([CONTAINERS_MESSAGE] if CONTAINERS in environments else []),
-        "Ctrl+C stops the server; sessions run on, and are found again.",
+        "Ctrl+C stops the server. Sessions continue to run, and the next start takes them over.",
     ]
 
 
@@ -80,6 +80,6 @@ async def _demo_environments(people: People, settings: Settings) -> list[DemoEnv
     if await engine_answers(settings):
         environments.append(CONTAINERS)
     if not environments:
-        reason = "several users are there" if settings.process_compute else "STUDIOGRAPH_PROCESS_COMPUTE is false"
-        raise OperatorError(f"There is nowhere to run sessions: no Docker Engine answers, and {reason}.")
+        reason = "there are several users" if settings.process_compute else "STUDIOGRAPH_PROCESS_COMPUTE is false"
+        raise OperatorError(f"No compute environment can run sessions: no Docker Engine answers, and {reason}.")
     return environments

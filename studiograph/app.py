@@ -68,7 +68,7 @@ class Application:
 
 
 def build_api(core: SharedServices, services: Services, settings: Settings, stack: AsyncExitStack) -> Application:
-    """Builds GraphQL, pages, health and metrics: everything on the API's origin but what `connect` serves there."""
+    """Builds the GraphQL, page, health and metrics routes: everything on the API's origin except the routes of `connect`."""
     executor = Executor(core_schema(build_schema()), partial(make_context, services), suggestions=True)
     stack.push_async_callback(executor.close, settings.shutdown_seconds)
     slots = StreamSlots(services.tokens.authenticate, core.revocation_watcher.token_ended)

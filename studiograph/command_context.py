@@ -19,7 +19,7 @@ from studiograph.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class CommandContext:
-    """Services over the database. A running server sees what they change."""
+    """The services of a command, over the database. A running server notices what they change."""
 
     database: Database
     people: People
@@ -44,7 +44,7 @@ async def command_context(settings: Settings) -> AsyncIterator[CommandContext]:
 
 
 async def workspace_of(context: CommandContext, slug: str) -> str:
-    """Returns the id of a workspace. Raises NotFound with what to do."""
+    """Returns the id of the workspace with this slug. Raises NotFound, which says how to add one."""
     workspace_id = await context.people.find_workspace(slug)
     if workspace_id is None:
         raise NotFound(f"There is no workspace {slug}. Add one: studiograph workspace add {slug} --owner USER")

@@ -1,4 +1,4 @@
-"""How this server makes the `Compute` of a compute environment: one factory for each kind, from the settings."""
+"""Creates the `Compute` client of a compute environment: one factory for each kind, from the settings."""
 
 from services.compute.docker import DockerCompute, RecipeBook
 from services.compute.process import ProcessCompute
@@ -11,7 +11,7 @@ from studiograph.settings import Settings
 
 
 def compute_factories(settings: Settings, installation: str) -> dict[ComputeKind, Factory]:
-    """Returns a factory for every kind, also for those that the settings switch off: doctor looks for sessions of all."""
+    """Returns a factory for every kind, including disabled ones: `doctor` checks the sessions of all kinds."""
     recipes = recipe_book(settings)
 
     def process(_environment: EnvironmentState) -> Compute:
@@ -30,10 +30,10 @@ def is_allowed(settings: Settings, kind: ComputeKind) -> bool:
 
 
 def engine_probe(settings: Settings) -> DockerCompute:
-    """Returns the Docker Engine of the settings for `look`. It has no installation: no session is made through it."""
+    """Returns a client of the settings' Docker Engine, only for `look`: without an installation it cannot create sessions."""
     return DockerCompute(settings.docker_url, "none", "none", pool=settings.docker_subnets)
 
 
 def recipe_book(settings: Settings) -> RecipeBook:
-    """Returns the images that this server can build."""
+    """Returns the recipes of the images that this server can build."""
     return RecipeBook(settings.image_base, settings.image_certificates, settings.images_dir)

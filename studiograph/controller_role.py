@@ -1,4 +1,4 @@
-"""The controller's part of a server, alone or beside the API: what makes true what commands intend."""
+"""Builds and starts the controller of a server, alone (role `controller`) or beside the API."""
 
 import asyncio
 import signal
@@ -18,11 +18,11 @@ from studiograph.compute_factories import compute_factories, engine_probe, is_al
 from studiograph.settings import Settings
 from studiograph.shared_services import SharedServices, open_shared_services
 
-ENGINE_SECONDS = 2.0
+ENGINE_TIMEOUT_S = 2.0
 
 
 def build_computes(core: SharedServices, settings: Settings, stack: AsyncExitStack) -> Computes:
-    """Returns the computes of the kinds that this server may use, closed with the stack."""
+    """Returns the compute clients of the kinds that this server may use; they are closed with the stack."""
     factories = compute_factories(settings, core.installation)
     computes = Computes(core.database, {kind: factory for kind, factory in factories.items() if is_allowed(settings, kind)})
     stack.push_async_callback(computes.close)
@@ -30,9 +30,9 @@ def build_computes(core: SharedServices, settings: Settings, stack: AsyncExitSta
 
 
 async def start_controller(core: SharedServices, computes: Computes, stack: AsyncExitStack) -> None:
-    """Begin to work, and stop with the stack; sessions run on."""
+    """Starts all parts of the controller, which stop with the stack. Sessions continue to run."""
     services = ControllerServices(core.database, computes, core.policy, core.box, core.installation)
-    trimmer = RetentionLoop(core.database, core.policy.event_retention)
+    retention = RetentionLoop(core.database, core.policy.event_retention)
     parts = (
         ResourceCleaner(services),
         Observer(services),
@@ -40,13 +40,13 @@ async def start_controller(core: SharedServices, computes: Computes, stack: Asyn
         LogCollector(services, core.wakeups),
         Controller(services, core.wakeups),
     )
-    for part in (*parts, Builder(services, core.wakeups), trimmer):
+    for part in (*parts, Builder(services, core.wakeups), retention):
         await part.start()
         stack.push_async_callback(part.close)
 
 
 async def control(settings: Settings) -> None:
-    """A process that only controls, until SIGINT or SIGTERM."""
+    """Runs a process of the role `controller` until SIGINT or SIGTERM."""
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -58,10 +58,10 @@ async def control(settings: Settings) -> None:
 
 
 async def engine_answers(settings: Settings) -> bool:
-    """Whether there is a Docker Engine that this server may use, without waiting for one that hangs."""
+    """Returns whether the settings' Docker Engine answers within ENGINE_TIMEOUT_S."""
     compute = engine_probe(settings)
     try:
-        async with asyncio.timeout(ENGINE_SECONDS):
+        async with asyncio.timeout(ENGINE_TIMEOUT_S):
             await compute.look()
         return True
     except (ComputeFailed, ComputeUnknown, TimeoutError):

@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 def prepare_in_background(compute: Compute, stack: AsyncExitStack) -> None:
-    """Starts the installation and stops it with the stack. A Studio that is started meanwhile waits for the tool by itself."""
+    """Starts the installation, which is stopped with the stack. A Studio started meanwhile waits for it."""
     task = asyncio.create_task(_prepare(compute), name="prepare JupyterLab")
 
     async def stop() -> None:
@@ -25,7 +25,7 @@ async def _prepare(compute: Compute) -> None:
     try:
         await compute.ensure_image(JUPYTERLAB, _log_progress)
     except (ComputeFailed, ComputeUnknown) as error:
-        logger.warning("JupyterLab could not be prepared: %s The next start of a Studio tries again.", error)
+        logger.warning("JupyterLab could not be installed: %s The next start of a Studio tries again.", error)
 
 
 async def _log_progress(message: str) -> None:

@@ -1,4 +1,4 @@
-"""Creates what `make run` needs and does not find: a demo workspace, a user with a token, a template, compute environments, Studios."""
+"""Creates the demo of `make run` if it is missing: a workspace, a user with a token, a template, compute environments, Studios."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -45,7 +45,7 @@ ISOLATION_WARNING = (
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """The demo user's token, which is kept in a file (0600) since the store has only its hash; and what runs its sessions."""
+    """The demo user's token, which is stored in a file (0600) since the store has only its hash, and the demo's compute clients."""
 
     token: str
     computes: dict[ComputeKind, Compute]
@@ -62,7 +62,7 @@ class FirstRun:
     studios: Studios
 
     async def prepare(self, token_file: Path, computes: Computes, environments: Sequence[DemoEnvironment], image: str) -> Demo:
-        """Prepares the demo in `environments`; `image` is the reference of RECIPE's image. Raises ComputeFailed and ComputeUnknown where an
+        """Creates the demo in `environments`; `image` is the reference of RECIPE's image. Raises ComputeFailed and ComputeUnknown if an
         environment cannot be used."""
         user_id = await self.people.find_user(DEMO_NAME) or await self.people.create_user(DEMO_NAME, "Demo user")
         workspace_id = await self._workspace(user_id)

@@ -1,4 +1,4 @@
-"""The application that a role serves over HTTP."""
+"""The ASGI application of a server role, with what to do at its start and stop."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

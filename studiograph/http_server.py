@@ -1,4 +1,4 @@
-"""The listening socket and the HTTP server (uvicorn) that serves an application on it."""
+"""Opens the listening socket, and serves an application on it with uvicorn."""
 
 import asyncio
 import errno

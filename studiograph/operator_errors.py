@@ -1,5 +1,5 @@
-"""The error for what the operator has to change before the server or a command can run."""
+"""The error for a problem that the operator must solve before the server or a command can run."""
 
 
 class OperatorError(Exception):
-    """An error whose text says what is wrong and what to do. It is printed without a traceback."""
+    """The server or a command cannot run; the text says why and what to do, and is printed without a traceback."""

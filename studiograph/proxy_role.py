@@ -17,7 +17,7 @@ from studiograph.web.security_headers import SecurityHeaders
 
 
 async def build_data_plane(core: SharedServices, tokens: Tokens, codes: ConnectCodes, api: ASGIApp, stack: AsyncExitStack) -> Dispatcher:
-    """Builds and starts what answers on all origins: sessions, logins, and `api` for the rest. Closed with the stack."""
+    """Builds and starts the dispatcher of all origins: sessions, logins, and `api` for the rest. Closed with the stack."""
     connect = ConnectApp(
         database=core.database,
         broker=core.broker,
@@ -36,7 +36,7 @@ async def build_data_plane(core: SharedServices, tokens: Tokens, codes: ConnectC
 
 
 async def build_proxy(core: SharedServices, settings: Settings, stack: AsyncExitStack) -> HttpApp:
-    """Builds a process that only proxies, without GraphQL."""
+    """Builds the application of the role `proxy`, without GraphQL."""
     tokens = Tokens(core.database, CommandRunner(core.database))
     stack.push_async_callback(tokens.close)
     rest = SecurityHeaders(Starlette(routes=[*health.routes(settings.database), *metrics.routes()]), https=core.addresses.secure)

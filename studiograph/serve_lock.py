@@ -1,4 +1,4 @@
-"""The lock file that keeps a second server off a data directory and names the first one's address."""
+"""Locks a data directory against a second server; the lock file names the running server's address."""
 
 import fcntl
 import os

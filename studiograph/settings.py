@@ -1,4 +1,4 @@
-"""All settings, read from environment variables (prefix STUDIOGRAPH_). No other module reads them."""
+"""The settings of a process, read from environment variables (prefix STUDIOGRAPH_). No other module reads them."""
 
 import ipaddress
 from datetime import timedelta
@@ -31,7 +31,7 @@ class Role(StrEnum):
 
 
 class Settings(BaseSettings):
-    """All settings of a process. `make docs` writes docs/settings.md from the descriptions."""
+    """The settings of a process. `make docs` writes docs/settings.md from the descriptions."""
 
     model_config = SettingsConfigDict(env_prefix="STUDIOGRAPH_", extra="ignore", populate_by_name=True)
 

@@ -21,11 +21,11 @@ from studiograph.private_files import installation_key
 from studiograph.settings import Settings
 
 LOG_WITNESS_FILE = "log_origin"
-"""In the data directory: which run of a server last used the SQLite database."""
-WRONG_KEY = "The secret key is another one than this database's secrets were sealed with."
+"""The name of a file in the data directory that records which run of a server last used the SQLite database."""
+WRONG_KEY = "The secret key is not the one that this database's secrets were encrypted with."
 KEY_ADVICE = (
-    "Give every process of the installation the same: STUDIOGRAPH_SECRET_KEY, or the file secret.key in the data directory. "
-    "If the former is lost: `studiograph replace-key`."
+    "Give every process of the installation the same key: STUDIOGRAPH_SECRET_KEY, or the file secret.key in the data directory. "
+    "If that key is lost: `studiograph replace-key`."
 )
 
 
@@ -111,7 +111,7 @@ def secret_key(settings: Settings) -> str:
     try:
         return installation_key(settings.data_dir, settings.secret_key)
     except ValueError as error:
-        advice = "Put the right one back; `studiograph doctor` says where it is looked for."
+        advice = "Restore the right one; `studiograph doctor` names the places where it is read from."
         raise OperatorError(f"the secret key is not a key: {error}. {advice}") from error
 
 

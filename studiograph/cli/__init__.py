@@ -1,4 +1,4 @@
-"""The command line. Each command's help has an example; an error for the operator is one sentence on standard error, with exit code 1."""
+"""The command line: one module for each group of commands. Errors for the operator go to standard error, with exit code 1."""
 
 import sys
 

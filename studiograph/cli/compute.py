@@ -14,7 +14,7 @@ from studiograph.compute_factories import engine_probe
 from studiograph.operator_errors import OperatorError
 from studiograph.settings import Settings
 
-app = typer.Typer(help="Where the sessions of a workspace run.", no_args_is_help=True)
+app = typer.Typer(help="Manage the compute environments of a workspace.", no_args_is_help=True)
 
 Workspace = Annotated[str, typer.Argument(help="The slug of the workspace.")]
 
@@ -22,10 +22,10 @@ Workspace = Annotated[str, typer.Argument(help="The slug of the workspace.")]
 @app.command("add")
 def add_compute(
     workspace: Workspace,
-    name: Annotated[str, typer.Argument(help="The name that people see.")],
-    url: Annotated[str, typer.Option(help="The Docker Engine. Left out: that of STUDIOGRAPH_DOCKER_URL.", show_default=False)] = "",
+    name: Annotated[str, typer.Argument(help="The display name.")],
+    url: Annotated[str, typer.Option(help="The URL of the Docker Engine. Default: STUDIOGRAPH_DOCKER_URL.", show_default=False)] = "",
 ) -> None:
-    """Add a Docker Engine, and print what it offers.
+    """Add a Docker Engine as a compute environment, and print its capacity.
 
     \b
     Example: studiograph compute add lab "Lab server" --url unix:///var/run/docker.sock
@@ -46,11 +46,11 @@ def add_compute(
 
 
 async def _probe(settings: Settings) -> Report:
-    """Returns what the engine offers. Raises OperatorError where it does not answer."""
+    """Returns the engine's capacity. Raises OperatorError if it does not answer."""
     engine = engine_probe(settings)
     try:
         return await engine.look()
     except ComputeUnknown as error:
-        raise OperatorError(f"{settings.docker_url}: {error}. `studiograph doctor` says more.") from error
+        raise OperatorError(f"{settings.docker_url}: {error}. Details: `studiograph doctor`.") from error
     finally:
         await engine.close()

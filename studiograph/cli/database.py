@@ -1,4 +1,4 @@
-"""The command `studiograph migrate`: brings the database to this version."""
+"""The command `studiograph migrate`: migrates the database to the schema of this version."""
 
 import asyncio
 from typing import Annotated
@@ -11,11 +11,13 @@ from studiograph.private_files import private_directory
 
 
 def migrate(
-    to: Annotated[str, typer.Option("--to", help="Go back to this revision instead (`base`: remove everything).", show_default=False)] = "",
+    to: Annotated[
+        str, typer.Option("--to", help="Downgrade to this revision instead (`base`: remove everything).", show_default=False)
+    ] = "",
 ) -> None:
-    """Bring the database to what this version needs.
+    """Migrate the database to the schema of this version.
 
-    Does nothing if it is there already. `serve` refuses a database that lacks migrations, `serve --demo` migrates by itself.
+    Does nothing if it is up to date. `serve` refuses a database that lacks migrations, `serve --demo` migrates by itself.
 
     \b
     Example: STUDIOGRAPH_DATABASE_URL=postgresql://studiograph@db/studiograph studiograph migrate

@@ -7,11 +7,11 @@ import typer
 
 
 def demo(
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the data directory, and say where it is.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the data directory, and print its path.")] = False,
 ) -> None:
-    """Do the main job against a server of its own.
+    """Run a Studio from creation to deletion against a temporary server.
 
-    Each step with its time: create, subscribe, start, connect, run a cell that writes a file and installs a package, stop, see the
+    Prints each step with its time: create, subscribe, start, connect, run a cell that writes a file and installs a package, stop, see the
     checkpoint, start again, find both there, delete.
 
     \b

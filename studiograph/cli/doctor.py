@@ -9,11 +9,11 @@ from studiograph.cli.options import load_settings
 
 
 def doctor(
-    prune: Annotated[bool, typer.Option("--prune", help="Remove sessions of this installation that no Studio knows.")] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove sessions of this installation that belong to no Studio.")] = False,
 ) -> None:
-    """Look at this machine and installation, and say what is missing.
+    """Check this machine and installation, and print problems with advice.
 
-    With what to do about it. Exit code 1 if something stops the server from working. Without --prune it changes nothing.
+    The exit code is 1 if a problem prevents the server from working. Without --prune it changes nothing.
 
     \b
     Example: studiograph doctor

@@ -1,4 +1,4 @@
-"""The command `studiograph replace-key`: makes the present secret key the installation's."""
+"""The command `studiograph replace-key`: replaces the installation's lost secret key with the configured one."""
 
 import asyncio
 from typing import Annotated
@@ -15,10 +15,10 @@ from studiograph.shared_services import secret_key
 def replace_key(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Go on with another secret key, because the former is lost.
+    """Replace the installation's secret key, because it is lost.
 
-    The one that is set now becomes the installation's. Secret values that were sealed with the former must be set again, and browsers
-    sign in anew. Restart every server afterwards.
+    The configured key becomes the installation's. Secret values encrypted with the lost key must be set again, and browsers must
+    log in again. Restart every server afterwards.
 
     \b
     Example: studiograph replace-key
@@ -26,11 +26,11 @@ def replace_key(
     settings = load_settings()
     box = SecretBox(secret_key(settings))
     if not yes:
-        typer.confirm("Secret values sealed with the former key will never open again. Go on?", abort=True)
+        typer.confirm("Secret values encrypted with the former key will be unreadable. Continue?", abort=True)
 
     async def work() -> None:
         async with command_context(settings) as context:
             await installation.replace_key(context.database, box)
-        print("This key is the installation's now. Set the secret values of Studios and compute environments again.")
+        print("The key was replaced. Set the secret values of Studios and compute environments again.")
 
     asyncio.run(work())

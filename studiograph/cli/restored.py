@@ -1,4 +1,4 @@
-"""The command `studiograph restored`: makes subscribers read again after a backup was restored."""
+"""The command `studiograph restored`: gives all event streams new epochs after a backup was restored."""
 
 import asyncio
 import json
@@ -10,16 +10,16 @@ from services.live.log_history import mark_restored
 from studiograph.cli.options import load_settings
 from studiograph.command_context import command_context
 
-MESSAGE = "All event streams have a new epoch: clients that resume are told to read again."
+MESSAGE = "All event streams have a new epoch: clients that resume receive a Resync and read a new snapshot."
 
 
 def restored(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say that a backup of the database was restored.
+    """Give all event streams new epochs after a backup was restored.
 
-    Clients hold cursors of events that the backup does not have. Every stream gets a new epoch, so that they are told to read again
-    (Resync) instead of missing what happens next. A server notices most restores by itself at its start; this is for the others, such
+    Clients hold cursors of events that the backup does not contain. With a new epoch they receive a Resync and read a new snapshot
+    instead of missing later events. A server detects most restores by itself at its start; this command is for the others, such
     as a dump that was loaded into the same tables.
 
     \b

@@ -12,15 +12,15 @@ from studiograph.settings import Role
 
 
 def serve(
-    role: Annotated[Role, typer.Option(help="What this process does. All but `all` need PostgreSQL.")] = Role.ALL,
+    role: Annotated[Role, typer.Option(help="The role of this process. Every role but `all` needs PostgreSQL.")] = Role.ALL,
     host: Annotated[str | None, typer.Option(help="The address to listen on (STUDIOGRAPH_HOST).")] = None,
     port: Annotated[int | None, typer.Option(help="The port to listen on, 0 = any free one (STUDIOGRAPH_PORT).")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Where the data lives (STUDIOGRAPH_DATA_DIR).")] = None,
-    demo: Annotated[bool, typer.Option("--demo", help="Migrate, and make a demo workspace, user and token if there are none.")] = False,
+    data_dir: Annotated[Path | None, typer.Option(help="The data directory (STUDIOGRAPH_DATA_DIR).")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Migrate the database, and create a demo workspace, user and token.")] = False,
 ) -> None:
-    """Serve the API, the pages and the sessions.
+    """Run a server for the API, the pages and the sessions.
 
-    Until SIGINT or SIGTERM. Sessions run on when the server stops, and are found again when it starts.
+    Runs until SIGINT or SIGTERM. Sessions continue to run when the server stops, and the next start takes them over.
 
     \b
     Examples: studiograph serve --demo

@@ -11,7 +11,7 @@ from studiograph.cli.options import load_settings
 from studiograph.command_context import command_context, workspace_of
 from studiograph.compute_factories import recipe_book
 
-app = typer.Typer(help="What the sessions of a workspace run.", no_args_is_help=True)
+app = typer.Typer(help="Manage the templates of a workspace.", no_args_is_help=True)
 
 Workspace = Annotated[str, typer.Argument(help="The slug of the workspace.")]
 
@@ -19,17 +19,18 @@ Workspace = Annotated[str, typer.Argument(help="The slug of the workspace.")]
 @app.command("add")
 def add_template(
     workspace: Workspace,
-    name: Annotated[str, typer.Argument(help="The name that people see.")],
+    name: Annotated[str, typer.Argument(help="The display name.")],
     image: Annotated[str, typer.Option(help="A container image that follows the contract of docs/images.md.", show_default=False)] = "",
     recipe: Annotated[
-        str, typer.Option(help="Instead: a provided image, such as `jupyter`, or one of STUDIOGRAPH_IMAGES_DIR.", show_default=False)
+        str,
+        typer.Option(help="Instead of --image: a provided image, such as `jupyter`, or one of STUDIOGRAPH_IMAGES_DIR.", show_default=False),
     ] = "",
-    tool: Annotated[Tool, typer.Option(help="What it shows.")] = Tool.CUSTOM,
+    tool: Annotated[Tool, typer.Option(help="The kind of tool.")] = Tool.CUSTOM,
     version: Annotated[str, typer.Option(help="The tool's version.")] = "1",
-    port: Annotated[int, typer.Option(help="The port that its tool listens on.", min=1, max=65535)] = 8888,
-    ready_path: Annotated[str, typer.Option(help="The path whose answer means that it is ready.")] = "/",
+    port: Annotated[int, typer.Option(help="The port on which the tool listens.", min=1, max=65535)] = 8888,
+    ready_path: Annotated[str, typer.Option(help="The path whose response shows that the tool is ready.")] = "/",
 ) -> None:
-    """Add a template: an image of your own, or a provided one.
+    """Add a template with a provided image or an image of your own.
 
     \b
     Examples: studiograph template add lab JupyterLab --recipe jupyter --tool JUPYTERLAB --version 4.6.6

@@ -12,21 +12,19 @@ from services.identity.token_rules import NewToken
 from studiograph.cli.options import load_settings
 from studiograph.command_context import CommandContext, command_context
 
-app = typer.Typer(help="Access tokens: made, listed and revoked.", no_args_is_help=True)
+app = typer.Typer(help="Create, list and revoke access tokens.", no_args_is_help=True)
 
-UserName = Annotated[str, typer.Argument(help="Whose tokens.")]
+UserName = Annotated[str, typer.Argument(help="The user's name.")]
 
 
 @app.command("create")
 def create(
     user_name: UserName,
-    name: Annotated[str, typer.Option(help="What it is for.")] = "command line",
-    scope: Annotated[
-        list[TokenScope] | None, typer.Option(help="What it may be used for; repeat for several. All, if none is given.")
-    ] = None,
-    days: Annotated[int, typer.Option(min=0, help="It expires after this many days; 0 = never.")] = 90,
+    name: Annotated[str, typer.Option(help="The purpose of the token.")] = "command line",
+    scope: Annotated[list[TokenScope] | None, typer.Option(help="A scope of the token; repeatable. Default: all scopes.")] = None,
+    days: Annotated[int, typer.Option(min=0, help="The days until it expires; 0 = never.")] = 90,
 ) -> None:
-    """Make a token and print it, this once: only its hash is kept.
+    """Create a token and print it. It cannot be printed again: only its hash is stored.
 
     \b
     Example: studiograph token create ada --name "nightly report" --scope READ --days 30
@@ -46,7 +44,7 @@ def create(
 def list_tokens(user_name: UserName) -> None:
     """List a user's tokens.
 
-    Each with its id, first characters, name, scopes, expiry, last use.
+    Prints the id, first characters, name, scopes, expiry and last use of each.
 
     \b
     Example: studiograph token list ada
@@ -63,8 +61,8 @@ def list_tokens(user_name: UserName) -> None:
 
 
 @app.command("revoke")
-def revoke(token_id: Annotated[str, typer.Argument(help="The id, as `token list` shows it.")]) -> None:
-    """Revoke a token. What was opened with it, streams and sessions included, ends within 2 s.
+def revoke(token_id: Annotated[str, typer.Argument(help="The token's id, from `token list`.")]) -> None:
+    """Revoke a token. Streams and connections opened with it end within 2 s.
 
     \b
     Example: studiograph token revoke 1f0c...

@@ -10,8 +10,8 @@ from services.domain.errors import NotFound
 from studiograph.cli.options import load_settings
 from studiograph.command_context import command_context, workspace_of
 
-app = typer.Typer(help="The people of this installation.", no_args_is_help=True)
-workspaces = typer.Typer(help="Where Studios, members and compute environments belong.", no_args_is_help=True)
+app = typer.Typer(help="Manage the users of this installation.", no_args_is_help=True)
+workspaces = typer.Typer(help="Manage workspaces, to which Studios, members and compute environments belong.", no_args_is_help=True)
 
 UserName = Annotated[str, typer.Argument(help="The user's name: lower-case letters, digits, `.`, `_`, `-`.")]
 
@@ -19,14 +19,14 @@ UserName = Annotated[str, typer.Argument(help="The user's name: lower-case lette
 @app.command("add")
 def add_user(
     user_name: UserName,
-    name: Annotated[str, typer.Option(help="The name that people see.", show_default=False)] = "",
+    name: Annotated[str, typer.Option(help="The display name.", show_default=False)] = "",
     email: Annotated[str, typer.Option(help="An e-mail address.", show_default=False)] = "",
-    workspace: Annotated[str, typer.Option(help="The slug of a workspace to join.", show_default=False)] = "",
-    role: Annotated[str, typer.Option(help="The role there.", metavar="ROLE")] = Role.LAUNCH.name,
+    workspace: Annotated[str, typer.Option(help="The slug of a workspace that the user becomes a member of.", show_default=False)] = "",
+    role: Annotated[str, typer.Option(help="The role in that workspace.", metavar="ROLE")] = Role.LAUNCH.name,
 ) -> None:
     """Add a user.
 
-    The user can sign in once `studiograph token create` made a token. Roles: VIEW, CONNECT, LAUNCH, MAINTAIN, ADMIN, OWNER.
+    The user can log in with a token of `studiograph token create`. Roles: VIEW, CONNECT, LAUNCH, MAINTAIN, ADMIN, OWNER.
 
     \b
     Example: studiograph user add ada --name "Ada Lovelace" --workspace lab --role MAINTAIN
@@ -47,11 +47,11 @@ def add_user(
 
 @workspaces.command("add")
 def add_workspace(
-    slug: Annotated[str, typer.Argument(help="Its short name in addresses: lower-case letters, digits, `-`.")],
-    owner: Annotated[str, typer.Option(help="The user who owns it.")],
-    name: Annotated[str, typer.Option(help="The name that people see.", show_default=False)] = "",
+    slug: Annotated[str, typer.Argument(help="The short name in URLs: lower-case letters, digits, `-`.")],
+    owner: Annotated[str, typer.Option(help="The name of the user who owns it.")],
+    name: Annotated[str, typer.Option(help="The display name.", show_default=False)] = "",
     organization: Annotated[
-        str, typer.Option("--organization", "--organisation", help="The slug of its organization, which is made if it does not exist.")
+        str, typer.Option("--organization", "--organisation", help="The slug of its organization, which is created if needed.")
     ] = "main",
 ) -> None:
     """Add a workspace.

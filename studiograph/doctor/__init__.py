@@ -1,1 +1,1 @@
-"""`studiograph doctor`: what this machine and installation have, in plain words, and what to do about what is missing."""
+"""The checks of `studiograph doctor`: of the machine, the Docker Engine and the installation, with advice on each problem."""

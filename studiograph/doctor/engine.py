@@ -16,7 +16,7 @@ WITHOUT_ENGINE = "Sessions can run as processes of the server's user, without is
 
 
 async def check_engine(settings: Settings) -> list[CheckResult]:
-    """Returns what the engine offers, or why it cannot be used; changes nothing."""
+    """Reports the engine's capacity, or why it cannot be used. Changes nothing."""
     if inaccessible := _inaccessible(settings.docker_url):
         return [inaccessible]
     compute = engine_probe(settings)
@@ -30,7 +30,7 @@ async def check_engine(settings: Settings) -> list[CheckResult]:
 
 
 def _inaccessible(url: str) -> CheckResult | None:
-    """Returns a result where the engine's socket is missing or closed to this user; None where the engine can be asked."""
+    """Returns a result if the engine's socket is missing or not accessible to this user, None if the engine can be called."""
     if not url.startswith(UNIX):
         return None
     path = Path(url.removeprefix(UNIX))
@@ -40,15 +40,15 @@ def _inaccessible(url: str) -> CheckResult | None:
 
 
 def _forbidden(path: Path) -> CheckResult:
-    """Advises by the socket's group id: inside a container the group often has no name."""
+    """Gives advice with the socket's group id, since the group often has no name inside a container."""
     status = path.stat()
     if status.st_mode & GROUP_READ_WRITE != GROUP_READ_WRITE:
-        advice = f"Its mode is {stat.S_IMODE(status.st_mode):o}: let its group in (`chmod 660 {path}`), and this user into the group."
+        advice = f"Its mode is {stat.S_IMODE(status.st_mode):o}: let its group use it (`chmod 660 {path}`), and add this user to the group."
     else:
         advice = (
             f"Its group has the id {status.st_gid}. In a container: `docker run --group-add {status.st_gid}`, in a compose file "
-            f'`group_add: ["{status.st_gid}"]`. On the machine itself: `usermod --append --groups {_group(path)} USER`, and start anew. '
-            "Whoever may use the engine is root there."
+            f'`group_add: ["{status.st_gid}"]`. On the machine itself: `usermod --append --groups {_group(path)} USER`, and log in again. '
+            "A user who may use the engine has root rights on its machine."
         )
     return note(SUBJECT, f"this user may not use {path}", advice)
 

@@ -17,9 +17,9 @@ DATABASE_TIMEOUT_S = 5.0
 
 
 async def check_installation(settings: Settings, *, prune: bool) -> list[CheckResult]:
-    """Checks the database first, because all other checks read it. `prune` removes sessions that no Studio knows."""
+    """Checks the database first, because all other checks read it. `prune` removes sessions that belong to no Studio."""
     if settings.is_sqlite and not (settings.data_dir / "studiograph.db").exists() and not settings.database_url:
-        return [note("Database", "not made yet", "`make run` makes one with a demo workspace; `studiograph migrate` makes an empty one.")]
+        return [note("Database", "not created yet", "`make run` creates one with a demo; `studiograph migrate` creates an empty one.")]
     problem = await _database(settings)
     if problem:
         return [problem]
@@ -39,7 +39,7 @@ async def _database(settings: Settings) -> CheckResult | None:
             await migrate.check_current(settings.database)
     except migrate.SchemaError as error:
         return bad("Database", str(error), "")
-    except Exception as error:  # noqa: BLE001 - whatever a driver raises, the operator reads it
+    except Exception as error:  # noqa: BLE001 - every error of a driver is shown to the operator
         return bad(
             "Database",
             f"does not answer: {error or type(error).__name__}",
@@ -51,9 +51,11 @@ async def _database(settings: Settings) -> CheckResult | None:
 def _key(settings: Settings, proof: str | None) -> CheckResult:
     if not settings.secret_key and not (settings.data_dir / KEY_FILE).exists():
         if proof is not None:
-            return bad("Secret key", "is gone, and this database's secrets were sealed with it.", KEY_ADVICE)
+            return bad("Secret key", "is missing, and this database's secrets were encrypted with it.", KEY_ADVICE)
         return note(
-            "Secret key", "not made yet", "The first start makes it. Back it up with the database: sealed values open with nothing else."
+            "Secret key",
+            "not created yet",
+            "The first start creates it. Back it up with the database: secrets cannot be decrypted without it.",
         )
     try:
         box = SecretBox(installation_key(settings.data_dir, settings.secret_key))
@@ -63,7 +65,7 @@ def _key(settings: Settings, proof: str | None) -> CheckResult:
         return bad("Secret key", WRONG_KEY, KEY_ADVICE)
     except ValueError:
         return bad(
-            "Secret key", "is not a key (32 bytes in url-safe base64)", "Put the right one back: sealed values open with nothing else."
+            "Secret key", "is not a key (32 bytes in url-safe base64)", "Restore the right one: secrets cannot be decrypted without it."
         )
     return ok("Secret key", "found")
 

@@ -42,15 +42,15 @@ def _program(name: str, why: str, advice: str) -> CheckResult:
 def _data_dir(path: Path) -> list[CheckResult]:
     subject = "Data directory"
     if not path.exists():
-        return [note(subject, f"{path} does not exist yet", "The first start makes it.")]
+        return [note(subject, f"{path} does not exist yet", "The first start creates it.")]
     if not os.access(path, os.W_OK | os.X_OK):
-        return [bad(subject, f"{path} cannot be written to by this user", f"Give it to the server's user: chown -R USER {path}")]
+        return [bad(subject, f"{path} cannot be written to by this user", f"Make the server's user its owner: chown -R USER {path}")]
     return [_privacy(path), _space(path)]
 
 
 def _privacy(path: Path) -> CheckResult:
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        return bad("Data directory", f"{path} is open to other users, and holds keys and people's work", f"chmod 700 {path}")
+        return bad("Data directory", f"{path} is accessible to other users, and contains keys and the users' files", f"chmod 700 {path}")
     return ok("Data directory", str(path))
 
 
@@ -58,9 +58,7 @@ def _space(path: Path) -> CheckResult:
     free = shutil.disk_usage(path).free
     what = f"{free / 1024**3:.1f} GiB free"
     if free < LOW_DISK_BYTES:
-        return bad(
-            "Disk", what, "Checkpoints need room. Delete Studios that are not needed, or move STUDIOGRAPH_DATA_DIR to a larger disk."
-        )
+        return bad("Disk", what, "Checkpoints need disk space. Delete unused Studios, or move STUDIOGRAPH_DATA_DIR to a larger disk.")
     return ok("Disk", what)
 
 
@@ -76,7 +74,7 @@ def _port(settings: Settings) -> CheckResult:
 
 
 def _is_studiograph(port: int) -> bool:
-    """Returns whether a Studiograph server holds the port. With PostgreSQL there is no lock file that would tell."""
+    """Returns whether a Studiograph server listens on the port. With PostgreSQL no lock file shows that."""
     connection = HTTPConnection("127.0.0.1", port, timeout=LIVEZ_TIMEOUT_S)
     try:
         connection.request("GET", "/livez")

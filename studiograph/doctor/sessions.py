@@ -1,6 +1,6 @@
-"""Checks for sessions and saves that no row names, on this machine and in its compute environments.
+"""Finds sessions and saves without a row in the database, on this machine and in its compute environments.
 
-Sessions are removed only when asked to, because removal follows rows (docs/architecture.md#controller).
+They are removed only with `--prune`, because removal follows rows (docs/architecture.md#controller).
 """
 
 from services.compute.process import ProcessCompute
@@ -15,7 +15,7 @@ from studiograph.doctor.check_result import CheckResult, bad, note, ok
 from studiograph.settings import Settings
 
 SUBJECT, SAVES = "Sessions", "Saves"
-LATER = "Nothing is concluded from that; look again later."
+RETRY_ADVICE = "Whether unknown ones exist could not be checked. Try again later."
 
 
 async def check_sessions(settings: Settings, *, prune: bool) -> list[CheckResult]:
@@ -64,30 +64,30 @@ async def _check(database: Database, location: str, compute: Compute, *, prune: 
             return ok(SUBJECT, f"{len(names)} {location}, all of them known")
         return await _prune(compute, unknown) if prune else _report(location, unknown)
     except (ComputeFailed, ComputeUnknown) as error:
-        return bad(SUBJECT, f"{location}: {error}", LATER)
+        return bad(SUBJECT, f"{location}: {error}", RETRY_ADVICE)
 
 
 async def _check_saves(database: Database, location: str, compute: Compute) -> CheckResult:
-    """Saves are never removed for want of a row: a restored backup may know less than the compute environment does."""
+    """Reports saves without a row. They are never removed: a restored backup may lack the rows of newer saves."""
     try:
         references = await compute.checkpoints()
     except (ComputeFailed, ComputeUnknown) as error:
-        return bad(SAVES, f"{location}: {error}", LATER)
+        return bad(SAVES, f"{location}: {error}", RETRY_ADVICE)
     async with database.read() as reader:
         recorded = await store.known_saves(reader)
     unknown = [reference for reference in references if reference not in recorded]
     if not unknown:
         return ok(SAVES, f"{len(references)} {location}, all of them known")
-    advice = "A restored backup leaves such. Remove them by hand if you are sure that no other database names them."
-    return note(SAVES, f"no checkpoint names these, {location}: {', '.join(unknown)}", advice)
+    advice = "They remain after a backup was restored. Remove them by hand if you are sure that no other database refers to them."
+    return note(SAVES, f"without a checkpoint, {location}: {', '.join(unknown)}", advice)
 
 
 def _report(location: str, unknown: list[SessionName]) -> CheckResult:
     unknown_names = ", ".join(map(str, unknown))
     return note(
         SUBJECT,
-        f"no Studio knows these, {location}: {unknown_names}",
-        "A restored backup leaves such. `studiograph doctor --prune` removes them.",
+        f"without a Studio, {location}: {unknown_names}",
+        "They remain after a backup was restored. `studiograph doctor --prune` removes them.",
     )
 
 

@@ -32,7 +32,7 @@ async def test_unknown_sessions_are_reported_and_removed_when_asked(tmp_path: Pa
         await job.server.stop()
         async with job.database.write() as transaction:
             await transaction.execute(update(core.studio).values(session_number=0))
-        assert f"no Studio knows these, in Here: {name}" in await doctor(tmp_path / "data", sqlite_url)
+        assert f"without a Studio, in Here: {name}" in await doctor(tmp_path / "data", sqlite_url)
         assert job.containers() == [name]
         assert f"removed {name}" in await doctor(tmp_path / "data", sqlite_url, "--prune")
         assert job.containers() == job.networks() == []

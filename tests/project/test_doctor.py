@@ -20,7 +20,7 @@ from tests.server import TINY
 def test_a_machine_before_the_first_start_is_fine(studiograph: Command) -> None:
     answer = studiograph("doctor")
     assert answer.returncode == 0, answer.stdout
-    assert "Database: not made yet" in answer.stdout
+    assert "Database: not created yet" in answer.stdout
     assert "make run" in answer.stdout
 
 

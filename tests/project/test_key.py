@@ -54,8 +54,8 @@ async def test_a_lost_key_is_replaced_and_secret_values_are_set_again(server: Se
     await server.stop()
     server.settings["secret_key"] = SecretBox.new_key()
     given = {"database_url": server.database_url, **server.settings}
-    assert "will never open again" in studiograph("replace-key", **given).stdout
-    assert "is the installation's now" in studiograph("replace-key", "--yes", **given).stdout
+    assert "will be unreadable" in studiograph("replace-key", **given).stdout
+    assert "The key was replaced" in studiograph("replace-key", "--yes", **given).stdout
     await server.start()
     await server.graphql(START, {"id": studio})
     assert "Set them again, then start it" in await becomes(server, studio, "ERRORED")
@@ -85,7 +85,7 @@ def test_doctor_tells_of_another_key(studiograph: Command, tmp_path: Path) -> No
     studiograph("replace-key", "--yes")
     assert "Secret key: found" in studiograph("doctor").stdout
     answer = studiograph("doctor", secret_key=SecretBox.new_key())
-    assert "Secret key: The secret key is another one" in answer.stdout
+    assert "Secret key: The secret key is not the one" in answer.stdout
     assert "replace-key" in answer.stdout
     (tmp_path / "data" / "secret.key").unlink()
-    assert "Secret key: is gone" in studiograph("doctor").stdout
+    assert "Secret key: is missing" in studiograph("doctor").stdout
