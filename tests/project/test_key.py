@@ -58,7 +58,7 @@ async def test_a_lost_key_is_replaced_and_secret_values_are_set_again(server: Se
     assert "The key was replaced" in studiograph("replace-key", "--yes", **given).stdout
     await server.start()
     await server.graphql(START, {"id": studio})
-    assert "Set them again, then start it" in await becomes(server, studio, "ERRORED")
+    assert "Set their values again, then start the Studio" in await becomes(server, studio, "ERRORED")
     await server.graphql(EDIT, {"input": {"studioId": studio, "environment": [{"key": "TOKEN", "value": "new", "secret": True}]}})
     await server.graphql(START, {"id": studio})
     await becomes(server, studio, "RUNNING")
