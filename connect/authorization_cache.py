@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 
 from connect.access_errors import AccessError
 from connect.access_events import AccessEvents
@@ -62,7 +62,7 @@ class AuthorizationCache:
         snapshot = self._snapshots.get(_key(grant))
         if snapshot is None or self._now() - snapshot.read_at > self._max_age:
             snapshot = await self._read(_key(grant))
-        return authorize(snapshot, grant, datetime.now(UTC))
+        return authorize(snapshot, grant, self._database.now())
 
     def end_all(self, refusal: AccessError) -> None:
         """Ends all open requests, and refuses all new ones, with `refusal`: the server stops."""
@@ -70,6 +70,10 @@ class AuthorizationCache:
         for holders in list(self._holders.values()):
             for on_decision in list(holders):
                 on_decision(Decision(None, refusal))
+
+    def now(self) -> datetime:
+        """Returns the database's time, by which rights end."""
+        return self._database.now()
 
     async def read_uncached(self, public_id: str, user_id: str, token_id: str, login_id: str | None) -> AccessSnapshot:
         """Returns what the database holds now, without the cache: for a user who has no cookie of the session yet."""
@@ -158,7 +162,7 @@ class AuthorizationCache:
         except Exception:
             logger.warning("authorization: the database does not answer; open requests are checked again in a moment", exc_info=True)
             return
-        now = datetime.now(UTC)
+        now = self._database.now()
         for on_decision, grant in list(self._holders.get(key, {}).items()):
             on_decision(Decision(snapshot.facts, self._closed) if self._closed else authorize(snapshot, grant, now))
 
@@ -166,7 +170,7 @@ class AuthorizationCache:
         """Checks again, every tick, what no event announces: tokens that expire, snapshots that are too old, events that were lost."""
         while True:
             await asyncio.sleep(self._tick)
-            now, moment = self._now(), datetime.now(UTC)
+            now, moment = self._now(), self._database.now()
             old = [key for key, snapshot in self._snapshots.items() if now - snapshot.read_at > self._max_age]
             for key in old:
                 del self._snapshots[key]

@@ -3,7 +3,7 @@
 Only these routes read the cookie of a browser's login (docs/architecture.md#the-data-plane).
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import parse_qs, quote
 
@@ -71,7 +71,7 @@ class LoginRoutes:
             return redirect(_login_address(public_id, path))
         login_id, viewer = login
         snapshot = await self._authorization_cache.read_uncached(public_id, viewer.user_id, viewer.token_id, login_id)
-        refusal = _refusal(snapshot, viewer)
+        refusal = _refusal(snapshot, viewer, self._authorization_cache.now())
         if refusal:
             return self._refused(refusal, public_id, path)
         assert snapshot.facts is not None
@@ -143,10 +143,10 @@ class LoginRoutes:
         return pages.refusal_page(refusal, links, retry=refusal.waits)
 
 
-def _refusal(snapshot: AccessSnapshot, viewer: Viewer) -> AccessError | None:
+def _refusal(snapshot: AccessSnapshot, viewer: Viewer, now: datetime) -> AccessError | None:
     if snapshot.facts is None or snapshot.facts.user_id != viewer.user_id:
         return NO_STUDIO
-    return right_refusal(snapshot.facts, datetime.now(UTC)) or status_refusal(snapshot.facts, snapshot.ending)
+    return right_refusal(snapshot.facts, now) or status_refusal(snapshot.facts, snapshot.ending)
 
 
 def _embedded(request: Request) -> AccessError | None:

@@ -1,7 +1,6 @@
 """Reads Studios for mutations and streams, and computes the fields of a Studio that depend on what its viewer may do."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from resolvers.context import Context
 from services.domain.access import AccessFacts, Decision, Permission, decide
@@ -37,7 +36,7 @@ def _available(action: Action, studio: StudioRow, context: Context) -> Available
     if reason or action is not Action.FORCE_STOP:
         return AvailableActionRow(action, reason is None, reason)
     begins = force_stop.begins(context.services.policy, studio.status_since)
-    too_early = force_stop.too_early(begins, datetime.now(UTC))
+    too_early = force_stop.too_early(begins, context.services.database.now())
     return AvailableActionRow(action, too_early is None, too_early, begins if too_early else None)
 
 

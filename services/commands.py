@@ -1,8 +1,8 @@
 """Runs commands: opens the transaction of every mutation, and runs each once per idempotency key (B95)."""
 
-import hashlib
+import hmac
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import orjson
@@ -13,6 +13,9 @@ from services.domain.limits import MAX_IDEMPOTENCY_KEY_LENGTH
 from services.domain.problems import invalid
 from services.store import idempotency, outbox
 from services.store.db.database import Database, Transaction
+
+INPUT_KEY = "idempotency inputs"
+"""The purpose of `CommandRunner.input_key`, which is derived from the installation's key."""
 
 
 class IdempotencyKeyReused(Conflict):
@@ -27,9 +30,13 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class CommandRunner:
-    """Runs commands, each once per idempotency key. Errors are not recorded: a failed command may be tried again."""
+    """Runs commands, each once per idempotency key. Errors are not recorded: a failed command may be tried again.
+
+    `input_key` keys the digests of inputs, which may hold secrets that could be guessed; without it no idempotency key is taken.
+    """
 
     database: Database
+    input_key: bytes | None = field(default=None, repr=False)
 
     async def run(
         self, viewer: Viewer, mutation: str, key: str | None, request: Mapping[str, Any], workspace_id: str, body: Body
@@ -40,13 +47,10 @@ class CommandRunner:
         """
         check_key(key)
         scoped_key = None if key is None else idempotency.ScopedKey(viewer.user_id, mutation, key)
-        async with self.database.write() as transaction:
-            if scoped_key:
-                await idempotency.lock(transaction, scoped_key)
-            await outbox.lock_stream(transaction, workspace_id)
+        async with outbox.stream_transaction(self.database, workspace_id, key=scoped_key) as transaction:
             if scoped_key is None:
                 return await body(transaction)
-            digest = input_hash(request)
+            digest = self._input_hash(request)
             recorded = await idempotency.find(transaction, scoped_key)
             if recorded is None:
                 result = await body(transaction)
@@ -62,9 +66,8 @@ class CommandRunner:
         Raises Forbidden, and what `body` raises.
         """
         require_operator(permission, operator)
-        async with self.database.write() as transaction:
-            if workspace_id is not None:
-                await outbox.lock_stream(transaction, workspace_id)
+        database = self.database
+        async with database.write() if workspace_id is None else outbox.stream_transaction(database, workspace_id) as transaction:
             return await body(transaction)
 
     async def recorded(self, viewer: Viewer, mutation: str, key: str | None, request: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -73,7 +76,13 @@ class CommandRunner:
             return None
         async with self.database.read() as reader:
             recorded = await idempotency.find(reader, idempotency.ScopedKey(viewer.user_id, mutation, key))
-        return _result_of(recorded, input_hash(request)) if recorded else None
+        return _result_of(recorded, self._input_hash(request)) if recorded else None
+
+    def _input_hash(self, request: Mapping[str, Any]) -> str:
+        """The digest of an input: the input itself may hold secrets, and is not stored."""
+        if self.input_key is None:
+            raise RuntimeError("this runner takes no idempotency keys")
+        return hmac.digest(self.input_key, orjson.dumps(request, option=orjson.OPT_SORT_KEYS, default=str), "sha256").hex()
 
 
 def _result_of(recorded: idempotency.RecordedResult, digest: str) -> dict[str, Any]:
@@ -87,8 +96,3 @@ def check_key(key: str | None) -> None:
     if key is not None and not (1 <= len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH and key.isprintable()):
         message = f"An idempotency key has 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} printable characters."
         raise invalid("idempotency_key", "LENGTH", message)
-
-
-def input_hash(value: Mapping[str, Any]) -> str:
-    """The digest of an input: the input itself may hold secrets, and is not stored."""
-    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()

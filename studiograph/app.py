@@ -18,7 +18,7 @@ from schema.transport.stream_slots import StreamSlots
 from schema.transport.streams import Streams
 from schema.transport.websocket import GraphQLWebSocket
 from services.checkpoints.commands import Checkpoints
-from services.commands import CommandRunner
+from services.commands import INPUT_KEY, CommandRunner
 from services.connections.connect_codes import ConnectCodes
 from services.identity.members import Members
 from services.identity.people import People
@@ -36,7 +36,7 @@ from studiograph.web.security_headers import SecurityHeaders
 
 def build_services(core: SharedServices, settings: Settings, stack: AsyncExitStack) -> Services:
     """Builds the services that resolvers and the data plane call."""
-    runner = CommandRunner(core.database)
+    runner = CommandRunner(core.database, core.box.derived_key(INPUT_KEY))
     tokens = Tokens(core.database, runner)
     stack.push_async_callback(tokens.close)
     return Services(

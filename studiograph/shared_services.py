@@ -57,6 +57,7 @@ async def open_shared_services(settings: Settings, port: int, stack: AsyncExitSt
     database = Database(settings.database, pool_size=settings.pool_size)
     stack.push_async_callback(database.close)
     installation = await ensure_installation(database)
+    await database.synchronize_clock()
     await _require_key(database, box)
     history = LogHistory(database, settings.data_dir / LOG_WITNESS_FILE, boot_id=boot_id())
     await history.open()

@@ -1,6 +1,6 @@
 """The state at one moment, with the place in the log that it belongs to: what is logged up to there shows in it."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from resolvers.context import Context
 from resolvers.streams.sources import Source
@@ -21,7 +21,7 @@ async def studios(context: Context, source: Source) -> tuple[Cursor, datetime, l
     async with context.services.database.read() as reader:
         state = await log.state(reader, source.scope.workspace_id)
         rows = await _studios(reader, context.viewer.user_id, source)
-    return state.cursor, datetime.now(UTC), rows
+    return state.cursor, context.services.database.now(), rows
 
 
 async def connected_users(context: Context, source: Source) -> tuple[Cursor, datetime, list[ConnectedUserRow]]:
@@ -31,7 +31,7 @@ async def connected_users(context: Context, source: Source) -> tuple[Cursor, dat
     async with context.services.database.read() as reader:
         state = await log.state(reader, source.scope.workspace_id)
         found = await connected.of_studios(reader, context.viewer.user_id, [studio_id])
-    return state.cursor, datetime.now(UTC), found.get(studio_id, [])
+    return state.cursor, context.services.database.now(), found.get(studio_id, [])
 
 
 async def _studios(reader: Reader, viewer_id: str, source: Source) -> list[StudioRow]:

@@ -39,10 +39,12 @@ class Activity:
         self._written = {**recent, **dict.fromkeys([*tabs, *sessions], now)}
 
     async def _write(self, tabs: list[str], sessions: list[tuple[str, int]]) -> None:
-        async with self._database.write(durable=False) as transaction:
-            if tabs:
+        """In a transaction each, which locks one kind of row: no other writer waits for one of ours while we wait for one of its."""
+        if tabs:
+            async with self._database.write(durable=False) as transaction:
                 await store.note_activity(transaction, tabs)
-            for studio_id, number in sessions:
+        for studio_id, number in sessions:
+            async with self._database.write(durable=False) as transaction:
                 await store.note_session_activity(transaction, studio_id, number)
 
     def _is_due(self, key: object, now: float) -> bool:

@@ -123,8 +123,7 @@ class Presence:
         await self._end(ghosts)
 
     async def _insert(self, connection_id: str, tab: NewConnection) -> None:
-        async with self._database.write(durable=False) as transaction:
-            await outbox.lock_stream(transaction, tab.workspace_id)
+        async with outbox.stream_transaction(self._database, tab.workspace_id, durable=False) as transaction:
             if await store.running_session(transaction, tab.studio_id) != tab.session_number:
                 raise NotAllowedNow("This session has ended.")
             is_first = not await store.is_open(transaction, tab.studio_id, tab.user_id)
@@ -138,8 +137,7 @@ class Presence:
         """One transaction for each Studio: its stream's lock first, as everywhere."""
         by_studio = sorted(tabs, key=lambda tab: (tab.workspace_id, tab.studio_id))
         for (workspace_id, studio_id), group in groupby(by_studio, key=lambda tab: (tab.workspace_id, tab.studio_id)):
-            async with self._database.write(durable=False) as transaction:
-                await outbox.lock_stream(transaction, workspace_id)
+            async with outbox.stream_transaction(self._database, workspace_id, durable=False) as transaction:
                 await _end_in(transaction, studio_id, workspace_id, list(group))
 
     async def _beat_on(self) -> float:
@@ -170,8 +168,7 @@ class Presence:
         tab = self._tabs.get(connection_id)
         if tab is None:
             return
-        async with self._database.write(durable=False) as transaction:
-            await outbox.lock_stream(transaction, tab.workspace_id)
+        async with outbox.stream_transaction(self._database, tab.workspace_id, durable=False) as transaction:
             if await store.running_session(transaction, tab.studio_id) != tab.session_number:
                 return
             is_first = not await store.is_open(transaction, tab.studio_id, tab.user_id)

@@ -43,8 +43,7 @@ class ToolFaults:
         payload = ConnectionFailed(ConnectionErrorCode.TOOL_UNREACHABLE, REASON, retryable=True, session_number=facts.session_number)
         event = payload.event(Actor.system("proxy"), facts.studio_id, facts.studio_name)
         try:
-            async with self.database.write() as transaction:
-                await outbox.lock_stream(transaction, facts.workspace_id)
+            async with outbox.stream_transaction(self.database, facts.workspace_id) as transaction:
                 if await connections.running_session(transaction, facts.studio_id) == facts.session_number:
                     await outbox.append(transaction, facts.workspace_id, [event])
         except Exception:

@@ -61,7 +61,7 @@ class Controller:
     async def start(self) -> None:
         """Starts claiming. On SQLite there is only one process, so all leases belong to a dead one, and are released."""
         if self._services.database.dialect == "sqlite":
-            async with self._services.database.write(durable=False) as transaction:
+            async with self._services.database.write(durable=False, reserved=True) as transaction:
                 await leases.release_all(transaction)
         self._unsubscribe = self._wakes.subscribe(self._on_wake)
         self._loop.start()
@@ -76,7 +76,7 @@ class Controller:
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await asyncio.gather(*self._releases)
-                async with self._services.database.write(durable=False) as transaction:
+                async with self._services.database.write(durable=False, reserved=True) as transaction:
                     await leases.release_owned(transaction, self._owner)
                     transaction.wake("studio", "")
         except (TimeoutError, DatabaseUnavailable):
@@ -100,7 +100,7 @@ class Controller:
         free = MAX_CONCURRENT_STEPS - len(self._active)
         if free <= 0:
             return []
-        async with self._services.database.write(durable=False) as transaction:
+        async with self._services.database.write(durable=False, reserved=True) as transaction:
             return await leases.claim(
                 transaction, self._owner, self._services.policy.lease_duration, min(free, MAX_CLAIMED_AT_ONCE), self._exclusions()
             )
@@ -112,7 +112,7 @@ class Controller:
 
     async def _pause_seconds(self) -> float:
         """Returns the seconds until the next Studio is due, at most POLL_SECONDS."""
-        async with self._services.database.read() as reader:
+        async with self._services.database.read(reserved=True) as reader:
             due, now = await leases.next_due(reader, self._exclusions()), await clock(reader.connection)
         if due is None or len(self._active) >= MAX_CONCURRENT_STEPS:
             return POLL_SECONDS
@@ -159,7 +159,7 @@ class Controller:
 
     async def _renew(self, lease: Lease, step: asyncio.Task[datetime | None], pause_seconds: float) -> float | None:
         """Renews the lease while the step runs. Cancels the step if another controller holds the Studio now."""
-        async with self._services.database.write(durable=False) as transaction:
+        async with self._services.database.write(durable=False, reserved=True) as transaction:
             if await leases.renew(transaction, lease, self._services.policy.lease_duration):
                 return pause_seconds
         step.cancel()
@@ -167,7 +167,7 @@ class Controller:
 
     async def _release(self, lease: Lease, due_at: datetime | None) -> None:
         try:
-            async with self._services.database.write(durable=False) as transaction:
+            async with self._services.database.write(durable=False, reserved=True) as transaction:
                 await leases.release(transaction, lease, due_at)
         except Exception:
             logger.exception("The lease of a Studio could not be released; it expires by itself")

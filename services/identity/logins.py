@@ -50,7 +50,7 @@ class Logins:
         if not cookie.isascii() or len(cookie) > MAX_COOKIE_LENGTH:
             return None
         async with self.database.read() as reader:
-            return await store.find(reader, secret_hash(cookie), datetime.now(UTC))
+            return await store.find(reader, secret_hash(cookie), self.database.now())
 
     async def sign_out(self, cookie: str) -> str | None:
         """Ends the login, and with it the session cookies that came from it. Returns its id, or None if there was none."""

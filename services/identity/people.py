@@ -86,8 +86,7 @@ class People:
 
     async def join(self, workspace_id: str, user_id: str, role: Role) -> None:
         """Gives a user a role in a workspace, in place of the role that they may have there. It is for the operator and checks no right."""
-        async with self.database.write() as transaction:
-            await outbox.lock_stream(transaction, workspace_id)
+        async with outbox.stream_transaction(self.database, workspace_id) as transaction:
             if await members.role_in(transaction, workspace_id, user_id) is not None:
                 await members.delete_member(transaction, workspace_id, user_id)
             await _join(transaction, workspace_id, user_id, role)

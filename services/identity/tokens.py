@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from services.commands import CommandRunner
@@ -47,8 +47,7 @@ class Tokens:
 
     async def authenticate(self, bearer: str) -> Viewer:
         """Returns the viewer of a valid token, by one statement. Raises the same Unauthenticated for unknown, expired and revoked ones."""
-        now = datetime.now(UTC)
-        record = None
+        record, now = None, self._database.now()
         if bearer.isascii() and len(bearer) <= MAX_SECRET_LENGTH:
             async with self._database.read() as reader:
                 record = await store.viewer_of(reader, secret_hash(bearer), now)

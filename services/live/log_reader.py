@@ -32,11 +32,11 @@ class StoredLog:
     database: Database
 
     async def states(self, stream_ids: Sequence[str]) -> dict[str, StreamState]:
-        async with self.database.read() as reader:
+        async with self.database.read(reserved=True) as reader:
             return await log.states(reader, stream_ids)
 
     async def page(self, stream_id: str, after: int, limit: int, event_filter: EventFilter) -> Page:
-        async with self.database.read() as reader:
+        async with self.database.read(reserved=True) as reader:
             return await log.page(reader, stream_id, after, limit, kinds=event_filter.kinds, studio_id=event_filter.studio_id)
 
 

@@ -6,7 +6,6 @@ It observes the installation's event stream once for the whole process, and chec
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
@@ -74,7 +73,7 @@ class RevocationWatcher:
         if key in self._roles:
             return self._roles[key]
         count_before = self._change_count
-        async with self._database.read() as reader:
+        async with self._database.read(reserved=True) as reader:
             role = (await rights.roles(reader, [key])).get(key)
         if self._is_attached and count_before == self._change_count:
             self._roles[key] = role
@@ -130,7 +129,7 @@ class RevocationWatcher:
         if watch is None:
             watch = self._tokens[viewer.token_id] = TokenWatch(viewer)
             if viewer.expires_at:
-                left = (viewer.expires_at - datetime.now(UTC)).total_seconds()
+                left = (viewer.expires_at - self._database.now()).total_seconds()
                 watch.timer = asyncio.get_running_loop().call_later(max(left, 0), watch.end)
             self._unchecked_tokens.add(viewer.token_id)
             self._check_due.set()
@@ -168,7 +167,7 @@ class RevocationWatcher:
         """Ends the unchecked tokens that are no longer valid: they may have been revoked before the watcher was attached."""
         unchecked, self._unchecked_tokens = self._unchecked_tokens & self._tokens.keys(), set()
         if unchecked:
-            valid = await self._read(lambda reader: rights.valid_tokens(reader, unchecked, datetime.now(UTC)))
+            valid = await self._read(lambda reader: rights.valid_tokens(reader, unchecked, self._database.now()))
             for token_id in unchecked - valid:
                 self._end_token(token_id)
 
@@ -223,7 +222,7 @@ class RevocationWatcher:
 
     async def _read(self, read: Callable[[Reader], Awaitable[T]]) -> T:
         async def once() -> T:
-            async with self._database.read() as reader:
+            async with self._database.read(reserved=True) as reader:
                 return await read(reader)
 
         return await retry_read(once, self._broker.settings)

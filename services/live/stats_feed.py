@@ -103,7 +103,7 @@ class StatsFeed:
             await self._publish(await self._read())
 
     async def _read(self) -> dict[str, SessionStatsRow]:
-        async with self._database.read() as reader:
+        async with self._database.read(reserved=True) as reader:
             return await stats.of_studios(reader, sorted(self._subscriptions))
 
     async def _publish(self, rows: dict[str, SessionStatsRow]) -> None:

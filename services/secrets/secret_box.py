@@ -1,5 +1,7 @@
 """Encrypts and decrypts secrets at rest with the installation's key."""
 
+import hmac
+
 from cryptography.fernet import Fernet, InvalidToken
 
 
@@ -13,10 +15,15 @@ class SecretBox:
     def __init__(self, key: str) -> None:
         """Raises ValueError unless `key` is 32 bytes in url-safe base64."""
         self._fernet = Fernet(key)
+        self._key = key.encode()
 
     @staticmethod
     def new_key() -> str:
         return Fernet.generate_key().decode()
+
+    def derived_key(self, purpose: str) -> bytes:
+        """Returns a key of 32 bytes for another purpose, from which nobody finds this one."""
+        return hmac.digest(self._key, purpose.encode(), "sha256")
 
     def seal(self, secret: str) -> str:
         return self._fernet.encrypt(secret.encode()).decode()

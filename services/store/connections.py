@@ -74,9 +74,9 @@ async def add(transaction: Transaction, connection_id: str, proxy_id: str, tab: 
 
 async def end(transaction: Transaction, connection_ids: Iterable[str]) -> list[str]:
     """Ends those of the connections that have not ended yet. Returns their ids."""
-    is_open = C.id.in_(list(connection_ids)) & C.ended_at.is_(None)
-    result = await transaction.execute(update(core.connection).where(is_open).values(ended_at=transaction.now).returning(C.id))
-    return list(result.scalars())
+    ended = await _lock(transaction, connection_ids)
+    await transaction.execute(update(core.connection).where(C.id.in_(ended)).values(ended_at=transaction.now))
+    return ended
 
 
 async def bump_version(transaction: Transaction, studio_id: str) -> None:
@@ -127,7 +127,15 @@ async def people(reader: Reader, studio_id: str) -> list[ConnectedUser]:
 
 
 async def note_activity(transaction: Transaction, connection_ids: Sequence[str]) -> None:
-    await transaction.execute(update(core.connection).where(C.id.in_(connection_ids)).values(last_active_at=transaction.now))
+    """Records that these tabs are in use. Their rows are locked in the order of their ids, as in `end`."""
+    locked = await _lock(transaction, connection_ids)
+    await transaction.execute(update(core.connection).where(C.id.in_(locked)).values(last_active_at=transaction.now))
+
+
+async def _lock(transaction: Transaction, connection_ids: Iterable[str]) -> list[str]:
+    """Locks those of the connections that have not ended; returns their ids."""
+    open_ones = select(C.id).where(C.id.in_(list(connection_ids)), C.ended_at.is_(None)).order_by(C.id).with_for_update()
+    return list((await transaction.execute(open_ones)).scalars())
 
 
 async def note_session_activity(transaction: Transaction, studio_id: str, number: int) -> None:

@@ -1,12 +1,14 @@
 """The event log's writing side: seq is taken under the stream row's lock, so there are no gaps and commit order is seq order."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from sqlalchemy import bindparam, func, insert, select, update
 
-from services.domain.events import NewEvent
-from services.store.db.database import Transaction
+from services.domain.events import INSTALLATION_STREAM, NewEvent
+from services.store import idempotency
+from services.store.db.database import Database, Transaction
 from services.store.db.types import utc_time
 from services.store.tables import core
 
@@ -26,17 +28,42 @@ async def create_stream(transaction: Transaction, stream_id: str) -> None:
     await transaction.execute(insert(core.stream).values(id=stream_id, epoch=secrets.token_hex(6), head=0, horizon=0))
 
 
+@asynccontextmanager
+async def stream_transaction(
+    database: Database, stream_id: str, *, key: idempotency.ScopedKey | None = None, durable: bool = True
+) -> AsyncIterator[Transaction]:
+    """A transaction that holds the stream's lock from its beginning, and before it that of the idempotency key, if there is one.
+
+    Writers of one process wait for each other before they take a connection: a stream whose lock another process holds for long
+    (it is frozen) costs this process one connection, and not all of them.
+    """
+    async with database.queue(stream_id), database.write(durable=durable) as transaction:
+        if key is not None:
+            await idempotency.lock(transaction, key)
+        await lock_stream(transaction, stream_id)
+        yield transaction
+
+
 async def lock_stream(transaction: Transaction, stream_id: str) -> None:
     """Take the stream's lock: first of all locks in a transaction. `transaction.now` moves on to the moment it is held.
 
-    On SQLite the transaction itself is the lock. A stream that does not exist has none.
+    Of several streams, the installation's comes last, and the others in the order of their ids: all writers lock in one order. Raises
+    RuntimeError otherwise. On SQLite the transaction itself is the lock. A stream that does not exist has none.
     """
-    if stream_id in transaction.locked or transaction.connection.dialect.name == "sqlite":
+    if stream_id in transaction.locked:
+        return
+    if any(_position(stream_id) < _position(other) for other in transaction.locked):
+        raise RuntimeError(f"stream {stream_id} must be locked before {sorted(transaction.locked)}")
+    transaction.locked.add(stream_id)
+    if transaction.connection.dialect.name == "sqlite":
         return
     moment = (await transaction.execute(LOCK, {"stream_id": stream_id})).scalar_one_or_none()
-    transaction.locked.add(stream_id)
     if moment is not None:
         transaction.now = max(transaction.now, utc_time(moment))
+
+
+def _position(stream_id: str) -> tuple[bool, str]:
+    return (stream_id == INSTALLATION_STREAM, stream_id)
 
 
 async def append(transaction: Transaction, stream_id: str, events: Sequence[NewEvent]) -> int:

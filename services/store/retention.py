@@ -48,8 +48,7 @@ async def _trim_outputs(database: Database, until: datetime) -> bool:
 
 async def _trim_stream(database: Database, stream_id: str, until: datetime) -> bool:
     """One batch; False once nothing is left. Events and horizon change together: nobody finds a gap that the horizon does not tell."""
-    async with database.write() as transaction:
-        await outbox.lock_stream(transaction, stream_id)
+    async with outbox.stream_transaction(database, stream_id) as transaction:
         horizon = await _last_of_batch(transaction, stream_id, until)
         if horizon is None:
             return False

@@ -20,6 +20,7 @@ from services.studios.delete import DeleteStudio
 from services.studios.force_stop import ForceStopStudio
 from services.studios.image_builds import ImageBuilds
 from services.studios.requests import (
+    UNSET,
     CreateStudioRequest,
     StartStudioRequest,
     StopStudioRequest,
@@ -67,8 +68,7 @@ class Studios:
 
     async def prepare_image(self, workspace_id: str, template_id: str, environment_id: str) -> None:
         """Build the template's image in the background, if it is one to build and does not exist; no Studio waits for it."""
-        async with self._runner.database.write() as transaction:
-            await outbox.lock_stream(transaction, workspace_id)
+        async with outbox.stream_transaction(self._runner.database, workspace_id) as transaction:
             template = await templates.find(transaction, template_id)
             environment = await compute_environments.find(transaction, environment_id)
             if template is not None and environment is not None:
@@ -118,8 +118,9 @@ class Studios:
 
 
 def _idempotency_input(request: Any) -> dict[str, Any]:
-    """The part of a request that must be the same for a repetition under one idempotency key."""
-    return {name: value for name, value in asdict(request).items() if name != "idempotency_key"}
+    """The part of a request that must be the same for a repetition under one idempotency key; fields that are absent are left out."""
+    values: dict[str, Any] = asdict(request, dict_factory=lambda items: {name: value for name, value in items if value is not UNSET})
+    return {name: value for name, value in values.items() if name != "idempotency_key"}
 
 
 async def _star(transaction: Transaction, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:

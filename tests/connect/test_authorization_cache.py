@@ -215,10 +215,10 @@ async def test_requests_of_one_who_is_known_cost_no_statement(harness: ConnectHa
     reads = 0
     original = harness.database.read
 
-    def counting() -> Any:
+    def counting(*, reserved: bool = False) -> Any:
         nonlocal reads
         reads += 1
-        return original()
+        return original(reserved=reserved)
 
     harness.database.read = counting  # type: ignore[method-assign]
     for _ in range(20):

@@ -260,7 +260,7 @@ async def harness(
         presence = Presence(database, timing)
         await presence.start()
         stack.push_async_callback(presence.close)
-        runner = CommandRunner(database)
+        runner = CommandRunner(database, b"key")
         tokens = Tokens(database, runner)
         stack.push_async_callback(tokens.close)
         codes = ConnectCodes(database, addresses)

@@ -33,7 +33,7 @@ async def world(database: Database) -> World:
 @pytest.fixture
 def services(database: Database) -> Services:
     """Those that mutations call."""
-    runner = CommandRunner(database)
+    runner = CommandRunner(database, b"key")
     addresses = Addresses("http://localhost:8000", "localhost:8000")
     some: Any = SimpleNamespace(
         database=database,

@@ -22,7 +22,7 @@ async def world(database: Database) -> World:
 
 @pytest.fixture
 def runner(database: Database) -> CommandRunner:
-    return CommandRunner(database)
+    return CommandRunner(database, b"key")
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """Access tokens: their scopes are among those of the token that created them, their secrets are shown once and stored as hashes,
 and a revoked token is refused at once."""
 
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import pytest
 from sqlalchemy import select, update
@@ -234,3 +235,30 @@ async def test_a_use_that_cannot_be_recorded_does_not_disturb_the_request(
     assert (await tokens.authenticate(world.secret)).user_id == world.user_id
     await tokens.close()
     assert "could not record the use of a token" in caplog.text
+
+
+@pytest.mark.postgres
+@pytest.mark.behaviour("B94")
+async def test_a_token_expires_by_the_clock_of_the_database(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine's clock may be wrong by an hour, before or after."""
+    setup = Database(postgresql_url)
+    world = await factories.create_world(setup)
+    await setup.close()
+    for hours in (-1, 1):
+        database = Database(postgresql_url)
+        _, secret = await factories.create_token(database, world.user_id, expires_at=datetime.now(UTC) + timedelta(minutes=30))
+        _, expired = await factories.create_token(database, world.user_id, expires_at=datetime.now(UTC) - timedelta(minutes=30))
+
+        class WrongClock(datetime):
+            @classmethod
+            def now(cls, tz: tzinfo | None = None) -> "WrongClock":
+                return cls.fromtimestamp(time.time() + hours * 3600, tz)  # noqa: B023 - used in this round only
+
+        with monkeypatch.context() as machine:
+            machine.setattr("services.store.db.database.datetime", WrongClock)
+            tokens = Tokens(database, CommandRunner(database))
+            assert (await tokens.authenticate(secret)).user_id == world.user_id
+            with pytest.raises(Unauthenticated):
+                await tokens.authenticate(expired)
+            await tokens.close()
+        await database.close()

@@ -1,12 +1,14 @@
 """The log of a stream: no gaps, its order is the order of commits, and time does not run backwards in it."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, text
 
 from services.domain.actor import Actor
-from services.domain.events import Kind, NewEvent
+from services.domain.events import INSTALLATION_STREAM, Kind, NewEvent
+from services.domain.policy import Policy
 from services.store import outbox
 from services.store.db.database import Database, Wake
 from services.store.db.query import Query
@@ -115,6 +117,50 @@ async def test_a_stream_is_locked_once_in_a_transaction_and_by_one_transaction_a
         assert not done
     assert await waiting == 1
     await database.close()
+
+
+@pytest.mark.postgres
+async def test_a_stream_that_another_process_holds_costs_one_connection(postgresql_url: str) -> None:
+    """A process that was frozen in a transaction: neither other workspaces nor leases wait for it."""
+    frozen, database = Database(postgresql_url), Database(postgresql_url, pool_size=2)
+    held, other = await factories.create_workspace(frozen), await factories.create_workspace(frozen)
+    async with outbox.stream_transaction(frozen, held):
+        waiting = [asyncio.create_task(_append_alone(database, held)) for _ in range(60)]
+        await asyncio.wait(waiting, timeout=0.2)
+        async with asyncio.timeout(5):
+            await _append_alone(database, other)
+            async with database.write(reserved=True) as transaction:
+                await transaction.execute(text("SELECT 1"))
+        assert not any(task.done() for task in waiting)
+    assert sorted(await asyncio.gather(*waiting)) == list(range(1, 61))
+    await frozen.close()
+    await database.close()
+
+
+@pytest.mark.postgres
+async def test_a_transaction_that_does_nothing_is_ended_before_a_lease_is(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    async with database.read() as reader:
+        limit = (await reader.execute(text("SHOW idle_in_transaction_session_timeout"))).scalar_one()
+    assert timedelta(seconds=int(limit.removesuffix("s"))) < Policy().lease_duration
+    await database.close()
+
+
+async def test_streams_are_locked_in_one_order_by_everybody(database: Database) -> None:
+    first, second = sorted([await factories.create_workspace(database), await factories.create_workspace(database)])
+    async with database.write() as transaction:
+        for stream_id in (first, second, INSTALLATION_STREAM):
+            await outbox.lock_stream(transaction, stream_id)
+    for earlier, later in ((second, first), (INSTALLATION_STREAM, first)):
+        async with database.write() as transaction:
+            await outbox.lock_stream(transaction, earlier)
+            with pytest.raises(RuntimeError, match="must be locked before"):
+                await outbox.lock_stream(transaction, later)
+
+
+async def _append_alone(database: Database, stream_id: str) -> int:
+    async with outbox.stream_transaction(database, stream_id) as transaction:
+        return await outbox.append(transaction, stream_id, [_event(1)])
 
 
 async def test_locking_a_stream_that_does_not_exist_is_nothing(database: Database) -> None:

@@ -27,12 +27,12 @@ def box() -> SecretBox:
 
 @pytest.fixture
 def studios(database: Database, box: SecretBox) -> Studios:
-    return Studios(CommandRunner(database), Policy(), box, "installation")
+    return Studios(CommandRunner(database, b"key"), Policy(), box, "installation")
 
 
 @pytest.fixture
 def checkpoints(database: Database) -> Checkpoints:
-    return Checkpoints(CommandRunner(database))
+    return Checkpoints(CommandRunner(database, b"key"))
 
 
 async def studio_row(database: Database, studio_id: str) -> dict[str, Any]:

@@ -4,16 +4,21 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from services.checkpoints.commands import Checkpoints
+from services.commands import CommandRunner, IdempotencyKeyReused
 from services.domain.access import Role
 from services.domain.errors import Conflict, Forbidden, InvalidInput, NotAllowedNow, NotFound, StaleRevision
 from services.domain.ids import new_id
+from services.domain.policy import Policy
 from services.domain.statuses import StudioStatus
+from services.secrets.secret_box import SecretBox
 from services.store.db.database import Database
 from services.store.tables import core
 from services.studios.requests import (
     Configuration,
+    CreateStudioRequest,
     EnvVar,
     RenameCheckpointRequest,
     StartStudioRequest,
@@ -335,3 +340,25 @@ async def test_a_default_name_that_somebody_gave_already_is_varied(database: Dat
 
 def test_every_status_is_either_held_or_ended() -> None:
     assert sorted([*ENDED, *HELD]) == sorted(StudioStatus)
+
+
+@pytest.mark.behaviour("B95")
+async def test_a_field_that_is_absent_is_another_input_than_any_text(database: Database, studios: Studios, world: World) -> None:
+    request = CreateStudioRequest(world.workspace_id, "Cells", world.template_id, auto_start=False)
+    studio = (await studios.create(world.viewer, request)).studio_id
+    await studios.update(world.viewer, UpdateStudioRequest(studio, idempotency_key="k"))
+    with pytest.raises(IdempotencyKeyReused):
+        await studios.update(world.viewer, UpdateStudioRequest(studio, name="unset", idempotency_key="k"))
+
+
+@pytest.mark.behaviour("B95")
+async def test_the_digest_of_an_input_needs_the_key_of_the_installation(database: Database, box: SecretBox, world: World) -> None:
+    """An input may hold a secret of few letters, which could be guessed from a digest without a key."""
+    request = CreateStudioRequest(world.workspace_id, "Cells", world.template_id, auto_start=False)
+    studio = (await Studios(CommandRunner(database), Policy(), box, "installation").create(world.viewer, request)).studio_id
+    for key in (b"one", b"another"):
+        commands = Studios(CommandRunner(database, key), Policy(), box, "installation")
+        await commands.star(world.viewer, StudioActionRequest(studio, idempotency_key=key.decode()))
+    async with database.read() as reader:
+        digests = (await reader.execute(select(core.idempotency_key.c.input_hash))).scalars().all()
+    assert len(set(digests)) == 2

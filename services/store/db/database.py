@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any, cast
+from weakref import WeakValueDictionary
 
 from sqlalchemy import Executable, event
 from sqlalchemy.engine import CursorResult
@@ -19,6 +21,8 @@ from services.store.db.statement_counting import Counted, Counters
 CHANNEL = "studiograph"
 LAST_WORK_SECONDS = 5.0
 """How long a cancelled transaction may take to end."""
+RESERVED_CONNECTIONS = 3
+"""For leases, and for the feeds of event streams, which few tasks of a process read."""
 NOTIFY = "SELECT pg_notify($1, message) FROM unnest($2::text[]) AS message"
 
 __all__ = ["CHANNEL", "Database", "DatabaseUnavailable", "Reader", "Transaction", "Wake"]
@@ -83,16 +87,42 @@ class Database:
     """SQLite (one process) or PostgreSQL (many), by URL.
 
     `read` and `write` raise DatabaseUnavailable where the database does not answer. Both may be cancelled at any moment.
+
+    `reserved` ones have connections of their own on PostgreSQL: leases are renewed and streams are read while all others wait.
     """
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url = engine.driver_url(url)
         self.dialect = self.url.get_backend_name()
         self.engine = (engine.sqlite if self.dialect == "sqlite" else engine.postgresql)(self.url, pool_size)
+        self.reserved_engine = self.engine if self.dialect == "sqlite" else engine.postgresql(self.url, RESERVED_CONNECTIONS)
         self.counters = Counters()
         self.statements = Statements(self.counters)
+        self._clock_seen: tuple[datetime, float] | None = None
         self._on_commit: list[Callable[[list[Wake]], None]] = []
         self._writing = asyncio.Lock() if self.dialect == "sqlite" else nullcontext()
+        self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def now(self) -> datetime:
+        """Returns the database's time without asking it: as it was seen last, plus the time that has passed here since (ADR 8).
+
+        Rights end by it, so that a machine with a wrong clock neither prolongs nor shortens them.
+        """
+        if self._clock_seen is None:
+            return datetime.now(UTC)
+        moment, seen_at = self._clock_seen
+        return moment + timedelta(seconds=monotonic() - seen_at)
+
+    async def synchronize_clock(self) -> None:
+        """Reads the database's clock for `now`; each `write` does so as well. Raises DatabaseUnavailable."""
+        async with self._connected(reserved=True) as connection, connection.begin():
+            await self._see_clock(connection)
+
+    async def _see_clock(self, connection: AsyncConnection) -> datetime:
+        moment = await clock(connection)
+        if self.dialect == "postgresql":
+            self._clock_seen = moment, monotonic()
+        return moment
 
     def on_commit(self, callback: Callable[[list[Wake]], None]) -> Callable[[], None]:
         """Call `callback` with the wakes of each committed transaction of this process; it must neither block nor raise.
@@ -103,28 +133,28 @@ class Database:
         return lambda: self._on_commit.remove(callback)
 
     @asynccontextmanager
-    async def write(self, *, durable: bool = True) -> AsyncIterator[Transaction]:
+    async def write(self, *, durable: bool = True, reserved: bool = False) -> AsyncIterator[Transaction]:
         """A transaction. SQLite takes the write lock at once: a read that turns into a write late fails despite the busy timeout.
 
         On SQLite the writers of this process queue here, in order, rather than poll for the file's lock. `durable` False is for what is
         written often and may be lost with the machine's power: leases, presence, output, statistics. PostgreSQL's commits are durable.
         """
         async with (
-            self._turn(),
-            self._connected(begin="IMMEDIATE", durable=durable) as connection,
+            _turn(self._writing),
+            self._connected(reserved, begin="IMMEDIATE", durable=durable) as connection,
             connection.begin() as begun,
         ):
             self.counters.begin()
             await _begin_now(connection)
-            transaction = Transaction(connection, self.statements, now=await clock(connection))
+            transaction = Transaction(connection, self.statements, now=await self._see_clock(connection))
             yield transaction
             await _uninterrupted(self._commit(begun, transaction))
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[Reader]:
+    async def read(self, *, reserved: bool = False) -> AsyncIterator[Reader]:
         """A consistent view; nothing that is committed meanwhile shows in it."""
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if self.dialect == "postgresql" else {}
-        async with self._connected(**options) as connection, connection.begin():
+        async with self._connected(reserved, **options) as connection, connection.begin():
             self.counters.begin()
             await _begin_now(connection)
             yield Reader(connection, self.statements)
@@ -137,13 +167,16 @@ class Database:
         def count(_connection: Any, _cursor: Any, text: str, *_: Any) -> None:
             counted.statements.append(text)
 
-        event.listen(self.engine.sync_engine, "before_cursor_execute", count)
+        engines = {self.engine.sync_engine, self.reserved_engine.sync_engine}
+        for each in engines:
+            event.listen(each, "before_cursor_execute", count)
         self.counters.running.append(counted)
         try:
             yield counted
         finally:
             self.counters.running.remove(counted)
-            event.remove(self.engine.sync_engine, "before_cursor_execute", count)
+            for each in engines:
+                event.remove(each, "before_cursor_execute", count)
 
     async def dedicated_connection(self) -> Any:
         """An asyncpg connection outside the pool, for LISTEN; the caller closes it."""
@@ -151,22 +184,27 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+        await self.reserved_engine.dispose()
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(engine.BUSY_TIMEOUT_SECONDS) as limit, self._writing:
-                limit.reschedule(None)
-                yield
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
-            raise DatabaseUnavailable("Another write takes too long.") from error
+    async def queue(self, name: str) -> AsyncIterator[None]:
+        """Waits until nobody else of this process is in the queue of this name, for PostgreSQL: who waits for a lock takes no connection.
+
+        SQLite's writers have one queue anyway. Raises DatabaseUnavailable after the time that a lock may take.
+        """
+        if self.dialect == "sqlite":
+            yield
+            return
+        lock = self._queues.get(name)
+        if lock is None:
+            lock = self._queues[name] = asyncio.Lock()
+        async with _turn(lock):
+            yield
 
     @asynccontextmanager
-    async def _connected(self, **options: Any) -> AsyncIterator[AsyncConnection]:
+    async def _connected(self, reserved: bool, **options: Any) -> AsyncIterator[AsyncConnection]:
         with db_errors.while_connecting():
-            plain = await self.engine.connect()
+            plain = await (self.reserved_engine if reserved else self.engine).connect()
         try:
             with db_errors.while_working():
                 yield await plain.execution_options(**options)
@@ -184,6 +222,18 @@ class Database:
         if wakes:
             for callback in self._on_commit:
                 callback(wakes)
+
+
+@asynccontextmanager
+async def _turn(lock: AbstractAsyncContextManager[None]) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(engine.BUSY_TIMEOUT_SECONDS) as limit, lock:
+            limit.reschedule(None)
+            yield
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise DatabaseUnavailable("Another write takes too long.") from error
 
 
 async def clock(connection: AsyncConnection) -> datetime:

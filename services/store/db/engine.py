@@ -14,8 +14,8 @@ BUSY_TIMEOUT_SECONDS = 15
 """How long a writer waits for another one's lock."""
 CONNECT_TIMEOUT_SECONDS = 10
 COMMAND_TIMEOUT_SECONDS = 60
-FORGOTTEN_TRANSACTION_SECONDS = 120
-"""PostgreSQL ends a transaction that does nothing for so long: its locks stop everybody."""
+IDLE_TRANSACTION_SECONDS = 10
+"""PostgreSQL ends a transaction that does nothing for so long, as that of a frozen process: its locks stop everybody. Less than a lease."""
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 DURABLE, NOT_DURABLE = "synchronous=FULL", "synchronous=NORMAL"
@@ -27,7 +27,7 @@ POSTGRESQL_LIMITS = {
     "server_settings": {
         "application_name": "studiograph",
         "lock_timeout": f"{BUSY_TIMEOUT_SECONDS}s",
-        "idle_in_transaction_session_timeout": f"{FORGOTTEN_TRANSACTION_SECONDS}s",
+        "idle_in_transaction_session_timeout": f"{IDLE_TRANSACTION_SECONDS}s",
     },
 }
 
