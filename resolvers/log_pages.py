@@ -1,12 +1,12 @@
 """Output as text: bytes at the borders of pages are not torn out of a character (B84)."""
 
-from services.rows.logs import LogPageRow, PrinterRow
+from services.rows.logs import LogOutputRow, LogPageRow
 from services.store.outputs import OutputPage
 
 LONGEST_CHARACTER = 4
 
 
-def log_page(printer: PrinterRow, page: OutputPage, limit: int, *, from_end: bool) -> LogPageRow:
+def log_page(printer: LogOutputRow, page: OutputPage, limit: int, *, from_end: bool) -> LogPageRow:
     """`page` was read with `limit`. `from_end`: it begins where it happened to, so that a character may have begun before it."""
     closed = page.closed or (printer.ended and page.end == 0)
     data = page.data

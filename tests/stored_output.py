@@ -7,7 +7,7 @@ from services.store.db.database import Database
 async def store_output(database: Database, output_id: str, *pieces: bytes | int, closed: bool = False) -> None:
     """Stores the pieces in order; a number stands for so many bytes that were skipped before the next piece."""
     async with database.write() as transaction:
-        output, skipped = await outputs.begin(transaction, output_id), 0
+        output, skipped = await outputs.find_or_add(transaction, output_id), 0
         for piece in pieces:
             if isinstance(piece, int):
                 skipped = piece

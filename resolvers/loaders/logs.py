@@ -8,7 +8,7 @@ from resolvers.loaders.factories import unique
 from resolvers.log_pages import LONGEST_CHARACTER, log_page
 from services.domain.errors import BadArgument
 from services.domain.statuses import LogSource
-from services.rows.logs import LogPageRow, PrinterRow
+from services.rows.logs import LogOutputRow, LogPageRow
 from services.rows.studio import SessionRow
 from services.store.reads import outputs as reads
 from services.store.reads.outputs import page_of
@@ -46,18 +46,18 @@ def log_arguments(first: int | None, after: int | None, session: int | None = No
 async def of_studios(reading: Reading, studio_ids: Sequence[str], arguments: LogArguments) -> list[LogPageRow | None]:
     """A page for each Studio: of its current session or of the one with the given number, or of its build."""
     ids = unique(studio_ids)
-    found = await reads.printers(reading.reader, reading.viewer.user_id, ids, arguments.session, arguments.source)
+    found = await reads.log_outputs(reading.reader, reading.viewer.user_id, ids, arguments.session, arguments.source)
     made = dict(zip(found, await _pages(reading, list(found.values()), arguments), strict=True))
     return [made.get(studio_id) for studio_id in studio_ids]
 
 
 async def of_sessions(reading: Reading, sessions: Sequence[SessionRow], arguments: LogArguments) -> list[LogPageRow]:
     """A page for each session."""
-    printers = [PrinterRow(LogSource.SESSION, row.number, row.id, ended=row.ended_at is not None) for row in sessions]
+    printers = [LogOutputRow(LogSource.SESSION, row.number, row.id, ended=row.ended_at is not None) for row in sessions]
     return await _pages(reading, printers, arguments)
 
 
-async def _pages(reading: Reading, printers: Sequence[PrinterRow], arguments: LogArguments) -> list[LogPageRow]:
+async def _pages(reading: Reading, printers: Sequence[LogOutputRow], arguments: LogArguments) -> list[LogPageRow]:
     ids = unique([printer.output_id for printer in printers if printer.output_id])
     limit = max(min(arguments.first, TOGETHER_BYTES // max(len(ids), 1)), LONGEST_CHARACTER)
     offset = -limit if arguments.after is None else arguments.after

@@ -11,9 +11,9 @@ from resolvers.streams.sources import Source, Watched, watched
 from services.domain.events import Kind
 from services.domain.statuses import LogSource
 from services.live.stream_items import Heartbeat, Item
-from services.rows.logs import LogChunkRow, LogEndedRow, LogPageRow, PrinterRow
+from services.rows.logs import LogChunkRow, LogEndedRow, LogOutputRow, LogPageRow
 from services.store.db.database import Reader
-from services.store.outputs import NOTHING
+from services.store.outputs import EMPTY_PAGE
 from services.store.reads import outputs as reads
 
 KINDS = frozenset({Kind.STUDIO_STATUS})
@@ -88,13 +88,13 @@ class Waiting:
         return await anext(self._items, None)
 
 
-async def _printer(context: Context, source: Source, wanted: LogSource | None) -> PrinterRow | None:
+async def _printer(context: Context, source: Source, wanted: LogSource | None) -> LogOutputRow | None:
     """None where the Studio is gone."""
     async with context.services.database.read() as reader:
         return await _find(reader, context, source, None, wanted)
 
 
-async def _page(context: Context, source: Source, first: PrinterRow, offset: int) -> LogPageRow | None:
+async def _page(context: Context, source: Source, first: LogOutputRow, offset: int) -> LogPageRow | None:
     """The same printer's output as it is now, and whether it has ended."""
     async with context.services.database.read() as reader:
         printer = await _find(reader, context, source, first.session, first.source)
@@ -104,10 +104,10 @@ async def _page(context: Context, source: Source, first: PrinterRow, offset: int
             return LogPageRow(first.source, None, offset, offset, offset, "", is_complete=True)
         output_id = first.output_id or printer.output_id
         found = await reads.pages(reader, context.viewer.user_id, [output_id], offset, CHUNK_BYTES) if output_id else {}
-    return log_page(printer, found.get(output_id or "", NOTHING), CHUNK_BYTES, from_end=False)
+    return log_page(printer, found.get(output_id or "", EMPTY_PAGE), CHUNK_BYTES, from_end=False)
 
 
-async def _find(reader: Reader, context: Context, source: Source, number: int | None, wanted: LogSource | None) -> PrinterRow | None:
+async def _find(reader: Reader, context: Context, source: Source, number: int | None, wanted: LogSource | None) -> LogOutputRow | None:
     studio_id = source.scope.studio_id
     assert studio_id is not None
-    return (await reads.printers(reader, context.viewer.user_id, [studio_id], number, wanted)).get(studio_id)
+    return (await reads.log_outputs(reader, context.viewer.user_id, [studio_id], number, wanted)).get(studio_id)

@@ -1,4 +1,4 @@
-"""What sessions and builds printed, as viewers read it (B84)."""
+"""The row classes of the output of sessions and builds, as viewers read it (B84)."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,11 @@ from services.domain.statuses import LogSource
 
 
 @dataclass(frozen=True, slots=True)
-class PrinterRow:
-    """Whose output a viewer reads: that of `session` (its number; None for a build), or of nothing yet. `ended`: it prints no more."""
+class LogOutputRow:
+    """The output that a viewer reads: of the session with the number `session`, or of a build if that is None.
+
+    `output_id` is None if there is no session or build yet. `ended`: the session or build has ended.
+    """
 
     source: LogSource
     session: int | None
@@ -17,7 +20,7 @@ class PrinterRow:
 
 @dataclass(frozen=True, slots=True)
 class LogPageRow:
-    """Some of an output. Offsets are in bytes; `end_offset` is how far it goes. `is_complete`: nothing comes after this page."""
+    """A page of an output. Offsets are in bytes; `end_offset` is the end of the output. `is_complete`: nothing comes after this page."""
 
     source: LogSource
     session: int | None
@@ -30,7 +33,7 @@ class LogPageRow:
 
 @dataclass(frozen=True, slots=True)
 class LogChunkRow:
-    """What came; before it, `skipped` bytes are not kept."""
+    """New output. The `skipped` bytes before it are not retained."""
 
     source: LogSource
     session: int | None
@@ -42,7 +45,7 @@ class LogChunkRow:
 
 @dataclass(frozen=True, slots=True)
 class LogEndedRow:
-    """All was given, and nothing more comes."""
+    """The end of an output: all of it was sent, and nothing more comes."""
 
     source: LogSource
     session: int | None

@@ -41,7 +41,7 @@ async def trim(database: Database, keep: timedelta) -> None:
 async def _trim_outputs(database: Database, until: datetime) -> bool:
     """The same for what sessions and builds printed that have ended before."""
     async with database.write() as transaction:
-        ids = await outputs.outlived(transaction, until, OUTPUTS)
+        ids = await outputs.expired(transaction, until, OUTPUTS)
         await outputs.remove(transaction, ids)
     return len(ids) == OUTPUTS
 

@@ -72,12 +72,12 @@ async def running(reader: Reader) -> list[RunningSession]:
     return RUNNING_RECORD.rows(await reader.all(_RUNNING))
 
 
-async def is_old(reader: Reader) -> bool:
+async def has_outdated(reader: Reader) -> bool:
     """Whether there are measurements of sessions that run no more."""
     return await reader.one(_IS_OLD) is not None
 
 
-async def forget_ended(transaction: Transaction) -> None:
+async def remove_outdated(transaction: Transaction) -> None:
     """Remove those."""
     await transaction.execute(delete(core.session_stats).where(_ENDED))
 

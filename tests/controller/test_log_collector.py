@@ -11,7 +11,7 @@ import pytest
 from services.controller.logs import log_drain, log_follower
 from services.controller.logs.log_collector import LogCollector
 from services.store import outputs, studios
-from services.store.outputs import KEPT, LONGEST_PIECE, OutputPage
+from services.store.outputs import MAX_PIECE_BYTES, RETENTION_BYTES, OutputPage
 from services.store.tables import core
 from services.studios.requests import Configuration, EnvVar, StopStudioRequest
 from tests.controller.harness import ControllerHarness
@@ -200,7 +200,7 @@ async def test_a_flood_fills_nothing_and_starves_nobody(harness: ControllerHarne
     page = await stored(harness, quiet)
     mine = await session_id(harness, quiet)
     held = sum(len(row["data"]) for row in await harness.rows(core.output_piece) if row["output_id"] == mine)
-    assert 0 < held <= KEPT + LONGEST_PIECE
+    assert 0 < held <= RETENTION_BYTES + MAX_PIECE_BYTES
     assert page.end > held
 
 

@@ -43,7 +43,7 @@ async def test_a_signal_is_set_for_its_output_alone(database: Database) -> None:
         output_signals.signal_for(theirs) as unrelated,
     ):
         async with writer.write() as transaction:
-            output = await outputs.begin(transaction, mine)
+            output = await outputs.find_or_add(transaction, mine)
         async with writer.write() as transaction:
             await outputs.append(transaction, output, b"more", None)
         await soon(asyncio.gather(signal.wait(), second.wait()))

@@ -10,9 +10,9 @@ from schema.ids import encode
 from services.domain.access import Role
 from services.domain.ids import new_id
 from services.domain.statuses import LogSource
-from services.rows.logs import PrinterRow
+from services.rows.logs import LogOutputRow
 from services.store.db.database import Database
-from services.store.outputs import LONGEST_PIECE, OutputPage
+from services.store.outputs import MAX_PIECE_BYTES, OutputPage
 from services.store.reads import outputs as reads
 from tests import factories
 from tests.factories import World
@@ -60,7 +60,7 @@ async def test_pages_put_together_are_the_whole_and_never_cut_a_character(databa
     text = "añ€😀\n" * 7000
     data = text.encode()
     studio_id, _ = await studio_with(database, world, data[:70_001], data[70_001:], closed=True)
-    for first in (4, 1000, LONGEST_PIECE + 1):
+    for first in (4, 1000, MAX_PIECE_BYTES + 1):
         seen, after, page = "", (0 if first > 4 else 76_000), None
         while page is None or not page["isComplete"]:
             page = await logs(asker, world, studio_id, after=after, first=first)
@@ -172,7 +172,7 @@ async def test_many_pages_at_once_are_shorter(database: Database, world: World, 
 
 
 def test_any_bytes_make_a_page_that_goes_on() -> None:
-    printer = PrinterRow(LogSource.SESSION, 1, "x", ended=False)
+    printer = LogOutputRow(LogSource.SESSION, 1, "x", ended=False)
     for data in (b"\x80\x80\x80\x80", b"\xff\xff\xff\xff", b"\xf0\x9f\x98\x80", b"abc\xf0", b"\xe2\x82\xac\xe2", b"\xf8\x88\x80\x80"):
         page = log_page(printer, OutputPage(0, data, 100, closed=False), 4, from_end=False)
         assert 0 < page.next_offset <= 4

@@ -125,7 +125,7 @@ async def test_outputs_go_once_what_printed_them_has_long_ended(database: Databa
     for output_id in printers.values():
         async with database.write() as transaction:
             transaction.now -= 41 * DAY
-            await outputs.append(transaction, await outputs.begin(transaction, output_id), b"printed", None)
+            await outputs.append(transaction, await outputs.find_or_add(transaction, output_id), b"printed", None)
     await retention.trim(database, KEEP)
     for table, column in ((core.output, core.output.c.id), (core.output_piece, core.output_piece.c.output_id)):
         async with database.read() as reader:

@@ -15,7 +15,7 @@ from services.store import builds, outputs
 from services.store.builds import Build
 from services.store.db.database import DatabaseUnavailable, Wake, clock
 from services.store.db.wakeups import WakeSource
-from services.store.outputs import NotTheEnd, OutputState
+from services.store.outputs import OutputChanged, OutputState
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class Builder:
     async def _run_attempt(self, build: Build) -> None:
         try:
             await _BuildAttempt(self._services, build).run()
-        except NotTheEnd:
+        except OutputChanged:
             logger.info("The build of %s was cancelled or taken over", build.reference)
         except Exception:
             logger.exception("The build of %s failed with an unexpected error; it is tried again", build.reference)
@@ -120,7 +120,7 @@ class _BuildAttempt:
         self._output: OutputState | None = None
 
     async def run(self) -> None:
-        """Runs the build to its end. Raises NotTheEnd if the build was cancelled or the lease lost, and unexpected errors."""
+        """Runs the build to its end. Raises OutputChanged if the build was cancelled or the lease lost, and unexpected errors."""
         await self._begin()
         work = asyncio.create_task(self._build_image())
         maintenance = asyncio.create_task(self._maintain(work))
@@ -137,7 +137,7 @@ class _BuildAttempt:
     async def _begin(self) -> None:
         async with self._services.database.write() as transaction:
             await builds.mark_studios_due(transaction, self._build.id)
-            self._output = await outputs.begin(transaction, self._build.id)
+            self._output = await outputs.find_or_add(transaction, self._build.id)
             if self._output.end:
                 self._output = await outputs.append(transaction, self._output, RESTART_MESSAGE, None)
 
@@ -184,7 +184,7 @@ class _BuildAttempt:
                     has_lease = await self._renew()
             except DatabaseUnavailable as error:
                 logger.warning("The output or the lease of a build could not be stored: %s; it is tried again", error)
-            except NotTheEnd:
+            except OutputChanged:
                 has_lease = False
         work.cancel()
 

@@ -13,7 +13,7 @@ from services.secrets.secret_box import CannotOpen
 from services.store import outputs
 from services.store.db.database import DatabaseUnavailable
 from services.store.output_sources import OutputSource
-from services.store.outputs import NotTheEnd, OutputState
+from services.store.outputs import OutputChanged, OutputState
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ async def drain(claim: ClaimedStudio) -> None:
     """Stores the output that is missing. Takes a few seconds at most, and raises nothing: a failure must not block a stop."""
     try:
         for _ in range(MAX_ATTEMPTS):
-            with suppress(NotTheEnd):
+            with suppress(OutputChanged):
                 await _drain(claim)
                 return
     except (ComputeUnknown, ComputeFailed, DatabaseUnavailable, CannotOpen) as error:

@@ -17,7 +17,7 @@ from services.secrets.session_secrets import session_secrets
 from services.store import output_sources, outputs, sessions
 from services.store.db.database import DatabaseUnavailable, clock
 from services.store.output_sources import OutputSource
-from services.store.outputs import NotTheEnd, OutputState
+from services.store.outputs import OutputChanged, OutputState
 from services.store.sessions import SessionState
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class LogFollower:
                 if await self._collect(source):
                     return
                 await asyncio.sleep(REOPEN_SECONDS)
-            except NotTheEnd:
+            except OutputChanged:
                 await self._stand_by()
             except (ComputeUnknown, ComputeFailed, DatabaseUnavailable):
                 await asyncio.sleep(RETRY_SECONDS)
@@ -109,7 +109,7 @@ class LogFollower:
         return True
 
     async def _follow(self, source: OutputSource, output: OutputState, session: SessionState) -> None:
-        """Reads and stores at the same time. Raises NotTheEnd, ComputeUnknown, ComputeFailed, DatabaseUnavailable."""
+        """Reads and stores at the same time. Raises OutputChanged, ComputeUnknown, ComputeFailed, DatabaseUnavailable."""
         compute, name = await self._services.computes.get(session.compute_environment_id), _session_name(self._services, source)
         buffer, data_arrived = await create_buffer(self._services, output, session), asyncio.Event()
         read_task = asyncio.create_task(self._read(compute, name, buffer, data_arrived))
@@ -168,14 +168,14 @@ async def open_output(services: ControllerServices, source: OutputSource) -> tup
     async with services.database.write(durable=False) as transaction:
         if await sessions.find(transaction, source.studio_id, source.number) is None:
             return None
-        return await outputs.begin(transaction, session.id), session
+        return await outputs.find_or_add(transaction, session.id), session
 
 
 async def create_buffer(services: ControllerServices, output: OutputState, session: SessionState) -> LogBuffer:
     """Returns a buffer for what follows the stored output, which masks the session's secrets."""
     secrets = await session_secrets(services.database, services.seal, session)
     mask = await asyncio.to_thread(lambda: masking.Mask(masking.forms(secrets)))  # takes long for many long secrets
-    return LogBuffer(mask, output.place, monotonic())
+    return LogBuffer(mask, output.cursor, monotonic())
 
 
 def _session_name(services: ControllerServices, source: OutputSource) -> SessionName:

@@ -9,7 +9,7 @@ from services.controller.logs.log_buffer import Batch
 from services.runtime.background_loop import BackgroundLoop
 from services.store import outputs
 from services.store.db.database import Database, DatabaseUnavailable
-from services.store.outputs import NotTheEnd, OutputState
+from services.store.outputs import OutputChanged, OutputState
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class LogWriter:
         await self._loop.stop()
 
     async def write(self, output: OutputState, batch: Batch) -> OutputState:
-        """Appends a batch and returns the output's new state. Raises NotTheEnd, or DatabaseUnavailable: then it may have been stored."""
+        """Appends a batch; returns the output's new state. Raises OutputChanged, or DatabaseUnavailable: then it may have been stored."""
         entry = _PendingBatch(output, batch, asyncio.get_running_loop().create_future())
         self._pending.append(entry)
         self._loop.wake()
@@ -73,7 +73,7 @@ class LogWriter:
                 try:
                     batch = entry.batch
                     outcomes.append(await outputs.append(transaction, entry.output, batch.data, batch.cursor, skipped=batch.skipped))
-                except NotTheEnd as conflict:
+                except OutputChanged as conflict:
                     outcomes.append(conflict)
         return outcomes
 

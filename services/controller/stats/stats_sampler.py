@@ -70,7 +70,7 @@ class StatsSampler:
         """Runs one round. Returns True if a session was read for the first time. Sessions measured just now are left out."""
         async with self._services.database.read() as reader:
             running, now = await stats.running(reader), await clock(reader.connection)
-            has_outdated = await stats.is_old(reader)
+            has_outdated = await stats.has_outdated(reader)
             environments = {row.id: row for row in await compute_environments.in_use(reader)} if running else {}
         self._forget(running)
         due = [session for session in running if session.measured_at is None or now - session.measured_at >= MIN_SAMPLE_AGE]
@@ -125,7 +125,7 @@ class StatsSampler:
                 now = monotonic()
                 await stats.write(transaction, [_row(key, *reading, transaction.now, now) for key, reading in measured.items()])
             if has_outdated:
-                await stats.forget_ended(transaction)
+                await stats.remove_outdated(transaction)
 
 
 def _environment(session: RunningSession) -> str:
