@@ -5,7 +5,7 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 
 from services.domain.errors import BadArgument
@@ -13,6 +13,8 @@ from services.rows.page import Edge, Page, PageInfo
 
 DEFAULT_FIRST = 20
 MAX_FIRST = 100
+MAX_INTEGER = 2**31 - 1
+"""The largest whole number in a cursor: what an integer column of PostgreSQL holds."""
 T = TypeVar("T")
 
 
@@ -52,30 +54,37 @@ class Key:
         try:
             raw = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
             tag, found, value, row_id = raw
-            if kind is datetime:
-                value = _aware(value["t"])
-            if tag != "k1" or found != order or type(value) is not kind or not isinstance(row_id, str):
+            if tag != "k1" or found != order or not isinstance(row_id, str):
                 raise ValueError(tag)
-        except (ValueError, TypeError, KeyError, RecursionError, binascii.Error) as error:
+            return cls(order, _sort_value(value, kind), _storable(row_id))
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError, binascii.Error) as error:
             raise bad_cursor() from error
-        if "\0" in f"{value}{row_id}" or (not f"{value}{row_id}".isascii() and not _encodable(f"{value}{row_id}")):
-            raise bad_cursor()
-        return cls(order, value, row_id)
 
 
-def _aware(text: str) -> datetime:
+def _sort_value(value: Any, kind: type) -> Any:
+    """Returns the sort value that a cursor holds as JSON. Raises an error unless a database can compare it with a column of `kind`."""
+    if kind is datetime:
+        return _utc(value["t"])
+    if type(value) is not kind:
+        raise TypeError(kind)
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        raise OverflowError(value)
+    return _storable(value) if isinstance(value, str) else value
+
+
+def _utc(text: str) -> datetime:
+    """Raises OverflowError for a time that its offset moves out of the calendar, and ValueError for one without an offset."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(text)
-    return moment
+    return moment.astimezone(UTC)
 
 
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _storable(text: str) -> str:
+    """Raises ValueError for text that is not UTF-8, or has the character NUL, which PostgreSQL refuses."""
+    if b"\0" in text.encode():
+        raise ValueError(text)
+    return text
 
 
 def bad_cursor() -> BadArgument:
