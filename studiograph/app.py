@@ -80,7 +80,7 @@ def build_api(core: SharedServices, services: Services, settings: Settings, stac
     routes: list[BaseRoute] = [
         Route("/graphql", BrowserEntry(http, links), methods=None),
         WebSocketRoute("/graphql", socket),
-        *health.routes(settings.database),
+        *health.routes(settings.database, core.installation),
         *metrics.routes(),
         *pages.routes(page=settings.page, explorer=settings.explorer),
     ]

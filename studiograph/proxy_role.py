@@ -39,6 +39,7 @@ async def build_proxy(core: SharedServices, settings: Settings, stack: AsyncExit
     """Builds the application of the role `proxy`, without GraphQL."""
     tokens = Tokens(core.database, CommandRunner(core.database))
     stack.push_async_callback(tokens.close)
-    rest = SecurityHeaders(Starlette(routes=[*health.routes(settings.database), *metrics.routes()]), https=core.addresses.secure)
+    routes = [*health.routes(settings.database, core.installation), *metrics.routes()]
+    rest = SecurityHeaders(Starlette(routes=routes), https=core.addresses.secure)
     plane = await build_data_plane(core, tokens, ConnectCodes(core.database, core.addresses), rest, stack)
     return HttpApp(plane, plane.end_streams, [f"Studiograph's proxy serves the sessions at {core.addresses.session_origin('<id>')}"])

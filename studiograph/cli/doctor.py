@@ -20,12 +20,12 @@ def doctor(
     """
     from studiograph.doctor.check_result import Severity
     from studiograph.doctor.engine import check_engine
-    from studiograph.doctor.installation import check_installation
+    from studiograph.doctor.installation import check_installation, installation_id
     from studiograph.doctor.machine import check_machine
 
     settings = load_settings()
     engine, installation = asyncio.run(check_engine(settings)), asyncio.run(check_installation(settings, prune=prune))
-    results = [*check_machine(settings), *engine, *installation]
+    results = [*check_machine(settings, asyncio.run(installation_id(settings))), *engine, *installation]
     for result in results:
         print(result)
     if any(result.severity is Severity.BAD for result in results):

@@ -6,7 +6,7 @@ from services.secrets.secret_box import CannotOpen, SecretBox
 from services.store import doctor as store
 from services.store import migrate
 from services.store.db.database import Database
-from services.store.installation import key_proof
+from services.store.installation import find, key_proof
 from studiograph.doctor.check_result import CheckResult, bad, note, ok
 from studiograph.doctor.sessions import check_sessions
 from studiograph.private_files import KEY_FILE, installation_key
@@ -31,6 +31,18 @@ async def check_installation(settings: Settings, *, prune: bool) -> list[CheckRe
         await database.close()
     results = [ok("Database", f"{database.dialect}, up to date"), _key(settings, proof), *_contents(counts)]
     return [*results, *await check_sessions(settings, prune=prune)]
+
+
+async def installation_id(settings: Settings) -> str | None:
+    """Returns the id of the installation that the settings name; None if its database is missing or does not answer."""
+    if await _database(settings):
+        return None
+    database = Database(settings.database)
+    try:
+        async with database.read() as reader:
+            return await find(reader)
+    finally:
+        await database.close()
 
 
 async def _database(settings: Settings) -> CheckResult | None:

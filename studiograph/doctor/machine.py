@@ -12,15 +12,16 @@ from studiograph.http_server import listen
 from studiograph.operator_errors import OperatorError
 from studiograph.serve_lock import running_server
 from studiograph.settings import Settings
+from studiograph.web.health import INSTALLATION_HEADER
 
 LIVEZ_TIMEOUT_S = 2.0
 LOW_DISK_BYTES = 2 * 1024**3
 """Less free space than this is reported as bad: a checkpoint of a session may take that much."""
 
 
-def check_machine(settings: Settings) -> list[CheckResult]:
-    """Runs all checks that need no database."""
-    return [_python(), *_programs(), *_data_dir(settings.data_dir), _port(settings), _user(settings)]
+def check_machine(settings: Settings, installation: str | None) -> list[CheckResult]:
+    """Runs all checks of the machine. `installation` is the id of the one that the settings name; None if there is none yet."""
+    return [_python(), *_programs(), *_data_dir(settings.data_dir), _port(settings, installation), _user(settings)]
 
 
 def _python() -> CheckResult:
@@ -62,25 +63,31 @@ def _space(path: Path) -> CheckResult:
     return ok("Disk", what)
 
 
-def _port(settings: Settings) -> CheckResult:
+def _port(settings: Settings, installation: str | None) -> CheckResult:
     server = running_server(settings.data_dir)
     if server:
         return ok("Server", f"running: {server}")
     try:
         listen(settings.host, settings.port).close()
     except OperatorError as error:
-        return ok("Server", f"running at port {settings.port}") if _is_studiograph(settings.port) else bad("Port", str(error), "")
+        other = _installation_at(settings.port)
+        if other is None:
+            return bad("Port", str(error), "")
+        if other == installation:
+            return ok("Server", f"running at port {settings.port}")
+        taken = f"{settings.port} is used by a Studiograph server of another installation"
+        return bad("Port", taken, "Set STUDIOGRAPH_PORT to a free port.")
     return ok("Port", f"{settings.port} is free")
 
 
-def _is_studiograph(port: int) -> bool:
-    """Returns whether a Studiograph server listens on the port. With PostgreSQL no lock file shows that."""
+def _installation_at(port: int) -> str | None:
+    """Returns the installation whose server listens on the port, None if it is another program. With PostgreSQL no lock file shows that."""
     connection = HTTPConnection("127.0.0.1", port, timeout=LIVEZ_TIMEOUT_S)
     try:
         connection.request("GET", "/livez")
-        return connection.getresponse().read() == b"ok"
+        return connection.getresponse().headers.get(INSTALLATION_HEADER)
     except (OSError, HTTPException):
-        return False
+        return None
     finally:
         connection.close()
 

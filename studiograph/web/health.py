@@ -11,18 +11,21 @@ from services.store import migrate
 DATABASE_TIMEOUT_S = 3.0
 
 
-def routes(database_url: str) -> list[BaseRoute]:
+INSTALLATION_HEADER = "X-Studiograph-Installation"
+"""Tells `studiograph doctor` whose server answers at a port. The id is no secret: it is part of the names of cookies and containers."""
+
+
+def routes(database_url: str, installation: str) -> list[BaseRoute]:
     """Returns the routes. `/readyz` answers 503, with the reason, while the database is away or lacks migrations."""
+
+    async def live(_request: Request) -> Response:
+        return PlainTextResponse("ok", headers={INSTALLATION_HEADER: installation})
 
     async def ready(_request: Request) -> Response:
         problem = await _database_problem(database_url)
         return JSONResponse({"ready": not problem, "database": problem or "ok"}, status_code=503 if problem else 200)
 
-    return [Route("/livez", _live, methods=["GET"]), Route("/readyz", ready, methods=["GET"])]
-
-
-async def _live(_request: Request) -> Response:
-    return PlainTextResponse("ok")
+    return [Route("/livez", live, methods=["GET"]), Route("/readyz", ready, methods=["GET"])]
 
 
 async def _database_problem(url: str) -> str | None:

@@ -1,10 +1,13 @@
 """Doctor: plain words, and what to do."""
 
+import asyncio
 import os
 import socket
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+
+import pytest
 
 from services.compute.process import ProcessCompute
 from services.compute.protocol import ImageSpec, SessionSpec
@@ -12,6 +15,7 @@ from services.domain.ids import new_id, new_public_id
 from services.domain.session_name import SessionName
 from services.secrets.installation import ensure_installation
 from services.store.db.database import Database
+from studiograph.web.health import INSTALLATION_HEADER
 from tests.compute.world import quietly
 from tests.project.conftest import Command
 from tests.server import TINY
@@ -24,20 +28,29 @@ def test_a_machine_before_the_first_start_is_fine(studiograph: Command) -> None:
     assert "make run" in answer.stdout
 
 
-def test_a_port_that_a_running_server_holds_is_fine(studiograph: Command) -> None:
+@pytest.mark.parametrize("ours", [True, False])
+async def test_a_port_that_a_server_holds_is_fine_if_it_is_of_this_installation(studiograph: Command, tmp_path: Path, ours: bool) -> None:
+    studiograph("migrate")
+    database = Database(f"sqlite:///{tmp_path}/data/studiograph.db")
+    Livez.installation = await ensure_installation(database) if ours else new_id()
+    await database.close()
     with ThreadingHTTPServer(("127.0.0.1", 0), Livez) as other:
         Thread(target=other.serve_forever, daemon=True).start()
-        answer = studiograph("doctor", port=str(other.server_port))
+        answer = await asyncio.to_thread(studiograph, "doctor", port=str(other.server_port))
         other.shutdown()
-    assert answer.returncode == 0, answer.stdout
-    assert f"Server: running at port {other.server_port}" in answer.stdout
+    assert answer.returncode == (0 if ours else 1), answer.stdout
+    expected = f"Server: running at port {other.server_port}" if ours else "used by a Studiograph server of another installation"
+    assert expected in answer.stdout
 
 
 class Livez(BaseHTTPRequestHandler):
     """What a server on PostgreSQL shows of itself: it holds no lock."""
 
+    installation = ""
+
     def do_GET(self) -> None:
         self.send_response(200)
+        self.send_header(INSTALLATION_HEADER, self.installation)
         self.end_headers()
         self.wfile.write(b"ok" if self.path == "/livez" else b"")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import stat
 from pathlib import Path
 
 import pytest
@@ -297,3 +298,16 @@ async def test_a_mistake_of_ours_is_not_called_the_databases(postgresql_url: str
         await forget_a_parameter()
     assert not isinstance(raised.value, DatabaseUnavailable)
     await database.close()
+
+
+async def test_no_other_user_can_read_the_database_of_sqlite(tmp_path: Path) -> None:
+    """Neither a new one nor one that was made with a wider mode, nor its log."""
+    path = tmp_path / "open.db"
+    path.touch(0o644)
+    for file in (path, tmp_path / "new.db"):
+        database = Database(f"sqlite:///{file}")
+        async with database.write() as transaction:
+            await transaction.execute(text("CREATE TABLE a (b INTEGER)"))
+        modes = {stat.S_IMODE(each.stat().st_mode) for each in (file, Path(f"{file}-wal"), Path(f"{file}-shm"))}
+        assert modes == {0o600}
+        await database.close()

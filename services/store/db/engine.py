@@ -1,7 +1,9 @@
 """How we speak to SQLite and to PostgreSQL."""
 
+import os
 import sqlite3
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import aiosqlite
@@ -12,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 BUSY_TIMEOUT_SECONDS = 15
 """How long a writer waits for another one's lock."""
+PRIVATE_MODE = 0o600
 CONNECT_TIMEOUT_SECONDS = 10
 COMMAND_TIMEOUT_SECONDS = 60
 IDLE_TRANSACTION_SECONDS = 10
@@ -78,6 +81,7 @@ async def open_sqlite(path: str) -> aiosqlite.Connection:
 
     The driver's own transactions are off (`isolation_level`): it would begin late, and deferred. We say BEGIN ourselves.
     """
+    _make_private(path)
     connection = aiosqlite.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, factory=_Releasing)
     connection._thread.daemon = True  # as SQLAlchemy does: a forgotten connection must not keep the process alive
     try:
@@ -89,6 +93,17 @@ async def open_sqlite(path: str) -> aiosqlite.Connection:
         connection._thread.join()  # it has nothing left to do
         raise
     return connection
+
+
+def _make_private(path: str) -> None:
+    """Lets no other user read the database, whatever the directory allows. SQLite gives its log the mode of the database."""
+    if path == ":memory:" or path.startswith("file:"):
+        return
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_MODE))
+    for file in (Path(path), Path(f"{path}-wal"), Path(f"{path}-shm")):
+        with suppress(FileNotFoundError, PermissionError):  # a file of another user is the business of that user
+            if file.stat().st_mode & 0o077:
+                file.chmod(PRIVATE_MODE)
 
 
 def postgresql(url: URL, pool_size: int) -> AsyncEngine:
