@@ -81,12 +81,12 @@ class ConnectApp:
         await self._faults.close()
 
     async def session(self, public_id: str, request: Request, receive: Receive, send: Send) -> None:
-        """Serves a request or WebSocket whose Host header is exactly that of this session."""
+        """Serves a request or WebSocket whose Host header is that of this session, without regard to case."""
         await self._origin(public_id, request, receive, send)
 
 
 class Dispatcher:
-    """The ASGI application of the server's port: chooses the session's origin, the login routes or the API by the raw Host header."""
+    """The ASGI application of the server's port: chooses the session's origin, the login routes or the API by the Host header."""
 
     def __init__(self, connect: ConnectApp, api: ASGIApp) -> None:
         self._connect = connect
@@ -101,7 +101,7 @@ class Dispatcher:
             await self._api(scope, receive, send)
             return
         hosts = [value for name, value in scope["headers"] if name == b"host"]
-        host = hosts[0].decode("latin-1") if hosts else ""
+        host = hosts[0].decode("latin-1").lower() if hosts else ""
         public_id = self._connect.addresses.public_id_of(host)
         if len(hosts) > 1:
             await _answer(scope, send, for_program(AccessError(BAD_REQUEST, "There is more than one Host header.")))

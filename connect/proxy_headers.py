@@ -19,12 +19,15 @@ NOT_DOWNSTREAM = HOP_BY_HOP | {b"date", b"service-worker-allowed", b"clear-site-
 
 
 def upstream(request: Request, scheme: str, own: Mapping[str, str]) -> CIMultiDict[str]:
-    """Returns the headers of the request for the tool. `own` are those of the session, and replace the client's of the same name."""
+    """Returns the headers of the request for the tool. `own` are those of the session, and replace the client's of the same name.
+
+    Underscores count as hyphens in what is dropped: many tools read headers through CGI variables, where both are the same.
+    """
     named = _named_by_connection(request.header(b"connection"))
-    dropped = NOT_UPSTREAM | WEBSOCKET_HEADERS if request.is_websocket else NOT_UPSTREAM
+    dropped = (NOT_UPSTREAM | WEBSOCKET_HEADERS if request.is_websocket else NOT_UPSTREAM) | {name.lower().encode() for name in own}
     result: CIMultiDict[str] = CIMultiDict()
     for name, value in request.headers:
-        if name in dropped or name in named:
+        if name.replace(b"_", b"-") in dropped or name in named:
             continue
         visible = _visible_to_tool(name, value)
         if visible is not None:

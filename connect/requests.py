@@ -18,8 +18,11 @@ MAX_QUERY_BYTES = 32768
 MAX_HEADERS_BYTES = 65536
 MAX_HEADER_COUNT = 128
 MAX_PARAMETERS = 50
+SAME_ORIGIN_SITES = frozenset({None, b"none", b"same-origin"})
+"""The values of Sec-Fetch-Site that are not of another origin. Any other spelling, or more than one value, no browser sends."""
 
-_BAD_PATH = re.compile(rb"^(?!/)|^//|[\\\x00-\x20\x7f-\xff]|%(?:[01][0-9a-fA-F]|7[fF])|/(?:\.|%2[eE]){1,2}(?:/|$)")
+_BAD_PATH = re.compile(rb"^(?!/)|^//|[\\\x00-\x20\x7f-\xff]|%(?:0[0-8a-fA-F]|1[0-9a-fA-F]|7[fF])|/(?:\.|%2[eE]){1,2}(?:/|$)")
+"""Escaped control characters are refused, but for the tabulator, which names of files may have."""
 _BAD_QUERY = re.compile(rb"[\x00-\x20\x7f-\xff]")
 
 
@@ -46,8 +49,8 @@ class Request:
 
     @property
     def host(self) -> str:
-        """The raw Host header; empty if it is missing."""
-        return (self.header(b"host") or b"").decode("latin-1")
+        """The Host header in lower case, since hosts are compared without regard to case (RFC 9110 section 4.2.3); empty if missing."""
+        return (self.header(b"host") or b"").decode("latin-1").lower()
 
     @property
     def client(self) -> str:
@@ -103,9 +106,11 @@ class Request:
         origin = self.header(b"origin")
         if self.is_websocket:
             return None if origin == own.encode() else AccessError(CROSS_ORIGIN, f"A WebSocket here needs the header Origin: {own}.")
-        if origin is not None and origin != own.encode():
+        site = self.header(b"sec-fetch-site")
+        is_unnamed = origin == b"null" and site == b"same-origin"  # a form of the tool with `Referrer-Policy: no-referrer`
+        if origin is not None and origin != own.encode() and not is_unnamed:
             return AccessError(CROSS_ORIGIN, "The header Origin names another origin.")
-        if self.header(b"sec-fetch-site") in {b"cross-site", b"same-site"} and not self._is_plain_visit():
+        if site not in SAME_ORIGIN_SITES and not self._is_plain_visit():
             return AccessError(CROSS_ORIGIN, "A page of another origin sent the request.")
         return None
 

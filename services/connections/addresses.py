@@ -52,7 +52,7 @@ class Addresses:
         return f"{self.session_origin(public_id)}/"
 
     def public_id_of(self, host: str) -> str | None:
-        """The public id in a raw Host header that is exactly a session's; None for every other host, however similar."""
+        """The public id in a lower-case Host header that is exactly a session's; None for every other host, however similar."""
         found = self._session_host.fullmatch(host)
         return found[1] if found else None
 
