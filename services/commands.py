@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from services.domain.access import Operator, OperatorPermission, Viewer, require_operator
+from services.domain.access import Operator, OperatorPermission, TokenScope, Viewer, require_operator, require_scope
 from services.domain.errors import Conflict
 from services.domain.limits import MAX_IDEMPOTENCY_KEY_LENGTH
 from services.domain.problems import invalid
@@ -29,6 +29,31 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
+class MutationCall:
+    """One call of a mutation, of which nothing was read yet: whose it is, its input in JSON terms, and its idempotency key.
+
+    A call whose token lacks `scope` cannot be made, so that it learns neither what exists nor which keys were used. `scope` is None
+    for what every token may do.
+    """
+
+    viewer: Viewer
+    mutation: str
+    scope: TokenScope | None
+    key: str | None
+    request: Mapping[str, Any] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Raises Forbidden, and InvalidInput for a key that is not one."""
+        if self.scope is not None:
+            require_scope(self.scope, self.viewer.scopes)
+        _check_key(self.key)
+
+    @property
+    def scoped_key(self) -> idempotency.ScopedKey | None:
+        return None if self.key is None else idempotency.ScopedKey(self.viewer.user_id, self.mutation, self.key)
+
+
+@dataclass(frozen=True, slots=True)
 class CommandRunner:
     """Runs commands, each once per idempotency key. Errors are not recorded: a failed command may be tried again.
 
@@ -38,19 +63,16 @@ class CommandRunner:
     database: Database
     input_key: bytes | None = field(default=None, repr=False)
 
-    async def run(
-        self, viewer: Viewer, mutation: str, key: str | None, request: Mapping[str, Any], workspace_id: str, body: Body
-    ) -> dict[str, Any]:
-        """Run `body` in a transaction that holds the lock of the workspace's stream; returns its ids, or those of the first run.
+    async def run(self, call: MutationCall, workspace_id: str, body: Body) -> dict[str, Any]:
+        """Runs `body` in a transaction that holds the lock of the workspace's stream; returns its ids, or those of the first run.
 
-        `request` is the input in JSON terms; with `key` None it always runs. Raises IdempotencyKeyReused, and what `body` raises.
+        A call without a key always runs. Raises IdempotencyKeyReused, and what `body` raises.
         """
-        check_key(key)
-        scoped_key = None if key is None else idempotency.ScopedKey(viewer.user_id, mutation, key)
+        scoped_key = call.scoped_key
         async with outbox.stream_transaction(self.database, workspace_id, key=scoped_key) as transaction:
             if scoped_key is None:
                 return await body(transaction)
-            digest = self._input_hash(request)
+            digest = self._input_hash(call.request)
             recorded = await idempotency.find(transaction, scoped_key)
             if recorded is None:
                 result = await body(transaction)
@@ -70,13 +92,14 @@ class CommandRunner:
         async with database.write() if workspace_id is None else outbox.stream_transaction(database, workspace_id) as transaction:
             return await body(transaction)
 
-    async def recorded(self, viewer: Viewer, mutation: str, key: str | None, request: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The ids that the first run returned, for a command whose Studio is deleted. Raises IdempotencyKeyReused."""
-        if key is None:
+    async def recorded(self, call: MutationCall) -> dict[str, Any] | None:
+        """Returns the ids that the first run returned, for a command whose Studio is deleted. Raises IdempotencyKeyReused."""
+        scoped_key = call.scoped_key
+        if scoped_key is None:
             return None
         async with self.database.read() as reader:
-            recorded = await idempotency.find(reader, idempotency.ScopedKey(viewer.user_id, mutation, key))
-        return _result_of(recorded, self._input_hash(request)) if recorded else None
+            recorded = await idempotency.find(reader, scoped_key)
+        return _result_of(recorded, self._input_hash(call.request)) if recorded else None
 
     def _input_hash(self, request: Mapping[str, Any]) -> str:
         """The digest of an input: the input itself may hold secrets, and is not stored."""
@@ -91,8 +114,8 @@ def _result_of(recorded: idempotency.RecordedResult, digest: str) -> dict[str, A
     return recorded.result
 
 
-def check_key(key: str | None) -> None:
-    """Raise InvalidInput for a key that is empty, too long, or has characters that cannot be shown."""
+def _check_key(key: str | None) -> None:
+    """Raises InvalidInput for a key that is empty, too long, or has characters that cannot be shown."""
     if key is not None and not (1 <= len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH and key.isprintable()):
         message = f"An idempotency key has 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} printable characters."
         raise invalid("idempotency_key", "LENGTH", message)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from services.commands import CommandRunner
-from services.domain.access import Permission, Resource, Viewer
+from services.commands import CommandRunner, MutationCall
+from services.domain.access import MATRIX, Permission, Resource, Viewer
 from services.domain.errors import Conflict
 from services.domain.event_payloads import CheckpointChange, CheckpointChanged
 from services.domain.names import name_key
@@ -30,15 +30,16 @@ class Checkpoints:
 
     async def rename(self, viewer: Viewer, request: RenameCheckpointRequest) -> str:
         """Renames a checkpoint; blanks become underscores (B32). Returns its id. Raises NotFound, Forbidden, InvalidInput, Conflict."""
+        recorded_input = {"checkpoint_id": request.checkpoint_id, "name": request.name}
+        scope = MATRIX[Permission.CHECKPOINT_EDIT].scope
+        call = MutationCall(viewer, "renameCheckpoint", scope, request.idempotency_key, recorded_input)
         checkpoint = await self._find(request.checkpoint_id)
 
         async def body(transaction: Transaction) -> dict[str, Any]:
             await _rename(transaction, viewer, checkpoint, request.name)
             return {"checkpoint_id": checkpoint.id}
 
-        recorded_input = {"checkpoint_id": request.checkpoint_id, "name": request.name}
-        key, workspace_id = request.idempotency_key, checkpoint.workspace_id
-        result = await self._runner.run(viewer, "renameCheckpoint", key, recorded_input, workspace_id, body)
+        result = await self._runner.run(call, checkpoint.workspace_id, body)
         return str(result["checkpoint_id"])
 
     async def _find(self, checkpoint_id: str) -> CheckpointState:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.authorization import require_in_workspace
-from services.commands import CommandRunner
+from services.commands import CommandRunner, MutationCall
 from services.connections import disruption_events
-from services.domain.access import Permission, Role, Viewer, role_allows
+from services.domain.access import MATRIX, Permission, Role, Viewer, role_allows
 from services.domain.actor import Actor
 from services.domain.errors import Conflict, NotFound
 from services.domain.event_payloads import MemberChanged
@@ -16,6 +16,8 @@ from services.store import disruptions as connection_store
 from services.store import members as store
 from services.store import outbox, people
 from services.store.db.database import Database, Transaction
+
+SCOPE = MATRIX[Permission.MEMBER_MANAGE].scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class Members:
             return {"user_id": user_id}
 
         recorded_input = {"workspace_id": workspace_id, "user_name": user_name, "role": role.name}
-        result = await self.runner.run(viewer, "addMember", request.idempotency_key, recorded_input, workspace_id, body)
+        call = MutationCall(viewer, "addMember", SCOPE, request.idempotency_key, recorded_input)
+        result = await self.runner.run(call, workspace_id, body)
         return Membership(workspace_id, result["user_id"])
 
     async def update(self, viewer: Viewer, request: UpdateMemberRequest) -> Membership:
@@ -61,7 +64,8 @@ class Members:
             return {}
 
         recorded_input = {"workspace_id": member.workspace_id, "user_id": member.user_id, "role": role.name}
-        await self.runner.run(viewer, "updateMember", request.idempotency_key, recorded_input, member.workspace_id, body)
+        call = MutationCall(viewer, "updateMember", SCOPE, request.idempotency_key, recorded_input)
+        await self.runner.run(call, member.workspace_id, body)
         return member
 
     async def remove(self, viewer: Viewer, request: RemoveMemberRequest) -> Membership:
@@ -76,7 +80,8 @@ class Members:
             return {}
 
         recorded_input = {"workspace_id": member.workspace_id, "user_id": member.user_id}
-        await self.runner.run(viewer, "removeMember", request.idempotency_key, recorded_input, member.workspace_id, body)
+        call = MutationCall(viewer, "removeMember", SCOPE, request.idempotency_key, recorded_input)
+        await self.runner.run(call, member.workspace_id, body)
         return member
 
 

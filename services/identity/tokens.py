@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from services.commands import CommandRunner
+from services.commands import CommandRunner, MutationCall
 from services.connections import disruption_events
 from services.domain.access import Operator, TokenScope, Viewer, require_grantable, require_scope
 from services.domain.actor import Actor
@@ -85,8 +85,8 @@ class Tokens:
         A token may always revoke itself; another one needs the scope MANAGE. Raises NotFound, Forbidden.
         """
         token_id = request.token_id
-        if token_id != viewer.token_id:
-            require_scope(TokenScope.MANAGE, viewer.scopes)
+        scope = None if token_id == viewer.token_id else TokenScope.MANAGE
+        call = MutationCall(viewer, "revokeToken", scope, request.idempotency_key, {"token_id": token_id})
         streams = await self._streams_of(token_id)
 
         async def body(transaction: Transaction) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class Tokens:
             await _revoke(transaction, token_id, viewer.user_id, viewer.actor, streams)
             return {"token_id": token_id}
 
-        result = await self._runner.run(viewer, "revokeToken", request.idempotency_key, {"token_id": token_id}, streams[0], body)
+        result = await self._runner.run(call, streams[0], body)
         return str(result["token_id"])
 
     async def revoke_any(self, token_id: str) -> None:

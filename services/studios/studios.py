@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any, Protocol, TypeVar
 
-from services.commands import CommandRunner
-from services.domain.access import Permission, Viewer
+from services.commands import CommandRunner, MutationCall
+from services.domain.access import MATRIX, Permission, Viewer
 from services.domain.actor import Actor
 from services.domain.errors import NotFound
 from services.domain.event_payloads import StarChanged
@@ -61,10 +61,11 @@ class Studios:
         self._delete = DeleteStudio(installation)
 
     async def create(self, viewer: Viewer, request: CreateStudioRequest) -> StudioOutcome:
-        return await self._run(viewer, "createStudio", request, request.idempotency_key, request.workspace_id, self._create)
+        call = _call(viewer, "createStudio", Permission.STUDIO_CREATE, request)
+        return await self._run(call, request, request.workspace_id, self._create)
 
     async def start(self, viewer: Viewer, request: StartStudioRequest) -> StudioOutcome:
-        return await self._on_studio(viewer, "startStudio", request, self._start)
+        return await self._on_studio(viewer, "startStudio", Permission.STUDIO_START, request, self._start)
 
     async def prepare_image(self, workspace_id: str, template_id: str, environment_id: str) -> None:
         """Build the template's image in the background, if it is one to build and does not exist; no Studio waits for it."""
@@ -75,46 +76,50 @@ class Studios:
                 await self._image_builds.ensure(transaction, Actor.system("preparation"), template, environment)
 
     async def stop(self, viewer: Viewer, request: StopStudioRequest) -> StudioOutcome:
-        return await self._on_studio(viewer, "stopStudio", request, self._stop)
+        return await self._on_studio(viewer, "stopStudio", Permission.STUDIO_STOP, request, self._stop)
 
     async def update(self, viewer: Viewer, request: UpdateStudioRequest) -> StudioOutcome:
-        return await self._on_studio(viewer, "updateStudio", request, self._update)
+        return await self._on_studio(viewer, "updateStudio", Permission.STUDIO_EDIT, request, self._update)
 
     async def delete(self, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
-        return await self._on_studio(viewer, "deleteStudio", request, self._delete)
+        return await self._on_studio(viewer, "deleteStudio", Permission.STUDIO_DELETE, request, self._delete)
 
     async def retry_build(self, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
-        return await self._on_studio(viewer, "retryBuild", request, self._start.retry_build)
+        return await self._on_studio(viewer, "retryBuild", Permission.STUDIO_START, request, self._start.retry_build)
 
     async def force_stop(self, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
-        return await self._on_studio(viewer, "forceStopStudio", request, self._force_stop)
+        return await self._on_studio(viewer, "forceStopStudio", Permission.STUDIO_STOP, request, self._force_stop)
 
     async def star(self, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
-        return await self._on_studio(viewer, "starStudio", request, _star)
+        return await self._on_studio(viewer, "starStudio", Permission.STUDIO_STAR, request, _star)
 
     async def unstar(self, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
-        return await self._on_studio(viewer, "unstarStudio", request, _unstar)
+        return await self._on_studio(viewer, "unstarStudio", Permission.STUDIO_STAR, request, _unstar)
 
-    async def _on_studio(self, viewer: Viewer, mutation: str, request: Any, command: Command[Any]) -> StudioOutcome:
+    async def _on_studio(self, viewer: Viewer, mutation: str, permission: Permission, request: Any, command: Command[Any]) -> StudioOutcome:
+        call = _call(viewer, mutation, permission, request)
         try:
             workspace_id = await self._workspace(request)
         except NotFound:
-            recorded = await self._runner.recorded(viewer, mutation, request.idempotency_key, _idempotency_input(request))
+            recorded = await self._runner.recorded(call)
             if recorded is None:
                 raise
             return StudioOutcome(**recorded)
-        return await self._run(viewer, mutation, request, request.idempotency_key, workspace_id, command)
+        return await self._run(call, request, workspace_id, command)
 
     async def _workspace(self, request: OnStudio) -> str:
         return await rights.workspace_of(self._runner.database, request.studio_id)
 
-    async def _run(
-        self, viewer: Viewer, mutation: str, request: Any, key: str | None, workspace_id: str, command: Command[Any]
-    ) -> StudioOutcome:
+    async def _run(self, call: MutationCall, request: Any, workspace_id: str, command: Command[Any]) -> StudioOutcome:
         async def run(transaction: Transaction) -> dict[str, Any]:
-            return asdict(await command(transaction, viewer, request))
+            return asdict(await command(transaction, call.viewer, request))
 
-        return StudioOutcome(**await self._runner.run(viewer, mutation, key, _idempotency_input(request), workspace_id, run))
+        return StudioOutcome(**await self._runner.run(call, workspace_id, run))
+
+
+def _call(viewer: Viewer, mutation: str, permission: Permission, request: Any) -> MutationCall:
+    """Raises Forbidden if the viewer's token lacks the scope that `permission` needs, before anything is read."""
+    return MutationCall(viewer, mutation, MATRIX[permission].scope, request.idempotency_key, _idempotency_input(request))
 
 
 def _idempotency_input(request: Any) -> dict[str, Any]:

@@ -3,15 +3,17 @@
 import pytest
 
 from schema.field_metadata import policy_of
-from services.domain.access import AccessFacts, Permission, Role, TokenScope, decide
+from services.domain.access import MATRIX, AccessFacts, Permission, Role, TokenScope, decide
 from services.store.db.database import Database
 from tests import factories
 from tests.factories import World
 from tests.mutations.api import Api, gid
-from tests.mutations.inputs import INPUTS, NOWHERE, each, id_field_of
+from tests.mutations.inputs import IDS, INPUTS, NOWHERE, each, id_field_of
 from tests.mutations.mutation_fields import MUTATIONS
 
 OF_NO_WORKSPACE = {"createToken", "revokeToken"}
+REPEATABLE = sorted(set(INPUTS) - {"connectStudio"})
+"""The mutations that take an idempotency key."""
 
 
 @pytest.fixture
@@ -50,6 +52,28 @@ async def test_a_mutation_needs_its_scope(api: Api, world: World, database: Data
     kind, message = await api.outcome(viewer, mutation, **arguments)
     decision = decide(permission_of(mutation), AccessFacts(Role.OWNER, viewer.scopes))
     assert kind.endswith("Payload") if decision.is_allowed else (kind, message) == ("ForbiddenError", decision.message)
+
+
+@pytest.mark.behaviour("B94")
+@pytest.mark.behaviour("B95")
+@pytest.mark.parametrize("mutation", REPEATABLE)
+async def test_a_token_without_the_scope_learns_nothing_from_a_key_or_an_id(
+    api: Api, world: World, database: Database, mutation: str
+) -> None:
+    """Not the first result, not that the key was used, not with which input, and not what exists."""
+    arguments = await INPUTS[mutation](database, world)
+    scope = MATRIX[permission_of(mutation)].scope
+    poorer, _ = await factories.create_token(database, world.user_id, set(TokenScope) - {scope})
+    kind, _ = await api.outcome(world.viewer, mutation, **arguments, idempotencyKey="used")
+    assert kind.endswith("Payload")
+    field = id_field_of(arguments)
+    absent = {**arguments, field: gid(IDS[field], NOWHERE)}
+    answers = {
+        await api.outcome(poorer, mutation, **each_input, idempotencyKey=key)
+        for each_input in (arguments, absent)
+        for key in ("used", "unused")
+    }
+    assert answers == {("ForbiddenError", f"This access token lacks the scope {scope.value}. Use a token that has it.")}
 
 
 @pytest.mark.behaviour("B92")
