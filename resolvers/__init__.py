@@ -1,1 +1,1 @@
-"""The work of one request: context, batched loads, pages. Takes a Context, returns rows; knows neither GraphQL nor SQL."""
+"""Resolves the fields of operations: context, batched loads, pages, sources of streams. Takes a Context, returns rows; has no SQL."""

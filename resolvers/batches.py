@@ -1,8 +1,7 @@
-"""Batched loads: all objects of one level of one operation are loaded by one call, in one consistent read.
+"""Batches loads: the data for all objects of one level of an operation is loaded in one transaction, by one call of each loader.
 
-A field that needs data which its object does not carry hands its object to `Batches.load`. Whatever was handed over before the event
-loop came round is run together: each loader once, with all its objects, in one transaction. Nothing is cached: what comes later in an
-operation sees what was written meanwhile.
+A field whose value is not in its row calls `Batches.load` with the row or a key. All calls of one turn of the event loop form a batch.
+Nothing is cached: a later load of the same operation sees what was written in between.
 """
 
 import asyncio
@@ -15,82 +14,85 @@ from services.store.db.database import Database, Reader
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What a loader works with: one moment's data, and who is looking."""
+class LoadContext:
+    """What a loader needs: a reader, whose data is of one moment, and the viewer."""
 
     reader: Reader
     viewer: Viewer
 
 
-Load = Callable[[Reading, Sequence[Any], Any], Awaitable[Sequence[Any]]]
-"""(reading, objects, arguments) -> values in the order of the objects; an exception among them is the error of that object alone."""
+Load = Callable[[LoadContext, Sequence[Any], Any], Awaitable[Sequence[Any]]]
+"""A loader: (context, keys, arguments) -> values in the order of the keys. An exception among the values is the error of that key alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    parent: Any
+    key: Any
     future: asyncio.Future[Any]
     pick: Callable[[Any], Any] | None
 
 
-_Round = dict[tuple[Load, Hashable], list[_Request]]
+_Batches = dict[tuple[Load, Hashable], list[_Request]]
 
 
 class Batches:
-    """The batches of one operation (or of one event of a subscription)."""
+    """The batches of one operation, or of one event of a subscription."""
 
     def __init__(self, database: Database, viewer: Viewer) -> None:
         self._database = database
         self._viewer = viewer
-        self._waiting: _Round = {}
+        self._waiting: _Batches = {}
         self._running: set[asyncio.Task[None]] = set()
 
-    def load(self, load: Load, parent: Any, arguments: Hashable = None, pick: Callable[[Any], Any] | None = None) -> asyncio.Future[Any]:
-        """What `load` gives for `parent`, or the part of it that `pick` takes. Objects are batched by (load, arguments)."""
+    def load(self, load: Load, key: Any, arguments: Hashable = None, pick: Callable[[Any], Any] | None = None) -> asyncio.Future[Any]:
+        """Returns a future of the value that `load` gives for `key`, or of the part of it that `pick` takes.
+
+        Keys with the same `load` and `arguments` are loaded together.
+        """
         loop = asyncio.get_running_loop()
         if not self._waiting:
-            loop.call_soon(self._begin)
-        request = _Request(parent, loop.create_future(), pick)
+            loop.call_soon(self._start)
+        request = _Request(key, loop.create_future(), pick)
         self._waiting.setdefault((load, arguments), []).append(request)
         return request.future
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         batches, self._waiting = self._waiting, {}
         task = asyncio.get_running_loop().create_task(self._run(batches))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _run(self, batches: _Round) -> None:
-        """All values are handed out together at the end, so that the next level is one round again."""
+    async def _run(self, batches: _Batches) -> None:
+        """Runs all loaders before it gives any value out, so that the loads of the next level form one batch again."""
         outcomes: list[tuple[list[_Request], Sequence[Any]]] = []
         try:
             async with self._database.read() as reader:
-                reading = Reading(reader, self._viewer)
+                context = LoadContext(reader, self._viewer)
                 for (load, arguments), requests in batches.items():
-                    outcomes.append((requests, await _values(load, reading, requests, arguments)))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it must reach those who wait
+                    outcomes.append((requests, await _values(load, context, requests, arguments)))
+        except Exception as error:  # noqa: BLE001 - any failure must reach the fields that wait
             outcomes = [(requests, [error] * len(requests)) for requests in batches.values()]
         for requests, values in outcomes:
             for request, value in zip(requests, values, strict=True):
                 _settle(request, value)
 
 
-async def _values(load: Load, reading: Reading, requests: Sequence[_Request], arguments: Any) -> Sequence[Any]:
+async def _values(load: Load, context: LoadContext, requests: Sequence[_Request], arguments: Any) -> Sequence[Any]:
     try:
-        values = await load(reading, [request.parent for request in requests], arguments)
+        values = await load(context, [request.key for request in requests], arguments)
         if len(values) != len(requests):
-            raise RuntimeError(f"{load} gave {len(values)} values for {len(requests)} objects")
+            raise RuntimeError(f"{load} returned {len(values)} values for {len(requests)} keys")
         return values
-    except Exception as error:  # noqa: BLE001 - one loader's failure is not its neighbours'
+    except Exception as error:  # noqa: BLE001 - the failure of one loader does not concern the others
         return [error] * len(requests)
 
 
 def _settle(request: _Request, value: Any) -> None:
     future = request.future
     if future.done():
-        return  # who waited was cancelled
+        return  # the field was cancelled
     if isinstance(value, Exception):
         future.set_exception(value)
-        future.exception()  # seen: an operation that ended early leaves no warning behind
+        future.exception()  # marks it as retrieved: asyncio would warn if the operation ended early
     else:
         future.set_result(request.pick(value) if request.pick and value is not None else value)

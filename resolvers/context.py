@@ -1,4 +1,4 @@
-"""What the resolvers of one operation share."""
+"""Holds what the resolvers of one operation share."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One operation, or one event of a subscription: batches of its own, so that nothing it loads is older than itself."""
+    """The context of one operation or of one event of a subscription. Its batches are its own, so that nothing it loads is older."""
 
     viewer: Viewer
     services: "Services"
@@ -22,5 +22,5 @@ class Context:
 
 
 def make_context(services: "Services", viewer: Viewer) -> Context:
-    """A fresh context; call it for each operation and for each event."""
+    """Returns a new context. Each operation and each event of a subscription needs its own."""
     return Context(viewer, services, Batches(services.database, viewer), rights_of(viewer))

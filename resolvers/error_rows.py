@@ -25,7 +25,7 @@ InputPath = Callable[[Sequence[str]], list[str]]
 
 @dataclass(frozen=True, slots=True)
 class ErrorRow:
-    """What every error says: a stable code, what is wrong and what to do, and the input field it is about."""
+    """The fields of every error: a stable code, a message for people, and the path of the input field."""
 
     code: str
     message: str
@@ -43,29 +43,29 @@ class ProblemRow:
 
 @dataclass(frozen=True, slots=True)
 class NotFoundRow(ErrorRow):
-    """Absent, or hidden from the viewer."""
+    """The object is absent, or hidden from the viewer."""
 
 
 @dataclass(frozen=True, slots=True)
 class ForbiddenRow(ErrorRow):
-    """Role or scopes do not suffice."""
+    """The role or the scopes of the token do not allow the action."""
 
 
 @dataclass(frozen=True, slots=True)
 class InvalidInputRow(ErrorRow):
-    """Everything that is wrong with the input."""
+    """The input has problems; all of them are listed."""
 
     problems: list[ProblemRow]
 
 
 @dataclass(frozen=True, slots=True)
 class ConflictRow(ErrorRow):
-    """Something else is in the way."""
+    """Existing data conflicts with the command."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotAllowedNowRow(ErrorRow):
-    """The Studio's status does not allow it; `until` is when it may."""
+    """The status of the Studio does not allow the action; `until` is the time from which it will."""
 
     status: StudioStatus | None
     until: datetime | None
@@ -78,7 +78,7 @@ class QuotaExceededRow(ErrorRow):
 
 @dataclass(frozen=True, slots=True)
 class StaleRevisionRow(ErrorRow):
-    """Somebody edited the Studio meanwhile; here it is as it is now."""
+    """The Studio was edited since the client read it; `studio` is its current row."""
 
     current_revision: int
     studio: StudioRow

@@ -1,4 +1,4 @@
-"""Keyset pages: how many, after which place, and what comes back. A cursor holds the sort value and the id of its row."""
+"""Makes keyset pages of connections. A cursor holds the sort value and the id of its row."""
 
 import base64
 import binascii
@@ -20,14 +20,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PageArguments:
-    """How many, and after what; hashable, so that the same page of many parents is one batch."""
+    """The arguments `first` and `after` of a connection. They are hashable, so that the same page of many parents is one batch."""
 
     first: int
     after: str | None
 
 
 def page_arguments(first: int | None, after: str | None) -> PageArguments:
-    """Raises BadArgument for a `first` beyond 1 to 100. Whatever is false as `after` means the start."""
+    """Returns the arguments. Without `after`, the page begins at the start. Raises BadArgument for a `first` beyond 1 to 100."""
     if first is None:
         first = DEFAULT_FIRST
     if not 1 <= first <= MAX_FIRST:
@@ -36,8 +36,8 @@ def page_arguments(first: int | None, after: str | None) -> PageArguments:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """A row's place: the order it was read in, its sort value, its id. Values are text, whole numbers and times."""
+class KeysetCursor:
+    """The position of a row in a list: the name of the order, the sort value (text, a whole number or a time), and the id of the row."""
 
     order: str
     value: Any
@@ -50,11 +50,11 @@ class Key:
 
     @classmethod
     def decode(cls, text: str, order: str, kind: type) -> Self:
-        """Raises BadArgument unless `text` is a cursor of this order, whose value is of `kind`."""
+        """Returns the cursor. Raises BadArgument unless `text` is a cursor of this order, whose value is of `kind`."""
         try:
             raw = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-            tag, found, value, row_id = raw
-            if tag != "k1" or found != order or not isinstance(row_id, str):
+            tag, cursor_order, value, row_id = raw
+            if tag != "k1" or cursor_order != order or not isinstance(row_id, str):
                 raise ValueError(tag)
             return cls(order, _sort_value(value, kind), _storable(row_id))
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError, binascii.Error) as error:
@@ -88,13 +88,13 @@ def _storable(text: str) -> str:
 
 
 def bad_cursor() -> BadArgument:
-    """The one error for every text that is no cursor of the list it is given to."""
+    """Returns the error for an `after` that is not a cursor of the list."""
     message = "This is not a cursor of this list. Use one that the list returned in the same order, or omit `after`."
     return BadArgument("after", "BAD_CURSOR", message)
 
 
 def make_page(rows: Sequence[T], key: Callable[[T], Any], arguments: PageArguments, scope: Any) -> Page[T]:
-    """A page from up to `first` + 1 rows: the one more only tells that there is more."""
+    """Returns the page made from up to `first` + 1 rows; the last one only shows that there are more."""
     nodes = list(rows[: arguments.first])
     edges = [Edge(node, key(node)) for node in nodes]
     info = PageInfo(

@@ -1,4 +1,4 @@
-"""What mutations answer when they succeed: what they were about, read afresh, so that a replay tells of it as it is now (B95)."""
+"""Reads the payloads of mutations after their commands. A repeated call returns the present data of the same objects (B95)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from services.studios.requests import StudioOutcome
 
 @dataclass(frozen=True, slots=True)
 class StudioPayloadRow:
-    """The Studio as it is now, and what goes on because of the command."""
+    """The current Studio, and the operation that carries the command out."""
 
     studio: StudioRow
     operation: OperationRow | None
@@ -23,14 +23,14 @@ class StudioPayloadRow:
 
 @dataclass(frozen=True, slots=True)
 class DeleteStudioPayloadRow:
-    """What was deleted."""
+    """The id of the deleted Studio."""
 
     studio_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectStudioPayloadRow:
-    """An address that lets in once."""
+    """The URL that opens the session once."""
 
     url: str
     expires_at: datetime
@@ -38,14 +38,14 @@ class ConnectStudioPayloadRow:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointPayloadRow:
-    """The checkpoint as it is now."""
+    """The current checkpoint."""
 
     checkpoint: CheckpointRow
 
 
 @dataclass(frozen=True, slots=True)
 class CreateTokenPayloadRow:
-    """A token, and this once its secret."""
+    """A new token and its secret, which nothing returns again."""
 
     token: TokenRow
     secret: str
@@ -53,14 +53,14 @@ class CreateTokenPayloadRow:
 
 @dataclass(frozen=True, slots=True)
 class RevokeTokenPayloadRow:
-    """The token as it is now."""
+    """The current token."""
 
     token: TokenRow
 
 
 @dataclass(frozen=True, slots=True)
 class MemberPayloadRow:
-    """The member as of now; None where a replay tells of somebody who was removed meanwhile, or the viewer was."""
+    """The current member. None in a repeated call, if the member or the viewer was removed since the first one."""
 
     member: MemberRow | None
     workspace: WorkspaceRow | None
@@ -68,68 +68,70 @@ class MemberPayloadRow:
 
 @dataclass(frozen=True, slots=True)
 class RemoveMemberPayloadRow:
-    """Who was removed; the workspace is None where viewers removed themselves."""
+    """The user who was removed. The workspace is None if viewers removed themselves."""
 
     user_id: str
     workspace: WorkspaceRow | None
 
 
-async def studio(context: Context, done: StudioOutcome) -> StudioPayloadRow:
-    """Raises NotFound where a replay tells of a Studio that is gone by now."""
+async def studio(context: Context, outcome: StudioOutcome) -> StudioPayloadRow:
+    """Returns the payload of commands on a Studio. Raises NotFound in a repeated call if the Studio was deleted since the first one."""
     async with context.services.database.read() as reader:
-        found = await studios.by_ids(reader, context.viewer.user_id, [done.studio_id])
-        going_on = await operations.by_ids(reader, context.viewer.user_id, [done.operation_id]) if done.operation_id else {}
-    if done.studio_id not in found:
+        studio_rows = await studios.by_ids(reader, context.viewer.user_id, [outcome.studio_id])
+        operation_ids = [outcome.operation_id] if outcome.operation_id else []
+        operation_rows = await operations.by_ids(reader, context.viewer.user_id, operation_ids) if operation_ids else {}
+    if outcome.studio_id not in studio_rows:
         raise NotFound("The Studio was deleted.", field=("studio_id",))
-    return StudioPayloadRow(found[done.studio_id], going_on.get(done.operation_id or ""))
+    return StudioPayloadRow(studio_rows[outcome.studio_id], operation_rows.get(outcome.operation_id or ""))
 
 
-async def deleted_studio(_context: Context, done: StudioOutcome) -> DeleteStudioPayloadRow:
-    """There is nothing to read."""
-    return DeleteStudioPayloadRow(done.studio_id)
+async def deleted_studio(_context: Context, outcome: StudioOutcome) -> DeleteStudioPayloadRow:
+    """Returns the payload of `deleteStudio`. There is nothing to read."""
+    return DeleteStudioPayloadRow(outcome.studio_id)
 
 
-async def connection(_context: Context, done: tuple[str, datetime]) -> ConnectStudioPayloadRow:
-    """Neither is there here."""
-    return ConnectStudioPayloadRow(*done)
+async def connection(_context: Context, issued: tuple[str, datetime]) -> ConnectStudioPayloadRow:
+    """Returns the payload of `connectStudio` from the URL and the time until which it is valid."""
+    url, expires_at = issued
+    return ConnectStudioPayloadRow(url, expires_at)
 
 
 async def checkpoint(context: Context, checkpoint_id: str) -> CheckpointPayloadRow:
-    """Raises NotFound where a replay tells of a checkpoint that the viewer sees no more."""
+    """Returns the payload of commands on a checkpoint. Raises NotFound in a repeated call if the viewer no longer sees the checkpoint."""
     async with context.services.database.read() as reader:
-        found = await checkpoints.by_ids(reader, context.viewer.user_id, [checkpoint_id])
-    if checkpoint_id not in found:
+        rows = await checkpoints.by_ids(reader, context.viewer.user_id, [checkpoint_id])
+    if checkpoint_id not in rows:
         raise NotFound("The checkpoint no longer exists, or you have no access to it.", field=("checkpoint_id",))
-    return CheckpointPayloadRow(found[checkpoint_id])
+    return CheckpointPayloadRow(rows[checkpoint_id])
 
 
-async def new_token(context: Context, done: tuple[str, str]) -> CreateTokenPayloadRow:
-    """The only place from which a secret is ever shown."""
-    token_id, secret = done
+async def new_token(context: Context, issued: tuple[str, str]) -> CreateTokenPayloadRow:
+    """Returns the payload of `createToken` from the id and the secret of the token. Nothing else returns a secret."""
+    token_id, secret = issued
     return CreateTokenPayloadRow(await _token(context, token_id), secret)
 
 
 async def revoked_token(context: Context, token_id: str) -> RevokeTokenPayloadRow:
-    """The token stays in its owner's list."""
+    """Returns the payload of `revokeToken`. A revoked token stays in the list of its user."""
     return RevokeTokenPayloadRow(await _token(context, token_id))
 
 
-async def member(context: Context, done: Membership) -> MemberPayloadRow:
-    """Both parts may be gone where a replay tells of them."""
+async def member(context: Context, membership: Membership) -> MemberPayloadRow:
+    """Returns the payload of `addMember` and `updateMember`. A repeated call may see neither the member nor the workspace any more."""
     async with context.services.database.read() as reader:
-        found = await people.member(reader, context.viewer.user_id, done.workspace_id, done.user_id)
-        workspaces = await organizations.workspaces(reader, context.viewer.user_id, [done.workspace_id])
-    return MemberPayloadRow(found, workspaces.get(done.workspace_id))
+        row = await people.member(reader, context.viewer.user_id, membership.workspace_id, membership.user_id)
+        workspaces = await organizations.workspaces(reader, context.viewer.user_id, [membership.workspace_id])
+    return MemberPayloadRow(row, workspaces.get(membership.workspace_id))
 
 
-async def removed_member(context: Context, done: Membership) -> RemoveMemberPayloadRow:
-    """Owners who removed themselves see the workspace no more."""
+async def removed_member(context: Context, membership: Membership) -> RemoveMemberPayloadRow:
+    """Returns the payload of `removeMember`. Owners who removed themselves no longer see the workspace."""
     async with context.services.database.read() as reader:
-        workspaces = await organizations.workspaces(reader, context.viewer.user_id, [done.workspace_id])
-    return RemoveMemberPayloadRow(done.user_id, workspaces.get(done.workspace_id))
+        workspaces = await organizations.workspaces(reader, context.viewer.user_id, [membership.workspace_id])
+    return RemoveMemberPayloadRow(membership.user_id, workspaces.get(membership.workspace_id))
 
 
 async def _token(context: Context, token_id: str) -> TokenRow:
     async with context.services.database.read() as reader:
-        own = await people.tokens(reader, context.viewer.user_id)
-    return next(token for token in own if token.id == token_id)
+        tokens = await people.tokens(reader, context.viewer.user_id)
+    return next(token for token in tokens if token.id == token_id)

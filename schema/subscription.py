@@ -104,7 +104,7 @@ class Subscription:
         filter: Filter = None,  # noqa: A002 - the contract's word
     ) -> AsyncGenerator[StudioListFrame, None]:
         scope = await workspace_scope(viewer.context, given_id(workspace_id, "Workspace", "workspaceId"))
-        return states.studio_list(viewer.context, Source(scope, states.LIST_KINDS, wanted=selection_of(filter)))
+        return states.studio_list(viewer.context, Source(scope, states.LIST_KINDS, studio_filter=selection_of(filter)))
 
     @stream(
         "The users who are connected to the session of a Studio: all of them at first, and again after every change. Ends when the Studio "

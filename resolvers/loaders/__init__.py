@@ -1,1 +1,1 @@
-"""The loaders of batched fields, one noun a module: keys in, values out, in the same order, one statement for all."""
+"""The loaders of batched fields, one noun a module. A loader gets keys and returns values in the same order, by one statement for all."""

@@ -1,4 +1,4 @@
-"""What the runs of Studios saved."""
+"""Loads checkpoints."""
 
 from resolvers.loaders.factories import one_each, page_each, total_each
 from services.store.reads import checkpoints as reads

@@ -1,9 +1,9 @@
-"""What happened, as lists to look through."""
+"""Loads pages of events."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from resolvers.batches import Load, Reading
+from resolvers.batches import Load, LoadContext
 from resolvers.loaders.factories import unique
 from resolvers.pagination import PageArguments, bad_cursor, make_page
 from services.domain.errors import BadArgument
@@ -21,7 +21,7 @@ ReadPages = Callable[[Reader, str, Sequence[str], Window, bool], Awaitable[Mappi
 
 @dataclass(frozen=True, slots=True)
 class EventArguments:
-    """Which events: how many, from where, in which order."""
+    """The arguments of a connection of events."""
 
     page: PageArguments
     newest_first: bool
@@ -29,24 +29,25 @@ class EventArguments:
 
 @dataclass(frozen=True, slots=True)
 class EventScope:
-    """What a page of events was taken from: the log of a workspace, or what it says of a Studio."""
+    """The list that a page of events belongs to: the events of a workspace or of a Studio."""
 
     of_studio: bool
     parent_id: str
 
 
 def _pages(read: ReadPages, *, of_studio: bool) -> Load:
-    """Pages for workspaces or Studios. `after` is a cursor of their log: the page goes on from it, in the order that is asked for."""
+    """Returns the loader of pages for workspaces or Studios. The page begins after the cursor `after`, in the requested order."""
 
     async def load(
-        reading: Reading, parents: Sequence[WorkspaceRow | StudioRow], arguments: EventArguments
+        context: LoadContext, parents: Sequence[WorkspaceRow | StudioRow], arguments: EventArguments
     ) -> list[Page[AnyEventRow] | BadArgument]:
         after = _decoded(arguments.page.after)
         window = Window(arguments.page.first + 1, (after.seq, "") if after else None)
         ids = unique([parent.id for parent in parents])
-        found = await read(reading.reader, reading.viewer.user_id, ids, window, arguments.newest_first)
+        events = await read(context.reader, context.viewer.user_id, ids, window, arguments.newest_first)
         return [
-            _page(found[parent.id], arguments.page, of_studio, parent.id) if _fits(after, parent) else bad_cursor() for parent in parents
+            _page(events[parent.id], arguments.page, of_studio, parent.id) if _is_of_log(after, parent) else bad_cursor()
+            for parent in parents
         ]
 
     return load
@@ -64,21 +65,21 @@ def _decoded(after: str | None) -> Cursor | None:
         raise bad_cursor() from error
 
 
-def _fits(after: Cursor | None, parent: WorkspaceRow | StudioRow) -> bool:
-    """Whether the cursor is of the parent's own log, since the last restore of a backup."""
-    here = parent.event_cursor
-    return after is None or (after.stream_id, after.epoch) == (here.stream_id, here.epoch)
+def _is_of_log(after: Cursor | None, parent: WorkspaceRow | StudioRow) -> bool:
+    """Returns whether the cursor belongs to the parent's event log and to its present epoch."""
+    newest = parent.event_cursor
+    return after is None or (after.stream_id, after.epoch) == (newest.stream_id, newest.epoch)
 
 
 of_workspaces = _pages(reads.of_workspaces, of_studio=False)
 of_studios = _pages(reads.of_studios, of_studio=True)
 
 
-async def totals(reading: Reading, scopes: Sequence[EventScope], _arguments: None) -> list[int]:
-    """How many events are kept of each scope: a statement for workspaces, one for Studios."""
-    found: dict[EventScope, int] = {}
+async def totals(context: LoadContext, scopes: Sequence[EventScope], _arguments: None) -> list[int]:
+    """Counts the stored events of each scope, by one statement for workspaces and one for Studios."""
+    numbers: dict[EventScope, int] = {}
     for of_studio, count in ((False, reads.count_of_workspaces), (True, reads.count_of_studios)):
         ids = unique([scope.parent_id for scope in scopes if scope.of_studio is of_studio])
-        counted = await count(reading.reader, reading.viewer.user_id, ids) if ids else {}
-        found |= {EventScope(of_studio, parent_id): number for parent_id, number in counted.items()}
-    return [found.get(scope, 0) for scope in scopes]
+        counts = await count(context.reader, context.viewer.user_id, ids) if ids else {}
+        numbers |= {EventScope(of_studio, parent_id): number for parent_id, number in counts.items()}
+    return [numbers.get(scope, 0) for scope in scopes]

@@ -1,4 +1,4 @@
-"""Records of actions."""
+"""Loads operations and their steps."""
 
 from resolvers.loaders.factories import list_each, one_each
 from services.store.reads import operations as reads

@@ -1,4 +1,4 @@
-"""Organizations."""
+"""Loads organizations."""
 
 from resolvers.loaders.factories import one_each
 from services.store.reads import organizations as reads

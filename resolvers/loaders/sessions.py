@@ -1,4 +1,4 @@
-"""The runs of Studios."""
+"""Loads sessions."""
 
 from resolvers.loaders.factories import one_each, page_each, total_each
 from services.store.reads import sessions as reads

@@ -1,4 +1,4 @@
-"""What running sessions use."""
+"""Loads the newest measurement of running sessions."""
 
 from resolvers.loaders.factories import one_each
 from services.store.reads import stats as reads

@@ -1,4 +1,4 @@
-"""Users."""
+"""Loads users."""
 
 from resolvers.loaders.factories import one_each
 from services.store.reads import people as reads

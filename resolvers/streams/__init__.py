@@ -1,4 +1,4 @@
-"""The sources of subscriptions: each checks its scope first, then gives frames, as rows, until it ends or its right is lost.
+"""The generators of the frames of subscriptions. They yield rows until the stream ends or the viewer loses the right to it.
 
-What a stream is made of is data (`Source`: which log, which match, from where), so that equal streams can share one execution later.
+What a stream consists of is data (`Source`: scope, kinds of events, filter, cursor), so that equal streams can share an execution later.
 """

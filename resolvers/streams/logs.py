@@ -1,11 +1,11 @@
-"""Streams that tell what happens: every event once and in order, whatever the reader's speed (B57, B83)."""
+"""Streams of events: each event once and in order, however slow the reader is (B57, B83)."""
 
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from resolvers.context import Context
 from resolvers.streams import snapshots
-from resolvers.streams.sources import Source, Watched, watched
+from resolvers.streams.sources import AuthorizedStream, Source, open_stream
 from resolvers.studios import matching_studios
 from services.domain.events import Kind, LoggedEvent
 from services.live.stream_items import Item, Resync
@@ -19,65 +19,64 @@ ALL_KINDS = SHOWN_KINDS
 
 
 async def with_snapshot(context: Context, source: Source) -> AsyncGenerator[Any, None]:
-    """A snapshot unless the source begins at a cursor, then events; after a Resync a snapshot again."""
-    async with watched(context, source) as stream:
+    """Yields a snapshot, unless the source begins at a cursor, then events; after each Resync another snapshot."""
+    async with open_stream(context, source) as stream:
         if source.after is None:
             snapshot = await _snapshot(stream, source)
             yield snapshot
-            if _is_gone(source, snapshot):
+            if _is_deleted(source, snapshot):
                 return
         async for item in stream.items():
-            for row in await _shown(stream, source, item):
+            for row in await _frames(stream, source, item):
                 yield row
             if isinstance(item, Resync):
                 snapshot = await _snapshot(stream, source)
                 yield snapshot
-                if _is_gone(source, snapshot):
+                if _is_deleted(source, snapshot):
                     return
             if _ends(source, item):
                 return
 
 
 async def without_snapshot(context: Context, source: Source) -> AsyncGenerator[Any, None]:
-    """Events alone. The first frame, unless the source begins at a cursor, is a Heartbeat: from there on nothing is missed."""
-    async with watched(context, source) as stream:
+    """Yields events. The first frame, unless the source begins at a cursor, is a Heartbeat: no event after it is missed."""
+    async with open_stream(context, source) as stream:
         if source.after is None:
             yield stream.subscription.heartbeat()
         async for item in stream.items():
-            for row in await _shown(stream, source, item):
+            for row in await _frames(stream, source, item):
                 yield row
             if _ends(source, item):
                 return
 
 
-async def _snapshot(stream: Watched, source: Source) -> StudioStatusSnapshotRow:
+async def _snapshot(stream: AuthorizedStream, source: Source) -> StudioStatusSnapshotRow:
     cursor, at, rows = await stream.read(lambda: snapshots.studios(stream.context, source))
     stream.subscription.skip_to(cursor)
     await stream.check()
     return StudioStatusSnapshotRow(cursor, at, rows)
 
 
-async def _shown(stream: Watched, source: Source, item: Item) -> Sequence[Any]:
-    """What the item looks like as a frame; nothing if the source does not want it."""
+async def _frames(stream: AuthorizedStream, source: Source, item: Item) -> Sequence[Any]:
+    """Returns the frame of the item; none for an event that the source does not select."""
     if not isinstance(item, LoggedEvent):
         return [item]
-    wanted = item.kind in source.kinds and await stream.read(lambda: _wanted(stream.context, source, item))
-    return [event_row(item)] if wanted else []
+    is_selected = item.kind in source.kinds and await stream.read(lambda: _matches(stream.context, source, item))
+    return [event_row(item)] if is_selected else []
 
 
-async def _wanted(context: Context, source: Source, event: LoggedEvent) -> bool:
-    """Whether the event's Studio matches the filter now. Deletions pass: what is gone cannot be compared."""
-    if source.wanted == EVERYTHING or event.kind is Kind.STUDIO_DELETED or event.studio_id is None:
+async def _matches(context: Context, source: Source, event: LoggedEvent) -> bool:
+    """Returns whether the event's Studio matches the filter now. A deleted Studio cannot be compared, so its deletion always matches."""
+    if source.studio_filter == EVERYTHING or event.kind is Kind.STUDIO_DELETED or event.studio_id is None:
         return True
-    found = await matching_studios(context, source.scope.workspace_id, [event.studio_id], source.wanted)
-    return event.studio_id in found
+    return event.studio_id in await matching_studios(context, source.scope.workspace_id, [event.studio_id], source.studio_filter)
 
 
 def _ends(source: Source, item: Item) -> bool:
-    """Nothing comes after the deletion of the one Studio that a stream is about."""
+    """Returns whether the item is the deletion of the only Studio of the stream, which ends the stream."""
     return isinstance(item, LoggedEvent) and item.kind is Kind.STUDIO_DELETED and source.scope.studio_id is not None
 
 
-def _is_gone(source: Source, snapshot: StudioStatusSnapshotRow) -> bool:
-    """The same, where the deletion came before the snapshot."""
-    return source.scope.studio_id is not None and source.wanted == EVERYTHING and not snapshot.studios
+def _is_deleted(source: Source, snapshot: StudioStatusSnapshotRow) -> bool:
+    """Returns whether the only Studio of the stream was deleted before the snapshot."""
+    return source.scope.studio_id is not None and source.studio_filter == EVERYTHING and not snapshot.studios

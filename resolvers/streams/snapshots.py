@@ -1,4 +1,4 @@
-"""The state at one moment, with the place in the log that it belongs to: what is logged up to there shows in it."""
+"""Reads the state of a stream's Studios, with the cursor up to which it includes all events."""
 
 from datetime import datetime
 
@@ -13,11 +13,11 @@ from services.store.reads import connected, studio_lists
 from services.store.reads.listing import Window
 
 ALL = Window(limit=2**31 - 1)
-"""A snapshot that leaves something out would be none."""
+"""Snapshots have no pages."""
 
 
 async def studios(context: Context, source: Source) -> tuple[Cursor, datetime, list[StudioRow]]:
-    """The Studios of the source's scope that its filter wants, by name."""
+    """Returns cursor, time, and the Studios of the source's scope that match its filter, sorted by name."""
     async with context.services.database.read() as reader:
         state = await log.state(reader, source.scope.workspace_id)
         rows = await _studios(reader, context.viewer.user_id, source)
@@ -25,18 +25,18 @@ async def studios(context: Context, source: Source) -> tuple[Cursor, datetime, l
 
 
 async def connected_users(context: Context, source: Source) -> tuple[Cursor, datetime, list[ConnectedUserRow]]:
-    """Who is connected to the source's Studio, first come first."""
+    """Returns cursor, time, and the users who are connected to the source's Studio; who connected first comes first."""
     studio_id = source.scope.studio_id
     assert studio_id is not None
     async with context.services.database.read() as reader:
         state = await log.state(reader, source.scope.workspace_id)
-        found = await connected.of_studios(reader, context.viewer.user_id, [studio_id])
-    return state.cursor, context.services.database.now(), found.get(studio_id, [])
+        users = await connected.of_studios(reader, context.viewer.user_id, [studio_id])
+    return state.cursor, context.services.database.now(), users.get(studio_id, [])
 
 
 async def _studios(reader: Reader, viewer_id: str, source: Source) -> list[StudioRow]:
     workspace_id, studio_id = source.scope.workspace_id, source.scope.studio_id
     if studio_id:
-        return list((await studio_lists.matching(reader, viewer_id, workspace_id, [studio_id], source.wanted)).values())
-    pages = await studio_lists.pages(reader, viewer_id, [workspace_id], source.wanted, BY_NAME, ALL)
+        return list((await studio_lists.matching(reader, viewer_id, workspace_id, [studio_id], source.studio_filter)).values())
+    pages = await studio_lists.pages(reader, viewer_id, [workspace_id], source.studio_filter, BY_NAME, ALL)
     return [row for row, _ in pages[workspace_id]]

@@ -1,4 +1,4 @@
-"""What a stream is made of, and the right that it depends on."""
+"""Describes what a stream consists of, and opens it under the viewer's right to read."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a stream is about: a workspace, or one Studio in it."""
+    """The workspace whose Studios a stream is about, or one Studio in it."""
 
     workspace_id: str
     studio_id: str | None = None
@@ -32,29 +32,29 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Which events a stream is made of, and where it begins: None = now, with a snapshot."""
+    """The events that a stream consists of. It begins after the cursor `after`, or now, with a snapshot."""
 
     scope: Scope
     kinds: frozenset[Kind]
     after: Cursor | None = None
-    wanted: StudioFilter = EVERYTHING
+    studio_filter: StudioFilter = EVERYTHING
 
     @property
     def event_filter(self) -> EventFilter:
-        """A stream of one Studio ends with it, so it wants to know."""
+        """Returns the filter of the subscription. A stream of one Studio also gets its deletion, which ends the stream."""
         kinds = self.kinds | {Kind.STUDIO_DELETED} if self.scope.studio_id else self.kinds
         return EventFilter(kinds, self.scope.studio_id)
 
 
 async def workspace_scope(context: Context, workspace_id: str) -> Scope:
-    """Raises NotFound, alike for what is absent and for what is hidden from the viewer (B92)."""
+    """Returns the scope. Raises the same NotFound for a workspace that is absent and for one that is hidden from the viewer (B92)."""
     role = await context.services.revocation_watcher.role_of(context.viewer, workspace_id)
     decide(READ, AccessFacts(role, context.viewer.scopes)).enforce(Resource.WORKSPACE)
     return Scope(workspace_id)
 
 
 async def studio_scope(context: Context, studio_id: str) -> Scope:
-    """Raises NotFound, alike for what is absent and for what is hidden from the viewer (B92)."""
+    """Returns the scope. Raises the same NotFound for a Studio that is absent and for one that is hidden from the viewer (B92)."""
     (studio,) = await studios_by_ids(context, [studio_id])
     if studio is None:
         raise Resource.STUDIO.not_found()
@@ -62,7 +62,7 @@ async def studio_scope(context: Context, studio_id: str) -> Scope:
 
 
 async def operation_scope(context: Context, operation_id: str) -> Scope:
-    """The Studio that an operation is about. Raises NotFound, alike for what is absent and for what is hidden from the viewer (B92)."""
+    """Returns the scope of the operation's Studio. Raises the same NotFound for an operation that is absent or hidden (B92)."""
     async with context.services.database.read() as reader:
         operation = (await operations.by_ids(reader, context.viewer.user_id, [operation_id])).get(operation_id)
     if operation is None:
@@ -71,7 +71,7 @@ async def operation_scope(context: Context, operation_id: str) -> Scope:
 
 
 def cursor_of(after: str | None) -> Cursor | None:
-    """Raises BadArgument for text that is no cursor of a log; one of another log is answered by a Resync."""
+    """Returns the cursor. Raises BadArgument for text that is not a cursor of an event log; one of another log leads to a Resync."""
     if after is None:
         return None
     try:
@@ -82,33 +82,33 @@ def cursor_of(after: str | None) -> Cursor | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """An open subscription, and the right that every frame of it needs."""
+class AuthorizedStream:
+    """An open subscription, with the watch over the viewer's right to it."""
 
     context: Context
     subscription: Subscription
     watch: PermissionWatch
 
     async def items(self) -> AsyncIterator[Item]:
-        """What comes, while the right lasts. Raises Forbidden when it is lost, also when nothing comes."""
+        """Yields the items of the subscription. Raises Forbidden as soon as the right is lost, even if no item comes."""
         async for item in self.subscription:
             await self.check()
             yield item
 
     async def read(self, read: Callable[[], Awaitable[T]]) -> T:
-        """The answer of `read`, waited for while the database is away."""
+        """Returns the result of `read`, which is repeated while the database is not available."""
         return await retry_read(read, self.context.services.broker.settings, DatabaseUnavailable)
 
     async def check(self) -> None:
-        """Raise Forbidden if the right is gone."""
+        """Raises Forbidden if the viewer has lost the right."""
         await self.context.services.revocation_watcher.check(self.watch)
 
 
 @asynccontextmanager
-async def watched(context: Context, source: Source) -> AsyncIterator[Watched]:
-    """The subscription of `source`, entered, under the viewer's right to read."""
+async def open_stream(context: Context, source: Source) -> AsyncIterator[AuthorizedStream]:
+    """Opens the subscription of `source` under the viewer's right to read the workspace."""
     services, workspace_id = context.services, source.scope.workspace_id
     subscription = services.broker.subscribe(workspace_id, source.event_filter, source.after)
-    watch = services.revocation_watcher.watch_permission(context.viewer, workspace_id, READ, subscription.fail)
-    async with subscription, watch as held:
-        yield Watched(context, subscription, held)
+    permission = services.revocation_watcher.watch_permission(context.viewer, workspace_id, READ, subscription.fail)
+    async with subscription, permission as watch:
+        yield AuthorizedStream(context, subscription, watch)

@@ -1,11 +1,11 @@
-"""Streams that show how something stands: what changed several times since the last frame shows once, as it is now."""
+"""Streams of states: several changes since the last frame are one frame, with the current state."""
 
 from collections.abc import AsyncGenerator, Iterable
 from typing import Any
 
 from resolvers.context import Context
 from resolvers.streams import snapshots
-from resolvers.streams.sources import Source, Watched, watched
+from resolvers.streams.sources import AuthorizedStream, Source, open_stream
 from resolvers.studios import matching_studios
 from services.domain.events import Kind, LoggedEvent
 from services.domain.statuses import OperationState
@@ -27,15 +27,15 @@ LIST_KINDS = frozenset(
         Kind.STAR,
     }
 )
-"""All that can change how a Studio looks in a list."""
+"""The events after which a Studio may look different in a list."""
 PRESENCE_KINDS = frozenset({Kind.CONNECTED_USERS, Kind.STUDIO_STATUS})
 OPERATION_KINDS = frozenset({Kind.OPERATION, Kind.STUDIO_STATUS})
 
 
 async def studio_list(context: Context, source: Source) -> AsyncGenerator[Any, None]:
-    """The list, then what enters it, changes in it and leaves it (B82); only the ids of what is in it are kept."""
-    async with watched(context, source) as stream:
-        snapshot = await _list(stream, source)
+    """Yields the list, then the Studios that enter it, change in it and leave it (B82). Only the ids of the list are kept in memory."""
+    async with open_stream(context, source) as stream:
+        snapshot = await _list_snapshot(stream, source)
         present = {studio.id for studio in snapshot.studios}
         yield snapshot
         async for item in stream.items():
@@ -43,7 +43,7 @@ async def studio_list(context: Context, source: Source) -> AsyncGenerator[Any, N
                 yield item
             elif isinstance(item, Resync):
                 yield item
-                snapshot = await _list(stream, source)
+                snapshot = await _list_snapshot(stream, source)
                 present = {studio.id for studio in snapshot.studios}
                 yield snapshot
             else:
@@ -52,53 +52,53 @@ async def studio_list(context: Context, source: Source) -> AsyncGenerator[Any, N
 
 
 async def connected_users(context: Context, source: Source) -> AsyncGenerator[Any, None]:
-    """Everybody who is connected, again whenever somebody comes or goes (B52); ends when the Studio is deleted."""
-    async with watched(context, source) as stream:
-        yield await _users(stream, source)
+    """Yields all connected users, and again after each change (B52). It ends when the Studio is deleted."""
+    async with open_stream(context, source) as stream:
+        yield await _users_snapshot(stream, source)
         async for item in stream.items():
             if isinstance(item, Heartbeat | Resync):
                 yield item
             if not isinstance(item, Heartbeat):
-                events = _together(stream, item)
-                yield await _users(stream, source)
+                events = _with_buffered(stream, item)
+                yield await _users_snapshot(stream, source)
                 if any(event.kind is Kind.STUDIO_DELETED for event in events):
                     return
 
 
 async def operation_progress(context: Context, source: Source, operation_id: str) -> AsyncGenerator[Any, None]:
-    """The operation's record, again whenever it changed, until it has ended (B84)."""
-    shown = None
-    async with watched(context, source) as stream:
+    """Yields the operation, and again after each change, until it has ended (B84)."""
+    sent_version = None
+    async with open_stream(context, source) as stream:
         operation = await stream.read(lambda: _operation(context, operation_id))
         while operation:
-            if operation.version != shown:
+            if operation.version != sent_version:
                 yield operation
-                shown = operation.version
+                sent_version = operation.version
             if operation.state is not OperationState.RUNNING:
                 return
-            await _until_told(stream)
+            await _until_event(stream)
             operation = await stream.read(lambda: _operation(context, operation_id))
 
 
-async def _list(stream: Watched, source: Source) -> StudioListSnapshotRow:
+async def _list_snapshot(stream: AuthorizedStream, source: Source) -> StudioListSnapshotRow:
     cursor, at, rows = await stream.read(lambda: snapshots.studios(stream.context, source))
     stream.subscription.skip_to(cursor)
     await stream.check()
     return StudioListSnapshotRow(cursor, at, rows)
 
 
-async def _changes(stream: Watched, source: Source, item: LoggedEvent, present: set[str]) -> Iterable[Any]:
-    """The frames for all that happened since: each Studio once, compared with the filter in one statement."""
-    events = _together(stream, item)
+async def _changes(stream: AuthorizedStream, source: Source, item: LoggedEvent, present: set[str]) -> Iterable[Any]:
+    """Returns the frames for the waiting events: one for each Studio, which one statement compares with the filter."""
+    events = _with_buffered(stream, item)
     cursor = events[-1].cursor
-    ids = list(dict.fromkeys(event.studio_id for event in events if event.studio_id and _concerns(stream, event)))
+    ids = list(dict.fromkeys(event.studio_id for event in events if event.studio_id and _is_visible(stream, event)))
     if not ids:
         return []
-    found = await stream.read(lambda: matching_studios(stream.context, source.scope.workspace_id, ids, source.wanted))
+    matching = await stream.read(lambda: matching_studios(stream.context, source.scope.workspace_id, ids, source.studio_filter))
     await stream.check()
     frames: list[Any] = []
     for studio_id in ids:
-        studio = found.get(studio_id)
+        studio = matching.get(studio_id)
         if studio:
             frames.append(StudioChangedRow(cursor, studio) if studio_id in present else StudioEnteredRow(cursor, studio))
             present.add(studio_id)
@@ -108,12 +108,12 @@ async def _changes(stream: Watched, source: Source, item: LoggedEvent, present: 
     return frames
 
 
-def _concerns(stream: Watched, event: LoggedEvent) -> bool:
-    """Others' stars are their own affair."""
+def _is_visible(stream: AuthorizedStream, event: LoggedEvent) -> bool:
+    """Returns whether the event changes the viewer's list: the stars of others do not."""
     return event.kind is not Kind.STAR or event.user_id == stream.context.viewer.user_id
 
 
-async def _users(stream: Watched, source: Source) -> ConnectedUsersSnapshotRow:
+async def _users_snapshot(stream: AuthorizedStream, source: Source) -> ConnectedUsersSnapshotRow:
     cursor, at, rows = await stream.read(lambda: snapshots.connected_users(stream.context, source))
     await stream.check()
     assert source.scope.studio_id is not None
@@ -125,15 +125,15 @@ async def _operation(context: Context, operation_id: str) -> OperationRow | None
         return (await operations.by_ids(reader, context.viewer.user_id, [operation_id])).get(operation_id)
 
 
-async def _until_told(stream: Watched) -> None:
-    """Return when something may have changed."""
+async def _until_event(stream: AuthorizedStream) -> None:
+    """Returns when an event came, after which the operation may have changed."""
     async for item in stream.items():
         if not isinstance(item, Heartbeat):
-            _together(stream, item)
+            _with_buffered(stream, item)
             return
 
 
-def _together(stream: Watched, item: Item) -> list[LoggedEvent]:
-    """The event and all that wait behind it."""
+def _with_buffered(stream: AuthorizedStream, item: Item) -> list[LoggedEvent]:
+    """Returns the event, if the item is one, and all events that wait in the subscription."""
     first = [item] if isinstance(item, LoggedEvent) else []
     return first + stream.subscription.buffered_events()

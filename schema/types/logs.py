@@ -4,8 +4,8 @@ from typing import Annotated
 
 import strawberry
 
-from resolvers.loaders.logs import DEFAULT_BYTES, MOST_BYTES, LogArguments, log_arguments
-from resolvers.log_pages import LONGEST_CHARACTER
+from resolvers.loaders.logs import DEFAULT_BYTES, MAX_BYTES, LogArguments, log_arguments
+from resolvers.log_pages import MAX_CHARACTER_BYTES
 from schema.enums import LogSource
 from schema.fields import attribute, exactly
 from schema.scalars import BigInt
@@ -31,7 +31,7 @@ FromOffset = Annotated[
 Bytes = Annotated[
     int | None,
     strawberry.argument(
-        description=f"The maximum number of bytes: {LONGEST_CHARACTER} to {MOST_BYTES}. Less, if many pages are requested together. "
+        description=f"The maximum number of bytes: {MAX_CHARACTER_BYTES} to {MAX_BYTES}. Less, if many pages are requested together. "
         f"If omitted or null: {DEFAULT_BYTES}."
     ),
 ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from resolvers.loaders import checkpoints, compute_environments, sessions, studios, templates, users
-from resolvers.loaders import logs as log_loads
+from resolvers.loaders import logs as log_loaders
 from schema.enums import StopReason
 from schema.fields import attribute, batched, exactly, node_id
 from schema.scalars import Cursor
@@ -67,7 +67,7 @@ class Session(Node):
     ended_at: datetime | None = attribute("The time at which the session ended. Null if it has not ended.")
 
     logs: LogPage = batched(
-        log_loads.of_sessions, "The output of the session: the newest bytes, or those after an offset.", arguments=session_log_arguments
+        log_loaders.of_sessions, "The output of the session: the newest bytes, or those after an offset.", arguments=session_log_arguments
     )
 
     is_type_of = exactly(SessionRow)

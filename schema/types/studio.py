@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from resolvers import studios as rules
-from resolvers.loaders import checkpoints as checkpoint_loads
+from resolvers.loaders import checkpoints as checkpoint_loaders
 from resolvers.loaders import compute_environments, operations, studios, templates, users, workspaces
-from resolvers.loaders import events as event_loads
-from resolvers.loaders import logs as log_loads
-from resolvers.loaders import sessions as session_loads
-from resolvers.loaders import stats as stats_loads
+from resolvers.loaders import events as event_loaders
+from resolvers.loaders import logs as log_loaders
+from resolvers.loaders import sessions as session_loaders
+from resolvers.loaders import stats as stats_loaders
 from schema.enums import StopReason, StudioStatus
 from schema.field_metadata import Mark
 from schema.fields import attribute, batched, computed, exactly, node_id, paged
@@ -77,13 +77,15 @@ class Studio(Node):
     )
     configuration: StudioConfiguration = attribute("The configuration of the sessions.")
     checkpoints: Annotated["CheckpointConnection", strawberry.lazy("schema.types.checkpoint")] | None = paged(
-        checkpoint_loads.pages, "The checkpoints of the Studio, the newest first. Null if an argument is invalid; the error says which."
+        checkpoint_loaders.pages, "The checkpoints of the Studio, the newest first. Null if an argument is invalid; the error says which."
     )
     latest_checkpoint: Annotated["Checkpoint", strawberry.lazy("schema.types.checkpoint")] | None = batched(
-        checkpoint_loads.newest, "The newest saved checkpoint, from which the next session starts. Null if nothing has been saved.", of="id"
+        checkpoint_loaders.newest,
+        "The newest saved checkpoint, from which the next session starts. Null if nothing has been saved.",
+        of="id",
     )
     parent_checkpoint: Annotated["Checkpoint", strawberry.lazy("schema.types.checkpoint")] | None = batched(
-        checkpoint_loads.by_id,
+        checkpoint_loaders.by_id,
         "The checkpoint of another Studio from which this Studio was created. Null if it was created from a template alone.",
         of="parent_checkpoint_id",
     )
@@ -91,7 +93,7 @@ class Studio(Node):
         studios.connected_users, "The users who are connected to the session; who connected first comes first.", of="id"
     )
     stats: Annotated["SessionStats", strawberry.lazy("schema.types.stats")] | None = batched(
-        stats_loads.of_studios,
+        stats_loaders.of_studios,
         "The resources that the running session uses. Null if the Studio is not RUNNING, and in the first seconds of a session.",
         of="id",
     )
@@ -111,17 +113,17 @@ class Studio(Node):
     created_at: datetime = attribute("The time at which the Studio was created.")
     last_started_at: datetime | None = attribute("The time of the last start. Null if the Studio was never started.")
     sessions: Annotated["SessionConnection", strawberry.lazy("schema.types.session")] | None = paged(
-        session_loads.pages, "The sessions of the Studio, the newest first. Null if an argument is invalid; the error says which."
+        session_loaders.pages, "The sessions of the Studio, the newest first. Null if an argument is invalid; the error says which."
     )
 
     events: EventConnection | None = paged(
-        event_loads.of_studios,
+        event_loaders.of_studios,
         "The stored events of the Studio. Null if an argument is invalid; the error says which.",
         of=None,
         arguments=event_arguments,
     )
     logs: LogPage = batched(
-        log_loads.of_studios,
+        log_loaders.of_studios,
         "The output of a session, or of the build of the image: the newest bytes, or those after an offset.",
         of="id",
         arguments=studio_log_arguments,

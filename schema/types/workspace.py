@@ -6,13 +6,13 @@ from typing import Annotated
 import strawberry
 
 from resolvers import workspaces as rules
-from resolvers.loaders import compute_environments as environment_loads
-from resolvers.loaders import events as event_loads
-from resolvers.loaders import members as member_loads
+from resolvers.loaders import compute_environments as environment_loaders
+from resolvers.loaders import events as event_loaders
+from resolvers.loaders import members as member_loaders
 from resolvers.loaders import organizations
-from resolvers.loaders import studios as studio_loads
-from resolvers.loaders import templates as template_loads
-from resolvers.loaders import workspaces as workspace_loads
+from resolvers.loaders import studios as studio_loaders
+from resolvers.loaders import templates as template_loaders
+from resolvers.loaders import workspaces as workspace_loaders
 from schema.enums import Role
 from schema.field_metadata import Mark
 from schema.fields import attribute, batched, computed, exactly, node_id, paged
@@ -58,7 +58,7 @@ class Organization(Node):
     name: str = attribute("The name of the organization.")
     created_at: datetime = attribute("The time at which the organization was created.")
     workspaces: list[Annotated["Workspace", strawberry.lazy("schema.types.workspace")]] = batched(
-        workspace_loads.of_organizations, "The workspaces of which the viewer is a member, sorted by name.", of="id", marks=(Mark.VIEWER,)
+        workspace_loaders.of_organizations, "The workspaces of which the viewer is a member, sorted by name.", of="id", marks=(Mark.VIEWER,)
     )
 
     is_type_of = exactly(OrganizationRow)
@@ -85,26 +85,28 @@ class Workspace(Node):
     created_at: datetime = attribute("The time at which the workspace was created.")
     settings: WorkspaceSettings = attribute("The settings of the workspace for its Studios.")
     compute_environments: list[ComputeEnvironment] = batched(
-        environment_loads.of_workspaces, "The compute environments of the workspace, sorted by name.", of="id"
+        environment_loaders.of_workspaces, "The compute environments of the workspace, sorted by name.", of="id"
     )
     members: MemberConnection | None = paged(
-        member_loads.pages, "The members of the workspace, sorted by user name. Null if an argument is invalid; the error says which."
+        member_loaders.pages, "The members of the workspace, sorted by user name. Null if an argument is invalid; the error says which."
     )
 
     studios: StudioConnection | None = paged(
-        studio_loads.pages, "The Studios of the workspace. Null if an argument is invalid; the error says which.", arguments=list_arguments
+        studio_loaders.pages,
+        "The Studios of the workspace. Null if an argument is invalid; the error says which.",
+        arguments=list_arguments,
     )
     studio_counts: list[StatusCount] | None = batched(
-        studio_loads.counts,
+        studio_loaders.status_counts,
         "The number of Studios in each status. Null if an argument is invalid; the error says which.",
         of="id",
         arguments=count_arguments,
     )
     templates: list[Template] = batched(
-        template_loads.of_workspaces, "The templates of the workspace, sorted by name.", of="id", arguments=template_arguments
+        template_loaders.of_workspaces, "The templates of the workspace, sorted by name.", of="id", arguments=template_arguments
     )
     events: EventConnection | None = paged(
-        event_loads.of_workspaces,
+        event_loaders.of_workspaces,
         "The stored events of the workspace. Null if an argument is invalid; the error says which.",
         of=None,
         arguments=event_arguments,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resolvers.batches import Batches, Reading
+from resolvers.batches import Batches, LoadContext
 from services.domain.access import Viewer
 from services.store.db.database import Database
 
@@ -19,7 +19,7 @@ class Recorder:
     def __init__(self) -> None:
         self.calls: list[tuple[list[Any], Any]] = []
 
-    async def __call__(self, reading: Reading, parents: Sequence[Any], arguments: Any) -> list[Any]:
+    async def __call__(self, context: LoadContext, parents: Sequence[Any], arguments: Any) -> list[Any]:
         self.calls.append((list(parents), arguments))
         return [parent * 2 for parent in parents]
 
@@ -70,7 +70,7 @@ async def test_two_loaders_of_a_level_hand_out_together(batches: Batches) -> Non
 
 
 async def test_an_exception_among_the_values_is_the_error_of_that_object_alone(batches: Batches) -> None:
-    async def load(_reading: Reading, parents: Sequence[int], _arguments: None) -> list[int | Exception]:
+    async def load(_context: LoadContext, parents: Sequence[int], _arguments: None) -> list[int | Exception]:
         return [ValueError(str(parent)) if parent == 2 else parent for parent in parents]
 
     found = await asyncio.gather(*(batches.load(load, n) for n in (1, 2, 3)), return_exceptions=True)
@@ -78,7 +78,7 @@ async def test_an_exception_among_the_values_is_the_error_of_that_object_alone(b
 
 
 async def test_a_loader_that_fails_leaves_its_neighbours_alone(batches: Batches) -> None:
-    async def fails(_reading: Reading, _parents: Sequence[int], _arguments: None) -> list[int]:
+    async def fails(_context: LoadContext, _parents: Sequence[int], _arguments: None) -> list[int]:
         raise RuntimeError("broken")
 
     found = list(await asyncio.gather(batches.load(fails, 1), batches.load(Recorder(), 1), return_exceptions=True))
@@ -86,10 +86,10 @@ async def test_a_loader_that_fails_leaves_its_neighbours_alone(batches: Batches)
 
 
 async def test_a_loader_that_gives_too_little_is_an_error_and_not_silence(batches: Batches) -> None:
-    async def short(_reading: Reading, _parents: Sequence[int], _arguments: None) -> list[int]:
+    async def short(_context: LoadContext, _parents: Sequence[int], _arguments: None) -> list[int]:
         return []
 
-    with pytest.raises(RuntimeError, match="gave 0 values for 1 objects"):
+    with pytest.raises(RuntimeError, match="returned 0 values for 1 keys"):
         await batches.load(short, 1)
 
 
@@ -100,7 +100,7 @@ async def test_who_does_not_wait_any_more_disturbs_nobody(batches: Batches) -> N
 
 
 async def test_a_part_is_picked_of_what_is_there(batches: Batches) -> None:
-    async def load(_reading: Reading, parents: Sequence[str | None], _arguments: None) -> list[str | None]:
+    async def load(_context: LoadContext, parents: Sequence[str | None], _arguments: None) -> list[str | None]:
         return list(parents)
 
     found = list(await asyncio.gather(batches.load(load, "ab", None, len), batches.load(load, None, None, len)))

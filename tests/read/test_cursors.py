@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolvers.pagination import MAX_INTEGER, Key
+from resolvers.pagination import MAX_INTEGER, KeysetCursor
 from resolvers.streams.sources import cursor_of
 from schema.ids import encode
 from services.domain.errors import BadArgument
@@ -65,10 +65,10 @@ def as_cursor(value: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
-def decoded(cursor: str, order: str, kind: type) -> Key | None:
+def decoded(cursor: str, order: str, kind: type) -> KeysetCursor | None:
     """None for what is refused with the code BAD_CURSOR; any other error fails the test."""
     try:
-        return Key.decode(cursor, order, kind)
+        return KeysetCursor.decode(cursor, order, kind)
     except BadArgument as error:
         check_refusal(error)
         return None
@@ -98,7 +98,7 @@ def test_a_cursor_with_any_sort_value_is_refused_or_holds_what_a_database_can_co
 
 @given(st.datetimes(timezones=st.just(UTC)) | st.text(st.characters(exclude_characters="\0")) | st.integers(0, MAX_INTEGER))
 def test_a_cursor_that_a_list_gave_is_read_again(value: Any) -> None:
-    key = Key("the order", value, "0" * 32)
+    key = KeysetCursor("the order", value, "0" * 32)
     assert decoded(key.encode(), "the order", type(value)) == key
 
 

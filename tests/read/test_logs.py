@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from resolvers.loaders import logs as loads
+from resolvers.loaders import logs as log_loader
 from resolvers.log_pages import log_page
 from schema.ids import encode
 from services.domain.access import Role
@@ -160,7 +160,7 @@ async def test_logs_of_a_list_take_as_many_statements_for_fifty_studios_as_for_t
 
 
 async def test_many_pages_at_once_are_shorter(database: Database, world: World, asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loads, "TOGETHER_BYTES", 100)
+    monkeypatch.setattr(log_loader, "MAX_LEVEL_BYTES", 100)
     for _ in range(5):
         await studio_with(database, world, b"x" * 80)
     found = await asker.data(
