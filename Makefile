@@ -25,7 +25,7 @@ quick: $(VENV)/.dev ## Run the tests of the domain rules on SQLite, without sock
 		-m "not slow and not postgres" --numprocesses=auto -x -q $(ARGS)
 
 soak: $(VENV)/.dev ## Run 50 rounds (STUDIOGRAPH_SOAK=n: n) with server and engine killed at random points; half an hour
-	STUDIOGRAPH_SOAK=$${STUDIOGRAPH_SOAK:-50} $(BIN)/python -m pytest tests/docker -m soak -o faulthandler_timeout=7200 $(ARGS)
+	STUDIOGRAPH_SOAK=$${STUDIOGRAPH_SOAK:-50} $(BIN)/python -m pytest tests/docker tests/faults -m soak -o faulthandler_timeout=7200 $(ARGS)
 
 lint: $(VENV)/.dev ## Check format, lint rules, types, import contracts, generated files
 	$(BIN)/ruff format --check .

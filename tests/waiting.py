@@ -1,6 +1,7 @@
 """Waits for what is to come, with one limit for all tests: far more than anything takes on a busy machine."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -33,3 +34,8 @@ async def until(condition: Callable[[], object], limit: float = WAIT_LIMIT_S) ->
     async with asyncio.timeout(limit):
         while not condition():  # noqa: ASYNC110 - for state that sets no event
             await asyncio.sleep(0)
+
+
+def promised(seconds: float) -> float:
+    """Returns the limit, in seconds, for what takes at most `seconds` where a processor is free: longer the more work waits for one."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))

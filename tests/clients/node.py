@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import needs
+from tests.waiting import WAIT_LIMIT_S
 
 HERE = Path(__file__).parent
 INSTALL_SECONDS = 120
@@ -43,7 +44,7 @@ class Program:
     async def line(self) -> Any:
         """The next value; None at the end. Raises TimeoutError."""
         assert self._process.stdout
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_LIMIT_S):
             text = await self._process.stdout.readline()
         return json.loads(text) if text else None
 

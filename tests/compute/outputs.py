@@ -6,8 +6,7 @@ from contextlib import aclosing
 from services.compute.protocol import OutputChunk, Upstream
 from services.domain.session_name import SessionName
 from tests.compute.world import World, ask
-
-LIMIT_SECONDS = 20.0
+from tests.waiting import WAIT_LIMIT_S
 
 
 async def printed(upstream: Upstream, text: str, times: int = 1) -> None:
@@ -17,7 +16,7 @@ async def printed(upstream: Upstream, text: str, times: int = 1) -> None:
 async def follow_until(world: World, name: SessionName, end: bytes, cursor: str | None = None) -> list[OutputChunk]:
     """The pieces after `cursor` until they end with `end`."""
     pieces: list[OutputChunk] = []
-    async with asyncio.timeout(LIMIT_SECONDS), aclosing(world.compute.follow(name, cursor)) as follow:
+    async with asyncio.timeout(WAIT_LIMIT_S), aclosing(world.compute.follow(name, cursor)) as follow:
         async for piece in follow:
             pieces.append(piece)
             if joined(pieces).endswith(end):
@@ -27,7 +26,7 @@ async def follow_until(world: World, name: SessionName, end: bytes, cursor: str 
 
 
 async def follow_to_the_end(world: World, name: SessionName, cursor: str | None = None) -> bytes:
-    async with asyncio.timeout(LIMIT_SECONDS), aclosing(world.compute.follow(name, cursor)) as follow:
+    async with asyncio.timeout(WAIT_LIMIT_S), aclosing(world.compute.follow(name, cursor)) as follow:
         return joined([piece async for piece in follow])
 
 

@@ -18,6 +18,7 @@ from services.domain.session_name import SessionName
 from services.domain.statuses import Tool
 from tests.compute.world import GRACE, INSTALLATION, World, quietly
 from tests.jupyterlab import IMAGE, VERSION
+from tests.waiting import WAIT_LIMIT_S
 
 pytestmark = pytest.mark.slow
 
@@ -165,7 +166,7 @@ async def test_a_terminal_finds_the_session_s_own_pip(lab: World, root: Path) ->
         async with client.http.post("/api/terminals", headers={"X-XSRFToken": client.forged}) as answer:
             terminal = (await answer.json())["name"]
         async with (
-            asyncio.timeout(30),
+            asyncio.timeout(WAIT_LIMIT_S),
             client.http.ws_connect(f"/terminals/websocket/{terminal}", origin="http://a0.localhost") as socket,
         ):
             await socket.send_json(["stdin", "echo found: $(command -v pip) in $PWD\n"])

@@ -25,7 +25,7 @@ from services.compute.process.procfs import start_time
 from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageSpec, Presence
 from services.domain.session_name import SessionName
 from tests.compute.world import GRACE, INSTALLATION, World, ask, ask_json, put, quietly, tiny_command
-from tests.waiting import eventually
+from tests.waiting import WAIT_LIMIT_S, eventually, promised
 
 SECRET = "s3cr3t-hunter2-of-the-session"
 
@@ -89,12 +89,12 @@ async def test_the_death_of_the_server_that_started_it_loses_nothing(world: Worl
 async def test_a_killed_tool_is_noticed_at_once(world: World) -> None:
     upstream = await world.start(world.name())
     pid = (await ask_json(upstream, "/pids"))["pid"]
-    async with aclosing(world.compute.watch()) as changes, asyncio.timeout(10):  # type: ignore[type-var]
+    async with aclosing(world.compute.watch()) as changes, asyncio.timeout(WAIT_LIMIT_S):  # type: ignore[type-var]
         begun = time.monotonic()
         os.kill(pid, signal.SIGKILL)
         while await world.presence(world.name()) is not Presence.EXITED:
             await anext(changes)
-    assert time.monotonic() - begun < 0.5
+    assert time.monotonic() - begun < promised(0.5)
     assert (await world.compute.observe(world.name())).exit_code == 128 + signal.SIGKILL
 
 
@@ -103,7 +103,7 @@ async def test_a_killed_keeper_takes_all_with_it(world: World, place: SessionDir
     upstream = await world.start(world.name(), TINY_CHILDREN="1", TINY_DAEMONS="1")
     await put(upstream, "a.txt", b"hello")
     tool = (await ask_json(upstream, "/pids"))["pid"]
-    async with aclosing(world.compute.watch()) as changes, asyncio.timeout(10):  # type: ignore[type-var]
+    async with aclosing(world.compute.watch()) as changes, asyncio.timeout(WAIT_LIMIT_S):  # type: ignore[type-var]
         os.kill(record(place)["keeper"][0], signal.SIGKILL)
         while await world.presence(world.name()) is not Presence.EXITED:
             await anext(changes)
@@ -248,7 +248,7 @@ async def test_a_server_that_dies_during_a_save_does_not_leave_the_session_froze
     )
     server = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
     assert await server.wait() == -signal.SIGKILL
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WAIT_LIMIT_S):
         assert (await ask(upstream, "GET", "/"))[0] == 200
 
 
@@ -256,7 +256,7 @@ async def test_a_session_can_be_stopped_while_it_is_saved(world: World, place: S
     await world.start(world.name())
     session_record = place.session_record()
     assert session_record
-    async with frozen(session_record), asyncio.timeout(5):
+    async with frozen(session_record), asyncio.timeout(promised(5)):
         await world.compute.stop(world.name(), GRACE)
     assert (await world.compute.observe(world.name())).exit_code == 0
 

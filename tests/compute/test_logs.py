@@ -5,8 +5,9 @@ from contextlib import aclosing
 
 import pytest
 
-from tests.compute.outputs import LIMIT_SECONDS, follow_to_the_end, follow_until, joined, printed
+from tests.compute.outputs import follow_to_the_end, follow_until, joined, printed
 from tests.compute.world import GRACE, World
+from tests.waiting import WAIT_LIMIT_S
 
 pytestmark = pytest.mark.behaviour("B84")
 
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.behaviour("B84")
 async def test_what_is_printed_comes_as_it_is_printed_until_the_end(world: World) -> None:
     name = world.name()
     upstream = await world.start(name, TINY_PRINT="first line")
-    async with asyncio.timeout(LIMIT_SECONDS), aclosing(world.compute.follow(name, None)) as follow:
+    async with asyncio.timeout(WAIT_LIMIT_S), aclosing(world.compute.follow(name, None)) as follow:
         data = b""
         while not data.endswith(b"first line\ntiny listens\n"):
             data += (await anext(follow)).data

@@ -21,6 +21,7 @@ from tests.factories import World
 from tests.waiting import eventually
 
 QUICK = PresenceTiming(heartbeat=0.05, silent=timedelta(seconds=0.5), activity=0)
+BEATING = PresenceTiming(heartbeat=0.05, activity=0)
 SLOW = PresenceTiming(heartbeat=3600, activity=0)
 
 
@@ -99,7 +100,7 @@ async def test_a_user_joins_with_the_first_tab_and_leaves_with_the_last(place: P
 @pytest.mark.postgres
 async def test_tabs_through_two_proxies_are_one_user(postgresql_url: str) -> None:
     place = await running_studio(Database(postgresql_url))
-    async with beating(place.database) as here, beating(place.database) as there:
+    async with beating(place.database, SLOW) as here, beating(place.database, SLOW) as there:
         first, second = await here.join(place.tab()), await there.join(place.tab())
         assert await place.log() == ["joined"]
         await here.leave(first)
@@ -128,20 +129,32 @@ async def is_log(place: Place, log: list[str]) -> bool:
 @pytest.mark.postgres
 async def test_a_proxy_that_beats_is_left_alone(postgresql_url: str) -> None:
     place = await running_studio(Database(postgresql_url))
-    async with beating(place.database) as one, beating(place.database) as other:
+    async with beating(place.database, BEATING) as one, beating(place.database, SLOW) as other:
         await one.join(place.tab())
-        await eventually(lambda: lives_longer(place, QUICK.silent * 2))
+        await backdate_heartbeat(place, one)
+        await eventually(lambda: has_beaten_lately(place, one))
         await other.sweep()
         assert await place.log() == ["joined"]
+        await one.stop_heartbeat()
+        await backdate_heartbeat(place, one)
+        await other.sweep()
+        assert await place.log() == ["joined", "left"]
     await place.database.close()
 
 
-async def lives_longer(place: Place, than: timedelta) -> bool:
-    """Whether both proxies beat for longer than that."""
+async def backdate_heartbeat(place: Place, presence: Presence) -> None:
+    """As if the proxy had been silent for longer than the limit."""
+    async with place.database.write() as transaction:
+        long_ago = transaction.now - SLOW.silent * 2
+        proxy = core.proxy_instance
+        await transaction.execute(update(proxy).where(proxy.c.id == presence.proxy_id).values(heartbeat_at=long_ago))
+
+
+async def has_beaten_lately(place: Place, presence: Presence) -> bool:
     proxy = core.proxy_instance.c
-    async with place.database.read() as reader:
-        rows = (await reader.execute(select(proxy.started_at, proxy.heartbeat_at))).all()
-    return all(row.heartbeat_at - row.started_at > than for row in rows)
+    async with place.database.write() as transaction:
+        beat_at = (await transaction.execute(select(proxy.heartbeat_at).where(proxy.id == presence.proxy_id))).scalar_one()
+        return bool(transaction.now - beat_at < SLOW.silent)
 
 
 async def test_a_proxy_that_was_thought_dead_takes_its_tabs_back(place: Place) -> None:

@@ -49,7 +49,6 @@ from tests.factories import World
 from tests.waiting import eventually, soon
 
 TINY = Path(__file__).parents[1] / "tools" / "tiny.py"
-LIMIT_SECONDS = 10.0
 T = TypeVar("T")
 
 

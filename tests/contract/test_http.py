@@ -11,6 +11,7 @@ import pytest
 from schema.limits import Limits
 from tests.contract.conftest import LISTED, Running, Serve
 from tests.contract.world import TOKEN
+from tests.waiting import WAIT_LIMIT_S
 
 GRAPHQL_JSON = "application/graphql-response+json"
 LEGACY = "application/json"
@@ -205,7 +206,7 @@ async def posting(api: Running, header: str) -> AsyncIterator[tuple[asyncio.Stre
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
     lines = ["POST /graphql HTTP/1.1", "Host: x", f"Authorization: Bearer {TOKEN}", "Content-Type: application/json", header]
     writer.write("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WAIT_LIMIT_S):
         yield reader, writer
     writer.close()
 
@@ -243,7 +244,7 @@ async def test_authentication_has_a_time_limit(serve: Serve) -> None:
 
 async def test_a_client_that_leaves_takes_its_query_with_it(api: Running) -> None:
     asking = asyncio.create_task(api.post({"query": "{slow}"}))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_LIMIT_S):
         await api.world.started.wait()
         asking.cancel()
         await api.world.cancelled.wait()
@@ -251,7 +252,7 @@ async def test_a_client_that_leaves_takes_its_query_with_it(api: Running) -> Non
 
 async def test_a_mutation_goes_on_when_its_client_leaves(api: Running) -> None:
     asking = asyncio.create_task(api.post({"query": 'mutation{slowWrite(text:"kept")}'}))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_LIMIT_S):
         await api.world.started.wait()
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)

@@ -10,6 +10,7 @@ from gql.transport.websockets import WebsocketsTransport
 
 from tests.contract.conftest import Running
 from tests.contract.world import TOKEN
+from tests.waiting import WAIT_LIMIT_S
 
 AUTHORIZATION = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -47,7 +48,7 @@ async def test_it_asks_and_subscribes_over_one_websocket(api: Running) -> None:
         reading = asyncio.create_task(read())
         await api.world.streams(1)
         await api.world.emit("one", "two", None)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_LIMIT_S):
             assert await reading == ["one", "two"]
 
 

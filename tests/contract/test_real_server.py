@@ -17,6 +17,7 @@ from tests.contract.stream_end_frames import LAST_FRAMES
 from tests.contract.watching import STREAMING, Watch
 from tests.contract.ws import dial
 from tests.server import Server
+from tests.waiting import WAIT_LIMIT_S, promised
 
 STATUS = """subscription($id: ID!, $after: Cursor){studioStatusChanged(scope:{workspaceId:$id}, after:$after){
   __typename ... on StudioStatusSnapshot{cursor} ... on StudioStatusEvent{cursor studioName} ... on Heartbeat{cursor}}}"""
@@ -85,7 +86,7 @@ async def test_what_a_stranger_sends_is_not_held_until_it_is_whole(server: Serve
         writer.write(f"GET /graphql HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n{upgrade}{subprotocol}\r\n".encode())
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
         writer.write(begun)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT_LIMIT_S):
             await reader.readuntil(b"\x88\x02" + (1009).to_bytes(2))
     finally:
         writer.close()
@@ -134,7 +135,7 @@ async def test_revoking_a_token_ends_its_streams_within_two_seconds(server: Serv
     token = (await server.graphql(CREATE_TOKEN))["createToken"]
     async with on_each_transport(server, token["secret"]) as watches:
         assert (await server.graphql(REVOKE, {"id": token["token"]["id"]}))["revokeToken"] == {"__typename": "RevokeTokenPayload"}
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(promised(2)):
             for transport, watched in watches.items():
                 assert await watched.receive() == LAST_FRAMES["token"][transport]
     assert (await server.post("{viewer{id}}", token=token["secret"])).status_code == 401
@@ -147,7 +148,7 @@ async def test_a_token_that_expires_ends_its_streams_within_two_seconds(server: 
     async with on_each_transport(server, token["secret"]) as watches:
         for transport, watched in watches.items():
             assert await watched.receive() == LAST_FRAMES["token"][transport]
-    assert timedelta(0) <= datetime.now(UTC) - expires < timedelta(seconds=2)
+    assert timedelta(0) <= datetime.now(UTC) - expires < timedelta(seconds=promised(2))
 
 
 async def create(server: Server, name: str) -> None:

@@ -19,6 +19,7 @@ from tests.contract.posting import send
 from tests.contract.watching import COMPLETE, EVENTS, MULTIPART, STREAMING
 from tests.contract.world import SCHEMA, TOKEN, World
 from tests.contract.ws import PROTOCOL, dial
+from tests.waiting import WAIT_LIMIT_S, promised
 
 LIMITS = SocketLimits(outbox_bytes=64 * 1024, stall_seconds=0.3, close_seconds=0.1)
 
@@ -77,7 +78,7 @@ def frame(text: bytes) -> bytes:
 
 
 async def until_only(api: Running, count: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_LIMIT_S):
         while len(api.sockets) + len(api.streams) > count:  # noqa: ASYNC110 - the server announces nothing
             await asyncio.sleep(0.01)
 
@@ -135,7 +136,7 @@ async def test_a_stalled_reader_costs_a_bounded_amount_of_memory(serve: Serve, t
 async def test_a_stalled_reader_does_not_hold_up_the_end_of_the_server(serve: Serve, transport: str) -> None:
     api = await serve(socket_limits=SocketLimits(outbox_bytes=64 * 1024, close_seconds=0.1))
     writers = await stalled(api, transport, 3)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(promised(5)):
         await asyncio.gather(api.sockets.close(), api.streams.close())
     for writer in writers:
         writer.transport.abort()

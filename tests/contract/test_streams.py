@@ -13,6 +13,7 @@ from services.domain.errors import Forbidden
 from tests.contract.conftest import Running, Serve
 from tests.contract.watching import COMPLETE, STREAMING, Watch
 from tests.contract.world import TOKEN
+from tests.waiting import WAIT_LIMIT_S
 
 Watching = Callable[..., AbstractAsyncContextManager[Watch]]
 
@@ -127,7 +128,7 @@ async def test_leaving_a_query_cancels_it(api: Running, watch: Watching) -> None
     async with watch(api, "{slow}") as watched:
         await api.world.started.wait()
         await watched.leave()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT_LIMIT_S):
             await api.world.cancelled.wait()
 
 
@@ -198,7 +199,7 @@ async def test_a_thousand_abrupt_disconnects_leave_no_task_and_no_traceback(
             await asyncio.gather(*(one(start + offset) for offset in range(50)))
     await api.world.streams(0)
     await all_gone(api)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_LIMIT_S):
         while len(asyncio.all_tasks()) > before:  # noqa: ASYNC110 - tasks that end have no event to wait for
             await asyncio.sleep(0)
     assert not [record for record in caplog.records if record.exc_info or record.levelno >= logging.WARNING]

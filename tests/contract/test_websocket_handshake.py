@@ -10,6 +10,7 @@ from schema.transport.stream_slots import SocketLimits
 from tests.contract.conftest import LISTED, Running, Serve
 from tests.contract.world import TOKEN
 from tests.contract.ws import dial
+from tests.waiting import WAIT_LIMIT_S
 
 
 async def test_the_subprotocol_is_agreed_and_the_connection_acknowledged(api: Running) -> None:
@@ -173,7 +174,7 @@ async def test_the_server_s_own_shutdown_does_the_same(api: Running) -> None:
 async def test_what_the_server_says_is_one_json_object_a_text_frame(api: Running) -> None:
     async with api.socket() as socket:
         await socket.subscribe('{echo(text:"\\u00fc \\"quoted\\"")}', 'i"d\\ü')
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT_LIMIT_S):
             raw = await socket.connection.recv()
     assert isinstance(raw, str)
     assert json.loads(raw) == {"id": 'i"d\\ü', "type": "next", "payload": {"data": {"echo": 'ü "quoted"'}}}

@@ -11,6 +11,7 @@ from strawberry.types import Info
 from schema.build import core_schema
 from services.domain.access import TokenScope, Viewer
 from services.domain.errors import BadArgument, Forbidden, Unauthenticated
+from tests.waiting import WAIT_LIMIT_S
 
 TOKEN = "sgt_good"
 SECRET = "postgresql://admin:hunter2@db/prod"
@@ -62,7 +63,7 @@ class World:
 
     async def streams(self, count: int) -> None:
         """Wait until so many subscriptions are open."""
-        async with asyncio.timeout(20), self.streams_changed:
+        async with asyncio.timeout(WAIT_LIMIT_S), self.streams_changed:
             await self.streams_changed.wait_for(lambda: self.open_streams == count)
 
     async def stream(self) -> AsyncIterator[object]:

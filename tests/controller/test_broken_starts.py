@@ -17,12 +17,13 @@ from services.store import cleanup_tasks
 from services.store.tables import core
 from services.studios.requests import Configuration, EnvVar, StartStudioRequest, StopStudioRequest
 from tests.controller.harness import ControllerHarness, mark_all_due, message_contains, no_cleanup_left
+from tests.waiting import WAIT_LIMIT_S
 
 SHORT = Policy(start_deadline=timedelta(seconds=0.4), observe_interval=timedelta(seconds=5))
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(controller, "BUG_BACKOFF_S", 0.1)
 
 
@@ -49,7 +50,7 @@ async def test_what_the_engine_finishes_after_a_start_was_given_up_is_removed(
     await harness.until(lambda: no_cleanup_left(harness))
     name = str(await harness.name(studio))
     harness.compute.observations[name] = Observation(Presence.CREATED)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_LIMIT_S):
         while name in harness.compute.observations:
             harness.compute.called.clear()
             await harness.compute.called.wait()

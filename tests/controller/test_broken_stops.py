@@ -15,7 +15,7 @@ from tests.controller.harness import ControllerHarness, message_contains, no_cle
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(controller, "BUG_BACKOFF_S", 0.1)
 
 

@@ -23,6 +23,7 @@ from services.studios.requests import StopStudioRequest
 from tests import factories
 from tests.controller.faulty_compute import FaultyCompute
 from tests.controller.harness import ControllerHarness
+from tests.waiting import WAIT_LIMIT_S, promised
 
 MANY_SERVERS = pytest.mark.parametrize("database_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
 SHORT = Policy(lease_duration=timedelta(seconds=0.6), observe_interval=timedelta(seconds=5))
@@ -44,7 +45,7 @@ async def test_a_step_outlives_a_database_that_is_gone_for_longer_than_its_lease
         outage.setattr(leases, "renew", refuse)
         studio = await harness.add()
         await harness.called("image")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_LIMIT_S):
             for _ in range(5):
                 await tries.get()
     harness.compute.hold["image"].set()
@@ -161,7 +162,7 @@ async def test_a_controller_closes_in_time_though_its_database_is_gone(harness: 
         raise DatabaseUnavailable("gone")
 
     monkeypatch.setattr(leases, "release_owned", refuse)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(promised(5)):
         await harness.crash()
 
 
@@ -211,7 +212,7 @@ async def test_a_database_that_is_gone_in_the_middle_of_steps_is_waited_for(
     with monkeypatch.context() as outage:
         outage.setattr(harness.database, "write", gone)
         harness.compute.hold["session"].set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_LIMIT_S):
             for _ in range(6):
                 await refused.get()
     await harness.status(studio, "RUNNING")

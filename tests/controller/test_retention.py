@@ -10,8 +10,7 @@ from services.controller.maintenance import retention as retention_loop
 from services.controller.maintenance.retention import RetentionLoop
 from services.store import retention
 from services.store.db.database import Database
-
-LIMIT_SECONDS = 10
+from tests.waiting import WAIT_LIMIT_S
 
 
 class Trims:
@@ -28,7 +27,7 @@ class Trims:
             raise OSError("the disk is full")
 
     async def until(self, enough: Callable[[], bool]) -> None:
-        async with asyncio.timeout(LIMIT_SECONDS):
+        async with asyncio.timeout(WAIT_LIMIT_S):
             while not enough():
                 self._news.clear()
                 await self._news.wait()

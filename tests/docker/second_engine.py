@@ -13,7 +13,8 @@ from pathlib import Path
 from tests.waiting import eventually
 
 STARTS = 3
-LIMIT_SECONDS = 20.0
+START_LIMIT_S = 30.0
+"""Seconds after which a start is tried again."""
 
 
 @dataclass
@@ -37,7 +38,7 @@ class SecondEngine:
             with (self.directory / "log").open("ab") as log:
                 self.process = await asyncio.create_subprocess_exec(*self._command(), stdout=log, stderr=log, start_new_session=True)
             with suppress(TimeoutError):
-                await eventually(self._answers, LIMIT_SECONDS, 0.1)
+                await eventually(self._answers, START_LIMIT_S, 0.1)
                 return
             await self.end(signal.SIGKILL)
             self._mend()

@@ -14,7 +14,7 @@ from services.store.tables import core
 from tests.compute.world import get, put
 from tests.docker.recipe_jobs import ended, log, logged, recipe_job, write
 from tests.docker.tiny_image import docker, tiny_image
-from tests.waiting import eventually
+from tests.waiting import WAIT_LIMIT_S, eventually
 
 pytestmark = [pytest.mark.docker, pytest.mark.behaviour("B8", "B84")]
 WATCH = "subscription($id: ID!) { studioLogs(studioId: $id) { __typename ... on LogChunk { source text } ... on LogEnded { source } } }"
@@ -43,7 +43,7 @@ async def test_what_a_build_prints_is_streamed_while_it_builds(tmp_path: Path, s
     async with recipe_job(tmp_path, sqlite_url, "RUN echo one-of-two; sleep 2", "RUN echo two-of-two") as job:
         await job.start()
         text = ""
-        async with aclosing(job.server.subscribe(WATCH, {"id": job.studio})) as frames, asyncio.timeout(45):  # type: ignore[type-var]
+        async with aclosing(job.server.subscribe(WATCH, {"id": job.studio})) as frames, asyncio.timeout(WAIT_LIMIT_S):  # type: ignore[type-var]
             async for data in frames:
                 frame = data["studioLogs"]
                 if frame["__typename"] == "LogEnded":

@@ -8,7 +8,7 @@ import pytest
 from services.compute.docker import DockerCompute
 from services.compute.protocol import ComputeUnknown, SaveRequest
 from tests.docker.fake_engine import CONTAINER, NAME, STATE, FakeEngine
-from tests.waiting import eventually
+from tests.waiting import WAIT_LIMIT_S, eventually
 
 IMAGE = {"Id": CONTAINER["Image"], "Created": "2026-01-01T00:00:00Z", "Config": {}, "RootFS": {"Layers": []}, "Size": 1}
 RUNNING = {**CONTAINER, "State": {**STATE, "Status": "running", "Running": True}}
@@ -32,7 +32,7 @@ async def begun(fake: FakeEngine, call: str) -> None:
 async def closed(compute: DockerCompute, work: "asyncio.Task[Any]") -> None:
     """Close it, and require that `work` ends as if the engine were lost: not as if somebody had cancelled it."""
     await compute.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WAIT_LIMIT_S):
         with pytest.raises(ComputeUnknown):
             await work
 

@@ -13,6 +13,7 @@ from services.compute.docker import DockerCompute, engine, session_events
 from services.compute.protocol import ComputeFailed, ComputeUnknown, Presence, SaveRequest
 from tests.compute.world import quietly
 from tests.docker.fake_engine import CONTAINER, ENVIRONMENT, IMAGE, LABELS, NAME, SPEC, STATE, FakeEngine, event
+from tests.waiting import WAIT_LIMIT_S
 
 Call = Callable[[DockerCompute], Awaitable[Any]]
 CALLS: dict[str, Call] = {
@@ -55,7 +56,7 @@ async def test_an_engine_that_hangs_is_unknown(
     assert defaults is not None
     monkeypatch.setitem(defaults, "limit", 0.1)
     fake.hangs = {"GET", "POST", "DELETE"}
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WAIT_LIMIT_S):
         with pytest.raises(ComputeUnknown, match=r"did not answer within 0\.1 s"):
             await call(compute)
 
@@ -149,7 +150,7 @@ async def test_watching_ends_when_the_engine_gives_no_sign_of_life(
             await asyncio.wait([quiet], timeout=0.05)
         assert not quiet.done()
         fake.hangs = {"GET /_ping"}
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT_LIMIT_S):
             with pytest.raises(ComputeUnknown):
                 await quiet
 

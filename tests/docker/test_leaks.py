@@ -16,6 +16,7 @@ from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageBuild,
 from tests.compute.world import GRACE, World, quietly
 from tests.docker.engine import ENVIRONMENT
 from tests.docker.fake_engine import CONTAINER, IMAGE, NAME, FakeEngine, fake_engine
+from tests.waiting import soon
 
 ROUNDS = 4
 SPARE = 2
@@ -54,7 +55,7 @@ async def test_sessions_that_came_and_went_hold_nothing(world: World) -> None:
         left.cancel()
         await world.save(name, "c1", interim=True)
         await world.compute.stop(name, GRACE)
-        await asyncio.wait_for(to_the_end, 10)
+        await soon(to_the_end)
         await asyncio.gather(left, return_exceptions=True)
         await world.compute.remove(name)
         assert await world.compute.stats(name) is None

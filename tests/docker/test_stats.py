@@ -14,6 +14,7 @@ from services.compute.protocol import ComputeUnknown, Usage
 from tests.compute.world import World, ask, quietly, used
 from tests.docker.server import Job, docker_job
 from tests.docker.tiny_image import docker
+from tests.waiting import WAIT_LIMIT_S
 
 pytestmark = pytest.mark.behaviour("B85")
 MIB = 1 << 20
@@ -32,7 +33,7 @@ async def job(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Job]:
 async def until(frames: AsyncIterator[dict[str, Any]], wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """The first measurement like this."""
     seen: list[dict[str, Any]] = []
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(WAIT_LIMIT_S):
         async for frame in frames:
             seen.append(frame["studioStats"])
             if wanted(seen[-1]):
@@ -62,7 +63,7 @@ async def test_what_a_session_uses_is_streamed_while_it_runs_and_gone_afterwards
         await job.status("STOPPED")
         assert (await job.server.graphql(QUERY, {"id": job.studio}))["studio"] == {"stats": None}
         await job.server.graphql(DELETE, {"id": job.studio})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_LIMIT_S):
             async for _ in frames:
                 pass  # what was still on its way; then it completes
 

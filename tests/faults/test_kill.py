@@ -14,11 +14,11 @@ from schema.ids import encode
 from services.store.db.database import Database
 from services.store.tables import core
 from tests.server import Server, running
+from tests.soak import rounds
 from tests.waiting import eventually
 
-POINTS = {"sqlite": 20, "postgresql": 4}
-"""On PostgreSQL each kill costs the rest of a lease: another server may be alive."""
-SEED = 20
+ROUNDS = {"sqlite": 4, "postgresql": 2}
+"""Starts and stops with a kill each, in `make test`. On PostgreSQL a kill costs the rest of a lease: another server may be alive."""
 LONGEST_STEP = 0.7
 """Seconds in which a start or stop of the tiny tool is over: the kills fall before, between and after its steps."""
 
@@ -41,10 +41,10 @@ class Story:
         self.server = server
         self.studio = studio
         self.database = Database(server.database_url)
-        self.chance = random.Random(SEED)
 
-    async def kill_soon(self) -> None:
-        await asyncio.sleep(self.chance.uniform(0, LONGEST_STEP))  # the point is what is random, so there is nothing to wait for
+    async def kill_at(self, point: float) -> None:
+        """Kills the server `point` of the way through its longest step, and starts it again."""
+        await asyncio.sleep(point * LONGEST_STEP)  # the point is what matters, so there is nothing to wait for
         await self.server.kill9()
         await self.server.start()
 
@@ -85,15 +85,24 @@ async def story(tmp_path: Path, database_url: str) -> AsyncIterator[Story]:
         await story.database.close()
 
 
+def spread_points(count: int) -> list[float]:
+    """Returns so many points between 0 and 1 in a random order: one at random in each of `count` equal parts."""
+    points = [(part + random.random()) / count for part in range(count)]
+    random.shuffle(points)
+    return points
+
+
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.behaviour("B8")
 @pytest.mark.behaviour("B10")
 @pytest.mark.behaviour("B12")
 async def test_kills_during_start_and_stop_lose_nothing(story: Story) -> None:
-    rounds = POINTS[story.database.dialect] // 2
-    for round_number in range(rounds):
+    number = rounds(ROUNDS[story.database.dialect])
+    points = spread_points(2 * number)
+    for round_number in range(number):
         await story.server.graphql(START, {"id": story.studio})
-        await story.kill_soon()
+        await story.kill_at(points.pop())
         await story.status("RUNNING")
         async with await story.tool() as tool:
             for earlier in range(round_number):
@@ -101,10 +110,10 @@ async def test_kills_during_start_and_stop_lose_nothing(story: Story) -> None:
             await tool.put(f"/files/{round_number}", content=f"round {round_number}".encode())
             pids = (await tool.get("/pids")).json()
         await story.server.graphql(STOP, {"id": story.studio})
-        await story.kill_soon()
+        await story.kill_at(points.pop())
         await story.status("STOPPED")
         await eventually(partial(gone, pids))
-    assert await story.checkpoints() == ["FINALIZED"] * rounds
+    assert await story.checkpoints() == ["FINALIZED"] * number
     assert leftovers(story.server.directory) == []
 
 

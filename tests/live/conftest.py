@@ -21,8 +21,6 @@ from tests import factories
 from tests.factories import World
 from tests.waiting import soon
 
-LIMIT_SECONDS = 20
-"""How long a test waits for what must come: far more than it takes."""
 SYSTEM = Actor.system("test")
 T = TypeVar("T")
 

@@ -17,6 +17,7 @@ from tests.live.access_changes import set_role
 from tests.live.conftest import Live, running
 from tests.live.stored_log import trim
 from tests.live.watching import Refusal, create, enter, log, remove, studio, watch, workspace
+from tests.waiting import promised
 
 FRAME = """{
   kind: __typename
@@ -149,7 +150,7 @@ async def test_who_is_removed_midway_is_told_and_sees_nothing_more(live: Live, w
         await set_role(live.database, world.workspace_id, viewer.user_id, None)
         await enter(live.database, world, studio_id, "STOPPED", "STARTING")
         with pytest.raises(Refusal) as refusal:
-            await asyncio.wait_for(waiting, 2)
+            await asyncio.wait_for(waiting, promised(2))
         assert refusal.value.codes == ["FORBIDDEN"]
         assert await watcher.ends()
 

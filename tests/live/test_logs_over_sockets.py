@@ -20,10 +20,9 @@ from tests.contract.watching import COMPLETE, STREAMING
 from tests.server import Server
 from tests.stored_output import store_output
 from tests.three_roles import three_roles
-from tests.waiting import eventually
+from tests.waiting import WAIT_LIMIT_S, eventually
 
 pytestmark = pytest.mark.behaviour("B84")
-LIMIT_SECONDS = 60.0
 Frames = AsyncGenerator[dict[str, Any]]
 CREATE = "mutation($input: CreateStudioInput!) { createStudio(input: $input) { ... on StudioPayload { studio { id } } } }"
 STOP = "mutation($id: ID!) { stopStudio(input: { studioId: $id }) { __typename } }"
@@ -55,7 +54,7 @@ async def status(server: Server, studio_id: str, wanted: str) -> dict[str, Any]:
 async def read(frames: Frames, until: str) -> str:
     """The text of chunks until `until` is in it."""
     text = ""
-    async with asyncio.timeout(LIMIT_SECONDS):
+    async with asyncio.timeout(WAIT_LIMIT_S):
         while until not in text:
             frame = (await anext(frames))["studioLogs"]
             assert frame["kind"] in ("LogChunk", "Heartbeat")
@@ -64,7 +63,7 @@ async def read(frames: Frames, until: str) -> str:
 
 
 async def rest(frames: Frames) -> list[dict[str, Any]]:
-    async with asyncio.timeout(LIMIT_SECONDS):
+    async with asyncio.timeout(WAIT_LIMIT_S):
         return [frame["studioLogs"] async for frame in frames if frame["studioLogs"]["kind"] != "Heartbeat"]
 
 
@@ -115,7 +114,7 @@ async def test_a_restart_of_the_server_loses_nothing_and_repeats_nothing(server:
 async def test_the_stream_ends_in_good_order_over_every_transport(server: Server, transport: str) -> None:
     studio_id = await create(server, TINY_PRINT="hello", TINY_EXIT_AFTER="0", TINY_NEVER="1")
     request = {"query": LOGS, "variables": {"id": studio_id}}
-    async with asyncio.timeout(LIMIT_SECONDS), STREAMING[transport](server.port, server.world.secret, request) as watch:
+    async with asyncio.timeout(WAIT_LIMIT_S), STREAMING[transport](server.port, server.world.secret, request) as watch:
         seen = await watch.rest()
     kinds = [payload["data"]["studioLogs"]["kind"] for _, payload in seen[:-1]]
     assert (kinds[0], kinds[-1], seen[-1]) == ("LogChunk", "LogEnded", COMPLETE)
@@ -181,13 +180,13 @@ async def test_rights_are_checked_before_and_meanwhile(server: Server) -> None:
     answers = []
     for asked in (studio_id, absent):
         async with (
-            asyncio.timeout(LIMIT_SECONDS),
+            asyncio.timeout(WAIT_LIMIT_S),
             STREAMING["sse"](server.port, stranger, {"query": LOGS, "variables": {"id": asked}}) as watch,
         ):
             answers.append(await watch.receive())
     assert answers == [("refused", ["NOT_FOUND"])] * 2
     request = {"query": LOGS, "variables": {"id": studio_id}}
-    async with asyncio.timeout(LIMIT_SECONDS), STREAMING["websocket"](server.port, secret, request) as watch:
+    async with asyncio.timeout(WAIT_LIMIT_S), STREAMING["websocket"](server.port, secret, request) as watch:
         while "tiny listens" not in json.dumps(await watch.receive()):
             pass
         remove = "mutation($w: ID!, $u: ID!) { removeMember(input: { workspaceId: $w, userId: $u }) { __typename } }"

@@ -20,6 +20,7 @@ from services.store.db.database import Database
 from tests import factories
 from tests.contract.ws import Socket, dial
 from tests.server import Server
+from tests.waiting import promised
 
 SUBSCRIBERS = 200
 DISCONNECTS = 30
@@ -182,7 +183,7 @@ async def test_a_revoked_token_ends_its_open_streams_within_two_seconds(server: 
         began = time.monotonic()
         await server.graphql(REVOKE, {"id": encode("Token", viewer.token_id)})
         code, _ = await socket.closed()
-        assert (code, time.monotonic() - began < WITHIN_SECONDS) == (4403, True)
+        assert (code, time.monotonic() - began < promised(WITHIN_SECONDS)) == (4403, True)
         await other.send(type="ping")
         assert (await other.receive())["type"] == "pong"
 
@@ -209,4 +210,4 @@ async def test_a_member_who_is_removed_is_told_and_the_stream_completes_within_t
         told = await socket.receive()
         assert (told["type"], told["payload"]["errors"][0]["extensions"]["code"]) == ("next", "FORBIDDEN")
         assert (await socket.receive())["type"] == "complete"
-        assert time.monotonic() - began < WITHIN_SECONDS
+        assert time.monotonic() - began < promised(WITHIN_SECONDS)

@@ -16,7 +16,7 @@ from tests import factories
 from tests.factories import World
 from tests.live.access_changes import revoke, set_role
 from tests.live.conftest import Live, running
-from tests.waiting import eventually, soon, until
+from tests.waiting import eventually, promised, soon, until
 
 READ = Permission.WORKSPACE_READ
 
@@ -36,7 +36,7 @@ async def test_everybody_who_waits_hears_of_a_revoked_token_within_two_seconds(l
     unrelated = asyncio.create_task(live.revocation_watcher.token_ended(other))
     await asyncio.sleep(0)
     await revoke(live.database, world.viewer.token_id)
-    await asyncio.wait_for(asyncio.gather(*waiting), 2)
+    await asyncio.wait_for(asyncio.gather(*waiting), promised(2))
     assert not unrelated.done()
     unrelated.cancel()
 
@@ -71,7 +71,7 @@ async def test_who_is_removed_from_a_workspace_loses_the_right_within_two_second
     viewer, _ = await factories.create_viewer(live.database, world.workspace_id, Role.VIEW)
     async with guarded(live, viewer, world.workspace_id) as lost, guarded(live, world.viewer, world.workspace_id) as kept:
         await set_role(live.database, world.workspace_id, viewer.user_id, None)
-        error = await asyncio.wait_for(lost, 2)
+        error = await asyncio.wait_for(lost, promised(2))
         assert (error.code, error.message) == ("FORBIDDEN", "You are no longer a member of this workspace.")
         assert not kept.done()
 

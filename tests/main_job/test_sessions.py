@@ -19,7 +19,7 @@ from tests.docker.tiny_image import docker
 from tests.graphql_ids import global_id
 from tests.main_job.conftest import Opening
 from tests.server import Server
-from tests.waiting import eventually
+from tests.waiting import WAIT_LIMIT_S, eventually
 
 ERROR = "... on Error { __typename code message } ... on NotAllowedNowError { status until }"
 CREATE = f"mutation($input: CreateStudioInput!) {{ createStudio(input: $input) {{ ... on StudioPayload {{ studio {{ id }} }} {ERROR} }} }}"
@@ -50,7 +50,7 @@ async def add(server: Server, name: str = "Cells", **environment: str) -> str:
 async def told(frames: AsyncIterator[dict[str, Any]], *statuses: str) -> list[dict[str, Any]]:
     """The next status events, which must be these."""
     events = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_LIMIT_S):
         for status in statuses:
             event = (await anext(frames))["studioStatusChanged"]
             assert event["status"] == status, event
@@ -225,7 +225,7 @@ async def test_what_a_session_uses_is_shown_while_it_runs_and_streamed_over_its_
         await anext(statuses)
         await server.graphql(START, {"id": cells})
         await told(statuses, "STARTING", "RUNNING")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_LIMIT_S):
             first = (await anext(measured))["studioStats"]
         shown = (await server.graphql(STATS, {"id": cells}))["studio"]["stats"]
         assert 4 << 20 < shown["memoryBytes"] < 64 << 20
@@ -238,7 +238,7 @@ async def test_what_a_session_uses_is_shown_while_it_runs_and_streamed_over_its_
         stopped_at = (await studio(server, cells))["statusSince"]
         await server.graphql(START, {"id": cells})
         await told(statuses, "STARTING", "RUNNING")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_LIMIT_S):
             async for frame in measured:
                 if frame["studioStats"]["at"] > stopped_at:
                     break

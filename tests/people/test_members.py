@@ -20,6 +20,7 @@ from services.store.tables import core
 from tests import factories
 from tests.factories import World
 from tests.people.rows import logged_events, open_tab
+from tests.waiting import WAIT_LIMIT_S
 
 Change = Callable[[Members, Viewer, Membership], Coroutine[Any, Any, object]]
 
@@ -224,7 +225,7 @@ async def test_concurrent_revocations_do_not_deadlock(members: Members, tokens: 
         for workspace_id in (world.workspace_id, elsewhere):
             member = Membership(workspace_id, await factories.create_member(database, workspace_id, Role.ADMIN))
             changes.append(members.update(world.viewer, UpdateMemberRequest(member, Role.VIEW)))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_LIMIT_S):
         await asyncio.gather(*changes)
     assert len(await logged_events(database, INSTALLATION_STREAM, Kind.MEMBER_CHANGED)) == 12
     assert len(await logged_events(database, INSTALLATION_STREAM, Kind.TOKEN_REVOKED)) == 6

@@ -8,8 +8,8 @@ import pytest
 
 from services.runtime import metrics
 from services.runtime.background_loop import BackgroundLoop, Backoff
+from tests.waiting import WAIT_LIMIT_S
 
-LIMIT_SECONDS = 5
 QUICK = Backoff(0.001, 0.001)
 
 
@@ -31,7 +31,7 @@ class Runs:
 
     async def until(self, count: int) -> None:
         """Returns after the call with that number (the first is 1)."""
-        async with asyncio.timeout(LIMIT_SECONDS):
+        async with asyncio.timeout(WAIT_LIMIT_S):
             while self.count < count:
                 self._called.clear()
                 await self._called.wait()
@@ -71,7 +71,7 @@ async def test_a_wake_during_a_run_is_followed_by_another_run() -> None:
 
     loop = make(run)
     loop.start()
-    async with asyncio.timeout(LIMIT_SECONDS):
+    async with asyncio.timeout(WAIT_LIMIT_S):
         await entered.get()
         loop.wake()
         leave.set()

@@ -14,8 +14,8 @@ from services.store.db.database import Database, DatabaseUnavailable, Wake
 from services.store.db.query import Query
 from services.store.tables import core
 from tests import factories
+from tests.waiting import WAIT_LIMIT_S
 
-LIMIT_SECONDS = 10
 VERSION = Query(select(core.organization.c.version).where(core.organization.c.id == bindparam("id")))
 NOW = Query(select(func.now()))
 
@@ -168,7 +168,7 @@ async def test_cancelling_at_any_moment_leaves_whole_transactions_and_clean_conn
         task = asyncio.create_task(work())
         await asyncio.wait([task], timeout=moment / 5_000)
         task.cancel()
-        await asyncio.wait([task], timeout=LIMIT_SECONDS)
+        await asyncio.wait([task], timeout=WAIT_LIMIT_S)
         assert task.done()
     assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
     assert await _version(database, organization_id) == 1 + committed
@@ -242,7 +242,7 @@ async def test_a_connection_lost_while_nobody_used_it_is_replaced_unseen(postgre
     async with database.read() as reader:
         (await reader.driver()).add_termination_listener(lambda _: closed.set())
     await _end_others(other)
-    async with asyncio.timeout(LIMIT_SECONDS):
+    async with asyncio.timeout(WAIT_LIMIT_S):
         await closed.wait()
     assert await _version(database, organization_id) == 1
     await database.close()
@@ -262,7 +262,7 @@ async def test_a_closed_sqlite_connection_holds_no_lock_whatever_still_refers_to
     await connection.execute_fetchall("BEGIN IMMEDIATE")
     cursor = await connection.execute("SELECT 1 UNION SELECT 2")
     await connection.close()
-    async with asyncio.timeout(5), sqlite_database.write() as transaction:
+    async with asyncio.timeout(engine.BUSY_TIMEOUT_SECONDS - 1), sqlite_database.write() as transaction:
         assert transaction.now
     assert cursor is not None
 

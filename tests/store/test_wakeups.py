@@ -9,8 +9,7 @@ from sqlalchemy import text
 
 from services.store.db.database import Database, Wake
 from services.store.db.wakeups import LOST, Wakeups
-
-LIMIT_SECONDS = 10
+from tests.waiting import WAIT_LIMIT_S
 
 
 class Heard:
@@ -25,7 +24,7 @@ class Heard:
         self._news.set()
 
     async def until(self, wake: Wake) -> None:
-        async with asyncio.timeout(LIMIT_SECONDS):
+        async with asyncio.timeout(WAIT_LIMIT_S):
             while wake not in self.wakes:
                 self._news.clear()
                 await self._news.wait()
