@@ -16,7 +16,7 @@ from connect.upstreams import Upstreams
 from services.connections.addresses import Addresses
 from services.connections.connect_codes import ConnectCodes
 from services.connections.presence import Presence
-from services.connections.tool_errors import ToolFaults
+from services.connections.tool_errors import ToolErrors
 from services.domain.statuses import ConnectionErrorCode
 from services.identity.logins import Authenticate, Logins
 from services.live.broker import Broker
@@ -52,7 +52,7 @@ class ConnectApp:
         self.addresses = addresses
         self._authorization_cache = authorization_cache or AuthorizationCache(database, broker)
         self.upstreams = Upstreams()
-        self._faults = ToolFaults(database)
+        self._faults = ToolErrors(database)
         self.login_routes = LoginRoutes(addresses, self._authorization_cache, codes, Logins(database, authenticate), names)
         self._origin = SessionOrigin(
             database,

@@ -22,7 +22,7 @@ from connect.tab_socket import TabSocket
 from connect.upstreams import Upstreams
 from services.connections.addresses import Addresses
 from services.connections.presence import NewConnection, Presence
-from services.connections.tool_errors import ToolFaults
+from services.connections.tool_errors import ToolErrors
 from services.domain.statuses import ConnectionErrorCode
 from services.live.broker import Broker
 from services.store.access_facts import Facts
@@ -47,7 +47,7 @@ class SessionOrigin:
     broker: Broker
     shell: Shell
     upstreams: Upstreams
-    faults: ToolFaults
+    faults: ToolErrors
 
     async def __call__(self, public_id: str, request: Request, receive: Receive, send: Send) -> None:
         origin = self.addresses.session_origin(public_id)
@@ -88,7 +88,7 @@ class SessionOrigin:
         """Returns why the tool's address accepts no connections: the session is ending, or the tool has failed (B57)."""
         ending = await active_request.ended_within(http_proxy.SESSION_END_WAIT_SECONDS)
         if ending is None:
-            self.faults.tell(active_request.facts)
+            self.faults.report(active_request.facts)
         return ending or http_proxy.UNREACHABLE
 
     async def _own_endpoint(self, public_id: str, request: Request) -> Response:

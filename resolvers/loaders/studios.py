@@ -55,7 +55,7 @@ async def pages(context: LoadContext, workspace_ids: Sequence[str], arguments: L
     return [_page(sorted_rows[workspace_id], order, arguments, workspace_id) for workspace_id in workspace_ids]
 
 
-def _page(sorted_rows: list[studio_lists.Placed], order: str, arguments: ListArguments, workspace_id: str) -> Page[StudioRow]:
+def _page(sorted_rows: list[studio_lists.SortedStudio], order: str, arguments: ListArguments, workspace_id: str) -> Page[StudioRow]:
     values = {row.id: value for row, value in sorted_rows}
     rows = [row for row, _ in sorted_rows]
     return make_page(

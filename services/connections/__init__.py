@@ -1,1 +1,1 @@
-"""People connected to running sessions: presence, connect codes, session addresses, and the events of broken connections."""
+"""Connections to running sessions: presence, connect codes, session addresses, and the events of broken connections."""

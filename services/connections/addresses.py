@@ -10,7 +10,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Addresses:
-    """Built from two settings: the API's public URL, and the domain (with its port, if any) that sessions live under.
+    """Forms and recognizes addresses, from the API's public URL and the domain of sessions (with its port, if any).
 
     Raises ValueError for a URL that is not http(s), or a domain that is not a plain lower-case host with an optional port.
     """
@@ -29,7 +29,7 @@ class Addresses:
 
     @property
     def secure(self) -> bool:
-        """Whether browsers come by https, so that cookies can be `__Host-` and Secure."""
+        """Whether browsers use https, so that cookies can be `__Host-` and Secure."""
         return self.scheme == "https"
 
     @property
@@ -41,23 +41,23 @@ class Addresses:
         return f"{host}:{port or DEFAULT_PORTS[self.scheme]}"
 
     def session_host(self, public_id: str) -> str:
-        """What a session's Host header says, exactly."""
+        """Returns the Host header of requests to a session."""
         return f"a{public_id}.{self.connect_domain}"
 
     def session_origin(self, public_id: str) -> str:
         return f"{self.scheme}://{self.session_host(public_id)}"
 
     def session_url(self, public_id: str) -> str:
-        """The address to open and to share: it lets in whoever may connect, and leads everybody else to a clear page (B51)."""
+        """Returns the address to open and to share; users who may not connect get a page that says so (B51)."""
         return f"{self.session_origin(public_id)}/"
 
     def public_id_of(self, host: str) -> str | None:
-        """The public id in a lower-case Host header that is exactly a session's; None for every other host, however similar."""
-        found = self._session_host.fullmatch(host)
-        return found[1] if found else None
+        """Returns the public id in a lower-case Host header that is exactly a session's; None for every other host, however similar."""
+        match = self._session_host.fullmatch(host)
+        return match[1] if match else None
 
     def is_session_like(self, host: str) -> bool:
-        """Whether a host lies under the connect domain, in any spelling: it is a session's or nobody's, never the API's."""
+        """Returns whether a host is under the connect domain, in any spelling: it is a session's or unknown, never the API's."""
         domain = self.connect_domain.partition(":")[0]
         name = re.sub(r":[0-9]*$", "", host.strip().lower()).rstrip(".")
         return name.endswith(f".{domain}") and host != self.api_host

@@ -15,48 +15,48 @@ from services.store.connect_codes import CodeRow, Target
 from services.store.db.database import Database, Reader
 
 PREFIX = "sgc"
-LIVES = timedelta(seconds=60)
+CODE_LIFETIME = timedelta(seconds=60)
 MAX_CODE_LENGTH = 128
 
 
 class BadCode(DomainError):
-    """Unknown, used, expired, or made for another origin: all read the same."""
+    """The code is unknown, used, expired, or of another origin: all read the same."""
 
     code = "BAD_CODE"
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectCodes:
-    """Issues and redeems. A code lives 60 s, works once, and only on the origin of its Studio."""
+    """Issues and redeems codes. A code is valid for 60 s, once, and only on the origin of its Studio."""
 
     database: Database
     addresses: Addresses
 
     async def issue(self, viewer: Viewer, studio_id: str, path: str = "/", login_id: str | None = None) -> tuple[str, datetime]:
-        """The address that lets the viewer in, once, and when it expires. Leads to `path` in the tool.
+        """Returns an address with a code for the viewer, which leads to `path` in the tool, and when it expires.
 
         Raises NotFound (absent or not visible), Forbidden (role or scope), NotAllowedNow (not running).
         """
         code = new_secret(PREFIX)
         async with self.database.write(durable=False) as transaction:
-            studio = await _admitted(transaction, viewer, studio_id)
+            studio = await _require_connectable(transaction, viewer, studio_id)
             origin = self.addresses.session_origin(studio.public_id)
             row = CodeRow(viewer.user_id, viewer.token_id, login_id, studio.id, studio.session_number, origin, relative_path(path))
-            expires_at = await store.add(transaction, secret_hash(code), row, LIVES)
+            expires_at = await store.add(transaction, secret_hash(code), row, CODE_LIFETIME)
         return f"{origin}/_sg/enter?code={code}", expires_at
 
     async def redeem(self, code: str, origin: str) -> CodeRow:
-        """Use a code up on `origin`: whom it lets in where. Raises BadCode."""
-        found = None
+        """Marks a code as used on `origin`, and returns what it is bound to. Raises BadCode."""
+        row = None
         if code.isascii() and len(code) <= MAX_CODE_LENGTH:
             async with self.database.write(durable=False) as transaction:
-                found = await store.use(transaction, secret_hash(code), origin)
-        if found is None:
+                row = await store.use(transaction, secret_hash(code), origin)
+        if row is None:
             raise BadCode("This link was used already or has expired: it works once, for 60 seconds. Open the Studio again.")
-        return found
+        return row
 
 
-async def _admitted(reader: Reader, viewer: Viewer, studio_id: str) -> Target:
+async def _require_connectable(reader: Reader, viewer: Viewer, studio_id: str) -> Target:
     await require_on_studio(reader, viewer, studio_id, Permission.STUDIO_CONNECT)
     studio = await store.target(reader, studio_id)
     assert studio is not None

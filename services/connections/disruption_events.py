@@ -1,4 +1,4 @@
-"""Telling connected users that a right they used is gone (B57)."""
+"""Makes the events by which connected users learn that they lost a right (B57)."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from services.store.disruptions import OpenConnection
 
 
 def access_revoked(connections: Iterable[OpenConnection], actor: Actor, reason: str, token_id: str | None = None) -> list[NewEvent]:
-    """One connection error for each session that a user has open; `token_id` narrows it to what was opened by that token."""
+    """Returns a connection error for each open connection; with a `token_id` it ends only those that were opened by that token."""
     return [
         ConnectionFailed(ConnectionErrorCode.ACCESS_REVOKED, reason, False, connection.session_number, token_id).event(
             actor, connection.studio_id, connection.studio_name, connection.user_id

@@ -3,24 +3,24 @@
 import re
 from urllib.parse import quote, unquote
 
-MAX_LENGTH = 2048
-_BAD = re.compile(r"[\\\x00-\x20\x7f]")
-_SAFE = "/:@!$&'()*+,;=-._~?%"
+MAX_PATH_LENGTH = 2048
+_FORBIDDEN_CHARACTERS = re.compile(r"[\\\x00-\x20\x7f]")
+_UNQUOTED_CHARACTERS = "/:@!$&'()*+,;=-._~?%"
 
 
 def relative_path(text: str | None) -> str:
-    """`text` as path and query on the same origin, rebuilt; `/` for whatever is not plainly that.
+    """Returns `text` as a path and query of the same origin; `/` for any other text.
 
-    Refused are other sites in any disguise (`//host`, `/\\host`, schemes), control characters, blanks, dot segments, and our own prefix,
-    also when percent-encoded, once or more.
+    Refused are addresses of other sites (`//host`, `/\\host`, schemes), control characters, blanks, dot segments, and the reserved prefix
+    `/_sg`, also where they are percent-encoded, once or several times.
     """
-    if not text or len(text) > MAX_LENGTH:
+    if not text or len(text) > MAX_PATH_LENGTH:
         return "/"
-    path, mark, query = text.partition("#")[0].partition("?")
+    path, separator, query = text.partition("#")[0].partition("?")
     decoded = _fully_decoded(path)
     if not decoded or not _is_plain(decoded):
         return "/"
-    return quote(path, safe=_SAFE) + (f"?{quote(query, safe=_SAFE)}" if mark else "")
+    return quote(path, safe=_UNQUOTED_CHARACTERS) + (f"?{quote(query, safe=_UNQUOTED_CHARACTERS)}" if separator else "")
 
 
 def _is_plain(path: str) -> bool:
@@ -28,14 +28,14 @@ def _is_plain(path: str) -> bool:
     return (
         path.startswith("/")
         and not path.startswith("//")
-        and not _BAD.search(path.replace(" ", "_"))
+        and not _FORBIDDEN_CHARACTERS.search(path.replace(" ", "_"))
         and not {".", ".."} & set(segments)
         and segments[1] != "_sg"
     )
 
 
 def _fully_decoded(path: str) -> str | None:
-    """Decoded until nothing is left to decode; None when somebody plays games."""
+    """Returns the path decoded until it no longer changes; None if three times are not enough, which no honest link needs."""
     for _ in range(3):
         decoded = unquote(path)
         if decoded == path:

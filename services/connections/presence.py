@@ -1,11 +1,11 @@
-"""Who has a session open, tab by tab (B52, B53): rows that belong to a proxy with a heartbeat, so that a crash leaves no ghosts."""
+"""Counts the open tabs of sessions (B52, B53). Their rows belong to a proxy with a heartbeat: after a crash, other proxies end them."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from itertools import groupby
 
-from services.connections.last_active import EVERY_SECONDS, Activity
+from services.connections.last_active import WRITE_INTERVAL_SECONDS, Activity
 from services.domain.actor import Actor
 from services.domain.errors import NotAllowedNow
 from services.domain.event_payloads import PresenceChange, PresenceChanged
@@ -19,7 +19,8 @@ from services.store.connections import ConnectedUser, OpenConnection
 from services.store.db.database import Database, Transaction
 
 HEARTBEAT_SECONDS = 10.0
-SILENT = timedelta(seconds=25)
+HEARTBEAT_TIMEOUT = timedelta(seconds=25)
+"""The time without a heartbeat after which other proxies end the connections of a proxy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +45,15 @@ class NewConnection:
 
 @dataclass(frozen=True, slots=True)
 class PresenceTiming:
-    """In seconds; `activity` is how often at most "last active" is written for one tab or session."""
+    """Intervals in seconds: of the heartbeat, and at least between two writes of the last use of one tab or session."""
 
     heartbeat: float = HEARTBEAT_SECONDS
-    silent: timedelta = SILENT
-    activity: float = EVERY_SECONDS
+    silent: timedelta = HEARTBEAT_TIMEOUT
+    activity: float = WRITE_INTERVAL_SECONDS
 
 
 class Presence:
-    """One for each start of a proxy. Joining and leaving write row and event in one transaction."""
+    """Stores the tabs that are connected through one start of a proxy, each row in one transaction with its event."""
 
     def __init__(self, database: Database, timing: PresenceTiming | None = None) -> None:
         self.proxy_id = new_id()
@@ -64,26 +65,26 @@ class Presence:
         self._loop = BackgroundLoop("presence heartbeat", self._beat_on, failure="A step of the presence heartbeat failed", backoff=backoff)
 
     async def start(self) -> None:
-        """Show that this proxy lives, and end what dead ones left. SQLite serves one process, so there every other one is dead."""
+        """Starts the heartbeat, and ends the rows of proxies that have ended: on SQLite, which serves one process, those of all others."""
         async with self._database.write(durable=False) as transaction:
             await store.add_proxy(transaction, self.proxy_id)
         await self.sweep(everything=self._database.dialect == "sqlite")
         self._loop.start(delay_seconds=self._timing.heartbeat)
 
     async def close(self) -> None:
-        """End all of this proxy's rows."""
+        """Ends all rows of this proxy."""
         await self.stop_heartbeat()
         self._tabs.clear()
         async with self._database.read() as reader:
-            left = await store.tabs_of(reader, self.proxy_id)
-        await self._end(left)
+            rows = await store.tabs_of(reader, self.proxy_id)
+        await self._end(rows)
 
     async def stop_heartbeat(self) -> None:
-        """Stops showing that this proxy lives: after the limit of silence, others end its rows."""
+        """Stops the heartbeat: after HEARTBEAT_TIMEOUT, other proxies end the rows of this one."""
         await self._loop.stop()
 
     async def join(self, tab: NewConnection) -> str:
-        """Count a tab; returns the id of its connection. The user joins with the first. Raises NotAllowedNow if the session is over."""
+        """Adds a tab and returns the id of its connection. A user joins with the first. Raises NotAllowedNow if the session has ended."""
         connection_id = new_id()
         self._tabs[connection_id] = tab
         try:
@@ -94,33 +95,33 @@ class Presence:
         return connection_id
 
     async def leave(self, connection_id: str) -> None:
-        """Count a tab no more; its user leaves with the last one anywhere. A repeated call does nothing."""
+        """Ends a tab; its user leaves with the last one in any process. A repeated call does nothing."""
         tab = self._tabs.pop(connection_id, None)
         if tab:
             await self._end([_open_connection(connection_id, tab)])
 
     async def people(self, studio_id: str) -> list[ConnectedUser]:
-        """Who is connected to the Studio, in the order of their coming."""
+        """Returns the users who are connected to the Studio, in the order in which they joined."""
         async with self._database.read() as reader:
             return await store.people(reader, studio_id)
 
     def touch(self, connection_id: str) -> None:
-        """The tab's user did something; written later, with others."""
+        """Records that the user of the tab was active; it is written later, together with others."""
         tab = self._tabs.get(connection_id)
         if tab:
             self._activity.tab(connection_id)
             self.touch_session(tab.studio_id, tab.session_number)
 
     def touch_session(self, studio_id: str, session_number: int) -> None:
-        """The session is in use, by a tab or a program."""
+        """Records that the session is in use, by a tab or a program."""
         self._activity.session(studio_id, session_number)
 
     async def sweep(self, *, everything: bool = False) -> None:
-        """End the rows of proxies that are silent (all others, if `everything`)."""
+        """Ends the rows of proxies without a recent heartbeat; with `everything`, of all other proxies."""
         async with self._database.write(durable=False) as transaction:
             silent_since = None if everything else transaction.now - self._timing.silent
-            ghosts = await store.tabs_of_other_proxies(transaction, self.proxy_id, silent_since)
-        await self._end(ghosts)
+            outdated = await store.tabs_of_other_proxies(transaction, self.proxy_id, silent_since)
+        await self._end(outdated)
 
     async def _insert(self, connection_id: str, tab: NewConnection) -> None:
         async with outbox.stream_transaction(self._database, tab.workspace_id, durable=False) as transaction:
@@ -134,7 +135,7 @@ class Presence:
                 await outbox.append(transaction, tab.workspace_id, [_event(_open_connection(connection_id, tab), "joined")])
 
     async def _end(self, tabs: Iterable[OpenConnection]) -> None:
-        """One transaction for each Studio: its stream's lock first, as everywhere."""
+        """Ends the tabs, in one transaction for each Studio, which locks the stream first, as everywhere."""
         by_studio = sorted(tabs, key=lambda tab: (tab.workspace_id, tab.studio_id))
         for (workspace_id, studio_id), group in groupby(by_studio, key=lambda tab: (tab.workspace_id, tab.studio_id)):
             async with outbox.stream_transaction(self._database, workspace_id, durable=False) as transaction:
@@ -153,18 +154,18 @@ class Presence:
         return self._timing.heartbeat
 
     async def beat(self) -> None:
-        """Show that we live, and make our rows what our tabs are: an end that could not be written is written now."""
+        """Writes the heartbeat, and makes the rows equal to the tabs: ends that could not be written before are written now."""
         async with self._database.write(durable=False) as transaction:
             if not await store.beat(transaction, self.proxy_id):
                 await store.add_proxy(transaction, self.proxy_id)
             rows = await store.tabs_of(transaction, self.proxy_id)
         await self._end(row for row in rows if row.id not in self._tabs)
-        present = {row.id for row in rows}
-        for connection_id in [one for one in self._tabs if one not in present]:
-            await self._revive(connection_id)
+        stored = {row.id for row in rows}
+        for connection_id in [connection_id for connection_id in self._tabs if connection_id not in stored]:
+            await self._reopen(connection_id)
 
-    async def _revive(self, connection_id: str) -> None:
-        """We were thought dead (a suspended machine), and our tab's row was ended: it is open all the same."""
+    async def _reopen(self, connection_id: str) -> None:
+        """Opens the row of a tab again that another proxy ended while this one was suspended."""
         tab = self._tabs.get(connection_id)
         if tab is None:
             return
@@ -184,9 +185,9 @@ async def _end_in(transaction: Transaction, studio_id: str, workspace_id: str, t
         return
     await store.bump_version(transaction, studio_id)
     users = {tab.user_id: tab for tab in tabs if tab.id in ended}
-    gone = [tab for tab in users.values() if not await store.is_open(transaction, studio_id, tab.user_id)]
-    if gone:
-        await outbox.append(transaction, workspace_id, [_event(tab, "left") for tab in gone])
+    last_tabs = [tab for tab in users.values() if not await store.is_open(transaction, studio_id, tab.user_id)]
+    if last_tabs:
+        await outbox.append(transaction, workspace_id, [_event(tab, "left") for tab in last_tabs])
 
 
 def _open_connection(connection_id: str, tab: NewConnection) -> OpenConnection:

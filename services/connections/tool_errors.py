@@ -1,4 +1,4 @@
-"""Telling everybody that a session runs but its tool does not answer (B57), without flooding the log."""
+"""Writes events about sessions that run while their tool does not answer (B57), a limited number of them."""
 
 import asyncio
 import logging
@@ -12,32 +12,32 @@ from services.store.access_facts import Facts
 from services.store.db.database import Database
 
 logger = logging.getLogger(__name__)
-EVERY_SECONDS = 30.0
+REPORT_INTERVAL_SECONDS = 30.0
 REASON = "The session runs, but its tool does not answer. It may still be starting, or it may have crashed; it is tried again by itself."
 
 
 @dataclass(slots=True)
-class ToolFaults:
-    """One TOOL_UNREACHABLE event for a session in `every` seconds, however many requests fail."""
+class ToolErrors:
+    """Writes one TOOL_UNREACHABLE event for a session in `interval_seconds`, however many of its requests fail."""
 
     database: Database
-    every: float = EVERY_SECONDS
-    _told: dict[tuple[str, int], float] = field(default_factory=dict)
-    _telling: set[asyncio.Task[None]] = field(default_factory=set)
+    interval_seconds: float = REPORT_INTERVAL_SECONDS
+    _reported_at: dict[tuple[str, int], float] = field(default_factory=dict)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    def tell(self, facts: Facts) -> None:
-        """Log it beside the request; never in its way."""
+    def report(self, facts: Facts) -> None:
+        """Starts to write the event, unless it was written recently. The request does not wait for it."""
         session, now = (facts.studio_id, facts.session_number), asyncio.get_running_loop().time()
-        self._told = {key: at for key, at in self._told.items() if now - at < self.every}
-        if session not in self._told:
-            self._told[session] = now
+        self._reported_at = {key: at for key, at in self._reported_at.items() if now - at < self.interval_seconds}
+        if session not in self._reported_at:
+            self._reported_at[session] = now
             task = asyncio.create_task(self._append(facts), name=f"tool-unreachable-{facts.public_id}")
-            self._telling.add(task)
-            task.add_done_callback(self._telling.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Wait until what is being told is told."""
-        await asyncio.gather(*self._telling)
+        """Waits until the started events are written."""
+        await asyncio.gather(*self._tasks)
 
     async def _append(self, facts: Facts) -> None:
         payload = ConnectionFailed(ConnectionErrorCode.TOOL_UNREACHABLE, REASON, retryable=True, session_number=facts.session_number)

@@ -1,4 +1,4 @@
-"""Which Studios are asked for, and in which order: data, so that lists, counts and streams select alike."""
+"""Filters and orders of Studios as data, so that lists, counts and streams select the same ones."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from services.domain.statuses import StudioStatus
 
 @dataclass(frozen=True, slots=True)
 class StudioFilter:
-    """What a Studio must be to belong; None leaves it open, an empty tuple matches nothing. Ids are row ids.
+    """The conditions that a Studio must meet. None is no condition; an empty tuple matches nothing. Ids are row ids.
 
     `starred` depends on the viewer. `name_contains` is compared without regard to case.
     """
@@ -26,7 +26,7 @@ EVERYTHING = StudioFilter()
 
 @dataclass(frozen=True, slots=True)
 class StudioOrder:
-    """`field` is one of NAME, STATUS, CREATED, LAST_STARTED, STATUS_SINCE."""
+    """The order of a list. `field` is one of NAME, STATUS, CREATED, LAST_STARTED, STATUS_SINCE."""
 
     field: str = "NAME"
     descending: bool = False

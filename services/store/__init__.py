@@ -1,1 +1,1 @@
-"""The only place that knows SQLModel, SQLAlchemy and SQL. `schema`, `resolvers` and `connect` never import those."""
+"""Storage: the only package that uses SQLModel, SQLAlchemy and SQL. `schema`, `resolvers` and `connect` never import those."""

@@ -34,8 +34,8 @@ def visible_studios(*columns: ColumnElement[Any]) -> Select[Any]:
 
 def with_viewer_membership(statement: Select[Any], workspace_id: ColumnElement[Any]) -> Select[Any]:
     """The statement joined with `VIEWER_MEMBERSHIP` of the workspace in the column `workspace_id`."""
-    mine = and_(VIEWER_MEMBERSHIP.c.workspace_id == workspace_id, VIEWER_MEMBERSHIP.c.user_id == _viewer())
-    return statement.join(VIEWER_MEMBERSHIP, mine)
+    is_viewers = and_(VIEWER_MEMBERSHIP.c.workspace_id == workspace_id, VIEWER_MEMBERSHIP.c.user_id == _viewer())
+    return statement.join(VIEWER_MEMBERSHIP, is_viewers)
 
 
 def _viewer() -> BindParameter[str]:

@@ -1,4 +1,4 @@
-"""How much of everything there is, for the operator."""
+"""Counts the rows of the installation, for the operator's `doctor` command."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The installation's one row."""
+"""Stores the installation: one row."""
 
 from sqlalchemy import insert, select, text, update
 
@@ -7,7 +7,7 @@ from services.store.db.database import Reader, Transaction
 from services.store.tables import core
 
 LOCK = 7_305_164_002
-"""PostgreSQL's advisory lock while the row is made: of several processes that start together one makes it."""
+"""The number of PostgreSQL's advisory lock under which the row is added, since several processes may start together."""
 
 
 async def find(reader: Reader) -> str | None:
@@ -21,7 +21,7 @@ async def create(transaction: Transaction) -> str:
 
 
 async def key_proof(reader: Reader) -> str | None:
-    """What was sealed with the installation's key; None before the first start."""
+    """Returns the text that was sealed with the installation's key; None before the first start."""
     return (await reader.execute(select(core.installation.c.key_proof))).scalar_one_or_none()
 
 
@@ -30,6 +30,6 @@ async def set_key_proof(transaction: Transaction, sealed: str) -> None:
 
 
 async def lock(transaction: Transaction) -> None:
-    """Until the end of the transaction; SQLite's writers are alone anyway."""
+    """Takes the lock until the end of the transaction. SQLite has one writer anyway."""
     if transaction.connection.dialect.name == "postgresql":
         await transaction.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})

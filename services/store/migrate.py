@@ -1,4 +1,4 @@
-"""Brings a database to the schema that this code needs, or says why it cannot.
+"""Migrates a database to the schema that this code needs, or raises an error that says what to do.
 
 A database that is up to date costs one small read. Alembic is imported only when there is something to do.
 """
@@ -25,50 +25,50 @@ LOCK = 7_305_164_001
 
 
 class SchemaError(Exception):
-    """The database does not fit this code; the text says what to do."""
+    """The database's schema is not the one that this code needs; the text says what to do."""
 
 
 class NewerDatabase(SchemaError):
-    """A newer Studiograph has migrated it: this one must not touch it."""
+    """A newer Studiograph has migrated the database: this one must not change it."""
 
 
 class OutdatedDatabase(SchemaError):
-    """It lacks migrations."""
+    """The database lacks migrations."""
 
 
 class NoDatabase(SchemaError):
-    """Nobody answers, or the file cannot be opened."""
+    """The database server does not answer, or the file cannot be opened."""
 
 
 async def current(url: str) -> str | None:
-    """The database's revision; None if it was never migrated."""
+    """Returns the database's revision; None if it was never migrated."""
     async with _opened(url) as connection:
         return await connection.run_sync(_revision)
 
 
 async def check_current(url: str) -> None:
-    """Raise NewerDatabase or OutdatedDatabase unless the database is what this code needs."""
-    found = await current(url)
-    _refuse_newer(found)
-    if found != HEAD:
-        raise OutdatedDatabase(f"The database is at revision {found or 'none'}; this version needs {HEAD}. Run `studiograph migrate`.")
+    """Raises NewerDatabase or OutdatedDatabase unless the database is at the revision that this code needs."""
+    revision = await current(url)
+    _refuse_newer(revision)
+    if revision != HEAD:
+        raise OutdatedDatabase(f"The database is at revision {revision or 'none'}; this version needs {HEAD}. Run `studiograph migrate`.")
 
 
 async def upgrade(url: str) -> None:
-    """Migrate to what this code needs; nothing to do is quick. Raises NewerDatabase."""
+    """Migrates to the revision that this code needs. Raises NewerDatabase."""
     if await current(url) != HEAD:
         await _change(url, _upgrade)
 
 
 async def downgrade(url: str, revision: str) -> None:
-    """Go back to `revision` (`base` = nothing left). Deletes what only newer revisions hold. Raises NewerDatabase."""
+    """Migrates back to `revision` (`base`: no tables). Deletes the data of later revisions. Raises NewerDatabase."""
 
-    def go(connection: Connection, config: "Config") -> None:
+    def run(connection: Connection, config: "Config") -> None:
         from alembic import command
 
         command.downgrade(config, revision)
 
-    await _change(url, go)
+    await _change(url, run)
 
 
 def _upgrade(connection: Connection, config: "Config") -> None:
@@ -78,7 +78,7 @@ def _upgrade(connection: Connection, config: "Config") -> None:
 
 
 async def _change(url: str, change: Callable[[Connection, "Config"], None]) -> None:
-    """All of it in one transaction: an interrupted migration leaves the database as it was."""
+    """Runs `change` in one transaction: an interrupted migration leaves the database as it was."""
 
     def run(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
@@ -102,8 +102,8 @@ def _config(connection: Connection) -> "Config":
 def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return found
+    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return revision
 
 
 def _refuse_newer(revision: str | None) -> None:
@@ -151,6 +151,6 @@ async def _connected(database: Database) -> AsyncIterator[AsyncConnection]:
 
 async def _without_foreign_keys(connection: AsyncConnection) -> None:
     """SQLite alters a table by making a new one and dropping the old, which its foreign keys would turn into deletions."""
-    raw: Any = await connection.get_raw_connection()
-    cursor = await raw.driver_connection.execute("PRAGMA foreign_keys=OFF")
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    cursor = await driver.execute("PRAGMA foreign_keys=OFF")
     await cursor.close()

@@ -1,6 +1,6 @@
-"""What running sessions use: the newest measurement of each, written by the sampler, followed by whoever watches (B85).
+"""Stores the newest measurement of each running session (B85).
 
-Neither an event nor a `version`: a measurement changes nothing but itself, and lists of Studios would never come to rest.
+A measurement is no event and raises no `version`: otherwise every list of Studios would change all the time.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ NOW_RUNNING = and_(S.id == R.studio_id, S.session_number == R.number, S.status =
 
 @dataclass(frozen=True, slots=True)
 class RunningSession:
-    """A session to measure; `measured_at` by anybody."""
+    """A running session. `measured_at` is the time of its newest measurement, by any controller; None if it has none."""
 
     id: str
     studio_id: str
@@ -43,7 +43,7 @@ class RunningSession:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A row of the table."""
+    """A measurement of a session: cpu in cores, memory and network in bytes. None where the compute environment does not tell."""
 
     session_id: str
     at: datetime
@@ -68,32 +68,35 @@ _IS_OLD = Query(select(T.session_id).where(_ENDED).limit(1))
 
 
 async def running(reader: Reader) -> list[RunningSession]:
-    """Every session that runs, whoever's it is."""
+    """Returns all sessions that run now."""
     return RUNNING_RECORD.rows(await reader.all(_RUNNING))
 
 
 async def has_outdated(reader: Reader) -> bool:
-    """Whether there are measurements of sessions that run no more."""
+    """Returns whether there are measurements of sessions that no longer run."""
     return await reader.one(_IS_OLD) is not None
 
 
 async def remove_outdated(transaction: Transaction) -> None:
-    """Remove those."""
+    """Deletes the measurements of sessions that no longer run."""
     await transaction.execute(delete(core.session_stats).where(_ENDED))
 
 
-async def write(transaction: Transaction, measured: Sequence[Measurement]) -> None:
-    """One statement for all, in one order, so that two controllers do not deadlock. A session that ended meanwhile is left out."""
-    rows = [asdict(measurement) for measurement in sorted(measured, key=lambda measurement: measurement.session_id)]
+async def write(transaction: Transaction, measurements: Sequence[Measurement]) -> None:
+    """Stores the measurements, except those of sessions that have ended meanwhile.
+
+    It is one statement in one order, so that two controllers do not deadlock.
+    """
+    rows = [asdict(measurement) for measurement in sorted(measurements, key=lambda measurement: measurement.session_id)]
     await transaction.execute(_UPSERTS[transaction.connection.dialect.name], rows)
     transaction.wake("stats", "")
 
 
 def _upsert(insert: Any) -> Any:
     values = [bindparam(name, type_=T[name].type) for name in NAMES]
-    runs = select(*values).select_from(core.session).join(core.studio, NOW_RUNNING).where(R.id == bindparam("session_id"))
-    made = insert(core.session_stats).from_select(NAMES, runs)
-    return made.on_conflict_do_update(index_elements=[T.session_id], set_={name: made.excluded[name] for name in NAMES[1:]})
+    rows = select(*values).select_from(core.session).join(core.studio, NOW_RUNNING).where(R.id == bindparam("session_id"))
+    statement = insert(core.session_stats).from_select(NAMES, rows)
+    return statement.on_conflict_do_update(index_elements=[T.session_id], set_={name: statement.excluded[name] for name in NAMES[1:]})
 
 
 _UPSERTS = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
@@ -109,7 +112,9 @@ STATS_RECORD = Record.of_table(
 
 
 def newest(studios: Select[Any]) -> Select[Any]:
-    """The newest measurements of the running sessions of the Studios `:studio_ids`; `studios` selects the record's columns of Studios.
+    """Returns the select of the newest measurements of the running sessions of the Studios `:studio_ids`.
+
+    `studios` selects the columns of STATS_RECORD from Studios.
 
     The limit of the processors is the one of the Studio's configuration, which does not change while it runs (B14).
     """
@@ -125,5 +130,5 @@ _NEWEST = Query(newest(select(*STATS_RECORD.columns).select_from(core.studio)))
 
 
 async def of_studios(reader: Reader, studio_ids: Sequence[str]) -> dict[str, SessionStatsRow]:
-    """Whoever's they are: for who has checked that already."""
+    """Returns the newest measurement of each Studio that runs and was measured. The caller has checked that the viewer sees them."""
     return STATS_RECORD.keyed(await reader.all(_NEWEST, studio_ids=list(studio_ids)), S.id)

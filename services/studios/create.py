@@ -36,7 +36,7 @@ class NameTaken(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class CreateStudio:
-    """Creates Studios, and starts them where that is asked for."""
+    """Creates Studios, and starts them if the request says so."""
 
     policy: Policy
     seal: Seal
@@ -101,11 +101,14 @@ async def _template(transaction: Transaction, request: CreateStudioRequest) -> T
 
 
 async def _environment(transaction: Transaction, request: CreateStudioRequest, template: TemplateState) -> EnvironmentState:
-    """The one named, else the only one of the workspace that can run the template."""
+    """Returns the requested environment; if none is requested, the only one of the workspace that can run the template."""
     environments = await compute_environments.of_workspace(transaction, request.workspace_id)
     if request.compute_environment_id is None:
-        return _only([e for e in environments if e.enabled and template.tool in spec_of(e.kind).tools], template)
-    environment = next((e for e in environments if e.id == request.compute_environment_id), None)
+        return _only(
+            [environment for environment in environments if environment.enabled and template.tool in spec_of(environment.kind).tools],
+            template,
+        )
+    environment = next((candidate for candidate in environments if candidate.id == request.compute_environment_id), None)
     if environment is None:
         raise NotFound.absent("compute environment in this workspace", field=("compute_environment_id",))
     if not environment.enabled:
@@ -119,7 +122,7 @@ def _only(usable: Sequence[EnvironmentState], template: TemplateState) -> Enviro
     if len(usable) == 1:
         return usable[0]
     if usable:
-        names = ", ".join(e.name for e in usable)
+        names = ", ".join(environment.name for environment in usable)
         raise _unusable("REQUIRED", f"Several compute environments can run {template.name}: say which ({names}).")
     raise _unusable("NONE", f"No compute environment of this workspace can run {template.name}. Ask an administrator to add one.")
 

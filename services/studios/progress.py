@@ -54,7 +54,7 @@ def finished(steps: Sequence[dict[str, Any]], now: datetime) -> Steps:
 def failed(steps: Sequence[dict[str, Any]], message: str, now: datetime) -> Steps:
     """The step in progress (or the first that is pending) ended in an error."""
     open_states = (StepState.IN_PROGRESS.value, StepState.PENDING.value)
-    position = next((i for i, step in enumerate(steps) if step["state"] in open_states), None)
+    position = next((index for index, step in enumerate(steps) if step["state"] in open_states), None)
     if position is None:
         return list(steps)
     broken = {**_ended(steps[position], StepState.ERRORED, now), "message": message}

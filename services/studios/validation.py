@@ -36,7 +36,7 @@ def check_description(problems: Problems, text: str | None) -> None:
 
 def _can_be_stored(text: str) -> bool:
     """No NUL, which PostgreSQL refuses, and no half of a surrogate pair, which is no text."""
-    return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def check_configuration(problems: Problems, configuration: Configuration, environment: EnvironmentState | None) -> None:
@@ -50,9 +50,9 @@ def check_configuration(problems: Problems, configuration: Configuration, enviro
 
 
 ANY_MACHINE = {"cpu": MAX_CPU, "memory_mib": MAX_MEMORY_MIB, "gpu": MAX_GPU}
-"""What may be asked for where the compute environment was deleted."""
+"""The limits of a configuration if the compute environment was deleted."""
 UNKNOWN_CAPACITY = ANY_MACHINE | {"gpu": 0}
-"""What may be asked for where the compute environment's capacity is not known yet, which is stored as 0."""
+"""The limits of a configuration while the compute environment's capacity is not known yet, which is stored as 0."""
 
 
 def _check_amount(

@@ -239,7 +239,7 @@ async def test_activity_is_written_for_tab_and_session_and_moves_the_idle_limit(
 
 
 async def test_activity_is_written_seldom(place: Place) -> None:
-    activity = Activity(place.database, every=3600)
+    activity = Activity(place.database, interval_seconds=3600)
     for _ in range(5):
         activity.session(place.studio_id, 1)
         await activity.flush()

@@ -38,7 +38,7 @@ async def _stream(database: Database, stream_id: str) -> tuple[int, int, list[in
 
 @pytest.mark.behaviour("B83")
 async def test_old_events_go_and_the_horizon_says_so(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "BATCH", 2)
+    monkeypatch.setattr(retention, "EVENTS_PER_TRANSACTION", 2)
     old, young = await factories.create_workspace(database), await factories.create_workspace(database)
     await _log(database, old, [40 * DAY, 39 * DAY, 38 * DAY, 31 * DAY, 31 * DAY, 29 * DAY, DAY])
     await _log(database, young, [29 * DAY, DAY])
@@ -114,7 +114,7 @@ async def test_a_living_proxy_without_connections_stays(database: Database) -> N
 
 @pytest.mark.behaviour("B84")
 async def test_outputs_go_once_what_printed_them_has_long_ended(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "OUTPUTS", 1)
+    monkeypatch.setattr(retention, "OUTPUTS_PER_TRANSACTION", 1)
     world, now = await factories.create_world(database), datetime.now(UTC)
     studio_id = await factories.create_studio(database, world)
     ended = {1: now - 31 * DAY, 2: now - 29 * DAY, 3: None, 4: now - 40 * DAY}

@@ -16,10 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction
 from services.store.db import db_errors, engine
 from services.store.db.db_errors import DatabaseUnavailable
 from services.store.db.query import Query, Row, Statements
-from services.store.db.statement_counting import Counted, Counters
+from services.store.db.statement_counting import StatementCount, StatementCounters
 
 CHANNEL = "studiograph"
-LAST_WORK_SECONDS = 5.0
+CANCEL_TIMEOUT_SECONDS = 5.0
 """How long a cancelled transaction may take to end."""
 RESERVED_CONNECTIONS = 3
 """For leases, and for the feeds of event streams, which few tasks of a process read."""
@@ -96,7 +96,7 @@ class Database:
         self.dialect = self.url.get_backend_name()
         self.engine = (engine.sqlite if self.dialect == "sqlite" else engine.postgresql)(self.url, pool_size)
         self.reserved_engine = self.engine if self.dialect == "sqlite" else engine.postgresql(self.url, RESERVED_CONNECTIONS)
-        self.counters = Counters()
+        self.counters = StatementCounters()
         self.statements = Statements(self.counters)
         self._clock_seen: tuple[datetime, float] | None = None
         self._on_commit: list[Callable[[list[Wake]], None]] = []
@@ -160,9 +160,9 @@ class Database:
             yield Reader(connection, self.statements)
 
     @contextmanager
-    def count_statements(self) -> Iterator[Counted]:
+    def count_statements(self) -> Iterator[StatementCount]:
         """What runs on this database meanwhile, by either way; for tests."""
-        counted = Counted()
+        counted = StatementCount()
 
         def count(_connection: Any, _cursor: Any, text: str, *_: Any) -> None:
             counted.statements.append(text)
@@ -265,7 +265,7 @@ async def _uninterrupted(work: Coroutine[Any, Any, None]) -> None:
             await asyncio.wait({task}, timeout=None if until is None else max(until - asyncio.get_running_loop().time(), 0))
         except asyncio.CancelledError as error:
             cancelled = error
-            until = until or asyncio.get_running_loop().time() + LAST_WORK_SECONDS
+            until = until or asyncio.get_running_loop().time() + CANCEL_TIMEOUT_SECONDS
         else:
             if cancelled and not task.done():
                 task.cancel()

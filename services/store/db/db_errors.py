@@ -1,4 +1,4 @@
-"""When the database itself is the trouble: one clear error, whatever the driver says."""
+"""Turns the drivers' errors about an unavailable database into one error of ours."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -7,18 +7,18 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-SQLITE_TROUBLE = ("locked", "unable to open", "disk i/o", "is full", "readonly", "not a database", "image is malformed")
-POSTGRESQL_TROUBLE = ("08", "53", "57P", "55P03", "40")
-"""Beginnings of SQLSTATEs: connection lost, out of resources, shutting down, a lock too long waited for, rolled back for another."""
+UNAVAILABLE_SQLITE_MESSAGES = ("locked", "unable to open", "disk i/o", "is full", "readonly", "not a database", "image is malformed")
+UNAVAILABLE_SQLSTATES = ("08", "53", "57P", "55P03", "40")
+"""Beginnings of SQLSTATEs: connection lost, out of resources, shutting down, lock timeout, rolled back because of another transaction."""
 
 
 class DatabaseUnavailable(Exception):
-    """The database does not answer, or cannot go on. What was being written is not, unless it was just being committed."""
+    """The database does not answer or cannot continue. The transaction is rolled back, unless it was being committed."""
 
 
 @contextmanager
 def while_connecting() -> Iterator[None]:
-    """Whatever goes wrong, the database is unavailable."""
+    """Turns every error into DatabaseUnavailable."""
     try:
         yield
     except DatabaseUnavailable:
@@ -29,11 +29,11 @@ def while_connecting() -> Iterator[None]:
 
 @contextmanager
 def while_working() -> Iterator[None]:
-    """Only what says that the connection or the database is gone; a broken constraint is its cause's business."""
+    """Turns errors about a lost connection or database into DatabaseUnavailable; others, such as a violated constraint, pass."""
     try:
         yield
     except Exception as error:
-        if _is_trouble(error):
+        if _is_unavailable(error):
             raise _unavailable(error) from error
         raise
 
@@ -43,13 +43,13 @@ def _unavailable(error: Exception) -> DatabaseUnavailable:
     return DatabaseUnavailable(f"The database is not available: {cause or type(cause).__name__}")
 
 
-def _is_trouble(error: BaseException | None) -> bool:
+def _is_unavailable(error: BaseException | None) -> bool:
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or _is_trouble(error.orig)
+        return error.connection_invalidated or _is_unavailable(error.orig)
     if isinstance(error, sqlite3.OperationalError):
-        return any(word in str(error).lower() for word in SQLITE_TROUBLE)
+        return any(word in str(error).lower() for word in UNAVAILABLE_SQLITE_MESSAGES)
     sqlstate = getattr(error, "sqlstate", None)
     if isinstance(sqlstate, str):
-        return sqlstate.startswith(POSTGRESQL_TROUBLE)
+        return sqlstate.startswith(UNAVAILABLE_SQLSTATES)
     closed = type(error).__name__ == "InterfaceError" and "closed" in str(error)  # its other uses are mistakes of ours
     return isinstance(error, PoolTimeout) or closed

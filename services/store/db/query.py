@@ -1,4 +1,4 @@
-"""Reads: built once with SQLAlchemy Core, kept as text with array parameters, run on the raw driver (ADR 3: 2 to 3 times faster)."""
+"""Prepared reads: built once with SQLAlchemy Core, kept as text with array parameters, run on the raw driver (ADR 3)."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import Boolean
 
-from services.store.db.statement_counting import Counters
+from services.store.db.statement_counting import StatementCounters
 from services.store.db.types import stored_time
 
 Row = Sequence[Any]
@@ -22,7 +22,7 @@ _DIALECTS: dict[str, Callable[[], Dialect]] = {"postgresql": asyncpg.dialect, "s
 
 
 class IsOneOf(ColumnElement[bool]):
-    """`column` is in an array parameter: one text for any number of values, so that the statement stays prepared."""
+    """The condition that a column is in an array parameter: one text for any number of values, so that the statement stays prepared."""
 
     inherit_cache = False
     type = Boolean()
@@ -32,12 +32,12 @@ class IsOneOf(ColumnElement[bool]):
         self.array: BindParameter[Any] = bindparam(name)
 
     def self_group(self, against: Any = None) -> "IsOneOf":
-        """As it is: SQLAlchemy would write `(...) = 1` for SQLite, which hides the column from its indexes."""
+        """Returns itself: SQLAlchemy would write `(...) = 1` for SQLite, which hides the column from its indexes."""
         return self
 
 
 def is_one_of(column: Any, name: str) -> IsOneOf:
-    """The condition that text `column` is among the values of the array parameter `name`."""
+    """Returns the condition that text `column` is one of the values of the array parameter `name`."""
     return IsOneOf(column, name)
 
 
@@ -53,7 +53,7 @@ def _json_each(element: IsOneOf, compiler: Any, **kw: Any) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """A select whose variable parts are `bindparam`s, given by name at each run. Make it once, at module level."""
+    """A select whose variable parts are `bindparam`s, with values by name at each run. Each is made once, at module level."""
 
     select: Select[Any]
 
@@ -66,41 +66,40 @@ class _Compiled:
 
 
 class Statements:
-    """The compiled texts of one database."""
+    """Compiles queries for one database, each once, and runs them."""
 
-    def __init__(self, counters: Counters) -> None:
+    def __init__(self, counters: StatementCounters) -> None:
         self._counters = counters
         self._compiled: dict[int, tuple[Query, _Compiled]] = {}
 
     async def fetch(self, connection: AsyncConnection, query: Query, params: Mapping[str, Any]) -> list[Row]:
-        """All rows, as tuples of raw values."""
+        """Runs the query and returns all rows, as tuples of raw values."""
         compiled = self._compile(query, connection.dialect)
         self._counters.statement(compiled.text)
         values = {**compiled.constants, **params}
-        given = [_given(values[name], connection.dialect.name) for name in compiled.names]
-        raw = await connection.get_raw_connection()
-        driver: Any = raw.driver_connection
+        arguments = [_driver_value(values[name], connection.dialect.name) for name in compiled.names]
+        driver: Any = (await connection.get_raw_connection()).driver_connection
         if connection.dialect.name == "postgresql":
-            return list(await driver.fetch(compiled.text, *given))
-        return list(await driver.execute_fetchall(compiled.text, given))
+            return list(await driver.fetch(compiled.text, *arguments))
+        return list(await driver.execute_fetchall(compiled.text, arguments))
 
     def _compile(self, query: Query, dialect: Dialect) -> _Compiled:
-        known = self._compiled.get(id(query))
-        if known is None:
-            known = self._compiled[id(query)] = (query, _compile(query.select, dialect.name))
-        return known[1]
+        entry = self._compiled.get(id(query))
+        if entry is None:
+            entry = self._compiled[id(query)] = (query, _compile(query.select, dialect.name))
+        return entry[1]
 
 
 def _compile(select: Select[Any], dialect_name: str) -> _Compiled:
     compiled = select.compile(dialect=_DIALECTS[dialect_name]())
     required = {bind.key for bind in compiled.binds.values() if bind.required}
-    written_out = compiled.construct_expanded_state(dict.fromkeys(required))  # lists of constants become parameters
-    constants = {name: value for name, value in written_out.parameters.items() if name not in required}
-    return _Compiled(written_out.statement, tuple(written_out.positiontup or ()), constants)
+    expanded = compiled.construct_expanded_state(dict.fromkeys(required))  # lists of constants become parameters
+    constants = {name: value for name, value in expanded.parameters.items() if name not in required}
+    return _Compiled(expanded.statement, tuple(expanded.positiontup or ()), constants)
 
 
-def _given(value: Any, dialect_name: str) -> Any:
-    """A parameter as the raw driver takes it."""
+def _driver_value(value: Any, dialect_name: str) -> Any:
+    """Returns a parameter in the form that the raw driver takes."""
     if isinstance(value, datetime):
         return stored_time(value, dialect_name)
     if isinstance(value, list | tuple) and dialect_name == "sqlite":

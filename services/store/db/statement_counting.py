@@ -1,11 +1,11 @@
-"""How many statements an operation runs: tests assert that it does not grow with the data (docs/architecture.md#speed)."""
+"""Counts the statements that an operation runs: tests assert that their number does not grow with the data (docs/architecture.md#speed)."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Counted:
-    """The texts of what was run, in order, and how many transactions began. BEGIN, COMMIT, the clock and NOTIFY are no statements."""
+class StatementCount:
+    """The statements that were run, in order, and the number of transactions. BEGIN, COMMIT, the clock and NOTIFY are left out."""
 
     statements: list[str] = field(default_factory=list)
     begins: int = 0
@@ -14,16 +14,16 @@ class Counted:
         return len(self.statements)
 
 
-class Counters:
-    """Whoever counts at the moment; nobody, outside tests."""
+class StatementCounters:
+    """The counts in progress; there are none outside of tests."""
 
     def __init__(self) -> None:
-        self.running: list[Counted] = []
+        self.running: list[StatementCount] = []
 
     def statement(self, text: str) -> None:
-        for counted in self.running:
-            counted.statements.append(text)
+        for count in self.running:
+            count.statements.append(text)
 
     def begin(self) -> None:
-        for counted in self.running:
-            counted.begins += 1
+        for count in self.running:
+            count.begins += 1

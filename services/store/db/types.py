@@ -1,4 +1,4 @@
-"""Column types that mean the same on SQLite and PostgreSQL."""
+"""Column types that behave the same on SQLite and PostgreSQL, and conversions of their raw values."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -12,9 +12,9 @@ SQLITE_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """An instant. `timestamptz` on PostgreSQL; on SQLite text of fixed width, so that it sorts and compares as time.
+    """A point in time: `timestamptz` on PostgreSQL; on SQLite text of fixed width, which sorts and compares as time.
 
-    Takes and gives aware datetimes only; a naive one is refused, since its meaning depends on the machine.
+    Values are aware datetimes; a naive one is refused, since its meaning depends on the machine.
     """
 
     impl = String(27)
@@ -33,7 +33,7 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 def stored_time(value: datetime, dialect_name: str) -> Any:
-    """What a raw driver takes for an instant. Raises ValueError for a naive one."""
+    """Returns a time in the form that a raw driver takes. Raises ValueError for a naive one."""
     if value.tzinfo is None:
         raise ValueError("a time without a zone")
     utc = value.astimezone(UTC)
@@ -48,7 +48,7 @@ def utc_time(value: Any) -> datetime:
 
 
 def json_value(value: Any) -> Any:
-    """The value of a `Json` column (a list or an object) as a raw driver gives it: text on SQLite, itself on PostgreSQL."""
+    """Returns the list or object of what a raw driver gives for a `Json` column: text on SQLite, the value itself on PostgreSQL."""
     return orjson.loads(value) if isinstance(value, str) else value
 
 

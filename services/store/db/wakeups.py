@@ -1,6 +1,6 @@
-"""Wake-ups from every process: what is committed here at once, what is committed elsewhere by PostgreSQL's LISTEN / NOTIFY.
+"""Delivers the wake-ups of commits: those of this process at once, those of other processes by PostgreSQL's LISTEN and NOTIFY.
 
-They are hints, and content and order are the log's: a wake may come twice, and one `lost` stands for all that were missed.
+They are hints; content and order come from the event log. A wake-up may come twice, and one `lost` stands for all that were missed.
 """
 
 import asyncio
@@ -14,23 +14,23 @@ from services.store.db.database import CHANNEL, Database, Wake
 
 logger = logging.getLogger(__name__)
 
-FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 5.0
-PING_EVERY_SECONDS = 20.0
-PING_LIMIT_SECONDS = 10.0
+MIN_RETRY_SECONDS = 0.1
+MAX_RETRY_SECONDS = 5.0
+PING_INTERVAL_SECONDS = 20.0
+PING_TIMEOUT_SECONDS = 10.0
 LOST = Wake("lost", "")
 
 Callback = Callable[[Wake], None]
 
 
 class WakeSource(Protocol):
-    """Tells of commits, here and in other processes: what listeners need of `Wakeups`."""
+    """The part of `Wakeups` that its subscribers need."""
 
     def subscribe(self, callback: Callback) -> Callable[[], None]: ...
 
 
 class Wakeups:
-    """One in each process. Callbacks run in the event loop and must not block."""
+    """Calls its subscribers with each wake-up; one in each process. Callbacks run in the event loop and must not block."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -38,11 +38,11 @@ class Wakeups:
         self._next = 0
         self._stop_local: Callable[[], None] | None = None
         self._tried = asyncio.Event()
-        backoff = Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+        backoff = Backoff(MIN_RETRY_SECONDS, MAX_RETRY_SECONDS)
         self._loop = BackgroundLoop("wake-ups", self._listen, failure="PostgreSQL is not listened to", backoff=backoff)
 
     async def start(self) -> None:
-        """Begin to deliver. On PostgreSQL, returns once it listens, or the first attempt has failed (it goes on trying)."""
+        """Starts to deliver. On PostgreSQL it returns once it listens, or after the first attempt failed (more attempts follow)."""
         self._stop_local = self._database.on_commit(self._deliver)
         if self._database.dialect == "postgresql":
             self._loop.start()
@@ -55,7 +55,7 @@ class Wakeups:
         await self._loop.stop()
 
     def subscribe(self, callback: Callback) -> Callable[[], None]:
-        """Call `callback` with each wake; a `lost` one after hints may have been missed. Returns what ends that."""
+        """Calls `callback` with each wake-up, and with a `lost` one after some may have been missed. Returns a function that ends that."""
         number = self._next = self._next + 1
         self._callbacks[number] = callback
         return lambda: self._callbacks.pop(number, None) and None
@@ -70,7 +70,7 @@ class Wakeups:
 
     async def _listen(self) -> float:
         """Listens until the connection is lost. Raises what keeps it from listening."""
-        connection = _Listening(self._database, self._deliver)
+        connection = _ListenConnection(self._database, self._deliver)
         try:
             await connection.begin()
             if self._tried.is_set():
@@ -81,11 +81,11 @@ class Wakeups:
         finally:
             self._tried.set()
             await connection.end()
-        return FIRST_PAUSE_SECONDS
+        return MIN_RETRY_SECONDS
 
 
-class _Listening:
-    """One connection that listens."""
+class _ListenConnection:
+    """The connection on which this process listens."""
 
     def __init__(self, database: Database, deliver: Callable[[list[Wake]], None]) -> None:
         self._database = database
@@ -102,9 +102,9 @@ class _Listening:
         """Returns when the connection ended, or no longer answers."""
         while not self._lost.is_set():
             try:
-                await asyncio.wait_for(self._lost.wait(), PING_EVERY_SECONDS)
+                await asyncio.wait_for(self._lost.wait(), PING_INTERVAL_SECONDS)
             except TimeoutError:
-                await self._connection.execute("SELECT 1", timeout=PING_LIMIT_SECONDS)
+                await self._connection.execute("SELECT 1", timeout=PING_TIMEOUT_SECONDS)
         logger.warning("PostgreSQL ended the connection that listens")
 
     async def end(self) -> None:

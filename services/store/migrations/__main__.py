@@ -61,11 +61,11 @@ def main(words: str) -> None:
         with create_engine(f"sqlite:///{path}").connect() as connection:
             options = {"render_item": render_item, "target_metadata": metadata, "render_as_batch": True}
             context = MigrationContext.configure(connection, opts=options)
-            found = produce_migrations(context, metadata)
-    assert found.upgrade_ops
-    assert found.downgrade_ops
+            migration = produce_migrations(context, metadata)
+    assert migration.upgrade_ops
+    assert migration.downgrade_ops
     revision = f"{int(HEAD) + 1:04}"
-    bodies = {"upgrade": _body(found.upgrade_ops, context), "downgrade": _body(found.downgrade_ops, context)}
+    bodies = {"upgrade": _body(migration.upgrade_ops, context), "downgrade": _body(migration.downgrade_ops, context)}
     file = VERSIONS / f"{revision}_{'_'.join(words.lower().split())}.py"
     file.write_text(FILE.format(words=words, revision=revision, before=HEAD, **bodies))
     subprocess.run([sys.executable, "-m", "ruff", "format", "-q", file], check=True)  # noqa: S603 - our own file

@@ -1,1 +1,1 @@
-"""Reads for the API: constant statements on the raw driver, rows out. What is not visible to the viewer is not found (B92)."""
+"""Reads for the API: constant statements on the raw driver, which return rows. What the viewer may not see is left out (B92)."""

@@ -1,4 +1,4 @@
-"""The Studios of workspaces: selected, sorted, counted."""
+"""Reads of the Studios of workspaces: filtered, sorted, counted."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from services.store.reads.studios import STUDIO_RECORD, S, studios_of_viewer
 from services.store.tables import core
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-"""Where what never happened is sorted."""
+"""The time by which Studios that were never started are sorted."""
 
 SORTS: Mapping[str, ColumnElement[Any]] = {
     "NAME": S.name_key,
@@ -30,10 +30,10 @@ SORTS: Mapping[str, ColumnElement[Any]] = {
 }
 
 TIMES = frozenset({"CREATED", "LAST_STARTED", "STATUS_SINCE"})
-"""The orders whose values are times; those of the others are text."""
+"""The orders whose sort values are times; those of the others are text."""
 
-Placed = tuple[StudioRow, Any]
-"""A Studio, and its value in the order."""
+SortedStudio = tuple[StudioRow, Any]
+"""A Studio and its sort value."""
 
 _CONNECTED = exists().where(core.connection.c.studio_id == S.id, core.connection.c.ended_at.is_(None))
 _CONDITIONS: Mapping[str, Callable[[], ColumnElement[bool]]] = {
@@ -50,24 +50,30 @@ _CONDITIONS: Mapping[str, Callable[[], ColumnElement[bool]]] = {
 Shape = tuple[str, ...]
 
 
-def _shape(wanted: StudioFilter) -> Shape:
-    """The conditions that the filter sets: a statement is made once for each such set."""
-    lists = [name for name in ("statuses", "owners", "templates", "compute_environments") if getattr(wanted, name) is not None]
-    switches = [name if getattr(wanted, name) else f"not {name}" for name in ("starred", "connected") if getattr(wanted, name) is not None]
-    text = ["name_contains"] if wanted.name_contains is not None else []
+def _shape(studio_filter: StudioFilter) -> Shape:
+    """Returns the names of the conditions that the filter sets. There is one statement for each set of them."""
+    lists = [name for name in ("statuses", "owners", "templates", "compute_environments") if getattr(studio_filter, name) is not None]
+    switches = [
+        name if getattr(studio_filter, name) else f"not {name}"
+        for name in ("starred", "connected")
+        if getattr(studio_filter, name) is not None
+    ]
+    text = ["name_contains"] if studio_filter.name_contains is not None else []
     return (*lists, *switches, *text)
 
 
-def _params(wanted: StudioFilter) -> dict[str, Any]:
+def _params(studio_filter: StudioFilter) -> dict[str, Any]:
     lists = ("statuses", "owners", "templates", "compute_environments")
-    params: dict[str, Any] = {name: [str(v) for v in getattr(wanted, name)] for name in lists if getattr(wanted, name) is not None}
-    if wanted.name_contains is not None:
-        params["name_contains"] = f"%{_literally(name_key(wanted.name_contains))}%"
+    params: dict[str, Any] = {
+        name: [str(value) for value in getattr(studio_filter, name)] for name in lists if getattr(studio_filter, name) is not None
+    }
+    if studio_filter.name_contains is not None:
+        params["name_contains"] = f"%{_literally(name_key(studio_filter.name_contains))}%"
     return params
 
 
 def _literally(text: str) -> str:
-    """`text` for a LIKE with `\\` as escape."""
+    """Returns `text` as a LIKE pattern that matches only itself, with `\\` as escape."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
@@ -92,32 +98,36 @@ def _matching(shape: Shape) -> Query:
 
 
 async def pages(
-    reader: Reader, viewer_id: str, workspace_ids: Sequence[str], wanted: StudioFilter, order: StudioOrder, window: Window
-) -> dict[str, list[Placed]]:
-    """For each workspace its Studios in order, each with its sort value."""
-    listing = _listing(order.field, order.descending, _shape(wanted))
-    pages = await listing.pages_with_sort_values(reader, viewer_id, workspace_ids, window, _params(wanted))
+    reader: Reader, viewer_id: str, workspace_ids: Sequence[str], studio_filter: StudioFilter, order: StudioOrder, window: Window
+) -> dict[str, list[SortedStudio]]:
+    """Returns the Studios of each workspace, in order, each with its sort value."""
+    listing = _listing(order.field, order.descending, _shape(studio_filter))
+    pages = await listing.pages_with_sort_values(reader, viewer_id, workspace_ids, window, _params(studio_filter))
     value = utc_time if order.field in TIMES else str
     return {workspace_id: [(studio, value(stored)) for studio, stored in page] for workspace_id, page in pages.items()}
 
 
-async def count(reader: Reader, viewer_id: str, workspace_ids: Sequence[str], wanted: StudioFilter) -> dict[str, int]:
-    """How many Studios of each workspace match."""
-    return await _listing("NAME", False, _shape(wanted)).count(reader, viewer_id, workspace_ids, _params(wanted))
+async def count(reader: Reader, viewer_id: str, workspace_ids: Sequence[str], studio_filter: StudioFilter) -> dict[str, int]:
+    """Returns the number of Studios of each workspace that match the filter."""
+    return await _listing("NAME", False, _shape(studio_filter)).count(reader, viewer_id, workspace_ids, _params(studio_filter))
 
 
 async def count_by_status(
-    reader: Reader, viewer_id: str, workspace_ids: Sequence[str], wanted: StudioFilter
+    reader: Reader, viewer_id: str, workspace_ids: Sequence[str], studio_filter: StudioFilter
 ) -> dict[str, dict[StudioStatus, int]]:
-    """How many Studios of each workspace match, by status; statuses that none has are left out."""
-    rows = await reader.all(_count_by_status(_shape(wanted)), viewer_id=viewer_id, parents=workspace_ids, **_params(wanted))
+    """Returns the number of Studios of each workspace that match the filter, by status; statuses without Studios are left out."""
+    rows = await reader.all(_count_by_status(_shape(studio_filter)), viewer_id=viewer_id, parents=workspace_ids, **_params(studio_filter))
     counts: dict[str, dict[StudioStatus, int]] = {workspace_id: {} for workspace_id in workspace_ids}
     for workspace_id, status, number in rows:
         counts[workspace_id][StudioStatus(status)] = number
     return counts
 
 
-async def matching(reader: Reader, viewer_id: str, workspace_id: str, ids: Sequence[str], wanted: StudioFilter) -> dict[str, StudioRow]:
-    """Those of `ids` that the viewer sees in the workspace and that match, by id."""
-    rows = await reader.all(_matching(_shape(wanted)), viewer_id=viewer_id, workspace_id=workspace_id, ids=ids, **_params(wanted))
+async def matching(
+    reader: Reader, viewer_id: str, workspace_id: str, ids: Sequence[str], studio_filter: StudioFilter
+) -> dict[str, StudioRow]:
+    """Returns those of the Studios that the viewer sees in the workspace and that match the filter, by id."""
+    rows = await reader.all(
+        _matching(_shape(studio_filter)), viewer_id=viewer_id, workspace_id=workspace_id, ids=ids, **_params(studio_filter)
+    )
     return STUDIO_RECORD.keyed(rows, S.id)

@@ -68,7 +68,7 @@ class Session(SQLModel, table=True):
 
     `upstream` is where its tool listens ({"unix": path} or {"host", "port"}, with `path_prefix` and `headers`), known once it runs.
     `exit_code` and `out_of_memory` are what was observed at its end; `saved` is set once its last checkpoint is recorded, or there is
-    nothing to save. `stop_at` is a stop that was asked for with a grace, by `stop_actor`; `warned_at` is when its end was announced.
+    nothing to save. `stop_at` is the time of a stop that `stop_actor` requested with a grace; `warned_at` is when its end was announced.
     """
 
     __table_args__ = (UniqueConstraint("studio_id", "number"),)
