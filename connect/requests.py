@@ -21,6 +21,9 @@ MAX_PARAMETERS = 50
 SAME_ORIGIN_SITES = frozenset({None, b"none", b"same-origin"})
 """The values of Sec-Fetch-Site that are not of another origin. Any other spelling, or more than one value, no browser sends."""
 
+BARE_QUERY_EXTENSION = "studiograph.bare-query"
+"""In the `extensions` of a scope: the request target ends with a `?` that no query follows."""
+
 _BAD_PATH = re.compile(rb"^(?!/)|^//|[\\\x00-\x20\x7f-\xff]|%(?:0[0-8a-fA-F]|1[0-9a-fA-F]|7[fF])|/(?:\.|%2[eE]){1,2}(?:/|$)")
 """Escaped control characters are refused, but for the tabulator, which names of files may have."""
 _BAD_QUERY = re.compile(rb"[\x00-\x20\x7f-\xff]")
@@ -51,6 +54,12 @@ class Request:
     def host(self) -> str:
         """The Host header in lower case, since hosts are compared without regard to case (RFC 9110 section 4.2.3); empty if missing."""
         return (self.header(b"host") or b"").decode("latin-1").lower()
+
+    @property
+    def target(self) -> bytes:
+        """The path and query exactly as they came."""
+        has_query = self.query or BARE_QUERY_EXTENSION in (self.scope.get("extensions") or {})
+        return self.raw_path + b"?" + self.query if has_query else self.raw_path
 
     @property
     def client(self) -> str:

@@ -10,12 +10,15 @@ from functools import cache
 from ipaddress import IPv4Network, IPv6Address, ip_address
 from typing import Any, TypedDict
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
 from websockets.http11 import Request as UpgradeRequest
 
-from connect.requests import Scope
+from connect.http10 import UntilClose
+from connect.requests import BARE_QUERY_EXTENSION, Scope
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +33,8 @@ MAX_UNAUTHORIZED_MESSAGE_BYTES = 128 * 1024
 with its own close reason first."""
 LARGE_MESSAGES_EXTENSION = "studiograph.large-messages"
 PING_INTERVAL_S = 10.0
+DEFAULT_PORTS = {b"http": 80, b"https": 443}
+STATUS_LINE.update({status: b"HTTP/1.1 %d \r\n" % status for status in range(600, 1000)})  # uvicorn's table ends at 599
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -69,9 +74,18 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        """Raises ValueError, which becomes a 400, if the request target names another host than the header Host."""
         self._in_head = False
         self._cancel_head_timeout()
+        if not self.url.startswith(b"/") and not _is_addressed_to(self.url, dict(self.headers).get(b"host", b"")):
+            raise ValueError("the request target and the header Host name different hosts (RFC 9112 section 3.2.2)")
         super().on_headers_complete()
+        if self.url.endswith(b"?"):
+            self.scope["extensions"] = {BARE_QUERY_EXTENSION: {}}
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        is_old = cycle.scope["http_version"] == "1.0"
+        super()._start_asgi_task(cycle, UntilClose(app, cycle) if is_old else app)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -115,6 +129,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if not self.close_sent:
             self.scope["extensions"][LARGE_MESSAGES_EXTENSION] = {"allow": self._allow_large}
+            if event.path.endswith("?"):
+                self.scope["extensions"][BARE_QUERY_EXTENSION] = {}
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -156,6 +172,18 @@ def _is_in_network(name: Any, network: IPv4Network) -> bool:
         return False
     address = ip_address(name[0].partition("%")[0])
     return ((address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address) in network
+
+
+def _is_addressed_to(target: bytes, host: bytes) -> bool:
+    """Returns whether a request target in absolute form names the host and port of the header Host."""
+    try:
+        url, header = httptools.parse_url(target), httptools.parse_url(b"http://" + host)
+    except httptools.HttpParserInvalidURLError:
+        return False
+    if url.schema is None or url.host is None or url.userinfo is not None or header.host is None:
+        return False
+    default = DEFAULT_PORTS.get(url.schema.lower())
+    return (url.host.lower(), url.port or default) == (header.host.lower(), header.port or default)
 
 
 class ServerOptions(TypedDict):

@@ -59,7 +59,7 @@ async def test_head_has_the_length_and_no_body(harness: ConnectHarness, cookie: 
     assert (answer.status, answer.headers["Content-Length"], answer.body) == (200, "1234", b"")
 
 
-@pytest.mark.parametrize("status", [200, 201, 204, 206, 304, 400, 401, 404, 418, 500, 503])
+@pytest.mark.parametrize("status", [200, 201, 204, 206, 304, 400, 401, 404, 418, 500, 503, 600, 799, 999])
 async def test_every_status_comes_back(harness: ConnectHarness, cookie: str, status: int) -> None:
     answer = await harness.ask(f"/status?code={status}", cookie=cookie)
     assert answer.status == status
@@ -234,6 +234,16 @@ async def test_a_chunked_answer_comes_piece_by_piece(harness: ConnectHarness, co
         assert first == b"0" * 10
 
 
+async def test_a_client_of_http_1_0_gets_a_body_without_chunk_sizes(harness: ConnectHarness, cookie: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", harness.port)
+    host = harness.addresses.session_host(harness.public_id)
+    writer.write(f"GET /slow?chunks=3&interval=0 HTTP/1.0\r\nHost: {host}\r\nCookie: {cookie}\r\n\r\n".encode())
+    head, _, body = (await soon(reader.read())).partition(b"\r\n\r\n")
+    writer.close()
+    assert b"transfer-encoding" not in head
+    assert body == b"0" * 10 + b"1" * 10 + b"2" * 10
+
+
 async def test_an_answer_of_many_bytes_comes_whole(harness: ConnectHarness, cookie: str) -> None:
     answer = await harness.ask("/bytes?n=5000000", cookie=cookie)
     assert len(answer.body) == 5_000_000
@@ -355,7 +365,10 @@ async def test_the_host_header_alone_decides(harness: ConnectHarness, cookie: st
     assert b"404" in (await by_host(own.replace(":", ".:")))
     assert (await by_host(f"{own}.evil.example")).endswith(THE_API)
     assert b"400" in (await by_host(own, harness.addresses.api_host))
-    assert (await by_host(harness.addresses.api_host, target=f"http://{own}/")).endswith(THE_API)
+    assert b" 400 " in (await by_host(harness.addresses.api_host, target=f"http://{own}/"))
+    assert b" 400 " in (await by_host(own, target=f"http://{harness.addresses.api_host}/"))
+    assert b" 400 " in (await by_host(own, target=f"http://ada@{own}/"))
+    assert (await by_host(own, target=f"http://{own.upper()}/")).endswith(b"tiny")
     assert (await by_host("evil.example")).endswith(THE_API)
 
 
