@@ -49,11 +49,11 @@ def report(tests: dict[str, set[str]], *, markdown: bool) -> list[str]:
     known = rows()
     lines = ["| id | tests |", "|---|---|"] if markdown else []
     for behaviour, words in known.items():
-        found = sorted(tests.get(behaviour, ()))
+        names = sorted(tests.get(behaviour, ()))
         lines += (
-            [f"| {behaviour} | {'<br>'.join(found)} |"]
+            [f"| {behaviour} | {'<br>'.join(names)} |"]
             if markdown
-            else [f"{behaviour:4} {words[:100]}", *(f"       {test}" for test in found)]
+            else [f"{behaviour:4} {words[:100]}", *(f"       {test}" for test in names)]
         )
     gaps = [behaviour for behaviour in known if behaviour not in tests]
     lines += ["", f"{len(known) - len(gaps)} of {len(known)} behaviours have a test. Without: {' '.join(gaps) or 'none'}"]

@@ -41,58 +41,60 @@ class World:
         return self.viewer.user_id
 
 
-async def _insert(database: Database, table: Table, defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    values = {**defaults, **given}
+async def _insert(database: Database, table: Table, defaults: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    row = {**defaults, **values}
     async with database.write(durable=False) as transaction:
-        await transaction.execute(insert(table).values(**values))
-    return values
+        await transaction.execute(insert(table).values(**row))
+    return row
 
 
-async def _insert_named(database: Database, table: Table, name: str, defaults: dict[str, Any], given: dict[str, Any]) -> str:
-    values = {"id": new_id(), "name": name, "name_key": name_key(name), "created_at": BEGAN, **defaults}
-    return str((await _insert(database, table, values, given))["id"])
+async def _insert_named(database: Database, table: Table, name: str, defaults: dict[str, Any], values: dict[str, Any]) -> str:
+    defaults = {"id": new_id(), "name": name, "name_key": name_key(name), "created_at": BEGAN, **defaults}
+    return str((await _insert(database, table, defaults, values))["id"])
 
 
-async def create_installation(database: Database, **given: Any) -> str:
+async def create_installation(database: Database, **values: Any) -> str:
     """The one row, and the installation's stream."""
-    values = await _insert(database, core.installation, {"id": new_id(), "created_at": BEGAN}, given)
+    row = await _insert(database, core.installation, {"id": new_id(), "created_at": BEGAN}, values)
     async with database.write(durable=False) as transaction:
         await outbox.create_stream(transaction, INSTALLATION_STREAM)
-    return str(values["id"])
+    return str(row["id"])
 
 
-async def create_organization(database: Database, slug: str | None = None, **given: Any) -> str:
+async def create_organization(database: Database, slug: str | None = None, **values: Any) -> str:
     slug = slug or f"org-{new_public_id()}"
     defaults = {"id": new_id(), "slug": slug, "name": slug, "created_at": BEGAN}
-    return str((await _insert(database, core.organization, defaults, given))["id"])
+    return str((await _insert(database, core.organization, defaults, values))["id"])
 
 
-async def create_workspace(database: Database, slug: str | None = None, *, organization_id: str | None = None, **given: Any) -> str:
+async def create_workspace(database: Database, slug: str | None = None, *, organization_id: str | None = None, **values: Any) -> str:
     """A workspace with its stream, in an organization of its own if none is given."""
     slug = slug or f"workspace-{new_public_id()}"
     organization_id = organization_id or await create_organization(database)
-    workspace_id = await _insert_named(database, core.workspace, slug, {"slug": slug, "organization_id": organization_id}, given)
+    workspace_id = await _insert_named(database, core.workspace, slug, {"slug": slug, "organization_id": organization_id}, values)
     async with database.write(durable=False) as transaction:
         await outbox.create_stream(transaction, workspace_id)
     return workspace_id
 
 
-async def create_user(database: Database, user_name: str | None = None, **given: Any) -> str:
+async def create_user(database: Database, user_name: str | None = None, **values: Any) -> str:
     user_name = user_name or f"user-{new_public_id()}"
     defaults = {"id": new_id(), "user_name": user_name, "display_name": user_name.title(), "created_at": BEGAN}
-    return str((await _insert(database, core.user, defaults, given))["id"])
+    return str((await _insert(database, core.user, defaults, values))["id"])
 
 
-async def create_member(database: Database, workspace_id: str, role: Role = Role.OWNER, *, user_id: str | None = None, **given: Any) -> str:
+async def create_member(
+    database: Database, workspace_id: str, role: Role = Role.OWNER, *, user_id: str | None = None, **values: Any
+) -> str:
     """A membership; returns the user's id (a new user if none is given)."""
     user_id = user_id or await create_user(database)
     defaults = {"workspace_id": workspace_id, "user_id": user_id, "role": int(role), "created_at": BEGAN}
-    await _insert(database, core.membership, defaults, given)
+    await _insert(database, core.membership, defaults, values)
     return user_id
 
 
 async def create_token(
-    database: Database, user_id: str, scopes: Iterable[TokenScope] = tuple(TokenScope), **given: Any
+    database: Database, user_id: str, scopes: Iterable[TokenScope] = tuple(TokenScope), **values: Any
 ) -> tuple[Viewer, str]:
     """A token; returns the viewer who holds it, and the secret to send as bearer."""
     secret, scopes = new_secret("sgt"), frozenset(scopes)
@@ -105,11 +107,11 @@ async def create_token(
         "hint": secret[:12],
         "created_at": BEGAN,
     }
-    values = await _insert(database, core.token, defaults, given)
+    row = await _insert(database, core.token, defaults, values)
     async with database.read() as reader:
         statement = core.user.select().where(core.user.c.id == user_id)
         user_name = (await reader.execute(statement)).one().user_name
-    return Viewer(user_id, user_name, values["id"], scopes, values.get("expires_at")), secret
+    return Viewer(user_id, user_name, row["id"], scopes, row.get("expires_at")), secret
 
 
 async def create_viewer(database: Database, workspace_id: str, role: Role = Role.OWNER, user_name: str | None = None) -> tuple[Viewer, str]:
@@ -119,7 +121,7 @@ async def create_viewer(database: Database, workspace_id: str, role: Role = Role
     return await create_token(database, user_id)
 
 
-async def create_template(database: Database, workspace_id: str, name: str = "Tiny", **given: Any) -> str:
+async def create_template(database: Database, workspace_id: str, name: str = "Tiny", **values: Any) -> str:
     defaults = {
         "workspace_id": workspace_id,
         "tool": Tool.CUSTOM,
@@ -133,10 +135,10 @@ async def create_template(database: Database, workspace_id: str, name: str = "Ti
         "embeddable": True,
         "version": 1,
     }
-    return await _insert_named(database, core.template, name, defaults, given)
+    return await _insert_named(database, core.template, name, defaults, values)
 
 
-async def create_compute_environment(database: Database, workspace_id: str, name: str = "Here", **given: Any) -> str:
+async def create_compute_environment(database: Database, workspace_id: str, name: str = "Here", **values: Any) -> str:
     """Of the process kind, reachable, with 8 cores and 16 GiB."""
     defaults = {
         "workspace_id": workspace_id,
@@ -150,7 +152,7 @@ async def create_compute_environment(database: Database, workspace_id: str, name
         "environment": [],
         "version": 1,
     }
-    return await _insert_named(database, core.compute_environment, name, defaults, given)
+    return await _insert_named(database, core.compute_environment, name, defaults, values)
 
 
 async def create_world(database: Database, *, role: Role = Role.OWNER, user_name: str = "ada") -> World:
@@ -165,7 +167,7 @@ async def create_world(database: Database, *, role: Role = Role.OWNER, user_name
 
 
 async def create_studio(
-    database: Database, world: World, name: str | None = None, *, status: str = StudioStatus.STOPPED, session_number: int = 0, **given: Any
+    database: Database, world: World, name: str | None = None, *, status: str = StudioStatus.STOPPED, session_number: int = 0, **values: Any
 ) -> str:
     """A Studio of the world's owner; its intent is what its status comes from."""
     running = status in {StudioStatus.STARTING, StudioStatus.RUNNING}
@@ -188,10 +190,10 @@ async def create_studio(
         "session_number": session_number,
         "lease_epoch": 0,
     }
-    return await _insert_named(database, core.studio, name or f"Studio {new_public_id()}", defaults, given)
+    return await _insert_named(database, core.studio, name or f"Studio {new_public_id()}", defaults, values)
 
 
-async def create_session(database: Database, world: World, studio_id: str, *, number: int = 1, **given: Any) -> str:
+async def create_session(database: Database, world: World, studio_id: str, *, number: int = 1, **values: Any) -> str:
     """A run of the Studio, begun and not ended, with a checkpoint id that names no row unless the test makes one."""
     defaults = {
         "id": new_id(),
@@ -207,17 +209,17 @@ async def create_session(database: Database, world: World, studio_id: str, *, nu
         "created_at": BEGAN,
         "version": 1,
     }
-    return str((await _insert(database, core.session, defaults, given))["id"])
+    return str((await _insert(database, core.session, defaults, values))["id"])
 
 
-async def create_stats(database: Database, session_id: str, **given: Any) -> None:
+async def create_stats(database: Database, session_id: str, **values: Any) -> None:
     """The session's measurement: one and a half cores, 100 MiB."""
     defaults = {"session_id": session_id, "at": BEGAN, "cpu": 1.5, "memory_bytes": 100 << 20}
-    await _insert(database, core.session_stats, defaults, given)
+    await _insert(database, core.session_stats, defaults, values)
 
 
 async def create_checkpoint(
-    database: Database, world: World, studio_id: str, name: str | None = None, *, number: int = 1, **given: Any
+    database: Database, world: World, studio_id: str, name: str | None = None, *, number: int = 1, **values: Any
 ) -> str:
     """A FINALIZED checkpoint of the Studio's session `number`."""
     defaults = {
@@ -234,10 +236,10 @@ async def create_checkpoint(
         "saved_at": BEGAN + timedelta(hours=1),
         "version": 1,
     }
-    return await _insert_named(database, core.checkpoint, name or f"studio_{number}", defaults, given)
+    return await _insert_named(database, core.checkpoint, name or f"studio_{number}", defaults, values)
 
 
-async def create_operation(database: Database, world: World, studio_id: str, **given: Any) -> str:
+async def create_operation(database: Database, world: World, studio_id: str, **values: Any) -> str:
     """A running START of the Studio by the world's owner."""
     defaults = {
         "id": new_id(),
@@ -251,7 +253,7 @@ async def create_operation(database: Database, world: World, studio_id: str, **g
         "created_at": BEGAN,
         "version": 1,
     }
-    return str((await _insert(database, core.operation, defaults, given))["id"])
+    return str((await _insert(database, core.operation, defaults, values))["id"])
 
 
 async def allow_many_users(database: Database) -> None:
@@ -265,7 +267,7 @@ async def create_star(database: Database, world: World, studio_id: str, *, user_
     await _insert(database, core.star, {"user_id": user_id or world.user_id, "studio_id": studio_id, "created_at": BEGAN}, {})
 
 
-async def create_connection(database: Database, world: World, studio_id: str, *, session_number: int = 1, **given: Any) -> str:
+async def create_connection(database: Database, world: World, studio_id: str, *, session_number: int = 1, **values: Any) -> str:
     """An open tab of the world's owner, through a proxy of its own."""
     proxy = {"id": new_id(), "started_at": BEGAN, "heartbeat_at": BEGAN}
     await _insert(database, core.proxy_instance, proxy, {})
@@ -279,4 +281,4 @@ async def create_connection(database: Database, world: World, studio_id: str, *,
         "connected_at": BEGAN,
         "last_active_at": BEGAN,
     }
-    return str((await _insert(database, core.connection, defaults, given))["id"])
+    return str((await _insert(database, core.connection, defaults, values))["id"])

@@ -71,9 +71,9 @@ class Server:
         assert self.process
         assert self.process.stdout
         async for line in self.process.stdout:
-            found = re.search(rb"http://[^ ]*:(\d+)", line)
-            if found:
-                return int(found[1])
+            address = re.search(rb"http://[^ ]*:(\d+)", line)
+            if address:
+                return int(address[1])
             if self.role == "controller":
                 return 0
         raise AssertionError(f"the server ended with {await self.process.wait()}:\n{self.log}")

@@ -57,12 +57,12 @@ def write(path: Path, members: list[tuple[tarfile.TarInfo, bytes]]) -> Path:
 @pytest.fixture
 def outside(tmp_path: Path) -> Iterator[Path]:
     """A directory beside the target that must not change."""
-    found = tmp_path / "outside"
-    found.mkdir(mode=0o700)
-    (found / "precious").write_text("precious")
-    before = snapshot(found)
-    yield found
-    assert snapshot(found) == before
+    outside = tmp_path / "outside"
+    outside.mkdir(mode=0o700)
+    (outside / "precious").write_text("precious")
+    before = snapshot(outside)
+    yield outside
+    assert snapshot(outside) == before
     assert {path.name for path in tmp_path.iterdir()} <= {"outside", "target", "archive"}
 
 

@@ -41,8 +41,8 @@ def place(root: Path, world: World) -> SessionDirectory:
 
 
 def record(place: SessionDirectory) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(place.state.read_text())
-    return found
+    state: dict[str, Any] = json.loads(place.state.read_text())
+    return state
 
 
 async def gone(pid: int) -> None:
@@ -107,9 +107,9 @@ async def test_a_killed_keeper_takes_all_with_it(world: World, place: SessionDir
         os.kill(record(place)["keeper"][0], signal.SIGKILL)
         while await world.presence(world.name()) is not Presence.EXITED:
             await anext(changes)
-    found = await world.compute.observe(world.name())
-    assert found.exit_code is None
-    assert found.message
+    observation = await world.compute.observe(world.name())
+    assert observation.exit_code is None
+    assert observation.message
     assert start_time(tool) is None
     session_record = place.session_record()
     assert session_record is not None
@@ -183,9 +183,9 @@ def _command_line(process: Path) -> bytes:
 
 async def test_the_server_s_own_environment_stays_with_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STUDIOGRAPH_DATABASE_URL", "postgresql://user:password@host/db")
-    found = await ask_json(await world.start(world.name()), "/env")
-    assert "STUDIOGRAPH_DATABASE_URL" not in found
-    assert found["HOME"].endswith("/files/home")
+    env_vars = await ask_json(await world.start(world.name()), "/env")
+    assert "STUDIOGRAPH_DATABASE_URL" not in env_vars
+    assert env_vars["HOME"].endswith("/files/home")
 
 
 async def test_sockets_and_directories_are_the_user_s_alone(world: World, root: Path) -> None:

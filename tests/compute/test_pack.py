@@ -20,13 +20,13 @@ PLENTY = 1 << 30
 
 def picture(root: Path) -> dict[str, tuple[object, ...]]:
     """What a tree looks like to a session."""
-    found: dict[str, tuple[object, ...]] = {}
+    entries: dict[str, tuple[object, ...]] = {}
     for path in sorted(root.rglob("*")):
         info = path.lstat()
         what: object = path.readlink() if path.is_symlink() else path.read_bytes() if stat.S_ISREG(info.st_mode) else None
         time = None if path.is_symlink() else info.st_mtime_ns // 1000
-        found[os.fsencode(path.relative_to(root)).hex()] = (info.st_mode, what, time, 1 if path.is_dir() else info.st_nlink)
-    return found
+        entries[os.fsencode(path.relative_to(root)).hex()] = (info.st_mode, what, time, 1 if path.is_dir() else info.st_nlink)
+    return entries
 
 
 def make_tree(root: Path) -> None:

@@ -64,10 +64,10 @@ async def test_a_session_that_has_ended_is_not_started_again(world: World) -> No
 async def test_the_exit_code_is_known(world: World, code: int) -> None:
     name = world.name()
     await ask(await world.start(name), "GET", f"/exit?code={code}")
-    found = await world.ended(name)
-    assert found.exit_code == code
-    assert not found.out_of_memory
-    assert found.at is not None
+    observation = await world.ended(name)
+    assert observation.exit_code == code
+    assert not observation.out_of_memory
+    assert observation.at is not None
 
 
 async def test_sessions_of_this_installation_are_listed(world: World) -> None:
@@ -76,8 +76,8 @@ async def test_sessions_of_this_installation_are_listed(world: World) -> None:
     await world.start(second)
     stranger = replace(second, installation="fedcba98" * 4)
     assert await world.presence(stranger) is Presence.ABSENT
-    found = dict(await world.compute.sessions())
-    assert {name: observation.presence for name, observation in found.items()} == dict.fromkeys((first, second), Presence.RUNNING)
+    sessions = dict(await world.compute.sessions())
+    assert {name: observation.presence for name, observation in sessions.items()} == dict.fromkeys((first, second), Presence.RUNNING)
 
 
 async def test_removing_is_repeatable_and_complete(world: World) -> None:

@@ -19,16 +19,16 @@ async def test_stopping_lets_the_tool_end_by_itself(world: World) -> None:
     name = world.name()
     await world.start(name)
     await world.compute.stop(name, GRACE)
-    found = await world.compute.observe(name)
-    assert (found.presence, found.exit_code) == (Presence.EXITED, 0)
+    observation = await world.compute.observe(name)
+    assert (observation.presence, observation.exit_code) == (Presence.EXITED, 0)
 
 
 async def test_a_tool_that_ignores_the_request_is_killed_after_the_grace(world: World) -> None:
     name = world.name()
     await world.start(name, TINY_IGNORE_TERM="1")
     await world.compute.stop(name, timedelta(milliseconds=100))
-    found = await world.compute.observe(name)
-    assert (found.presence, found.exit_code, found.out_of_memory) == (Presence.EXITED, 137, False)
+    observation = await world.compute.observe(name)
+    assert (observation.presence, observation.exit_code, observation.out_of_memory) == (Presence.EXITED, 137, False)
 
 
 async def test_a_second_stop_may_shorten_the_grace(world: World) -> None:
@@ -79,11 +79,11 @@ async def _printed(world: World, name: SessionName) -> bytes:
 
 def _with(marker: str) -> list[str]:
     """The processes that have the marker in their environment, as an outsider finds them."""
-    found = []
+    pids = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if marker.encode() in (process / "environ").read_bytes() and int(process.name) != os.getpid():
-                found.append(process.name)
+                pids.append(process.name)
         except OSError:
             continue
-    return found
+    return pids

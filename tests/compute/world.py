@@ -54,8 +54,8 @@ class World:
         """Where its tool answers; fails at once with its output if it ends instead."""
 
         async def look() -> Upstream | None:
-            found = await self.compute.observe(name)
-            assert found.presence is Presence.RUNNING, (found, await self.compute.tail(name, 2000))
+            observation = await self.compute.observe(name)
+            assert observation.presence is Presence.RUNNING, (observation, await self.compute.tail(name, 2000))
             return await self.compute.probe(name, 8000, "/")
 
         upstream = await eventually(look)
@@ -64,12 +64,12 @@ class World:
 
     async def ended(self, name: SessionName) -> Observation:
         async def look() -> Observation | None:
-            found = await self.compute.observe(name)
-            return found if found.presence is Presence.EXITED else None
+            observation = await self.compute.observe(name)
+            return observation if observation.presence is Presence.EXITED else None
 
-        found = await eventually(look)
-        assert isinstance(found, Observation)
-        return found
+        observation = await eventually(look)
+        assert isinstance(observation, Observation)
+        return observation
 
     async def logged(self, name: SessionName, text: bytes) -> bytes:
         """The session's output, once `text` is in it."""
@@ -78,9 +78,9 @@ class World:
             data = await self.compute.tail(name, 1 << 20)
             return data if text in data else None
 
-        found = await eventually(look)
-        assert isinstance(found, bytes)
-        return found
+        output = await eventually(look)
+        assert isinstance(output, bytes)
+        return output
 
     async def save(
         self, name: SessionName, checkpoint_id: str, *, interim: bool, secrets: tuple[str, ...] = (), recorded: Saved | None = None
@@ -95,9 +95,9 @@ class World:
 
 async def used(world: World, name: SessionName) -> Usage:
     """What a running session uses."""
-    found = await world.compute.stats(name)
-    assert found is not None
-    return found
+    usage = await world.compute.stats(name)
+    assert usage is not None
+    return usage
 
 
 async def ask(upstream: Upstream, method: str, path: str, data: bytes | None = None) -> tuple[int, bytes]:
@@ -121,5 +121,5 @@ async def get(upstream: Upstream, path: str) -> bytes | None:
 
 
 async def ask_json(upstream: Upstream, path: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((await ask(upstream, "GET", path))[1])
-    return found
+    answer: dict[str, Any] = json.loads((await ask(upstream, "GET", path))[1])
+    return answer

@@ -107,17 +107,17 @@ async def test_a_reader_that_stops_stops_the_tool(counting: tuple[Counting, Conn
 
 async def test_a_tool_that_does_not_read_stops_the_uploader(counting: tuple[Counting, ConnectHarness]) -> None:
     tool, harness = counting
-    cookie, given = await harness.enter(), 0
+    cookie, sent = await harness.enter(), 0
 
     async def pieces() -> AsyncIterator[bytes]:
-        nonlocal given
+        nonlocal sent
         for _ in range(LARGE // 65536):
-            given += 65536
+            sent += 65536
             yield b"x" * 65536
 
     upload = asyncio.create_task(harness.ask("/", "POST", cookie=cookie, data=pieces(), Content_Length=str(LARGE)))
-    await settled(lambda: given)
-    assert given < 20 * MIB
+    await settled(lambda: sent)
+    assert sent < 20 * MIB
     tool.may_read.set()
     assert (await soon(upload, 60)).text == "ok"
 

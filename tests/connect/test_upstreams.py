@@ -11,9 +11,9 @@ from connect.upstreams import Upstreams
 
 @pytest.fixture
 async def clients() -> AsyncIterator[Upstreams]:
-    found = Upstreams()
-    yield found
-    await found.close()
+    upstreams = Upstreams()
+    yield upstreams
+    await upstreams.close()
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

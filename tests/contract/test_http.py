@@ -19,8 +19,8 @@ LEGACY = "application/json"
 
 def code(response: httpx.Response) -> str:
     assert "data" not in response.json()
-    found: str = response.json()["errors"][0]["extensions"]["code"]
-    return found
+    error_code: str = response.json()["errors"][0]["extensions"]["code"]
+    return error_code
 
 
 async def test_a_query_is_answered_with_200_in_the_type_asked_for(api: Running) -> None:
@@ -42,7 +42,7 @@ async def test_unknown_properties_of_a_request_are_ignored(api: Running) -> None
 
 
 @pytest.mark.parametrize(
-    ("accept", "given"),
+    ("accept", "content_type"),
     [
         (None, GRAPHQL_JSON),
         ("*/*", GRAPHQL_JSON),
@@ -56,9 +56,9 @@ async def test_unknown_properties_of_a_request_are_ignored(api: Running) -> None
         ("text/html, */*;q=0.1", GRAPHQL_JSON),
     ],
 )
-async def test_the_type_of_the_answer_is_the_best_accepted(api: Running, accept: str | None, given: str) -> None:
+async def test_the_type_of_the_answer_is_the_best_accepted(api: Running, accept: str | None, content_type: str) -> None:
     response = await api.post({"query": "{me{name}}"}, accept=accept)
-    assert (response.status_code, response.headers["content-type"]) == (200, f"{given}; charset=utf-8")
+    assert (response.status_code, response.headers["content-type"]) == (200, f"{content_type}; charset=utf-8")
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml, text/*", f"{GRAPHQL_JSON};q=0", "application/json;q=x"])

@@ -185,11 +185,11 @@ async def test_what_a_scalar_says_about_its_input_by_a_value_error_is_told() -> 
 
 async def test_a_masked_error_names_the_id_under_which_it_is_logged(api: Running, caplog: pytest.LogCaptureFixture) -> None:
     error = (await api.ask("{broken}"))["errors"][0]
-    found = re.search(r"id ([0-9a-f]{32})", error["message"])
-    assert found
-    assert error["extensions"] == {"code": "INTERNAL", "id": found[1]}
+    reference = re.search(r"id ([0-9a-f]{32})", error["message"])
+    assert reference
+    assert error["extensions"] == {"code": "INTERNAL", "id": reference[1]}
     assert (error["path"], error["locations"]) == (["broken"], [{"line": 1, "column": 2}])
-    record = next(record for record in caplog.records if found[1] in record.getMessage())
+    record = next(record for record in caplog.records if reference[1] in record.getMessage())
     assert SECRET in str(record.exc_info)
 
 

@@ -153,8 +153,8 @@ async def test_a_token_that_expires_ends_its_streams_within_two_seconds(server: 
 
 async def create(server: Server, name: str) -> None:
     """A Studio at rest: one event."""
-    given = {"workspaceId": workspace(server)["id"], "templateId": encode("Template", server.world.template_id), "name": name}
-    await server.graphql(CREATE, {"input": given | {"autoStart": False}})
+    request = {"workspaceId": workspace(server)["id"], "templateId": encode("Template", server.world.template_id), "name": name}
+    await server.graphql(CREATE, {"input": request | {"autoStart": False}})
 
 
 @pytest.mark.behaviour("B83")

@@ -79,8 +79,8 @@ async def test_what_cannot_begin_says_why_and_leaves_others_alone(
     async with watch(api, "subscription{items}") as other:
         await api.world.streams(1)
         async with watch(api, **request_) as watched:
-            kind, found = await watched.receive()
-            assert (kind, set(found)) == ("refused", {code})
+            kind, payload = await watched.receive()
+            assert (kind, set(payload)) == ("refused", {code})
         await api.world.emit("still here")
         assert await other.payload() == {"data": {"items": "still here"}}
 

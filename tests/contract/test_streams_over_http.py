@@ -20,7 +20,7 @@ QUERY, SUBSCRIPTION, BROKEN = "{me{name}}", "subscription{count(to:1)}", "subscr
 
 
 @pytest.mark.parametrize(
-    ("accept", "query", "given"),
+    ("accept", "query", "content_type"),
     [
         (EVENTS, SUBSCRIPTION, EVENTS),
         (EVENTS, QUERY, EVENTS),
@@ -39,9 +39,11 @@ QUERY, SUBSCRIPTION, BROKEN = "{me{name}}", "subscription{count(to:1)}", "subscr
         (f"{EVENTS}, */*;q=0.1", QUERY, JSON),
     ],
 )
-async def test_a_stream_answers_a_subscription_and_who_accepts_nothing_else(api: Running, accept: str, query: str, given: str) -> None:
+async def test_a_stream_answers_a_subscription_and_who_accepts_nothing_else(
+    api: Running, accept: str, query: str, content_type: str
+) -> None:
     response = await api.post({"query": query}, accept=accept)
-    assert response.headers["content-type"].partition(";")[0] == given
+    assert response.headers["content-type"].partition(";")[0] == content_type
 
 
 @pytest.mark.parametrize("accept", [None, "*/*", "text/*, */*", JSON, "application/json", f"{EVENTS};q=0, */*", f"multipart/mixed, {JSON}"])

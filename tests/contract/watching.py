@@ -41,8 +41,8 @@ class Watch(ABC):
     async def payload(self) -> dict[str, Any]:
         kind, payload = await self.receive()
         assert kind == "next"
-        found: dict[str, Any] = payload
-        return found
+        data: dict[str, Any] = payload
+        return data
 
     async def rest(self) -> list[Seen]:
         """All until its end."""

@@ -42,10 +42,10 @@ def test_restarts_lose_nothing_and_store_nothing_twice(text: str, size: int, bre
 
 
 def batches(buffer: LogBuffer, now: float, *, at_end: bool = False) -> list[Batch]:
-    found = []
+    taken = []
     while batch := buffer.take(now, at_end=at_end):
-        found.append(batch)
-    return found
+        taken.append(batch)
+    return taken
 
 
 def test_a_burst_is_stored_whole_and_a_flood_is_slowed_down_and_counted() -> None:

@@ -167,17 +167,17 @@ async def test_several_collectors_store_it_once(harness: ControllerHarness) -> N
 @contextmanager
 def delays() -> Iterator[list[float]]:
     """How long others of the event loop had to wait, in seconds, looked at every millisecond."""
-    found: list[float] = []
+    delays_s: list[float] = []
 
     async def look() -> None:
         while True:
             before = monotonic()
             await asyncio.sleep(0.001)
-            found.append(monotonic() - before - 0.001)
+            delays_s.append(monotonic() - before - 0.001)
 
     task = asyncio.create_task(look())
     try:
-        yield found
+        yield delays_s
     finally:
         task.cancel()
 

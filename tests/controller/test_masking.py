@@ -39,7 +39,7 @@ def test_what_comes_first_is_masked_and_the_longest_of_it(secrets: list[str], te
     if skip == 0:
         assert masked(text, forms(secrets)) == re.sub(any_form, "…", text)
     else:
-        ends = max([skip, *(found.end() for found in re.finditer(any_form, text) if found.start() < skip)])
+        ends = max([skip, *(match.end() for match in re.finditer(any_form, text) if match.start() < skip)])
         dots = "…" if ends > skip else ""
         assert masked(text, forms(secrets), skip) == dots + re.sub(any_form, "…", text[ends:])
 
@@ -60,9 +60,9 @@ HARD = {
 @pytest.mark.parametrize("name", HARD)
 def test_neither_long_secrets_nor_text_made_to_be_slow_hold_up_the_server(name: str) -> None:
     secrets, data = HARD[name]
-    found = forms(secrets)
+    secret_forms = forms(secrets)
     began = process_time()
-    mask = Mask(found)
+    mask = Mask(secret_forms)
     for _ in range(2):
         mask.feed(data)
     assert process_time() - began < 1.0  # a regular expression of them took 5 s and more

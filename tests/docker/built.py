@@ -64,14 +64,14 @@ async def server_image() -> str:
 
 
 def _sources() -> dict[str, bytes]:
-    found = [path for name in SERVER for path in ([ROOT / name] if (ROOT / name).is_file() else (ROOT / name).rglob("*"))]
-    kept = [path for path in found if path.is_file() and "__pycache__" not in path.parts]
+    paths = [path for name in SERVER for path in ([ROOT / name] if (ROOT / name).is_file() else (ROOT / name).rglob("*"))]
+    kept = [path for path in paths if path.is_file() and "__pycache__" not in path.parts]
     return {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in kept}
 
 
 def _with_trust(files: Mapping[str, bytes], place: str = "") -> bytes:
-    given = certificates()
-    return packed({**files, f"{place}trust": trust()["trust"]} | ({CERTIFICATES: given} if given else {}))
+    authorities = certificates()
+    return packed({**files, f"{place}trust": trust()["trust"]} | ({CERTIFICATES: authorities} if authorities else {}))
 
 
 async def built(name: str, content: bytes) -> str:

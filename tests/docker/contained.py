@@ -43,8 +43,8 @@ async def contained(directory: Path, database_url: str, image: str) -> AsyncIter
         docker(*fill, data=_content(database_url))
         docker("network", "create", network(name))
         server.port = await _serve(name, image)
-        given = {"workspaceId": encode("Workspace", world.workspace_id), "templateId": encode("Template", world.template_id)}
-        made = await server.graphql(CREATE, {"input": {**given, "name": "Contained", "autoStart": False}})
+        request = {"workspaceId": encode("Workspace", world.workspace_id), "templateId": encode("Template", world.template_id)}
+        made = await server.graphql(CREATE, {"input": {**request, "name": "Contained", "autoStart": False}})
         yield Job(server, database, made["createStudio"]["studio"]["id"], URL)
     finally:
         await server.http.aclose()
@@ -88,10 +88,10 @@ async def _served(name: str) -> int:
     """The published port, once the engine finds the server healthy."""
 
     async def healthy() -> int | None:
-        [found] = json.loads(await run("inspect", name))
-        assert found["State"]["Running"], docker("logs", name)
-        if found["State"]["Health"]["Status"] != "healthy":
+        [container] = json.loads(await run("inspect", name))
+        assert container["State"]["Running"], docker("logs", name)
+        if container["State"]["Health"]["Status"] != "healthy":
             return None
-        return int(found["NetworkSettings"]["Ports"][f"{PORT}/tcp"][0]["HostPort"])
+        return int(container["NetworkSettings"]["Ports"][f"{PORT}/tcp"][0]["HostPort"])
 
     return await eventually(healthy, every=0.2)

@@ -11,8 +11,8 @@ from tests.docker.tiny_image import docker
 
 
 def subnet(name: SessionName) -> ipaddress.IPv4Network:
-    [found] = json.loads(docker("network", "inspect", naming.network(name)))
-    return ipaddress.IPv4Network(found["IPAM"]["Config"][0]["Subnet"])
+    [network] = json.loads(docker("network", "inspect", naming.network(name)))
+    return ipaddress.IPv4Network(network["IPAM"]["Config"][0]["Subnet"])
 
 
 def require_closed(report: Report) -> None:

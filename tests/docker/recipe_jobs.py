@@ -51,7 +51,7 @@ async def logged(job: Job, text: str) -> None:
 
 async def ended(job: Job, status: str) -> dict[str, Any]:
     async def there() -> dict[str, Any] | None:
-        found = await job.look()
-        return found if found["status"] == status else None
+        studio = await job.look()
+        return studio if studio["status"] == status else None
 
     return await eventually(there)

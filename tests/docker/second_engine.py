@@ -99,8 +99,8 @@ async def _discard(engine: SecondEngine) -> None:
         with suppress(ProcessLookupError):
             engine.resume()
         with suppress(OSError, subprocess.CalledProcessError):
-            for found in _docker(engine, "ps", "-aq").split():
-                _docker(engine, "rm", "-f", found)
+            for container_id in _docker(engine, "ps", "-aq").split():
+                _docker(engine, "rm", "-f", container_id)
         await engine.end(signal.SIGTERM)
     _clear(engine)
 

@@ -48,16 +48,16 @@ class Job:
         assert "studio" in (await self.server.graphql(STOP, {"id": self.studio}))["stopStudio"]
 
     async def look(self) -> dict[str, Any]:
-        found: dict[str, Any] = (await self.server.graphql(STUDIO, {"id": self.studio}))["studio"]
-        return found
+        studio: dict[str, Any] = (await self.server.graphql(STUDIO, {"id": self.studio}))["studio"]
+        return studio
 
     async def status(self, wanted: str, limit: float = 45) -> dict[str, Any]:
         """Wait for it; ERRORED in between fails."""
 
         async def there() -> dict[str, Any] | None:
-            found = await self.look()
-            assert found["status"] in (wanted, "STARTING", "STOPPING", "RUNNING", "STOPPED"), found
-            return found if found["status"] == wanted else None
+            studio = await self.look()
+            assert studio["status"] in (wanted, "STARTING", "STOPPING", "RUNNING", "STOPPED"), studio
+            return studio if studio["status"] == wanted else None
 
         try:
             return await eventually(there, limit, 0.05)
@@ -68,8 +68,8 @@ class Job:
         """Wait until the status message has these words in it."""
 
         async def there() -> dict[str, Any] | None:
-            found = await self.look()
-            return found if part in (found["statusMessage"] or "") else None
+            studio = await self.look()
+            return studio if part in (studio["statusMessage"] or "") else None
 
         return await eventually(there, limit, 0.05)
 
@@ -144,8 +144,8 @@ async def docker_job(
     server = Server(directory, database_url, world, {"process_compute": "false", **settings})
     try:
         await server.start()
-        given = {"workspaceId": encode("Workspace", world.workspace_id), "templateId": encode("Template", world.template_id)}
-        made = await server.graphql(CREATE, {"input": {**given, "name": "Contained", "autoStart": False}})
+        request = {"workspaceId": encode("Workspace", world.workspace_id), "templateId": encode("Template", world.template_id)}
+        made = await server.graphql(CREATE, {"input": {**request, "name": "Contained", "autoStart": False}})
         job = Job(server, database, made["createStudio"]["studio"]["id"], url)
         yield job
     finally:
@@ -167,8 +167,8 @@ async def contain(database_url: str, url: str, image: str = "", port: int = 8000
 async def clean(url: str, installation: str) -> None:
     wanted = f"label={INSTALLATION}={installation}"
     for kind, listing in (("rm -f", "ps -aq"), ("network rm", "network ls -q")):
-        for found in docker(*listing.split(), "--filter", wanted, host=url).split():
-            docker(*kind.split(), found, host=url)
+        for object_id in docker(*listing.split(), "--filter", wanted, host=url).split():
+            docker(*kind.split(), object_id, host=url)
     engine = Engine(url)
     await remove_images(engine, installation)
     await engine.close()

@@ -35,8 +35,8 @@ async def test_a_kill_is_told_within_a_second(world: World) -> None:
                     assert change.name == name
             took.append(time.monotonic() - begun)
             await kill.wait()
-        found = await world.compute.observe(name)
-        assert (found.presence, found.exit_code, found.out_of_memory) == (Presence.EXITED, 137, False)
+        observation = await world.compute.observe(name)
+        assert (observation.presence, observation.exit_code, observation.out_of_memory) == (Presence.EXITED, 137, False)
     assert statistics.median(took) < promised(1)
 
 
@@ -93,7 +93,7 @@ async def test_a_container_made_from_a_checkpoint_by_hand_is_no_session(world: W
     saved = await world.save(world.name(), "c1", interim=True)
     docker("create", "--name", f"by-hand-{world.installation[:8]}", saved.reference)
     try:
-        assert [found for found, _ in await world.compute.sessions()] == [world.name()]
+        assert [name for name, _ in await world.compute.sessions()] == [world.name()]
     finally:
         docker("rm", f"by-hand-{world.installation[:8]}")
 

@@ -43,13 +43,13 @@ def lines(*said: dict[str, Any]) -> bytes:
 
 async def built(compute: DockerCompute) -> bytes:
     """What it printed."""
-    found = bytearray()
+    output = bytearray()
 
     async def printed(data: bytes) -> None:
-        found.extend(data)
+        output.extend(data)
 
     await compute.build_image(BUILD, printed)
-    return bytes(found)
+    return bytes(output)
 
 
 async def test_a_build_that_ends_as_it_should_is_done(compute: DockerCompute, fake: FakeEngine) -> None:

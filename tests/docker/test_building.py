@@ -101,9 +101,9 @@ async def test_a_base_that_nobody_has_is_told_plainly(tmp_path: Path, sqlite_url
         assert "STUDIOGRAPH_IMAGE_BASE" in failed["statusMessage"]
 
 
-@pytest.mark.parametrize(("given", "begins"), [({}, "python:3.12-slim"), ({"BASE": "debian:bookworm"}, "debian:bookworm")])
-def test_what_a_provided_image_begins_from_is_known(given: dict[str, str], begins: str) -> None:
-    assert image_builds.base(RecipeBook().context("jupyter"), given) == begins
+@pytest.mark.parametrize(("settings", "begins"), [({}, "python:3.12-slim"), ({"BASE": "debian:bookworm"}, "debian:bookworm")])
+def test_what_a_provided_image_begins_from_is_known(settings: dict[str, str], begins: str) -> None:
+    assert image_builds.base(RecipeBook().context("jupyter"), settings) == begins
 
 
 def test_a_context_is_the_same_for_the_same_files(tmp_path: Path) -> None:

@@ -196,8 +196,8 @@ async def stable(job: Job) -> None:
     """RUNNING with an engine that says so, or ended."""
 
     async def there() -> bool:
-        found = await job.look()
-        return found["status"] in ("STOPPED", "ERRORED") or (found["status"] == "RUNNING" and await answers(job))
+        studio = await job.look()
+        return studio["status"] in ("STOPPED", "ERRORED") or (studio["status"] == "RUNNING" and await answers(job))
 
     try:
         await eventually(there)

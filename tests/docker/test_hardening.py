@@ -23,8 +23,8 @@ SEVEN = sum(1 << number for number in (0, 1, 3, 4, 5, 6, 7))
 
 
 def inspect(name: SessionName) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(docker("inspect", str(name)))[0]
-    return found
+    container: dict[str, Any] = json.loads(docker("inspect", str(name)))[0]
+    return container
 
 
 def status(name: SessionName) -> dict[str, str]:
@@ -34,17 +34,17 @@ def status(name: SessionName) -> dict[str, str]:
 
 async def test_root_inside_has_seven_capabilities_and_gains_no_more(world: World) -> None:
     await world.start(world.name())
-    found = status(world.name())
-    assert int(found["CapEff"], 16) == int(found["CapBnd"], 16) == SEVEN
-    assert (found["NoNewPrivs"], found["Seccomp"], found["Uid"].split()[0]) == ("1", "2", "0")
+    process = status(world.name())
+    assert int(process["CapEff"], 16) == int(process["CapBnd"], 16) == SEVEN
+    assert (process["NoNewPrivs"], process["Seccomp"], process["Uid"].split()[0]) == ("1", "2", "0")
 
 
 async def test_an_image_with_a_user_of_its_own_has_no_capability(world: World) -> None:
     world.image = variant("user", "USER user")
     await world.start(world.name(), GREETING="hello")
-    found = status(world.name())
-    assert int(found["CapEff"], 16) == int(found["CapBnd"], 16) == 0
-    assert found["Uid"].split()[0] == "1000"
+    process = status(world.name())
+    assert int(process["CapEff"], 16) == int(process["CapBnd"], 16) == 0
+    assert process["Uid"].split()[0] == "1000"
 
 
 async def test_no_engine_socket_and_nothing_of_the_host_is_inside(world: World) -> None:
@@ -70,8 +70,8 @@ async def test_a_session_that_runs_out_of_memory_says_so(world: World) -> None:
     upstream = await world.ready(name)
     with pytest.raises(aiohttp.ClientError):
         await ask(upstream, "GET", "/bytes?n=300000000")
-    found = await world.ended(name)
-    assert (found.exit_code, found.out_of_memory) == (137, True)
+    observation = await world.ended(name)
+    assert (observation.exit_code, observation.out_of_memory) == (137, True)
 
 
 @pytest.mark.behaviour("B17")
@@ -82,8 +82,8 @@ async def test_a_child_that_ran_out_of_memory_is_not_the_session(world: World, c
     upstream = await world.ready(name)
     await asyncio.to_thread(docker, "exec", str(name), "sh", "-c", "dd if=/dev/zero of=/dev/null bs=200M count=1 || true")
     await ask(upstream, "GET", f"/exit?code={code}")
-    found = await world.ended(name)
-    assert (found.exit_code, found.out_of_memory) == (code, False)
+    observation = await world.ended(name)
+    assert (observation.exit_code, observation.out_of_memory) == (code, False)
 
 
 async def test_declared_volumes_are_refused_with_their_paths(world: World) -> None:
@@ -125,9 +125,9 @@ async def test_a_paused_session_runs_and_can_be_stopped(world: World) -> None:
 
 async def test_the_tool_gets_its_port_and_nothing_from_standard_input(world: World) -> None:
     upstream = await world.start(world.name())
-    found = json.loads((await ask(upstream, "GET", "/env"))[1])
-    assert found["CONNECT_TOOL_PORT"] == "8000"
-    assert "_studiograph" not in found
+    env_vars = json.loads((await ask(upstream, "GET", "/env"))[1])
+    assert env_vars["CONNECT_TOOL_PORT"] == "8000"
+    assert "_studiograph" not in env_vars
 
 
 async def test_a_session_that_never_got_its_environment_is_made_anew(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

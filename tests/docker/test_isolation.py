@@ -33,8 +33,8 @@ async def attempts(name: SessionName, **targets: str | int) -> dict[str, str]:
     )
     output, _ = await process.communicate(ATTEMPTS.encode())
     assert process.returncode == 0
-    found: dict[str, str] = json.loads(output)
-    return found
+    outcomes: dict[str, str] = json.loads(output)
+    return outcomes
 
 
 @pytest.fixture(params=["root", "user"])
@@ -48,9 +48,9 @@ async def session(request: pytest.FixtureRequest) -> AsyncIterator[World]:
 
 
 async def test_a_session_has_no_power_over_the_kernel_or_the_machine(session: World) -> None:
-    found = await attempts(session.name())
-    assert {what for what, came in found.items() if came == "done"} <= ALLOWED
-    assert len(found) > 20
+    outcomes = await attempts(session.name())
+    assert {what for what, came in outcomes.items() if came == "done"} <= ALLOWED
+    assert len(outcomes) > 20
 
 
 async def test_a_session_reaches_nothing_of_this_machine_at_any_address(session: World) -> None:
@@ -64,11 +64,12 @@ async def test_a_session_reaches_nothing_of_this_machine_at_any_address(session:
         datagrams.bind(("0.0.0.0", port))
         datagrams.setblocking(False)
         other = await session.start(session.name(2, "zyxwvtsrqpnm"))
-        found: dict[str, str] = {}
+        outcomes: dict[str, str] = {}
         for address in {*own_addresses(), str(subnet(session.name())[1])}:
-            found |= await attempts(session.name(), address=address, port=port, foreign=str(other.host), link=link_address(session.name()))
-        assert {what for what, came in found.items() if came == "done"} <= ALLOWED
-        assert len([what for what in found if what.startswith("TCP ")]) > 2
+            link = link_address(session.name())
+            outcomes |= await attempts(session.name(), address=address, port=port, foreign=str(other.host), link=link)
+        assert {what for what, came in outcomes.items() if came == "done"} <= ALLOWED
+        assert len([what for what in outcomes if what.startswith("TCP ")]) > 2
         server.setblocking(False)
         for nothing in (server.accept, lambda: datagrams.recv(10)):
             with pytest.raises(BlockingIOError):
@@ -81,8 +82,8 @@ PASSING = ("lo", "br-", "sgr-", "sgt", "veth")
 
 def own_addresses() -> set[str]:
     lines = subprocess.run(["ip", "-4", "-o", "addr"], capture_output=True, check=True, text=True).stdout.splitlines()
-    found = {line.split()[3].partition("/")[0] for line in lines if not line.split()[1].startswith(PASSING)}
-    return set(sorted(found)[:3])
+    addresses = {line.split()[3].partition("/")[0] for line in lines if not line.split()[1].startswith(PASSING)}
+    return set(sorted(addresses)[:3])
 
 
 def link_address(name: SessionName) -> str:
@@ -109,8 +110,8 @@ async def test_a_published_port_of_another_is_not_reached_through_the_machine(wo
         gateway = str(subnet(world.name(1))[1])
         for address in {*own_addresses(), gateway}:
             for wanted in (port, published.port):
-                found = await attempts(world.name(1), address=address, port=wanted or 0)
-                assert found[f"TCP {address}:{wanted}"] != "done"
+                outcomes = await attempts(world.name(1), address=address, port=wanted or 0)
+                assert outcomes[f"TCP {address}:{wanted}"] != "done"
         inner = await run("inspect", "-f", "{{.NetworkSettings.IPAddress}}", anybodys)
         assert (await attempts(world.name(1), address=inner, port=8000))[f"TCP {inner}:8000"] != "done"
     finally:

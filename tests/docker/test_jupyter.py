@@ -45,8 +45,8 @@ async def test_it_lives_below_a_prefix_listens_where_it_is_told_and_ends_when_as
     assert (await ask(upstream, "GET", "/some/where/api"))[0] == 200
     assert (await ask(upstream, "GET", "/api"))[0] == 404
     await world.compute.stop(name, GRACE)
-    found = await world.compute.observe(name)
-    assert (found.presence, found.exit_code) == (Presence.EXITED, 0)
+    observation = await world.compute.observe(name)
+    assert (observation.presence, observation.exit_code) == (Presence.EXITED, 0)
 
 
 async def test_nothing_is_written_before_a_person_works(world: World) -> None:

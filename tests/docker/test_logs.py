@@ -101,12 +101,12 @@ def stamp(nanoseconds: int) -> bytes:
 @given(st.lists(st.binary(max_size=30)), st.lists(st.integers(1, 40), min_size=1))
 def test_frames_are_put_together_however_they_are_cut(texts: list[bytes], cuts: list[int]) -> None:
     lines = [(stamp(number), text) for number, text in enumerate(texts)]
-    raw, frames, found, at = b"".join(map(framed, lines)), Frames(), [], 0
+    raw, frames, chunks, at = b"".join(map(framed, lines)), Frames(), [], 0
     while at < len(raw):
         size = cuts[at % len(cuts)]
-        found += frames.feed(raw[at : at + size])
+        chunks += frames.feed(raw[at : at + size])
         at += size
-    assert found == lines
+    assert chunks == lines
 
 
 def test_what_is_no_frame_is_unknown() -> None:

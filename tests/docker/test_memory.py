@@ -39,10 +39,10 @@ async def test_a_session_that_is_killed_for_memory_is_saved_and_says_what_happen
         return bool((await job.look())["status"] == "ERRORED")
 
     await eventually(ended)
-    found = (await job.server.graphql(LAST, {"id": job.studio}))["studio"]
-    assert (found["status"], found["stopReason"]) == ("ERRORED", "OUT_OF_MEMORY")
-    assert "out of memory" in found["statusMessage"]
-    assert found["sessions"]["nodes"] == [{"outOfMemory": True, "exitCode": 137, "stopReason": "OUT_OF_MEMORY"}]
+    studio = (await job.server.graphql(LAST, {"id": job.studio}))["studio"]
+    assert (studio["status"], studio["stopReason"]) == ("ERRORED", "OUT_OF_MEMORY")
+    assert "out of memory" in studio["statusMessage"]
+    assert studio["sessions"]["nodes"] == [{"outOfMemory": True, "exitCode": 137, "stopReason": "OUT_OF_MEMORY"}]
     await job.start()
     await job.status("RUNNING")
     assert await get(await job.upstream(), "notes") == b"hello"
@@ -55,6 +55,6 @@ async def test_a_child_that_is_killed_for_memory_leaves_the_studio_running_and_i
     assert (await job.look())["status"] == "RUNNING"
     await ask(await job.upstream(), "GET", "/exit?code=0")
     await job.status("STOPPED")
-    found = (await job.server.graphql(LAST, {"id": job.studio}))["studio"]
-    assert (found["stopReason"], "memory" in (found["statusMessage"] or "")) == ("EXITED", False)
-    assert found["sessions"]["nodes"] == [{"outOfMemory": False, "exitCode": 0, "stopReason": "EXITED"}]
+    studio = (await job.server.graphql(LAST, {"id": job.studio}))["studio"]
+    assert (studio["stopReason"], "memory" in (studio["statusMessage"] or "")) == ("EXITED", False)
+    assert studio["sessions"]["nodes"] == [{"outOfMemory": False, "exitCode": 0, "stopReason": "EXITED"}]

@@ -30,11 +30,11 @@ async def test_more_sessions_than_an_engine_has_networks_of_its_own(world: World
     networks = Networks(engine, ENVIRONMENT, ipaddress.IPv4Network("10.214.0.0/16"))
     names = [world.name(number) for number in range(1, 41)]
     await asyncio.gather(*map(networks.ensure, names))
-    found = [subnet(name) for name in names]
-    assert len(set(found)) == 40
-    assert {network.prefixlen for network in found} == {28}
+    subnets = [subnet(name) for name in names]
+    assert len(set(subnets)) == 40
+    assert {network.prefixlen for network in subnets} == {28}
     assert await networks.ensure(names[0])
-    assert subnet(names[0]) == found[0]
+    assert subnet(names[0]) == subnets[0]
     await asyncio.gather(*map(networks.remove, names))
     await engine.close()
 

@@ -28,13 +28,13 @@ def names(archive: bytes) -> list[str]:
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_context_has_all_that_its_dockerfile_copies(recipe: str) -> None:
-    found = names(context(recipe))
-    assert {"Dockerfile", "trust"} <= set(found)
-    assert found == sorted(found)
+    file_names = names(context(recipe))
+    assert {"Dockerfile", "trust"} <= set(file_names)
+    assert file_names == sorted(file_names)
     for line in (IMAGES / recipe / "Dockerfile").read_text().splitlines():
         if line.startswith("COPY "):
             sources = [word.rstrip("/") for word in line.split()[1:-1] if "[" not in word]
-            assert all(any(name == source or name.startswith(f"{source}/") for name in found) for source in sources), line
+            assert all(any(name == source or name.startswith(f"{source}/") for name in file_names) for source in sources), line
 
 
 def test_a_context_does_not_depend_on_where_and_how_the_files_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

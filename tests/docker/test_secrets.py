@@ -93,20 +93,20 @@ UPDATE = """mutation($input: UpdateStudioInput!) { updateStudio(input: $input) {
 @pytest.mark.behaviour("B16", "B84")
 async def test_secrets_of_a_studio_and_of_its_compute_environment_stay_sealed(tmp_path: Path, sqlite_url: str) -> None:
     """Set, run, printed by the tool, saved while it runs, stopped, started again: nothing shows or keeps them but the tool itself."""
-    given = [{"key": "OWN", "value": OWN, "secret": True}]
+    env_vars = [{"key": "OWN", "value": OWN, "secret": True}]
     key = SecretBox.new_key()
     async with docker_job(tmp_path, sqlite_url, checkpoint_interval_seconds="1", secret_key=key) as job:
         events = await asyncio.create_subprocess_exec("docker", "events", "--format", "{{json .}}", stdout=asyncio.subprocess.PIPE)
         await _share(job, SecretBox(key))
-        answer = await job.server.graphql(UPDATE, {"input": {"studioId": job.studio, "environment": given}})
+        answer = await job.server.graphql(UPDATE, {"input": {"studioId": job.studio, "environment": env_vars}})
         assert answer["updateStudio"]["studio"]["configuration"]["environment"] == [{"key": "OWN", "value": None, "secret": True}]
         shown = [json.dumps(answer)]
         for _ in range(2):
             await job.start()
             await job.status("RUNNING")
             upstream = await job.upstream()
-            found = await ask_json(upstream, "/env")
-            assert (found["OWN"], found["SHARED"]) == (OWN, SHARED)
+            seen = await ask_json(upstream, "/env")
+            assert (seen["OWN"], seen["SHARED"]) == (OWN, SHARED)
             await ask(upstream, "GET", f"/print?text=they-are:{OWN}:{SHARED}:")
             await eventually(lambda: _saved(job))
             await eventually(lambda: _printed(job))

@@ -69,8 +69,8 @@ async def test_what_a_session_uses_is_streamed_while_it_runs_and_gone_afterwards
 
 
 async def _memory_limit(job: Job) -> int:
-    found = await job.server.graphql("query($id: ID!) { studio(id: $id) { configuration { memoryMiB } } }", {"id": job.studio})
-    return int(found["studio"]["configuration"]["memoryMiB"]) * MIB
+    data = await job.server.graphql("query($id: ID!) { studio(id: $id) { configuration { memoryMiB } } }", {"id": job.studio})
+    return int(data["studio"]["configuration"]["memoryMiB"]) * MIB
 
 
 def answer(**memory: Any) -> dict[str, Any]:
@@ -94,8 +94,8 @@ def test_memory_is_without_the_cache_that_can_be_dropped(counted: dict[str, int]
 
 def test_the_traffic_of_all_networks_counts() -> None:
     networks = {"eth0": {"rx_bytes": 1, "tx_bytes": 2}, "eth1": {"rx_bytes": 10, "tx_bytes": 20}}
-    found = stats.read({**answer(usage=1), "networks": networks, "pids_stats": {"current": 3}})
-    assert (found.network_received_bytes, found.network_sent_bytes, found.processes) == (11, 22, 3)
+    usage = stats.read({**answer(usage=1), "networks": networks, "pids_stats": {"current": 3}})
+    assert (usage.network_received_bytes, usage.network_sent_bytes, usage.processes) == (11, 22, 3)
 
 
 @pytest.mark.parametrize("nonsense", [{"cpu_stats": {}}, {"memory_stats": {}}, {"memory_stats": None}, {"networks": {"eth0": None}}])

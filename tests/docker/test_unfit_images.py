@@ -47,10 +47,10 @@ async def failed(directory: Path, database_url: str, image: str, reason: str, po
     """The message of a start that ends in ERRORED for `reason`; nothing of it is left."""
     async with docker_job(directory, database_url, image=image, port=port, **settings) as job:
         await job.start()
-        found = await job.status("ERRORED")
-        assert found["stopReason"] == reason, found
+        studio = await job.status("ERRORED")
+        assert studio["stopReason"] == reason, studio
         await job.nothing_left()
-        return str(found["statusMessage"])
+        return str(studio["statusMessage"])
 
 
 def foreign() -> bytes:

@@ -72,7 +72,7 @@ def rootfs() -> bytes:
     libraries = Path(sysconfig.get_path("stdlib"))
     files = {path: path for path in libraries.rglob("*") if path.is_file() and not LEFT_OUT.search(str(path))}
     files[_python()] = _python().resolve()
-    files |= {Path("/bin", name): Path(found).resolve() for name in PROGRAMS if (found := shutil.which(name))}
+    files |= {Path("/bin", name): Path(program).resolve() for name in PROGRAMS if (program := shutil.which(name))}
     binaries = [path for path in files.values() if path.suffix == ".so" or path.parent.name in ("bin", "sbin")]
     files |= {path: path.resolve() for path in _libraries(binaries)}
     files[Path("/opt/tiny.py")] = TINY
@@ -99,7 +99,7 @@ def _python() -> Path:
 
 def _libraries(binaries: Iterable[Path]) -> set[Path]:
     output = subprocess.run(["ldd", *map(str, binaries)], capture_output=True, check=False).stdout.decode()
-    return {Path(found) for found in LIBRARY.findall(output)}
+    return {Path(path) for path in LIBRARY.findall(output)}
 
 
 def _digest() -> str:

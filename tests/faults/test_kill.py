@@ -50,9 +50,9 @@ class Story:
 
     async def status(self, wanted: str) -> None:
         async def there() -> bool:
-            found = (await self.server.graphql(STATUS, {"id": self.studio}))["studio"]
-            assert found["status"] != "ERRORED", found
-            return bool(found["status"] == wanted)
+            studio = (await self.server.graphql(STATUS, {"id": self.studio}))["studio"]
+            assert studio["status"] != "ERRORED", studio
+            return bool(studio["status"] == wanted)
 
         await eventually(there)
 
@@ -73,13 +73,13 @@ class Story:
 @pytest.fixture
 async def story(tmp_path: Path, database_url: str) -> AsyncIterator[Story]:
     async with running(tmp_path, database_url) as server:
-        given = {
+        request = {
             "workspaceId": encode("Workspace", server.world.workspace_id),
             "templateId": encode("Template", server.world.template_id),
             "name": "Survivor",
             "autoStart": False,
         }
-        made = await server.graphql(CREATE, {"input": given})
+        made = await server.graphql(CREATE, {"input": request})
         story = Story(server, made["createStudio"]["studio"]["id"])
         yield story
         await story.database.close()
@@ -147,10 +147,10 @@ def leftovers(directory: Path) -> list[Path]:
     return list((directory / "data").rglob("sg-*/files"))
 
 
-def _numbers(found: object) -> list[int]:
+def _numbers(answer: object) -> list[int]:
     """Every process id in an answer of the tool's /pids."""
-    if isinstance(found, dict):
-        return [number for value in found.values() for number in _numbers(value)]
-    if isinstance(found, list):
-        return [number for value in found for number in _numbers(value)]
-    return [found] if isinstance(found, int) else []
+    if isinstance(answer, dict):
+        return [number for value in answer.values() for number in _numbers(value)]
+    if isinstance(answer, list):
+        return [number for value in answer for number in _numbers(value)]
+    return [answer] if isinstance(answer, int) else []

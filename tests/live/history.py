@@ -27,7 +27,7 @@ class History:
         else:
             assert self.event_filter.matches(item)
             assert self._missing(item.cursor) == [item], "not the next event that matches"
-            self._reach(item.cursor, given=item)
+            self._reach(item.cursor, event=item)
             self.events.append(item)
 
     def assert_complete(self) -> None:
@@ -45,11 +45,11 @@ class History:
         self.place = resync.cursor
         self.resyncs += 1
 
-    def _reach(self, cursor: Cursor, given: LoggedEvent | None = None) -> None:
+    def _reach(self, cursor: Cursor, event: LoggedEvent | None = None) -> None:
         assert self.place is not None
         assert cursor.epoch == self.place.epoch
         assert cursor.seq >= self.place.seq, "time went backwards"
-        assert self._missing(cursor) == ([given] if given else []), "an event was left out"
+        assert self._missing(cursor) == ([event] if event else []), "an event was left out"
         self.place = cursor
 
     def _missing(self, until: Cursor) -> list[LoggedEvent]:

@@ -55,8 +55,8 @@ class MemoryLog:
 
     async def page(self, stream_id: str, after: int, limit: int, event_filter: EventFilter) -> Page:
         await self._travel()
-        found = [event for event in self.events if event.seq > max(after, self.horizon) and event_filter.matches(event)][:limit]
-        page = Page(self.state, found, found[-1].seq if len(found) == limit else self.state.head)
+        matching = [event for event in self.events if event.seq > max(after, self.horizon) and event_filter.matches(event)][:limit]
+        page = Page(self.state, matching, matching[-1].seq if len(matching) == limit else self.state.head)
         await self._travel()
         return page
 

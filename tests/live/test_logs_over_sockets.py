@@ -36,11 +36,11 @@ SECRET = "correct-horse-battery"
 async def create(server: Server, **environment: str) -> str:
     """A Studio that starts, with these variables; SECRET is a secret one."""
     variables = [{"key": key, "value": value, "secret": value == SECRET} for key, value in environment.items()]
-    given = {"workspaceId": encode("Workspace", server.world.workspace_id), "name": f"Studio {len(environment)} {sorted(environment)}"}
+    request = {"workspaceId": encode("Workspace", server.world.workspace_id), "name": f"Studio {len(environment)} {sorted(environment)}"}
     template = {"templateId": encode("Template", server.world.template_id), "environment": variables}
-    answer = await server.graphql(CREATE, {"input": {**given, **template}})
-    found: str = answer["createStudio"]["studio"]["id"]
-    return found
+    answer = await server.graphql(CREATE, {"input": {**request, **template}})
+    studio_id: str = answer["createStudio"]["studio"]["id"]
+    return studio_id
 
 
 async def status(server: Server, studio_id: str, wanted: str) -> dict[str, Any]:
@@ -190,8 +190,8 @@ async def test_rights_are_checked_before_and_meanwhile(server: Server) -> None:
         while "tiny listens" not in json.dumps(await watch.receive()):
             pass
         remove = "mutation($w: ID!, $u: ID!) { removeMember(input: { workspaceId: $w, userId: $u }) { __typename } }"
-        given = {"w": encode("Workspace", server.world.workspace_id), "u": encode("User", member.user_id)}
-        await server.graphql(remove, given)
+        variables = {"w": encode("Workspace", server.world.workspace_id), "u": encode("User", member.user_id)}
+        await server.graphql(remove, variables)
         seen = [item for item in await watch.rest() if item[0] != "next" or item[1].get("errors")]
     assert seen[0][1]["errors"][0]["extensions"]["code"] == "FORBIDDEN"
     assert seen[-1] == COMPLETE

@@ -91,8 +91,8 @@ class Client:
 
 async def create(server: Server, name: str) -> str:
     template = encode("Template", server.world.template_id)
-    given = {"workspaceId": workspace_id(server), "templateId": template, "name": name, "autoStart": False}
-    answer = await server.graphql(CREATE, {"input": given})
+    request = {"workspaceId": workspace_id(server), "templateId": template, "name": name, "autoStart": False}
+    answer = await server.graphql(CREATE, {"input": request})
     studio_id: str = answer["createStudio"]["studio"]["id"]
     return studio_id
 

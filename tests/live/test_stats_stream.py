@@ -31,10 +31,10 @@ async def run(database: Database, world: World) -> tuple[str, str]:
     return studio_id, await factories.create_session(database, world, studio_id)
 
 
-async def measure(database: Database, *found: tuple[str, float]) -> None:
+async def measure(database: Database, *usages: tuple[str, float]) -> None:
     """As the sampler writes them: (session, cpu)."""
     async with database.write() as transaction:
-        rows = [Measurement(session_id, transaction.now, cpu, 1000, None, None, None, None) for session_id, cpu in found]
+        rows = [Measurement(session_id, transaction.now, cpu, 1000, None, None, None, None) for session_id, cpu in usages]
         await stats.write(transaction, rows)
 
 

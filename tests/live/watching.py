@@ -116,10 +116,10 @@ async def enter(database: Database, world: World, studio_id: str, previous: str,
         await outbox.append(transaction, world.workspace_id, [event])
 
 
-async def create(database: Database, world: World, **given: Any) -> str:
+async def create(database: Database, world: World, **values: Any) -> str:
     """A new Studio, with its event."""
-    studio_id = await factories.create_studio(database, world, **given)
-    await log(database, world, studio_id, Kind.STUDIO_CREATED, world.viewer.actor, status=given.get("status", "STOPPED"))
+    studio_id = await factories.create_studio(database, world, **values)
+    await log(database, world, studio_id, Kind.STUDIO_CREATED, world.viewer.actor, status=values.get("status", "STOPPED"))
     return studio_id
 
 

@@ -37,14 +37,14 @@ WATCH = """subscription($id: ID!) { studioStatusChanged(scope: { studioId: $id }
 async def add(server: Server, name: str = "Cells", **environment: str) -> str:
     """A Studio that does not run yet, with these variables for its tool."""
     variables = [{"key": key, "value": value, "secret": False} for key, value in environment.items()]
-    given = {
+    request = {
         "workspaceId": global_id("Workspace", server.world.workspace_id),
         "templateId": global_id("Template", server.world.template_id),
         "name": name,
         "autoStart": False,
         "environment": variables,
     }
-    return str((await server.graphql(CREATE, {"input": given}))["createStudio"]["studio"]["id"])
+    return str((await server.graphql(CREATE, {"input": request}))["createStudio"]["studio"]["id"])
 
 
 async def told(frames: AsyncIterator[dict[str, Any]], *statuses: str) -> list[dict[str, Any]]:
@@ -59,8 +59,8 @@ async def told(frames: AsyncIterator[dict[str, Any]], *statuses: str) -> list[di
 
 
 async def studio(server: Server, studio_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = (await server.graphql(STUDIO, {"id": studio_id}))["studio"]
-    return found
+    row: dict[str, Any] = (await server.graphql(STUDIO, {"id": studio_id}))["studio"]
+    return row
 
 
 async def tool(server: Server) -> httpx.AsyncClient:
@@ -107,11 +107,11 @@ async def test_a_studio_starts_stops_into_a_checkpoint_and_starts_again_from_it(
         await told(frames, "STARTING", "RUNNING")
         async with await tool(server) as client:
             assert (await client.get("/files/notes")).text == "what I found"
-    found = await studio(server, cells)
-    newest, first = found["checkpoints"]["nodes"]
+    row = await studio(server, cells)
+    newest, first = row["checkpoints"]["nodes"]
     assert (newest["name"], newest["status"], newest["parent"]["name"]) == ("My_cells_2", "EMPTY", "My_cells_1")
     assert (first["status"], first["size"] > 0) == ("FINALIZED", True)
-    assert {step["state"] for step in found["progress"]} == {"SUCCEEDED"}
+    assert {step["state"] for step in row["progress"]} == {"SUCCEEDED"}
 
 
 @pytest.mark.behaviour("B3")
@@ -124,11 +124,11 @@ async def test_while_it_starts_it_is_not_running_and_can_neither_be_stopped_nor_
         await anext(frames)
         await server.graphql(START, {"id": cells})
         await told(frames, "STARTING")
-        found = await studio(server, cells)
-        assert (found["status"], found["url"]) == ("STARTING", None)
+        row = await studio(server, cells)
+        assert (row["status"], row["url"]) == ("STARTING", None)
         refused = (await server.graphql(STOP, {"id": cells}))["stopStudio"]
         assert (refused["__typename"], refused["status"]) == ("NotAllowedNowError", "STARTING")
-        assert refused["until"] > found["statusSince"]
+        assert refused["until"] > row["statusSince"]
         assert (await server.graphql(DELETE, {"id": cells}))["deleteStudio"]["__typename"] == "NotAllowedNowError"
         await told(frames, "RUNNING")
     assert (await studio(server, cells))["url"].startswith("http://a")

@@ -53,9 +53,9 @@ async def test_a_lost_key_is_replaced_and_secret_values_are_set_again(server: Se
     studio = await with_secret(server)
     await server.stop()
     server.settings["secret_key"] = SecretBox.new_key()
-    given = {"database_url": server.database_url, **server.settings}
-    assert "will be unreadable" in studiograph("replace-key", **given).stdout
-    assert "The key was replaced" in studiograph("replace-key", "--yes", **given).stdout
+    settings = {"database_url": server.database_url, **server.settings}
+    assert "will be unreadable" in studiograph("replace-key", **settings).stdout
+    assert "The key was replaced" in studiograph("replace-key", "--yes", **settings).stdout
     await server.start()
     await server.graphql(START, {"id": studio})
     assert "Set their values again, then start the Studio" in await becomes(server, studio, "ERRORED")

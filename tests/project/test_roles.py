@@ -19,8 +19,11 @@ STATUS = "query ($id: ID!) { studio(id: $id) { status statusMessage } }"
 
 async def test_api_controller_and_proxy_work_together(tmp_path: Path, postgresql_url: str) -> None:
     async with three_roles(tmp_path, postgresql_url) as (api, _, proxy):
-        given = {"workspaceId": global_id("Workspace", api.world.workspace_id), "templateId": global_id("Template", api.world.template_id)}
-        created = (await api.graphql(CREATE, {"input": {**given, "name": "Shared"}}))["createStudio"]["studio"]
+        request = {
+            "workspaceId": global_id("Workspace", api.world.workspace_id),
+            "templateId": global_id("Template", api.world.template_id),
+        }
+        created = (await api.graphql(CREATE, {"input": {**request, "name": "Shared"}}))["createStudio"]["studio"]
 
         async def runs() -> bool:
             return bool((await api.graphql(STATUS, {"id": created["id"]}))["studio"]["status"] == "RUNNING")

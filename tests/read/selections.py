@@ -7,9 +7,9 @@ from graphql import GraphQLField, GraphQLInterfaceType, GraphQLObjectType, Graph
 
 def everything(schema: GraphQLSchema, type_name: str, inside: tuple[str, ...] = ()) -> str:
     """A selection of every field without a required argument; no type is entered twice on one way down."""
-    found = schema.type_map[type_name]
-    assert isinstance(found, GraphQLObjectType | GraphQLInterfaceType)
-    parts = [part for name, field in found.fields.items() if (part := _part(schema, name, field, (*inside, type_name)))]
+    kind = schema.type_map[type_name]
+    assert isinstance(kind, GraphQLObjectType | GraphQLInterfaceType)
+    parts = [part for name, field in kind.fields.items() if (part := _part(schema, name, field, (*inside, type_name)))]
     return f"{{ __typename {' '.join(parts)} }}"
 
 
@@ -39,8 +39,8 @@ def differences(one: object, other: object, path: tuple[str, ...] = ()) -> Itera
 def fields_on(schema: GraphQLSchema, type_name: str, path: tuple[str, ...]) -> Iterator[GraphQLField]:
     """The fields that a path goes through, from `type_name` down."""
     for name in path:
-        found = schema.type_map[type_name]
-        assert isinstance(found, GraphQLObjectType | GraphQLInterfaceType)
-        field = found.fields[name]
+        kind = schema.type_map[type_name]
+        assert isinstance(kind, GraphQLObjectType | GraphQLInterfaceType)
+        field = kind.fields[name]
         yield field
         type_name = get_named_type(field.type).name

@@ -73,16 +73,16 @@ async def test_an_exception_among_the_values_is_the_error_of_that_object_alone(b
     async def load(_context: LoadContext, parents: Sequence[int], _arguments: None) -> list[int | Exception]:
         return [ValueError(str(parent)) if parent == 2 else parent for parent in parents]
 
-    found = await asyncio.gather(*(batches.load(load, n) for n in (1, 2, 3)), return_exceptions=True)
-    assert [found[0], str(found[1]), found[2]] == [1, "2", 3]
+    results = await asyncio.gather(*(batches.load(load, n) for n in (1, 2, 3)), return_exceptions=True)
+    assert [results[0], str(results[1]), results[2]] == [1, "2", 3]
 
 
 async def test_a_loader_that_fails_leaves_its_neighbours_alone(batches: Batches) -> None:
     async def fails(_context: LoadContext, _parents: Sequence[int], _arguments: None) -> list[int]:
         raise RuntimeError("broken")
 
-    found = list(await asyncio.gather(batches.load(fails, 1), batches.load(Recorder(), 1), return_exceptions=True))
-    assert [str(found[0]), found[1]] == ["broken", 2]
+    results = list(await asyncio.gather(batches.load(fails, 1), batches.load(Recorder(), 1), return_exceptions=True))
+    assert [str(results[0]), results[1]] == ["broken", 2]
 
 
 async def test_a_loader_that_gives_too_little_is_an_error_and_not_silence(batches: Batches) -> None:
@@ -103,5 +103,5 @@ async def test_a_part_is_picked_of_what_is_there(batches: Batches) -> None:
     async def load(_context: LoadContext, parents: Sequence[str | None], _arguments: None) -> list[str | None]:
         return list(parents)
 
-    found = list(await asyncio.gather(batches.load(load, "ab", None, len), batches.load(load, None, None, len)))
-    assert found == [2, None]
+    results = list(await asyncio.gather(batches.load(load, "ab", None, len), batches.load(load, None, None, len)))
+    assert results == [2, None]

@@ -26,17 +26,17 @@ LOGS = f"""query ($id: ID!, $after: BigInt, $first: Int, $session: Int, $source:
 }}"""
 
 
-async def studio_with(database: Database, world: World, *pieces: bytes | int, closed: bool = False, **given: Any) -> tuple[str, str]:
+async def studio_with(database: Database, world: World, *pieces: bytes | int, closed: bool = False, **values: Any) -> tuple[str, str]:
     """A Studio whose current session printed this; its global id and the session's row id."""
-    studio_id = await factories.create_studio(database, world, **{"status": "RUNNING", "session_number": 1, **given})
+    studio_id = await factories.create_studio(database, world, **{"status": "RUNNING", "session_number": 1, **values})
     session_id = await factories.create_session(database, world, studio_id)
     await store_output(database, session_id, *pieces, closed=closed)
     return encode("Studio", studio_id), session_id
 
 
-async def logs(asker: Asker, world: World, studio_id: str, **given: Any) -> dict[str, Any]:
-    found: dict[str, Any] = (await asker.data(world.viewer, LOGS, id=studio_id, **given))["studio"]["logs"]
-    return found
+async def logs(asker: Asker, world: World, studio_id: str, **arguments: Any) -> dict[str, Any]:
+    page: dict[str, Any] = (await asker.data(world.viewer, LOGS, id=studio_id, **arguments))["studio"]["logs"]
+    return page
 
 
 async def test_the_newest_bytes_come_unless_an_offset_is_given(database: Database, world: World, asker: Asker) -> None:
@@ -104,17 +104,16 @@ async def test_a_former_session_keeps_its_output(database: Database, world: Worl
         "isComplete": True,
     }
     query = "query ($id: ID!) { studio(id: $id) { sessions { nodes { number logs(first: 5) { text isComplete } } } } }"
-    found = (await asker.data(world.viewer, query, id=studio_id))["studio"]["sessions"]["nodes"]
-    assert [(node["number"], node["logs"]["text"]) for node in found] == [(2, "econd"), (1, "first")]
+    sessions = (await asker.data(world.viewer, query, id=studio_id))["studio"]["sessions"]["nodes"]
+    assert [(node["number"], node["logs"]["text"]) for node in sessions] == [(2, "econd"), (1, "first")]
 
 
 async def test_the_build_counts_while_it_is_built_or_could_not_be(database: Database, world: World, asker: Asker) -> None:
     build = new_id()
     studio_id, _ = await studio_with(database, world, b"of the session", status="BUILD_FAILED", build_id=build)
     await store_output(database, build, b"of the build", closed=True)
-    texts = [
-        (await logs(asker, world, studio_id, **given))["text"] for given in ({}, {"session": 1}, {"source": "SESSION"}, {"source": "BUILD"})
-    ]
+    sources: tuple[dict[str, Any], ...] = ({}, {"session": 1}, {"source": "SESSION"}, {"source": "BUILD"})
+    texts = [(await logs(asker, world, studio_id, **source))["text"] for source in sources]
     assert texts == ["of the build", "of the session", "of the session", "of the build"]
     assert (await logs(asker, world, studio_id))["session"] is None
     running, _ = await studio_with(database, world, b"runs", build_id=build)
@@ -122,14 +121,14 @@ async def test_the_build_counts_while_it_is_built_or_could_not_be(database: Data
 
 
 @pytest.mark.parametrize(
-    ("given", "argument"),
+    ("arguments", "argument"),
     [({"first": 3}, "first"), ({"first": 262145}, "first"), ({"after": -1}, "afterOffset"), ({"session": 0}, "session")],
 )
 async def test_arguments_out_of_range_are_errors_with_a_code(
-    database: Database, world: World, asker: Asker, given: dict[str, int], argument: str
+    database: Database, world: World, asker: Asker, arguments: dict[str, int], argument: str
 ) -> None:
     studio_id, _ = await studio_with(database, world, b"x")
-    reply = await asker.ask(world.viewer, LOGS, id=studio_id, **given)
+    reply = await asker.ask(world.viewer, LOGS, id=studio_id, **arguments)
     assert (reply.error["code"], reply.error["argument"]) == ("OUT_OF_RANGE", argument)
 
 
@@ -163,10 +162,8 @@ async def test_many_pages_at_once_are_shorter(database: Database, world: World, 
     monkeypatch.setattr(log_loader, "MAX_LEVEL_BYTES", 100)
     for _ in range(5):
         await studio_with(database, world, b"x" * 80)
-    found = await asker.data(
-        world.viewer, '{ workspace(by: { slug: "lab" }) { studios { nodes { logs { text endOffset nextOffset } } } } }'
-    )
-    pages = [node["logs"] for node in found["workspace"]["studios"]["nodes"]]
+    data = await asker.data(world.viewer, '{ workspace(by: { slug: "lab" }) { studios { nodes { logs { text endOffset nextOffset } } } } }')
+    pages = [node["logs"] for node in data["workspace"]["studios"]["nodes"]]
     assert [len(page["text"]) for page in pages] == [20] * 5
     assert all(page["nextOffset"] == page["endOffset"] == 80 for page in pages)
 

@@ -35,13 +35,13 @@ async def walk(asker: Asker, world: World, between: Any = None, **variables: Any
     names: list[str] = []
     after = None
     while True:
-        found = await page(asker, world, after=after, **variables)
-        names += [edge["node"]["name"] for edge in found["edges"]]
+        reply = await page(asker, world, after=after, **variables)
+        names += [edge["node"]["name"] for edge in reply["edges"]]
         if between:
             await between()
-        if not found["pageInfo"]["hasNextPage"]:
+        if not reply["pageInfo"]["hasNextPage"]:
             return names
-        after = found["pageInfo"]["endCursor"]
+        after = reply["pageInfo"]["endCursor"]
 
 
 async def add(database: Database, world: World, names: list[str]) -> None:
@@ -154,10 +154,10 @@ async def test_a_cursor_of_one_order_is_refused_in_another(database: Database, w
 
 
 def names(reply: Reply, *path: str) -> list[str]:
-    found = reply.data
+    value = reply.data
     for step in path:
-        found = found[step]
-    return [node["name"] for node in found["nodes"]]
+        value = value[step]
+    return [node["name"] for node in value["nodes"]]
 
 
 async def test_nested_lists_have_a_page_of_their_own_for_each_parent(database: Database, world: World, asker: Asker) -> None:
@@ -198,9 +198,9 @@ async def test_a_filter_selects_and_counts_alike(
     await factories.create_studio(database, world, "other", status="ERRORED")
     await factories.create_star(database, world, studio_id)
     await factories.create_connection(database, world, studio_id)
-    found = await page(asker, world, filter=given_filter)
-    assert [edge["node"]["name"] for edge in found["edges"]] == expected
-    assert found["totalCount"] == len(expected)
+    reply = await page(asker, world, filter=given_filter)
+    assert [edge["node"]["name"] for edge in reply["edges"]] == expected
+    assert reply["totalCount"] == len(expected)
 
 
 async def test_a_filter_by_owner_template_and_environment(database: Database, world: World, asker: Asker) -> None:
@@ -209,13 +209,13 @@ async def test_a_filter_by_owner_template_and_environment(database: Database, wo
     await factories.create_studio(database, world, "a")
     await factories.create_studio(database, world, "b", owner_id=other, template_id=template_id, compute_environment_id=None)
 
-    async def found(**given_filter: Any) -> list[str]:
+    async def names_of(**given_filter: Any) -> list[str]:
         return [edge["node"]["name"] for edge in (await page(asker, world, filter=given_filter))["edges"]]
 
-    assert await found(owners=[encode("User", other)]) == ["b"]
-    assert await found(templates=[encode("Template", world.template_id)]) == ["a"]
-    assert await found(computeEnvironments=[encode("ComputeEnvironment", world.compute_environment_id)]) == ["a"]
-    assert await found(owners=[encode("User", other), encode("User", world.user_id)]) == ["a", "b"]
+    assert await names_of(owners=[encode("User", other)]) == ["b"]
+    assert await names_of(templates=[encode("Template", world.template_id)]) == ["a"]
+    assert await names_of(computeEnvironments=[encode("ComputeEnvironment", world.compute_environment_id)]) == ["a"]
+    assert await names_of(owners=[encode("User", other), encode("User", world.user_id)]) == ["a", "b"]
 
 
 async def test_an_id_of_the_wrong_kind_in_a_filter_is_named(world: World, asker: Asker) -> None:

@@ -148,12 +148,12 @@ async def test_all_that_differs_between_two_viewers_is_marked(database: Database
     await factories.create_checkpoint(database, world, studio_id)
     await factories.create_connection(database, world, studio_id)
     owner, guest = await two_views(database, world, asker, studio_id, "Studio")
-    found = set(differences(owner, guest))
-    for path in found:
+    different = set(differences(owner, guest))
+    for path in different:
         marks = [Mark.VIEWER in marks_of(field) for field in fields_on(CORE, "Studio", path)]
         assert any(marks), f"Studio.{'.'.join(path)} depends on who asks, and is not marked"
-    assert {("isStarred",), ("url",), ("workspace", "viewerRole"), ("owner", "tokens")} <= found
-    assert any(path[0] == "availableActions" for path in found)
+    assert {("isStarred",), ("url",), ("workspace", "viewerRole"), ("owner", "tokens")} <= different
+    assert any(path[0] == "availableActions" for path in different)
 
 
 def test_a_marked_field_says_so_in_its_description() -> None:

@@ -31,9 +31,9 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 async def _look(url: str, look: Callable[[Connection], Any]) -> Any:
     database = Database(url)
     async with database.engine.begin() as connection:
-        found = await connection.run_sync(look)
+        answer = await connection.run_sync(look)
     await database.close()
-    return found
+    return answer
 
 
 async def test_the_migrated_schema_is_the_tables(database_url: str) -> None:
@@ -47,8 +47,8 @@ async def test_sort_keys_are_compared_bytewise(database: Database) -> None:
     for name_key in ("b", "a", "é", "Z", "_"):
         await factories.create_workspace(database, name_key=name_key)
     async with database.read() as reader:
-        found = (await reader.execute(select(core.workspace.c.name_key).order_by(core.workspace.c.name_key))).scalars()
-    assert list(found) == ["Z", "_", "a", "b", "é"]
+        keys = (await reader.execute(select(core.workspace.c.name_key).order_by(core.workspace.c.name_key))).scalars()
+    assert list(keys) == ["Z", "_", "a", "b", "é"]
 
 
 async def test_upgrade_and_downgrade_with_data_leave_nothing_behind(empty_url: str) -> None:

@@ -287,11 +287,11 @@ async def read_request(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
     line = (await reader.readline()).decode("latin-1").split()
     if len(line) != 3:
         return None
-    found: list[tuple[str, str]] = []
+    headers: list[tuple[str, str]] = []
     while text := (await reader.readline()).decode("latin-1").strip():
         name, _, value = text.partition(":")
-        found.append((name, value.strip()))
-    return Request(line[0], line[1], found, reader, writer)
+        headers.append((name, value.strip()))
+    return Request(line[0], line[1], headers, reader, writer)
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
