@@ -20,7 +20,7 @@ class SaveRemoved(ComputeUnknown):
 
 
 async def record(transaction: Transaction, studio: StudioState, session: SessionState, saved: Saved, *, interim: bool) -> None:
-    """Make `saved` the data of the session's checkpoint, in the caller's transaction. Its former data, if it is other, is cleaned up.
+    """Makes `saved` the data of the session's checkpoint, in the caller's transaction. Other data that it had is cleaned up.
 
     The attempt that was written before the save was made goes in the same transaction. Raises SaveRemoved.
     """
@@ -42,7 +42,7 @@ async def record(transaction: Transaction, studio: StudioState, session: Session
 
 
 async def invalidate(transaction: Transaction, studio: StudioState, checkpoint_id: str) -> None:
-    """Mark a checkpoint whose data is missing or damaged as INVALID (B30); the next start begins from the one before."""
+    """Marks a checkpoint whose data is missing or damaged as INVALID (B30). The next start continues from the one before."""
     checkpoint = await checkpoints.find(transaction, checkpoint_id)
     if checkpoint is None:
         return

@@ -1,1 +1,1 @@
-"""What a read gives: frozen rows with plain attributes, one class for each GraphQL type that they are shown as. No entity, nothing lazy."""
+"""Row classes: the frozen results of reads, one class for each GraphQL type. They have plain attributes and load nothing."""

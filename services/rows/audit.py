@@ -1,4 +1,4 @@
-"""What happened in a workspace to something other than a Studio."""
+"""The row class of events of a workspace that are not about a Studio."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from services.rows.events import StudioEventRow, event_row
 
 @dataclass(frozen=True, slots=True)
 class MemberEventRow:
-    """A member came, got another role, or went (`role` None)."""
+    """A member was added, got another role, or was removed (`role` None)."""
 
     cursor: Cursor
     at: datetime
@@ -25,7 +25,7 @@ AnyEventRow = StudioEventRow | MemberEventRow
 
 
 def any_event_row(event: LoggedEvent) -> AnyEventRow:
-    """The row of an event of SHOWN_KINDS, or of a change of members."""
+    """Returns the row of an event of SHOWN_KINDS or of a change of members."""
     if event.kind is not Kind.MEMBER_CHANGED:
         return event_row(event)
     payload = MemberChanged.from_json(event.payload)

@@ -1,4 +1,4 @@
-"""What happened to Studios, as viewers see it: one row class for each kind of frame."""
+"""The row classes of events of Studios, as viewers see them: one for each kind of frame."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from services.domain.statuses import CheckpointStatus, ConnectionErrorCode, Stop
 
 @dataclass(frozen=True, slots=True)
 class StudioEventRow:
-    """What all have in common; `studio_name` is as of then."""
+    """The fields of all events; `studio_name` is the name at the time of the event."""
 
     cursor: Cursor
     at: datetime
@@ -34,7 +34,7 @@ class StudioEventRow:
 
 @dataclass(frozen=True, slots=True)
 class StudioStatusEventRow(StudioEventRow):
-    """A Studio entered a status; `previous_status` None = it was created."""
+    """A Studio entered a status. `previous_status` is None for the event that created it."""
 
     previous_status: StudioStatus | None
     status: StudioStatus
@@ -44,7 +44,7 @@ class StudioStatusEventRow(StudioEventRow):
 
 @dataclass(frozen=True, slots=True)
 class StudioEditedEventRow(StudioEventRow):
-    """Somebody changed its configuration; `fields` are the names of what changed."""
+    """The configuration of a Studio was edited; `fields` are the names of the changed fields."""
 
     revision: int
     fields: list[str]
@@ -52,12 +52,12 @@ class StudioEditedEventRow(StudioEventRow):
 
 @dataclass(frozen=True, slots=True)
 class StudioDeletedEventRow(StudioEventRow):
-    """It is gone."""
+    """A Studio was deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckpointEventRow(StudioEventRow):
-    """One of its checkpoints came, changed or went."""
+    """A checkpoint of a Studio was created, changed or deleted."""
 
     checkpoint_id: str
     checkpoint_name: str
@@ -67,7 +67,7 @@ class CheckpointEventRow(StudioEventRow):
 
 @dataclass(frozen=True, slots=True)
 class ConnectedUsersEventRow(StudioEventRow):
-    """A user joined (with a first tab) or left (with the last one)."""
+    """A user joined (opened a first tab) or left (closed the last one)."""
 
     user_id: str
     user_name: str
@@ -76,7 +76,7 @@ class ConnectedUsersEventRow(StudioEventRow):
 
 @dataclass(frozen=True, slots=True)
 class ConnectionErrorEventRow(StudioEventRow):
-    """Connections to its session ended: those of `user_id`, or everybody's (B57)."""
+    """Connections to a session ended: those of the user `user_id`, or all of them if it is None (B57)."""
 
     user_id: str | None
     code: ConnectionErrorCode
@@ -86,7 +86,7 @@ class ConnectionErrorEventRow(StudioEventRow):
 
 @dataclass(frozen=True, slots=True)
 class DisruptionWarningEventRow(StudioEventRow):
-    """Connections to its session will end; `planned_at` is when, if that is known."""
+    """Connections to a session will end at `planned_at`; None if the time is not known."""
 
     user_id: str | None
     code: ConnectionErrorCode
@@ -154,9 +154,9 @@ _ROWS: Mapping[Kind, Callable[[LoggedEvent], StudioEventRow]] = MappingProxyType
 )
 
 SHOWN_KINDS = frozenset(_ROWS)
-"""The kinds that viewers see as events; the others only wake what shows state."""
+"""The kinds that viewers see as events; those of the others only announce that a state has changed."""
 
 
 def event_row(event: LoggedEvent) -> StudioEventRow:
-    """The row of an event of SHOWN_KINDS."""
+    """Returns the row of an event of SHOWN_KINDS."""
     return _ROWS[event.kind](event)

@@ -1,4 +1,4 @@
-"""Frames of streams that are no events: snapshots, and what changed in a list."""
+"""The row classes of stream frames that are no events: snapshots and changes of lists."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from services.rows.studio import ConnectedUserRow, StudioRow
 
 @dataclass(frozen=True, slots=True)
 class StudioStatusSnapshotRow:
-    """All Studios of a stream's scope, as of `cursor`."""
+    """All Studios in the scope of a stream, as of `cursor`."""
 
     cursor: Cursor
     at: datetime
@@ -18,7 +18,7 @@ class StudioStatusSnapshotRow:
 
 @dataclass(frozen=True, slots=True)
 class StudioListSnapshotRow:
-    """The whole list, as of `cursor`."""
+    """The whole list of Studios, as of `cursor`."""
 
     cursor: Cursor
     at: datetime
@@ -27,7 +27,7 @@ class StudioListSnapshotRow:
 
 @dataclass(frozen=True, slots=True)
 class StudioEnteredRow:
-    """A Studio belongs to the list from now on."""
+    """A Studio entered the list."""
 
     cursor: Cursor
     studio: StudioRow
@@ -35,7 +35,7 @@ class StudioEnteredRow:
 
 @dataclass(frozen=True, slots=True)
 class StudioChangedRow:
-    """A Studio of the list is not as it was."""
+    """A Studio in the list changed."""
 
     cursor: Cursor
     studio: StudioRow
@@ -43,7 +43,7 @@ class StudioChangedRow:
 
 @dataclass(frozen=True, slots=True)
 class StudioLeftRow:
-    """A Studio does not belong to the list any more."""
+    """A Studio left the list."""
 
     cursor: Cursor
     studio_id: str
@@ -51,7 +51,7 @@ class StudioLeftRow:
 
 @dataclass(frozen=True, slots=True)
 class ConnectedUsersSnapshotRow:
-    """Everybody who is connected to a Studio's session, as of `cursor`."""
+    """The users who are connected to a Studio's session, as of `cursor`."""
 
     cursor: Cursor
     at: datetime

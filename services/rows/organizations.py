@@ -1,4 +1,4 @@
-"""Where Studios belong and run."""
+"""The row classes of organizations, workspaces, members, templates and compute environments."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +21,7 @@ class OrganizationRow:
 
 @dataclass(frozen=True, slots=True)
 class SettingsRow:
-    """What a workspace sets for its Studios; None leaves the default."""
+    """The settings of a workspace for its Studios. None is the default."""
 
     lifespan_hours: int | None
     idle_minutes: int | None
@@ -45,7 +45,7 @@ class WorkspaceRow:
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """A user's role in a workspace."""
+    """A member of a workspace: a user with a role."""
 
     workspace_id: str
     user_id: str
@@ -57,7 +57,7 @@ class MemberRow:
 
 @dataclass(frozen=True, slots=True)
 class StatusCountRow:
-    """How many Studios have a status."""
+    """The number of Studios that have a status."""
 
     status: StudioStatus
     count: int
@@ -65,7 +65,7 @@ class StatusCountRow:
 
 @dataclass(frozen=True, slots=True)
 class TemplateRow:
-    """An image of one tool."""
+    """A template: an image of one tool."""
 
     id: str
     workspace_id: str
@@ -94,7 +94,7 @@ class CapacityRow:
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """What sessions hold of an environment (B5)."""
+    """The resources of a compute environment that sessions hold (B5): cores, MiB, devices."""
 
     sessions: int
     cpu: float
@@ -104,7 +104,7 @@ class UsageRow:
 
 @dataclass(frozen=True, slots=True)
 class ComputeEnvironmentRow:
-    """A place where sessions run, as last checked."""
+    """A compute environment, as it was when it was last checked."""
 
     id: str
     workspace_id: str

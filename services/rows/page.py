@@ -1,4 +1,4 @@
-"""A page of a connection."""
+"""The row classes of pages of connections (Relay)."""
 
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -14,7 +14,7 @@ class Encodable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Edge(Generic[T]):
-    """A row and its place in the order."""
+    """A row with its cursor."""
 
     node: T
     cursor: Encodable
@@ -22,7 +22,7 @@ class Edge(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class PageInfo:
-    """Whether there is more, and where to go on. Paging is forward only."""
+    """Whether there are more rows, and the cursors of the first and last row of the page. Paging is forward only."""
 
     has_next_page: bool
     has_previous_page: bool
@@ -32,7 +32,7 @@ class PageInfo:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some rows in order. `scope` names what they were taken from (a parent's id, or a selection): the total is counted by it, if asked."""
+    """A page of rows in order. `scope` names the whole list (a parent's id, or a selection), by which `totalCount` is counted on demand."""
 
     nodes: list[T]
     edges: list[Edge[T]]

@@ -1,4 +1,4 @@
-"""Users, their tokens, and what they did."""
+"""The row classes of users, access tokens and operations."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from services.domain.statuses import OperationKind, OperationState, StepState
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """Somebody the viewer shares a workspace with, or the viewer."""
+    """A user: the viewer, or one who shares a workspace with the viewer."""
 
     id: str
     user_name: str
@@ -23,7 +23,7 @@ class UserRow:
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """An access token of the viewer; `hint` is how its secret begins."""
+    """An access token of the viewer; `hint` is the beginning of its secret."""
 
     id: str
     name: str
@@ -48,7 +48,7 @@ class StepRow:
 
 @dataclass(frozen=True, slots=True)
 class OperationRow:
-    """The record of one action; its steps are read on demand."""
+    """The record of one action on a Studio. Its steps are read on demand."""
 
     id: str
     workspace_id: str

@@ -1,4 +1,4 @@
-"""What a running session uses, as its viewers see it."""
+"""The row class of the resource usage of a running session."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class SessionStatsRow:
-    """One measurement: cpu in cores, the rest in bytes. None where nothing limits it, or the kind of environment cannot tell."""
+    """One measurement: cpu in cores, the rest in bytes. A limit is None if there is none, another field if it is not measured."""
 
     at: datetime
     cpu: float

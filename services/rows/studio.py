@@ -1,4 +1,4 @@
-"""A Studio as a viewer sees it, and what belongs to it."""
+"""The row classes of Studios, as a viewer sees them, and of their sessions and checkpoints."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from services.domain.statuses import CheckpointStatus, StopReason, StudioStatus
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationRow:
-    """What a Studio's sessions get (cpu in cores, memory in MiB; 0 = the compute environment's default). Long parts are read on demand."""
+    """The configuration of a Studio's sessions: cpu in cores, memory in MiB; 0 is the compute environment's default."""
 
     studio_id: str
     cpu: float
@@ -22,7 +22,7 @@ class ConfigurationRow:
 
 @dataclass(frozen=True, slots=True)
 class VariableRow:
-    """An environment variable. The value of a secret one is never read out (B16)."""
+    """An environment variable. The value of a secret one is None (B16)."""
 
     key: str
     value: str | None
@@ -33,7 +33,7 @@ class VariableRow:
 class StudioRow:
     """A Studio without its long texts.
 
-    `viewer_role` and `is_starred` belong to who asked; `event_cursor` is of the same moment as the row.
+    `viewer_role` and `is_starred` are those of the viewer; `event_cursor` is of the same moment as the row.
     """
 
     id: str
@@ -64,7 +64,7 @@ class StudioRow:
 
 @dataclass(frozen=True, slots=True)
 class StudioDetails:
-    """The long parts of a Studio: read only where they are asked for."""
+    """The long texts of a Studio, which are read on demand."""
 
     description: str | None
     conda_environment: str | None
@@ -73,7 +73,7 @@ class StudioDetails:
 
 @dataclass(frozen=True, slots=True)
 class ConnectedUserRow:
-    """Somebody with a tab of the running session open; `tabs` counts them all."""
+    """A user with open tabs of the running session; `tabs` is their number."""
 
     user_id: str
     connected_at: datetime
@@ -83,7 +83,7 @@ class ConnectedUserRow:
 
 @dataclass(frozen=True, slots=True)
 class SessionConfigurationRow:
-    """What one run was given."""
+    """The configuration of one session: cpu in cores, memory in MiB."""
 
     cpu: float
     memory_mib: int
@@ -136,7 +136,7 @@ class CheckpointRow:
 
 @dataclass(frozen=True, slots=True)
 class AvailableActionRow:
-    """Whether the viewer may do this now; `reason` says why not, `until` how long (UTC) if waiting helps and that is known."""
+    """Whether the viewer may do an action now. If not, `reason` says why; `until` (UTC) is when it may be allowed, if that is known."""
 
     action: Action
     allowed: bool

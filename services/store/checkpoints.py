@@ -1,4 +1,4 @@
-"""Checkpoints: the saved file systems of sessions, and which of them are still needed."""
+"""Stores checkpoints: the saved file systems of sessions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,11 +13,12 @@ from services.store.tables import core
 
 T = core.checkpoint.c
 SAVED = (CheckpointStatus.INTERIM.value, CheckpointStatus.FINALIZED.value)
+"""The statuses of checkpoints that a start can begin from."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckpointState:
-    """A checkpoint's row, as far as decisions need it."""
+    """The columns of a checkpoint that commands and the controller need."""
 
     id: str
     studio_id: str
@@ -43,26 +44,26 @@ async def find(reader: Reader, checkpoint_id: str) -> CheckpointState | None:
 
 
 async def latest_saved(reader: Reader, studio_id: str) -> CheckpointState | None:
-    """The newest INTERIM or FINALIZED one, the base of the next start (B10)."""
+    """Returns the newest INTERIM or FINALIZED checkpoint, the base of the next start (B10)."""
     where = (T.studio_id == studio_id) & T.status.in_(SAVED) & T.deleted_at.is_(None)
     return RECORD.optional((await reader.execute(select(*RECORD.columns).where(where).order_by(T.number.desc()).limit(1))).one_or_none())
 
 
 async def not_needed_elsewhere(reader: Reader, studio_id: str) -> list[CheckpointState]:
-    """The Studio's checkpoints that still hold data and that no other Studio begins from (B22)."""
+    """Returns the Studio's checkpoints whose data is not deleted and that no other Studio is based on (B22)."""
     other = core.studio
     needed = exists().where(other.c.parent_checkpoint_id == T.id, other.c.id != studio_id)
     return RECORD.rows(await reader.execute(select(*RECORD.columns).where(T.studio_id == studio_id, T.deleted_at.is_(None), ~needed)))
 
 
 async def name_taken(reader: Reader, studio_id: str, key: str, *, except_id: str | None = None) -> bool:
-    """Whether another checkpoint of the Studio has this name key (B32)."""
+    """Returns whether another checkpoint of the Studio than `except_id` has this name key (B32)."""
     clash = select(T.id).where(T.studio_id == studio_id, T.name_key == key, T.id != (except_id or ""))
     return bool((await reader.execute(select(exists(clash)))).scalar_one())
 
 
 async def last_number(reader: Reader, studio_id: str) -> int:
-    """The number of the newest checkpoint, 0 if there is none."""
+    """Returns the number of the newest checkpoint, 0 if there is none."""
     statement = select(T.number).where(T.studio_id == studio_id).order_by(T.number.desc()).limit(1)
     return int((await reader.execute(statement)).scalar_one_or_none() or 0)
 
@@ -72,5 +73,5 @@ async def add(transaction: Transaction, values: dict[str, Any]) -> None:
 
 
 async def change(transaction: Transaction, checkpoint_id: str, **values: Any) -> None:
-    """Write columns that a reader can see: bumps `version`."""
+    """Writes columns that a reader can see, and increments `version`."""
     await transaction.execute(update(core.checkpoint).where(T.id == checkpoint_id).values(**values, version=T.version + 1))

@@ -1,4 +1,4 @@
-"""Idempotency keys and the results that mutations returned under them."""
+"""Stores idempotency keys with the results that mutations returned under them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +33,7 @@ RECORD = Record.of_table(RecordedResult, core.idempotency_key)
 
 
 async def lock(transaction: Transaction, key: ScopedKey) -> None:
-    """Lock the key until the transaction ends; it must be locked before anything else.
+    """Locks the key until the transaction ends; it must be locked before anything else.
 
     The stream's lock is not enough, since a key can be used in two workspaces at once. On SQLite there is one writer anyway.
     """
@@ -43,12 +43,12 @@ async def lock(transaction: Transaction, key: ScopedKey) -> None:
 
 
 async def find(reader: Reader, key: ScopedKey) -> RecordedResult | None:
-    """The result recorded under the key, or None."""
+    """Returns the result recorded under the key, or None."""
     where = (T.user_id == key.user_id) & (T.mutation == key.mutation) & (T.key == key.key)
     return RECORD.optional((await reader.execute(select(*RECORD.columns).where(where))).one_or_none())
 
 
 async def record(transaction: Transaction, key: ScopedKey, input_hash: str, result: dict[str, Any]) -> None:
-    """Record the result; `services.store.retention` keeps it for a day."""
+    """Records the result; `services.store.retention` keeps it for a day."""
     values = {"user_id": key.user_id, "mutation": key.mutation, "key": key.key, "input_hash": input_hash}
     await transaction.execute(insert(core.idempotency_key).values(**values, result=result, created_at=transaction.now))

@@ -1,4 +1,4 @@
-"""Operations: the records of actions on Studios."""
+"""Stores operations: the records of actions on Studios."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ T = core.operation.c
 
 @dataclass(frozen=True, slots=True)
 class OperationState:
-    """An operation's row; `steps` as in `services.studios.progress`."""
+    """The columns of an operation that commands and the controller need. `steps` is as in `services.studios.progress`."""
 
     id: str
     kind: str
@@ -37,5 +37,5 @@ async def add(transaction: Transaction, values: dict[str, Any]) -> None:
 
 
 async def change(transaction: Transaction, operation_id: str, **values: Any) -> None:
-    """Write columns that a reader can see: bumps `version`."""
+    """Writes columns that a reader can see, and increments `version`."""
     await transaction.execute(update(core.operation).where(T.id == operation_id).values(**values, version=T.version + 1))

@@ -1,4 +1,4 @@
-"""The event log's writing side: seq is taken under the stream row's lock, so there are no gaps and commit order is seq order."""
+"""Appends events to the log. `seq` is assigned under the lock of the stream's row: there are no gaps, and commits have the order of seq."""
 
 import secrets
 from collections.abc import AsyncIterator, Sequence
@@ -20,11 +20,11 @@ _locked = (
     .prefix_with("MATERIALIZED")
 )
 LOCK = select(func.clock_timestamp()).select_from(_locked)
-"""The clock is read for the row that the CTE gives, hence after the wait for its lock."""
+"""Locks a stream and returns the clock's time, which is read after the wait for the lock, since it is read for the row of the CTE."""
 
 
 async def create_stream(transaction: Transaction, stream_id: str) -> None:
-    """Begin the log of a new workspace, organization or installation."""
+    """Adds the stream of a new workspace, organization or installation."""
     await transaction.execute(insert(core.stream).values(id=stream_id, epoch=secrets.token_hex(6), head=0, horizon=0))
 
 
@@ -45,7 +45,7 @@ async def stream_transaction(
 
 
 async def lock_stream(transaction: Transaction, stream_id: str) -> None:
-    """Take the stream's lock: first of all locks in a transaction. `transaction.now` moves on to the moment it is held.
+    """Takes the stream's lock, which is the first lock of a transaction. `transaction.now` becomes the time from which it is held.
 
     Of several streams, the installation's comes last, and the others in the order of their ids: all writers lock in one order. Raises
     RuntimeError otherwise. On SQLite the transaction itself is the lock. A stream that does not exist has none.
@@ -67,7 +67,7 @@ def _position(stream_id: str) -> tuple[bool, str]:
 
 
 async def append(transaction: Transaction, stream_id: str, events: Sequence[NewEvent]) -> int:
-    """Log `events` in order; returns the stream's new head. Takes the stream's lock if it is not held yet."""
+    """Appends `events` in order, and returns the stream's new head. Takes the stream's lock if it is not held yet."""
     await lock_stream(transaction, stream_id)
     stream = core.stream.c
     statement = update(core.stream).where(stream.id == stream_id).values(head=stream.head + len(events)).returning(stream.head)

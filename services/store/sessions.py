@@ -1,4 +1,4 @@
-"""Sessions: the runs of Studios."""
+"""Stores sessions: the runs of Studios."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,10 @@ T = core.session.c
 
 @dataclass(frozen=True, slots=True)
 class SessionState:
-    """A session's row. `configuration` is {cpu, memory_mib, gpu, lifespan_hours, environment}, as it runs with."""
+    """The columns of a session that commands and the controller need.
+
+    `configuration` is {cpu, memory_mib, gpu, lifespan_hours, environment}.
+    """
 
     id: str
     studio_id: str
@@ -52,7 +55,7 @@ async def find(reader: Reader, studio_id: str, number: int) -> SessionState | No
 
 
 async def unsaved_before(reader: Reader, studio_id: str, number: int) -> SessionState | None:
-    """The newest former session whose file system is still to be saved (B8: the next start saves it first)."""
+    """Returns the newest former session whose file system is not saved yet (B8: the next start saves it first)."""
     where = (T.studio_id == studio_id) & (T.number < number) & T.saved.is_(False)
     return RECORD.optional((await reader.execute(select(*RECORD.columns).where(where).order_by(T.number.desc()).limit(1))).one_or_none())
 
@@ -66,5 +69,5 @@ async def add(transaction: Transaction, values: dict[str, Any]) -> None:
 
 
 async def change(transaction: Transaction, session_id: str, **values: Any) -> None:
-    """Write columns that a reader can see: bumps `version`."""
+    """Writes columns that a reader can see, and increments `version`."""
     await transaction.execute(update(core.session).where(T.id == session_id).values(**values, version=T.version + 1))

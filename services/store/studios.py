@@ -1,4 +1,4 @@
-"""Studios as commands and the controller read and write them: configuration, intent and observed status."""
+"""Stores Studios: configuration, intent and observed status, for commands and the controller."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ T = core.studio.c
 
 @dataclass(frozen=True, slots=True)
 class StudioState:
-    """A Studio's row, as far as decisions need it."""
+    """The columns of a Studio that commands and the controller need."""
 
     id: str
     public_id: str
@@ -52,7 +52,7 @@ WORKSPACE = Query(select(T.workspace_id).where(T.id == bindparam("id")))
 
 
 async def workspace_of(reader: Reader, studio_id: str) -> str | None:
-    """The workspace a Studio is in (it never moves), or None if there is no such Studio."""
+    """Returns the id of the workspace that a Studio is in (it never moves); None if there is no such Studio."""
     row = await reader.one(WORKSPACE, id=studio_id)
     return str(row[0]) if row else None
 
@@ -62,7 +62,7 @@ async def find(reader: Reader, studio_id: str) -> StudioState | None:
 
 
 async def find_locked(transaction: Transaction, studio_id: str) -> StudioState | None:
-    """`find`, with the row locked until the transaction ends: nobody changes or claims the Studio. SQLite has one writer anyway."""
+    """Returns the Studio with its row locked until the transaction ends, so that nobody changes or claims it."""
     statement = select(*RECORD.columns).where(T.id == studio_id).with_for_update()
     return RECORD.optional((await transaction.execute(statement)).one_or_none())
 
@@ -72,12 +72,12 @@ async def add(transaction: Transaction, values: dict[str, Any]) -> None:
 
 
 async def change(transaction: Transaction, studio_id: str, **values: Any) -> None:
-    """Write columns that a reader can see: bumps `version`."""
+    """Writes columns that a reader can see, and increments `version`."""
     await transaction.execute(update(core.studio).where(T.id == studio_id).values(**values, version=T.version + 1))
 
 
 async def remove(transaction: Transaction, studio_id: str) -> None:
-    """Delete the row and what belongs to it alone. Checkpoints, events and operations refer by value and stay."""
+    """Deletes the row and those that belong to it alone. Checkpoints, events and operations refer to it by value and stay."""
     runs = select(core.session.c.id).where(core.session.c.studio_id == studio_id)
     await transaction.execute(delete(core.session_stats).where(core.session_stats.c.session_id.in_(runs)))
     await outputs.remove_of_studio(transaction, studio_id)
@@ -87,13 +87,13 @@ async def remove(transaction: Transaction, studio_id: str) -> None:
 
 
 async def name_taken(reader: Reader, workspace_id: str, key: str, *, except_id: str | None = None) -> bool:
-    """Whether another Studio than `except_id` has this name key in the workspace (B15)."""
+    """Returns whether another Studio of the workspace than `except_id` has this name key (B15)."""
     clash = select(T.id).where(T.workspace_id == workspace_id, T.name_key == key, T.id != (except_id or ""))
     return bool((await reader.execute(select(exists(clash)))).scalar_one())
 
 
 async def star(transaction: Transaction, studio_id: str, user_id: str) -> bool:
-    """Add the user's star; False if it is there already."""
+    """Adds the user's star. Returns False if the user has starred the Studio already."""
     where = (core.star.c.studio_id == studio_id) & (core.star.c.user_id == user_id)
     if (await transaction.execute(select(core.star.c.user_id).where(where))).one_or_none():
         return False
@@ -102,6 +102,6 @@ async def star(transaction: Transaction, studio_id: str, user_id: str) -> bool:
 
 
 async def unstar(transaction: Transaction, studio_id: str, user_id: str) -> bool:
-    """Remove the user's star; False if there is none."""
+    """Deletes the user's star. Returns False if there is none."""
     where = (core.star.c.studio_id == studio_id) & (core.star.c.user_id == user_id)
     return (await transaction.execute(delete(core.star).where(where))).rowcount == 1

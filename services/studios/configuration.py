@@ -1,4 +1,4 @@
-"""Works out a Studio's configuration: defaults within the compute environment's capacity, then what was requested (B1, B16, B17)."""
+"""Determines a Studio's configuration: defaults within the compute environment's capacity, then what was requested (B1, B16, B17)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ DEFAULT_MEMORY_MIB = 8192
 
 
 def defaults(environment: EnvironmentState, settings: WorkspaceSettings, lifespan_hours: int) -> dict[str, Any]:
-    """The configuration of a Studio for which nothing was requested. A capacity of 0 means that it is not known yet."""
+    """Returns the configuration of a Studio for which nothing was requested. A capacity of 0 means that it is not known yet."""
     return {
         "cpu": min(DEFAULT_CPU, environment.cpu or DEFAULT_CPU),
         "memory_mib": min(DEFAULT_MEMORY_MIB, environment.memory_mib or DEFAULT_MEMORY_MIB),
@@ -23,7 +23,7 @@ def defaults(environment: EnvironmentState, settings: WorkspaceSettings, lifespa
 
 
 def merged(base: Mapping[str, Any], requested: Configuration, seal: Seal) -> dict[str, Any]:
-    """`base` with the requested values in its place; secret values sealed."""
+    """Returns `base` with the requested values replaced; the values of secret variables are sealed."""
     values = {
         name: getattr(requested, name) for name in ("cpu", "memory_mib", "gpu", "lifespan_hours") if getattr(requested, name) is not UNSET
     }
@@ -33,6 +33,6 @@ def merged(base: Mapping[str, Any], requested: Configuration, seal: Seal) -> dic
 
 
 def stored_env_var(env_var: EnvVar, seal: Seal) -> dict[str, Any]:
-    """The form of a variable in the database; a secret value is sealed."""
+    """Returns a variable in the form in which it is stored; the value of a secret one is sealed."""
     value = seal.seal(env_var.value) if env_var.secret else env_var.value
     return {"key": env_var.key, "value": value, "secret": env_var.secret}

@@ -1,4 +1,4 @@
-"""Deletes a Studio: at once, for ever (B20 to B22)."""
+"""Deletes a Studio at once and permanently (B20 to B22)."""
 
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ class DeleteStudio:
 
 
 async def _clean_up_checkpoints(transaction: Transaction, studio: StudioState) -> None:
-    """The rows stay, for lineage; the data goes."""
+    """Adds tasks to remove the data of the checkpoints. Their rows stay, for lineage."""
     for checkpoint in await checkpoints.not_needed_elsewhere(transaction, studio.id):
         if checkpoint.reference and checkpoint.compute_environment_id:
             await cleanup_tasks.add_checkpoint(transaction, checkpoint.compute_environment_id, checkpoint.reference)

@@ -19,12 +19,12 @@ from services.studios.status_rules import is_repeat, require_status
 
 
 def begins(policy: Policy, since: datetime) -> datetime:
-    """The time from which a Studio that has been starting or stopping since `since` may be forced to stop."""
+    """Returns the time from which a Studio that has been starting or stopping since `since` may be forced to stop."""
     return since + policy.force_stop_delay
 
 
 def too_early(begins: datetime, now: datetime) -> str | None:
-    """Why it cannot be forced at `now`, as a message for the user; None if it can."""
+    """Returns why the Studio cannot be forced to stop at `now`, as a message for the user; None if it can."""
     if now >= begins:
         return None
     return f"The Studio can be forced to stop from {begins:%Y-%m-%d %H:%M:%S} UTC on. Wait until then."

@@ -15,12 +15,12 @@ from services.store.templates import TemplateState
 
 @dataclass(frozen=True, slots=True)
 class ImageBuilds:
-    """Builds the images of templates in the compute environment where they run."""
+    """Queues builds of templates' images in the compute environments where they run."""
 
     policy: Policy
 
     async def ensure(self, transaction: Transaction, actor: Actor, template: TemplateState, environment: EnvironmentState) -> Build | None:
-        """The open build that a start must wait for, queued if there is none; None if the image exists, or is not one to build."""
+        """Returns the build that a start must wait for, and queues one if needed; None if the image exists or is not built here."""
         if template.recipe is None or not spec_of(environment.kind).builds_images:
             return None
         latest = await builds.latest(transaction, environment.id, template.image)
@@ -43,7 +43,7 @@ class ImageBuilds:
 
 
 async def release(transaction: Transaction, build_id: str | None, message: str) -> None:
-    """Cancel a build that a Studio waited for, unless another Studio still does."""
+    """Cancels a build that a Studio waited for, unless another Studio waits for it."""
     if build_id is not None and not await builds.is_awaited(transaction, build_id):
         await builds.cancel(transaction, build_id, message)
         await outputs.close(transaction, build_id)

@@ -30,13 +30,13 @@ Steps = list[dict[str, Any]]
 
 
 def pending(kind: OperationKind, *before: Step) -> Steps:
-    """All steps of a new operation; `before` come first."""
+    """Returns the steps of a new operation, all pending; those in `before` come first."""
     names = [step.value for step in (*before, *STEPS[kind])]
     return [{"name": name, "state": StepState.PENDING.value, "message": None, "started_at": None, "ended_at": None} for name in names]
 
 
 def advanced(steps: Sequence[dict[str, Any]], to: Step, message: str | None, now: datetime) -> Steps:
-    """`to` is in progress; all before it succeeded, all after it are pending."""
+    """Returns the steps with `to` in progress, all before it succeeded, and all after it pending."""
     position = [step["name"] for step in steps].index(to.value)
     done = [_ended(step, StepState.SUCCEEDED, now) for step in steps[:position]]
     current = steps[position]
@@ -47,18 +47,18 @@ def advanced(steps: Sequence[dict[str, Any]], to: Step, message: str | None, now
 
 
 def finished(steps: Sequence[dict[str, Any]], now: datetime) -> Steps:
-    """All steps succeeded."""
+    """Returns the steps with all of them succeeded."""
     return [_ended(step, StepState.SUCCEEDED, now) for step in steps]
 
 
 def failed(steps: Sequence[dict[str, Any]], message: str, now: datetime) -> Steps:
-    """The step in progress (or the first that is pending) ended in an error."""
+    """Returns the steps with the one in progress, or else the first pending one, ended by an error."""
     open_states = (StepState.IN_PROGRESS.value, StepState.PENDING.value)
     position = next((index for index, step in enumerate(steps) if step["state"] in open_states), None)
     if position is None:
         return list(steps)
-    broken = {**_ended(steps[position], StepState.ERRORED, now), "message": message}
-    return [*steps[:position], broken, *steps[position + 1 :]]
+    errored = {**_ended(steps[position], StepState.ERRORED, now), "message": message}
+    return [*steps[:position], errored, *steps[position + 1 :]]
 
 
 def _ended(step: dict[str, Any], to: StepState, now: datetime) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class CreateStudioRequest:
 
 @dataclass(frozen=True, slots=True)
 class StartStudioRequest:
-    """`configuration` is for this session only, or kept if `save` (B1)."""
+    """The request to start a Studio. `configuration` is for this session only; with `save` it becomes the Studio's (B1)."""
 
     studio_id: str
     configuration: Configuration = field(default_factory=Configuration)
@@ -65,7 +65,7 @@ class StartStudioRequest:
 
 @dataclass(frozen=True, slots=True)
 class StopStudioRequest:
-    """`grace_seconds` > 0 warns everybody connected and stops after that time (B57)."""
+    """The request to stop a Studio. With `grace_seconds` > 0 connected users are warned, and it stops after that time (B57)."""
 
     studio_id: str
     grace_seconds: int = 0
@@ -98,7 +98,7 @@ class RenameCheckpointRequest:
 
 @dataclass(frozen=True, slots=True)
 class StudioOutcome:
-    """The ids that a command returns. `operation_id` is None where no operation goes on afterwards."""
+    """The ids that a command returns. `operation_id` is None if no operation is in progress afterwards."""
 
     studio_id: str
     operation_id: str | None = None

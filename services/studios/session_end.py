@@ -1,4 +1,4 @@
-"""The end of a session, whatever ends it: its operation, its Studio's status, its row, and what is left of it to remove."""
+"""Ends a session, for any reason: ends its operation, changes its Studio's status and its row, and adds clean-up tasks."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from services.studios import image_builds
 from services.studios.transitions import end_operation, move
 
 MAX_REASON_LENGTH = 200
-"""Characters of the message that a clean-up task repeats."""
+"""The length of the message that is copied to a clean-up task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class SessionEnd:
 
 
 async def end_session(transaction: Transaction, studio: StudioState, end: SessionEnd) -> StudioState:
-    """End the Studio's current session; returns the Studio as it is then. Raises IllegalTransition."""
+    """Ends the Studio's current session and returns the changed Studio. Raises IllegalTransition."""
     await end_operation(transaction, studio, end.outcome, end.message)
     values: dict[str, Any] = {"desired": StudioStatus.STOPPED.value, "deadline": None, "due_at": None}
     ended = await move(transaction, studio, end.trigger, end.actor, end.message, **values)
@@ -50,5 +50,5 @@ async def end_session(transaction: Transaction, studio: StudioState, end: Sessio
             environment_id = session.compute_environment_id
             await cleanup_tasks.add_session(transaction, environment_id, end.cleanup, reason, given_up=end.given_up)
     if studio.status is StudioStatus.BUILDING:
-        await image_builds.release(transaction, studio.build_id, end.message or "Nobody waits for it any more.")
+        await image_builds.release(transaction, studio.build_id, end.message or "No Studio waits for this build any more.")
     return ended

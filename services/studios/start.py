@@ -54,7 +54,7 @@ class StartStudio:
         return StudioOutcome(studio.id, started.operation_id)
 
     async def retry_build(self, transaction: Transaction, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
-        """Build the image of a BUILD_FAILED Studio again, and start it. Repeated while it builds, it changes nothing (B12, B76).
+        """Builds the image of a BUILD_FAILED Studio again, and starts it. Repeated while it builds, it changes nothing (B12, B76).
 
         Raises NotFound, Forbidden, StaleRevision, NotAllowedNow.
         """
@@ -69,7 +69,7 @@ class StartStudio:
     async def _check_override_rights(
         self, transaction: Transaction, viewer: Viewer, studio: StudioState, request: StartStudioRequest
     ) -> None:
-        """Overrides for one session need LAUNCH; environment and `save` need MAINTAIN (B1)."""
+        """Raises Forbidden without the right to edit, if the request saves its overrides or contains environment variables (B1)."""
         if request.save or request.configuration.env_vars is not UNSET:
             await require_on_studio(transaction, viewer, studio.id, Permission.STUDIO_EDIT)
 
@@ -83,7 +83,7 @@ class StartStudio:
         return configuration.merged({}, request.configuration, self.seal)
 
     async def begin(self, transaction: Transaction, viewer: Viewer, studio: StudioState, overrides: Mapping[str, Any]) -> StudioState:
-        """A new session of an ended Studio, with `overrides` over its configuration. Raises InvalidInput if it has nowhere to run."""
+        """Begins a session of an ended Studio, with `overrides` of its configuration. Raises InvalidInput without a usable environment."""
         environment = await _usable_environment(transaction, studio)
         template = await templates.find(transaction, studio.template_id)
         assert template is not None
@@ -108,7 +108,7 @@ class StartStudio:
     async def _add_session(
         self, transaction: Transaction, viewer: Viewer, studio: StudioState, environment: EnvironmentState, overrides: Mapping[str, Any]
     ) -> int:
-        """The session's row and its checkpoint's, from the newest save (B10); returns its number."""
+        """Adds the rows of the session and of its checkpoint, based on the newest save (B10). Returns the session's number."""
         number = studio.session_number + 1
         base = await checkpoints.latest_saved(transaction, studio.id)
         base_id = base.id if base else studio.parent_checkpoint_id
@@ -128,7 +128,7 @@ class StartStudio:
 
 
 def _repeated(studio: StudioState, request: StartStudioRequest) -> StudioOutcome:
-    """The outcome of a start that has happened already. Raises NotAllowedNow for overrides, which would be lost (B1)."""
+    """Returns the outcome of a repeated start. Raises NotAllowedNow for overrides, which would have no effect (B1)."""
     if not request.configuration.is_empty:
         state, advice = (
             ("running", "Stop it first") if studio.status is StudioStatus.RUNNING else ("starting", "Stop it once it is running")
@@ -162,7 +162,7 @@ async def _save_overrides(transaction: Transaction, viewer: Viewer, studio: Stud
 async def _add_checkpoint(
     transaction: Transaction, viewer: Viewer, studio: StudioState, environment: EnvironmentState, session: int, base_id: str | None
 ) -> str:
-    """The session's own checkpoint, EMPTY until its first save (B30)."""
+    """Adds the session's own checkpoint, EMPTY until its first save (B30). Returns its id."""
     number = await checkpoints.last_number(transaction, studio.id) + 1
     name = await _free_name(transaction, studio, number)
     checkpoint_id = new_id()
@@ -188,7 +188,7 @@ async def _add_checkpoint(
 
 
 async def _free_name(transaction: Transaction, studio: StudioState, number: int) -> str:
-    """`<studio>_<n>` (B32), or with a further number where somebody gave another checkpoint that name."""
+    """Returns `<studio>_<number>` (B32), with a further number if another checkpoint has that name."""
     default = f"{'_'.join(studio.name.split())}_{number}"
     name, attempt = default, 1
     while await checkpoints.name_taken(transaction, studio.id, name_key(name)):

@@ -6,12 +6,12 @@ from services.store.studios import StudioState
 
 
 def require_status(studio: StudioState, action: Action) -> None:
-    """Raise NotAllowedNow unless the Studio's status allows the action."""
+    """Raises NotAllowedNow unless the Studio's status allows the action."""
     refusal = status_refusal(studio.status, action)
     if refusal is not None:
         raise NotAllowedNow(refusal, status=studio.status.value)
 
 
 def is_repeat(studio: StudioState, action: Action) -> bool:
-    """Whether the action has happened already, so that its command is a success that changes nothing (B12)."""
+    """Returns whether the action has happened already, so that its command succeeds and changes nothing (B12)."""
     return studio.status in REPEATS[action]

@@ -55,7 +55,7 @@ class StopStudio:
         message: str,
         code: ConnectionErrorCode | None = None,
     ) -> StudioState:
-        """Begin to stop a running Studio, for whatever reason; everybody connected gets `code`, or the one of the reason."""
+        """Begins to stop a running Studio. Connected users get the connection error `code`, or the one of the stop reason."""
         deadline = transaction.now + self.policy.stop_deadline
         operation_id = await begin_operation(transaction, studio, OperationKind.STOP, actor, deadline)
         return await move(
@@ -73,13 +73,13 @@ class StopStudio:
 
 
 async def _cancel_build(transaction: Transaction, viewer: Viewer, studio: StudioState) -> StudioState:
-    """End a session that never ran. The build of the image goes on only if another Studio waits for it too."""
+    """Ends a session that never ran. The build of the image continues only if another Studio waits for it too."""
     message = f"The build was cancelled by {viewer.user_name}."
     return await end_session(transaction, studio, SessionEnd(Trigger.STOP, viewer.actor, message, OperationState.CANCELLED))
 
 
 def _require_stoppable(studio: StudioState) -> None:
-    """Raise NotAllowedNow, which says until when, while it is starting (B7)."""
+    """Raises NotAllowedNow while the Studio is starting; the error says until when (B7)."""
     refusal = status_refusal(studio.status, Action.STOP)
     if refusal is not None:
         deadline = f" The start ends at {studio.deadline:%Y-%m-%d %H:%M:%S} UTC at the latest." if studio.deadline else ""
@@ -87,7 +87,7 @@ def _require_stoppable(studio: StudioState) -> None:
 
 
 async def _plan(transaction: Transaction, actor: Actor, studio: StudioState, seconds: int) -> None:
-    """Plan the stop and warn everybody connected now. A plan for an earlier time stays as it is (B12)."""
+    """Plans the stop and warns the connected users now. A stop that is planned for an earlier time stays (B12)."""
     session = await sessions.find(transaction, studio.id, studio.session_number)
     assert session is not None
     at = transaction.now + timedelta(seconds=seconds)
@@ -95,13 +95,11 @@ async def _plan(transaction: Transaction, actor: Actor, studio: StudioState, sec
         return
     await sessions.change(transaction, session.id, stop_at=at, stop_actor=actor.to_json())
     await studios.change(transaction, studio.id, due_at=transaction.now)
-    await warn(
-        transaction, studio, ConnectionErrorCode.STUDIO_STOPPED, actor, f"{actor.name} will stop the Studio in {seconds} s.", at.isoformat()
-    )
+    await warn(transaction, studio, ConnectionErrorCode.STUDIO_STOPPED, actor, f"{actor.name} will stop the Studio in {seconds} s.", at)
     transaction.wake("studio", studio.id)
 
 
-async def warn(transaction: Transaction, studio: StudioState, code: ConnectionErrorCode, actor: Actor, reason: str, planned: str) -> None:
-    """Warn everybody connected of a planned end (B57); `planned` is its time, RFC 3339."""
-    payload = DisruptionPlanned(code, reason, datetime.fromisoformat(planned), studio.session_number)
+async def warn(transaction: Transaction, studio: StudioState, code: ConnectionErrorCode, actor: Actor, reason: str, at: datetime) -> None:
+    """Warns the connected users of an end that is planned for `at` (B57)."""
+    payload = DisruptionPlanned(code, reason, at, studio.session_number)
     await outbox.append(transaction, studio.workspace_id, [payload.event(actor, studio.id, studio.name)])

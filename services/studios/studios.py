@@ -68,7 +68,7 @@ class Studios:
         return await self._on_studio(viewer, "startStudio", Permission.STUDIO_START, request, self._start)
 
     async def prepare_image(self, workspace_id: str, template_id: str, environment_id: str) -> None:
-        """Build the template's image in the background, if it is one to build and does not exist; no Studio waits for it."""
+        """Queues a build of the template's image, if it is built here and does not exist. No Studio waits for it."""
         async with outbox.stream_transaction(self._runner.database, workspace_id) as transaction:
             template = await templates.find(transaction, template_id)
             environment = await compute_environments.find(transaction, environment_id)
@@ -143,6 +143,6 @@ async def _unstar(transaction: Transaction, viewer: Viewer, request: StudioActio
 
 
 async def _log_star(transaction: Transaction, viewer: Viewer, studio: StudioState) -> None:
-    """For the user's own open lists; nobody else is shown it."""
+    """Appends the event that updates the user's own open lists; no other user gets it."""
     event = StarChanged().event(viewer.actor, studio.id, studio.name, viewer.user_id)
     await outbox.append(transaction, studio.workspace_id, [event])

@@ -25,7 +25,7 @@ CONNECTION_ERRORS: dict[StopReason, ConnectionErrorCode] = {
     StopReason.EXITED: ConnectionErrorCode.STUDIO_ERRORED,
     StopReason.OUT_OF_MEMORY: ConnectionErrorCode.STUDIO_ERRORED,
 }
-"""The error that everybody connected gets when a running session ends, by its reason (B57)."""
+"""The error that connected users get when a running session ends, by its reason (B57)."""
 
 
 async def move(
@@ -38,7 +38,7 @@ async def move(
     code: ConnectionErrorCode | None = None,
     **values: Any,
 ) -> StudioState:
-    """Apply `trigger`: status, reason, time, events; and, where a running session ends, a connection error for everybody connected.
+    """Applies `trigger`: changes status, reason and time, and appends the events. If a running session ends, users get a connection error.
 
     `code` is used in place of the one in CONNECTION_ERRORS; `values` are further columns of the Studio. Raises IllegalTransition.
     """
@@ -73,7 +73,7 @@ def _connection_error(studio: StudioState, reason: StopReason, code: ConnectionE
 
 
 async def set_status_message(transaction: Transaction, studio: StudioState, message: str | None) -> None:
-    """Change the message of a status that stays as it is; an event only if it differs."""
+    """Changes the message of an unchanged status. Appends an event only if the message differs."""
     if message == studio.status_message:
         return
     await studios.change(transaction, studio.id, status_message=message)
@@ -84,7 +84,7 @@ async def set_status_message(transaction: Transaction, studio: StudioState, mess
 async def begin_operation(
     transaction: Transaction, studio: StudioState, kind: OperationKind, actor: Actor, deadline: Any, *before: Step
 ) -> str:
-    """A new operation on the Studio, all steps pending (`before` first); returns its id, to be written as the Studio's current one."""
+    """Adds an operation on the Studio, with all steps pending. The caller stores the returned id as the Studio's current operation."""
     operation_id = new_id()
     await operations.add(
         transaction,
@@ -104,7 +104,7 @@ async def begin_operation(
 
 
 async def end_operation(transaction: Transaction, studio: StudioState, outcome: OperationState, message: str | None = None) -> None:
-    """End the Studio's current operation, if it goes on. `message` is why it failed or was cancelled."""
+    """Ends the Studio's current operation, if one is in progress. `message` is why it failed or was cancelled."""
     operation = await operations.find(transaction, studio.operation_id) if studio.operation_id else None
     if operation is None or operation.state != OperationState.RUNNING.value:
         return
@@ -117,5 +117,5 @@ async def end_operation(transaction: Transaction, studio: StudioState, outcome: 
 
 
 def operation_event(studio: StudioState, operation_id: str) -> NewEvent:
-    """The event after which subscribers read the operation again."""
+    """Returns the event after which subscribers read the operation again."""
     return OperationChanged(operation_id).event(Actor.system("progress"), studio.id, studio.name)

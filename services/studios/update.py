@@ -20,7 +20,7 @@ from services.studios.status_rules import require_status
 
 @dataclass(frozen=True, slots=True)
 class UpdateStudio:
-    """Edits the configuration; each edit that changes something is a new revision."""
+    """Edits Studios. Each edit that changes something makes a new revision."""
 
     seal: Seal
 
@@ -39,7 +39,7 @@ class UpdateStudio:
         return StudioOutcome(studio.id)
 
     def _values(self, studio: StudioState, request: UpdateStudioRequest) -> dict[str, Any]:
-        """Only what differs from what is there. Sealed values always differ."""
+        """Returns the requested values that differ from the stored ones. Sealed values always differ."""
         values = configuration.merged({}, request.configuration, self.seal)
         if request.name is not UNSET:
             values |= {"name": request.name.strip()}

@@ -25,7 +25,7 @@ RESERVED_KEYS = frozenset({"CONNECT_TOOL_PORT", "CONNECT_TOOL_SOCKET", "CONNECT_
 
 
 def check_description(problems: Problems, text: str | None) -> None:
-    """A description has at most 2048 characters, none of them NUL (B15)."""
+    """Checks that a description has at most 2048 characters, none of them NUL (B15)."""
     if text is not None and (len(text) > MAX_DESCRIPTION_LENGTH or not _can_be_stored(text)):
         problems.add(
             "description",
@@ -35,16 +35,16 @@ def check_description(problems: Problems, text: str | None) -> None:
 
 
 def _can_be_stored(text: str) -> bool:
-    """No NUL, which PostgreSQL refuses, and no half of a surrogate pair, which is no text."""
+    """Returns whether the text has no NUL, which PostgreSQL refuses, and no half of a surrogate pair, which UTF-8 cannot encode."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def check_configuration(problems: Problems, configuration: Configuration, environment: EnvironmentState | None) -> None:
-    """Explicit values beyond the capacity of the compute environment are refused, never cut (B17). None: it was deleted."""
+    """Checks a configuration against the capacity of its compute environment (B17); None if that was deleted."""
     _check_amount(problems, "cpu", configuration.cpu, environment, "cores")
     _check_amount(problems, "memory_mib", configuration.memory_mib, environment, "MiB")
     _check_amount(problems, "gpu", configuration.gpu, environment, "GPUs")
-    _check_least_memory(problems, configuration.memory_mib)
+    _check_min_memory(problems, configuration.memory_mib)
     _check_lifespan(problems, configuration.lifespan_hours)
     _check_env_vars(problems, configuration.env_vars)
 
@@ -70,7 +70,7 @@ def _check_amount(
         problems.add(field, "CAPACITY", message)
 
 
-def _check_least_memory(problems: Problems, value: Maybe[int]) -> None:
+def _check_min_memory(problems: Problems, value: Maybe[int]) -> None:
     if value is not UNSET and 0 < value < MIN_MEMORY_MIB:
         problems.add(
             "memory_mib", "RANGE", f"The memory must be at least {MIN_MEMORY_MIB} MiB, or 0 for the default of the compute environment."
@@ -78,13 +78,13 @@ def _check_least_memory(problems: Problems, value: Maybe[int]) -> None:
 
 
 def _check_lifespan(problems: Problems, hours: Maybe[int]) -> None:
-    """0 = unlimited, else 1 to 120 h (B13)."""
+    """Checks that a lifespan is 0 (no limit) or 1 to 120 hours (B13)."""
     if hours is not UNSET and not 0 <= hours <= MAX_LIFESPAN_HOURS:
         problems.add("lifespan_hours", "RANGE", f"A lifespan must be 1 to {MAX_LIFESPAN_HOURS} hours, or 0 for no limit.")
 
 
 def _check_env_vars(problems: Problems, env_vars: Maybe[tuple[EnvVar, ...]]) -> None:
-    """Keys as shells take them, once each (B16)."""
+    """Checks that keys are valid in shells and unique (B16)."""
     if env_vars is UNSET:
         return
     for index, variable in enumerate(env_vars):
@@ -113,6 +113,6 @@ def _check_env_var(problems: Problems, path: str, variable: EnvVar) -> None:
 
 
 def check_grace(problems: Problems, seconds: int) -> None:
-    """A grace is at most an hour (B57)."""
+    """Checks that a grace is at most an hour (B57)."""
     if not 0 <= seconds <= MAX_GRACE_SECONDS:
         problems.add("grace_seconds", "RANGE", f"The grace period must be 0 to {MAX_GRACE_SECONDS} seconds.")

@@ -187,7 +187,7 @@ async def _warn(claim: ClaimedStudio) -> None:
         return
     async with claim.result(StudioStatus.RUNNING) as (transaction, studio):
         for plan in due:
-            await warn(transaction, studio, plan.code, Actor.system(plan.cause), plan.reason, plan.at.isoformat())
+            await warn(transaction, studio, plan.code, Actor.system(plan.cause), plan.reason, plan.at)
         await sessions.change(transaction, claim.session.id, warned_at=transaction.now)
     await claim.reload_session()
 

@@ -1,4 +1,4 @@
-"""The database: transactions that write, consistent reads, and what happens on commit."""
+"""The database: write transactions, consistent reads, and callbacks on commit."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -20,7 +20,7 @@ from services.store.db.statement_counting import StatementCount, StatementCounte
 
 CHANNEL = "studiograph"
 CANCEL_TIMEOUT_SECONDS = 5.0
-"""How long a cancelled transaction may take to end."""
+"""The time that a cancelled transaction may take to end."""
 RESERVED_CONNECTIONS = 3
 """For leases, and for the feeds of event streams, which few tasks of a process read."""
 NOTIFY = "SELECT pg_notify($1, message) FROM unnest($2::text[]) AS message"
@@ -30,11 +30,11 @@ __all__ = ["CHANNEL", "Database", "DatabaseUnavailable", "Reader", "Transaction"
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """A hint to look: `topic` is `stream` (key = stream id, seq = its head), `studio` (key = Studio id: work for the controller),
-    `build` (key = build id), `output` (key = session or build id, seq = how far its output goes), or `stats` (no key: sessions were
-    measured).
+    """A hint that something changed.
 
-    `lost` (no key): hints may have been missed, look at everything.
+    `topic` is `stream` (key = stream id, seq = its head), `studio` (key = Studio id: work for the controller), `build` (key = build id),
+    `output` (key = session or build id, seq = the end of its output), or `stats` (no key: sessions were measured). `lost` (no key): hints
+    may have been missed, so that everything may have changed.
     """
 
     topic: str
@@ -50,7 +50,7 @@ class Reader:
     statements: Statements
 
     async def all(self, query: Query, **params: Any) -> list[Row]:
-        """Rows of a prepared query, straight from the raw driver (times and JSON unconverted: see `services.store.db.types`)."""
+        """Returns the rows of a prepared query with the raw driver's values; `services.store.db.record` converts them."""
         return await self.statements.fetch(self.connection, query, params)
 
     async def one(self, query: Query, **params: Any) -> Row | None:
@@ -58,17 +58,17 @@ class Reader:
         return rows[0] if rows else None
 
     async def execute(self, statement: Executable, params: Any = None) -> CursorResult[Any]:
-        """A SQLAlchemy Core statement; for writes and rare reads."""
+        """Executes a SQLAlchemy Core statement; for writes and rare reads."""
         return cast("CursorResult[Any]", await self.connection.execute(statement, params))
 
     async def driver(self) -> Any:
-        """The raw driver's connection (asyncpg, aiosqlite), inside this transaction."""
+        """Returns the raw driver's connection (asyncpg, aiosqlite), inside this transaction."""
         return (await self.connection.get_raw_connection()).driver_connection
 
 
 @dataclass(slots=True)
 class Transaction(Reader):
-    """A write: all of it or nothing.
+    """A transaction that writes.
 
     `now` is the database's clock, one instant for everything written. It moves on only when a stream's lock is taken
     (`outbox.lock_stream`), so that the times in a stream rise with its order.
@@ -79,7 +79,7 @@ class Transaction(Reader):
     locked: set[str] = field(default_factory=set)
 
     def wake(self, topic: str, key: str, seq: int = 0) -> None:
-        """Tell whoever watches, here and in other processes, once this is committed."""
+        """Sends a wake-up to this and all other processes once the transaction is committed."""
         self.wakes.append(Wake(topic, key, seq))
 
 
@@ -125,9 +125,9 @@ class Database:
         return moment
 
     def on_commit(self, callback: Callable[[list[Wake]], None]) -> Callable[[], None]:
-        """Call `callback` with the wakes of each committed transaction of this process; it must neither block nor raise.
+        """Calls `callback` with the wake-ups of each committed transaction of this process; it must neither block nor raise.
 
-        Returns what takes the callback off again.
+        Returns a function that removes the callback.
         """
         self._on_commit.append(callback)
         return lambda: self._on_commit.remove(callback)
@@ -152,7 +152,7 @@ class Database:
 
     @asynccontextmanager
     async def read(self, *, reserved: bool = False) -> AsyncIterator[Reader]:
-        """A consistent view; nothing that is committed meanwhile shows in it."""
+        """Opens a consistent view, which does not show what is committed meanwhile."""
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if self.dialect == "postgresql" else {}
         async with self._connected(reserved, **options) as connection, connection.begin():
             self.counters.begin()
@@ -161,25 +161,25 @@ class Database:
 
     @contextmanager
     def count_statements(self) -> Iterator[StatementCount]:
-        """What runs on this database meanwhile, by either way; for tests."""
-        counted = StatementCount()
+        """Counts the statements that run on this database in the context; for tests."""
+        statement_count = StatementCount()
 
         def count(_connection: Any, _cursor: Any, text: str, *_: Any) -> None:
-            counted.statements.append(text)
+            statement_count.statements.append(text)
 
         engines = {self.engine.sync_engine, self.reserved_engine.sync_engine}
-        for each in engines:
-            event.listen(each, "before_cursor_execute", count)
-        self.counters.running.append(counted)
+        for sync_engine in engines:
+            event.listen(sync_engine, "before_cursor_execute", count)
+        self.counters.running.append(statement_count)
         try:
-            yield counted
+            yield statement_count
         finally:
-            self.counters.running.remove(counted)
-            for each in engines:
-                event.remove(each, "before_cursor_execute", count)
+            self.counters.running.remove(statement_count)
+            for sync_engine in engines:
+                event.remove(sync_engine, "before_cursor_execute", count)
 
     async def dedicated_connection(self) -> Any:
-        """An asyncpg connection outside the pool, for LISTEN; the caller closes it."""
+        """Opens an asyncpg connection outside of the pool, for LISTEN; the caller closes it."""
         return await engine.connect_postgresql(self.url)
 
     async def close(self) -> None:

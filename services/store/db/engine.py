@@ -1,4 +1,4 @@
-"""How we speak to SQLite and to PostgreSQL."""
+"""Connects to SQLite and PostgreSQL."""
 
 import os
 import sqlite3
@@ -13,7 +13,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 BUSY_TIMEOUT_SECONDS = 15
-"""How long a writer waits for another one's lock."""
+"""The time that a writer waits for the lock of another one."""
 PRIVATE_MODE = 0o600
 CONNECT_TIMEOUT_SECONDS = 10
 COMMAND_TIMEOUT_SECONDS = 60
@@ -36,13 +36,13 @@ POSTGRESQL_LIMITS = {
 
 
 def driver_url(url: str) -> URL:
-    """`url` with the asynchronous driver that we use."""
+    """Returns `url` with the asynchronous driver that we use."""
     parsed = make_url(url)
     return parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
 
 
 def sqlite(url: URL, pool_size: int) -> AsyncEngine:
-    """Each connection has a thread: `pool_size` readers at once, and as many more in a rush."""
+    """Returns an engine for SQLite. Each connection has a thread: `pool_size` of them, and as many more under load."""
 
     async def connect() -> aiosqlite.Connection:
         return await open_sqlite(url.database or ":memory:")
@@ -63,8 +63,8 @@ def sqlite(url: URL, pool_size: int) -> AsyncEngine:
     return engine
 
 
-class _Releasing(sqlite3.Connection):
-    """Gives its locks back when it is closed.
+class _RollbackOnClose(sqlite3.Connection):
+    """A connection that releases its locks when it is closed.
 
     SQLite by itself keeps them for as long as a cursor of the closed connection lives, if only in a traceback; and SQLAlchemy closes
     a connection whose work was cancelled without a ROLLBACK. Then every other writer would wait in vain.
@@ -77,12 +77,12 @@ class _Releasing(sqlite3.Connection):
 
 
 async def open_sqlite(path: str) -> aiosqlite.Connection:
-    """An open connection, or an error and no thread left behind.
+    """Opens a connection. If that fails, its thread ends.
 
     The driver's own transactions are off (`isolation_level`): it would begin late, and deferred. We say BEGIN ourselves.
     """
     _make_private(path)
-    connection = aiosqlite.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, factory=_Releasing)
+    connection = aiosqlite.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, factory=_RollbackOnClose)
     connection._thread.daemon = True  # as SQLAlchemy does: a forgotten connection must not keep the process alive
     try:
         await connection
@@ -107,7 +107,7 @@ def _make_private(path: str) -> None:
 
 
 def postgresql(url: URL, pool_size: int) -> AsyncEngine:
-    """A connection that was lost while nobody used it is noticed without asking the server."""
+    """Returns an engine for PostgreSQL. Connections that were lost while idle are replaced without asking the server."""
     connect_args = {**POSTGRESQL_LIMITS, "command_timeout": COMMAND_TIMEOUT_SECONDS}
     engine = create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, connect_args=connect_args)
 
@@ -120,7 +120,7 @@ def postgresql(url: URL, pool_size: int) -> AsyncEngine:
 
 
 async def connect_postgresql(url: URL) -> Any:
-    """A connection of its own, to the same place."""
+    """Opens a connection outside of the pool, to the same database."""
     import asyncpg  # only with PostgreSQL: it costs memory and start-up time
 
     dialect: Any = url.get_dialect()()
