@@ -5,12 +5,12 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from services.compute.docker import readiness
+from services.compute import http_probe
 from services.compute.docker.engine import Engine
-from services.compute.protocol import Upstream
 from services.store import migrate
 from tests import needs
 from tests.docker.server import Job, docker_job
@@ -39,7 +39,8 @@ async def answered(engine: Engine, name: str) -> tuple[float, dict[str, Any]]:
         if container is not None and (address := _address(container)):
             break
         await asyncio.sleep(POLL_INTERVAL_SECONDS)
-    while not await readiness.answers(Upstream(host=address, port=PORT), "/"):  # noqa: ASYNC110 - there is no event to wait for
+    connect = partial(asyncio.open_connection, address, PORT)
+    while not await http_probe.answers(connect, "/"):  # noqa: ASYNC110 - there is no event to wait for
         await asyncio.sleep(POLL_INTERVAL_SECONDS)
     return time.time(), container
 

@@ -30,7 +30,7 @@ def is_allowed(settings: Settings, kind: ComputeKind) -> bool:
 
 
 def engine_probe(settings: Settings) -> DockerCompute:
-    """Returns a client of the settings' Docker Engine, only for `look`: without an installation it cannot create sessions."""
+    """Returns a client of the settings' Docker Engine, only for `inspect`: without an installation it cannot create sessions."""
     return DockerCompute(settings.docker_url, "none", "none", pool=settings.docker_subnets)
 
 

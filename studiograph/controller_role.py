@@ -62,7 +62,7 @@ async def engine_answers(settings: Settings) -> bool:
     compute = engine_probe(settings)
     try:
         async with asyncio.timeout(ENGINE_TIMEOUT_S):
-            await compute.look()
+            await compute.inspect()
         return True
     except (ComputeFailed, ComputeUnknown, TimeoutError):
         return False

@@ -1,1 +1,1 @@
-"""The `Compute` protocol of a compute environment, and one package for each kind of it. Only these know Docker or processes."""
+"""Runs sessions in compute environments: the `Compute` protocol, and one package for each kind that implements it."""

@@ -1,4 +1,4 @@
-"""Holds one `Compute` for each compute environment in use, made when it is first needed, and anew when its settings were edited."""
+"""Creates and caches a `Compute` client for each compute environment; edited settings create a new one."""
 
 import asyncio
 import logging
@@ -32,7 +32,7 @@ class _Entry:
 
 
 class Computes:
-    """The computes by compute environment id. `factories` has one factory for each kind that this server may use."""
+    """The cached clients by compute environment id. `factories` has one factory for each kind that this server may use."""
 
     def __init__(self, database: Database, factories: Mapping[str, Factory]) -> None:
         self._database = database
@@ -41,7 +41,7 @@ class Computes:
         self._closing: set[asyncio.Task[None]] = set()
 
     async def get(self, environment_id: str) -> Compute:
-        """Also of a compute environment that is switched off: its sessions go on. Raises ComputeFailed where it was deleted, as `of`."""
+        """Returns the client of a compute environment, also of a disabled one. Raises ComputeFailed if it was deleted, and as `of`."""
         async with self._database.read() as reader:
             environment = await compute_environments.find(reader, environment_id)
         if environment is None:
@@ -66,7 +66,7 @@ class Computes:
         return compute
 
     async def close(self) -> None:
-        """Closes all; sessions run on."""
+        """Closes all clients. Sessions continue to run."""
         await asyncio.gather(*self._closing)
         for entry in self._entries.values():
             await entry.compute.close()

@@ -49,7 +49,7 @@ async def _probe(settings: Settings) -> Report:
     """Returns the engine's capacity. Raises OperatorError if it does not answer."""
     engine = engine_probe(settings)
     try:
-        return await engine.look()
+        return await engine.inspect()
     except ComputeUnknown as error:
         raise OperatorError(f"{settings.docker_url}: {error}. Details: `studiograph doctor`.") from error
     finally:

@@ -21,7 +21,7 @@ async def check_engine(settings: Settings) -> list[CheckResult]:
         return [inaccessible]
     compute = engine_probe(settings)
     try:
-        report = await compute.look()
+        report = await compute.inspect()
     except (ComputeFailed, ComputeUnknown) as error:
         return [note(SUBJECT, f"{settings.docker_url}: {error}", WITHOUT_ENGINE)]
     finally:

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from services.compute.docker.containers import Containers
-from services.compute.docker.env_vars import NOT_LOADED
+from services.compute.docker.env_vars import NOT_LOADED_EXIT_CODE
 from services.compute.protocol import ComputeFailed, ImageSpec
 from services.domain.session_name import SessionName
 from tests.compute.world import GRACE, World, ask, quietly
@@ -139,6 +139,6 @@ async def test_a_session_that_never_got_its_environment_is_made_anew(world: Worl
     process = await asyncio.create_subprocess_exec(
         "docker", "start", "--attach", "--interactive", str(name), stdin=asyncio.subprocess.DEVNULL
     )
-    assert await process.wait() == NOT_LOADED
+    assert await process.wait() == NOT_LOADED_EXIT_CODE
     assert (await world.compute.observe(name)).unprepared
     await world.start(name)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.compute.docker import DockerCompute, request_bodies
-from services.compute.docker.logs import NANO, CursorTracker, Frames, Line, LogCursor
+from services.compute.docker.logs import NS_PER_SECOND, CursorTracker, Frames, Line, LogCursor
 from services.compute.protocol import ComputeUnknown
 from tests.compute.outputs import follow_until, joined, printed
 from tests.compute.world import World
@@ -95,7 +95,7 @@ def framed(line: Line) -> bytes:
 
 
 def stamp(nanoseconds: int) -> bytes:
-    return f"{datetime.fromtimestamp(nanoseconds // NANO, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds % NANO:09}Z".encode()
+    return f"{datetime.fromtimestamp(nanoseconds // NS_PER_SECOND, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds % NS_PER_SECOND:09}Z".encode()
 
 
 @given(st.lists(st.binary(max_size=30)), st.lists(st.integers(1, 40), min_size=1))
@@ -114,13 +114,16 @@ def test_what_is_no_frame_is_unknown() -> None:
         Frames().feed(b"<html><body>Bad gateway")
 
 
-MINUTE = st.integers(0, 8 * NANO)
+MINUTE = st.integers(0, 8 * NS_PER_SECOND)
 
 
-@given(st.lists(st.tuples(MINUTE, st.integers(0, NANO // 3), st.binary(min_size=1, max_size=5)), min_size=1, max_size=40), st.data())
+@given(
+    st.lists(st.tuples(MINUTE, st.integers(0, NS_PER_SECOND // 3), st.binary(min_size=1, max_size=5)), min_size=1, max_size=40),
+    st.data(),
+)
 def test_nothing_is_lost_or_twice_wherever_reading_is_broken_off(made: list[tuple[int, int, bytes]], data: st.DataObject) -> None:
     """The engine's order is not quite that of times, times come twice, and it takes nothing but a time as a position."""
-    begin = 1_750_000_000 * NANO
+    begin = 1_750_000_000 * NS_PER_SECOND
     lines = [(begin + time + jitter, text) for time, jitter, text in sorted(made, key=lambda line: line[0])]
     seen, cursor = b"", LogCursor(0, 0)
     for _ in range(4):

@@ -18,7 +18,7 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.docker
 SEED = 7
-START_SECONDS, SAVE_SECONDS, STOP_SECONDS = 0.8, 0.5, 1.0
+START_TIMEOUT_SECONDS, SAVE_SECONDS, STOP_SECONDS = 0.8, 0.5, 1.0
 """In which a start, an interim save and a stop of the tiny tool are over: the kills fall before, between and after their steps."""
 
 
@@ -81,7 +81,7 @@ async def test_kills_of_the_server_lose_nothing_and_leave_nothing(tmp_path: Path
     async with docker_job(tmp_path, sqlite_url, checkpoint_interval_seconds="1") as job:
         for number in range(count):
             await job.start()
-            await _kill(job, chance.uniform(0, START_SECONDS))
+            await _kill(job, chance.uniform(0, START_TIMEOUT_SECONDS))
             await job.status("RUNNING")
             await _has_all(job, number)
             await put(await job.upstream(), str(number), f"round {number}".encode())

@@ -21,7 +21,7 @@ from tests.docker.network_checks import require_closed, subnet
 from tests.docker.tiny_image import docker
 
 pytestmark = pytest.mark.docker
-POOL = ipaddress.IPv4Network("10.214.0.0/24")
+DEFAULT_SUBNET_POOL = ipaddress.IPv4Network("10.214.0.0/24")
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 1.5)"
 
 
@@ -41,7 +41,7 @@ async def test_more_sessions_than_an_engine_has_networks_of_its_own(world: World
 
 async def test_what_others_use_is_left_alone_until_the_pool_is_used_up(world: World) -> None:
     engine = Engine(URL)
-    networks = Networks(engine, ENVIRONMENT, POOL)
+    networks = Networks(engine, ENVIRONMENT, DEFAULT_SUBNET_POOL)
     docker("network", "create", "--subnet", "10.214.0.0/25", f"other-{world.installation[:8]}")
     try:
         names = [world.name(number) for number in range(1, 10)]
@@ -57,7 +57,7 @@ async def test_what_others_use_is_left_alone_until_the_pool_is_used_up(world: Wo
 
 async def test_two_controllers_at_once_make_one_network(world: World) -> None:
     engines = [Engine(URL) for _ in range(3)]
-    made = await asyncio.gather(*(Networks(engine, ENVIRONMENT, POOL).ensure(world.name()) for engine in engines))
+    made = await asyncio.gather(*(Networks(engine, ENVIRONMENT, DEFAULT_SUBNET_POOL).ensure(world.name()) for engine in engines))
     assert len(set(made)) == 1
     for engine in engines:
         await engine.close()

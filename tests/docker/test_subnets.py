@@ -21,7 +21,7 @@ tun0\t0000D50A\t00000000\t0001\t0\t0\t0\t0080FFFF\t0\t0\t0
 
 def test_routes_of_the_machine_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "route").write_text(ROUTES)
-    monkeypatch.setattr(routes, "TABLE", tmp_path / "route")
+    monkeypatch.setattr(routes, "ROUTE_TABLE_FILE", tmp_path / "route")
     assert routes.uplinks() == {"eth0"}
     used = routes.networks()
     assert used == [IPv4Network("10.213.0.0/17")]
@@ -31,7 +31,7 @@ def test_routes_of_the_machine_are_left_alone(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_machine_without_routes_to_read_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(routes, "TABLE", tmp_path / "none")
+    monkeypatch.setattr(routes, "ROUTE_TABLE_FILE", tmp_path / "none")
     assert routes.networks() == []
     assert routes.uplinks() == set()
 

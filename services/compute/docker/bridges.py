@@ -1,4 +1,4 @@
-"""Removes network bridges that an engine left behind: one that is killed while it removes a network forgets the network only.
+"""Removes network bridges that an engine left behind because it was killed while it removed their network.
 
 The engine cannot be asked for what it has forgotten, so the interface is removed directly: on this machine only, and where this process
 may. An interface that stays keeps its subnet from being used again.
@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 INTERFACES = Path("/sys/class/net")
-SECONDS = 5.0
+DELETE_TIMEOUT_SECONDS = 5.0
 
 
 async def discard(interface: str) -> None:
@@ -20,7 +20,7 @@ async def discard(interface: str) -> None:
     devnull = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec("ip", "link", "delete", interface, stdin=devnull, stdout=devnull, stderr=devnull)
     try:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(DELETE_TIMEOUT_SECONDS):
             await process.wait()
     except TimeoutError:
         process.kill()

@@ -1,4 +1,4 @@
-"""Makes the report of an engine: its capacity, and warnings about limits that it cannot enforce."""
+"""Builds the report on an engine: its capacity, and warnings about limits that it cannot enforce."""
 
 from collections.abc import Mapping
 from typing import Any

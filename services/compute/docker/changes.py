@@ -1,4 +1,4 @@
-"""Computes a mark of a session's file system, which differs whenever its files have changed (B34).
+"""Computes a fingerprint of a session's file system, so that a save without changes is skipped (B34).
 
 The engine tells only which paths differ from the image, and how large they are together: a byte changed in place shows in neither.
 Where the layer is a directory that this process may read (a local engine, as root), the newest change time in it decides;

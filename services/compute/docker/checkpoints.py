@@ -17,9 +17,9 @@ from services.compute.docker.request_bodies import Image
 from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, Saved, SaveRequest
 from services.domain.session_name import SessionName
 
-COMMIT_SECONDS = 540.0
+COMMIT_TIMEOUT_SECONDS = 540.0
 """An engine writes about 100 MB/s or 6 000 files/s (measured); shorter than a stop's deadline."""
-FINAL = "final"
+FINAL_TAG = "final"
 NONCE_BYTES = 4
 MIN_SECRET_LENGTH = 6
 """In characters. A shorter value would be found by chance in an inspection, so it is searched in the variables only."""
@@ -55,13 +55,13 @@ class Checkpoints:
 
     async def new_reference(self, name: SessionName, checkpoint_id: str, container: Mapping[str, Any] | None) -> str:
         """Returns the name of a save that is to be made; `container` is that of a session that runs on."""
-        mark = FINAL if container is None else await changes.mark(self._engine, container)
+        mark = FINAL_TAG if container is None else await changes.mark(self._engine, container)
         return f"{naming.repository(name)}:{checkpoint_id}-{mark}-{token_hex(NONCE_BYTES)}"
 
     async def finals(self, name: SessionName, checkpoint_id: str) -> list[str]:
         """Returns the saves that were made of the session after its end. Earlier versions named them without a nonce."""
         former = f"{naming.repository(name)}:{checkpoint_id}"
-        references = await self._named(f"{former}-{FINAL}-")
+        references = await self._named(f"{former}-{FINAL_TAG}-")
         return [*sorted(references), *([former] if await self._images.find(former) else [])]
 
     async def all(self, installation: str) -> list[str]:
@@ -103,12 +103,14 @@ class Checkpoints:
         repository, _, tag = request.reference.rpartition(":")
         params = {"container": container["Id"], "repo": repository, "tag": tag, "pause": True}
         try:
-            made = await self._engine.call("POST", "commit", params=params, body=request_bodies.commit(parent), limit=COMMIT_SECONDS)
+            created = await self._engine.call(
+                "POST", "commit", params=params, body=request_bodies.commit(parent), limit=COMMIT_TIMEOUT_SECONDS
+            )
         except (Absent, Conflict) as error:
             raise ComputeUnknown(f"the session's container went away during the save: {error}") from error
-        await self._search(made["Id"], request.secrets)
+        await self._search(created["Id"], request.secrets)
         image = await self._images.find(request.reference)
-        if image is None or image.id != made["Id"]:
+        if image is None or image.id != created["Id"]:
             raise ComputeUnknown("the saved image was removed at this moment")
         return image
 

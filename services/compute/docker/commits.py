@@ -13,7 +13,7 @@ from services.compute.protocol import ComputeUnknown
 
 
 class Commits:
-    """The commits that run, by container id."""
+    """Tracks the running commits by container id."""
 
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[Image]] = {}
@@ -42,7 +42,7 @@ class Commits:
         return container_id in self._lost
 
     async def close(self) -> None:
-        """Cancels what runs here; the engine goes on with it."""
+        """Cancels the calls that wait for commits; the engine completes the commits."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from ipaddress import IPv4Network
 from typing import Any, cast
 from weakref import WeakSet, WeakValueDictionary
 
+from services.compute import http_probe
 from services.compute.docker import (
     bridges,
     capacity,
@@ -17,10 +19,10 @@ from services.compute.docker import (
     image_builds,
     naming,
     reach,
-    readiness,
     request_bodies,
     session_events,
     stats,
+    tool_address,
 )
 from services.compute.docker.checkpoints import Checkpoints
 from services.compute.docker.containers import Containers
@@ -52,8 +54,8 @@ from services.compute.protocol import (
 )
 from services.domain.session_name import SessionName
 
-POOL = IPv4Network("10.213.0.0/16")
-CANCELLED_START_SECONDS = 15.0
+DEFAULT_SUBNET_POOL = IPv4Network("10.213.0.0/16")
+CANCELLED_START_TIMEOUT_SECONDS = 15.0
 
 
 class DockerCompute:
@@ -70,7 +72,7 @@ class DockerCompute:
         installation: str,
         environment_id: str,
         *,
-        pool: IPv4Network = POOL,
+        pool: IPv4Network = DEFAULT_SUBNET_POOL,
         mode: Mode | None = None,
         recipes: RecipeBook | None = None,
     ) -> None:
@@ -90,12 +92,12 @@ class DockerCompute:
         self._event_engines: WeakSet[Engine] = WeakSet()
 
     async def check(self) -> Report:
-        """Checks the engine; also finds out how sessions are reached, and closes the host to them where this process may."""
+        """Checks the engine, detects how sessions are reached, and adds the firewall rules if this process may."""
         self._reach = self._fixed_reach
         return await self._report(close=True)
 
-    async def look(self) -> Report:
-        """Does the same as `check` and changes nothing: for `studiograph doctor`."""
+    async def inspect(self) -> Report:
+        """Returns the same report as `check` without changing anything."""
         return await self._report(close=False)
 
     async def _report(self, *, close: bool) -> Report:
@@ -143,11 +145,14 @@ class DockerCompute:
         if container is None or not container["State"]["Running"]:
             return None
         current_reach = await self._join(name)
-        upstream = readiness.upstream(container, name, port, current_reach.mode)
-        return upstream if upstream and await readiness.answers(upstream, ready_path) else None
+        upstream = tool_address.at_port(container, name, port, current_reach.mode)
+        if upstream is None:
+            return None
+        connect = partial(asyncio.open_connection, upstream.host, upstream.port)
+        return upstream if await http_probe.answers(connect, ready_path) else None
 
     async def observe(self, name: SessionName) -> Observation:
-        """Also resumes a session that a save of this server left paused. A pause by somebody else is left alone."""
+        """Returns the observation. Resumes a session that a save of this server left paused, but no other paused one."""
         container = await self._containers.find(name)
         if container is None:
             return Observation(Presence.ABSENT)
@@ -156,7 +161,7 @@ class DockerCompute:
         observed = observation(container)
         if observed.presence is not Presence.RUNNING:
             return observed
-        return replace(observed, upstream=readiness.moved(container, name, (await self._join(name)).mode))
+        return replace(observed, upstream=tool_address.of_unknown_port(container, name, (await self._join(name)).mode))
 
     async def stop(self, name: SessionName, grace: timedelta) -> None:
         container = await self._containers.find(name)
@@ -171,7 +176,7 @@ class DockerCompute:
         return await self._checkpoints.finals(name, checkpoint_id)
 
     async def save(self, request: SaveRequest) -> Saved:
-        """A running session is paused meanwhile."""
+        """Saves the session. A running one is paused meanwhile."""
         if saved := await self._checkpoints.find(request):
             return saved
         container = await self._containers.settled(request.name, self._checkpoints.at_work)
@@ -220,7 +225,7 @@ class DockerCompute:
         return self._logs.follow(name, cursor)
 
     async def stats(self, name: SessionName) -> Usage | None:
-        """Asks for the statistics by name first: this is asked often, and looking for the container first would double the calls."""
+        """Returns the usage. Requests it by name first: looking for the container before each of these calls would double their number."""
         try:
             return await stats.usage(self._engine, str(name))
         except Absent:
@@ -276,7 +281,7 @@ async def _run_to_completion(work: Coroutine[Any, Any, None]) -> None:
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait([task], timeout=CANCELLED_START_SECONDS)
+        await asyncio.wait([task], timeout=CANCELLED_START_TIMEOUT_SECONDS)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         raise

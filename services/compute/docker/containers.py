@@ -8,21 +8,21 @@ from time import monotonic
 from typing import Any
 
 from services.compute.docker import env_vars, naming
-from services.compute.docker.engine import SECONDS, Absent, Conflict, Engine
+from services.compute.docker.engine import CALL_TIMEOUT_SECONDS, Absent, Conflict, Engine
 from services.compute.protocol import ComputeFailed, ComputeUnknown
 from services.domain.session_name import SessionName
 
 KILL_TIMEOUT_SECONDS = 20.0
 """How long a stop waits after SIGKILL: a process that waits for a broken disk may survive it for long."""
-START_SECONDS = 120.0
-REMOVE_SECONDS = 120.0
+START_TIMEOUT_SECONDS = 120.0
+REMOVE_TIMEOUT_SECONDS = 120.0
 MAX_CONCURRENT_INSPECTIONS = 20
 NAME_CONFLICT_TRIES, POLL_SECONDS = 50, 0.1
 MAX_PAUSE_SECONDS = 540.0
 """How long a pause may belong to the save of a server that died: as long as a commit may take. Not shorter, since the end of that commit
 resumes the session whoever paused it, so that the next save would see files half written."""
 REQUIRED_KEYS = {"Config", "Image", "State"}
-ENDED = ("created", "exited", "dead")
+ENDED_STATES = ("created", "exited", "dead")
 NO_SHELL = "The image has no /bin/sh, through which a session gets its variables. Add one (busybox is enough)."
 
 
@@ -69,7 +69,9 @@ class Containers:
     async def create(self, name: SessionName, body: Mapping[str, Any]) -> str:
         """Returns the new container's id, or that of one which another controller created meanwhile. Raises ComputeFailed."""
         try:
-            created = await self._engine.call("POST", "containers/create", params={"name": str(name)}, body=body, limit=START_SECONDS)
+            created = await self._engine.call(
+                "POST", "containers/create", params={"name": str(name)}, body=body, limit=START_TIMEOUT_SECONDS
+            )
         except Conflict as conflict:
             return await self._made_meanwhile(name, conflict)
         except Absent as absent:
@@ -101,7 +103,7 @@ class Containers:
         """Starts it and sends it the script with its variables. Raises ComputeFailed."""
         async with self._engine.attaching(container_id) as entry:
             try:
-                await self._engine.call("POST", f"containers/{container_id}/start", limit=START_SECONDS)
+                await self._engine.call("POST", f"containers/{container_id}/start", limit=START_TIMEOUT_SECONDS)
             except (Absent, Conflict) as error:
                 raise ComputeUnknown(f"the session's container went away at its start: {error}") from error
             except ComputeFailed as failed:
@@ -111,7 +113,7 @@ class Containers:
     async def stop(self, container: Mapping[str, Any], grace: timedelta) -> None:
         """Sends SIGTERM and after `grace` (rounded up to seconds) SIGKILL. The engine does it, also if this call is cancelled."""
         container_id = container["Id"]
-        if container["State"]["Status"] in ENDED:
+        if container["State"]["Status"] in ENDED_STATES:
             return
         seconds = math.ceil(grace.total_seconds())
         await self.unpause(container)
@@ -122,7 +124,7 @@ class Containers:
         except Conflict as conflict:
             raise ComputeUnknown(f"the session does not end: {conflict}") from conflict
         inspected = await self._inspect(container_id)
-        if inspected is not None and inspected["State"]["Status"] not in ENDED:
+        if inspected is not None and inspected["State"]["Status"] not in ENDED_STATES:
             raise ComputeUnknown("the session's processes do not end, even when killed")
 
     async def settled(self, name: SessionName, at_work: Callable[[str], Awaitable[None]]) -> dict[str, Any] | None:
@@ -156,7 +158,7 @@ class Containers:
     async def remove(self, container_id: str) -> None:
         """Removes it with its anonymous volumes. Raises ComputeUnknown while the engine cannot."""
         try:
-            await self._engine.call("DELETE", f"containers/{container_id}", params={"force": True, "v": True}, limit=REMOVE_SECONDS)
+            await self._engine.call("DELETE", f"containers/{container_id}", params={"force": True, "v": True}, limit=REMOVE_TIMEOUT_SECONDS)
         except Absent:
             return
         except Conflict:  # somebody else removes it at this moment
@@ -164,7 +166,7 @@ class Containers:
 
     async def _gone(self, container_id: str) -> None:
         try:
-            await self._engine.call("POST", f"containers/{container_id}/wait", params={"condition": "removed"}, limit=SECONDS)
+            await self._engine.call("POST", f"containers/{container_id}/wait", params={"condition": "removed"}, limit=CALL_TIMEOUT_SECONDS)
         except Absent:
             return
         if await self._inspect(container_id) is not None:
@@ -186,4 +188,4 @@ def not_started(container: Mapping[str, Any]) -> bool:
 def not_loaded(container: Mapping[str, Any]) -> bool:
     """Returns whether it ended since its variables never came: a server died between its start and sending them."""
     state = container["State"]
-    return state["Status"] == "exited" and state["ExitCode"] == env_vars.NOT_LOADED and not state["OOMKilled"]
+    return state["Status"] == "exited" and state["ExitCode"] == env_vars.NOT_LOADED_EXIT_CODE and not state["OOMKilled"]

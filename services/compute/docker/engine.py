@@ -17,10 +17,10 @@ from aiodocker.stream import Stream
 
 from services.compute.protocol import ComputeFailed, ComputeUnknown
 
-SECONDS = 15.0
+CALL_TIMEOUT_SECONDS = 15.0
 """The time limit of a call that an engine answers at once; longer calls pass their own limit."""
-CLOSED = "the connection to the Docker Engine was closed"
-UNIX = "unix://"
+CLOSED_MESSAGE = "the connection to the Docker Engine was closed"
+UNIX_SCHEME = "unix://"
 NOT_FOUND, CONFLICT, BROKEN = 404, 409, 500
 POSITIVE_FAILURES = (
     "no space left on device",
@@ -56,14 +56,14 @@ class Engine:
         *,
         params: Mapping[str, Any] | None = None,
         body: Any = None,
-        limit: float = SECONDS,
+        limit: float = CALL_TIMEOUT_SECONDS,
     ) -> Any:
         """Sends a request and returns its JSON answer. Raises Absent, Conflict, ComputeFailed (refused), else ComputeUnknown."""
         with_json = {name: json.dumps(value) if isinstance(value, dict | list) else value for name, value in (params or {}).items()}
         async with self._answering(path, limit):
             return await self._client()._query_json(path, method, params=with_json, data=body)
 
-    async def ping(self, limit: float = SECONDS) -> None:
+    async def ping(self, limit: float = CALL_TIMEOUT_SECONDS) -> None:
         """Checks that the engine answers; a refusal is an answer too. Raises ComputeUnknown."""
         with suppress(Absent, Conflict, ComputeFailed):
             await self.call("GET", "_ping", limit=limit)
@@ -92,7 +92,7 @@ class Engine:
 
     @asynccontextmanager
     async def stream(
-        self, method: str, path: str, params: Mapping[str, Any], limit: float = SECONDS, *, archive: bytes | None = None
+        self, method: str, path: str, params: Mapping[str, Any], limit: float = CALL_TIMEOUT_SECONDS, *, archive: bytes | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Sends a request whose answer is read in pieces. `limit` is until it begins; `reading` translates errors after that.
 
@@ -114,7 +114,7 @@ class Engine:
             yield
 
     @asynccontextmanager
-    async def attaching(self, container_id: str, limit: float = SECONDS) -> AsyncIterator[Stream]:
+    async def attaching(self, container_id: str, limit: float = CALL_TIMEOUT_SECONDS) -> AsyncIterator[Stream]:
         """Attaches to the input of a container that is to be started, and closes it at the end. Raises as `call`."""
         stream = self._client().containers.container(container_id).attach(stdin=True)
         try:
@@ -124,7 +124,7 @@ class Engine:
         finally:
             await stream.close()
 
-    async def feed(self, stream: Stream, data: bytes, limit: float = SECONDS) -> None:
+    async def feed(self, stream: Stream, data: bytes, limit: float = CALL_TIMEOUT_SECONDS) -> None:
         """Writes into an attached input."""
         async with self._answering("attach", limit):
             await stream.write_in(data)
@@ -139,7 +139,7 @@ class Engine:
 
     def _client(self) -> Docker:
         if self._is_closed:
-            raise ComputeUnknown(CLOSED)
+            raise ComputeUnknown(CLOSED_MESSAGE)
         if self._docker is None:
             try:
                 self._docker = _connected(self.url)
@@ -161,13 +161,13 @@ class Engine:
         except (RuntimeError, AssertionError) as error:  # aiohttp's, where this side closed the connection meanwhile
             if not self._is_closed:
                 raise
-            raise ComputeUnknown(CLOSED) from error
+            raise ComputeUnknown(CLOSED_MESSAGE) from error
 
 
 def _connected(url: str) -> Docker:
     """Without a limit of connections: aiodocker's own is 100, and every attached stream and every wait keeps one."""
-    if url.startswith(UNIX):
-        return Docker("http://docker", connector=aiohttp.UnixConnector(url.removeprefix(UNIX), limit=0))
+    if url.startswith(UNIX_SCHEME):
+        return Docker("http://docker", connector=aiohttp.UnixConnector(url.removeprefix(UNIX_SCHEME), limit=0))
     return Docker(url)
 
 

@@ -1,4 +1,4 @@
-"""Puts rules into the host's packet filter that keep sessions from the host and from one another.
+"""Adds iptables rules that block connections from sessions to the host and to other sessions.
 
 A session can reach every port that the host listens on through its network; only the host's filter can stop that. The first rule drops
 connections that a session begins and lets answers pass, so that the proxy still reaches it.

@@ -16,7 +16,7 @@ MAX_SILENCE_SECONDS = 900.0
 PING_SECONDS = 15.0
 """The interval of pings, which tell a quiet step from an engine that hangs."""
 BASE_IMAGE_ERRORS = ("pull access denied", "manifest unknown", "no such host", "dial tcp", "i/o timeout", "Client.Timeout", "not found")
-ADVICE = (
+BASE_IMAGE_ADVICE = (
     "Its base image {base} is not on the engine, and no registry gave it. Load it there and start the Studio again; or start the server "
     "with another base in STUDIOGRAPH_IMAGE_BASE: any Debian or Ubuntu image will do."
 )
@@ -36,7 +36,7 @@ async def build(engine: Engine, reference: str, context: bytes, arguments: Mappi
     except Absent as error:
         raise ComputeFailed(str(error)) from error
     except _BaseImageMissing as error:
-        raise ComputeFailed(f"{error}. {ADVICE.format(base=base(context, arguments))}") from None
+        raise ComputeFailed(f"{error}. {BASE_IMAGE_ADVICE.format(base=base(context, arguments))}") from None
     except ComputeFailed:
         await _require_running(engine)
         raise
@@ -73,7 +73,7 @@ def base(context: bytes, arguments: Mapping[str, str]) -> str:
         text = file.read().decode(errors="replace") if file else ""
     named = FROM.search(text)
     values = {**dict(ARGUMENT.findall(text)), **arguments}
-    return re.sub(r"\$\{?(\w+)\}?", lambda found: values.get(found[1], found[0]), named[1]) if named else ""
+    return re.sub(r"\$\{?(\w+)\}?", lambda match: values.get(match[1], match[0]), named[1]) if named else ""
 
 
 class _BaseImageMissing(Exception):

@@ -9,7 +9,7 @@ from services.compute.protocol import ComputeFailed, ComputeUnknown, ImageMissin
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 """The engine's name of an architecture, and the name of the same in images."""
-WHAT_TO_DO = "Build or load it there, or correct the template's image."
+IMAGE_ADVICE = "Build or load it there, or correct the template's image."
 MAX_SILENCE_SECONDS = 120.0
 """How long a pull may say nothing."""
 
@@ -75,11 +75,11 @@ class Images:
                 while (line := await stream.next()) is not None:
                     await self._forward_line(line, progress)
         except (Absent, ComputeFailed) as error:
-            raise ComputeFailed(f"The image {reference} is not on the engine and cannot be pulled ({error}). {WHAT_TO_DO}") from error
+            raise ComputeFailed(f"The image {reference} is not on the engine and cannot be pulled ({error}). {IMAGE_ADVICE}") from error
         except ComputeUnknown as error:
             if "registry" in str(error) or "lookup" in str(error) or "dial" in str(error):
                 raise ComputeFailed(
-                    f"The image {reference} is not on the engine, and its registry does not answer ({error}). {WHAT_TO_DO}"
+                    f"The image {reference} is not on the engine, and its registry does not answer ({error}). {IMAGE_ADVICE}"
                 ) from error
             raise
 

@@ -1,4 +1,4 @@
-"""Reads an engine's answer as a stream of JSON objects, one on each line, however long.
+"""Reads a response of the Docker Engine as a stream of JSON objects, one per line.
 
 aiohttp's own `readline` gives up on a line of half a megabyte, with an error of its server's side; and an engine's line is as long as
 what a build prints in one piece, or as the labels of somebody's image.

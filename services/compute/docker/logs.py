@@ -1,4 +1,4 @@
-"""Reads a session's output from an engine, which knows only lines with a time, and gives each byte a cursor.
+"""Reads a container's output from the engine, and derives a cursor for each byte from the timestamps of its lines.
 
 `since` of the engine is a time and includes it, and the parts of a line longer than 16 KiB all have the same time: so a cursor is
 a time before which nothing can be added any more, and how many bytes were read from there on.
@@ -17,15 +17,15 @@ from services.compute.docker.observation import observation
 from services.compute.protocol import ComputeUnknown, OutputChunk, Presence
 from services.domain.session_name import SessionName
 
-SECONDS = 15.0
+READ_TIMEOUT_SECONDS = 15.0
 READ_BYTES = 1 << 16
 HEADER_BYTES = 8
 MAX_FRAME_BYTES = 1 << 20
 """The longest frame that is read. Engines send 16 KiB."""
-NANO = 1_000_000_000
-REORDER_NANOSECONDS = NANO
+NS_PER_SECOND = 1_000_000_000
+REORDER_NANOSECONDS = NS_PER_SECOND
 """How far lines may be out of order: two threads of the engine read output and error output."""
-ANCHOR_SPACING_NANOSECONDS = NANO // 20
+ANCHOR_SPACING_NANOSECONDS = NS_PER_SECOND // 20
 """The least distance of two times that a cursor may count from."""
 RETRY_SECONDS = 0.25
 MAX_TAIL_LINES = 10_000
@@ -48,7 +48,7 @@ class Logs:
         container = await self._find(name)
         if container is None:
             return b""
-        async with aclosing(self._read(container["Id"], SECONDS, tail=min(limit, MAX_TAIL_LINES))) as batches:
+        async with aclosing(self._read(container["Id"], READ_TIMEOUT_SECONDS, tail=min(limit, MAX_TAIL_LINES))) as batches:
             async for lines in batches:
                 data += b"".join(text for _, text in lines)
                 del data[:-limit]
@@ -74,10 +74,10 @@ class Logs:
     async def _read(self, container_id: str, limit: float | None, **params: Any) -> AsyncGenerator[list[Line]]:
         """Streams batches of lines; none if the container is not there. Other tasks run between two batches."""
         path = f"containers/{container_id}/logs"
-        asked = {"stdout": 1, "stderr": 1, "timestamps": 1, **params}
+        query = {"stdout": 1, "stderr": 1, "timestamps": 1, **params}
         frames = Frames()
         try:
-            async with self._engine.stream("GET", path, asked) as response, self._engine.reading(path, limit):
+            async with self._engine.stream("GET", path, query) as response, self._engine.reading(path, limit):
                 while data := await response.content.read(READ_BYTES):
                     if lines := frames.feed(data):
                         yield lines
@@ -95,7 +95,7 @@ class Frames:
     def feed(self, data: bytes) -> list[Line]:
         """Returns the lines that are complete now. Raises ComputeUnknown for what is no frame."""
         data = self._rest + data
-        found, at = [], 0
+        lines, at = [], 0
         while (begin := at + HEADER_BYTES) <= len(data):
             size = int.from_bytes(data[at + 4 : begin])
             if size > MAX_FRAME_BYTES:
@@ -104,9 +104,9 @@ class Frames:
                 break
             at = begin + size
             stamp, _, text = data[begin:at].partition(b" ")
-            found.append((stamp, text))
+            lines.append((stamp, text))
         self._rest = data[at:]
-        return found
+        return lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class CursorTracker:
 
     @property
     def since(self) -> str:
-        return f"{self._anchor // NANO}.{self._anchor % NANO:09}" if self._anchor else "0"
+        return f"{self._anchor // NS_PER_SECOND}.{self._anchor % NS_PER_SECOND:09}" if self._anchor else "0"
 
     @property
     def cursor(self) -> LogCursor:
@@ -173,6 +173,6 @@ def _nanoseconds(stamp: bytes) -> int:
     text = stamp.decode(errors="replace")
     try:
         seconds = datetime.fromisoformat(text[:19]).replace(tzinfo=UTC).timestamp()
-        return int(seconds) * NANO + int(text[20:].rstrip("Z").ljust(9, "0")[:9])
+        return int(seconds) * NS_PER_SECOND + int(text[20:].rstrip("Z").ljust(9, "0")[:9])
     except ValueError as error:
         raise ComputeUnknown(f"the Docker Engine's log has a line that cannot be read: {text[:40]!r}") from error

@@ -1,4 +1,4 @@
-"""Makes and reads the names and labels of a session's container, network, interface and images."""
+"""Builds and parses the names and labels of a session's container, network, interface and images."""
 
 import hashlib
 from collections.abc import Mapping

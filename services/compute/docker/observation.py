@@ -1,4 +1,4 @@
-"""Translates what the engine says of a container into an Observation."""
+"""Translates the engine's description of a container into an Observation."""
 
 import re
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from services.compute.protocol import ComputeUnknown, Observation, Presence
 SIGKILL_EXIT_CODE = 137
 """128 + SIGKILL: the exit code of a process that the kernel killed for lack of memory, or that anybody else killed."""
 ZERO_TIME = "0001-01-01"
-RUNNING = ("running", "paused", "restarting")
+RUNNING_STATES = ("running", "paused", "restarting")
 """The states of a container whose processes exist. A commit pauses it, and so may people."""
-ENDED = ("exited", "dead")
+ENDED_STATES = ("exited", "dead")
 MICROSECONDS = re.compile(r"(\.\d{1,6})\d*")
 
 
@@ -21,14 +21,14 @@ def observation(container: Mapping[str, Any]) -> Observation:
     """Returns the observation for an inspected container. Raises ComputeUnknown for a transitional state, as while it is being removed."""
     state = container["State"]
     status = state["Status"]
-    if status in RUNNING:
+    if status in RUNNING_STATES:
         return Observation(Presence.RUNNING, message="The session is paused." if status == "paused" else None)
     if status == "created":
         return Observation(Presence.CREATED, message=state.get("Error") or None)
-    if status not in ENDED:
+    if status not in ENDED_STATES:
         raise ComputeUnknown(f"the session's container is in the state {status!r}")
     message, memory = state.get("Error") or None, out_of_memory(state)
-    unprepared = state["ExitCode"] == env_vars.NOT_LOADED
+    unprepared = state["ExitCode"] == env_vars.NOT_LOADED_EXIT_CODE
     return Observation(Presence.EXITED, state["ExitCode"], memory, time(state["FinishedAt"]), message, unprepared)
 
 

@@ -1,4 +1,4 @@
-"""Finds out how this process reaches the tools of sessions (docs/architecture.md, "Compute environments").
+"""Detects how this process reaches the tools of sessions (docs/architecture.md, "Compute environments").
 
 DIRECT: at the container's own address. PUBLISHED: at a port of 127.0.0.1 that the engine forwards. JOINED: this process is itself a
 container of the engine, and is attached to each session's network.
@@ -14,7 +14,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
-from services.compute.docker.engine import UNIX, Engine
+from services.compute.docker.engine import UNIX_SCHEME, Engine
 from services.compute.protocol import ComputeFailed
 
 MOUNTS = Path("/proc/self/mountinfo")
@@ -54,7 +54,7 @@ async def find(engine: Engine) -> Reach:
         return Reach(Mode.DIRECT) if own["HostConfig"]["NetworkMode"] == "host" else Reach(Mode.JOINED, own["Id"])
     if await _shares_network(engine):
         return Reach(Mode.DIRECT)
-    if not engine.url.startswith(UNIX):
+    if not engine.url.startswith(UNIX_SCHEME):
         raise ComputeFailed(f"The engine at {engine.url} is on another machine, and its sessions cannot be reached from here.")
     return Reach(Mode.PUBLISHED)
 

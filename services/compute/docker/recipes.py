@@ -1,4 +1,4 @@
-"""Makes the build contexts of the provided images: a directory of `images/` with the files that it shares with others.
+"""Builds the build contexts of the provided images: a directory of `images/` with the files that it shares with others.
 
 `python -m services.compute.docker.recipes` lists them; with a name, and a file of certificates if need be, it writes the context to its
 standard output, for `docker build -`: see `make images`.

@@ -1,4 +1,4 @@
-"""Makes the bodies of the engine's requests for a session: limits, hardening, and nothing that an inspection must not show."""
+"""Builds the request bodies for a session's container: limits, hardening, and no secrets that an inspection would show."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from services.compute.protocol import BYTES_PER_MIB, ComputeFailed, SessionSpec
 
 ROOT_CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETGID", "SETUID", "KILL"]
 """What root in a container needs for apt and pip, and no more (docs/architecture.md, "Compute environments")."""
-ROOTS = ("", "0", "root")
+ROOT_USERS = ("", "0", "root")
 MAX_PROCESSES = 4096
-NANO = 1_000_000_000
+NS_PER_SECOND = 1_000_000_000
 LOG_SIZE, LOG_FILES = "8m", "2"
 WORKSPACE = "/workspace"
 
@@ -63,7 +63,7 @@ def _host(spec: SessionSpec, image: Image) -> dict[str, Any]:
     memory = spec.memory_mib * BYTES_PER_MIB
     return {
         "NetworkMode": naming.network(spec.name),
-        "NanoCpus": round(spec.cpu * NANO),
+        "NanoCpus": round(spec.cpu * NS_PER_SECOND),
         "Memory": memory,
         "MemorySwap": memory,
         "PidsLimit": MAX_PROCESSES,
@@ -79,13 +79,13 @@ def _host(spec: SessionSpec, image: Image) -> dict[str, Any]:
 
 def is_root(config: Mapping[str, Any]) -> bool:
     """Returns whether the image runs its programs as root."""
-    return str(config.get("User") or "").partition(":")[0] in ROOTS
+    return str(config.get("User") or "").partition(":")[0] in ROOT_USERS
 
 
 def commit(image: Image) -> dict[str, Any]:
     """Returns the body of a commit: the configuration of the image, so that nothing which the session set is inherited."""
-    kept = {name: image.config.get(name) for name in ("User", "WorkingDir", "StopSignal", "ExposedPorts")}
-    return kept | {
+    inherited = {name: image.config.get(name) for name in ("User", "WorkingDir", "StopSignal", "ExposedPorts")}
+    return inherited | {
         "Env": image.config.get("Env") or [],
         "Entrypoint": image.config.get("Entrypoint") or [],
         "Cmd": image.config.get("Cmd") or [],

@@ -3,7 +3,7 @@
 import ipaddress
 from pathlib import Path
 
-TABLE = Path("/proc/net/route")
+ROUTE_TABLE_FILE = Path("/proc/net/route")
 
 
 def networks() -> list[ipaddress.IPv4Network]:
@@ -18,7 +18,7 @@ def uplinks() -> set[str]:
 
 def _table() -> list[tuple[str, ipaddress.IPv4Network]]:
     routes = []
-    for line in TABLE.read_text().splitlines()[1:] if TABLE.exists() else []:
+    for line in ROUTE_TABLE_FILE.read_text().splitlines()[1:] if ROUTE_TABLE_FILE.exists() else []:
         interface, *fields = line.split()
         target, mask = (int.from_bytes(bytes.fromhex(fields[at]), "little") for at in (0, 6))
         routes.append((interface, ipaddress.IPv4Network((target, mask.bit_count()))))

@@ -1,4 +1,4 @@
-"""Streams changes of sessions as the engine tells them, over a connection of their own.
+"""Streams changes of sessions from the engine's events, over a connection of its own.
 
 The engine's event stream has pitfalls, met here. It never reconnects (aiodocker), so each `watch` has an `Engine` of its own, which it
 closes, and ends with ComputeUnknown. Its filters are its own. Its times are not used: an event only says where to look. `exec_*` actions,

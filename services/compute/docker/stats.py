@@ -1,4 +1,4 @@
-"""Reads what a container uses, as the engine counts it.
+"""Reads a container's CPU, memory and network use from the engine.
 
 An engine of 20.10 answers with its next look at the container, which it takes once a second for all that are asked for: a call may
 take a second, and many at once take no longer. Newer ones answer at once.
@@ -11,8 +11,8 @@ from services.compute.docker.engine import Conflict, Engine
 from services.compute.docker.observation import ZERO_TIME
 from services.compute.protocol import ComputeUnknown, Usage
 
-NANO = 1_000_000_000
-ONCE = {"stream": 0, "one-shot": 1}
+NS_PER_SECOND = 1_000_000_000
+ONE_SHOT_QUERY = {"stream": 0, "one-shot": 1}
 RECLAIMABLE = ("total_inactive_file", "inactive_file")
 """The file cache that the kernel drops first, under cgroup v1 and v2 (v1 has both names, and means less by the second).
 `docker stats` leaves it out as well."""
@@ -21,7 +21,7 @@ RECLAIMABLE = ("total_inactive_file", "inactive_file")
 async def usage(engine: Engine, container: str) -> Usage | None:
     """Returns the usage of a container by its name or id; None if it does not run. Raises Absent, ComputeUnknown."""
     try:
-        statistics = await engine.call("GET", f"containers/{container}/stats", params=ONCE)
+        statistics = await engine.call("GET", f"containers/{container}/stats", params=ONE_SHOT_QUERY)
     except Conflict:
         return None  # it is being removed
     if not isinstance(statistics, dict) or "read" not in statistics:
@@ -34,7 +34,7 @@ def read(statistics: Mapping[str, Any]) -> Usage:
     try:
         cpu, memory = statistics["cpu_stats"]["cpu_usage"]["total_usage"], statistics["memory_stats"]
         return Usage(
-            cpu_seconds=cpu / NANO,
+            cpu_seconds=cpu / NS_PER_SECOND,
             memory_bytes=_used(memory),
             memory_limit_bytes=memory.get("limit"),
             network_received_bytes=_network(statistics, "rx_bytes"),

@@ -14,18 +14,18 @@ from services.compute.process.locks import try_lock
 from services.compute.protocol import CheckpointMissing, ComputeFailed, Saved
 
 PACK, EXTRACT = Path(__file__).with_name("pack.py"), Path(__file__).with_name("extract.py")
-MAX_BYTES = 1 << 40
+MAX_ARCHIVE_BYTES = 1 << 40
 MAX_MEMBERS = 10_000_000
-REFUSED = 3
+REFUSED_EXIT_CODE = 3
 SUFFIX, FINAL = ".tar.zst", "final-"
 NONCE_BYTES = 4
-PART = ".part-"
+PART_INFIX = ".part-"
 
 
 class Archives:
     """The archives of one data directory."""
 
-    def __init__(self, data_directory: DataDirectory, max_bytes: int = MAX_BYTES, max_members: int = MAX_MEMBERS) -> None:
+    def __init__(self, data_directory: DataDirectory, max_bytes: int = MAX_ARCHIVE_BYTES, max_members: int = MAX_MEMBERS) -> None:
         self._data_directory, self._max_bytes, self._max_members = data_directory, max_bytes, max_members
 
     def new_reference(self, checkpoint_id: str, *, interim: bool) -> str:
@@ -51,7 +51,7 @@ class Archives:
 
     async def save(self, files: Path, reference: str, recorded: Saved | None) -> Saved:
         """Saves the files; returns `recorded` if it has the same content and is there."""
-        part = self._data_directory.checkpoints / f"{PART}{uuid4().hex}"
+        part = self._data_directory.checkpoints / f"{PART_INFIX}{uuid4().hex}"
         lock = try_lock(part)
         assert lock is not None
         try:
@@ -84,7 +84,7 @@ class Archives:
         limits = (str(self._max_bytes), str(self._max_members))
         code, output = await run_program([sys.executable, "-I", str(EXTRACT), str(path), str(target), *limits], keep=(lock,))
         reason = " ".join(output.strip().splitlines()[-1:]) or str(code)
-        if code == REFUSED:
+        if code == REFUSED_EXIT_CODE:
             raise CheckpointMissing(f"The checkpoint's archive {reference} cannot be restored: {reason}.")
         if code:
             raise ComputeFailed(f"The checkpoint's archive {reference} could not be restored: {reason}.")
@@ -94,7 +94,7 @@ class Archives:
 
     def sweep(self) -> None:
         """Removes what interrupted saves left: the partial archives that nobody holds locked."""
-        for path in self._data_directory.checkpoints.glob(f"{PART}*"):
+        for path in self._data_directory.checkpoints.glob(f"{PART_INFIX}*"):
             lock = try_lock(path)
             if lock is not None:
                 path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Runs threads and programs so that a cancelled caller waits for their end, and nothing goes on behind it."""
+"""Runs threads and programs such that a cancelled caller waits for their end, so that nothing continues in the background."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Makes the report of this machine: its capacity, and warnings about what the process kind cannot enforce."""
+"""Builds the report on this machine: its capacity, and warnings about what the process kind cannot enforce."""
 
 import os
 import shutil

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from services.compute.process import jupyterlab, keeper_client, logs, readiness, session_directory, session_watcher, tools, trees, usage
-from services.compute.process.archives import MAX_BYTES, MAX_MEMBERS, Archives
+from services.compute.process.archives import MAX_ARCHIVE_BYTES, MAX_MEMBERS, Archives
 from services.compute.process.cancellation import in_thread
 from services.compute.process.capacity import report
 from services.compute.process.data_directory import DataDirectory, SessionDirectory, SessionRecord
@@ -41,7 +41,7 @@ class ProcessCompute:
     `installation` is the installation's id; `max_bytes` and `max_members` bound what a checkpoint may unpack to.
     """
 
-    def __init__(self, root: Path, installation: str, *, max_bytes: int = MAX_BYTES, max_members: int = MAX_MEMBERS) -> None:
+    def __init__(self, root: Path, installation: str, *, max_bytes: int = MAX_ARCHIVE_BYTES, max_members: int = MAX_MEMBERS) -> None:
         self._data_directory = DataDirectory(root.absolute(), installation)
         self._archives = Archives(self._data_directory, max_bytes, max_members)
 

@@ -17,13 +17,13 @@ from pathlib import Path
 from services.compute.protocol import ComputeFailed, ComputeUnknown
 from services.domain.session_name import SessionName
 
-SOCKET_PATH_BYTES = 100
+MAX_SOCKET_PATH_BYTES = 100
 """The longest path of a socket. sockaddr_un holds 108 bytes; some are left for programs that append to the name."""
 
 MAX_SOCKET_NAME_LENGTH = len("jupyter/kernel-00000000-0000-0000-0000-000000000000-ipc-5")
 
-NAME = re.compile(r"sg-[0-9A-Za-z_]+-[0-9A-Za-z_]+-[0-9]+")
-REFERENCE = re.compile(r"[0-9A-Za-z_-]+(\.(final-)?[0-9a-f]+)?\.tar\.zst")
+SESSION_NAME_PATTERN = re.compile(r"sg-[0-9A-Za-z_]+-[0-9A-Za-z_]+-[0-9]+")
+REFERENCE_PATTERN = re.compile(r"[0-9A-Za-z_-]+(\.(final-)?[0-9a-f]+)?\.tar\.zst")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +73,20 @@ class DataDirectory:
 
     def checkpoint(self, reference: str) -> Path:
         """Returns the path of an archive. Raises ComputeFailed for a text that is no reference."""
-        if not REFERENCE.fullmatch(reference):
+        if not REFERENCE_PATTERN.fullmatch(reference):
             raise ComputeFailed(f"{reference!r} is not a checkpoint of a process compute environment.")
         return self.checkpoints / reference
 
     def choose_run_directory(self, name: SessionName) -> Path:
         """Returns the directory of the session's sockets: its own, or a short temporary one if that path would be too long."""
         inside = self.sessions / str(name) / "run"
-        if len(os.fsencode(inside)) + 1 + MAX_SOCKET_NAME_LENGTH <= SOCKET_PATH_BYTES:
+        if len(os.fsencode(inside)) + 1 + MAX_SOCKET_NAME_LENGTH <= MAX_SOCKET_PATH_BYTES:
             return inside
         return private_directory(Path(tempfile.gettempdir()) / f"sg-{self.installation[:8]}") / f"{name.public_id}-{name.number}"
 
     @staticmethod
     def _check(name: str) -> None:
-        if not NAME.fullmatch(name):
+        if not SESSION_NAME_PATTERN.fullmatch(name):
             raise ComputeFailed(f"{name!r} cannot be the name of a session.")
 
 

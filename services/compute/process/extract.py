@@ -1,4 +1,4 @@
-"""The extractor: a program that restores an archive into an empty directory, so that no archive can make it touch anything outside.
+"""A program that extracts an archive into an empty directory, and lets no archive write outside of it.
 
 Python's own filter can be tricked, and refuses ordinary virtual environments. Here every parent is opened by itself without following
 links, files are created and never opened twice, hard links lead only to files of the same archive, and symbolic links are created last, so
@@ -21,11 +21,11 @@ from typing import IO
 
 import zstandard
 
-CHUNK = 1 << 16
-BLOCK = 4096
-MEMORY_BYTES = 1 << 30
+CHUNK_BYTES = 1 << 16
+BLOCK_BYTES = 4096
+MAX_MEMORY_BYTES = 1 << 30
 """The memory limit of this program: it bounds the headers of an archive, which are read into memory."""
-WINDOW_BYTES = 1 << 27
+MAX_WINDOW_BYTES = 1 << 27
 PR_SET_PDEATHSIG = 1
 
 
@@ -34,7 +34,7 @@ class UnsafeArchive(Exception):
 
 
 class StreamingTarFile(tarfile.TarFile):
-    """A tar file that forgets the members it has read: of millions, they would fill most of MEMORY_BYTES."""
+    """A tar file that forgets the members it has read: of millions, they would fill most of MAX_MEMORY_BYTES."""
 
     members: list[tarfile.TarInfo]
 
@@ -167,10 +167,10 @@ def copy(source: IO[bytes], target: IO[bytes], size: int) -> None:
     """Copies a file; blocks of zeros become holes, as they may have been before."""
     left = size
     while left:
-        data = source.read(min(CHUNK, left))
+        data = source.read(min(CHUNK_BYTES, left))
         if not data:
             raise UnsafeArchive("the archive ends in the middle of a file")
-        if data.count(0) == len(data) >= BLOCK:
+        if data.count(0) == len(data) >= BLOCK_BYTES:
             target.seek(len(data), os.SEEK_CUR)
         else:
             target.write(data)
@@ -183,7 +183,7 @@ def extract(archive: Path, directory: Path, max_bytes: int, max_members: int) ->
     try:
         with (
             archive.open("rb") as raw,
-            zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES).stream_reader(raw) as stream,
+            zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES).stream_reader(raw) as stream,
             StreamingTarFile.open(fileobj=stream, mode="r|", errorlevel=2) as tar,
         ):
             Extraction(directory, max_bytes, max_members).run(tar)
@@ -201,7 +201,7 @@ def make_durable(directory: Path) -> None:
 def main() -> int:
     archive, directory, max_bytes, max_members = sys.argv[1:]
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     try:
         extract(Path(archive), Path(directory), int(max_bytes), int(max_members))
         make_durable(Path(directory))

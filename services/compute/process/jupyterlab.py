@@ -1,4 +1,4 @@
-"""Installs JupyterLab on this machine, once per version from a list with hashes, and makes its command and variables."""
+"""Installs JupyterLab on this machine, once per version from a list with hashes, and builds its command and variables."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from services.compute.protocol import ComputeFailed, ImageSpec, Progress
 
 REQUIREMENTS = Path(__file__).parents[1] / "requirements"
 """Shared with the image of the docker kind (`docker/recipes.py`)."""
-COMPLETE = "complete"
+COMPLETE_MARKER = "complete"
 QUIET = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
 """Settings by which JupyterLab does not fetch announcements from its makers."""
 SAVING = {"@jupyterlab/docmanager-extension:plugin": {"autosaveInterval": 10}}
@@ -36,11 +36,11 @@ def requirements(image: ImageSpec) -> Path:
 async def install(data_directory: DataDirectory, image: ImageSpec, progress: Progress) -> None:
     """Installs it unless the marker file says that it is complete. One at a time, also between servers. Raises ComputeFailed."""
     packages, target = requirements(image), tool_directory(data_directory, image)
-    if (target / COMPLETE).exists():
+    if (target / COMPLETE_MARKER).exists():
         return
     await progress(f"Installing JupyterLab {image.tool_version}")  # also said while another start of this version installs it
     async with locked(data_directory.tools / f"{target.name}.lock") as lock:  # beside it: several data directories may share their tools
-        if not (target / COMPLETE).exists():
+        if not (target / COMPLETE_MARKER).exists():
             await in_thread(shutil.rmtree, target, ignore_errors=True)
             await _run([sys.executable, "-m", "venv", str(target)], progress, lock)
             await _run([*_pip(target), "install", "--require-hashes", "--no-deps", "-r", str(packages)], progress, lock)
@@ -70,15 +70,15 @@ def _finish(target: Path) -> None:
     configuration.mkdir(parents=True, exist_ok=True)
     (configuration / "page_config.json").write_text(json.dumps(QUIET))
     (configuration / "default_setting_overrides.json").write_text(json.dumps(SAVING))
-    (target / COMPLETE).touch()
+    (target / COMPLETE_MARKER).touch()
 
 
 def env_vars(tool: Path, session_record: SessionRecord, files: Path, path: str) -> dict[str, str]:
     """Returns its variables: what the user changes is in the session's files, what is only for this run in its run directory."""
     home = files / "home"
     return {
-        "PATH": os.pathsep.join([str(files / overlay.ENVIRONMENT / "bin"), str(tool / "bin"), path]),
-        "VIRTUAL_ENV": str(files / overlay.ENVIRONMENT),
+        "PATH": os.pathsep.join([str(files / overlay.VENV_DIRECTORY / "bin"), str(tool / "bin"), path]),
+        "VIRTUAL_ENV": str(files / overlay.VENV_DIRECTORY),
         "JUPYTER_CONFIG_DIR": str(home / ".jupyter"),
         "JUPYTER_DATA_DIR": str(home / ".local/share/jupyter"),
         "JUPYTER_RUNTIME_DIR": f"{session_record.run_directory}/jupyter",
@@ -97,7 +97,7 @@ def shell() -> str:
 def arguments(session_record: SessionRecord, files: Path) -> list[str]:
     """Returns its command, without token and password: only the owner can reach the socket, and the proxy authorizes all others."""
     return [
-        str(files / overlay.ENVIRONMENT / "bin" / "python"),
+        str(files / overlay.VENV_DIRECTORY / "bin" / "python"),
         "-m",
         "jupyterlab",
         "--no-browser",

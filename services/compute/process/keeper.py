@@ -1,4 +1,4 @@
-"""The keeper of one session: a small detached program that starts the tool, outlives the server, and ends all processes of the session.
+"""A detached supervisor process for one session: starts the tool, outlives the server, and ends all processes of the session.
 
 Run as `python -I -S keeper.py`, with its orders as JSON on stdin (they hold the tool's variables, so they are nowhere else):
 {"directory", "argv", "environment", "cwd", "control", "lock"}; `lock` is a descriptor to hold until the tool is started. Then it answers
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 SEGMENT_BYTES = 5 << 20  # two of these are kept: at least 5 MiB of output, at most 10
-DEFAULT_GRACE = 10.0  # seconds, when the machine shuts down and SIGTERM comes to us
-SAMPLE_SECONDS = 10.0  # how often the count of out-of-memory kills is noted, and whether the directory is there
+DEFAULT_GRACE_SECONDS = 10.0  # seconds, when the machine shuts down and SIGTERM comes to us
+SAMPLE_INTERVAL_SECONDS = 10.0  # how often the count of out-of-memory kills is noted, and whether the directory is there
 OOM_SCORE = b"500"  # the kernel kills a session before it kills the server
 LIBC = ctypes.CDLL(None)
 
@@ -179,7 +179,7 @@ class Keeper:
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
             signal.signal(number, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.signal(signal.SIGTERM, lambda *_: self.stop(DEFAULT_GRACE))
+        signal.signal(signal.SIGTERM, lambda *_: self.stop(DEFAULT_GRACE_SECONDS))
         self.selector.register(wake, selectors.EVENT_READ, lambda: os.read(wake, 4096))
 
     def start(self, output: int) -> None:
@@ -233,7 +233,7 @@ class Keeper:
 
     def patience(self) -> float:
         times = [when for when in (self.kill_at, *self.freezers.values()) if when is not None]
-        return max(0.0, min([time.monotonic() + SAMPLE_SECONDS, *times]) - time.monotonic())
+        return max(0.0, min([time.monotonic() + SAMPLE_INTERVAL_SECONDS, *times]) - time.monotonic())
 
     def pass_time(self) -> None:
         now = time.monotonic()
@@ -245,7 +245,7 @@ class Keeper:
         if self.status is None:
             self.kills_seen = out_of_memory_kills()
             if self.kill_at is None and not os.path.exists(self.state_path):
-                self.stop(DEFAULT_GRACE)  # somebody deleted the data directory: nobody could ever end this session
+                self.stop(DEFAULT_GRACE_SECONDS)  # somebody deleted the data directory: nobody could ever end this session
 
     def reap(self) -> bool:
         """Waits for the children that have ended; returns False if there is no child any more."""

@@ -1,4 +1,4 @@
-"""The client of a session's keeper: starts it, and asks it to stop or freeze the session."""
+"""The client of a session's keeper process: starts it, and asks it to stop or freeze the session."""
 
 import asyncio
 import json
@@ -17,9 +17,9 @@ from services.compute.process.state import State
 from services.compute.protocol import ComputeFailed, ComputeUnknown
 
 KEEPER = Path(__file__).with_name("keeper.py")
-START_SECONDS = 30
-ANSWER_SECONDS = 10.0
-FREEZE_SECONDS = 600
+START_TIMEOUT_SECONDS = 30
+ANSWER_TIMEOUT_SECONDS = 10.0
+MAX_FREEZE_SECONDS = 600
 """How long a session may be frozen for a save, also if the server that saves it hangs."""
 
 
@@ -60,7 +60,7 @@ def _launch(orders: str, lock: int) -> dict[str, Any]:
             env={},
             capture_output=True,
             text=True,
-            timeout=START_SECONDS,
+            timeout=START_TIMEOUT_SECONDS,
             cwd="/",
             start_new_session=True,
             pass_fds=(lock,),
@@ -78,10 +78,10 @@ async def stop(directory: SessionDirectory, session_record: SessionRecord, grace
     """Has the keeper send SIGTERM, and after `grace` SIGKILL to all processes; returns when all have ended. Raises ComputeUnknown."""
     seconds = max(0.0, grace.total_seconds())
     try:
-        async with asyncio.timeout(seconds + ANSWER_SECONDS), _request(session_record, {"do": "stop", "grace": seconds}):
+        async with asyncio.timeout(seconds + ANSWER_TIMEOUT_SECONDS), _request(session_record, {"do": "stop", "grace": seconds}):
             pass
     except (OSError, TimeoutError) as error:
-        if (state := State.read(directory.state)) and state.kept:
+        if (state := State.read(directory.state)) and state.has_keeper:
             raise ComputeUnknown(f"The session's keeper does not answer: {error}") from error
 
 
@@ -90,7 +90,9 @@ async def frozen(session_record: SessionRecord) -> AsyncIterator[None]:
     """Freezes the session's processes for the block. They are resumed after it, also if this server dies. Raises ComputeUnknown."""
     async with AsyncExitStack() as stack:
         try:
-            answer = await stack.enter_async_context(_request(session_record, {"do": "freeze", "limit": FREEZE_SECONDS}, ANSWER_SECONDS))
+            answer = await stack.enter_async_context(
+                _request(session_record, {"do": "freeze", "limit": MAX_FREEZE_SECONDS}, ANSWER_TIMEOUT_SECONDS)
+            )
         except (OSError, TimeoutError) as error:
             raise ComputeUnknown(f"The session's keeper does not answer: {error}") from error
         if "frozen" not in answer:

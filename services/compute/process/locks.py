@@ -1,4 +1,4 @@
-"""File locks (flock) between tasks, and between servers on one machine, waited for without blocking the event loop."""
+"""Acquires file locks (flock) between tasks and between servers on one machine, without blocking the event loop."""
 
 import asyncio
 import fcntl

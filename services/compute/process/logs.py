@@ -1,4 +1,4 @@
-"""Reads the output that the keeper wrote: files named by the offset of their first byte, of which the oldest are removed."""
+"""Reads a session's output from the keeper's log segments: files named by the offset of their first byte."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -10,7 +10,7 @@ from services.compute.process.data_directory import SessionDirectory
 from services.compute.process.state import observe
 from services.compute.protocol import ComputeUnknown, OutputChunk, Presence
 
-PIECE_BYTES = 1 << 16
+MAX_PIECE_BYTES = 1 << 16
 POLL_SECONDS = 0.25
 
 
@@ -45,11 +45,11 @@ async def follow(directory: SessionDirectory, at: str | None) -> AsyncGenerator[
 
 def _next(directory: SessionDirectory, offset: int) -> Piece:
     """Returns the next piece. Only if there is nothing, it is checked whether the session has ended, and read once more."""
-    piece = _read_with_retries(directory.path, offset, PIECE_BYTES)
+    piece = _read_with_retries(directory.path, offset, MAX_PIECE_BYTES)
     if piece.data:
         return piece
     ended = observe(directory).presence in (Presence.EXITED, Presence.ABSENT)
-    piece = _read_with_retries(directory.path, offset, PIECE_BYTES)
+    piece = _read_with_retries(directory.path, offset, MAX_PIECE_BYTES)
     return Piece(piece.start, piece.data, last=ended)
 
 

@@ -1,4 +1,4 @@
-"""Creates a session's own virtual environment on top of the installed tool's: packages that the session installs are in its files.
+"""Creates a session's own virtual environment over the installed tool's, so that packages it installs are among its files.
 
 `files/env` is a virtual environment whose packages come before the tool's. It has no packages of its own at first, so it costs nothing, and
 pip, run by its Python, installs into it and never touches the tool's. Python finds it by the path of its executable, so it can be
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from services.compute.process import trees
 
-ENVIRONMENT = "env"
+VENV_DIRECTORY = "env"
 PACKAGES = ("lib", f"python{sysconfig.get_python_version()}", "site-packages")
 MAX_SCRIPT_BYTES = 1 << 20
 PTH = "_studiograph.pth"
@@ -26,17 +26,17 @@ def tool_packages(tool: Path) -> Path:
 
 def prepare(files: Path, tool: Path) -> None:
     """Creates or corrects the virtual environment of a session whose files are in `files` now. Raises OSError."""
-    with trees.directory(files, ENVIRONMENT) as environment:
+    with trees.directory(files, VENV_DIRECTORY) as environment:
         former = _origin(environment)
-    with trees.directory(files, ENVIRONMENT, "bin") as scripts:
+    with trees.directory(files, VENV_DIRECTORY, "bin") as scripts:
         _link_python(scripts, tool)
         if trees.read_file(scripts, "pip", MAX_SCRIPT_BYTES) is None:
             trees.put_file(scripts, "pip", PIP, 0o755)
         _relocate(scripts, former, files, lambda name: True)
-    with trees.directory(files, ENVIRONMENT, *PACKAGES) as packages:
+    with trees.directory(files, VENV_DIRECTORY, *PACKAGES) as packages:
         _relocate(packages, former, files, lambda name: name.endswith(".pth") or name.startswith("__editable__"))
         trees.put_file(packages, PTH, f"import site; site.addsitedir({str(tool_packages(tool))!r})\n".encode(), 0o644)
-    with trees.directory(files, ENVIRONMENT) as environment:
+    with trees.directory(files, VENV_DIRECTORY) as environment:
         trees.put_file(environment, "pyvenv.cfg", _configuration(tool) + ORIGIN + os.fsencode(files) + b"\n", 0o644)
 
 
@@ -49,8 +49,8 @@ def _link_python(scripts: int, tool: Path) -> None:
 def _configuration(tool: Path) -> bytes:
     """Returns the lines of pyvenv.cfg by which Python finds its standard library."""
     lines = (tool / "pyvenv.cfg").read_text().splitlines()
-    kept = [line for line in lines if line.partition("=")[0].strip() in ("home", "version")]
-    return "\n".join([*kept, "include-system-site-packages = false", ""]).encode()
+    kept_lines = [line for line in lines if line.partition("=")[0].strip() in ("home", "version")]
+    return "\n".join([*kept_lines, "include-system-site-packages = false", ""]).encode()
 
 
 def _origin(environment: int) -> bytes | None:

@@ -1,4 +1,4 @@
-"""The archiver: a program that packs a directory into one `tar.zst`, completely or not at all.
+"""A program that archives a directory into one `tar.zst`, completely or not at all.
 
 `python -I pack.py <directory> <file>` writes the file, syncs it, and prints {"digest", "size"} as its last line; the caller
 renames it. It uses GNU tar and zstd where both are installed (ten times as fast on small files, and they keep holes), else Python, with the
@@ -20,18 +20,18 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-CHUNK = 1 << 20
-LEVEL = 3
+CHUNK_BYTES = 1 << 20
+COMPRESSION_LEVEL = 3
 PR_SET_PDEATHSIG = 1
 SOME_FILES_CHANGED = 1
 """GNU tar's exit code if a file was written meanwhile: an interim save is allowed to be like the disk after a power cut."""
 
 TAR = ["tar", "--create", "--format=posix", "--pax-option=delete=atime,delete=ctime,exthdr.name=%d/PaxHeaders/%f", "--sort=name"]
-SPARSE = ["--sparse", "--sparse-version=0.0"]
+SPARSE_OPTIONS = ["--sparse", "--sparse-version=0.0"]
 """The later versions write tar's process id into the archive, which must be equal for equal files."""
-ZSTD = ["zstd", "-q", f"-{LEVEL}", "-T0", "-c"]
-OWNER = ["--owner=0", "--group=0", "--numeric-owner"]
-QUIET = ["--warning=no-file-ignored", "--warning=no-file-changed", "--warning=no-file-removed"]
+ZSTD = ["zstd", "-q", f"-{COMPRESSION_LEVEL}", "-T0", "-c"]
+OWNER_OPTIONS = ["--owner=0", "--group=0", "--numeric-owner"]
+QUIET_OPTIONS = ["--warning=no-file-ignored", "--warning=no-file-changed", "--warning=no-file-removed"]
 
 
 class PackFailed(Exception):
@@ -52,7 +52,7 @@ class HashingWriter:
 
 def pack_with_programs(directory: Path, target: HashingWriter) -> None:
     """Packs with tar and zstd. Raises PackFailed."""
-    argv = [*TAR, *SPARSE, *OWNER, *QUIET, "--directory", str(directory), "."]
+    argv = [*TAR, *SPARSE_OPTIONS, *OWNER_OPTIONS, *QUIET_OPTIONS, "--directory", str(directory), "."]
     with (
         tempfile.TemporaryFile() as tar_errors,
         subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=tar_errors, env={**os.environ, "LC_ALL": "C"}) as tar,  # noqa: S603
@@ -61,7 +61,7 @@ def pack_with_programs(directory: Path, target: HashingWriter) -> None:
         assert tar.stdout
         assert zstd.stdout
         tar.stdout.close()
-        while data := zstd.stdout.read(CHUNK):
+        while data := zstd.stdout.read(CHUNK_BYTES):
             target.write(data)
         if tar.wait() not in (0, SOME_FILES_CHANGED):
             tar_errors.seek(0)
@@ -75,7 +75,7 @@ def pack_with_python(directory: Path, target: HashingWriter) -> None:
     import zstandard  # only where it is needed: this program starts anew for every save
 
     with (
-        zstandard.ZstdCompressor(level=LEVEL).stream_writer(target, closefd=False) as stream,  # type: ignore[arg-type] # it only writes
+        zstandard.ZstdCompressor(level=COMPRESSION_LEVEL).stream_writer(target, closefd=False) as stream,  # type: ignore[arg-type] # it only writes
         tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as tar,
     ):
         add(tar, directory, ".")

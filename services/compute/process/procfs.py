@@ -1,4 +1,4 @@
-"""Reads from /proc whether a process is still the one that was started, and which processes belong to a session."""
+"""Identifies processes by /proc: whether a pid is still the same process, and which processes belong to a session."""
 
 import os
 import signal

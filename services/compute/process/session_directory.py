@@ -1,4 +1,4 @@
-"""Creates a session's directory: under another name first, so that a crash leaves nothing that looks finished."""
+"""Creates a session's directory: under a temporary name first, so that a crash leaves no incomplete one under its name."""
 
 import secrets
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Observes a session by its directory: the keeper's `state.json`, checked against the processes that exist."""
+"""Determines a session's state from the keeper's `state.json` and the processes that exist."""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from services.compute.process.data_directory import SessionDirectory
 from services.compute.process.procfs import Identity, boot_id, kill, marked
 from services.compute.protocol import ComputeUnknown, Observation, Presence
 
-LOST = "The process that kept the session was killed or the machine was restarted; how the tool ended is not known."
+LOST_MESSAGE = "The process that kept the session was killed or the machine was restarted; how the tool ended is not known."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +34,15 @@ class State:
             raise ComputeUnknown(f"The session's record {path} cannot be read: {error}") from error
 
     @property
-    def kept(self) -> bool:
-        """Whether its keeper runs."""
+    def has_keeper(self) -> bool:
+        """Whether the session's keeper runs."""
         return self.exited is None and self.boot == boot_id() and self.keeper.alive()
 
     def observation(self) -> Observation:
-        if self.kept:
+        if self.has_keeper:
             return Observation(Presence.RUNNING)
         if self.exited is None:
-            return Observation(Presence.EXITED, message=LOST)
+            return Observation(Presence.EXITED, message=LOST_MESSAGE)
         end = self.exited
         return Observation(
             Presence.EXITED, end["code"], end["out_of_memory"], datetime.fromtimestamp(end["at"], UTC), message=end["message"]
@@ -58,11 +58,11 @@ def observe(directory: SessionDirectory) -> Observation:
     if state is None:
         return Observation(Presence.CREATED)
     observation = state.observation()
-    if observation.message == LOST:
+    if observation.message == LOST_MESSAGE:
         state = State.read(directory.state)  # the keeper may have written its last state just before it ended
         assert state is not None
         observation = state.observation()
-    if observation.message == LOST and not end_orphans(session_record.marker):
+    if observation.message == LOST_MESSAGE and not end_orphans(session_record.marker):
         raise ComputeUnknown("Processes of the session are left over and do not end.")
     return observation
 

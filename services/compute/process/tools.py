@@ -1,4 +1,4 @@
-"""Makes the command and variables of a session's tool: JupyterLab, or any command that listens on the unix socket it is given."""
+"""Builds the command and variables of a session's tool: JupyterLab, or any command that listens on a given unix socket."""
 
 import os
 import pwd
@@ -13,8 +13,8 @@ from services.compute.process.procfs import MARKER
 from services.compute.protocol import ComputeFailed, ImageSpec, SessionSpec
 from services.domain.statuses import Tool
 
-PASSED_ON = ("LANG", "LANGUAGE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
-PASSED_ON_BEGINNINGS = ("LC_", "PIP_")
+INHERITED_VARIABLES = ("LANG", "LANGUAGE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+INHERITED_PREFIXES = ("LC_", "PIP_")
 INSTALLS_ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_PYTHON", "PIP_REQUIRE_VIRTUALENV", "PIP_LOG")
 PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
 PIP_CONFIGURATIONS = (".config/pip/pip.conf", ".pip/pip.conf")
@@ -74,4 +74,4 @@ def base_env_vars(session_record: SessionRecord, files: Path, pip_cache: Path) -
 def _passed_on(name: str) -> bool:
     if name in INSTALLS_ELSEWHERE:
         return False
-    return name in PASSED_ON or name.startswith(PASSED_ON_BEGINNINGS) or name.lower() in PROXIES
+    return name in INHERITED_VARIABLES or name.startswith(INHERITED_PREFIXES) or name.lower() in PROXIES

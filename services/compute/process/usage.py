@@ -1,4 +1,4 @@
-"""Reads what a session uses from /proc: all processes below its keeper."""
+"""Sums the CPU and memory use of a session's processes from /proc."""
 
 import os
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from services.compute.process.procfs import PROC
 from services.compute.process.state import State
 from services.compute.protocol import Usage
 
-TICKS = os.sysconf("SC_CLK_TCK")
-PAGE = os.sysconf("SC_PAGE_SIZE")
-ENDED = (b"Z", b"X")
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+ENDED_STATES = (b"Z", b"X")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def usage(directory: SessionDirectory) -> Usage | None:
     process that ignores SIGCHLD count only while they live. The session has no network of its own to count.
     """
     state = State.read(directory.state)
-    if state is None or not state.kept:
+    if state is None or not state.has_keeper:
         return None
     processes = {process.pid: process for process in _processes()}
     keeper = processes.get(state.keeper.pid)
@@ -41,9 +41,9 @@ def usage(directory: SessionDirectory) -> Usage | None:
     if keeper is None or not below:
         return None
     ticks = keeper.children + sum(process.own + process.children for process in below)
-    running = [process for process in below if process.state not in ENDED]
+    running = [process for process in below if process.state not in ENDED_STATES]
     memory = sum(_memory(process.pid) for process in running)
-    return Usage(ticks / TICKS, memory, processes=sum(process.threads for process in running))
+    return Usage(ticks / TICKS_PER_SECOND, memory, processes=sum(process.threads for process in running))
 
 
 def _processes() -> Iterator[Process]:
@@ -80,4 +80,4 @@ def _memory(pid: int) -> int:
         _, resident, shared = map(int, (PROC / str(pid) / "statm").read_bytes().split()[:3])
     except OSError:
         return 0  # it ended at this moment
-    return (resident - shared) * PAGE
+    return (resident - shared) * PAGE_BYTES
