@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, String, and_, bindparam, select
+from sqlalchemy import BindParameter, String, and_, bindparam, select, text
 
 from services.domain.access import AccessFacts, Role
 from services.domain.actor import Actor
 from services.domain.event_payloads import ConnectionFailed
-from services.domain.events import Kind
 from services.domain.statuses import ConnectionErrorCode, StudioStatus
 from services.store.converters import actor, is_set, scope_set
 from services.store.db.database import Reader
@@ -18,6 +17,7 @@ from services.store.db.query import Query
 from services.store.db.record import Record, converted, nullable
 from services.store.db.types import json_value, utc_time
 from services.store.tables import core
+from services.store.tables.events import SESSION_END
 
 S = core.studio.c
 T = core.token.c
@@ -112,8 +112,7 @@ _SESSION_ENDS = Query(
     .where(
         E.stream_id == bindparam("workspace_id"),
         E.studio_id == bindparam("studio_id"),
-        E.kind == Kind.CONNECTION_ERROR.value,
-        E.user_id.is_(None),
+        text(SESSION_END),
     )
     .order_by(E.seq.desc())
     .limit(10)

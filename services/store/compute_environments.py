@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy import insert, or_, select, update
 
 from services.domain.ids import new_id
-from services.domain.lifecycle import ENDED
 from services.domain.names import name_key
 from services.store.db.database import Reader, Transaction
 from services.store.db.record import Record
@@ -56,7 +55,7 @@ async def find(reader: Reader, environment_id: str) -> EnvironmentState | None:
 
 async def in_use(reader: Reader) -> list[EnvironmentState]:
     """Returns all that may run sessions, in every workspace; also those that are switched off while sessions go on there."""
-    held = select(core.studio.c.compute_environment_id).where(core.studio.c.status.not_in(tuple(status.value for status in ENDED)))
+    held = select(core.session.c.compute_environment_id).where(core.session.c.ended_at.is_(None))
     return ENVIRONMENT_RECORD.rows(
         await reader.execute(select(*ENVIRONMENT_RECORD.columns).where(or_(CE.enabled.is_(True), CE.id.in_(held))).order_by(CE.id))
     )

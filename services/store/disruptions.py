@@ -43,10 +43,9 @@ async def _open(reader: Reader, conditions: Sequence[Any]) -> list[OpenConnectio
         select(*OPEN_RECORD.columns)
         .select_from(core.connection.join(core.studio, S.id == C.studio_id))
         .where(C.ended_at.is_(None), *conditions)
-        .distinct()
-        .order_by(S.workspace_id, S.id, C.session_number)
     )
-    return OPEN_RECORD.rows(await reader.execute(statement))
+    opened = OPEN_RECORD.rows(await reader.execute(statement))
+    return sorted(dict.fromkeys(opened), key=lambda one: (one.workspace_id, one.studio_id, one.session_number))
 
 
 def workspaces(connections: Iterable[OpenConnection]) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, or_, select
 
 from services.domain.lifecycle import ENDED
 from services.store.db.database import Reader, Transaction
@@ -86,7 +86,9 @@ async def mark_due(transaction: Transaction, studio_id: str, session_number: int
 
 async def mark_environment_due(transaction: Transaction, environment_id: str) -> None:
     """Make all Studios of a compute environment due at once, since changes in it may have been missed."""
-    await STUDIOS.mark_due(transaction, T.compute_environment_id == environment_id, T.status.not_in(ENDED_STATUSES))
+    session = core.session.c
+    holding = select(session.studio_id).where(session.ended_at.is_(None), session.compute_environment_id == environment_id)
+    await STUDIOS.mark_due(transaction, T.id.in_(holding), T.status.not_in(ENDED_STATUSES))
 
 
 async def next_due(reader: Reader, exclusions: Exclusions = NO_EXCLUSIONS) -> datetime | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, and_, select, union_all
 
 from services.domain.lifecycle import ENDED
 from services.store.db.database import Reader
@@ -30,14 +30,14 @@ class OutputSource:
 RECORD = Record.of_table(OutputSource, core.session, session_id=R.id, public_id=S.public_id)
 
 
-def _unclosed() -> Select[Any]:
-    """A closed output gets nothing more, whatever becomes of its session."""
+def _unclosed(*where: ColumnElement[bool]) -> CompoundSelect[Any]:
+    """A closed output gets nothing more, whatever becomes of its session. Each half reads from an index of what is open alone."""
     holds = and_(R.ended_at.is_(None), R.number == S.session_number, S.status.not_in([status.value for status in ENDED]))
-    joined = core.session.join(core.studio, S.id == R.studio_id).outerjoin(core.output, O.id == R.id)
-    return (
-        select(*RECORD.columns)
-        .select_from(joined)
-        .where(or_(and_(holds, O.closed.is_not(True)), and_(R.ended_at.is_not(None), O.closed.is_(False))))
+    printing = core.session.join(core.studio, S.id == R.studio_id).outerjoin(core.output, O.id == R.id)
+    ended = core.output.join(core.session, R.id == O.id).join(core.studio, S.id == R.studio_id)
+    return union_all(
+        select(*RECORD.columns).select_from(printing).where(holds, O.closed.is_not(True), *where),
+        select(*RECORD.columns).select_from(ended).where(O.closed.is_(False), R.ended_at.is_not(None), *where),
     )
 
 
@@ -47,4 +47,4 @@ async def list_open(reader: Reader) -> list[OutputSource]:
 
 async def find(reader: Reader, session_id: str) -> OutputSource | None:
     """Returns None once the session's output is collected completely, or if the session was deleted."""
-    return RECORD.optional((await reader.execute(_unclosed().where(R.id == session_id))).one_or_none())
+    return RECORD.optional((await reader.execute(_unclosed(R.id == session_id))).one_or_none())

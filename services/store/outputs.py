@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import and_, delete, func, insert, or_, select, update
 
 from services.store.db.database import Reader, Transaction
 from services.store.db.record import Record
@@ -134,9 +134,9 @@ async def remove_of_studio(transaction: Transaction, studio_id: str) -> None:
 
 async def expired(reader: Reader, until: datetime, limit: int) -> list[str]:
     """Returns the ids of outputs that began before `until`, unless their session or build exists and has not ended before it."""
-    needed = [
-        exists().where(owner.c.id == O.id, or_(owner.c.ended_at.is_(None), owner.c.ended_at >= until))
+    unneeded = [
+        select(owner.c.id).where(owner.c.id == O.id, or_(owner.c.ended_at.is_(None), owner.c.ended_at >= until)).scalar_subquery().is_(None)
         for owner in (core.session, core.build)
     ]
-    statement = select(O.id).where(O.created_at < until, *(~condition for condition in needed)).limit(limit)
+    statement = select(O.id).where(O.created_at < until, *unneeded).order_by(O.created_at).limit(limit)
     return list((await reader.execute(statement)).scalars())

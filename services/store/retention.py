@@ -1,8 +1,8 @@
-"""Deletes rows after their retention time: events, idempotency keys, connect codes, logins, ended connections, output."""
+"""Deletes rows after their retention time: events, operations, tokens, idempotency keys, codes, logins, ended connections, output."""
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Table, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Table, delete, func, literal, or_, select, update
 
 from services.domain.limits import IDEMPOTENCY_KEY_LIFETIME_HOURS
 from services.domain.statuses import BuildState
@@ -26,7 +26,7 @@ async def trim(database: Database, retention: timedelta) -> None:
     """Deletes events, outputs and builds older than `retention`, and other expired rows. Any process may call it at any time."""
     async with database.read() as reader:
         now = await clock(reader.connection)
-        old = select(E.stream_id).where(E.at < now - retention).distinct()
+        old = select(S.id).join(core.event, (E.stream_id == S.id) & (E.seq == S.horizon + 1)).where(E.at < now - retention)
         streams = (await reader.execute(old)).scalars().all()
     for stream_id in streams:
         while await _trim_stream(database, stream_id, now - retention):
@@ -36,6 +36,12 @@ async def trim(database: Database, retention: timedelta) -> None:
             await transaction.execute(delete(table).where(condition))
     while await _trim_outputs(database, now - retention):
         pass
+    await database.optimize()
+
+
+def _none(table: Table, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """There is no such row. Looked up for each candidate: PostgreSQL would read the whole table for a NOT EXISTS."""
+    return select(literal(1)).select_from(table).where(condition).limit(1).scalar_subquery().is_(None)
 
 
 async def _trim_outputs(database: Database, until: datetime) -> bool:
@@ -66,13 +72,18 @@ async def _last_of_batch(transaction: Transaction, stream_id: str, until: dateti
 
 def _expired(now: datetime, retention: timedelta) -> list[tuple[Table, ColumnElement[bool]]]:
     connection, proxy, build = core.connection.c, core.proxy_instance.c, core.build.c
-    succeeded = build.state == BuildState.SUCCEEDED.value  # the record that the image exists
+    operation, token, login, studio = core.operation.c, core.token.c, core.login.c, core.studio.c
+    is_over = or_(token.revoked_at < now - retention, token.expires_at < now - retention)
+    is_last = (studio.id == operation.studio_id) & (studio.operation_id == operation.id)  # shown with the Studio
+    succeeded = build.state == BuildState.SUCCEEDED.value  # says that the image is there
     long_ago = now - CONNECTION_RETENTION
     return [
         (core.idempotency_key, core.idempotency_key.c.created_at < now - KEY_RETENTION),
         (core.connect_code, core.connect_code.c.expires_at < now),
         (core.login, core.login.c.expires_at < now),
         (core.connection, connection.ended_at < long_ago),
-        (core.proxy_instance, (proxy.heartbeat_at < long_ago) & ~exists().where(connection.proxy_id == proxy.id)),
-        (core.build, (build.ended_at < now - retention) & ~succeeded & ~exists().where(core.studio.c.build_id == build.id)),
+        (core.proxy_instance, (proxy.heartbeat_at < long_ago) & _none(core.connection, connection.proxy_id == proxy.id)),
+        (core.operation, (operation.ended_at < now - retention) & _none(core.studio, is_last)),
+        (core.token, is_over & _none(core.login, login.token_id == token.id)),
+        (core.build, (build.ended_at < now - retention) & ~succeeded & _none(core.studio, core.studio.c.build_id == build.id)),
     ]

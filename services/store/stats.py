@@ -26,7 +26,7 @@ S = core.studio.c
 E = core.compute_environment.c
 
 NAMES = ("session_id", "at", "cpu", "memory_bytes", "memory_limit_bytes", "network_received_bytes", "network_sent_bytes", "processes")
-NOW_RUNNING = and_(S.id == R.studio_id, S.session_number == R.number, S.status == StudioStatus.RUNNING.value)
+NOW_RUNNING = and_(S.id == R.studio_id, S.session_number == R.number, S.status == StudioStatus.RUNNING.value, R.ended_at.is_(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ class Measurement:
 RUNNING_RECORD = Record.of_table(RunningSession, core.session, public_id=S.public_id, measured_at=nullable(utc_time, T.at))
 _RUNNING = Query(
     select(*RUNNING_RECORD.columns)
-    .select_from(core.studio)
-    .join(core.session, NOW_RUNNING)
+    .select_from(core.session)
+    .join(core.studio, NOW_RUNNING)
     .outerjoin(core.session_stats, T.session_id == R.id)
     .order_by(R.id)
 )

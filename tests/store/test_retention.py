@@ -131,3 +131,27 @@ async def test_outputs_go_once_what_printed_them_has_long_ended(database: Databa
         async with database.read() as reader:
             left = set((await reader.execute(select(column).select_from(table))).scalars())
         assert left == {printers[2], printers[3]}
+
+
+async def test_operations_go_with_the_events_but_the_last_of_a_studio_stays(database: Database) -> None:
+    world, now = await factories.create_world(database), datetime.now(UTC)
+    studio = await factories.create_studio(database, world)
+    ages = {"last": 40 * DAY, "old": 40 * DAY, "young": DAY}
+    for operation_id, age in ages.items():
+        await factories.create_operation(database, world, studio, id=operation_id, state="SUCCEEDED", ended_at=now - age)
+    await factories.create_operation(database, world, studio, id="running")
+    async with database.write() as transaction:
+        await transaction.execute(update(core.studio).values(operation_id="last"))
+    await retention.trim(database, KEEP)
+    async with database.read() as reader:
+        left = (await reader.execute(select(core.operation.c.id).order_by(core.operation.c.id))).scalars().all()
+    assert left == ["last", "running", "young"]
+
+
+async def test_tokens_go_long_after_they_were_revoked_or_have_expired(database: Database) -> None:
+    world, now = await factories.create_world(database), datetime.now(UTC)
+    for age in (40 * DAY, DAY):
+        await factories.create_token(database, world.user_id, revoked_at=now - age)
+        await factories.create_token(database, world.user_id, expires_at=now - age)
+    await retention.trim(database, KEEP)
+    assert await _count(database, core.token) == 3

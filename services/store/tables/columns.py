@@ -4,7 +4,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Text
+from sqlalchemy import BigInteger, CheckConstraint, Index, Text
+from sqlalchemy import text as text_clause
 from sqlmodel import Field, SQLModel
 
 from services.store.db.types import Json, UtcTime
@@ -53,9 +54,14 @@ def big(*, nullable: bool = False, default: Any = ...) -> Any:
     return Field(sa_type=BigInteger, nullable=nullable, default=None if nullable else default)
 
 
+def partial_index(name: str, *columns: str, where: str, sqlite_where: str | None = None) -> Index:
+    """For `__table_args__`: an index of the rows `where` this holds alone. A statement must state the condition in the same words."""
+    return Index(name, *columns, postgresql_where=text_clause(where), sqlite_where=text_clause(sqlite_where or where))
+
+
 def one_of(column: str, words: type[Enum]) -> CheckConstraint:
     """For `__table_args__`: what `column` may hold is a closed set."""
     return CheckConstraint(f"{column} IN ({', '.join(repr(word.value) for word in words)})", name=column)
 
 
-__all__ = ["BigInteger", "big", "datetime", "json", "key", "one_of", "reference", "sort_key", "text", "time"]
+__all__ = ["BigInteger", "big", "datetime", "json", "key", "one_of", "partial_index", "reference", "sort_key", "text", "time"]

@@ -26,7 +26,7 @@ class Operation(SQLModel, table=True):
     error: str | None = columns.text(nullable=True)
     deadline: datetime | None = columns.time(nullable=True)
     created_at: datetime = columns.time()
-    ended_at: datetime | None = columns.time(nullable=True)
+    ended_at: datetime | None = columns.time(nullable=True, index=True)
     version: int = 1
 
 

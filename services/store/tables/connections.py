@@ -18,6 +18,11 @@ class ProxyInstance(SQLModel, table=True):
 class Connection(SQLModel, table=True):
     """One browser tab with a session open. A user leaves when the last one anywhere ends."""
 
+    __table_args__ = (
+        columns.partial_index("ix_connection_open", "studio_id", "user_id", where="ended_at IS NULL"),
+        columns.partial_index("ix_connection_open_of_proxy", "proxy_id", where="ended_at IS NULL"),
+    )
+
     id: str = columns.key()
     proxy_id: str = columns.reference("proxyinstance.id")
     studio_id: str = Field(max_length=32, index=True)

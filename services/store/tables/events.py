@@ -8,6 +8,9 @@ from sqlmodel import Field, SQLModel
 
 from services.store.tables import columns
 
+SESSION_END = "kind = 'connection.error' AND user_id IS NULL"
+"""The condition of an event that tells the end of a session to all its users."""
+
 
 class Stream(SQLModel, table=True):
     """One row for each workspace, organization and for the installation; its id is theirs. Its lock orders the stream's events.
@@ -26,6 +29,8 @@ class Event(SQLModel, table=True):
 
     __table_args__ = (
         Index("ix_event_studio", "stream_id", "studio_id", "seq"),
+        Index("ix_event_kind", "stream_id", "kind", "seq"),
+        columns.partial_index("ix_event_session_end", "stream_id", "studio_id", "seq", where=SESSION_END),
         Index("ix_event_at", "at"),
     )
 

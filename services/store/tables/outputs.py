@@ -15,6 +15,8 @@ class Output(SQLModel, table=True):
     in a form of its own; null means from the beginning. The column's name is older: `place`. `closed` means that the output is complete.
     """
 
+    __table_args__ = (columns.partial_index("ix_output_open", "id", where="closed IS false", sqlite_where="closed IS 0"),)
+
     id: str = columns.key()
     start: int = columns.big(default=0)
     end: int = columns.big(default=0)

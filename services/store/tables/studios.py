@@ -71,7 +71,10 @@ class Session(SQLModel, table=True):
     nothing to save. `stop_at` is the time of a stop that `stop_actor` requested with a grace; `warned_at` is when its end was announced.
     """
 
-    __table_args__ = (UniqueConstraint("studio_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("studio_id", "number"),
+        columns.partial_index("ix_session_open", "compute_environment_id", "studio_id", where="ended_at IS NULL"),
+    )
 
     id: str = columns.key()
     studio_id: str = columns.reference("studio.id")

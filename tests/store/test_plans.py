@@ -1,0 +1,90 @@
+"""What runs every few seconds costs the same after years: no statement of it reads a large table from end to end, on both databases."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.domain.events import Kind
+from services.store import (
+    access_facts,
+    builds,
+    cleanup_tasks,
+    compute_environments,
+    connections,
+    disruptions,
+    leases,
+    log,
+    output_sources,
+    outputs,
+    retention,
+    sessions,
+    stats,
+)
+from services.store.db.database import Database
+from services.store.reads import connected, events
+from services.store.reads.listing import Window
+from tests.store.history import History, make, watched
+
+pytestmark = pytest.mark.slow
+NOW = datetime.now(UTC)
+
+
+async def reads(history: History) -> None:
+    """What controllers, proxies and feeds read again and again."""
+    workspace, studio, viewer = history.world.workspace_id, history.studio_id, history.world.viewer
+    async with history.database.read() as reader:
+        await output_sources.list_open(reader)
+        await output_sources.find(reader, history.session_id)
+        await stats.running(reader)
+        await stats.has_outdated(reader)
+        await stats.of_studios(reader, [studio])
+        await leases.next_due(reader)
+        await cleanup_tasks.due_sessions(reader, "i", NOW, 20)
+        await cleanup_tasks.due_checkpoints(reader, NOW, 20)
+        await compute_environments.in_use(reader)
+        await connections.tabs_of(reader, "p" * 32)
+        await connections.tabs_of_other_proxies(reader, "p" * 32, NOW)
+        await connections.people(reader, studio)
+        await connections.is_open(reader, studio, viewer.user_id)
+        await connected.of_studios(reader, viewer.user_id, [studio])
+        await disruptions.of_token(reader, viewer.token_id)
+        await disruptions.of_member(reader, workspace, viewer.user_id)
+        await access_facts.facts(reader, "x", viewer.user_id, viewer.token_id, None)
+        await access_facts.last_session_end(reader, workspace, studio, 1)
+        await log.states(reader, [workspace])
+        await log.page(reader, workspace, 90_000, 100)
+        await log.page(reader, workspace, 0, 100, kinds=[Kind.STUDIO_MESSAGE])
+        await log.page(reader, workspace, 0, 100, kinds=[Kind.STUDIO_STATUS], studio_id=studio)
+        await sessions.unsaved_before(reader, studio, 1)
+        for newest_first in (True, False):
+            await events.of_studios(reader, viewer.user_id, [studio], Window(20), newest_first)
+            await events.of_workspaces(reader, viewer.user_id, [workspace], Window(20), newest_first)
+
+
+async def writes(history: History) -> None:
+    """What they write again and again."""
+    database = history.database
+    async with database.write() as transaction:
+        await leases.claim(transaction, "me", timedelta(seconds=15), 20)
+        await builds.claim(transaction, "me", timedelta(seconds=15), 20)
+        await leases.mark_due(transaction, history.studio_id, 1)
+        await leases.mark_environment_due(transaction, history.world.compute_environment_id)
+        await connections.beat(transaction, "p" * 32)
+        await connections.note_activity(transaction, ["c" * 32])
+        await connections.note_session_activity(transaction, history.studio_id, 1)
+        await stats.remove_outdated(transaction)
+        await outputs.expired(transaction, datetime(2020, 1, 1, tzinfo=UTC), 20)
+
+
+async def trim(history: History) -> None:
+    """Finds nothing that is old enough, as at most times."""
+    await retention.trim(history.database, timedelta(days=3650))
+
+
+async def test_nothing_that_runs_again_and_again_reads_all_of_the_history(database: Database) -> None:
+    history = await make(database)
+    async with watched(database) as plans:
+        for calls in (reads, writes, trim):
+            await calls(history)
+    assert len(plans.scans) > 40
+    assert [f"{', '.join(scans)}: {statement}" for statement, scans in plans.scans.items() if scans] == []
