@@ -47,7 +47,7 @@ class Document:
             node.name.value if node.name else None: node for node in ast.definitions if isinstance(node, OperationDefinitionNode)
         }
         self.cost_variables = cost_variables
-        self.affordable: set[tuple[str, tuple[Any, ...]]] = set()
+        self.affordable: set[tuple[str, tuple[int | None, ...]]] = set()
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The one to execute. Raises Refused with UNKNOWN_OPERATION."""
@@ -86,15 +86,15 @@ class Documents:
         self._keep(document)
         return document
 
-    def check_cost(self, document: Document, node: OperationDefinitionNode, variables: Mapping[str, Any] | None) -> None:
-        """Page sizes given by variables are known only now. Raises Refused with LIMIT_EXCEEDED."""
+    def check_cost(self, document: Document, node: OperationDefinitionNode, variables: Mapping[str, Any]) -> None:
+        """Measures the cost with the coerced values of the variables. Raises OperationRejected with LIMIT_EXCEEDED."""
         name = _name(node)
-        values = tuple((variables or {}).get(variable) for variable in sorted(document.cost_variables[name]))
-        if not values or not all(value is None or isinstance(value, int) for value in values) or (name, values) in document.affordable:
-            return  # values of other types are refused by coercion
+        sizes = tuple(_size(variables.get(variable)) for variable in sorted(document.cost_variables[name]))
+        if not sizes or (name, sizes) in document.affordable:
+            return
         _refuse(excess_cost(Measurer(self._schema, document.ast, node, self._limits, variables).measure(), self._limits))
         if len(document.affordable) < MAX_KNOWN_COSTS:
-            document.affordable.add((name, values))
+            document.affordable.add((name, sizes))
 
     def _keep(self, document: Document) -> None:
         self._documents[document.key] = document
@@ -136,6 +136,13 @@ class Documents:
 
 def _name(node: OperationDefinitionNode) -> str:
     return node.name.value if node.name else ""
+
+
+def _size(value: Any) -> int | None:
+    """What the cost depends on: the value of a page size, the length of a list."""
+    if isinstance(value, list):
+        return len(value)
+    return value if isinstance(value, int) else None
 
 
 def _refuse(problems: list[str]) -> None:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLSchema, OperationDefinitionNode, OperationType
-from graphql.execution import Executor as CoreExecutor
 from graphql.execution import create_source_event_stream, execute_root_selection_set, execute_subscription_event
 
 from resolvers.shielded_tasks import ShieldedTasks
+from schema.bounded_executor import BoundedExecutor
 from schema.documents import Document, Documents
 from schema.encoding import encode
 from schema.error_masking import masked_refusal, public_error
@@ -71,12 +71,11 @@ class Executor:
         self._root_value = RootValue(self.limits, self._mutations)
 
     def prepare(self, request: OperationRequest, viewer: Viewer | None) -> Operation:
-        """Everything that can be known before execution. Raises Refused."""
+        """Everything that can be known before the variables are coerced. Raises OperationRejected."""
         if viewer is None:
             raise refusal(Code.UNAUTHENTICATED, "This needs an access token: send `Authorization: Bearer <token>`.")
         document = self._documents.get(request.query)
         node = document.operation(request.operation_name)
-        self._documents.check_cost(document, node, request.variables)
         return Operation(document, node, request.variables or {}, viewer)
 
     def subscribes(self, request: OperationRequest) -> bool:
@@ -141,13 +140,13 @@ class Executor:
         run = within(self.limits.mutation_seconds, lambda: execute_root_selection_set(core))
         return encoded(await self._mutations.run(run, name=f"mutation {operation.name or ''}".strip()))
 
-    async def _event(self, operation: Operation, core: CoreExecutor[Any], event: object) -> bytes:
+    async def _event(self, operation: Operation, core: BoundedExecutor, event: object) -> bytes:
         one = core.build_per_event_executor(event)
         one.context_value = self._make_context(operation.viewer)
         return encoded(await within(self.limits.query_seconds, lambda: execute_subscription_event(one))).body
 
-    def _core(self, operation: Operation) -> CoreExecutor[Any]:
-        core = CoreExecutor.build(
+    def _core(self, operation: Operation) -> BoundedExecutor:
+        core = BoundedExecutor.build(
             self._schema,
             operation.document.ast,
             root_value=self._root_value,
@@ -155,7 +154,10 @@ class Executor:
             raw_variable_values=dict(operation.variables),
             operation_name=operation.name,
             hide_suggestions=not self._suggestions,
+            max_objects=self.limits.cost,
         )
         if isinstance(core, list):
             raise OperationRejected(Code.INVALID_VARIABLES, [public_error(error, Code.INVALID_VARIABLES) for error in core])
+        assert isinstance(core, BoundedExecutor)
+        self._documents.check_cost(operation.document, operation.node, core.variable_values.coerced)
         return core

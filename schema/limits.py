@@ -6,6 +6,7 @@ what they expand to (limiters that walk every spread take seconds for n = 20). U
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any, NamedTuple
 
 from graphql import (
@@ -14,15 +15,19 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLField,
+    GraphQLInputType,
     GraphQLInterfaceType,
     GraphQLNamedType,
     GraphQLObjectType,
+    GraphQLOutputType,
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    ListValueNode,
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
+    ValueNode,
     VariableNode,
     get_named_type,
     get_nullable_type,
@@ -80,8 +85,8 @@ class TooDeep(Exception):
 class Measurer:
     """Measures one operation of a document.
 
-    `variables` are the values of a request where they are known; `cost_variables` collects the names of those that the cost
-    depends on.
+    `variables` are the coerced values of a request, as execution will use them; without them the measured cost means nothing if
+    `cost_variables`, the names of the variables that it depends on, is not empty.
     """
 
     def __init__(
@@ -95,7 +100,7 @@ class Measurer:
         self.schema = schema
         self.operation = operation
         self.limits = limits
-        self.variables = _defaults(operation) | dict(variables or {})
+        self.variables = variables or {}
         self.cost_variables: set[str] = set()
         self._fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
         self._measured: dict[tuple[str, bool], Measure] = {}
@@ -153,24 +158,45 @@ class Measurer:
         """How many objects a field stands for, and whether they come inside it (a connection) and not as it (a list)."""
         if definition is None:
             return 1, False
-        is_list = is_list_type(get_nullable_type(definition.type))
+        is_list = _is_list(definition.type)
         for name in PAGE_ARGUMENTS:
             if name in definition.args:
                 return self._page(node, definition, name), not is_list
-        return (self.limits.assumed_list if is_list and not paged else 1), False
+        if not is_list or paged:
+            return 1, False
+        lists = [name for name, argument in definition.args.items() if _is_list(argument.type)]
+        return prod(self._length(node, name) for name in lists) if lists else self.limits.assumed_list, False
 
     def _page(self, node: FieldNode, definition: GraphQLField, name: str) -> int:
-        given = next((argument.value for argument in node.arguments or () if argument.name.value == name), None)
-        if isinstance(given, IntValueNode):
-            return max(0, _number(given))
-        if isinstance(given, VariableNode):
-            variable = given.name.value
-            self.cost_variables.add(variable)
-            value = self.variables.get(variable)
-            if isinstance(value, int):
-                return max(0, value)
+        given = _argument(node, name)
+        value = _number(given) if isinstance(given, IntValueNode) else self._variable(given)
+        if isinstance(value, int):
+            return max(0, value)
         default = definition.args[name].default_value
         return default if isinstance(default, int) else self.limits.default_page
+
+    def _length(self, node: FieldNode, name: str) -> int:
+        """How many values a list argument has; one that is not a list is coerced to a list of one."""
+        given = _argument(node, name)
+        if isinstance(given, ListValueNode):
+            return len(given.values)
+        value = self._variable(given)
+        return len(value) if isinstance(value, list) else 1
+
+    def _variable(self, given: ValueNode | None) -> Any:
+        """The value of a variable, which the cost depends on from now on; None for what is no variable."""
+        if not isinstance(given, VariableNode):
+            return None
+        self.cost_variables.add(given.name.value)
+        return self.variables.get(given.name.value)
+
+
+def _is_list(declared: GraphQLInputType | GraphQLOutputType) -> bool:
+    return is_list_type(get_nullable_type(declared))
+
+
+def _argument(node: FieldNode, name: str) -> ValueNode | None:
+    return next((argument.value for argument in node.arguments or () if argument.name.value == name), None)
 
 
 def _number(node: IntValueNode) -> int:
@@ -180,14 +206,6 @@ def _number(node: IntValueNode) -> int:
 
 def _directives(node: OperationDefinitionNode | SelectionNode) -> Measure:
     return Measure(directives=len(node.directives or ()))
-
-
-def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
-    return {
-        definition.variable.name.value: _number(definition.default_value)
-        for definition in operation.variable_definitions or ()
-        if isinstance(definition.default_value, IntValueNode)
-    }
 
 
 def excess(measure: Measure, limits: Limits) -> list[str]:

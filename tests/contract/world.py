@@ -105,6 +105,11 @@ class Person:
         return [Person(name=f"{self.name}.{index}") for index in range(first or 2)]
 
     @strawberry.field
+    def crowd(self) -> list["Person | None"]:
+        """Longer than is assumed of a list without a page size."""
+        return [Person(name=f"{self.name}.{index}") for index in range(99)]
+
+    @strawberry.field
     def broken(self) -> str | None:
         raise KeyError(SECRET)
 
@@ -141,6 +146,10 @@ class Query:
     @strawberry.field
     def people(self, first: int = 20) -> Page:
         return Page(total_count=1000, nodes=[Person(name=f"p{index}") for index in range(first)])
+
+    @strawberry.field
+    def some(self, names: list[str]) -> list[Person]:
+        return [Person(name=name) for name in names]
 
     @strawberry.field
     def echo(self, text: str = "") -> str:
