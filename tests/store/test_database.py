@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -311,3 +312,20 @@ async def test_no_other_user_can_read_the_database_of_sqlite(tmp_path: Path) -> 
         modes = {stat.S_IMODE(each.stat().st_mode) for each in (file, Path(f"{file}-wal"), Path(f"{file}-shm"))}
         assert modes == {0o600}
         await database.close()
+
+
+LOOK = (
+    "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(c.execute('SELECT version FROM organisation').fetchone()[0]); c.close()"
+)
+
+
+async def test_a_second_connection_keeps_the_locks_of_the_first_from_other_processes(sqlite_database: Database) -> None:
+    """A process that closes the last connection with a lock deletes SQLite's log, and with it what the others write from then on."""
+    path = str(sqlite_database.url.database)
+    organization_id = await factories.create_organization(sqlite_database)
+    await (await engine.open_sqlite(path)).close()
+    for version in ("1", "2"):
+        looking = await asyncio.create_subprocess_exec(sys.executable, "-c", LOOK, path, stdout=asyncio.subprocess.PIPE)
+        seen, _ = await looking.communicate()
+        assert seen.decode().strip() == version
+        await _raise_version(sqlite_database, organization_id)

@@ -96,10 +96,16 @@ async def open_sqlite(path: str) -> aiosqlite.Connection:
 
 
 def _make_private(path: str) -> None:
-    """Lets no other user read the database, whatever the directory allows. SQLite gives its log the mode of the database."""
+    """Lets no other user read the database, whatever the directory allows. SQLite gives its log the mode of the database.
+
+    A file that exists is never opened here: to close it would release the locks of all this process's connections to it, since those
+    belong to the process, and another process would then delete the log that is in use (sqlite.org/howtocorrupt.html, 2.2).
+    """
     if path == ":memory:" or path.startswith("file:"):
         return
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_MODE))
+    if not Path(path).exists():
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_MODE))
     for file in (Path(path), Path(f"{path}-wal"), Path(f"{path}-shm")):
         with suppress(FileNotFoundError, PermissionError):  # a file of another user is the business of that user
             if file.stat().st_mode & 0o077:
