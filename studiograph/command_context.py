@@ -27,6 +27,7 @@ class CommandContext:
     templates: Templates
     compute_environments: ComputeEnvironments
     operator: Operator
+    installation: str
 
 
 @asynccontextmanager
@@ -35,10 +36,10 @@ async def command_context(settings: Settings) -> AsyncIterator[CommandContext]:
     await migrate.check_current(settings.database)
     database = Database(settings.database)
     try:
-        await ensure_installation(database)
+        installation = await ensure_installation(database)
         runner = CommandRunner(database)
         people, tokens = People(database), Tokens(database, runner)
-        yield CommandContext(database, people, tokens, Templates(runner), ComputeEnvironments(runner), Operator())
+        yield CommandContext(database, people, tokens, Templates(runner), ComputeEnvironments(runner), Operator(), installation)
     finally:
         await database.close()
 

@@ -22,6 +22,11 @@ class ComputeUnknown(Exception):
     """The engine does not answer, or its answer cannot be read: nothing may be concluded. The text is for the status message."""
 
 
+class UnidentifiedEngine(ComputeUnknown):
+    """The engine or data directory is not the one that the compute environment's sessions and checkpoints are on, or cannot be told from
+    another one. What it lacks may well exist."""
+
+
 class ComputeFailed(DomainError):
     """The engine refused. The text says what failed and, if known, what to do. The same call would fail again."""
 
@@ -222,6 +227,14 @@ class OutputSink(Protocol):
 
 class Compute(Protocol):
     """One compute environment of one kind."""
+
+    async def engine_id(self) -> str | None:
+        """Returns the id that marks its engine or data directory; None if nothing marks it. Raises ComputeUnknown, UnidentifiedEngine."""
+        ...
+
+    async def mark_engine(self, engine_id: str) -> str:
+        """Marks its engine or data directory with this id, unless it has one; returns the id that it has then. Raises ComputeUnknown."""
+        ...
 
     async def check(self) -> Report:
         """Checks that it works, and returns what it has. Raises ComputeUnknown or ComputeFailed."""

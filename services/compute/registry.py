@@ -1,11 +1,19 @@
-"""Creates and caches a `Compute` client for each compute environment; edited settings create a new one."""
+"""Creates and caches a `Compute` client for each compute environment; edited settings create a new one.
+
+Each is a `VerifiedCompute`: its engine is compared with the one that the environment's row names, and recorded there when it is first
+checked. Several controllers may reach different engines under the settings of one compute environment.
+"""
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
-from services.compute.protocol import Compute, ComputeFailed
+from services.compute.engine_identity import require_recorded_engine
+from services.compute.protocol import Compute, ComputeFailed, UnidentifiedEngine
+from services.compute.verified_compute import VerifiedCompute
+from services.domain.ids import new_id
 from services.store import compute_environments
 from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Database
@@ -15,12 +23,19 @@ Factory = Callable[[EnvironmentState], Compute]
 logger = logging.getLogger(__name__)
 
 
+class KindNotServed(ComputeFailed):
+    """This server cannot use compute environments of this kind; another one may."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"This server cannot use compute environments of the kind {kind}.")
+
+
 @dataclass(frozen=True, slots=True)
 class _Entry:
     """A `Compute`, and the compute environment that it was made for, in its newest version known."""
 
     environment: EnvironmentState
-    compute: Compute
+    compute: VerifiedCompute
 
     def serves(self, environment: EnvironmentState) -> bool:
         """Returns whether it was made from what `environment` says, or from a newer version.
@@ -39,17 +54,25 @@ class Computes:
         self._factories = factories
         self._entries: dict[str, _Entry] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self._verified: set[str] = set()
+        self._listeners: set[Callable[[str], None]] = set()
 
-    async def get(self, environment_id: str) -> Compute:
+    @property
+    def verified(self) -> frozenset[str]:
+        """The ids of the compute environments whose engine this process has found to be the recorded one."""
+        return frozenset(self._verified)
+
+    def subscribe(self, callback: Callable[[str], None]) -> Callable[[], None]:
+        """Calls `callback` with the id of a compute environment once its engine is no longer the recorded one. Returns what ends that."""
+        self._listeners.add(callback)
+        return lambda: self._listeners.discard(callback)
+
+    async def get(self, environment_id: str) -> VerifiedCompute:
         """Returns the client of a compute environment, also of a disabled one. Raises ComputeFailed if it was deleted, and as `of`."""
-        async with self._database.read() as reader:
-            environment = await compute_environments.find(reader, environment_id)
-        if environment is None:
-            raise ComputeFailed("The compute environment was deleted.")
-        return self.of(environment)
+        return self.of(await self._environment(environment_id))
 
-    def of(self, environment: EnvironmentState) -> Compute:
-        """Returns the compute for this state of a compute environment, or for a newer one. Raises ComputeFailed for an unknown kind.
+    def of(self, environment: EnvironmentState) -> VerifiedCompute:
+        """Returns the compute for this state of a compute environment, or for a newer one. Raises KindNotServed.
 
         One that was made from other settings is closed in the background: its open calls end with ComputeUnknown, and are made again.
         """
@@ -58,12 +81,28 @@ class Computes:
             return entry.compute
         factory = self._factories.get(environment.kind)
         if factory is None:
-            raise ComputeFailed(f"This server cannot use compute environments of the kind {environment.kind}.")
-        compute = factory(environment)
+            raise KindNotServed(environment.kind)
+        compute = VerifiedCompute(factory(environment), partial(self.verify, environment.id))
         self._entries[environment.id] = _Entry(environment, compute)
         if entry is not None:
             self._close_later(entry)
         return compute
+
+    async def verify(self, environment_id: str) -> None:
+        """Compares the engine with the recorded one, which it becomes if none is recorded.
+
+        Raises UnidentifiedEngine, ComputeFailed (KindNotServed, or it was deleted); ComputeUnknown where it does not answer, which tells
+        nothing: one that was verified before counts as verified.
+        """
+        try:
+            await self._compare(await self._environment(environment_id))
+        except (UnidentifiedEngine, ComputeFailed):
+            if environment_id in self._verified:
+                self._verified.discard(environment_id)
+                for callback in tuple(self._listeners):
+                    callback(environment_id)
+            raise
+        self._verified.add(environment_id)
 
     async def close(self) -> None:
         """Closes all clients. Sessions continue to run."""
@@ -71,6 +110,22 @@ class Computes:
         for entry in self._entries.values():
             await entry.compute.close()
         self._entries.clear()
+
+    async def _environment(self, environment_id: str) -> EnvironmentState:
+        async with self._database.read() as reader:
+            environment = await compute_environments.find(reader, environment_id)
+        if environment is None:
+            raise ComputeFailed("The compute environment was deleted.")
+        return environment
+
+    async def _compare(self, environment: EnvironmentState) -> None:
+        engine = self.of(environment).inner
+        if environment.engine_id is None:
+            marked = await engine.mark_engine(new_id())
+            async with self._database.write() as transaction:
+                await compute_environments.record_engine(transaction, environment.id, marked)
+            environment = await self._environment(environment.id)
+        await require_recorded_engine(engine, environment)
 
     def _close_later(self, entry: _Entry) -> None:
         task = asyncio.create_task(_close(entry), name=f"close {entry.environment.name}")

@@ -7,10 +7,11 @@ from typing import Any
 from services.commands import CommandRunner
 from services.compute.protocol import Report
 from services.domain.access import Operator, OperatorPermission
-from services.domain.errors import Conflict
+from services.domain.errors import Conflict, NotFound
 from services.domain.problems import check_name
 from services.domain.statuses import ComputeKind
 from services.store import compute_environments as store
+from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Transaction
 
 MANAGE = OperatorPermission.COMPUTE_ENVIRONMENT_MANAGE
@@ -57,6 +58,23 @@ class ComputeEnvironments:
 
         check_name(environment.name)
         return await self.runner.run_for_operator(operator, MANAGE, workspace_id, body)
+
+    async def find(self, workspace_id: str, name: str) -> EnvironmentState:
+        """Returns the workspace's compute environment of that name. Raises NotFound."""
+        async with self.runner.database.read() as reader:
+            environment_id = await store.id_of(reader, workspace_id, name)
+            environment = await store.find(reader, environment_id) if environment_id else None
+        if environment is None:
+            raise NotFound(f"There is no compute environment {name} in this workspace.")
+        return environment
+
+    async def adopt_engine(self, operator: Operator, environment: EnvironmentState, engine_id: str) -> None:
+        """Records that the compute environment's sessions and checkpoints are on this engine from now on: what it lacks is lost."""
+
+        async def body(transaction: Transaction) -> None:
+            await store.change(transaction, environment.id, engine_id=engine_id)
+
+        await self.runner.run_for_operator(operator, MANAGE, environment.workspace_id, body)
 
     async def set_enabled(self, operator: Operator, kind: ComputeKind, *, enabled: bool) -> None:
         """Enables or disables all compute environments of a kind, in every workspace. Disabled ones are not offered."""

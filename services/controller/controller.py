@@ -106,9 +106,13 @@ class Controller:
             )
 
     def _exclusions(self) -> Exclusions:
-        """Returns what not to claim: Studios with a step in progress, even if the lease expired in an outage, and full environments."""
+        """Returns what not to claim: Studios with a step in progress, even if the lease expired in an outage, and full environments.
+
+        Only verified environments are claimed from: a controller that reaches another engine would not find their sessions there.
+        """
         counts = Counter(lease.studio.compute_environment_id or "" for _, lease in self._active.values())
-        return Exclusions(tuple(self._active), tuple(e for e, count in counts.items() if count >= MAX_CONCURRENT_STEPS_PER_ENVIRONMENT))
+        full = tuple(e for e, count in counts.items() if count >= MAX_CONCURRENT_STEPS_PER_ENVIRONMENT)
+        return Exclusions(tuple(self._active), full, self._services.computes.verified)
 
     async def _pause_seconds(self) -> float:
         """Returns the seconds until the next Studio is due, at most POLL_SECONDS."""

@@ -9,6 +9,7 @@ from sqlalchemy import and_, insert, select, update
 
 from services.domain.ids import new_id
 from services.domain.statuses import BuildState, StudioStatus
+from services.store.db.conditions import is_null_or_one_of
 from services.store.db.database import Reader, Transaction
 from services.store.db.record import Record
 from services.store.leased_rows import LeasedRows
@@ -67,10 +68,13 @@ async def add(transaction: Transaction, values: dict[str, Any]) -> str:
     return build_id
 
 
-async def claim(transaction: Transaction, owner: str, length: timedelta, limit: int, at_work: Collection[str] = ()) -> list[Build]:
-    """At most `limit` builds that are due and that nobody does, longest due first; none of those that the claimer is `at_work` on."""
+async def claim(
+    transaction: Transaction, owner: str, length: timedelta, limit: int, at_work: Collection[str], environments: Collection[str]
+) -> list[Build]:
+    """At most `limit` builds that are due and that nobody does, longest due first; none of those that the claimer is `at_work` on, and
+    only those in these compute environments."""
     values = {"state": BuildState.RUNNING.value, "started_at": transaction.now}
-    where = [B.id.not_in(at_work)]
+    where = [B.id.not_in(at_work), is_null_or_one_of(B.compute_environment_id, environments)]
     return RECORD.rows(await BUILDS.claim(transaction, owner, length, limit, where=where, columns=RECORD.columns, **values))
 
 

@@ -1,5 +1,6 @@
 """Clean-up tasks: sessions' resources and checkpoints' data that the controller has to remove."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from sqlalchemy import delete, insert, or_, select, update
 
 from services.domain.ids import new_id
 from services.domain.session_name import SessionName
+from services.store.db.conditions import is_null_or_one_of
 from services.store.db.database import Reader, Transaction
 from services.store.db.record import Record
 from services.store.tables import core
@@ -133,8 +135,10 @@ async def pending_of_studio(reader: Reader, installation: str, studio_id: str) -
     return [_session_cleanup(row, installation) for row in rows]
 
 
-async def due_sessions(reader: Reader, installation: str, now: datetime, limit: int) -> list[SessionCleanup]:
-    rows = await reader.execute(select(core.session_cleanup).where(S.due_at <= now).order_by(S.due_at).limit(limit))
+async def due_sessions(reader: Reader, installation: str, now: datetime, environments: Collection[str], limit: int) -> list[SessionCleanup]:
+    """At most `limit` tasks in these compute environments, longest due first."""
+    due = (S.due_at <= now) & is_null_or_one_of(S.compute_environment_id, environments)
+    rows = await reader.execute(select(core.session_cleanup).where(due).order_by(S.due_at).limit(limit))
     return [_session_cleanup(row, installation) for row in rows]
 
 
@@ -143,8 +147,10 @@ def _session_cleanup(row: Any, installation: str) -> SessionCleanup:
     return SessionCleanup(row.id, row.compute_environment_id, session, row.attempts, row.late_until)
 
 
-async def due_checkpoints(reader: Reader, now: datetime, limit: int) -> list[CheckpointCleanup]:
-    statement = select(*CHECKPOINT_RECORD.columns).where(C.due_at <= now).order_by(C.due_at).limit(limit)
+async def due_checkpoints(reader: Reader, now: datetime, environments: Collection[str], limit: int) -> list[CheckpointCleanup]:
+    """At most `limit` tasks in these compute environments, longest due first."""
+    due = (C.due_at <= now) & is_null_or_one_of(C.compute_environment_id, environments)
+    statement = select(*CHECKPOINT_RECORD.columns).where(due).order_by(C.due_at).limit(limit)
     return CHECKPOINT_RECORD.rows(await reader.execute(statement))
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import exists, insert, or_, select, update
 
 from services.domain.ids import new_id
 from services.domain.names import name_key
@@ -17,7 +17,10 @@ W = core.workspace.c
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentState:
-    """A compute environment's row. `settings` belong to its kind; `environment` are its variables, a list of {key, value, secret}."""
+    """A compute environment's row. `settings` belong to its kind; `environment` are its variables, a list of {key, value, secret}.
+
+    `engine_id` marks the engine or data directory that its sessions and checkpoints are on; None until it was first checked.
+    """
 
     id: str
     workspace_id: str
@@ -31,6 +34,7 @@ class EnvironmentState:
     memory_mib: int
     gpu: int
     environment: list[dict[str, Any]]
+    engine_id: str | None
     version: int
 
 
@@ -54,11 +58,12 @@ async def find(reader: Reader, environment_id: str) -> EnvironmentState | None:
 
 
 async def in_use(reader: Reader) -> list[EnvironmentState]:
-    """Returns all that may run sessions, in every workspace; also those that are switched off while sessions go on there."""
+    """Returns all that may run sessions, in every workspace; also those that are switched off while sessions go on there, or while
+    something of them is to be removed."""
     held = select(core.session.c.compute_environment_id).where(core.session.c.ended_at.is_(None))
-    return ENVIRONMENT_RECORD.rows(
-        await reader.execute(select(*ENVIRONMENT_RECORD.columns).where(or_(CE.enabled.is_(True), CE.id.in_(held))).order_by(CE.id))
-    )
+    cleanups = [exists().where(table.c.compute_environment_id == CE.id) for table in (core.session_cleanup, core.checkpoint_cleanup)]
+    needed = or_(CE.enabled.is_(True), CE.id.in_(held), *cleanups)
+    return ENVIRONMENT_RECORD.rows(await reader.execute(select(*ENVIRONMENT_RECORD.columns).where(needed).order_by(CE.id)))
 
 
 async def of_workspace(reader: Reader, workspace_id: str) -> list[EnvironmentState]:
@@ -84,6 +89,12 @@ async def insert_environment(transaction: Transaction, workspace_id: str, name: 
 async def change(transaction: Transaction, environment_id: str, **values: Any) -> None:
     """Writes columns that a reader can see, and increments `version`."""
     await transaction.execute(update(core.compute_environment).where(CE.id == environment_id).values(**values, version=CE.version + 1))
+
+
+async def record_engine(transaction: Transaction, environment_id: str, engine_id: str) -> None:
+    """Writes the engine's id where none is recorded: of two controllers that check it for the first time, one decides."""
+    first = (CE.id == environment_id) & CE.engine_id.is_(None)
+    await transaction.execute(update(core.compute_environment).where(first).values(engine_id=engine_id, version=CE.version + 1))
 
 
 async def set_enabled(transaction: Transaction, kind: str, *, enabled: bool) -> None:

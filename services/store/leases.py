@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, or_, select
 
 from services.domain.lifecycle import ENDED
+from services.store.db.conditions import is_null_or_one_of
 from services.store.db.database import Reader, Transaction
 from services.store.leased_rows import LeasedRows
 from services.store.studios import RECORD, StudioState
@@ -32,16 +33,20 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Exclusions:
-    """What a claim leaves out: Studios (by id) that the claimer works on already, and compute environments that have enough of it."""
+    """What a claim leaves out: Studios (by id) that the claimer works on already, compute environments that have enough of it, and all
+    compute environments but those that it has `verified` (None = it may work in all)."""
 
     studios: Collection[str] = ()
     environments: Collection[str] = ()
+    verified: Collection[str] | None = None
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
         conditions: list[ColumnElement[bool]] = [T.id.not_in(self.studios)] if self.studios else []
         if self.environments:
             conditions.append(or_(T.compute_environment_id.is_(None), T.compute_environment_id.not_in(self.environments)))
+        if self.verified is not None:
+            conditions.append(is_null_or_one_of(T.compute_environment_id, self.verified))
         return conditions
 
 

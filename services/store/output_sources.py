@@ -1,5 +1,6 @@
 """Lists the sessions whose output is to be collected."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, CompoundSelect, and_, select, union_all
 
 from services.domain.lifecycle import ENDED
+from services.store.db.conditions import is_null_or_one_of
 from services.store.db.database import Reader
 from services.store.db.record import Record
 from services.store.tables import core
@@ -41,8 +43,9 @@ def _unclosed(*where: ColumnElement[bool]) -> CompoundSelect[Any]:
     )
 
 
-async def list_open(reader: Reader) -> list[OutputSource]:
-    return RECORD.rows(await reader.execute(_unclosed()))
+async def list_open(reader: Reader, environments: Collection[str]) -> list[OutputSource]:
+    """Returns those in these compute environments."""
+    return RECORD.rows(await reader.execute(_unclosed(is_null_or_one_of(R.compute_environment_id, environments))))
 
 
 async def find(reader: Reader, session_id: str) -> OutputSource | None:

@@ -3,12 +3,17 @@
 They are removed only with `--prune`, because removal follows rows (docs/architecture.md#controller).
 """
 
+from collections.abc import Sequence
+
+from services.compute.engine_identity import require_recorded_engine
 from services.compute.process import ProcessCompute
 from services.compute.protocol import Compute, ComputeFailed, ComputeUnknown
+from services.compute.verified_compute import VerifiedCompute
 from services.domain.compute_kinds import spec_of
 from services.domain.session_name import SessionName
 from services.store import compute_environments, installation
 from services.store import doctor as store
+from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Database
 from studiograph.compute_factories import compute_factories
 from studiograph.doctor.check_result import CheckResult, bad, note, ok
@@ -45,13 +50,24 @@ async def _locations(database: Database, settings: Settings) -> list[tuple[str, 
         return []
     factories = compute_factories(settings, installation_id)
     locations: list[tuple[str, Compute]] = []
-    if (settings.data_dir / "sessions").is_dir():
-        locations.append(("on this machine", ProcessCompute(settings.data_dir, installation_id)))
+    local = [environment for environment in environments if spec_of(environment.kind).runs_as_server_user]
+    if local or (settings.data_dir / "sessions").is_dir():
+        locations.append(("on this machine", _verified(ProcessCompute(settings.data_dir, installation_id), local)))
     for environment in environments:
         kind = spec_of(environment.kind)
         if not kind.runs_as_server_user:
-            locations.append((f"in {environment.name}", factories[kind.kind](environment)))
+            locations.append((f"in {environment.name}", _verified(factories[kind.kind](environment), [environment])))
     return locations
+
+
+def _verified(compute: Compute, environments: Sequence[EnvironmentState]) -> Compute:
+    """Compares the engine with the recorded one, and records nothing."""
+
+    async def verify() -> None:
+        for environment in environments:
+            await require_recorded_engine(compute, environment)
+
+    return VerifiedCompute(compute, verify)
 
 
 async def _check(database: Database, location: str, compute: Compute, *, prune: bool) -> CheckResult:

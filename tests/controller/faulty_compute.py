@@ -31,9 +31,10 @@ from services.domain.session_name import SessionName
 
 @dataclass
 class FaultyCompute:
-    """Each attribute is a fault that can be switched on; `calls` are the calls it got, in order."""
+    """Each attribute is a fault that can be switched on; `calls` are the calls it got, in order, but for those about its engine's id."""
 
     silent: bool = False
+    engine: str | None = None
     answers: bool = True
     refuse_build: str | None = None
     no_image: bool = False
@@ -63,6 +64,9 @@ class FaultyCompute:
             await self.hold[what].wait()
         if what in self.broken:
             raise self.broken[what]
+        self._require_answer()
+
+    def _require_answer(self) -> None:
         if self.silent:
             raise ComputeUnknown("no answer")
 
@@ -82,6 +86,15 @@ class FaultyCompute:
         del self.observations[str(name)]
         self.wake_followers()
         self.changes.put_nowait(Change(name, "removed"))
+
+    async def engine_id(self) -> str | None:
+        self._require_answer()
+        return self.engine
+
+    async def mark_engine(self, engine_id: str) -> str:
+        self._require_answer()
+        self.engine = self.engine or engine_id
+        return self.engine
 
     async def check(self) -> Report:
         await self._called("check")

@@ -23,6 +23,7 @@ from services.studios.requests import CreateStudioRequest
 from services.studios.studios import Studios
 from tests.controller.faulty_compute import FaultyCompute
 from tests.factories import World
+from tests.waiting import eventually
 
 WAIT_TIMEOUT_S = 30.0
 
@@ -70,6 +71,14 @@ class ControllerHarness:
         ]
         for part in self.running:
             await part.start()
+
+    async def verified(self) -> None:
+        """Wait until the controller has verified a compute environment, and so works on its Studios."""
+
+        async def is_verified() -> bool:
+            return bool(self.services.computes.verified)
+
+        await eventually(is_verified)
 
     async def crash(self) -> None:
         """The controller ends; what it held in memory is lost."""

@@ -3,13 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
 
 from services.compute.protocol import ComputeUnknown
-from services.compute.registry import Computes
 from services.controller import controller
 from services.domain.policy import Policy
-from services.store.tables import core
 from services.studios.requests import StartStudioRequest, StopStudioRequest
 from tests.controller.harness import ControllerHarness, message_contains, no_cleanup_left
 
@@ -66,30 +63,3 @@ async def test_a_save_that_never_gets_an_answer_from_an_engine_that_answers_has_
     await harness.studios.stop(harness.world.viewer, StopStudioRequest(running))
     row = await harness.status(running, "ERRORED")
     assert (row["stop_reason"], len(harness.compute.observations)) == ("SAVE_FAILED", 1)
-
-
-@pytest.mark.behaviour("B8")
-async def test_a_compute_environment_of_an_unknown_kind_loses_nothing(harness: ControllerHarness, running: str) -> None:
-    known = harness.services.computes
-    await harness.crash()
-    object.__setattr__(harness.services, "computes", Computes(harness.database, {}))
-    await harness.studios.stop(harness.world.viewer, StopStudioRequest(running))
-    await harness.start()
-    assert (await harness.status(running, "ERRORED"))["stop_reason"] == "SAVE_FAILED"
-    await harness.crash()
-    object.__setattr__(harness.services, "computes", known)
-    await harness.start()
-    await harness.studios.start(harness.world.viewer, StartStudioRequest(running))
-    await harness.status(running, "RUNNING")
-    assert harness.compute.specs[-1].base is not None
-
-
-async def test_a_session_that_is_saved_ends_though_its_environment_is_no_longer_known(harness: ControllerHarness, running: str) -> None:
-    await harness.crash()
-    await harness.studios.stop(harness.world.viewer, StopStudioRequest(running))
-    async with harness.database.write() as transaction:
-        await transaction.execute(update(core.session).values(saved=True))
-    object.__setattr__(harness.services, "computes", Computes(harness.database, {}))
-    await harness.start()
-    assert (await harness.status(running, "STOPPED"))["stop_reason"] == "USER_REQUEST"
-    assert len(await harness.rows(core.session_cleanup)) == 1

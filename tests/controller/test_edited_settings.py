@@ -60,7 +60,8 @@ async def test_edited_settings_make_another_compute_and_close_the_former(databas
     await edit(database, environment_id, settings={"url": "tcp://new"})
     newer = await computes.get(environment_id)
     assert [engine.url for engine in made] == ["tcp://old", "tcp://new"]
-    assert newer is made[1] is computes.of(former)  # who read the row before the edit does not bring the former settings back
+    assert newer.inner is made[1]
+    assert computes.of(former) is newer  # who read the row before the edit does not bring the former settings back
 
     async def closed() -> bool:
         return [engine.is_closed for engine in made] == [True, False]
@@ -84,7 +85,7 @@ async def test_a_kind_that_the_server_may_not_use_is_refused_until_it_is_edited_
     with pytest.raises(ComputeFailed, match="of the kind process"):
         await computes.get(environment_id)
     await edit(database, environment_id, kind="docker")
-    assert await computes.get(environment_id) is made[0]
+    assert (await computes.get(environment_id)).inner is made[0]
 
 
 async def test_a_studio_starts_where_the_edited_settings_say(harness: ControllerHarness) -> None:

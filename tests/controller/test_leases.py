@@ -137,7 +137,7 @@ async def test_a_compute_environment_that_hangs_leaves_room_for_the_others(
         monkeypatch.setattr(controller, name, value)
     elsewhere = await factories.create_compute_environment(harness.database, harness.world.workspace_id, "There")
     good = harness.compute
-    hanging = FaultyCompute(hold={"image": asyncio.Event()})
+    hanging = FaultyCompute(engine=good.engine, hold={"image": asyncio.Event()})
     here = harness.world.compute_environment_id
     await harness.crash()
     computes = Computes(harness.database, {"process": lambda environment: hanging if environment.id == here else good})

@@ -59,6 +59,7 @@ def test_an_engine_that_does_not_answer_is_not_added(studiograph: Command) -> No
         "user add",
         "workspace add",
         "compute add",
+        "compute adopt",
         "template add",
         "token create",
         "token revoke",

@@ -21,6 +21,7 @@ from services.store import (
     stats,
 )
 from services.store.db.database import Database
+from services.store.leases import Exclusions
 from services.store.reads import connected, events
 from services.store.reads.listing import Window
 from tests.store.history import History, make, watched
@@ -31,16 +32,17 @@ NOW = datetime.now(UTC)
 
 async def reads(history: History) -> None:
     """What controllers, proxies and feeds read again and again."""
+    environments = [history.world.compute_environment_id]
     workspace, studio, viewer = history.world.workspace_id, history.studio_id, history.world.viewer
     async with history.database.read() as reader:
-        await output_sources.list_open(reader)
+        await output_sources.list_open(reader, environments)
         await output_sources.find(reader, history.session_id)
         await stats.running(reader)
         await stats.has_outdated(reader)
         await stats.of_studios(reader, [studio])
-        await leases.next_due(reader)
-        await cleanup_tasks.due_sessions(reader, "i", NOW, 20)
-        await cleanup_tasks.due_checkpoints(reader, NOW, 20)
+        await leases.next_due(reader, Exclusions(verified=environments))
+        await cleanup_tasks.due_sessions(reader, "i", NOW, environments, 20)
+        await cleanup_tasks.due_checkpoints(reader, NOW, environments, 20)
         await compute_environments.in_use(reader)
         await connections.tabs_of(reader, "p" * 32)
         await connections.tabs_of_other_proxies(reader, "p" * 32, NOW)
@@ -63,10 +65,10 @@ async def reads(history: History) -> None:
 
 async def writes(history: History) -> None:
     """What they write again and again."""
-    database = history.database
+    database, environments = history.database, [history.world.compute_environment_id]
     async with database.write() as transaction:
-        await leases.claim(transaction, "me", timedelta(seconds=15), 20)
-        await builds.claim(transaction, "me", timedelta(seconds=15), 20)
+        await leases.claim(transaction, "me", timedelta(seconds=15), 20, Exclusions(verified=environments))
+        await builds.claim(transaction, "me", timedelta(seconds=15), 20, [], environments)
         await leases.mark_due(transaction, history.studio_id, 1)
         await leases.mark_environment_due(transaction, history.world.compute_environment_id)
         await connections.beat(transaction, "p" * 32)

@@ -14,6 +14,7 @@ from services.compute.docker import (
     bridges,
     capacity,
     containers,
+    engine_marker,
     env_vars,
     firewall,
     image_builds,
@@ -90,6 +91,15 @@ class DockerCompute:
         self._joined: set[SessionName] = set()
         self._locks: WeakValueDictionary[SessionName, asyncio.Lock] = WeakValueDictionary()
         self._event_engines: WeakSet[Engine] = WeakSet()
+
+    async def engine_id(self) -> str | None:
+        return await engine_marker.read(self._engine)
+
+    async def mark_engine(self, engine_id: str) -> str:
+        """Raises ComputeFailed where a volume of the marker's name exists that is not ours."""
+        if marked := await engine_marker.write(self._engine, engine_id):
+            return marked
+        raise ComputeFailed(f"The volume {naming.ENGINE_VOLUME} on the Docker Engine has no label {naming.ENGINE}. Remove it.")
 
     async def check(self) -> Report:
         """Checks the engine, detects how sessions are reached, and adds the firewall rules if this process may."""

@@ -10,7 +10,10 @@ PREFIX = "studiograph."
 INSTALLATION, STUDIO, PUBLIC, NUMBER, ENVIRONMENT = (
     f"{PREFIX}{word}" for word in ("installation", "studio", "public", "session", "environment")
 )
+ENGINE = f"{PREFIX}engine"
 LABELS = (INSTALLATION, STUDIO, PUBLIC, NUMBER, ENVIRONMENT)
+ENGINE_VOLUME = "studiograph-engine"
+"""The volume that marks an engine: its label ENGINE is the engine's id. Every installation that uses the engine shares it."""
 BRIDGE_PREFIX = "sgr-"
 BRIDGE_DIGITS = 11
 """A network interface has at most 15 characters."""

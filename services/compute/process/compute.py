@@ -6,7 +6,18 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
-from services.compute.process import jupyterlab, keeper_client, logs, readiness, session_directory, session_watcher, tools, trees, usage
+from services.compute.process import (
+    engine_marker,
+    jupyterlab,
+    keeper_client,
+    logs,
+    readiness,
+    session_directory,
+    session_watcher,
+    tools,
+    trees,
+    usage,
+)
 from services.compute.process.archives import MAX_ARCHIVE_BYTES, MAX_MEMBERS, Archives
 from services.compute.process.cancellation import in_thread
 from services.compute.process.capacity import report
@@ -44,6 +55,14 @@ class ProcessCompute:
     def __init__(self, root: Path, installation: str, *, max_bytes: int = MAX_ARCHIVE_BYTES, max_members: int = MAX_MEMBERS) -> None:
         self._data_directory = DataDirectory(root.absolute(), installation)
         self._archives = Archives(self._data_directory, max_bytes, max_members)
+
+    async def engine_id(self) -> str | None:
+        return await in_thread(engine_marker.read, self._data_directory)
+
+    async def mark_engine(self, engine_id: str) -> str:
+        self._require_linux()
+        await in_thread(self._data_directory.make)
+        return await in_thread(engine_marker.write, self._data_directory, engine_id)
 
     async def check(self) -> Report:
         """Checks the machine; also removes what interrupted work left."""

@@ -4,6 +4,8 @@
 <root>/checkpoints/              one archive per save
 <root>/tools/                    one directory per installed tool version
 <root>/locks/, <root>/cache/
+
+What marks the directory (`engine_marker`) is in <root>, and in sessions/ and checkpoints/, which may be mounted on their own.
 """
 
 import json

@@ -78,7 +78,9 @@ class Builder:
         if free <= 0:
             return
         async with self._services.database.write() as transaction:
-            claimed = await builds.claim(transaction, self._owner, self._services.policy.lease_duration, free, list(self._tasks))
+            claimed = await builds.claim(
+                transaction, self._owner, self._services.policy.lease_duration, free, list(self._tasks), self._services.computes.verified
+            )
         for build in claimed:
             task = asyncio.create_task(self._run_attempt(build), name=f"build {build.reference}")
             self._tasks[build.id] = task

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import aclosing
 from functools import partial
 from itertools import chain
 from typing import Any, cast
 
-from services.compute.protocol import Change, Compute, ComputeFailed, ComputeUnknown, Report
+from services.compute.protocol import Change, Compute, ComputeFailed, ComputeUnknown, Report, UnidentifiedEngine
+from services.compute.registry import KindNotServed
 from services.controller.controller_services import ControllerServices
 from services.controller.error_text import describe_error
 from services.runtime.background_loop import BackgroundLoop, Backoff
@@ -38,13 +40,20 @@ class Observer:
         self._loop = BackgroundLoop(
             "observer", self._look, failure="The compute environments could not be listed", backoff=RETRY, silent=REPORTED_ELSEWHERE
         )
+        self._unsubscribe: Callable[[], None] = lambda: None
 
     async def start(self) -> None:
+        self._unsubscribe = self._services.computes.subscribe(self._check_now)
         self._loop.start()
 
     async def close(self) -> None:
+        self._unsubscribe()
         await self._loop.stop()
         await asyncio.gather(*(loop.stop() for loop in chain(*self._loops.values())))
+
+    def _check_now(self, environment_id: str) -> None:
+        for loop in self._loops.get(environment_id, []):
+            loop.wake()
 
     async def _look(self) -> float:
         async with self._services.database.read() as reader:
@@ -69,20 +78,30 @@ class Observer:
         ]
 
     async def _check(self, environment_id: str) -> float:
+        """Records what a check finds. Another engine is only told of: a controller that reaches the right one may have its sessions."""
         environment = self._environments[environment_id]
-        report, message = await _checked(self._services, environment)
-        state: dict[str, Any] = {"reachable": report is not None, "message": message}
-        if report is not None:
-            state |= {"cpu": report.cpu, "memory_mib": report.memory_mib, "gpu": report.gpu}
-        if all(getattr(environment, name) == value for name, value in state.items()):
+        pause = CHECK_SECONDS
+        try:
+            state = await _checked(self._services, environment)
+        except KindNotServed:
             return CHECK_SECONDS
+        except UnidentifiedEngine as error:
+            state, pause = {"message": describe_error(error)}, RETRY_SECONDS
+        async with self._services.database.read() as reader:
+            stored = await compute_environments.find(reader, environment.id)
+        if stored is None or all(getattr(stored, name) == value for name, value in state.items()):
+            return pause
         async with self._services.database.write() as transaction:
             await compute_environments.change(transaction, environment.id, **state)
-        return CHECK_SECONDS
+        return pause
 
     async def _watch(self, environment_id: str) -> float:
-        """Marks all its Studios as due, since changes may have been missed, and then those whose sessions change."""
+        """Verifies the engine, since another one may have taken its place while it was not listened to.
+
+        Then it marks all its Studios as due, since changes may have been missed, and after that those whose sessions change.
+        """
         environment = self._environments[environment_id]
+        await self._services.computes.verify(environment.id)
         compute = self._services.computes.of(environment)
         await self._all(environment)
         await self._listen(environment, compute)
@@ -105,12 +124,24 @@ class Observer:
         async with self._services.database.write() as transaction:
             await leases.mark_environment_due(transaction, environment.id)
             transaction.wake("studio", "")
+            transaction.wake("build", "")
 
 
-async def _checked(services: ControllerServices, environment: EnvironmentState) -> tuple[Report | None, str | None]:
+async def _checked(services: ControllerServices, environment: EnvironmentState) -> dict[str, Any]:
+    """The columns that tell what a check found. Raises KindNotServed, UnidentifiedEngine."""
+    report, message = await _report(services, environment)
+    state: dict[str, Any] = {"reachable": report is not None, "message": message}
+    if report is not None:
+        state |= {"cpu": report.cpu, "memory_mib": report.memory_mib, "gpu": report.gpu}
+    return state
+
+
+async def _report(services: ControllerServices, environment: EnvironmentState) -> tuple[Report | None, str | None]:
     try:
         async with asyncio.timeout(CHECK_LIMIT_SECONDS):
             report = await services.computes.of(environment).check()
+    except (KindNotServed, UnidentifiedEngine):
+        raise
     except (ComputeUnknown, ComputeFailed) as error:
         return None, describe_error(error)
     except TimeoutError:

@@ -52,7 +52,7 @@ class LogCollector:
 
     async def _reconcile(self) -> float:
         async with self._services.database.read() as reader:
-            sources = await output_sources.list_open(reader)
+            sources = await output_sources.list_open(reader, self._services.computes.verified)
         for source in sources:
             if source.session_id not in self._followers:
                 self._start_follower(source.session_id)

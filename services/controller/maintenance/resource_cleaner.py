@@ -49,10 +49,11 @@ class ResourceCleaner:
 
     async def clean(self) -> bool:
         """Carries out the tasks that are due. Returns True if there may be more."""
+        verified = self._services.computes.verified
         async with self._services.database.read() as reader:
             now = await clock(reader.connection)
-            sessions = await cleanup_tasks.due_sessions(reader, self._services.installation, now, MAX_CONCURRENT_REMOVALS)
-            checkpoints = await cleanup_tasks.due_checkpoints(reader, now, MAX_CONCURRENT_REMOVALS)
+            sessions = await cleanup_tasks.due_sessions(reader, self._services.installation, now, verified, MAX_CONCURRENT_REMOVALS)
+            checkpoints = await cleanup_tasks.due_checkpoints(reader, now, verified, MAX_CONCURRENT_REMOVALS)
         await asyncio.gather(*map(self._remove_session, sessions), *map(self._remove_checkpoint, checkpoints))
         return len(sessions) == MAX_CONCURRENT_REMOVALS or len(checkpoints) == MAX_CONCURRENT_REMOVALS
 

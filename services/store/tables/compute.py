@@ -38,7 +38,10 @@ class Template(SQLModel, table=True):
 
 
 class ComputeEnvironment(SQLModel, table=True):
-    """Where sessions run. `kind` is `process` or `docker`; `settings` belong to the kind. Capacity as last checked."""
+    """Where sessions run. `kind` is `process` or `docker`; `settings` belong to the kind. Capacity as last checked.
+
+    `engine_id` marks the engine or data directory that its sessions and checkpoints are on; null until it was first checked.
+    """
 
     __table_args__ = (UniqueConstraint("workspace_id", "name_key"),)
 
@@ -55,5 +58,6 @@ class ComputeEnvironment(SQLModel, table=True):
     memory_mib: int = 0
     gpu: int = 0
     environment: Any = columns.json()
+    engine_id: str | None = columns.text(nullable=True)
     created_at: datetime = columns.time()
     version: int = 1
