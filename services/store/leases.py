@@ -60,42 +60,42 @@ async def claim(transaction: Transaction, owner: str, length: timedelta, limit: 
 
 
 async def renew(transaction: Transaction, lease: Lease, length: timedelta) -> bool:
-    """Prolong the lease; False if somebody else took over."""
+    """Prolongs the lease. Returns False if it is lost."""
     return await STUDIOS.renew(transaction, lease.studio.id, lease.epoch, length)
 
 
 async def release(transaction: Transaction, lease: Lease, due_at: datetime | None) -> None:
-    """End the lease; the Studio is due at `due_at`, or at the time that somebody else wrote meanwhile."""
+    """Ends the lease. The Studio is due at `due_at`, unless another time was written meanwhile."""
     await STUDIOS.release(transaction, lease.studio.id, lease.epoch, lease.until, due_at)
 
 
 async def break_lease(transaction: Transaction, studio_id: str) -> None:
-    """End the lease of whoever works on the Studio."""
+    """Ends the lease on the Studio, whoever holds it."""
     await STUDIOS.break_lease(transaction, studio_id)
 
 
 async def release_owned(transaction: Transaction, owner: str) -> None:
-    """End the leases of a controller that stops in good order."""
+    """Ends the leases of a controller that stops."""
     await STUDIOS.release_owned(transaction, owner)
 
 
 async def release_all(transaction: Transaction) -> None:
-    """End the leases of every controller: a single process begins (SQLite)."""
+    """Ends the leases of all controllers at the start of a single process (SQLite)."""
     await STUDIOS.release_all(transaction)
 
 
 async def mark_due(transaction: Transaction, studio_id: str, session_number: int) -> None:
-    """Make the Studio due at once, since something happened to the resources of this session."""
+    """Makes the Studio due at once, since the resources of this session have changed."""
     await STUDIOS.mark_due(transaction, T.id == studio_id, T.session_number == session_number, T.status.not_in(ENDED_STATUSES))
 
 
 async def mark_environment_due(transaction: Transaction, environment_id: str) -> None:
-    """Make all Studios of a compute environment due at once, since changes in it may have been missed."""
+    """Makes all Studios of a compute environment due at once, since changes in it may have been missed."""
     session = core.session.c
     holding = select(session.studio_id).where(session.ended_at.is_(None), session.compute_environment_id == environment_id)
     await STUDIOS.mark_due(transaction, T.id.in_(holding), T.status.not_in(ENDED_STATUSES))
 
 
 async def next_due(reader: Reader, exclusions: Exclusions = NO_EXCLUSIONS) -> datetime | None:
-    """When the next Studio must be looked at, be it in the past."""
+    """Returns the earliest time at which a Studio is due, which may be past."""
     return await STUDIOS.next_due(reader, *exclusions.conditions)
