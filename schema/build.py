@@ -1,4 +1,4 @@
-"""The schema, assembled."""
+"""Assembles the schema."""
 
 import strawberry
 from graphql import GraphQLSchema
@@ -20,11 +20,11 @@ EVENTS = (
     events.ConnectionErrorEvent,
     events.DisruptionWarningEvent,
 )
-"""The types behind the interface `Event`, which nothing names one by one."""
+"""The types that implement `Event`. No field names them, so the schema has to."""
 
 
 def build_schema(*, for_export: bool = False) -> strawberry.Schema:
-    """The schema that runs. `for_export` = sorted, to be printed: such a one cannot run (its unions do not resolve)."""
+    """Returns the schema. With `for_export` it is sorted, to be printed, and cannot run: its unions do not resolve."""
     config = StrawberryConfig(scalar_map=SCALARS, sort_schema=for_export)
     return strawberry.Schema(query=Query, mutation=Mutation, subscription=Subscription, types=EVENTS, config=config)
 

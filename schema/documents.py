@@ -1,4 +1,4 @@
-"""Documents made ready to execute: parsed, measured, validated; and kept, since that costs 3 to 5 ms each time."""
+"""Parses, measures and validates documents, and caches them, since that takes 3 to 5 ms each time."""
 
 import hashlib
 from collections import OrderedDict
@@ -22,7 +22,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from schema.error_masking import public_error
 from schema.limits import Limits, Measurer, TooDeep, excess, excess_cost
-from schema.request_errors import Code, OperationRejected, refusal
+from schema.request_errors import Code, OperationRejected, operation_rejected
 
 RULES: tuple[type[ASTValidationRule], ...] = (
     *specified_rules,
@@ -30,7 +30,7 @@ RULES: tuple[type[ASTValidationRule], ...] = (
     MaybeNullValidationRule,
     OneOfInputValidationRule,
 )
-"""Made once: what Strawberry would apply, and graphql-core's own guard of introspection."""
+"""The rules that Strawberry applies, and graphql-core's own limit of introspection."""
 
 MAX_VALIDATION_ERRORS = 20
 MAX_KNOWN_COSTS = 16
@@ -50,19 +50,24 @@ class Document:
         self.affordable: set[tuple[str, tuple[int | None, ...]]] = set()
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
-        """The one to execute. Raises Refused with UNKNOWN_OPERATION."""
+        """Returns the operation to execute. Raises OperationRejected with UNKNOWN_OPERATION."""
         if name is None and len(self.operations) > 1:
             names = ", ".join(filter(None, self.operations))
-            raise refusal(Code.UNKNOWN_OPERATION, f"The document has several operations ({names}): say which one by `operationName`.")
+            raise operation_rejected(
+                Code.UNKNOWN_OPERATION, f"The document has several operations ({names}): say which one by `operationName`."
+            )
         node = next(iter(self.operations.values()), None) if name is None else self.operations.get(name)
         if node is None:
             missing = "no operation" if name is None else f"no operation named `{name[:80]}`"
-            raise refusal(Code.UNKNOWN_OPERATION, f"The document has {missing}.")
+            raise operation_rejected(Code.UNKNOWN_OPERATION, f"The document has {missing}.")
         return node
 
 
 class Documents:
-    """The documents last used, at most `count` of them and `size` code points of text together (100 to 270 bytes of memory each)."""
+    """A cache of the documents that were used last: at most `count`, and `size` code points of text together.
+
+    A code point of text takes 100 to 270 bytes of memory.
+    """
 
     def __init__(self, schema: GraphQLSchema, limits: Limits, *, suggestions: bool, count: int = 500, size: int = 200_000) -> None:
         self._schema = schema
@@ -70,20 +75,20 @@ class Documents:
         self._suggestions = suggestions
         self._count = count
         self._size = size
-        self._held = 0
+        self._cached_size = 0
         self._documents: OrderedDict[bytes, Document] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._documents)
 
     def get(self, text: str) -> Document:
-        """Raises Refused with SYNTAX_ERROR, LIMIT_EXCEEDED or VALIDATION_FAILED."""
+        """Returns the document of a text. Raises OperationRejected with SYNTAX_ERROR, LIMIT_EXCEEDED or VALIDATION_FAILED."""
         key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
         if key in self._documents:
             self._documents.move_to_end(key)
             return self._documents[key]
         document = self._prepare(key, text)
-        self._keep(document)
+        self._cache(document)
         return document
 
     def check_cost(self, document: Document, node: OperationDefinitionNode, variables: Mapping[str, Any]) -> None:
@@ -96,12 +101,12 @@ class Documents:
         if len(document.affordable) < MAX_KNOWN_COSTS:
             document.affordable.add((name, sizes))
 
-    def _keep(self, document: Document) -> None:
+    def _cache(self, document: Document) -> None:
         self._documents[document.key] = document
-        self._held += document.size
-        while len(self._documents) > self._count or self._held > self._size:
+        self._cached_size += document.size
+        while len(self._documents) > self._count or self._cached_size > self._size:
             _, oldest = self._documents.popitem(last=False)
-            self._held -= oldest.size
+            self._cached_size -= oldest.size
 
     def _prepare(self, key: bytes, text: str) -> Document:
         ast = self._parse(text)
@@ -114,7 +119,7 @@ class Documents:
     def _parse(self, text: str) -> DocumentNode:
         limits = self._limits
         if len(text) > limits.source_length:
-            raise refusal(Code.LIMIT_EXCEEDED, f"The document has {len(text)} characters; the limit is {limits.source_length}.")
+            raise operation_rejected(Code.LIMIT_EXCEEDED, f"The document has {len(text)} characters; the limit is {limits.source_length}.")
         try:
             return parse(text, max_lexical_tokens=limits.tokens, max_comments=limits.comments, max_source_length=limits.source_length)
         except GraphQLSyntaxError as error:
@@ -123,12 +128,12 @@ class Documents:
             raise OperationRejected(Code.LIMIT_EXCEEDED, [public_error(error, Code.LIMIT_EXCEEDED)]) from None
 
     def _measure(self, ast: DocumentNode, node: OperationDefinitionNode) -> frozenset[str]:
-        """The variables that the cost depends on. Raises Refused with LIMIT_EXCEEDED."""
+        """Returns the variables that the cost depends on. Raises OperationRejected with LIMIT_EXCEEDED."""
         measurer = Measurer(self._schema, ast, node, self._limits)
         try:
             measure = measurer.measure()
         except TooDeep:
-            raise refusal(Code.LIMIT_EXCEEDED, "The operation's selections and fragments are nested too deeply.") from None
+            raise operation_rejected(Code.LIMIT_EXCEEDED, "The operation's selections and fragments are nested too deeply.") from None
         found = excess(measure, self._limits)
         _refuse(found if measurer.cost_variables else found + excess_cost(measure, self._limits))
         return frozenset(measurer.cost_variables)

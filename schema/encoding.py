@@ -1,13 +1,13 @@
-"""Results to bytes: once per result, for all transports."""
+"""Encodes results as JSON, once for all transports."""
 
 from typing import Any
 
 import orjson
 
-# A dataclass among the values is a row that lost its type: better an error than its columns in the answer.
+# A dataclass among the values is a row without a GraphQL type: an error is better than its columns in the answer.
 OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS
 
 
 def encode(payload: Any) -> bytes:
-    """JSON, UTF-8. Raises TypeError for what JSON or orjson cannot say (integers beyond 64 bits, lone surrogates)."""
+    """Returns JSON in UTF-8. Raises TypeError for values that orjson cannot encode (integers beyond 64 bits, lone surrogates)."""
     return orjson.dumps(payload, option=OPTIONS)

@@ -36,20 +36,20 @@ def masked(cause: BaseException) -> tuple[str, dict[str, Any]]:
     return f"Internal error, id {error_id}. Send this id to the operator of the server.", {"code": Code.INTERNAL.value, "id": error_id}
 
 
-def masked_refusal(cause: BaseException) -> OperationRejected:
+def masked_rejection(cause: BaseException) -> OperationRejected:
     """Returns a rejection to send instead of `cause`, which failed outside any field and is logged."""
     message, extensions = masked(cause)
     return OperationRejected(Code.INTERNAL, [{"message": message, "extensions": extensions}])
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.original_error if isinstance(error, GraphQLError) else None
 
 
 def _root(error: GraphQLError) -> BaseException:
-    *_, root = _chain(error)
+    *_, root = _causes(error)
     return root
 
 
@@ -62,7 +62,7 @@ def _is_about_input(error: GraphQLError, root: BaseException) -> bool:
         return True
     if isinstance(root, GraphQLError) and root.extensions and "code" in root.extensions:
         return True
-    inner = [link for link in _chain(error) if isinstance(link, GraphQLError) and link is not error]
+    inner = [link for link in _causes(error) if isinstance(link, GraphQLError) and link is not error]
     return any(link.nodes and not isinstance(link.nodes[0], FieldNode) for link in inner)
 
 

@@ -1,4 +1,4 @@
-"""The one place that runs operations: a request and its viewer in, encoded bytes or a stream of them out.
+"""Executes operations: takes a request and its viewer, and returns encoded bytes or a stream of them.
 
 HTTP, WebSockets and tests call it; a further transport needs nothing else. Payloads carry no id of a subscriber, so that later
 one execution can serve all subscribers of the same document, variables and rights: the place for that is `Executor.stream`,
@@ -18,10 +18,10 @@ from resolvers.shielded_tasks import ShieldedTasks
 from schema.bounded_executor import BoundedExecutor
 from schema.documents import Document, Documents
 from schema.encoding import encode
-from schema.error_masking import masked_refusal, public_error
-from schema.execution_results import Answer, encoded, refused_answer, stream_error, within
+from schema.error_masking import masked_rejection, public_error
+from schema.execution_results import Answer, encoded, rejected_answer, stream_error, within
 from schema.limits import Limits
-from schema.request_errors import Code, OperationRejected, refusal
+from schema.request_errors import Code, OperationRejected, operation_rejected
 from schema.requests import OperationRequest
 from schema.root_value import RootValue
 from services.domain.access import Viewer
@@ -71,36 +71,36 @@ class Executor:
         self._root_value = RootValue(self.limits, self._mutations)
 
     def prepare(self, request: OperationRequest, viewer: Viewer | None) -> Operation:
-        """Everything that can be known before the variables are coerced. Raises OperationRejected."""
+        """Parses and validates the request; its variables are coerced later. Raises OperationRejected."""
         if viewer is None:
-            raise refusal(Code.UNAUTHENTICATED, "This needs an access token: send `Authorization: Bearer <token>`.")
+            raise operation_rejected(Code.UNAUTHENTICATED, "This needs an access token: send `Authorization: Bearer <token>`.")
         document = self._documents.get(request.query)
         node = document.operation(request.operation_name)
         return Operation(document, node, request.variables or {}, viewer)
 
     def subscribes(self, request: OperationRequest) -> bool:
-        """Whether the operation is a subscription; False too where it cannot be told, and `prepare` says why."""
+        """Returns whether the operation is a subscription. Also False for an invalid request: `prepare` says what is wrong."""
         try:
             return self._documents.get(request.query).operation(request.operation_name).operation is OperationType.SUBSCRIPTION
         except Exception:  # noqa: BLE001 - the answer tells, whatever it is
             return False
 
     async def run(self, request: OperationRequest, viewer: Viewer | None) -> Answer:
-        """Answer a query or a mutation. Cancelling stops a query; a mutation that began runs to its end."""
+        """Executes a query or a mutation. Cancelling this call stops a query; a mutation that began runs to its end."""
         try:
             operation = self.prepare(request, viewer)
             if operation.kind is OperationType.SUBSCRIPTION:
-                raise refusal(Code.WRONG_TRANSPORT, STREAM_NEEDED)
+                raise operation_rejected(Code.WRONG_TRANSPORT, STREAM_NEEDED)
             return await self._answer(operation)
-        except OperationRejected as refused:
-            return refused_answer(refused)
+        except OperationRejected as rejection:
+            return rejected_answer(rejection)
         except Exception as error:  # noqa: BLE001 - whatever fails, the client gets an answer and an id
-            return refused_answer(masked_refusal(error))
+            return rejected_answer(masked_rejection(error))
 
     async def stream(self, request: OperationRequest, viewer: Viewer | None) -> AsyncGenerator[bytes, None]:
-        """The payloads of any operation: one for a query or mutation, one an event for a subscription.
+        """Yields the payloads of any operation: one for a query or mutation, one for each event of a subscription.
 
-        Raises Refused before the first. Closing the iterator ends the subscription and runs its clean-up.
+        Raises OperationRejected before the first. Closing the iterator ends the subscription and runs its clean-up.
         """
         operation = self.prepare(request, viewer)
         if operation.kind is not OperationType.SUBSCRIPTION:
@@ -119,13 +119,12 @@ class Executor:
                     started = True
                     yield await self._event(operation, core, event)
                     await asyncio.sleep(0)  # a source that never waits must not starve the others
-            except (
-                OperationRejected
-            ) as refused:  # an event took too long: the stream ends, so that its reader resumes by cursor and misses nothing
-                yield refused_answer(refused).body
-            except Exception as error:  # noqa: BLE001 - whatever ends a stream, its reader is told
+            except OperationRejected as rejection:
+                # An event took too long. The stream ends, so that its reader resumes by cursor and misses nothing.
+                yield rejected_answer(rejection).body
+            except Exception as error:  # noqa: BLE001 - the reader gets any error that ends the stream
                 errors = [stream_error(core.operation, error)]
-                if not started:  # a generator refuses its viewer only when it is first asked
+                if not started:  # a generator checks its viewer only when the first frame is requested
                     raise OperationRejected(Code.DENIED, errors) from None
                 yield encode({"data": None, "errors": errors})
 
@@ -141,9 +140,9 @@ class Executor:
         return encoded(await self._mutations.run(run, name=f"mutation {operation.name or ''}".strip()))
 
     async def _event(self, operation: Operation, core: BoundedExecutor, event: object) -> bytes:
-        one = core.build_per_event_executor(event)
-        one.context_value = self._make_context(operation.viewer)
-        return encoded(await within(self.limits.query_seconds, lambda: execute_subscription_event(one))).body
+        event_core = core.build_per_event_executor(event)
+        event_core.context_value = self._make_context(operation.viewer)
+        return encoded(await within(self.limits.query_seconds, lambda: execute_subscription_event(event_core))).body
 
     def _core(self, operation: Operation) -> BoundedExecutor:
         core = BoundedExecutor.build(

@@ -1,4 +1,4 @@
-"""From what graphql-core gives to what a transport sends."""
+"""Turns the results of graphql-core into what transports send."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,50 +9,50 @@ from typing import Any, TypeVar, cast
 from graphql import ExecutionResult, FieldNode, OperationDefinitionNode, located_error
 
 from schema.encoding import encode
-from schema.error_masking import masked_refusal, public_error
-from schema.request_errors import Code, OperationRejected, refusal
+from schema.error_masking import masked_rejection, public_error
+from schema.request_errors import Code, OperationRejected, operation_rejected
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The body of a response. `refused` says why nothing was executed; `has_errors`, that something failed midway."""
+    """The body of a response. `rejection_code` is set if nothing was executed; `has_errors` if there are errors beside or without data."""
 
     body: bytes
-    refused: Code | None = None
+    rejection_code: Code | None = None
     has_errors: bool = False
 
 
-def refused_answer(refused: OperationRejected) -> Answer:
-    """What tells a client of a refusal: errors without data."""
-    return Answer(encode({"errors": refused.errors}), refused.code, has_errors=True)
+def rejected_answer(rejection: OperationRejected) -> Answer:
+    """Returns the answer to a rejected operation: errors without data."""
+    return Answer(encode({"errors": rejection.errors}), rejection.code, has_errors=True)
 
 
 def encoded(result: ExecutionResult) -> Answer:
-    """The result with its errors made public. What cannot be encoded is an internal error."""
+    """Returns the encoded result with its public errors. A result that cannot be encoded becomes an internal error."""
     payload: dict[str, Any] = {"data": result.data}
     if result.errors:
         payload["errors"] = [public_error(error) for error in result.errors]
     try:
         return Answer(encode(payload), has_errors=bool(result.errors))
     except TypeError as error:
-        return refused_answer(masked_refusal(error))
+        return rejected_answer(masked_rejection(error))
 
 
 def stream_error(operation: OperationDefinitionNode, error: Exception) -> dict[str, Any]:
-    """What ended a subscription, at its root field: as GraphQL reports a field that failed."""
+    """Returns the error that ended a subscription, at the path of its root field."""
     nodes = [node for node in operation.selection_set.selections if isinstance(node, FieldNode)][:1]
     path = [(node.alias or node.name).value for node in nodes]
     return public_error(located_error(error, nodes, path))
 
 
 async def within(seconds: float, call: Callable[[], Awaitable[T] | T]) -> T:
-    """The result of `call`, awaited if need be. Raises Refused with TIMEOUT after `seconds`."""
+    """Returns the result of `call`, awaited if necessary. Raises OperationRejected with TIMEOUT after `seconds`."""
     try:
         async with asyncio.timeout(seconds):
             result = call()
             return await cast("Awaitable[T]", result) if isawaitable(result) else result
     except TimeoutError:
         advice = "After a mutation, read the current state before repeating it."
-        raise refusal(Code.TIMEOUT, f"The operation took longer than {seconds:g} s and was stopped. {advice}") from None
+        raise operation_rejected(Code.TIMEOUT, f"The operation took longer than {seconds:g} s and was stopped. {advice}") from None

@@ -1,4 +1,4 @@
-"""`python -m schema.export [--check]`: writes schema.graphql beside the packages, or tells whether it is current."""
+"""Writes schema.graphql beside the packages, or checks whether it is current: `python -m schema.export [--check]`."""
 
 import sys
 from pathlib import Path
@@ -9,12 +9,12 @@ PATH = Path(__file__).resolve().parent.parent / "schema.graphql"
 
 
 def printed() -> str:
-    """The contract as text: sorted, so that its diffs show changes only."""
+    """Returns the schema as text, sorted, so that differences show changes only."""
     return f"{build_schema(for_export=True).as_str().strip()}\n"
 
 
 def main(arguments: list[str]) -> int:
-    """0 = written, or current; 1 = stale."""
+    """Returns the exit code: 0 if the file was written or is current, 1 if it is stale."""
     text = printed()
     if "--check" not in arguments:
         PATH.write_text(text, encoding="utf-8")

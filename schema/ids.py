@@ -1,4 +1,4 @@
-"""Global ids: what clients hold is base64 of `Type:row id`."""
+"""Encodes and decodes global ids: the base64 of `Type:row id`."""
 
 import base64
 import binascii
@@ -11,7 +11,7 @@ ROW_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class BadId(NotFound):
-    """Text that is no id of ours, or the id of something else. Says nothing about what exists (B92)."""
+    """The text is not a global id, or is the id of another type. The message does not say what exists (B92)."""
 
     code = "BAD_ID"
 
@@ -25,12 +25,12 @@ class GlobalId:
 
 
 def encode(type_name: str, row_id: str) -> str:
-    """The id that clients see."""
+    """Returns the global id."""
     return base64.b64encode(f"{type_name}:{row_id}".encode()).decode()
 
 
 def parse(text: str) -> GlobalId:
-    """The parts of `text`. Raises BadId."""
+    """Returns the parts of a global id. Raises BadId."""
     try:
         type_name, _, row_id = base64.b64decode(text, validate=True).decode("ascii").partition(":")
     except (ValueError, binascii.Error):
@@ -41,15 +41,15 @@ def parse(text: str) -> GlobalId:
 
 
 def decode(text: str, type_name: str) -> str:
-    """The row id in the id of a `type_name`. Raises BadId."""
-    found = parse(text)
-    if found.type_name != type_name:
-        raise BadId(f"This is the id of a {found.type_name}. Use the id of a {type_name}.")
-    return found.row_id
+    """Returns the row id in the global id of a `type_name`. Raises BadId."""
+    global_id = parse(text)
+    if global_id.type_name != type_name:
+        raise BadId(f"This is the id of a {global_id.type_name}. Use the id of a {type_name}.")
+    return global_id.row_id
 
 
-def given_id(text: str | None, type_name: str, argument: str) -> str:
-    """The row id. Raises BadArgument that says which argument is wrong."""
+def argument_id(text: str | None, type_name: str, argument: str) -> str:
+    """Returns the row id. Raises BadArgument, which names the argument."""
     try:
         return decode(text or "", type_name)
     except BadId as error:

@@ -1,4 +1,4 @@
-"""How much one operation may ask for, measured before it is validated or executed.
+"""Measures operations, and limits their size, before they are validated or executed.
 
 Each fragment is measured once and its measure reused, so that fragments which spread each other cost what they are long, not
 what they expand to (limiters that walk every spread take seconds for n = 20). Unknown names are left to validation.
@@ -37,14 +37,14 @@ from graphql import (
 PAGE_ARGUMENTS = ("first", "last")
 INTROSPECTION = ("__schema", "__type")
 MAX_DIGITS = 18
-"""Of a page size. More is no number of ours, and Python refuses to read thousands of digits."""
+"""The digits of a page size. Longer numbers are beyond every limit, and Python does not parse thousands of digits."""
 MAX_NESTING = 100
-"""Of selections and fragments together, so that measuring needs no more stack than this."""
+"""The nesting of selections and fragments together, which bounds the stack that measuring needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one operation; a document with several is measured for each. Times are in seconds, lengths in code points."""
+    """The limits of one operation; each operation of a document is measured. Times are in seconds, lengths in code points."""
 
     depth: int = 12  # a connection takes two levels
     introspection_depth: int = 20  # tools ask for nine levels of ofType
@@ -155,7 +155,7 @@ class Measurer:
         return parent.fields.get(node.name.value) if isinstance(parent, GraphQLObjectType | GraphQLInterfaceType) else None
 
     def _items(self, node: FieldNode, definition: GraphQLField | None, paged: bool) -> tuple[int, bool]:
-        """How many objects a field stands for, and whether they come inside it (a connection) and not as it (a list)."""
+        """Returns the number of objects that a field returns, and whether it is a connection, which contains them, or a list of them."""
         if definition is None:
             return 1, False
         is_list = _is_list(definition.type)
@@ -168,27 +168,27 @@ class Measurer:
         return prod(self._length(node, name) for name in lists) if lists else self.limits.assumed_list, False
 
     def _page(self, node: FieldNode, definition: GraphQLField, name: str) -> int:
-        given = _argument(node, name)
-        value = _number(given) if isinstance(given, IntValueNode) else self._variable(given)
+        value_node = _argument(node, name)
+        value = _number(value_node) if isinstance(value_node, IntValueNode) else self._variable(value_node)
         if isinstance(value, int):
             return max(0, value)
         default = definition.args[name].default_value
         return default if isinstance(default, int) else self.limits.default_page
 
     def _length(self, node: FieldNode, name: str) -> int:
-        """How many values a list argument has; one that is not a list is coerced to a list of one."""
-        given = _argument(node, name)
-        if isinstance(given, ListValueNode):
-            return len(given.values)
-        value = self._variable(given)
+        """Returns the number of values of a list argument. A value that is not a list is coerced to a list of one."""
+        value_node = _argument(node, name)
+        if isinstance(value_node, ListValueNode):
+            return len(value_node.values)
+        value = self._variable(value_node)
         return len(value) if isinstance(value, list) else 1
 
-    def _variable(self, given: ValueNode | None) -> Any:
-        """The value of a variable, which the cost depends on from now on; None for what is no variable."""
-        if not isinstance(given, VariableNode):
+    def _variable(self, value_node: ValueNode | None) -> Any:
+        """Returns the value of a variable, and notes that the cost depends on it; None if the node is not a variable."""
+        if not isinstance(value_node, VariableNode):
             return None
-        self.cost_variables.add(given.name.value)
-        return self.variables.get(given.name.value)
+        self.cost_variables.add(value_node.name.value)
+        return self.variables.get(value_node.name.value)
 
 
 def _is_list(declared: GraphQLInputType | GraphQLOutputType) -> bool:
@@ -200,7 +200,7 @@ def _argument(node: FieldNode, name: str) -> ValueNode | None:
 
 
 def _number(node: IntValueNode) -> int:
-    """Of one with more than MAX_DIGITS, what is too much in any case."""
+    """Returns the number; for one with more than MAX_DIGITS digits, a number beyond every limit."""
     return int(node.value) if len(node.value) <= MAX_DIGITS else 10**MAX_DIGITS
 
 
@@ -209,8 +209,8 @@ def _directives(node: OperationDefinitionNode | SelectionNode) -> Measure:
 
 
 def excess(measure: Measure, limits: Limits) -> list[str]:
-    """What goes beyond the limits, in words for the client; the cost apart, since it may depend on variables."""
-    found = [
+    """Returns a message for each limit that the measure exceeds. The cost is separate, since it may depend on variables."""
+    measures = [
         ("levels deep", measure.depth, limits.depth),
         ("levels of introspection deep", measure.introspection_depth, limits.introspection_depth),
         ("fields, fragments expanded", measure.fields, limits.fields),
@@ -218,14 +218,14 @@ def excess(measure: Measure, limits: Limits) -> list[str]:
         ("aliases", measure.aliases, limits.aliases),
         ("directives", measure.directives, limits.directives),
     ]
-    return [_too_much(what, got, limit) for what, got, limit in found if got > limit]
+    return [_too_much(unit, measured, limit) for unit, measured, limit in measures if measured > limit]
 
 
 def excess_cost(measure: Measure, limits: Limits) -> list[str]:
-    """The same for the cost."""
+    """Returns a message if the measure exceeds the limit of the cost."""
     return [_too_much("objects, by its page sizes", measure.cost, limits.cost)] if measure.cost > limits.cost else []
 
 
-def _too_much(what: str, got: int, limit: int) -> str:
-    shown = str(got) if got < 1_000_000 else "more than a million"
-    return f"The operation is too large: {shown} {what}; the limit is {limit}. Request less."
+def _too_much(unit: str, measured: int, limit: int) -> str:
+    shown = str(measured) if measured < 1_000_000 else "more than a million"
+    return f"The operation is too large: {shown} {unit}; the limit is {limit}. Request less."

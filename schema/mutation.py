@@ -1,4 +1,4 @@
-"""The root type of all that changes something."""
+"""The root type of mutations."""
 
 import strawberry
 

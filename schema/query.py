@@ -21,7 +21,7 @@ from resolvers.loaders import (
 )
 from schema.authorized import AuthorizedViewer, field
 from schema.field_metadata import AUTHENTICATED, Mark
-from schema.ids import BadId, GlobalId, given_id, parse
+from schema.ids import BadId, GlobalId, argument_id, parse
 from schema.root_value import RootValue
 from schema.types.node import Node
 from schema.types.operation import Operation
@@ -118,17 +118,17 @@ class Query:
     def organization(self, viewer: AuthorizedViewer, by: WhichOrganization) -> Organization | None:
         if by.slug:
             return viewer.load(organizations.by_slug, by.slug)
-        return viewer.load(organizations.by_id, given_id(by.id, "Organization", "by"))
+        return viewer.load(organizations.by_id, argument_id(by.id, "Organization", "by"))
 
     @field("The workspace with this id or slug. Null if it does not exist or the viewer has no access to it.", READ)
     def workspace(self, viewer: AuthorizedViewer, by: WhichWorkspace) -> Workspace | None:
         if by.slug:
             return viewer.load(workspaces.by_slug, by.slug)
-        return viewer.load(workspaces.by_id, given_id(by.id, "Workspace", "by"))
+        return viewer.load(workspaces.by_id, argument_id(by.id, "Workspace", "by"))
 
     @field("The Studio with this id. Null if it does not exist or the viewer has no access to it.", READ)
     def studio(self, viewer: AuthorizedViewer, id: StudioId) -> Studio | None:  # noqa: A002 - the contract's word
-        return viewer.load(studios.by_id, given_id(id, "Studio", "id"))
+        return viewer.load(studios.by_id, argument_id(id, "Studio", "id"))
 
     @field(
         "Whether no Studio of the workspace has this name yet. Null if the workspace does not exist or the viewer has no access to it.",
@@ -139,11 +139,11 @@ class Query:
         problems.check_name(name)
         for problem in problems.items:
             raise BadArgument("name", problem.code, problem.message)
-        return viewer.load(workspaces.name_available, (given_id(workspace_id, "Workspace", "workspaceId"), name_key(name)))
+        return viewer.load(workspaces.name_available, (argument_id(workspace_id, "Workspace", "workspaceId"), name_key(name)))
 
     @field("The operation with this id. Null if it does not exist or the viewer has no access to it.", READ)
     def operation(self, viewer: AuthorizedViewer, id: OperationId) -> Operation | None:  # noqa: A002 - the contract's word
-        return viewer.load(operations.by_id, given_id(id, "Operation", "id"))
+        return viewer.load(operations.by_id, argument_id(id, "Operation", "id"))
 
     @field("The version, limits and features of the server.", AUTHENTICATED)
     async def server_info(self, viewer: AuthorizedViewer, root: strawberry.Parent[RootValue]) -> ServerInfo:

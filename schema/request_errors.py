@@ -1,4 +1,4 @@
-"""Why an operation did not begin: a closed list of codes, the same on every transport."""
+"""The codes and the error of operations that did not begin, the same on every transport."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -36,6 +36,6 @@ class OperationRejected(Exception):
         self.errors = list(errors)
 
 
-def refusal(code: Code, message: str) -> OperationRejected:
-    """A Refused with one error, for what no place in the document can be blamed for."""
+def operation_rejected(code: Code, message: str) -> OperationRejected:
+    """Returns an OperationRejected with one error that has no location in the document."""
     return OperationRejected(code, [{"message": message, "extensions": {"code": code.value}}])

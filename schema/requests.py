@@ -1,15 +1,15 @@
-"""What a client asks for: one operation, whatever transport carried it."""
+"""Parses the request for one operation, which is the same for all transports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schema.request_errors import Code, OperationRejected, refusal
+from schema.request_errors import Code, OperationRejected, operation_rejected
 
 
 @dataclass(frozen=True, slots=True)
 class OperationRequest:
-    """A request as it came, its shape checked and nothing more."""
+    """A request whose properties have the right types. The document is not parsed yet."""
 
     query: str
     operation_name: str | None = None
@@ -18,9 +18,9 @@ class OperationRequest:
 
 
 def parse_request(value: object) -> OperationRequest:
-    """Read decoded JSON as a request. Unknown properties are ignored, as GraphQL over HTTP asks.
+    """Returns the request in decoded JSON. Unknown properties are ignored, as GraphQL over HTTP demands.
 
-    Raises Refused with BAD_REQUEST, naming the property that is wrong.
+    Raises OperationRejected with BAD_REQUEST, naming the property that is wrong.
     """
     if isinstance(value, list):
         raise _malformed("A request is one JSON object; several operations in one request are not supported.")
@@ -43,4 +43,4 @@ def _mapping(request: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
 
 
 def _malformed(message: str) -> OperationRejected:
-    return refusal(Code.BAD_REQUEST, message)
+    return operation_rejected(Code.BAD_REQUEST, message)

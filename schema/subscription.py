@@ -10,7 +10,7 @@ from resolvers.loaders.logs import log_arguments
 from resolvers.streams import logs, outputs, states, stats
 from resolvers.streams.sources import Scope, Source, cursor_of, operation_scope, studio_scope, workspace_scope
 from schema.authorized import AuthorizedViewer, stream
-from schema.ids import given_id
+from schema.ids import argument_id
 from schema.scalars import Cursor
 from schema.types.frames import ConnectedUsersFrame, ConnectionErrorFrame, LogFrame, StudioEventFrame, StudioListFrame, StudioStatusFrame
 from schema.types.logs import FromOffset
@@ -103,7 +103,7 @@ class Subscription:
         workspace_id: WorkspaceId,
         filter: Filter = None,  # noqa: A002 - the contract's word
     ) -> AsyncGenerator[StudioListFrame, None]:
-        scope = await workspace_scope(viewer.context, given_id(workspace_id, "Workspace", "workspaceId"))
+        scope = await workspace_scope(viewer.context, argument_id(workspace_id, "Workspace", "workspaceId"))
         return states.studio_list(viewer.context, Source(scope, states.LIST_KINDS, studio_filter=selection_of(filter)))
 
     @stream(
@@ -112,7 +112,7 @@ class Subscription:
         READ,
     )
     async def connected_users(self, viewer: AuthorizedViewer, studio_id: StudioId) -> AsyncGenerator[ConnectedUsersFrame, None]:
-        scope = await studio_scope(viewer.context, given_id(studio_id, "Studio", "studioId"))
+        scope = await studio_scope(viewer.context, argument_id(studio_id, "Studio", "studioId"))
         return states.connected_users(viewer.context, Source(scope, states.PRESENCE_KINDS))
 
     @stream(
@@ -121,7 +121,7 @@ class Subscription:
         READ,
     )
     async def studio_stats(self, viewer: AuthorizedViewer, studio_id: StudioId) -> AsyncGenerator[SessionStats, None]:
-        scope = await studio_scope(viewer.context, given_id(studio_id, "Studio", "studioId"))
+        scope = await studio_scope(viewer.context, argument_id(studio_id, "Studio", "studioId"))
         return stats.studio_stats(viewer.context, Source(scope, NOTHING))
 
     @stream(
@@ -133,17 +133,17 @@ class Subscription:
         self, viewer: AuthorizedViewer, studio_id: StudioId, source: WhichSource = None, after_offset: FromOffset = None
     ) -> AsyncGenerator[LogFrame, None]:
         offset = log_arguments(None, after_offset).after or 0
-        scope = await studio_scope(viewer.context, given_id(studio_id, "Studio", "studioId"))
+        scope = await studio_scope(viewer.context, argument_id(studio_id, "Studio", "studioId"))
         return outputs.studio_logs(viewer.context, Source(scope, outputs.KINDS), source, offset)
 
     @stream("An operation: its present state at first, and again after every change, until it has ended.", READ)
     async def operation_progress(self, viewer: AuthorizedViewer, operation_id: OperationId) -> AsyncGenerator[Operation, None]:
-        row_id = given_id(operation_id, "Operation", "operationId")
+        row_id = argument_id(operation_id, "Operation", "operationId")
         source = Source(await operation_scope(viewer.context, row_id), states.OPERATION_KINDS)
         return states.operation_progress(viewer.context, source, row_id)
 
 
-async def _scope(context: Context, given: StudioScope) -> Scope:
-    if given.studio_id:
-        return await studio_scope(context, given_id(given.studio_id, "Studio", "scope"))
-    return await workspace_scope(context, given_id(given.workspace_id, "Workspace", "scope"))
+async def _scope(context: Context, scope: StudioScope) -> Scope:
+    if scope.studio_id:
+        return await studio_scope(context, argument_id(scope.studio_id, "Studio", "scope"))
+    return await workspace_scope(context, argument_id(scope.workspace_id, "Workspace", "scope"))

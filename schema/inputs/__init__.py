@@ -1,1 +1,1 @@
-"""What mutations take. Each input becomes a request of the services; the ids in it are decoded here."""
+"""The inputs of mutations. Each becomes a request of the services; ids are decoded, and field paths of errors translated, here."""

@@ -1,4 +1,4 @@
-"""The configuration of sessions, as it is given."""
+"""The configuration of sessions in inputs."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
@@ -13,8 +13,8 @@ T = TypeVar("T")
 C = TypeVar("C", covariant=True)
 
 
-class Some(Protocol[C]):
-    """What stands in a field of an input that is not absent: `strawberry.Some`, read only."""
+class PresentValue(Protocol[C]):
+    """The value of an input field that is not absent: `strawberry.Some`, read only."""
 
     @property
     def value(self) -> C: ...
@@ -48,34 +48,34 @@ class EnvironmentVariableInput:
     )
 
 
-def given(value: T | None) -> Maybe[T]:
-    """Where null means the same as absent."""
+def present(value: T | None) -> Maybe[T]:
+    """Returns the value of a field for which null means the same as absent."""
     return UNSET if value is None else value
 
 
 def variables(environment: list[EnvironmentVariableInput] | None) -> Maybe[tuple[EnvVar, ...]]:
-    """The command's form of a list of variables."""
-    return UNSET if environment is None else tuple(EnvVar(v.key, v.value, v.secret) for v in environment)
+    """Returns the variables as requests take them."""
+    return UNSET if environment is None else tuple(EnvVar(variable.key, variable.value, variable.secret) for variable in environment)
 
 
 def configuration(source: Any) -> Configuration:
-    """From an input that has all fields of a configuration, where null means the same as absent."""
+    """Returns the configuration in an input that has all its fields, where null means the same as absent."""
     return Configuration(
-        given(source.cpu), given(source.memory_mib), given(source.gpu), given(source.lifespan_hours), variables(source.environment)
+        present(source.cpu), present(source.memory_mib), present(source.gpu), present(source.lifespan_hours), variables(source.environment)
     )
 
 
-def some(maybe: Some[T] | None) -> Maybe[T]:
-    """Absent or a value, null among them."""
+def nullable(maybe: PresentValue[T] | None) -> Maybe[T]:
+    """Returns the value of a field that can be null or absent."""
     return UNSET if maybe is None else maybe.value
 
 
-def not_null(maybe: Some[T | None] | None) -> Maybe[T]:
-    """Absent or a value; `refuse_nulls` comes first."""
+def not_null(maybe: PresentValue[T | None] | None) -> Maybe[T]:
+    """Returns the value of a field that can be absent but not null. `refuse_nulls` comes first."""
     return UNSET if maybe is None or maybe.value is None else maybe.value
 
 
-def refuse_nulls(fields: Mapping[str, Some[Any] | None]) -> None:
+def refuse_nulls(fields: Mapping[str, PresentValue[Any] | None]) -> None:
     """Raises InvalidInput for every field, by its name in the request, that is null and cannot be."""
     message = "This field cannot be null. Omit it to keep the present value, or give a new value."
     problems = [Problem((name,), "NULL", message) for name, maybe in fields.items() if maybe is not None and maybe.value is None]

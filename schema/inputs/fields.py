@@ -1,4 +1,4 @@
-"""What many inputs share: their common fields, and decoding of ids."""
+"""The fields that many inputs have, and the decoding of their ids."""
 
 from typing import Any
 
@@ -20,17 +20,17 @@ REVISION = (
 
 
 def idempotency_key(note: str = "") -> Any:
-    """The field by which a call that is sent again answers what the first one did (B95)."""
+    """Returns the field by which a repeated call returns the result of the first one (B95)."""
     return strawberry.field(default=None, description=f"{KEY} {note}".strip())
 
 
 def expected_revision(note: str = "") -> Any:
-    """The field that guards an edit against what the editor has not seen (B95)."""
+    """Returns the field that refuses an edit of a revision which the client has not read (B95)."""
     return strawberry.field(default=None, description=f"{REVISION} {note}".strip())
 
 
 def decode(value: strawberry.ID, type_name: str, field: str) -> str:
-    """The row id in a global id. Raises NotFound about `field` for text that is no id of a `type_name`."""
+    """Returns the row id in a global id. Raises NotFound, with `field` of the request, for text that is not an id of a `type_name`."""
     try:
         return ids.decode(value, type_name)
     except NotFound as error:

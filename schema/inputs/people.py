@@ -1,4 +1,4 @@
-"""Inputs of the commands on tokens and members."""
+"""The inputs of mutations of access tokens and members."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Inputs of the commands on Studios."""
+"""The inputs of mutations of Studios and checkpoints."""
 
 import strawberry
 
@@ -11,8 +11,8 @@ from schema.inputs.configuration import (
     EnvironmentVariableInput,
     configuration,
     not_null,
+    nullable,
     refuse_nulls,
-    some,
     variables,
 )
 from schema.inputs.fields import decode, expected_revision, idempotency_key
@@ -162,7 +162,7 @@ class UpdateStudioInput:
         return UpdateStudioRequest(
             studio_id=decode(self.studio_id, "Studio", "studio_id"),
             name=not_null(self.name),
-            description=some(self.description),
+            description=nullable(self.description),
             configuration=Configuration(
                 cpu=not_null(self.cpu),
                 memory_mib=not_null(self.memory_mib),

@@ -1,1 +1,1 @@
-"""How operations travel: small ASGI applications around `schema.execution`. Only `studiograph` imports them."""
+"""The transports of operations: ASGI applications around `schema.execution`. Only `studiograph` imports them."""

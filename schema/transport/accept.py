@@ -1,4 +1,4 @@
-"""Which media type answers a request, by RFC 9110."""
+"""Chooses the media type of a response by the `Accept` header (RFC 9110)."""
 
 GRAPHQL_JSON = "application/graphql-response+json"
 LEGACY_JSON = "application/json"
@@ -7,11 +7,11 @@ SUPPORTED = (GRAPHQL_JSON, LEGACY_JSON)
 EVENT_STREAM = "text/event-stream"
 MULTIPART = "multipart/mixed;subscriptionspec=1.0"
 STREAMED = (EVENT_STREAM, MULTIPART)
-"""Asked for by name alone: who accepts anything is not prepared for a response without end."""
+"""The types of streams. A client must name one: `*/*` does not mean that it is prepared for a response without end."""
 
 
 def accepted(header: str | None) -> str | None:
-    """The best of the types that hold one answer for an `Accept` header; None if it takes none of them.
+    """Returns the best type of a single answer for an `Accept` header; None if it accepts none of them.
 
     Of equal ones a type named in full goes before one that a range such as `*/*` covers, then the newer type before the older.
     """
@@ -23,21 +23,21 @@ def accepted(header: str | None) -> str | None:
 
 
 def streamed(header: str | None) -> str | None:
-    """The best of the types that hold many answers, server-sent events first among equals; None if the header names none of them."""
+    """Returns the best type of a stream, server-sent events first among equals; None if the header names none of them."""
     weights = dict(_ranges(header or ""))
     best = max(STREAMED, key=lambda media: weights.get(media, 0.0))
     return best if weights.get(best, 0.0) > 0 else None
 
 
 def is_json(header: str | None) -> bool:
-    """Whether a `Content-Type` is JSON in UTF-8."""
+    """Returns whether a `Content-Type` is JSON in UTF-8."""
     media, *parameters = [part.strip().lower() for part in (header or "").split(";")]
     charsets = [value.strip('" ') for name, _, value in (part.partition("=") for part in parameters) if name.strip() == "charset"]
     return media == LEGACY_JSON and all(charset in ("utf-8", "utf8") for charset in charsets)
 
 
 def _weight(media: str, weights: dict[str, float]) -> float:
-    """The most specific range that matches decides."""
+    """Returns the weight of the most specific range that matches."""
     return next((weights[name] for name in (media, "application/*", "*/*") if name in weights), 0.0)
 
 

@@ -1,4 +1,4 @@
-"""How payloads are told apart on one long response."""
+"""Defines how the payloads of a stream are separated in one HTTP response."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ Errors = list[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """What is written for each thing that happens to a stream. `failed` and `restarting` are the last words, `complete` included."""
+    """The bytes to write for each event of a stream. `failed` and `restarting` end the response, and include `complete`."""
 
     content_type: bytes
     opening: bytes  # goes out with the headers, so that proxies and browsers pass these on
@@ -17,4 +17,4 @@ class Framing:
     next: Callable[[bytes], bytes]  # of an encoded payload, which any number of subscribers may share
     complete: bytes
     failed: Callable[[Errors], bytes]  # the server ends it: errors of the stream, not of the operation
-    restarting: bytes  # so does it here, and the client is to come back
+    restarting: bytes  # the server ends it, and the client connects again

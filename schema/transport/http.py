@@ -9,14 +9,14 @@ from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
 from schema.execution import Executor
-from schema.execution_results import Answer, refused_answer
-from schema.request_errors import Code, refusal
+from schema.execution_results import Answer, rejected_answer
+from schema.request_errors import Code, operation_rejected
 from schema.requests import OperationRequest
 from schema.transport.accept import EVENT_STREAM, GRAPHQL_JSON, LEGACY_JSON, MULTIPART, accepted, is_json, streamed
 from schema.transport.framing import Framing
 from schema.transport.http_errors import STATUS, Disconnected, Headers, HTTPError
 from schema.transport.multipart import MULTIPART_SUBSCRIPTION
-from schema.transport.post_requests import Posts
+from schema.transport.post_requests import PostRequests
 from schema.transport.request_headers import Scope, header, origin
 from schema.transport.sse import SSE
 from schema.transport.streams import Streams, disconnected
@@ -58,7 +58,7 @@ class GraphQLHTTP:
         self._executor = executor
         self._streams = streams
         self._origins = {origin(text) for text in origins} - {None}
-        self._posts = Posts(authenticate, max_body=max_body, auth_seconds=auth_seconds, body_seconds=body_seconds)
+        self._post_requests = PostRequests(authenticate, max_body=max_body, auth_seconds=auth_seconds, body_seconds=body_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "OPTIONS":
@@ -66,40 +66,40 @@ class GraphQLHTTP:
             return
         media: str | None = None
         try:
-            media, framing = _wanted(scope)
-            viewer = await self._posts.viewer(scope)
-            request = await self._posts.request(scope, receive)
+            media, framing = _response_types(scope)
+            viewer = await self._post_requests.viewer(scope)
+            request = await self._post_requests.request(scope, receive)
             if framing and (media is None or self._executor.subscribes(request)):
                 await self._streams.serve(framing, request, viewer, receive, send, self._cors(scope))
                 return
             answer = await self._run(request, viewer, receive)
             status, headers = _status(answer, media), []
         except HTTPError as error:
-            answer, status, headers = refused_answer(error.refused), error.status, error.headers
+            answer, status, headers = rejected_answer(error.rejection), error.status, error.headers
         except Disconnected:
             return
         kind = (b"content-type", f"{media or GRAPHQL_JSON}; charset=utf-8".encode())
         await _respond(send, status, answer.body, [kind, *headers, *self._cors(scope)])
 
     async def _run(self, request: OperationRequest, viewer: Viewer, receive: Receive) -> Answer:
-        """A client that leaves takes its query with it (and not its mutation: `Executor.run`)."""
-        running = asyncio.create_task(self._executor.run(request, viewer))
-        watching = asyncio.create_task(disconnected(receive))
+        """Returns the answer. If the client disconnects, its query is cancelled; a mutation goes on (`Executor.run`)."""
+        execution = asyncio.create_task(self._executor.run(request, viewer))
+        disconnection = asyncio.create_task(disconnected(receive))
         try:
-            await asyncio.wait((running, watching), return_when=asyncio.FIRST_COMPLETED)
-            if running.done():
-                return running.result()
+            await asyncio.wait((execution, disconnection), return_when=asyncio.FIRST_COMPLETED)
+            if execution.done():
+                return execution.result()
             raise Disconnected
         finally:
-            running.cancel()
-            watching.cancel()
+            execution.cancel()
+            disconnection.cancel()
 
     def _cors(self, scope: Scope) -> Headers:
         if not self._origins:
             return []
-        asked = header(scope, "origin")
-        allowed = asked is not None and origin(asked) in self._origins
-        return [(b"vary", b"Origin"), *([(b"access-control-allow-origin", asked.encode("latin-1"))] if asked and allowed else [])]
+        sent = header(scope, "origin")
+        allowed = sent is not None and origin(sent) in self._origins
+        return [(b"vary", b"Origin"), *([(b"access-control-allow-origin", sent.encode("latin-1"))] if sent and allowed else [])]
 
     def _preflight(self, scope: Scope) -> Headers:
         headers = self._cors(scope)
@@ -109,24 +109,24 @@ class GraphQLHTTP:
         return [*headers, methods, names, (b"access-control-max-age", CORS_SECONDS)]
 
 
-def _wanted(scope: Scope) -> tuple[str | None, Framing | None]:
-    """The type of one answer, and how to stream several: the client takes one of them or both. Raises HTTPError."""
+def _response_types(scope: Scope) -> tuple[str | None, Framing | None]:
+    """Returns the media type of a single answer and the framing of a stream, as far as the client accepts them. Raises HTTPError."""
     if scope["method"] != "POST":
-        raise HTTPError(405, refusal(Code.BAD_REQUEST, "Only POST is allowed here. Send the GraphQL request by POST."), ALLOW)
+        raise HTTPError(405, operation_rejected(Code.BAD_REQUEST, "Only POST is allowed here. Send the GraphQL request by POST."), ALLOW)
     accept = header(scope, "accept")
     media, stream = accepted(accept), streamed(accept)
     if media is None and stream is None:
-        raise HTTPError(406, refusal(Code.BAD_REQUEST, NOT_ACCEPTABLE))
+        raise HTTPError(406, operation_rejected(Code.BAD_REQUEST, NOT_ACCEPTABLE))
     if not is_json(header(scope, "content-type")):
-        raise HTTPError(415, refusal(Code.BAD_REQUEST, "Send the request as `Content-Type: application/json`, in UTF-8."))
+        raise HTTPError(415, operation_rejected(Code.BAD_REQUEST, "Send the request as `Content-Type: application/json`, in UTF-8."))
     return media, FRAMINGS[stream] if stream else None
 
 
 def _status(answer: Answer, media: str | None) -> int:
     if media == LEGACY_JSON:
         return 200
-    if answer.refused is not None:
-        return STATUS[answer.refused]
+    if answer.rejection_code is not None:
+        return STATUS[answer.rejection_code]
     return PARTIAL if answer.has_errors else 200
 
 

@@ -1,4 +1,4 @@
-"""What HTTP answers instead of a result."""
+"""The errors that HTTP answers with before an operation begins, and their status codes."""
 
 from schema.request_errors import Code, OperationRejected
 
@@ -16,18 +16,18 @@ STATUS = {
     Code.TIMEOUT: 503,
     Code.INTERNAL: 500,
 }
-"""Of refusals of a well-formed request."""
+"""The status codes of rejections of well-formed requests."""
 
 
 class HTTPError(Exception):
-    """Answered before an operation could be read from the request, or begin."""
+    """A response with an error status, sent before the operation of the request began."""
 
-    def __init__(self, status: int, refused: OperationRejected, headers: Headers | None = None) -> None:
+    def __init__(self, status: int, rejection: OperationRejected, headers: Headers | None = None) -> None:
         super().__init__(status)
         self.status = status
-        self.refused = refused
+        self.rejection = rejection
         self.headers = headers or []
 
 
 class Disconnected(Exception):
-    """The client went away before its request was complete."""
+    """The client disconnected before its request was complete."""

@@ -1,4 +1,4 @@
-"""The messages of graphql-transport-ws, read strictly and written once.
+"""Reads and writes the messages of graphql-transport-ws.
 
 Rules: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
 """
@@ -20,7 +20,7 @@ MAX_REASON_BYTES = 123
 
 
 class Close(IntEnum):
-    """Why a socket is closed. graphql-ws's client tries again after 1012, 1013, 4403 and 4408, and after no other of these."""
+    """The codes with which sockets are closed. The client graphql-ws retries after 1012, 1013, 4403 and 4408 only."""
 
     TOO_BIG = 1009
     RESTART = 1012
@@ -35,7 +35,7 @@ class Close(IntEnum):
 
 
 class CloseFrame(Exception):
-    """The socket must be closed with this code and reason."""
+    """The close of a socket, with its code and reason. Raised where the protocol demands it."""
 
     def __init__(self, code: Close, reason: str) -> None:
         super().__init__(code, reason)
@@ -45,7 +45,7 @@ class CloseFrame(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message whose shape is what its type demands."""
+    """A valid message of a client."""
 
     type: str
     id: str = ""
@@ -54,7 +54,7 @@ class Message:
 
 
 def read(text: str) -> Message:
-    """Raises Closing with 4400 and what is wrong."""
+    """Returns the message. Raises CloseFrame with 4400 and what is wrong."""
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -73,27 +73,27 @@ def read(text: str) -> Message:
 
 
 def simple(kind: str, payload: Any = None) -> bytes:
-    """`connection_ack`, `ping` or `pong`."""
+    """Returns a `connection_ack`, `ping` or `pong`."""
     return encode({"type": kind} if payload is None else {"type": kind, "payload": payload})
 
 
 def encoded_id(identifier: str) -> bytes:
-    """The id as JSON, once for all messages of an operation."""
+    """Returns the id as JSON, for all messages of an operation."""
     return encode(identifier)
 
 
 def next_(identifier: bytes, payload: bytes) -> bytes:
-    """A `next` around an encoded payload, which any number of subscribers may share."""
+    """Returns a `next` with an encoded payload, which several subscribers may share."""
     return b'{"id":%b,"type":"next","payload":%b}' % (identifier, payload)
 
 
-def error(identifier: bytes, refused: OperationRejected) -> bytes:
-    """The operation did not begin."""
-    return b'{"id":%b,"type":"error","payload":%b}' % (identifier, encode(refused.errors))
+def error(identifier: bytes, rejection: OperationRejected) -> bytes:
+    """Returns an `error`: the operation did not begin."""
+    return b'{"id":%b,"type":"error","payload":%b}' % (identifier, encode(rejection.errors))
 
 
 def complete(identifier: bytes) -> bytes:
-    """Nothing more follows for this id."""
+    """Returns a `complete`: no message follows for this id."""
     return b'{"id":%b,"type":"complete"}' % identifier
 
 
@@ -118,5 +118,5 @@ def _id(value: dict[str, Any]) -> str:
 def _request(value: dict[str, Any]) -> OperationRequest:
     try:
         return parse_request(value.get("payload"))
-    except OperationRejected as refused:
-        raise _bad(refused.errors[0]["message"]) from None
+    except OperationRejected as rejection:
+        raise _bad(rejection.errors[0]["message"]) from None

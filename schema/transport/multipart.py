@@ -1,11 +1,11 @@
-"""Multipart subscriptions as Apollo's clients read them: one response, a part for each payload.
+"""Frames multipart subscriptions as Apollo's clients read them: one response, with a part for each payload.
 
 Rules: https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol. A part is read when the delimiter
 after it has come, so each is written with the delimiter that follows it.
 """
 
 from schema.encoding import encode
-from schema.request_errors import Code, refusal
+from schema.request_errors import Code, operation_rejected
 from schema.transport.framing import Errors, Framing
 
 DELIMITER = b"\r\n---"
@@ -35,5 +35,5 @@ MULTIPART_SUBSCRIPTION = Framing(
     next=_next,
     complete=END,
     failed=_failed,
-    restarting=_failed(refusal(Code.RESTARTING, "The server is restarting. Connect again and resume by cursor.").errors),
+    restarting=_failed(operation_rejected(Code.RESTARTING, "The server is restarting. Connect again and resume by cursor.").errors),
 )

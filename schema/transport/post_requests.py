@@ -1,4 +1,4 @@
-"""What is read of a POST before anything runs: whose it is, and what it asks for."""
+"""Reads POST requests: authenticates their viewer, and parses their operation."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from schema.error_masking import masked_refusal
-from schema.request_errors import Code, OperationRejected, refusal
+from schema.error_masking import masked_rejection
+from schema.request_errors import Code, OperationRejected, operation_rejected
 from schema.requests import OperationRequest, parse_request
 from schema.transport.http_errors import STATUS, Disconnected, HTTPError
 from schema.transport.request_headers import Scope, bearer, header
@@ -17,7 +17,7 @@ from services.domain.errors import Unauthenticated
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
-class Posts:
+class PostRequests:
     """Reads requests within limits: `max_body` in bytes; `auth_seconds` bounds `authenticate`, `body_seconds` the client's sending."""
 
     def __init__(
@@ -29,7 +29,7 @@ class Posts:
         self._body_seconds = body_seconds
 
     async def viewer(self, scope: Scope) -> Viewer:
-        """Whose token the request carries. Raises HTTPError."""
+        """Returns the viewer of the access token in the request. Raises HTTPError."""
         token = bearer(header(scope, "authorization"))
         try:
             async with asyncio.timeout(self._auth_seconds):
@@ -38,31 +38,33 @@ class Posts:
             raise Unauthenticated("This needs an access token: send `Authorization: Bearer <token>`.")
         except Unauthenticated as error:
             challenge = b'Bearer realm="studiograph"' + (b', error="invalid_token"' if token else b"")
-            raise HTTPError(401, refusal(Code.UNAUTHENTICATED, error.message), [(b"www-authenticate", challenge)]) from None
+            raise HTTPError(401, operation_rejected(Code.UNAUTHENTICATED, error.message), [(b"www-authenticate", challenge)]) from None
         except TimeoutError:
-            raise HTTPError(503, refusal(Code.TIMEOUT, "The access token could not be checked in time. Try again.")) from None
+            raise HTTPError(503, operation_rejected(Code.TIMEOUT, "The access token could not be checked in time. Try again.")) from None
         except Exception as error:  # noqa: BLE001 - whatever fails, the client gets an answer and an id
-            raise HTTPError(500, masked_refusal(error)) from None
+            raise HTTPError(500, masked_rejection(error)) from None
 
     async def request(self, scope: Scope, receive: Receive) -> OperationRequest:
-        """What its body asks for. Raises HTTPError, or Disconnected."""
+        """Returns the operation in the body. Raises HTTPError, Disconnected."""
         body = await self._body_in_time(scope, receive)
         try:
             return parse_request(orjson.loads(body))
         except orjson.JSONDecodeError:
-            raise HTTPError(400, refusal(Code.BAD_REQUEST, "The body is not JSON in UTF-8.")) from None
-        except OperationRejected as refused:
-            raise HTTPError(STATUS[refused.code], refused) from None
+            raise HTTPError(400, operation_rejected(Code.BAD_REQUEST, "The body is not JSON in UTF-8.")) from None
+        except OperationRejected as rejection:
+            raise HTTPError(STATUS[rejection.code], rejection) from None
 
     async def _body_in_time(self, scope: Scope, receive: Receive) -> bytes:
         try:
             async with asyncio.timeout(self._body_seconds):
                 return await self._body(scope, receive)
         except TimeoutError:
-            raise HTTPError(408, refusal(Code.TIMEOUT, "The request did not arrive in time."), [(b"connection", b"close")]) from None
+            raise HTTPError(
+                408, operation_rejected(Code.TIMEOUT, "The request did not arrive in time."), [(b"connection", b"close")]
+            ) from None
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        """Read no more than the limit, whatever the client announces."""
+        """Reads the body, and no more than the limit, whatever length the client announces."""
         length = header(scope, "content-length") or "0"
         if not length.isdecimal() or int(length) > self._max_body:
             raise self._too_large()
@@ -78,5 +80,5 @@ class Posts:
                 return bytes(body)
 
     def _too_large(self) -> HTTPError:
-        refused = refusal(Code.LIMIT_EXCEEDED, f"The request's body may have at most {self._max_body} bytes.")
-        return HTTPError(413, refused, [(b"connection", b"close")])
+        rejection = operation_rejected(Code.LIMIT_EXCEEDED, f"The request's body may have at most {self._max_body} bytes.")
+        return HTTPError(413, rejection, [(b"connection", b"close")])

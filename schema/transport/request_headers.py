@@ -1,4 +1,4 @@
-"""What HTTP requests and WebSocket upgrades say in their headers."""
+"""Reads the headers of HTTP requests and WebSocket upgrades."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,14 +12,14 @@ Scope = Mapping[str, Any]
 
 
 def header(scope: Scope, name: str) -> str | None:
-    """The value of a header (lower-case name); several of one name are joined with commas, as RFC 9110 has it."""
-    wanted = name.encode()
-    values = [value.decode("latin-1") for key, value in scope["headers"] if key == wanted]
+    """Returns the value of a header (lower-case name). Several of one name are joined with commas (RFC 9110)."""
+    encoded_name = name.encode()
+    values = [value.decode("latin-1") for key, value in scope["headers"] if key == encoded_name]
     return ", ".join(values) if values else None
 
 
 def bearer(value: object) -> str | None:
-    """The token of `Bearer <token>`; None for anything else."""
+    """Returns the token of `Bearer <token>`; None for anything else."""
     if not isinstance(value, str) or len(value) > MAX_TOKEN_LENGTH:
         return None
     scheme, _, token = value.partition(" ")
@@ -27,7 +27,7 @@ def bearer(value: object) -> str | None:
 
 
 def origin(text: str) -> tuple[str, str, int] | None:
-    """Scheme, host and port of an `Origin`; None for `null` and whatever is no origin."""
+    """Returns scheme, host and port of an `Origin`; None for `null` and for text that is not an origin."""
     try:
         parts = urlsplit(text)
         port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
@@ -39,6 +39,6 @@ def origin(text: str) -> tuple[str, str, int] | None:
 
 
 def own_origin(scope: Scope) -> tuple[str, str, int] | None:
-    """The origin that the request was sent to, by its Host header and the scheme of the connection."""
+    """Returns the origin that the request was sent to, by its Host header and the scheme of the connection."""
     scheme = SCHEMES.get(scope["scheme"], scope["scheme"])
     return origin(f"{scheme}://{header(scope, 'host') or ''}")

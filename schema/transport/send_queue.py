@@ -1,18 +1,18 @@
-"""What waits to be written to one socket or stream: bounded, written by one task, so that a slow reader holds up nobody else."""
+"""Queues the messages of one socket or stream: bounded, and written by one task, so that a slow reader delays nobody else."""
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
 
-class Stalled(Exception):
-    """The reader took nothing for too long."""
+class ReaderStalled(Exception):
+    """The reader took no message for too long."""
 
 
-class Outbox:
-    """Messages on their way out, `limit` bytes at most. `write_one` returns when the reader may be given another.
+class SendQueue:
+    """A queue of `limit` bytes. `write_one` writes a message, and returns when the next may be written.
 
-    `push` is for whoever cannot wait: it says whether there was room. `put` waits for room, at most `stall_seconds` without any
+    `push` never waits: it returns whether the message fitted. `put` waits for space, but no longer than `stall_seconds` without any
     progress of the reader.
     """
 
@@ -21,54 +21,54 @@ class Outbox:
         self._limit = limit
         self._stall_seconds = stall_seconds
         self._messages: deque[bytes] = deque()
-        self._waiting = 0
+        self._queued_bytes = 0
         self._added = asyncio.Event()
         self._taken = asyncio.Event()
-        self._gone = False
+        self._is_closed = False
 
     def push(self, message: bytes) -> bool:
-        """Queue a message; False, and nothing queued, if it does not fit. A message larger than the limit fits an empty outbox."""
-        if self._gone:
-            return True  # nobody reads; whoever writes is told by the end of the socket
-        if self._messages and self._waiting + len(message) > self._limit:
+        """Queues a message, or returns False if it does not fit. A message larger than the limit fits into an empty queue."""
+        if self._is_closed:
+            return True  # nobody reads it; the end of the socket ends the writers
+        if self._messages and self._queued_bytes + len(message) > self._limit:
             return False
         self._messages.append(message)
-        self._waiting += len(message)
+        self._queued_bytes += len(message)
         self._added.set()
         return True
 
     async def put(self, message: bytes) -> None:
-        """Queue a message as soon as it fits. Raises Stalled."""
+        """Queues a message as soon as it fits. Raises ReaderStalled."""
         while not self.push(message):
             await self._progress()
 
     async def flush(self) -> None:
-        """Wait until all is written, as long as the reader takes something now and then. Raises Stalled."""
+        """Waits until all messages are written. Raises ReaderStalled."""
         while self._messages:
             await self._progress()
 
     async def drain(self, seconds: float) -> None:
-        """Wait until all is written, at most `seconds`."""
+        """Waits until all messages are written, at most `seconds`."""
         try:
             async with asyncio.timeout(seconds):
-                while self._messages and not self._gone:
+                while self._messages and not self._is_closed:
                     self._taken.clear()
                     await self._taken.wait()
         except TimeoutError:
             return
 
     async def write(self) -> None:
-        """Write what is queued until the socket closes. Run it as a task."""
+        """Writes the queued messages until the socket closes. It runs as a task."""
         try:
             while True:
                 await self._added.wait()
                 self._added.clear()
                 while self._messages:
                     await self._write_one(self._messages[0])
-                    self._waiting -= len(self._messages.popleft())
+                    self._queued_bytes -= len(self._messages.popleft())
                     self._taken.set()
-        except (OSError, RuntimeError):  # an ASGI server's way to say that the socket is closed
-            self._gone = True
+        except (OSError, RuntimeError):  # how ASGI servers report a closed socket
+            self._is_closed = True
             self._messages.clear()
             self._taken.set()
 
@@ -78,4 +78,4 @@ class Outbox:
             async with asyncio.timeout(self._stall_seconds):
                 await self._taken.wait()
         except TimeoutError:
-            raise Stalled from None
+            raise ReaderStalled from None

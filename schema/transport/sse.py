@@ -1,4 +1,4 @@
-"""GraphQL over server-sent events, in distinct connections mode: a response for each operation.
+"""Frames GraphQL over server-sent events, in distinct connections mode: a response for each operation.
 
 Rules: https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md. JSON as we write it has no line break, so that a payload is one
 `data` line. Events carry no `id`: cursors are data, in the frames of those subscriptions that can go on after one.

@@ -1,4 +1,4 @@
-"""Who may hold a socket or a stream, and how much of it."""
+"""Limits how many sockets and streams are open, in all and for each access token, and authenticates sockets."""
 
 import asyncio
 from collections import Counter
@@ -15,22 +15,22 @@ from services.domain.errors import Unauthenticated
 
 @dataclass(frozen=True, slots=True)
 class SocketLimits:
-    """Of one socket or streamed response unless said otherwise. Times in seconds, sizes in bytes."""
+    """The limits of one socket or streamed response, unless a comment says otherwise. Times are in seconds, sizes in bytes."""
 
     init_seconds: float = 10.0
     auth_seconds: float = 10.0
     message_bytes: int = 64 * 1024
     operations: int = 100
-    outbox_bytes: int = 256 * 1024
-    stall_seconds: float = 20.0  # a reader that takes nothing for so long is cut off
-    close_seconds: float = 1.0  # for what is queued, then for the last words
-    heartbeat_seconds: float = 15.0  # of streams; on sockets the server pings
+    send_queue_bytes: int = 256 * 1024
+    stall_seconds: float = 20.0  # a reader that takes nothing for so long is disconnected
+    close_seconds: float = 1.0  # for the queued messages, then for the final one
+    heartbeat_seconds: float = 15.0  # of streams; sockets have pings of the WebSocket protocol
     sockets_per_token: int = 100  # streams count like sockets
     sockets: int = 10_000  # in this process, streams among them
 
 
 class TooManyStreams(Exception):
-    """No place is free; one may be later. `status` is what HTTP calls it."""
+    """No slot is free; one may be later. `status` is the status code of HTTP."""
 
     def __init__(self, reason: str, status: int) -> None:
         super().__init__(reason)
@@ -39,7 +39,7 @@ class TooManyStreams(Exception):
 
 
 class StreamSlots:
-    """Authenticates sockets, counts sockets and streams, in all and by token, and knows when a token ends."""
+    """The slots for sockets and streams: each holds one of all slots, and one of its access token."""
 
     def __init__(
         self,
@@ -54,45 +54,46 @@ class StreamSlots:
         self._per_token: Counter[str] = Counter()
 
     @contextmanager
-    def place(self, viewer: Viewer | None = None) -> Iterator[None]:
-        """One of all places, and one of the viewer's token if it is known yet, for the time of the block. Raises Crowded."""
+    def reserve(self, viewer: Viewer | None = None) -> Iterator[None]:
+        """Holds one of all slots, and one of the viewer's token if it is known yet, while the block runs. Raises TooManyStreams."""
         if self._open >= self.limits.sockets:
             raise TooManyStreams("Too many connections. Try again later.", 503)
         if viewer:
-            self.join(viewer)
+            self.acquire(viewer)
         self._open += 1
         try:
             yield
         finally:
             self._open -= 1
             if viewer:
-                self.leave(viewer)
+                self.release(viewer)
 
-    def join(self, viewer: Viewer) -> None:
-        """Take one of the places of the viewer's token; `leave` gives it back. Raises Crowded."""
+    def acquire(self, viewer: Viewer) -> None:
+        """Takes a slot of the viewer's token, until `release`. Raises TooManyStreams."""
         if self._per_token.get(viewer.token_id, 0) >= self.limits.sockets_per_token:
             raise TooManyStreams("This access token has too many connections.", 429)
         self._per_token[viewer.token_id] += 1
 
-    def leave(self, viewer: Viewer) -> None:
+    def release(self, viewer: Viewer) -> None:
+        """Gives a slot of the viewer's token back."""
         self._per_token[viewer.token_id] -= 1
         if not self._per_token[viewer.token_id]:
             del self._per_token[viewer.token_id]
 
-    async def enter(self, *credentials: object) -> Viewer:
-        """The viewer of a socket, by the first credential that is `Bearer <token>`, with its place taken. Raises Closing."""
+    async def admit(self, *credentials: object) -> Viewer:
+        """Returns the viewer of a socket, by the first credential that is `Bearer <token>`, after `acquire`. Raises CloseFrame."""
         token = next((token for credential in credentials if (token := bearer(credential))), None)
         if token is None:
             raise CloseFrame(Close.FORBIDDEN, "Send an access token: Authorization: Bearer <token>.")
         viewer = await self._viewer(token)
         try:
-            self.join(viewer)
-        except TooManyStreams as crowded:
-            raise CloseFrame(Close.TRY_LATER, crowded.reason) from None
+            self.acquire(viewer)
+        except TooManyStreams as error:
+            raise CloseFrame(Close.TRY_LATER, error.reason) from None
         return viewer
 
     async def until_ended(self, viewer: Viewer) -> str:
-        """Return once the viewer's token has ended, with words for the client."""
+        """Waits until the viewer's token has ended. Returns the reason as text for people."""
         await self._token_ended(viewer)
         return "The access token was revoked or has expired."
 

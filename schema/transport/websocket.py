@@ -1,4 +1,4 @@
-"""GraphQL over WebSocket, subprotocol graphql-transport-ws and no other: the way in, before the protocol begins."""
+"""Accepts WebSockets for GraphQL: checks origin and subprotocol (graphql-transport-ws only), and runs a connection."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
@@ -21,36 +21,36 @@ class GraphQLWebSocket:
     nothing here authenticates by itself.
     """
 
-    def __init__(self, executor: Executor, gate: StreamSlots, *, origins: Collection[str] = ()) -> None:
+    def __init__(self, executor: Executor, slots: StreamSlots, *, origins: Collection[str] = ()) -> None:
         self._executor = executor
-        self._gate = gate
+        self._slots = slots
         self._origins = {origin(text) for text in origins} - {None}
         self._connections: set[Connection] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
-        if not self._same_or_listed(scope):
+        if not self._is_allowed_origin(scope):
             await send({"type": "websocket.close", "code": 1008})  # before accept: HTTP 403
             return
-        known = SUBPROTOCOL in scope["subprotocols"]
+        is_supported = SUBPROTOCOL in scope["subprotocols"]
         try:
-            await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if known else None})
-            if not known:
+            await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if is_supported else None})
+            if not is_supported:
                 await _close(send, Close.BAD_SUBPROTOCOL, f"Subprotocol not acceptable: use {SUBPROTOCOL}.")
             else:
                 await self._serve(scope, receive, send)
-        except OSError:  # gone before it began
+        except OSError:  # the client disconnected
             return
 
     def __len__(self) -> int:
-        """How many sockets are open."""
+        """Returns the number of open sockets."""
         return len(self._connections)
 
     def __bool__(self) -> bool:
         return True  # without sockets it is still an application
 
     async def close(self) -> None:
-        """Close every socket with 1012 (clients come back) and wait until their operations are cleaned up."""
+        """Closes every socket with 1012, after which clients connect again, and waits until the operations are cleaned up."""
         connections = list(self._connections)
         for connection in connections:
             connection.close(CloseFrame(Close.RESTART, "The server is restarting."))
@@ -58,23 +58,23 @@ class GraphQLWebSocket:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            with self._gate.place():
-                await self._converse(Connection(self._executor, self._gate, receive, send, header(scope, "authorization")))
-        except TooManyStreams as crowded:
-            await _close(send, Close.TRY_LATER, crowded.reason)
+            with self._slots.reserve():
+                await self._run(Connection(self._executor, self._slots, receive, send, header(scope, "authorization")))
+        except TooManyStreams as error:
+            await _close(send, Close.TRY_LATER, error.reason)
 
-    async def _converse(self, connection: Connection) -> None:
+    async def _run(self, connection: Connection) -> None:
         self._connections.add(connection)
         try:
             await connection.run()
         finally:
             self._connections.discard(connection)
 
-    def _same_or_listed(self, scope: Scope) -> bool:
-        asked = header(scope, "origin")
-        if asked is None:
+    def _is_allowed_origin(self, scope: Scope) -> bool:
+        sent = header(scope, "origin")
+        if sent is None:
             return True
-        parsed = origin(asked)
+        parsed = origin(sent)
         return parsed is not None and (parsed == own_origin(scope) or parsed in self._origins)
 
 

@@ -1,4 +1,4 @@
-"""Lists of Studios: what is asked for, and what comes."""
+"""Lists of Studios: filter, order, and connection."""
 
 from typing import Annotated
 
@@ -58,7 +58,7 @@ class StudioFilter:
     )
 
     def selection(self) -> Selection:
-        """As the domain takes it. Raises BadArgument."""
+        """Returns the filter of the services. Raises BadArgument."""
         return Selection(
             statuses=None if self.statuses is None else tuple(sorted(set(self.statuses))),
             owners=_row_ids(self.owners, "User", "owners"),
@@ -66,7 +66,7 @@ class StudioFilter:
             compute_environments=_row_ids(self.compute_environments, "ComputeEnvironment", "computeEnvironments"),
             starred=self.starred,
             connected=self.connected,
-            name_contains=_text(self.name_contains),
+            name_contains=_printable(self.name_contains),
         )
 
 
@@ -80,7 +80,7 @@ class StudioOrder:
     direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="The direction of the order. The default is ASC.")
 
     def order(self) -> Ordering:
-        """As the domain takes it."""
+        """Returns the order of the services."""
         return Ordering(self.field.value, self.direction is OrderDirection.DESC)
 
 
@@ -110,21 +110,21 @@ def count_arguments(filter: Filter = strawberry.UNSET) -> Selection:  # noqa: A0
     return selection_of(filter)
 
 
-def _row_ids(given: list[strawberry.ID] | None, type_name: str, name: str) -> tuple[str, ...] | None:
-    if given is None:
+def _row_ids(ids: list[strawberry.ID] | None, type_name: str, name: str) -> tuple[str, ...] | None:
+    if ids is None:
         return None
-    if len(given) > MAX_IDS:
+    if len(ids) > MAX_IDS:
         raise BadArgument("filter", "OUT_OF_RANGE", f"`filter.{name}` takes at most {MAX_IDS} ids.")
     try:
-        return tuple(sorted({decode(text, type_name) for text in given}))
+        return tuple(sorted({decode(text, type_name) for text in ids}))
     except BadId as error:
         raise BadArgument("filter", "BAD_ID", f"In `filter.{name}`: {error.message}") from error
 
 
-def _text(given: str | None) -> str | None:
-    if given is not None and (len(given) > MAX_TEXT or not given.isprintable()):
+def _printable(text: str | None) -> str | None:
+    if text is not None and (len(text) > MAX_TEXT or not text.isprintable()):
         raise BadArgument("filter", "OUT_OF_RANGE", f"`filter.nameContains` takes at most {MAX_TEXT} printable characters.")
-    return given
+    return text
 
 
 @strawberry.type(description="A Studio in a page, with its cursor.")

@@ -1,4 +1,4 @@
-"""What a Studio consists of."""
+"""The parts of a Studio: configuration, available actions, connected users."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -42,9 +42,9 @@ class StudioConfiguration:
         studios.details,
         "The Conda packages, as the text of an `environment.yml` file. Null if there are none.",
         of="studio_id",
-        pick=lambda found: found.conda_environment,
+        pick=lambda details: details.conda_environment,
     )
-    environment: list[EnvironmentVariable] = batched(studios.details, VARIABLES, of="studio_id", pick=lambda found: found.environment)
+    environment: list[EnvironmentVariable] = batched(studios.details, VARIABLES, of="studio_id", pick=lambda details: details.environment)
 
     is_type_of = exactly(ConfigurationRow)
 

@@ -81,10 +81,10 @@ async def serve() -> AsyncIterator[Serve]:
     async def start(limits: Limits | None = None, socket_limits: SocketLimits | None = None, **options: Any) -> Running:
         world = World()
         executor = Executor(SCHEMA, world.make_context, limits)
-        gate = StreamSlots(world.authenticate, world.token_ended, socket_limits)
-        streams = Streams(executor, gate)
+        slots = StreamSlots(world.authenticate, world.token_ended, socket_limits)
+        streams = Streams(executor, slots)
         http = GraphQLHTTP(executor, world.authenticate, streams, origins=[LISTED], **options)
-        sockets = GraphQLWebSocket(executor, gate, origins=[LISTED])
+        sockets = GraphQLWebSocket(executor, slots, origins=[LISTED])
 
         async def app(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
             await (sockets if scope["type"] == "websocket" else http)(scope, receive, send)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from schema.execution import Executor
-from schema.transport.send_queue import Outbox, Stalled
+from schema.transport.send_queue import ReaderStalled, SendQueue
 from schema.transport.stream_slots import SocketLimits, StreamSlots
 from schema.transport.websocket import GraphQLWebSocket
 from studiograph.logging_setup import DropIncompleteResponses
@@ -21,7 +21,7 @@ from tests.contract.world import SCHEMA, TOKEN, World
 from tests.contract.ws import PROTOCOL, dial
 from tests.waiting import WAIT_LIMIT_S, promised
 
-LIMITS = SocketLimits(outbox_bytes=64 * 1024, stall_seconds=0.3, close_seconds=0.1)
+LIMITS = SocketLimits(send_queue_bytes=64 * 1024, stall_seconds=0.3, close_seconds=0.1)
 
 UPGRADE = [
     "GET /graphql HTTP/1.1",
@@ -118,7 +118,7 @@ async def test_a_reader_of_one_transport_that_stalls_holds_up_no_reader_of_anoth
 
 
 async def test_a_stalled_reader_costs_a_bounded_amount_of_memory(serve: Serve, transport: str) -> None:
-    api = await serve(socket_limits=SocketLimits(outbox_bytes=64 * 1024, stall_seconds=60, close_seconds=0.1))
+    api = await serve(socket_limits=SocketLimits(send_queue_bytes=64 * 1024, stall_seconds=60, close_seconds=0.1))
     tracemalloc.start()
     try:
         writers = await stalled(api, transport, 5)
@@ -134,7 +134,7 @@ async def test_a_stalled_reader_costs_a_bounded_amount_of_memory(serve: Serve, t
 
 
 async def test_a_stalled_reader_does_not_hold_up_the_end_of_the_server(serve: Serve, transport: str) -> None:
-    api = await serve(socket_limits=SocketLimits(outbox_bytes=64 * 1024, close_seconds=0.1))
+    api = await serve(socket_limits=SocketLimits(send_queue_bytes=64 * 1024, close_seconds=0.1))
     writers = await stalled(api, transport, 3)
     async with asyncio.timeout(promised(5)):
         await asyncio.gather(api.sockets.close(), api.streams.close())
@@ -163,16 +163,16 @@ async def test_an_outbox_that_is_full_says_so_and_goes_on_when_it_is_read() -> N
         await gate.wait()
         sent.append(message)
 
-    outbox = Outbox(write, limit=10, stall_seconds=0.05)
-    writing = asyncio.create_task(outbox.write())
-    assert outbox.push(b"12345")
-    assert outbox.push(b"12345")
-    assert not outbox.push(b"1")
-    with pytest.raises(Stalled):
-        await outbox.put(b"1")
+    queue = SendQueue(write, limit=10, stall_seconds=0.05)
+    writing = asyncio.create_task(queue.write())
+    assert queue.push(b"12345")
+    assert queue.push(b"12345")
+    assert not queue.push(b"1")
+    with pytest.raises(ReaderStalled):
+        await queue.put(b"1")
     gate.set()
-    await outbox.put(b"1")
-    await outbox.drain(5)
+    await queue.put(b"1")
+    await queue.drain(5)
     assert sent == [b"12345", b"12345", b"1"]
     writing.cancel()
 
@@ -219,12 +219,12 @@ async def test_the_close_of_a_slow_reader_has_a_code_that_clients_retry() -> Non
 
 async def test_flushing_ends_when_all_is_written_or_the_reader_stalls() -> None:
     gate = asyncio.Event()
-    outbox = Outbox(lambda _: gate.wait(), limit=10, stall_seconds=0.05)  # type: ignore[arg-type, return-value]
-    writing = asyncio.create_task(outbox.write())
-    await outbox.flush()
-    outbox.push(b"12345")
-    with pytest.raises(Stalled):
-        await outbox.flush()
+    queue = SendQueue(lambda _: gate.wait(), limit=10, stall_seconds=0.05)  # type: ignore[arg-type, return-value]
+    writing = asyncio.create_task(queue.write())
+    await queue.flush()
+    queue.push(b"12345")
+    with pytest.raises(ReaderStalled):
+        await queue.flush()
     gate.set()
-    await outbox.flush()
+    await queue.flush()
     writing.cancel()
