@@ -1,1 +1,1 @@
-"""Measurements, each a ratio against something else in the same run; `make bench` runs them."""
+"""Benchmarks of `make bench`. Each measures against a reference in the same run, so that machines can be compared."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from connect.access_errors import AccessDenied, AccessError
 from connect.authorization import NO_STUDIO, Decision
 from connect.authorization_cache import AuthorizationCache
-from connect.grants import Grant
+from connect.session_grants import Grant
 from services.connections.presence import Presence
 from services.store.access_facts import Facts
 

@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from connect.access_errors import BAD_REQUEST, NOT_FOUND, AccessError
 from connect.authorization_cache import AuthorizationCache
 from connect.cookies import CookieNames
-from connect.grants import Grants
 from connect.login import LoginRoutes
 from connect.presence_cache import PresenceCache
 from connect.requests import Receive, Request, Scope, Send
 from connect.responses import Response, for_program
+from connect.session_grants import Grants
 from connect.session_origin import SessionOrigin
 from connect.shell import Shell
 from connect.upstreams import Upstreams

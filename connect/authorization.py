@@ -8,7 +8,7 @@ from datetime import datetime
 
 from connect import access_errors
 from connect.access_errors import AccessError
-from connect.grants import Grant
+from connect.session_grants import Grant
 from services.domain.access import Denial, Permission, decide
 from services.domain.statuses import ConnectionErrorCode, StudioStatus
 from services.store.access_facts import Facts, SessionEnd

@@ -9,7 +9,7 @@ from datetime import datetime
 from connect.access_errors import AccessError
 from connect.access_events import AccessEvents
 from connect.authorization import AccessSnapshot, Decision, authorize
-from connect.grants import Grant
+from connect.session_grants import Grant
 from services.domain.event_payloads import MemberChanged, TokenRevoked
 from services.domain.events import Kind, LoggedEvent
 from services.live.broker import Broker

@@ -12,11 +12,11 @@ from connect.active_request import ActiveRequest, admit
 from connect.authorization import NO_STUDIO
 from connect.authorization_cache import AuthorizationCache
 from connect.cookies import CookieNames
-from connect.grants import Grants, Sealed
 from connect.http_proxy import HttpExchange, ToolNotListening
 from connect.presence_cache import PresenceCache
 from connect.requests import Headers, Receive, Request, Send
 from connect.responses import Response, for_program, redirect
+from connect.session_grants import Grants, Sealed
 from connect.shell import Shell
 from connect.tab_socket import TabSocket
 from connect.upstreams import Upstreams

@@ -13,10 +13,10 @@ import orjson
 
 from connect.authorization import Decision
 from connect.cookies import CookieNames
-from connect.grants import Grant, Grants
 from connect.pages import ASSETS, bad_code_page
 from connect.requests import Headers, Request
 from connect.responses import CODE_HEADER, COMMON_HEADERS, SECURITY_HEADERS, Response, for_program, redirect
+from connect.session_grants import Grant, Grants
 from services.connections.addresses import Addresses
 from services.connections.connect_codes import BadCode, ConnectCodes
 from services.connections.paths import relative_path

@@ -17,9 +17,9 @@ from connect.access_errors import AccessError
 from connect.authorization import Decision
 from connect.authorization_cache import AuthorizationCache
 from connect.current_step import current_step
-from connect.grants import Grant
 from connect.presence_cache import People, PresenceCache
 from connect.requests import Receive, Send
+from connect.session_grants import Grant
 from services.connections.presence import NewConnection, Presence
 from services.domain.errors import NotAllowedNow
 from services.domain.event_payloads import ConnectionFailed, DisruptionPlanned, OperationChanged, StudioMessageChanged

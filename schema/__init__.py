@@ -1,1 +1,1 @@
-"""The contract: GraphQL types, inputs, root types, limits, execution and transports. Imports `resolvers` and `services`."""
+"""The GraphQL API: types, inputs, root types, limits, execution and transports. Imports `resolvers` and `services`."""

@@ -1,4 +1,4 @@
-"""The enums of the contract: the domain's own words, described."""
+"""The GraphQL enums, made from the domain's enumerations, with descriptions."""
 
 from collections.abc import Mapping
 from enum import Enum, StrEnum

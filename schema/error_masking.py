@@ -1,4 +1,4 @@
-"""Decides what clients may read of an error: expected errors as they are, unexpected ones as an id that the log explains."""
+"""Masks unexpected errors in responses: clients get an id to look up in the server's log. Expected errors pass unchanged."""
 
 import logging
 import uuid

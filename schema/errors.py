@@ -1,4 +1,4 @@
-"""The errors a mutation answers with. They are shown from the rows of `resolvers.error_rows`, where domain errors become them."""
+"""The GraphQL types of the errors that mutations return. They are resolved from the rows of `resolvers.error_rows`."""
 
 from datetime import datetime
 

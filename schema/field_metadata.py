@@ -1,4 +1,4 @@
-"""Keeps with each field, as data: what it requires of the viewer, what its value depends on, and how it is resolved."""
+"""Attaches metadata to fields: the permission they require, what their value depends on, and how it is resolved."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Makes the fields below root fields, of the kinds that `schema.plans.FieldKind` lists (docs/architecture.md#speed)."""
+"""Builds the fields below root fields, of the kinds that `schema.plans.FieldKind` lists (docs/architecture.md#speed)."""
 
 import inspect
 from collections.abc import Callable, Hashable

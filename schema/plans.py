@@ -1,4 +1,4 @@
-"""Says how the value of a field follows from its row, as data: a compiler of queries resolves fields from plans, without resolvers."""
+"""Describes as data how a field's value follows from its row, so that a query compiler can resolve fields without resolvers."""
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What can be asked. Every field says by `requires` what a token needs; what a viewer may not see is null, like what is absent (B92)."""
+"""The root type Query. Each field declares what it requires; what the viewer may not see is null, like what does not exist (B92)."""
 
 from collections.abc import Mapping
 from importlib.metadata import version

@@ -1,4 +1,4 @@
-"""What each mutation answers: its payload, or one of the typed errors that it can meet."""
+"""The result unions of mutations: a payload, or one of the typed errors that the mutation can return."""
 
 from datetime import datetime
 from typing import Annotated, TypeAlias

@@ -1,4 +1,4 @@
-"""The scalars of the contract."""
+"""The custom GraphQL scalars."""
 
 from datetime import UTC, datetime
 from typing import Any, NewType

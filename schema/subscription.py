@@ -1,4 +1,4 @@
-"""What can be watched. A scope that the viewer does not see is refused before the first frame, like one that is absent (B92)."""
+"""The root type Subscription. A scope hidden from the viewer is refused before the first frame, like one that does not exist (B92)."""
 
 from collections.abc import AsyncGenerator
 from typing import Annotated

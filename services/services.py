@@ -1,4 +1,4 @@
-"""Every service of a running server, built once by the composition root and passed in."""
+"""The container of all services of a running server, which resolvers and the data plane receive."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from services.commands import CommandRunner
 from services.connections.addresses import Addresses
 from services.connections.connect_codes import ConnectCodes
 from services.connections.presence import Presence
-from services.domain.policy import Policy
+from services.domain.time_policy import TimePolicy
 from services.identity.members import Members
 from services.identity.people import People
 from services.identity.tokens import Tokens
@@ -39,4 +39,4 @@ class Services:
     connect_codes: ConnectCodes
     presence: Presence
     addresses: Addresses
-    policy: Policy
+    policy: TimePolicy

@@ -10,10 +10,10 @@ from typing import Annotated, Self
 from pydantic import AliasChoices, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.domain.policy import Policy
+from services.domain.time_policy import TimePolicy
 
 Seconds = Annotated[int, Field(gt=0)]
-DEFAULTS = Policy()
+DEFAULTS = TimePolicy()
 """The limits that have a setting take their default from here."""
 
 

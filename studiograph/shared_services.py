@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from services.connections.addresses import Addresses
 from services.connections.presence import Presence
-from services.domain.policy import Policy
+from services.domain.time_policy import TimePolicy
 from services.live.broker import Broker
 from services.live.log_history import LogHistory, boot_id
 from services.live.output_signals import OutputSignals
@@ -37,7 +37,7 @@ class SharedServices:
     installation: str
     key: str
     box: SecretBox
-    policy: Policy
+    policy: TimePolicy
     wakeups: Wakeups
     broker: Broker
     revocation_watcher: RevocationWatcher
@@ -95,9 +95,9 @@ async def open_shared_services(settings: Settings, port: int, stack: AsyncExitSt
     )
 
 
-def policy(settings: Settings) -> Policy:
+def policy(settings: Settings) -> TimePolicy:
     """Returns the limits that the settings give; limits without a setting keep their defaults."""
-    return Policy(
+    return TimePolicy(
         start_deadline=timedelta(seconds=settings.start_deadline_seconds),
         build_deadline=timedelta(seconds=settings.build_deadline_seconds),
         force_stop_delay=timedelta(seconds=settings.force_stop_seconds),

@@ -1,4 +1,4 @@
-"""Makes loaders from the reads of the store."""
+"""Builds batch loaders of GraphQL fields from the read functions of the store."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar

@@ -17,7 +17,7 @@ from schema.inputs.configuration import (
 )
 from schema.inputs.fields import decode, expected_revision, idempotency_key
 from services.domain.limits import MAX_DESCRIPTION_LENGTH, MAX_GRACE_SECONDS, MAX_NAME_LENGTH
-from services.domain.policy import Policy
+from services.domain.time_policy import TimePolicy
 from services.studios.configuration import DEFAULT_CPU, DEFAULT_MEMORY_MIB
 from services.studios.requests import (
     Configuration,
@@ -60,7 +60,8 @@ class CreateStudioInput:
     gpu: int | None = strawberry.field(default=None, description=f"{GPU} If omitted or null: 0.")
     lifespan_hours: int | None = strawberry.field(
         default=None,
-        description=f"{LIFESPAN} If omitted or null, the lifespan in the settings of the workspace, else {Policy().lifespan_hours} hours.",
+        description=f"{LIFESPAN} If omitted or null, the lifespan in the settings of the workspace, "
+        f"else {TimePolicy().lifespan_hours} hours.",
     )
     environment: list[EnvironmentVariableInput] | None = strawberry.field(
         default=None, description=f"{ENVIRONMENT} If omitted or null, none."

@@ -1,1 +1,1 @@
-"""The mutations, one noun a file. `schema.mutations.command` says how a field is made; `schema.mutation` joins the files."""
+"""The mutations, one noun a file. `schema.mutations.command` builds their fields; `schema.mutation` joins the files."""

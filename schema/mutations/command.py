@@ -1,4 +1,4 @@
-"""Makes the fields of the root type Mutation: input -> request -> command -> result -> payload, or a typed error."""
+"""Builds the fields of the root type Mutation: input -> request -> command -> result -> payload, or a typed error."""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar

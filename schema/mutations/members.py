@@ -1,4 +1,4 @@
-"""What owners do with the members of their workspace."""
+"""The mutations of the members of a workspace."""
 
 import strawberry
 

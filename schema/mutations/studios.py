@@ -1,4 +1,4 @@
-"""What is done to Studios and their checkpoints."""
+"""The mutations of Studios and their checkpoints."""
 
 import strawberry
 

@@ -1,4 +1,4 @@
-"""What viewers do with their own access tokens."""
+"""The mutations of the viewer's own access tokens."""
 
 import strawberry
 

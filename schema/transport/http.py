@@ -1,4 +1,4 @@
-"""GraphQL over HTTP: one operation a POST; one response, or a stream of them in one.
+"""Serves GraphQL over HTTP: one operation per POST, answered by one response or by a stream of payloads in one.
 
 Follows the draft of August 2026 (https://github.com/graphql/graphql-over-http): `application/graphql-response+json` carries the
 full range of status codes; clients that accept only `application/json` get 200 for every well-formed request.

@@ -1,1 +1,1 @@
-"""The object types of the contract: each shows rows of one class."""
+"""The GraphQL object types of the API, each resolved from one class of rows."""

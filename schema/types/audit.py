@@ -1,4 +1,4 @@
-"""What happened in a workspace, whatever it was about."""
+"""The GraphQL types of the audit log of a workspace."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated

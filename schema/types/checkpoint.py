@@ -1,4 +1,4 @@
-"""A checkpoint."""
+"""The GraphQL types of checkpoints."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated

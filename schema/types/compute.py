@@ -1,4 +1,4 @@
-"""What runs, and where."""
+"""The GraphQL types of templates and compute environments."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""The log as a list to look through."""
+"""The GraphQL connection of logged events, for paging through them."""
 
 from typing import Annotated
 

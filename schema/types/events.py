@@ -1,4 +1,4 @@
-"""What happened to Studios: one type for each kind of event."""
+"""The GraphQL types of events, one for each kind."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""The frames of subscriptions: each stream gives a union of what it can say (docs/architecture.md#live-streams)."""
+"""The GraphQL types of subscription frames: snapshot, events, heartbeat and resync (docs/architecture.md#live-streams)."""
 
 from datetime import datetime
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What sessions and builds print."""
+"""The GraphQL types of the output of sessions and builds."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What has an id."""
+"""The GraphQL interface `Node`, for objects with a global id."""
 
 import strawberry
 

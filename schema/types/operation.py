@@ -1,4 +1,4 @@
-"""The record of an action, and who took it."""
+"""The GraphQL types of operations: a start or stop, with its steps and actor."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated

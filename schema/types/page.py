@@ -1,4 +1,4 @@
-"""The parts that all connections share."""
+"""The GraphQL types that all paged connections share."""
 
 import strawberry
 

@@ -1,4 +1,4 @@
-"""Users, members, tokens."""
+"""The GraphQL types of users, members and access tokens."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated

@@ -1,4 +1,4 @@
-"""The server itself."""
+"""The GraphQL type of the server's version, limits and warnings."""
 
 from dataclasses import dataclass, field
 

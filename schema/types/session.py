@@ -1,4 +1,4 @@
-"""One run of a Studio."""
+"""The GraphQL types of sessions."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated

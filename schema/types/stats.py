@@ -1,4 +1,4 @@
-"""What a running session uses."""
+"""The GraphQL type of a running session's resource use."""
 
 from datetime import datetime
 

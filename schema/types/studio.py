@@ -1,4 +1,4 @@
-"""A Studio."""
+"""The GraphQL type `Studio`."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated

@@ -1,4 +1,4 @@
-"""Organizations and workspaces."""
+"""The GraphQL types of organizations and workspaces."""
 
 from datetime import datetime
 from typing import Annotated

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.compute.registry import Computes
-from services.domain.policy import Policy
+from services.domain.time_policy import TimePolicy
 from services.secrets.env_vars import Seal
 from services.store.db.database import Database
 
@@ -14,6 +14,6 @@ class ControllerServices:
 
     database: Database
     computes: Computes
-    policy: Policy
+    policy: TimePolicy
     seal: Seal
     installation: str

@@ -1,4 +1,4 @@
-"""What a viewer sees, in SQL: the condition that every read on behalf of a viewer carries (B92), and the facts that `decide` needs."""
+"""The SQL condition of what a viewer may see, part of every read for a viewer (B92), and reads of the facts for `decide`."""
 
 from typing import Any
 

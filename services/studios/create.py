@@ -11,9 +11,9 @@ from services.domain.errors import Conflict, InvalidInput, NotFound
 from services.domain.event_payloads import StudioCreated
 from services.domain.ids import new_id, new_public_id
 from services.domain.names import name_key
-from services.domain.policy import Policy
 from services.domain.problems import Problems, invalid
 from services.domain.statuses import StudioStatus, TemplateStatus
+from services.domain.time_policy import TimePolicy
 from services.secrets.env_vars import Seal
 from services.store import compute_environments, outbox, studios, templates
 from services.store.compute_environments import EnvironmentState
@@ -38,7 +38,7 @@ class NameTaken(Conflict):
 class CreateStudio:
     """Creates Studios, and starts them if the request says so."""
 
-    policy: Policy
+    policy: TimePolicy
     seal: Seal
     start_studio: StartStudio
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from services.domain.access import Permission, Viewer
 from services.domain.errors import NotAllowedNow
 from services.domain.lifecycle import Action, Trigger
-from services.domain.policy import Policy
 from services.domain.session_name import SessionName
 from services.domain.statuses import OperationState
+from services.domain.time_policy import TimePolicy
 from services.store import leases
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
@@ -18,7 +18,7 @@ from services.studios.session_end import SessionEnd, end_session
 from services.studios.status_rules import is_repeat, require_status
 
 
-def begins(policy: Policy, since: datetime) -> datetime:
+def begins(policy: TimePolicy, since: datetime) -> datetime:
     """Returns the time from which a Studio that has been starting or stopping since `since` may be forced to stop."""
     return since + policy.force_stop_delay
 
@@ -34,7 +34,7 @@ def too_early(begins: datetime, now: datetime) -> str | None:
 class ForceStopStudio:
     """Ends a session unsaved: the next start begins from the newest checkpoint. Its resources are removed when that is possible."""
 
-    policy: Policy
+    policy: TimePolicy
     installation: str
 
     async def __call__(self, transaction: Transaction, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from services.domain.actor import Actor
 from services.domain.compute_kinds import spec_of
-from services.domain.policy import Policy
 from services.domain.statuses import BuildState
+from services.domain.time_policy import TimePolicy
 from services.store import builds, outputs
 from services.store.builds import Build
 from services.store.compute_environments import EnvironmentState
@@ -17,7 +17,7 @@ from services.store.templates import TemplateState
 class ImageBuilds:
     """Queues builds of templates' images in the compute environments where they run."""
 
-    policy: Policy
+    policy: TimePolicy
 
     async def ensure(self, transaction: Transaction, actor: Actor, template: TemplateState, environment: EnvironmentState) -> Build | None:
         """Returns the build that a start must wait for, and queues one if needed; None if the image exists or is not built here."""

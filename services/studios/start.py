@@ -11,9 +11,9 @@ from services.domain.event_payloads import CheckpointChange, CheckpointChanged, 
 from services.domain.ids import new_id
 from services.domain.lifecycle import Action, Trigger, status_refusal
 from services.domain.names import name_key
-from services.domain.policy import Policy
 from services.domain.problems import Problems, invalid
 from services.domain.statuses import CheckpointStatus, OperationKind, StudioStatus
+from services.domain.time_policy import TimePolicy
 from services.secrets.env_vars import Seal
 from services.store import checkpoints, compute_environments, outbox, sessions, studios, templates
 from services.store.compute_environments import EnvironmentState
@@ -34,7 +34,7 @@ CONFIGURATION_FIELDS = ("cpu", "memory_mib", "gpu", "lifespan_hours", "environme
 class StartStudio:
     """Starts Studios: writes the intent, the new session and its checkpoint; the controller then starts the session."""
 
-    policy: Policy
+    policy: TimePolicy
     seal: Seal
 
     async def __call__(self, transaction: Transaction, viewer: Viewer, request: StartStudioRequest) -> StudioOutcome:

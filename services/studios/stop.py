@@ -8,9 +8,9 @@ from services.domain.actor import Actor
 from services.domain.errors import NotAllowedNow
 from services.domain.event_payloads import DisruptionPlanned
 from services.domain.lifecycle import Action, Trigger, status_refusal
-from services.domain.policy import Policy
 from services.domain.problems import Problems
 from services.domain.statuses import ConnectionErrorCode, OperationKind, OperationState, StudioStatus
+from services.domain.time_policy import TimePolicy
 from services.store import outbox, sessions, studios
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
@@ -25,7 +25,7 @@ from services.studios.transitions import begin_operation, move
 class StopStudio:
     """Stops Studios: writes the intent; the controller then ends the session, saves it and frees its resources."""
 
-    policy: Policy
+    policy: TimePolicy
 
     async def __call__(self, transaction: Transaction, viewer: Viewer, request: StopStudioRequest) -> StudioOutcome:
         """Raises NotFound, Forbidden, InvalidInput, NotAllowedNow (while STARTING: says until when)."""

@@ -9,7 +9,7 @@ from services.domain.access import MATRIX, Permission, Viewer
 from services.domain.actor import Actor
 from services.domain.errors import NotFound
 from services.domain.event_payloads import StarChanged
-from services.domain.policy import Policy
+from services.domain.time_policy import TimePolicy
 from services.secrets.env_vars import Seal
 from services.store import compute_environments, outbox, studios, templates
 from services.store.db.database import Transaction
@@ -50,7 +50,7 @@ Command = Callable[[Transaction, Viewer, R], Awaitable[StudioOutcome]]
 class Studios:
     """The commands of users on Studios. Every method raises the errors of its command, besides IdempotencyKeyReused."""
 
-    def __init__(self, runner: CommandRunner, policy: Policy, seal: Seal, installation: str) -> None:
+    def __init__(self, runner: CommandRunner, policy: TimePolicy, seal: Seal, installation: str) -> None:
         self._runner = runner
         self._image_builds = ImageBuilds(policy)
         self._start = StartStudio(policy, seal)

@@ -28,7 +28,7 @@ def add_compute(
     name: Annotated[str, typer.Argument(help="The display name.")],
     url: Annotated[str, typer.Option(help="The URL of the Docker Engine. Default: STUDIOGRAPH_DOCKER_URL.", show_default=False)] = "",
 ) -> None:
-    """Add a Docker Engine as a compute environment, and print its capacity.
+    """Add a Docker Engine, and print its capacity.
 
     \b
     Example: studiograph compute add lab "Lab server" --url unix:///var/run/docker.sock

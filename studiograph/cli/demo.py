@@ -9,7 +9,7 @@ import typer
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Keep the data directory, and print its path.")] = False,
 ) -> None:
-    """Run a Studio from creation to deletion against a temporary server.
+    """Create, use and delete a Studio on a temporary server.
 
     Prints each step with its time: create, subscribe, start, connect, run a cell that writes a file and installs a package, stop, see the
     checkpoint, start again, find both there, delete.

@@ -11,9 +11,9 @@ from studiograph.cli.options import load_settings
 def doctor(
     prune: Annotated[bool, typer.Option("--prune", help="Remove sessions of this installation that belong to no Studio.")] = False,
 ) -> None:
-    """Check this machine and installation, and print problems with advice.
+    """Check this machine and installation.
 
-    The exit code is 1 if a problem prevents the server from working. Without --prune it changes nothing.
+    Prints problems with advice. The exit code is 1 if one prevents the server from working. Without --prune it changes nothing.
 
     \b
     Example: studiograph doctor

@@ -16,7 +16,7 @@ MESSAGE = "All event streams have a new epoch: clients that resume receive a Res
 def restored(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Give all event streams new epochs after a backup was restored.
+    """Renew all event streams after a restored backup.
 
     Clients hold cursors of events that the backup does not contain. With a new epoch they receive a Resync and read a new snapshot
     instead of missing later events. A server detects most restores by itself at its start; this command is for the others, such

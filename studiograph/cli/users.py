@@ -11,7 +11,7 @@ from studiograph.cli.options import load_settings
 from studiograph.command_context import command_context, workspace_of
 
 app = typer.Typer(help="Manage the users of this installation.", no_args_is_help=True)
-workspaces = typer.Typer(help="Manage workspaces, to which Studios, members and compute environments belong.", no_args_is_help=True)
+workspaces = typer.Typer(help="Manage workspaces.", no_args_is_help=True)
 
 UserName = Annotated[str, typer.Argument(help="The user's name: lower-case letters, digits, `.`, `_`, `-`.")]
 

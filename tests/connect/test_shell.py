@@ -93,7 +93,7 @@ async def test_its_state_renews_the_cookie_and_tells_why_not(harness: ConnectHar
     fresh = await harness.ask("/_sg/state", cookie=cookie)
     assert json.loads(fresh.body) == {"in": True, "refusal": None}
     assert not fresh.cookies
-    monkeypatch.setattr("connect.grants.RENEW_SECONDS", -1)
+    monkeypatch.setattr("connect.session_grants.RENEW_SECONDS", -1)
     renewed = await harness.ask("/_sg/state", cookie=cookie)
     assert renewed.cookies[0].startswith(cookie.partition("=")[0])
     assert (await harness.ask("/headers", cookie=renewed.cookies[0].partition(";")[0])).cookies
@@ -106,7 +106,7 @@ async def test_a_cookie_lives_minutes(harness: ConnectHarness, cookie: str, monk
     import time
 
     later = time.time() + 601
-    monkeypatch.setattr("connect.grants.time", lambda: later)
+    monkeypatch.setattr("connect.session_grants.time", lambda: later)
     assert (await harness.ask("/headers", cookie=cookie)).code == "UNAUTHENTICATED"
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from services.compute.protocol import ComputeFailed, Observation, Presence
 from services.controller import controller
 from services.controller.lifecycle import claimed_studio
-from services.domain.policy import Policy
+from services.domain.time_policy import TimePolicy
 from services.secrets import masking
 from services.store import cleanup_tasks
 from services.store.tables import core
@@ -19,7 +19,7 @@ from services.studios.requests import Configuration, EnvVar, StartStudioRequest,
 from tests.controller.harness import ControllerHarness, mark_all_due, message_contains, no_cleanup_left
 from tests.waiting import WAIT_LIMIT_S
 
-SHORT = Policy(start_deadline=timedelta(seconds=0.4), observe_interval=timedelta(seconds=5))
+SHORT = TimePolicy(start_deadline=timedelta(seconds=0.4), observe_interval=timedelta(seconds=5))
 
 
 @pytest.fixture(autouse=True)

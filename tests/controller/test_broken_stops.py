@@ -6,7 +6,7 @@ import pytest
 
 from services.compute.protocol import ComputeUnknown
 from services.controller import controller
-from services.domain.policy import Policy
+from services.domain.time_policy import TimePolicy
 from services.studios.requests import StartStudioRequest, StopStudioRequest
 from tests.controller.harness import ControllerHarness, message_contains, no_cleanup_left
 
@@ -42,7 +42,7 @@ async def test_a_removal_that_meets_a_bug_becomes_a_cleanup_task(harness: Contro
 
 
 @pytest.mark.behaviour("B8")
-@pytest.mark.parametrize("policy", [Policy(stop_deadline=timedelta(seconds=0.4))], ids=["short deadline"])
+@pytest.mark.parametrize("policy", [TimePolicy(stop_deadline=timedelta(seconds=0.4))], ids=["short deadline"])
 async def test_a_save_that_meets_a_bug_keeps_the_session_for_the_next_start(harness: ControllerHarness, running: str) -> None:
     harness.compute.broken["save"] = OSError("a bug")
     await harness.studios.stop(harness.world.viewer, StopStudioRequest(running))
@@ -55,7 +55,7 @@ async def test_a_save_that_meets_a_bug_keeps_the_session_for_the_next_start(harn
 
 
 @pytest.mark.behaviour("B8")
-@pytest.mark.parametrize("policy", [Policy(stop_deadline=timedelta(seconds=0.4))], ids=["short deadline"])
+@pytest.mark.parametrize("policy", [TimePolicy(stop_deadline=timedelta(seconds=0.4))], ids=["short deadline"])
 async def test_a_save_that_never_gets_an_answer_from_an_engine_that_answers_has_failed_at_the_deadline(
     harness: ControllerHarness, running: str
 ) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from services.controller.builds.builder import Builder
 from services.domain.actor import Actor
 from services.domain.errors import NotAllowedNow
-from services.domain.policy import Policy
+from services.domain.time_policy import TimePolicy
 from services.store import builds, compute_environments, outputs, templates
 from services.store.db.database import DatabaseUnavailable, Transaction
 from services.store.tables import core
@@ -173,7 +173,7 @@ async def test_a_build_that_the_system_asked_for_goes_on_without_anybody(harness
         environment = await compute_environments.find(transaction, harness.world.compute_environment_id)
         assert template
         assert environment
-        await ImageBuilds(Policy()).ensure(transaction, Actor.system("demo"), template, environment)
+        await ImageBuilds(TimePolicy()).ensure(transaction, Actor.system("demo"), template, environment)
     studio = await harness.add()
     await harness.called("build")
     await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))

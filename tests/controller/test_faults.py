@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.domain.policy import Policy
+from services.domain.time_policy import TimePolicy
 from services.store.tables import core
 from services.studios.requests import StartStudioRequest, StopStudioRequest, StudioActionRequest
 from tests.controller.harness import ControllerHarness, mark_all_due, message_contains, no_cleanup_left
@@ -40,7 +40,7 @@ async def test_a_silent_engine_delays_a_stop_and_loses_nothing(harness: Controll
 
 
 @pytest.mark.behaviour("B7")
-@pytest.mark.parametrize("policy", [Policy(start_deadline=timedelta(seconds=0.4))], ids=["short deadline"])
+@pytest.mark.parametrize("policy", [TimePolicy(start_deadline=timedelta(seconds=0.4))], ids=["short deadline"])
 async def test_a_start_that_misses_its_deadline_becomes_errored(harness: ControllerHarness) -> None:
     harness.compute.answers = False
     studio = await harness.add()
@@ -50,7 +50,7 @@ async def test_a_start_that_misses_its_deadline_becomes_errored(harness: Control
     assert harness.compute.observations == {}
 
 
-@pytest.mark.parametrize("policy", [Policy(start_deadline=timedelta(seconds=0.4))], ids=["short deadline"])
+@pytest.mark.parametrize("policy", [TimePolicy(start_deadline=timedelta(seconds=0.4))], ids=["short deadline"])
 async def test_a_deadline_is_reported_and_not_acted_on_while_the_engine_is_silent(harness: ControllerHarness) -> None:
     harness.compute.silent = True
     studio = await harness.add()

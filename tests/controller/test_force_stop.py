@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from services.compute.protocol import Observation, Presence
 from services.domain.errors import NotAllowedNow
-from services.domain.policy import Policy
+from services.domain.time_policy import TimePolicy
 from services.store.tables import core
 from services.studios.requests import StartStudioRequest, StopStudioRequest, StudioActionRequest
 from tests.controller.harness import ControllerHarness, no_cleanup_left
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.behaviour("B9", "B31")
 
 
 @pytest.fixture
-def policy() -> Policy:
-    return Policy(observe_interval=timedelta(seconds=5), lease_duration=timedelta(seconds=0.6))
+def policy() -> TimePolicy:
+    return TimePolicy(observe_interval=timedelta(seconds=5), lease_duration=timedelta(seconds=0.6))
 
 
 async def long_ago(harness: ControllerHarness, studio_id: str) -> None:

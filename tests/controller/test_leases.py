@@ -13,8 +13,8 @@ from services.controller import controller
 from services.controller.controller import Controller
 from services.controller.lifecycle.claimed_studio import ClaimedStudio, LeaseLost
 from services.controller.lifecycle.session_save import save_session
-from services.domain.policy import Policy
 from services.domain.statuses import StudioStatus
+from services.domain.time_policy import TimePolicy
 from services.store import leases, sessions
 from services.store.db.database import DatabaseUnavailable, Reader, Wake
 from services.store.leases import Lease
@@ -26,7 +26,7 @@ from tests.controller.harness import ControllerHarness
 from tests.waiting import WAIT_LIMIT_S, promised
 
 MANY_SERVERS = pytest.mark.parametrize("database_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
-SHORT = Policy(lease_duration=timedelta(seconds=0.6), observe_interval=timedelta(seconds=5))
+SHORT = TimePolicy(lease_duration=timedelta(seconds=0.6), observe_interval=timedelta(seconds=5))
 
 
 @pytest.mark.parametrize("policy", [SHORT], ids=["short lease"])

@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from services.compute.registry import Computes
 from services.controller.lifecycle import observer
-from services.domain.policy import Policy
+from services.domain.time_policy import TimePolicy
 from services.store.tables import core
 from tests import factories
 from tests.controller.faulty_compute import FaultyCompute
@@ -47,7 +47,7 @@ async def test_an_environment_that_cannot_be_checked_is_unreachable_and_the_othe
     assert [row["message"] for row in rows if row["id"] == bad and message in row["message"]]
 
 
-@pytest.mark.parametrize("policy", [Policy(observe_interval=timedelta(minutes=5))], ids=["rare looks"])
+@pytest.mark.parametrize("policy", [TimePolicy(observe_interval=timedelta(minutes=5))], ids=["rare looks"])
 async def test_sessions_in_an_environment_that_is_switched_off_are_still_listened_to(harness: ControllerHarness) -> None:
     studio = await harness.add()
     await harness.status(studio, "RUNNING")
@@ -60,7 +60,7 @@ async def test_sessions_in_an_environment_that_is_switched_off_are_still_listene
     await harness.status(studio, "STOPPED")
 
 
-@pytest.mark.parametrize("policy", [Policy(observe_interval=timedelta(minutes=5))], ids=["rare looks"])
+@pytest.mark.parametrize("policy", [TimePolicy(observe_interval=timedelta(minutes=5))], ids=["rare looks"])
 async def test_an_environment_that_is_new_is_listened_to_at_once(harness: ControllerHarness) -> None:
     await harness.crash()
     async with harness.database.write() as transaction:

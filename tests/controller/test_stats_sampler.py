@@ -14,8 +14,8 @@ from services.compute.registry import Computes
 from services.controller.controller_services import ControllerServices
 from services.controller.stats import stats_collection, stats_sampler
 from services.controller.stats.stats_sampler import StatsSampler
-from services.domain.policy import Policy
 from services.domain.session_name import SessionName
+from services.domain.time_policy import TimePolicy
 from services.secrets.secret_box import SecretBox
 from services.store import stats
 from services.store.db.database import Database, Wake
@@ -65,7 +65,7 @@ async def running(database: Database, world: World, count: int = 1) -> list[str]
 
 def at_work(database: Database, world: World, compute_of: Callable[[str], FaultyCompute]) -> StatsSampler:
     computes = Computes(database, {"process": lambda environment: compute_of(environment.id)})
-    return StatsSampler(ControllerServices(database, computes, Policy(), SecretBox(SecretBox.new_key()), world.installation_id))
+    return StatsSampler(ControllerServices(database, computes, TimePolicy(), SecretBox(SecretBox.new_key()), world.installation_id))
 
 
 async def measured(database: Database) -> list[dict[str, Any]]:

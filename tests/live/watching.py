@@ -18,7 +18,7 @@ from services.connections.addresses import Addresses
 from services.domain.access import Viewer
 from services.domain.actor import Actor
 from services.domain.events import Kind, NewEvent
-from services.domain.policy import Policy
+from services.domain.time_policy import TimePolicy
 from services.services import Services
 from services.store import outbox
 from services.store.db.database import Database
@@ -78,7 +78,7 @@ async def watch(live: Live, viewer: Viewer, query: str, **variables: Any) -> Asy
         revocation_watcher=live.revocation_watcher,
         stats_feed=live.stats_feed,
         addresses=Addresses("http://127.0.0.1:8000", "localhost:8000"),
-        policy=Policy(),
+        policy=TimePolicy(),
     )
     executor = Executor(core_schema(SCHEMA), lambda viewer: make_context(cast("Services", services), viewer))
     types = {"scope": "StudioScope!", "after": "Cursor", "id": "ID!", "filter": "StudioFilter"}

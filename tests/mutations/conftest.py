@@ -12,7 +12,7 @@ from services.checkpoints.commands import Checkpoints
 from services.commands import CommandRunner
 from services.connections.addresses import Addresses
 from services.connections.connect_codes import ConnectCodes
-from services.domain.policy import Policy
+from services.domain.time_policy import TimePolicy
 from services.identity.members import Members
 from services.identity.tokens import Tokens
 from services.secrets.secret_box import SecretBox
@@ -40,10 +40,10 @@ def services(database: Database) -> Services:
         runner=runner,
         tokens=Tokens(database, runner),
         members=Members(database, runner),
-        studios=Studios(runner, Policy(), SecretBox(SecretBox.new_key()), "installation"),
+        studios=Studios(runner, TimePolicy(), SecretBox(SecretBox.new_key()), "installation"),
         checkpoints=Checkpoints(runner),
         addresses=addresses,
-        policy=Policy(),
+        policy=TimePolicy(),
         connect_codes=ConnectCodes(database, addresses),
     )
     return cast("Services", some)

@@ -16,7 +16,7 @@ from schema.limits import Limits
 from schema.requests import OperationRequest
 from services.connections.addresses import Addresses
 from services.domain.access import Viewer
-from services.domain.policy import Policy
+from services.domain.time_policy import TimePolicy
 from services.services import Services
 from services.store.db.database import Database
 from services.store.db.query import Query, Row
@@ -45,7 +45,7 @@ class Asker:
     def __init__(self, database: Database, limits: Limits = GENEROUS) -> None:
         self.database = database
         addresses = Addresses("http://127.0.0.1:8000", "localhost:8000")
-        self.services = cast("Services", SimpleNamespace(database=database, addresses=addresses, policy=Policy()))
+        self.services = cast("Services", SimpleNamespace(database=database, addresses=addresses, policy=TimePolicy()))
         self._executor = Executor(core_schema(SCHEMA), lambda viewer: make_context(self.services, viewer), limits)
 
     async def ask(self, viewer: Viewer, query: str, **variables: Any) -> Reply:

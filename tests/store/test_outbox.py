@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select, text
 
 from services.domain.actor import Actor
 from services.domain.events import INSTALLATION_STREAM, Kind, NewEvent
-from services.domain.policy import Policy
+from services.domain.time_policy import TimePolicy
 from services.store import outbox
 from services.store.db.database import Database, Wake
 from services.store.db.query import Query
@@ -142,7 +142,7 @@ async def test_a_transaction_that_does_nothing_is_ended_before_a_lease_is(postgr
     database = Database(postgresql_url)
     async with database.read() as reader:
         limit = (await reader.execute(text("SHOW idle_in_transaction_session_timeout"))).scalar_one()
-    assert timedelta(seconds=int(limit.removesuffix("s"))) < Policy().lease_duration
+    assert timedelta(seconds=int(limit.removesuffix("s"))) < TimePolicy().lease_duration
     await database.close()
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from services.checkpoints.commands import Checkpoints
 from services.commands import CommandRunner
-from services.domain.policy import Policy
+from services.domain.time_policy import TimePolicy
 from services.secrets.secret_box import SecretBox
 from services.store.db.database import Database
 from services.store.tables import core
@@ -27,7 +27,7 @@ def box() -> SecretBox:
 
 @pytest.fixture
 def studios(database: Database, box: SecretBox) -> Studios:
-    return Studios(CommandRunner(database, b"key"), Policy(), box, "installation")
+    return Studios(CommandRunner(database, b"key"), TimePolicy(), box, "installation")
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from services.commands import CommandRunner, IdempotencyKeyReused
 from services.domain.access import Role
 from services.domain.errors import Conflict, Forbidden, InvalidInput, NotAllowedNow, NotFound, StaleRevision
 from services.domain.ids import new_id
-from services.domain.policy import Policy
 from services.domain.statuses import StudioStatus
+from services.domain.time_policy import TimePolicy
 from services.secrets.secret_box import SecretBox
 from services.store.db.database import Database
 from services.store.tables import core
@@ -355,9 +355,9 @@ async def test_a_field_that_is_absent_is_another_input_than_any_text(database: D
 async def test_the_digest_of_an_input_needs_the_key_of_the_installation(database: Database, box: SecretBox, world: World) -> None:
     """An input may hold a secret of few letters, which could be guessed from a digest without a key."""
     request = CreateStudioRequest(world.workspace_id, "Cells", world.template_id, auto_start=False)
-    studio = (await Studios(CommandRunner(database), Policy(), box, "installation").create(world.viewer, request)).studio_id
+    studio = (await Studios(CommandRunner(database), TimePolicy(), box, "installation").create(world.viewer, request)).studio_id
     for key in (b"one", b"another"):
-        commands = Studios(CommandRunner(database, key), Policy(), box, "installation")
+        commands = Studios(CommandRunner(database, key), TimePolicy(), box, "installation")
         await commands.star(world.viewer, StudioActionRequest(studio, idempotency_key=key.decode()))
     async with database.read() as reader:
         digests = (await reader.execute(select(core.idempotency_key.c.input_hash))).scalars().all()

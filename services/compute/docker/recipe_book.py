@@ -1,4 +1,4 @@
-"""The recipes that this server can build: the provided ones and the operator's own, with the settings of every build."""
+"""Finds the recipe of an image, provided or the operator's own, and builds its context with the settings of all builds."""
 
 from dataclasses import dataclass
 from pathlib import Path

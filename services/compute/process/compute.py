@@ -15,7 +15,7 @@ from services.compute.process import (
     session_directory,
     session_watcher,
     tools,
-    trees,
+    untrusted_tree,
     usage,
 )
 from services.compute.process.archives import MAX_ARCHIVE_BYTES, MAX_MEMBERS, Archives
@@ -157,12 +157,12 @@ class ProcessCompute:
         """Renames the directory before it is deleted, so that a part of it never looks like a session."""
         discarded = self._data_directory.discarded(name)
         try:
-            trees.remove_tree(discarded)
-            trees.remove_tree(self._data_directory.unfinished(name))
+            untrusted_tree.remove_tree(discarded)
+            untrusted_tree.remove_tree(self._data_directory.unfinished(name))
             if session_record:
-                trees.remove_tree(Path(session_record.run_directory))
+                untrusted_tree.remove_tree(Path(session_record.run_directory))
                 self._data_directory.session(name).path.rename(discarded)
-                trees.remove_tree(discarded)
+                untrusted_tree.remove_tree(discarded)
         except OSError as error:
             raise ComputeUnknown(f"The session's directory could not be removed: {error}.") from error
 
@@ -216,7 +216,7 @@ class ProcessCompute:
                 name = self._data_directory.locks / f"{path.name.removeprefix(beginning)}.lock"
                 lock = try_lock(name)
                 if lock is not None:
-                    trees.remove_tree(path)
+                    untrusted_tree.remove_tree(path)
                     name.unlink(missing_ok=True)
                     os.close(lock)
 

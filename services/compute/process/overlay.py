@@ -10,7 +10,7 @@ import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
-from services.compute.process import trees
+from services.compute.process import untrusted_tree
 
 VENV_DIRECTORY = "env"
 PACKAGES = ("lib", f"python{sysconfig.get_python_version()}", "site-packages")
@@ -26,24 +26,24 @@ def tool_packages(tool: Path) -> Path:
 
 def prepare(files: Path, tool: Path) -> None:
     """Creates or corrects the virtual environment of a session whose files are in `files` now. Raises OSError."""
-    with trees.directory(files, VENV_DIRECTORY) as environment:
+    with untrusted_tree.directory(files, VENV_DIRECTORY) as environment:
         former = _origin(environment)
-    with trees.directory(files, VENV_DIRECTORY, "bin") as scripts:
+    with untrusted_tree.directory(files, VENV_DIRECTORY, "bin") as scripts:
         _link_python(scripts, tool)
-        if trees.read_file(scripts, "pip", MAX_SCRIPT_BYTES) is None:
-            trees.put_file(scripts, "pip", PIP, 0o755)
+        if untrusted_tree.read_file(scripts, "pip", MAX_SCRIPT_BYTES) is None:
+            untrusted_tree.put_file(scripts, "pip", PIP, 0o755)
         _relocate(scripts, former, files, lambda name: True)
-    with trees.directory(files, VENV_DIRECTORY, *PACKAGES) as packages:
+    with untrusted_tree.directory(files, VENV_DIRECTORY, *PACKAGES) as packages:
         _relocate(packages, former, files, lambda name: name.endswith(".pth") or name.startswith("__editable__"))
-        trees.put_file(packages, PTH, f"import site; site.addsitedir({str(tool_packages(tool))!r})\n".encode(), 0o644)
-    with trees.directory(files, VENV_DIRECTORY) as environment:
-        trees.put_file(environment, "pyvenv.cfg", _configuration(tool) + ORIGIN + os.fsencode(files) + b"\n", 0o644)
+        untrusted_tree.put_file(packages, PTH, f"import site; site.addsitedir({str(tool_packages(tool))!r})\n".encode(), 0o644)
+    with untrusted_tree.directory(files, VENV_DIRECTORY) as environment:
+        untrusted_tree.put_file(environment, "pyvenv.cfg", _configuration(tool) + ORIGIN + os.fsencode(files) + b"\n", 0o644)
 
 
 def _link_python(scripts: int, tool: Path) -> None:
-    trees.put_link(scripts, "python", str((tool / "bin" / "python").resolve()))
+    untrusted_tree.put_link(scripts, "python", str((tool / "bin" / "python").resolve()))
     for name in ("python3", PACKAGES[1]):
-        trees.put_link(scripts, name, "python")
+        untrusted_tree.put_link(scripts, name, "python")
 
 
 def _configuration(tool: Path) -> bytes:
@@ -55,7 +55,7 @@ def _configuration(tool: Path) -> bytes:
 
 def _origin(environment: int) -> bytes | None:
     """Returns the directory in which these files were last run."""
-    file = trees.read_file(environment, "pyvenv.cfg", MAX_SCRIPT_BYTES)
+    file = untrusted_tree.read_file(environment, "pyvenv.cfg", MAX_SCRIPT_BYTES)
     lines = file[0].splitlines() if file else []
     return next((line.removeprefix(ORIGIN) for line in lines if line.startswith(ORIGIN)), None)
 
@@ -66,6 +66,6 @@ def _relocate(parent: int, former: bytes | None, files: Path, concerned: Callabl
     if not former or former == present:
         return
     for name in filter(concerned, os.listdir(parent)):
-        file = trees.read_file(parent, name, MAX_SCRIPT_BYTES)
+        file = untrusted_tree.read_file(parent, name, MAX_SCRIPT_BYTES)
         if file and former + b"/" in file[0]:
-            trees.put_file(parent, name, file[0].replace(former + b"/", present + b"/"), file[1])
+            untrusted_tree.put_file(parent, name, file[0].replace(former + b"/", present + b"/"), file[1])

@@ -3,7 +3,7 @@
 import secrets
 from pathlib import Path
 
-from services.compute.process import overlay, trees
+from services.compute.process import overlay, untrusted_tree
 from services.compute.process.data_directory import DataDirectory, SessionDirectory, SessionRecord
 from services.compute.protocol import ComputeFailed, SessionSpec
 from services.domain.statuses import Tool
@@ -16,7 +16,7 @@ MARKER_BYTES = 16
 def begin(data_directory: DataDirectory, spec: SessionSpec) -> Path:
     """Creates an empty directory for the session's files; what an earlier attempt left is removed."""
     unfinished = data_directory.unfinished(spec.name)
-    trees.remove_tree(unfinished)
+    untrusted_tree.remove_tree(unfinished)
     (unfinished / "files").mkdir(mode=0o700, parents=True)
     unfinished.chmod(0o700)
     return unfinished
@@ -37,11 +37,11 @@ def provision(spec: SessionSpec, directory: SessionDirectory, session_record: Se
     run = Path(session_record.run_directory)
     try:
         for name in IN_FILES:
-            with trees.directory(directory.files, name):
+            with untrusted_tree.directory(directory.files, name):
                 pass
         run.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in IN_RUN:
-            with trees.directory(run, name):
+            with untrusted_tree.directory(run, name):
                 pass
         if spec.image.tool == Tool.JUPYTERLAB and tool is not None:
             overlay.prepare(directory.files, tool)

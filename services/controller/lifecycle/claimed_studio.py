@@ -10,9 +10,9 @@ from services.compute.protocol import Compute, ComputeUnknown, Observation
 from services.controller.controller_services import ControllerServices
 from services.controller.error_text import describe_error
 from services.domain.actor import Actor
-from services.domain.policy import Policy
 from services.domain.session_name import SessionName
 from services.domain.statuses import OperationState, StudioStatus
+from services.domain.time_policy import TimePolicy
 from services.store import operations, outbox, sessions, studios
 from services.store.db.database import Reader, Transaction
 from services.store.leases import Lease
@@ -54,7 +54,7 @@ class ClaimedStudio:
         return self.studio.deadline is not None and self.studio.deadline <= self.now
 
     @property
-    def policy(self) -> Policy:
+    def policy(self) -> TimePolicy:
         return self.services.policy
 
     @property

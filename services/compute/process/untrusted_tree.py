@@ -1,4 +1,4 @@
-"""Reads, writes and removes files in a tree that a session wrote, without following symbolic links."""
+"""Reads, writes and removes files in a directory tree that a session can change, without following symbolic links."""
 
 import os
 import shutil

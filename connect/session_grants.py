@@ -1,4 +1,4 @@
-"""Seals and opens the cookie of a session's origin.
+"""Encrypts and decrypts session grants: the cookie that lets a browser use one session.
 
 It names user, access token, Studio and session number, and is valid for minutes (docs/architecture.md#the-data-plane).
 """

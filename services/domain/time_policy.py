@@ -5,7 +5,7 @@ from datetime import timedelta
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class TimePolicy:
     """Deadlines, intervals and retention periods of sessions, leases and events."""
 
     start_deadline: timedelta = timedelta(minutes=15)
