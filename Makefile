@@ -18,14 +18,14 @@ run: $(VENV)/.run ## Set up, migrate, create a demo workspace, print address and
 	@$(BIN)/python -m studiograph serve --demo
 
 test: $(VENV)/.dev ## Run all tests that this machine can run; STUDIOGRAPH_REQUIRE=docker,postgres,browser,node turns skips into failures
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 quick: $(VENV)/.dev ## Run the tests of the domain rules on SQLite, without sockets and processes, under a minute
 	$(BIN)/python -m pytest tests/property tests/studios tests/people tests/mutations tests/read tests/store \
 		-m "not slow and not postgres" --numprocesses=auto -x -q $(ARGS)
 
 soak: $(VENV)/.dev ## Run 50 rounds (STUDIOGRAPH_SOAK=n: n) with server and engine killed at random points; half an hour
-	STUDIOGRAPH_SOAK=$${STUDIOGRAPH_SOAK:-50} $(BIN)/python -m pytest tests/docker tests/faults -m soak -o faulthandler_timeout=7200 $(ARGS)
+	STUDIOGRAPH_SOAK=$${STUDIOGRAPH_SOAK:-50} $(BIN)/python -m pytest tests/docker tests/faults tests/live -m soak -o faulthandler_timeout=7200 $(ARGS)
 
 lint: $(VENV)/.dev ## Check format, lint rules, types, import contracts, generated files
 	$(BIN)/ruff format --check .

@@ -20,6 +20,7 @@ from services.store import migrate
 from services.store.db.database import Database
 from services.store.tables import metadata
 from tests import needs, postgres
+from tests.file_order import in_order
 from tests.jupyterlab import jupyterlab_tools
 from tests.postgres import Cluster
 from tests.server import server
@@ -53,6 +54,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("What this machine skipped, and why")
         for line in lines:
             terminalreporter.line(line)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):  # one of several processes
+        items[:] = in_order(items)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -10,6 +10,7 @@ import pytest
 from services.domain.actor import Actor
 from services.domain.events import Kind, LoggedEvent, NewEvent
 from services.live.broker import Broker
+from services.live.output_signals import OutputSignals
 from services.live.revocation import RevocationWatcher
 from services.live.stats_feed import StatsFeed
 from services.live.stream_items import Item, StreamSettings
@@ -61,6 +62,7 @@ class Live:
     broker: Broker
     revocation_watcher: RevocationWatcher
     stats_feed: StatsFeed
+    output_signals: OutputSignals
 
 
 @asynccontextmanager
@@ -73,9 +75,12 @@ async def running(database: Database, settings: StreamSettings | None = None, *,
     stats_feed = StatsFeed(database, wakeups, settings)
     await revocation_watcher.start()
     await stats_feed.start()
+    output_signals = OutputSignals(wakeups)
+    output_signals.start()
     try:
-        yield Live(database, wakeups, broker, revocation_watcher, stats_feed)
+        yield Live(database, wakeups, broker, revocation_watcher, stats_feed, output_signals)
     finally:
+        output_signals.close()
         await stats_feed.close()
         await revocation_watcher.close()
         await broker.close()

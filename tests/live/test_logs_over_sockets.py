@@ -142,20 +142,6 @@ async def test_what_is_not_kept_is_told_and_a_build_is_heard_like_a_session(serv
     assert (of_build[0]["session"], of_build[-1]["kind"]) == (None, "LogEnded")
 
 
-async def test_an_offset_beyond_the_end_hides_nothing_that_comes(server: Server) -> None:
-    database, build = Database(server.database_url), new_id()
-    studio_id = await factories.create_studio(database, server.world, status="BUILDING", session_number=1, build_id=build)
-    await store_output(database, build, b"before")
-    query = LOGS.replace("__typename", "__typename ... on Heartbeat { at }")
-    async with aclosing(cast("Frames", server.subscribe(query, {"id": encode("Studio", studio_id), "after": 1000}))) as frames:
-        while (await anext(frames))["studioLogs"]["kind"] != "Heartbeat":
-            pass
-        await store_output(database, build, b"after", closed=True)
-        seen = await rest(frames)
-    await database.close()
-    assert [(frame["kind"], frame["offset"], frame.get("text")) for frame in seen] == [("LogChunk", 6, "after"), ("LogEnded", 11, None)]
-
-
 async def test_the_stream_of_a_build_ends_where_another_begins(server: Server) -> None:
     database, build = Database(server.database_url), new_id()
     studio_id = await factories.create_studio(database, server.world, status="BUILDING", session_number=1, build_id=build)

@@ -20,10 +20,11 @@ from services.store.db.database import Database
 from tests import factories
 from tests.contract.ws import Socket, dial
 from tests.server import Server
+from tests.soak import rounds
 from tests.waiting import promised
 
 SUBSCRIBERS = 200
-DISCONNECTS = 30
+DISCONNECTS = rounds(8)
 SEEN = 5
 TOKENS = 5
 """So many, since a token opens at most 100 sockets."""
@@ -136,8 +137,9 @@ async def event_cursor(server: Server) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.behaviour("B83")
-async def test_200_subscribers_with_30_disconnects_each_all_see_the_log_in_order(server: Server) -> None:
+async def test_200_subscribers_who_are_cut_off_again_and_again_all_see_the_log_in_order(server: Server) -> None:
     random, stop = Random(2), asyncio.Event()
     secrets = await secrets_of(server, TOKENS)
     start = await event_cursor(server)

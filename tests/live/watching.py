@@ -77,6 +77,7 @@ async def watch(live: Live, viewer: Viewer, query: str, **variables: Any) -> Asy
         broker=live.broker,
         revocation_watcher=live.revocation_watcher,
         stats_feed=live.stats_feed,
+        output_signals=live.output_signals,
         addresses=Addresses("http://127.0.0.1:8000", "localhost:8000"),
         policy=TimePolicy(),
     )
