@@ -77,7 +77,7 @@ class ConnectApp:
 
     async def close(self) -> None:
         await self._authorization_cache.close()
-        await self.upstreams.close()
+        self.upstreams.close()
         await self._faults.close()
 
     async def session(self, public_id: str, request: Request, receive: Receive, send: Send) -> None:

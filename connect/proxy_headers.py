@@ -1,8 +1,6 @@
 """Selects the headers that pass between a browser and a tool, and adds those of the proxy (RFC 9110 section 7.6)."""
 
-from collections.abc import Iterable, Mapping
-
-from multidict import CIMultiDict
+from collections.abc import Iterable, Mapping, Set
 
 from connect import cookies
 from connect.requests import Headers, Request
@@ -18,37 +16,44 @@ NOT_DOWNSTREAM = HOP_BY_HOP | {b"date", b"service-worker-allowed", b"clear-site-
 """`Clear-Site-Data` and `Service-Worker-Allowed` reach beyond the tool; `Date` is set by our listener."""
 
 
-def upstream(request: Request, scheme: str, own: Mapping[str, str]) -> CIMultiDict[str]:
+def request_head(request: Request, scheme: str, own: Mapping[str, str], extra: Iterable[tuple[bytes, bytes]] = ()) -> bytes:
+    """Returns the request line and headers for the tool, with the bytes of target and values as they came."""
+    lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), request.target)]
+    lines += [b"%b: %b" % header for header in [*upstream(request, scheme, own), *extra]]
+    return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+def upstream(request: Request, scheme: str, own: Mapping[str, str]) -> Headers:
     """Returns the headers of the request for the tool. `own` are those of the session, and replace the client's of the same name.
 
     Underscores count as hyphens in what is dropped: many tools read headers through CGI variables, where both are the same.
     """
     named = _named_by_connection(request.header(b"connection"))
     dropped = (NOT_UPSTREAM | WEBSOCKET_HEADERS if request.is_websocket else NOT_UPSTREAM) | {name.lower().encode() for name in own}
-    result: CIMultiDict[str] = CIMultiDict()
-    for name, value in request.headers:
-        if name.replace(b"_", b"-") in dropped or name in named:
-            continue
-        visible = _visible_to_tool(name, value)
-        if visible is not None:
-            result.add(name.decode("latin-1"), _text(visible))
-    if request.header(b"transfer-encoding") is not None:
-        result.popall("content-length", None)
-    result["X-Forwarded-For"] = request.client
-    result["X-Forwarded-Proto"] = scheme
-    result["X-Forwarded-Host"] = request.host
-    result.update(own)
-    return result
+    is_chunked = request.header(b"transfer-encoding") is not None
+    if is_chunked:
+        dropped |= {b"content-length"}
+    passed = [
+        (name, visible)
+        for name, value in request.headers
+        if not _is_dropped(name, dropped) and name not in named and (visible := _visible_to_tool(name, value)) is not None
+    ]
+    ours = {"X-Forwarded-For": request.client, "X-Forwarded-Proto": scheme, "X-Forwarded-Host": request.host, **own}
+    framing = [(b"Transfer-Encoding", b"chunked")] if is_chunked else []
+    return [*passed, *((name.encode(), value.encode()) for name, value in ours.items()), *framing]
 
 
-def downstream(raw: Iterable[tuple[bytes, bytes]], status: int) -> Headers:
-    """Returns the headers of the tool's response for the browser."""
-    headers = [(name.lower(), value) for name, value in raw]
+def downstream(headers: Headers, status: int) -> Headers:
+    """Returns the headers of the tool's response, whose names are in lower case, for the browser."""
     connection = b", ".join(value for name, value in headers if name == b"connection")
     dropped = NOT_DOWNSTREAM | _named_by_connection(connection)
     if status in {204, 304} or any(name == b"transfer-encoding" for name, _ in headers):
         dropped |= {b"content-length"}
     return [(name, value) for name, value in headers if name not in dropped and (name != b"set-cookie" or cookies.may_be_set(value))]
+
+
+def _is_dropped(name: bytes, dropped: Set[bytes]) -> bool:
+    return name in dropped or (b"_" in name and name.replace(b"_", b"-") in dropped | {b"content-length"})
 
 
 def _named_by_connection(header: bytes | None) -> frozenset[bytes]:
@@ -65,10 +70,3 @@ def _visible_to_tool(name: bytes, value: bytes) -> bytes | None:
     if name == b"authorization" and cookies.carries_our_token(value):
         return None
     return value
-
-
-def _text(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")

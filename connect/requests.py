@@ -62,6 +62,10 @@ class Request:
         return self.raw_path + b"?" + self.query if has_query else self.raw_path
 
     @property
+    def has_body(self) -> bool:
+        return self.header(b"transfer-encoding") is not None or self.header(b"content-length") not in {None, b"0"}
+
+    @property
     def client(self) -> str:
         return str((self.scope.get("client") or ("",))[0])
 

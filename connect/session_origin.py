@@ -4,21 +4,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import aiohttp
-
 from connect import access_errors, cookies, http_proxy, pages, websocket_proxy
 from connect.access_errors import AccessDenied, AccessError
 from connect.active_request import ActiveRequest, admit
 from connect.authorization import NO_STUDIO
 from connect.authorization_cache import AuthorizationCache
 from connect.cookies import CookieNames
-from connect.http_proxy import HttpExchange, ToolNotListening
+from connect.http_proxy import HttpExchange
 from connect.presence_cache import PresenceCache
 from connect.requests import Headers, Receive, Request, Send
 from connect.responses import Response, for_program, redirect
 from connect.session_grants import Grants, Sealed
 from connect.shell import Shell
 from connect.tab_socket import TabSocket
+from connect.tool_connection import ToolNotListening
 from connect.upstreams import Upstreams
 from services.connections.addresses import Addresses
 from services.connections.presence import NewConnection, Presence
@@ -71,7 +70,7 @@ class SessionOrigin:
                 query = f"?{request.query.decode()}" if request.query else ""
                 await redirect(self.shell.address(f"/{query}")).send(send)
                 return
-            tool = await self.upstreams.tool(active_request.facts.upstream or {})
+            tool = self.upstreams.tool(active_request.facts.upstream or {})
             with tool.in_use():
                 try:
                     if request.is_websocket:
@@ -81,7 +80,7 @@ class SessionOrigin:
                         if request.method not in SAFE_METHODS:
                             active_request.touch()
                         await HttpExchange(request, receive, send, active_request).run(tool, self.addresses.scheme, self._renewal(sealed))
-                except (ToolNotListening, aiohttp.ClientConnectorError) as error:
+                except ToolNotListening as error:
                     raise AccessDenied(await self._unreachable(active_request)) from error
 
     async def _unreachable(self, active_request: ActiveRequest) -> AccessError:

@@ -1,36 +1,30 @@
-"""HTTP clients for the tools of sessions: one for each address, closed after five idle minutes."""
+"""The tools of sessions, with their idle connections: one record for each address, closed after five idle minutes."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
-from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
-from yarl import URL
-
 from connect.access_errors import TOO_MANY, AccessDenied, AccessError
-from connect.requests import Request
+from connect.tool_connection import ToolConnection, dial
 from services.compute.protocol import Upstream
 
-CONNECT_SECONDS = 5.0
 KEEPALIVE_SECONDS = 4.0
+"""The age of an idle connection from which on it is not used again: less than what common servers keep theirs for."""
 IDLE_SECONDS = 300.0
 MAX_EXCHANGES = 1000
 """The number of exchanges with one tool at the same time; each holds a file descriptor."""
-MAX_LINE_BYTES = 16384
-MAX_FIELD_BYTES = 65536
 
 
 @dataclass(slots=True)
 class Tool:
-    """The address of a tool, and the HTTP client for it. `used_at` is in seconds of the event loop's clock."""
+    """The address of a tool, and its idle connections. `used_at` is in seconds of the event loop's clock."""
 
     address: Upstream
-    client: aiohttp.ClientSession
     used_at: float = 0
     exchanges: int = 0
+    _idle: list[tuple[ToolConnection, float]] = field(default_factory=list)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -44,15 +38,35 @@ class Tool:
             self.exchanges -= 1
             self.used_at = asyncio.get_running_loop().time()
 
-    def url(self, request: Request) -> URL:
-        """Returns the URL at the tool, with the path and query exactly as they came."""
-        host, port = self.address.host or "localhost", self.address.port
-        path, query = request.raw_path.decode("ascii"), request.query.decode("ascii")
-        return URL.build(scheme="http", host=host, port=port, path=path, query_string=query, encoded=True)
+    async def connect(self) -> ToolConnection:
+        """Opens a connection. Raises ToolNotListening."""
+        return await dial(self.address)
+
+    def take_idle(self) -> ToolConnection | None:
+        """Returns the idle connection that was used last, or None. The tool may be closing it at this moment."""
+        oldest = asyncio.get_running_loop().time() - KEEPALIVE_SECONDS
+        while self._idle:
+            connection, since = self._idle.pop()
+            if since >= oldest and connection.is_quiet:
+                return connection
+            connection.close()
+        return None
+
+    def keep(self, connection: ToolConnection) -> None:
+        """Keeps a connection for another request."""
+        now = asyncio.get_running_loop().time()
+        while self._idle and self._idle[0][1] < now - KEEPALIVE_SECONDS:
+            self._idle.pop(0)[0].close()
+        self._idle.append((connection, now))
+
+    def close(self) -> None:
+        """Closes the idle connections."""
+        while self._idle:
+            self._idle.pop()[0].close()
 
 
 class Upstreams:
-    """Creates and keeps the clients. They follow no redirects, store no cookies and decode nothing."""
+    """Creates and keeps the records of tools."""
 
     def __init__(self) -> None:
         self._tools: dict[str, Tool] = {}
@@ -62,56 +76,25 @@ class Upstreams:
         """The number of exchanges with tools that are under way."""
         return sum(tool.exchanges for tool in self._tools.values())
 
-    async def tool(self, record: Mapping[str, Any]) -> Tool:
+    def tool(self, record: Mapping[str, Any]) -> Tool:
         """Returns the tool at the address in `record`, the column `upstream` of the session: no other source names addresses."""
         address = Upstream.from_json(record)
         key = f"{address.unix}|{address.host}|{address.port}"
         tool = self._tools.get(key)
         if tool is None:
-            idle = self._remove_idle()
-            tool = self._tools[key] = Tool(address, _client(address), asyncio.get_running_loop().time())
-            for closing in idle:  # after the new one is stored, so that calls during the close find it
-                await closing.client.close()
+            self._close_idle()
+            tool = self._tools[key] = Tool(address, asyncio.get_running_loop().time())
         tool.address = address
         return tool
 
-    async def close(self) -> None:
+    def close(self) -> None:
+        """Closes all idle connections."""
         for tool in self._tools.values():
-            await tool.client.close()
+            tool.close()
         self._tools.clear()
 
-    def _remove_idle(self) -> list[Tool]:
-        """Removes the tools that were idle for IDLE_SECONDS, and returns them to be closed."""
+    def _close_idle(self) -> None:
+        """Forgets the tools that were idle for IDLE_SECONDS."""
         now = asyncio.get_running_loop().time()
-        idle = [key for key, tool in self._tools.items() if not tool.exchanges and now - tool.used_at > IDLE_SECONDS]
-        return [self._tools.pop(key) for key in idle]
-
-
-async def _no_redirects(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Raises the error of a failed WebSocket handshake before aiohttp would follow a redirect: a tool must not redirect this client."""
-    response = await handler(request)
-    if response.status != 101 and request.headers.get("Upgrade"):
-        response.close()
-        raise aiohttp.WSServerHandshakeError(
-            response.request_info, (), status=response.status, message="not a WebSocket", headers=response.headers
-        )
-    return response
-
-
-def _client(address: Upstream) -> aiohttp.ClientSession:
-    connector: aiohttp.BaseConnector
-    if address.unix:
-        connector = aiohttp.UnixConnector(address.unix, limit=0, keepalive_timeout=KEEPALIVE_SECONDS)
-    else:
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS, use_dns_cache=False)
-    return aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-        max_line_size=MAX_LINE_BYTES,
-        max_field_size=MAX_FIELD_BYTES,
-        middlewares=(_no_redirects,),
-        requote_redirect_url=False,
-    )
+        for key in [key for key, tool in self._tools.items() if not tool.exchanges and now - tool.used_at > IDLE_SECONDS]:
+            self._tools.pop(key).close()

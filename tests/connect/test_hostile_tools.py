@@ -13,6 +13,7 @@ import pytest
 
 from services.compute.protocol import Upstream
 from services.store.db.database import Database
+from tests.connect.loop_turns import longest_turn
 from tests.connect.world import ConnectHarness, handshake_headers
 from tests.connect.world import harness as opened
 from tests.waiting import soon
@@ -91,6 +92,36 @@ async def test_headers_without_end_are_not_gathered_for_ever(sqlite_database: Da
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         assert (await soon(harness.ask("/", cookie=cookie))).status == 502
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
+
+
+async def test_interim_responses_without_end_hold_nobody_up(sqlite_database: Database, tmp_path: Path) -> None:
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+    answer = OK + b"Content-Length: 0\r\n\r\n"
+    async with facing(sqlite_database, tmp_path, saying(interim * 300_000, answer)) as (harness, cookie, _):
+        with longest_turn() as turn:
+            assert (await soon(harness.ask("/", cookie=cookie))).status == 502
+        assert turn.seconds < 0.1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 100_000,
+        b"HTTP/1.1 101 Switching Protocols\r\n" + b"X-More: x\r\n" * 100_000,
+        b"HTTP/1.1 101 Switching Protocols\r\nX-More: " + b"x" * 1_000_000,
+        b"nonsense\r\n\r\n",
+        b"",
+    ],
+    ids=["interim", "many headers", "long header", "nonsense", "nothing"],
+)
+async def test_a_websockets_handshake_that_is_none_is_a_502_with_a_reason(sqlite_database: Database, tmp_path: Path, answer: bytes) -> None:
+    async with facing(sqlite_database, tmp_path, saying(answer)) as (harness, cookie, _):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as declined:
+            async with harness.socket("/ws", cookie):
+                pass
+        assert declined.value.status == 502
+        assert declined.value.headers is not None
+        assert declined.value.headers["Studiograph-Code"] == "TOOL_UNREACHABLE"
 
 
 @pytest.mark.parametrize(
