@@ -134,8 +134,8 @@ class Documents:
             measure = measurer.measure()
         except TooDeep:
             raise operation_rejected(Code.LIMIT_EXCEEDED, "The operation's selections and fragments are nested too deeply.") from None
-        found = excess(measure, self._limits)
-        _refuse(found if measurer.cost_variables else found + excess_cost(measure, self._limits))
+        messages = excess(measure, self._limits)
+        _refuse(messages if measurer.cost_variables else messages + excess_cost(measure, self._limits))
         return frozenset(measurer.cost_variables)
 
 

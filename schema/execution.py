@@ -1,7 +1,7 @@
 """Executes operations: takes a request and its viewer, and returns encoded bytes or a stream of them.
 
 HTTP, WebSockets and tests call it; a further transport needs nothing else. Payloads carry no id of a subscriber, so that later
-one execution can serve all subscribers of the same document, variables and rights: the place for that is `Executor.stream`,
+one execution can serve all subscribers of the same document, variables and rights: that belongs into `Executor.stream`,
 where an `Operation` (its document's key, its name, its variables) meets the events.
 """
 
