@@ -9,7 +9,7 @@ from services.compute.registry import Computes
 from services.controller.builds.builder import Builder
 from services.controller.controller import Controller
 from services.controller.controller_services import ControllerServices
-from services.controller.lifecycle.observer import Observer
+from services.controller.lifecycle.environment_observer import EnvironmentObserver
 from services.controller.logs.log_collector import LogCollector
 from services.controller.maintenance.resource_cleaner import ResourceCleaner
 from services.controller.maintenance.retention import RetentionLoop
@@ -35,7 +35,7 @@ async def start_controller(core: SharedServices, computes: Computes, stack: Asyn
     retention = RetentionLoop(core.database, core.policy.event_retention)
     parts = (
         ResourceCleaner(services),
-        Observer(services),
+        EnvironmentObserver(services),
         StatsSampler(services),
         LogCollector(services, core.wakeups),
         Controller(services, core.wakeups),

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from services.controller.builds.builder import Builder
 from services.controller.controller import Controller
 from services.controller.controller_services import ControllerServices
-from services.controller.lifecycle.observer import Observer
+from services.controller.lifecycle.environment_observer import EnvironmentObserver
 from services.controller.logs.log_collector import LogCollector
 from services.controller.maintenance.resource_cleaner import ResourceCleaner
 from services.domain.session_name import SessionName
@@ -66,7 +66,7 @@ class ControllerHarness:
             self.controller,
             Builder(self.services, self.wakeups),
             ResourceCleaner(self.services),
-            Observer(self.services),
+            EnvironmentObserver(self.services),
             LogCollector(self.services, self.wakeups),
         ]
         for part in self.running:

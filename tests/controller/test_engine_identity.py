@@ -16,7 +16,7 @@ from services.compute.protocol import Change, Compute
 from services.compute.registry import Computes
 from services.compute_environments.commands import ComputeEnvironments
 from services.controller.controller import Controller
-from services.controller.lifecycle.observer import Observer
+from services.controller.lifecycle.environment_observer import EnvironmentObserver
 from services.controller.logs.log_collector import LogCollector
 from services.controller.maintenance.resource_cleaner import ResourceCleaner
 from services.domain.access import Operator
@@ -39,7 +39,7 @@ async def another_controller(harness: ControllerHarness, computes: Mapping[str, 
     parts: list[Any] = [
         Controller(services, harness.wakeups),
         ResourceCleaner(services),
-        Observer(services),
+        EnvironmentObserver(services),
         LogCollector(services, harness.wakeups),
     ]
     for part in parts:

@@ -1,4 +1,4 @@
-"""Listens to the compute environments, and checks them now and then."""
+"""Watches compute environments for changed sessions, and checks each one every CHECK_INTERVAL_SECONDS."""
 
 import asyncio
 import logging
@@ -19,26 +19,33 @@ from services.store.db.database import DatabaseUnavailable
 
 logger = logging.getLogger(__name__)
 
-LIST_SECONDS = 2.0
-"""How long a new environment may be unknown to us: a session of it that ends meanwhile is noticed when we begin to listen."""
-CHECK_SECONDS = 60.0
-CHECK_LIMIT_SECONDS = 30.0
+LIST_INTERVAL_SECONDS = 2.0
+"""How soon a new compute environment is watched. A session of it that ends before is noticed when its watch begins."""
+CHECK_INTERVAL_SECONDS = 60.0
+"""The time between two checks of one compute environment."""
+CHECK_TIMEOUT_SECONDS = 30.0
+"""A compute environment that takes longer for a check counts as unreachable."""
 RETRY_SECONDS = 2.0
+"""The pause before a watch or check that failed is tried again."""
 RETRY = Backoff(RETRY_SECONDS, RETRY_SECONDS)
-CHECK_RETRY = Backoff(RETRY_SECONDS, CHECK_SECONDS)
+CHECK_RETRY = Backoff(RETRY_SECONDS, CHECK_INTERVAL_SECONDS)
 REPORTED_ELSEWHERE = (DatabaseUnavailable, ComputeUnknown, ComputeFailed)
 """Errors that need no line of the log: the check stores those of a compute environment, and other loops log those of the database."""
 
 
-class Observer:
-    """One listener and one checker for each environment where sessions may run; what they find only says where to look."""
+class EnvironmentObserver:
+    """Runs a watch and a periodic check of each compute environment in use. A change only marks Studios as due for the controller."""
 
     def __init__(self, services: ControllerServices) -> None:
         self._services = services
         self._environments: dict[str, EnvironmentState] = {}
         self._loops: dict[str, list[BackgroundLoop]] = {}
         self._loop = BackgroundLoop(
-            "observer", self._look, failure="The compute environments could not be listed", backoff=RETRY, silent=REPORTED_ELSEWHERE
+            "observer",
+            self._reconcile_loops,
+            failure="The compute environments could not be listed",
+            backoff=RETRY,
+            silent=REPORTED_ELSEWHERE,
         )
         self._unsubscribe: Callable[[], None] = lambda: None
 
@@ -55,20 +62,20 @@ class Observer:
         for loop in self._loops.get(environment_id, []):
             loop.wake()
 
-    async def _look(self) -> float:
+    async def _reconcile_loops(self) -> float:
         async with self._services.database.read() as reader:
             self._environments = {environment.id: environment for environment in await compute_environments.in_use(reader)}
         for environment in self._environments.values():
             if environment.id not in self._loops:
-                self._loops[environment.id] = self._loops_of(environment)
+                self._loops[environment.id] = self._create_loops(environment)
                 for loop in self._loops[environment.id]:
                     loop.start()
         for removed in self._loops.keys() - self._environments.keys():
             for loop in self._loops.pop(removed):
                 loop.cancel()
-        return LIST_SECONDS
+        return LIST_INTERVAL_SECONDS
 
-    def _loops_of(self, environment: EnvironmentState) -> list[BackgroundLoop]:
+    def _create_loops(self, environment: EnvironmentState) -> list[BackgroundLoop]:
         watch, check = partial(self._watch, environment.id), partial(self._check, environment.id)
         watch_failure = f"The changes of {environment.name} could not be followed"
         check_failure = f"The state of {environment.name} could not be stored"
@@ -78,13 +85,13 @@ class Observer:
         ]
 
     async def _check(self, environment_id: str) -> float:
-        """Records what a check finds. Another engine is only told of: a controller that reaches the right one may have its sessions."""
+        """Records the result of a check. For another engine only a message: other controllers may reach the right one."""
         environment = self._environments[environment_id]
-        pause = CHECK_SECONDS
+        pause = CHECK_INTERVAL_SECONDS
         try:
-            state = await _checked(self._services, environment)
+            state = await _check_result(self._services, environment)
         except KindNotServed:
-            return CHECK_SECONDS
+            return CHECK_INTERVAL_SECONDS
         except UnidentifiedEngine as error:
             state, pause = {"message": describe_error(error)}, RETRY_SECONDS
         async with self._services.database.read() as reader:
@@ -96,39 +103,39 @@ class Observer:
         return pause
 
     async def _watch(self, environment_id: str) -> float:
-        """Verifies the engine, since another one may have taken its place while it was not listened to.
+        """Verifies the engine, since another one may have taken its place while it was not watched.
 
         Then it marks all its Studios as due, since changes may have been missed, and after that those whose sessions change.
         """
         environment = self._environments[environment_id]
         await self._services.computes.verify(environment.id)
         compute = self._services.computes.of(environment)
-        await self._all(environment)
-        await self._listen(environment, compute)
+        await self._mark_all_due(environment)
+        await self._follow_changes(environment, compute)
         return RETRY_SECONDS
 
-    async def _listen(self, environment: EnvironmentState, compute: Compute) -> None:
+    async def _follow_changes(self, environment: EnvironmentState, compute: Compute) -> None:
         async with aclosing(cast("Any", compute.watch())) as changes:
             async for change in changes:
-                await self._changed(environment, change)
+                await self._mark_due(environment, change)
 
-    async def _changed(self, environment: EnvironmentState, change: Change) -> None:
+    async def _mark_due(self, environment: EnvironmentState, change: Change) -> None:
         if change.name is None:
-            await self._all(environment)
+            await self._mark_all_due(environment)
             return
         async with self._services.database.write() as transaction:
             await leases.mark_due(transaction, change.name.studio_id, change.name.number)
             transaction.wake("studio", change.name.studio_id)
 
-    async def _all(self, environment: EnvironmentState) -> None:
+    async def _mark_all_due(self, environment: EnvironmentState) -> None:
         async with self._services.database.write() as transaction:
             await leases.mark_environment_due(transaction, environment.id)
             transaction.wake("studio", "")
             transaction.wake("build", "")
 
 
-async def _checked(services: ControllerServices, environment: EnvironmentState) -> dict[str, Any]:
-    """The columns that tell what a check found. Raises KindNotServed, UnidentifiedEngine."""
+async def _check_result(services: ControllerServices, environment: EnvironmentState) -> dict[str, Any]:
+    """Returns the columns to store after a check. Raises KindNotServed, UnidentifiedEngine."""
     report, message = await _report(services, environment)
     state: dict[str, Any] = {"reachable": report is not None, "message": message}
     if report is not None:
@@ -138,14 +145,14 @@ async def _checked(services: ControllerServices, environment: EnvironmentState) 
 
 async def _report(services: ControllerServices, environment: EnvironmentState) -> tuple[Report | None, str | None]:
     try:
-        async with asyncio.timeout(CHECK_LIMIT_SECONDS):
+        async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
             report = await services.computes.of(environment).check()
     except (KindNotServed, UnidentifiedEngine):
         raise
     except (ComputeUnknown, ComputeFailed) as error:
         return None, describe_error(error)
     except TimeoutError:
-        return None, f"It did not answer within {CHECK_LIMIT_SECONDS:g} s."
+        return None, f"It did not answer within {CHECK_TIMEOUT_SECONDS:g} s."
     except Exception:
         logger.exception("%s could not be checked", environment.name)
         return None, "It could not be checked because of an internal error, which is in the log of the server."

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from services.compute.registry import Computes
-from services.controller.lifecycle import observer
+from services.controller.lifecycle import environment_observer
 from services.domain.time_policy import TimePolicy
 from services.store.tables import core
 from tests import factories
@@ -31,14 +31,14 @@ async def test_an_environment_that_cannot_be_checked_is_unreachable_and_the_othe
     harness: ControllerHarness, monkeypatch: pytest.MonkeyPatch, fault: str, message: str
 ) -> None:
     await harness.crash()
-    monkeypatch.setattr(observer, "CHECK_LIMIT_SECONDS", 0.2)
+    monkeypatch.setattr(environment_observer, "CHECK_TIMEOUT_SECONDS", 0.2)
     bad = await factories.create_compute_environment(harness.database, harness.world.workspace_id, "There")
     async with harness.database.write() as transaction:
         await transaction.execute(update(core.compute_environment).values(cpu=0.0))
     faulty = FaultyCompute(hold={"check": asyncio.Event()}) if fault == "hangs" else FaultyCompute(broken={"check": KeyError("a bug")})
     computes = Computes(harness.database, {"process": lambda environment: faulty if environment.id == bad else harness.compute})
     object.__setattr__(harness.services, "computes", computes)
-    at_work = observer.Observer(harness.services)
+    at_work = environment_observer.EnvironmentObserver(harness.services)
     await at_work.start()
     await checked(harness, but=bad)
     await at_work.close()
