@@ -10,14 +10,15 @@ from services.domain.errors import (
     DomainError,
     Forbidden,
     InvalidInput,
+    NewestCheckpointMissing,
     NotAllowedNow,
     NotFound,
     QuotaExceeded,
     StaleRevision,
 )
 from services.domain.statuses import StudioStatus
-from services.rows.studio import StudioRow
-from services.store.reads import studios
+from services.rows.studio import CheckpointRow, StudioRow
+from services.store.reads import checkpoints, studios
 
 InputPath = Callable[[Sequence[str]], list[str]]
 """Makes the path of a field in an input of the API from its path in the request of the services."""
@@ -84,6 +85,14 @@ class StaleRevisionRow(ErrorRow):
     studio: StudioRow
 
 
+@dataclass(frozen=True, slots=True)
+class CheckpointMissingRow(ErrorRow):
+    """The data of the newest checkpoint is missing; `older_checkpoint` is the one that a start can continue from."""
+
+    checkpoint: CheckpointRow | None
+    older_checkpoint: CheckpointRow | None
+
+
 PLAIN: dict[type[DomainError], Callable[[str, str, list[str] | None], ErrorRow]] = {
     NotFound: NotFoundRow,
     Forbidden: ForbiddenRow,
@@ -107,6 +116,11 @@ async def error_row(context: Context, error: DomainError, input_path: InputPath)
         return NotAllowedNowRow(code, message, field, StudioStatus(error.status) if error.status else None, error.until)
     if isinstance(error, StaleRevision):
         return await _stale(context, error, input_path)
+    if isinstance(error, NewestCheckpointMissing):
+        ids = [id_ for id_ in (error.checkpoint_id, error.older_checkpoint_id) if id_]
+        async with context.services.database.read() as reader:
+            rows = await checkpoints.by_ids(reader, context.viewer.user_id, ids)
+        return CheckpointMissingRow(code, message, field, rows.get(error.checkpoint_id), rows.get(error.older_checkpoint_id or ""))
     for kind, row in PLAIN.items():
         if isinstance(error, kind):
             return row(code, message, field)

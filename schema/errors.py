@@ -7,6 +7,7 @@ import strawberry
 from resolvers import error_rows
 from schema.enums import StudioStatus
 from schema.fields import attribute, exactly
+from schema.types.checkpoint import Checkpoint
 from schema.types.studio import Studio
 
 
@@ -74,6 +75,18 @@ class NotAllowedNowError(Error):
     until: datetime | None = attribute("The latest time at which the action becomes possible. Null if that is not known.")
 
     is_type_of = exactly(error_rows.NotAllowedNowRow)
+
+
+@strawberry.type(description="The data of the newest checkpoint of the Studio is missing, so that no session can start from it.")
+class CheckpointMissingError(Error):
+    """B38, B39."""
+
+    checkpoint: Checkpoint | None = attribute("The newest checkpoint, whose data is missing.")
+    older_checkpoint: Checkpoint | None = attribute(
+        "The checkpoint from which `startStudio` continues with `acceptOlderCheckpoint`. Null if it would start without any saved files."
+    )
+
+    is_type_of = exactly(error_rows.CheckpointMissingRow)
 
 
 @strawberry.type(description="A limit on the number of objects, such as access tokens of a user, is reached.")

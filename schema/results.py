@@ -7,6 +7,7 @@ import strawberry
 
 from resolvers import payloads
 from schema.errors import (
+    CheckpointMissingError,
     ConflictError,
     ForbiddenError,
     InvalidInputError,
@@ -117,7 +118,8 @@ StudioResult: TypeAlias = Annotated[
     | ConflictError
     | NotAllowedNowError
     | QuotaExceededError
-    | StaleRevisionError,
+    | StaleRevisionError
+    | CheckpointMissingError,
     strawberry.union("StudioResult", description="The result of a mutation of a Studio: the payload, or an error."),
 ]
 

@@ -46,7 +46,7 @@ def build_services(core: SharedServices, settings: Settings, stack: AsyncExitSta
         tokens=tokens,
         members=Members(core.database, runner, one_user=settings.process_compute),
         people=People(core.database),
-        studios=Studios(runner, core.policy, core.box, core.installation),
+        studios=Studios(runner, core.policy, core.box, core.installation, core.wakeups),
         checkpoints=Checkpoints(runner),
         broker=core.broker,
         revocation_watcher=core.revocation_watcher,

@@ -11,6 +11,7 @@ from services.controller.controller import Controller
 from services.controller.controller_services import ControllerServices
 from services.controller.lifecycle.environment_observer import EnvironmentObserver
 from services.controller.logs.log_collector import LogCollector
+from services.controller.maintenance.checkpoint_audit import CheckpointAudit
 from services.controller.maintenance.resource_cleaner import ResourceCleaner
 from services.controller.maintenance.retention import RetentionLoop
 from services.controller.stats.stats_sampler import StatsSampler
@@ -36,6 +37,7 @@ async def start_controller(core: SharedServices, computes: Computes, stack: Asyn
     parts = (
         ResourceCleaner(services),
         EnvironmentObserver(services),
+        CheckpointAudit(services, core.wakeups),
         StatsSampler(services),
         LogCollector(services, core.wakeups),
         Controller(services, core.wakeups),

@@ -112,6 +112,11 @@ class StartStudioInput:
         default=False,
         description="Whether `overrides` also become the configuration of the Studio; needs the role MAINTAIN. The default is false.",
     )
+    accept_older_checkpoint: bool = strawberry.field(
+        default=False,
+        description="Whether the session may start from an older checkpoint, or without any saved files, if the data of the newest one is "
+        "missing. The default is false: the mutation then returns a CheckpointMissingError that names both.",
+    )
     expected_revision: int | None = expected_revision()
     idempotency_key: str | None = idempotency_key()
 
@@ -120,6 +125,7 @@ class StartStudioInput:
             studio_id=decode(self.studio_id, "Studio", "studio_id"),
             configuration=configuration(self.overrides) if self.overrides else Configuration(),
             save=self.save,
+            accept_older_checkpoint=self.accept_older_checkpoint,
             expected_revision=self.expected_revision,
             idempotency_key=self.idempotency_key,
         )

@@ -30,6 +30,7 @@ describe(
         "SAVED": "The files of the session were saved.",
         "RENAMED": "The name of the checkpoint was changed.",
         "INVALIDATED": "The saved data was found to be missing or damaged.",
+        "REVALIDATED": "The saved data, which had been found to be missing or damaged, is there again.",
         "DELETED": "The saved data was deleted.",
     },
 )

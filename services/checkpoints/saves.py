@@ -6,7 +6,8 @@ from services.compute.protocol import ComputeUnknown, Saved
 from services.domain.actor import Actor
 from services.domain.event_payloads import CheckpointChange, CheckpointChanged
 from services.domain.statuses import CheckpointStatus
-from services.store import checkpoints, cleanup_tasks, outbox, sessions
+from services.store import checkpoints, cleanup_tasks, outbox, sessions, studios
+from services.store.checkpoints import CheckpointState
 from services.store.db.database import Transaction
 from services.store.sessions import SessionState
 from services.store.studios import StudioState
@@ -41,12 +42,29 @@ async def record(transaction: Transaction, studio: StudioState, session: Session
     await outbox.append(transaction, studio.workspace_id, [event])
 
 
-async def invalidate(transaction: Transaction, studio: StudioState, checkpoint_id: str) -> None:
-    """Marks a checkpoint whose data is missing or damaged as INVALID (B30). The next start continues from the one before."""
+async def invalidate(transaction: Transaction, studio: StudioState, checkpoint_id: str) -> CheckpointState | None:
+    """Marks a checkpoint whose data is missing or damaged as INVALID (B30). Returns it; None if there is no such row."""
     checkpoint = await checkpoints.find(transaction, checkpoint_id)
-    if checkpoint is None:
-        return
-    await checkpoints.change(transaction, checkpoint.id, status=CheckpointStatus.INVALID.value)
+    if checkpoint is None or checkpoint.status == CheckpointStatus.INVALID.value:
+        return checkpoint
+    values = {"status": CheckpointStatus.INVALID.value, "valid_status": checkpoint.status}
+    await checkpoints.change(transaction, checkpoint.id, **values)
     payload = CheckpointChanged(checkpoint.id, checkpoint.name, CheckpointStatus.INVALID, CheckpointChange.INVALIDATED)
     event = payload.event(Actor.system("checkpoint-missing"), studio.id, studio.name)
+    await outbox.append(transaction, studio.workspace_id, [event])
+    return checkpoint
+
+
+async def revalidate(transaction: Transaction, found: CheckpointState) -> None:
+    """Gives an INVALID checkpoint, whose data was found again, the status that it had before (B39)."""
+    checkpoint = await checkpoints.find(transaction, found.id)
+    if checkpoint is None or (checkpoint.status, checkpoint.reference) != (CheckpointStatus.INVALID.value, found.reference):
+        return
+    status = CheckpointStatus(checkpoint.valid_status or CheckpointStatus.FINALIZED)
+    await checkpoints.change(transaction, checkpoint.id, status=status.value, valid_status=None)
+    studio = await studios.find(transaction, checkpoint.studio_id)
+    if studio is None:
+        return  # it was deleted; nobody is told
+    payload = CheckpointChanged(checkpoint.id, checkpoint.name, status, CheckpointChange.REVALIDATED)
+    event = payload.event(Actor.system("checkpoint-audit"), studio.id, studio.name)
     await outbox.append(transaction, studio.workspace_id, [event])

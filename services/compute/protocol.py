@@ -289,6 +289,10 @@ class Compute(Protocol):
         """Removes all its resources, but no checkpoint. Does nothing if it is absent. Raises ComputeUnknown if that fails."""
         ...
 
+    async def has_checkpoint(self, reference: str, digest: str | None) -> bool:
+        """Returns whether the save is there and is what was saved. Raises ComputeUnknown; no other failure means that it is missing."""
+        ...
+
     async def remove_checkpoint(self, reference: str) -> None:
         """Removes a save. Does nothing if it is absent."""
         ...

@@ -98,6 +98,10 @@ class VerifiedCompute:
         async with self._verified():
             await self.inner.remove(name)
 
+    async def has_checkpoint(self, reference: str, digest: str | None) -> bool:
+        async with self._verified():
+            return await self.inner.has_checkpoint(reference, digest)
+
     async def remove_checkpoint(self, reference: str) -> None:
         async with self._verified():
             await self.inner.remove_checkpoint(reference)

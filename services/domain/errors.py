@@ -102,6 +102,17 @@ class QuotaExceeded(DomainError):
     code = "QUOTA_EXCEEDED"
 
 
+class NewestCheckpointMissing(DomainError):
+    """The data of the Studio's newest checkpoint is missing; only an older one, or none, is left to start from (B38)."""
+
+    code = "CHECKPOINT_MISSING"
+
+    def __init__(self, message: str, *, checkpoint_id: str, older_checkpoint_id: str | None) -> None:
+        super().__init__(message, field=("accept_older_checkpoint",))
+        self.checkpoint_id = checkpoint_id
+        self.older_checkpoint_id = older_checkpoint_id
+
+
 class StaleRevision(DomainError):
     """The expected revision is not the current one; `studio_id` names the Studio to read again (B95)."""
 

@@ -24,6 +24,7 @@ class CheckpointChange(StrEnum):
     SAVED = "saved"
     RENAMED = "renamed"
     INVALIDATED = "invalid"
+    REVALIDATED = "valid"
     DELETED = "deleted"
 
 

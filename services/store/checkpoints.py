@@ -1,12 +1,14 @@
 """Stores checkpoints: the saved file systems of sessions."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import exists, insert, literal, select, update
 
 from services.domain.statuses import CheckpointStatus
+from services.store.db.conditions import is_null_or_one_of
 from services.store.db.database import Reader, Transaction
 from services.store.db.record import Record
 from services.store.tables import core
@@ -28,6 +30,7 @@ class CheckpointState:
     compute_environment_id: str | None
     name: str
     status: str
+    valid_status: str | None
     parent_id: str | None
     reference: str | None
     digest: str | None
@@ -47,6 +50,26 @@ async def latest_saved(reader: Reader, studio_id: str) -> CheckpointState | None
     """Returns the newest INTERIM or FINALIZED checkpoint, the base of the next start (B10)."""
     where = (T.studio_id == studio_id) & T.status.in_(SAVED) & T.deleted_at.is_(None)
     return RECORD.optional((await reader.execute(select(*RECORD.columns).where(where).order_by(T.number.desc()).limit(1))).one_or_none())
+
+
+async def newest_with_data(reader: Reader, studio_id: str) -> CheckpointState | None:
+    """Returns the newest checkpoint that was ever saved, also an INVALID one, whose data is missing now."""
+    where = (T.studio_id == studio_id) & T.status.in_((*SAVED, CheckpointStatus.INVALID.value)) & T.deleted_at.is_(None)
+    return RECORD.optional((await reader.execute(select(*RECORD.columns).where(where).order_by(T.number.desc()).limit(1))).one_or_none())
+
+
+async def invalid(reader: Reader, environments: Collection[str], after: str, limit: int) -> list[CheckpointState]:
+    """Returns at most `limit` INVALID checkpoints in these compute environments by id, from the one that follows `after`."""
+    # The status is in the statement's text, since a database cannot match a parameter with the condition of a partial index.
+    is_invalid = T.status == literal(CheckpointStatus.INVALID.value, literal_execute=True)
+    where = (
+        is_invalid,
+        T.id > after,
+        T.reference.is_not(None),
+        T.deleted_at.is_(None),
+        is_null_or_one_of(T.compute_environment_id, environments),
+    )
+    return RECORD.rows(await reader.execute(select(*RECORD.columns).where(*where).order_by(T.id).limit(limit)))
 
 
 async def not_needed_elsewhere(reader: Reader, studio_id: str) -> list[CheckpointState]:

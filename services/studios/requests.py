@@ -54,11 +54,15 @@ class CreateStudioRequest:
 
 @dataclass(frozen=True, slots=True)
 class StartStudioRequest:
-    """The request to start a Studio. `configuration` is for this session only; with `save` it becomes the Studio's (B1)."""
+    """The request to start a Studio. `configuration` is for this session only; with `save` it becomes the Studio's (B1).
+
+    `accept_older_checkpoint`: if the newest checkpoint is missing, the session starts from an older one, or without saved files (B38).
+    """
 
     studio_id: str
     configuration: Configuration = field(default_factory=Configuration)
     save: bool = False
+    accept_older_checkpoint: bool = False
     expected_revision: int | None = None
     idempotency_key: str | None = None
 

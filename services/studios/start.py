@@ -23,6 +23,7 @@ from services.studios import configuration, rights, validation
 from services.studios.image_builds import ImageBuilds
 from services.studios.progress import Step
 from services.studios.requests import UNSET, StartStudioRequest, StudioActionRequest, StudioOutcome
+from services.studios.start_base import start_base
 from services.studios.status_rules import is_repeat, require_status
 from services.studios.transitions import begin_operation, move
 
@@ -38,7 +39,15 @@ class StartStudio:
     seal: Seal
 
     async def __call__(self, transaction: Transaction, viewer: Viewer, request: StartStudioRequest) -> StudioOutcome:
-        """Raises NotFound, Forbidden, StaleRevision, Conflict (stopping), NotAllowedNow (overrides while it runs), InvalidInput."""
+        """Raises NotFound, Forbidden, StaleRevision, Conflict (stopping), NotAllowedNow (overrides while it runs), InvalidInput, and
+        NewestCheckpointMissing, whatever the request accepts: the data may be back, and is looked for first."""
+        return await self._start(transaction, viewer, request, accept_older=False)
+
+    async def as_accepted(self, transaction: Transaction, viewer: Viewer, request: StartStudioRequest) -> StudioOutcome:
+        """Does the same, from an older checkpoint if the newest is missing and the request accepts that."""
+        return await self._start(transaction, viewer, request, accept_older=request.accept_older_checkpoint)
+
+    async def _start(self, transaction: Transaction, viewer: Viewer, request: StartStudioRequest, *, accept_older: bool) -> StudioOutcome:
         studio = await rights.studio_for(transaction, viewer, request.studio_id, Permission.STUDIO_START)
         await self._check_override_rights(transaction, viewer, studio, request)
         rights.check_revision(studio, request.expected_revision)
@@ -50,7 +59,7 @@ class StartStudio:
         overrides = await self._overrides(transaction, studio, request)
         if request.save and not request.configuration.is_empty:
             studio = await _save_overrides(transaction, viewer, studio, overrides)
-        started = await self.begin(transaction, viewer, studio, overrides)
+        started = await self.begin(transaction, viewer, studio, overrides, accept_older=accept_older)
         return StudioOutcome(studio.id, started.operation_id)
 
     async def retry_build(self, transaction: Transaction, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
@@ -82,14 +91,18 @@ class StartStudio:
         problems.raise_any()
         return configuration.merged({}, request.configuration, self.seal)
 
-    async def begin(self, transaction: Transaction, viewer: Viewer, studio: StudioState, overrides: Mapping[str, Any]) -> StudioState:
-        """Begins a session of an ended Studio, with `overrides` of its configuration. Raises InvalidInput without a usable environment."""
+    async def begin(
+        self, transaction: Transaction, viewer: Viewer, studio: StudioState, overrides: Mapping[str, Any], *, accept_older: bool = False
+    ) -> StudioState:
+        """Begins a session of an ended Studio, with `overrides` of its configuration. Raises InvalidInput without a usable environment,
+        NewestCheckpointMissing."""
         environment = await _usable_environment(transaction, studio)
         template = await templates.find(transaction, studio.template_id)
         assert template is not None
         build = await ImageBuilds(self.policy).ensure(transaction, viewer.actor, template, environment)
         is_building = build is not None or studio.status is StudioStatus.BUILD_FAILED
-        session_number = await self._add_session(transaction, viewer, studio, environment, overrides)
+        base_id = await start_base(transaction, studio, accept_older=accept_older)
+        session_number = await self._add_session(transaction, viewer, studio, environment, overrides, base_id)
         deadline = build.deadline if build else transaction.now + self.policy.start_deadline
         first = (Step.BUILD,) if is_building else ()
         values: dict[str, Any] = {
@@ -106,12 +119,16 @@ class StartStudio:
         return await move(transaction, studio, Trigger.START, viewer.actor, "Starting.", **values)
 
     async def _add_session(
-        self, transaction: Transaction, viewer: Viewer, studio: StudioState, environment: EnvironmentState, overrides: Mapping[str, Any]
+        self,
+        transaction: Transaction,
+        viewer: Viewer,
+        studio: StudioState,
+        environment: EnvironmentState,
+        overrides: Mapping[str, Any],
+        base_id: str | None,
     ) -> int:
-        """Adds the rows of the session and of its checkpoint, based on the newest save (B10). Returns the session's number."""
+        """Adds the rows of the session and of its checkpoint. Returns the session's number."""
         number = studio.session_number + 1
-        base = await checkpoints.latest_saved(transaction, studio.id)
-        base_id = base.id if base else studio.parent_checkpoint_id
         values = {
             "id": new_id(),
             "studio_id": studio.id,

@@ -7,14 +7,16 @@ from typing import Any, Protocol, TypeVar
 from services.commands import CommandRunner, MutationCall
 from services.domain.access import MATRIX, Permission, Viewer
 from services.domain.actor import Actor
-from services.domain.errors import NotFound
+from services.domain.errors import NewestCheckpointMissing, NotFound
 from services.domain.event_payloads import StarChanged
 from services.domain.time_policy import TimePolicy
 from services.secrets.env_vars import Seal
 from services.store import compute_environments, outbox, studios, templates
 from services.store.db.database import Transaction
+from services.store.db.wakeups import WakeSource
 from services.store.studios import StudioState
 from services.studios import rights
+from services.studios.checkpoint_recheck import CheckpointRecheck
 from services.studios.create import CreateStudio
 from services.studios.delete import DeleteStudio
 from services.studios.force_stop import ForceStopStudio
@@ -50,8 +52,9 @@ Command = Callable[[Transaction, Viewer, R], Awaitable[StudioOutcome]]
 class Studios:
     """The commands of users on Studios. Every method raises the errors of its command, besides IdempotencyKeyReused."""
 
-    def __init__(self, runner: CommandRunner, policy: TimePolicy, seal: Seal, installation: str) -> None:
+    def __init__(self, runner: CommandRunner, policy: TimePolicy, seal: Seal, installation: str, wakes: WakeSource) -> None:
         self._runner = runner
+        self._recheck = CheckpointRecheck(runner.database, wakes)
         self._image_builds = ImageBuilds(policy)
         self._start = StartStudio(policy, seal)
         self._stop = StopStudio(policy)
@@ -65,7 +68,12 @@ class Studios:
         return await self._run(call, request, request.workspace_id, self._create)
 
     async def start(self, viewer: Viewer, request: StartStudioRequest) -> StudioOutcome:
-        return await self._on_studio(viewer, "startStudio", Permission.STUDIO_START, request, self._start)
+        """Has an INVALID newest checkpoint looked for once more before it refuses, or starts from an older one."""
+        try:
+            return await self._on_studio(viewer, "startStudio", Permission.STUDIO_START, request, self._start)
+        except NewestCheckpointMissing as error:
+            await self._recheck(error.checkpoint_id)
+            return await self._on_studio(viewer, "startStudio", Permission.STUDIO_START, request, self._start.as_accepted)
 
     async def prepare_image(self, workspace_id: str, template_id: str, environment_id: str) -> None:
         """Queues a build of the template's image, if it is built here and does not exist. No Studio waits for it."""

@@ -43,6 +43,7 @@ class FaultyCompute:
     refuse_save: str | None = None
     refuse_removal: bool = False
     no_checkpoint: bool = False
+    missing: set[str] = field(default_factory=set)
     unprepared_again: bool = False
     hold: dict[str, asyncio.Event] = field(default_factory=dict)
     broken: dict[str, Exception] = field(default_factory=dict)
@@ -116,7 +117,7 @@ class FaultyCompute:
         await self._called("session")
         if self.refuse_start:
             raise ComputeFailed(self.refuse_start)
-        if self.no_checkpoint and spec.base:
+        if spec.base and (self.no_checkpoint or spec.base in self.missing):
             raise CheckpointMissing("The archive is not there.")
         if str(spec.name) in self.observations and self.observations[str(spec.name)].unprepared:
             self.answers = not self.unprepared_again
@@ -159,6 +160,10 @@ class FaultyCompute:
         if self.refuse_removal:
             raise ComputeUnknown("it cannot be removed")
         self.observations.pop(str(name), None)
+
+    async def has_checkpoint(self, reference: str, digest: str | None) -> bool:
+        await self._called("has_checkpoint")
+        return not self.no_checkpoint and reference in self.saves and reference not in self.missing
 
     async def remove_checkpoint(self, reference: str) -> None:
         await self._called("remove_checkpoint")

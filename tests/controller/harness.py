@@ -14,6 +14,7 @@ from services.controller.controller import Controller
 from services.controller.controller_services import ControllerServices
 from services.controller.lifecycle.environment_observer import EnvironmentObserver
 from services.controller.logs.log_collector import LogCollector
+from services.controller.maintenance.checkpoint_audit import CheckpointAudit
 from services.controller.maintenance.resource_cleaner import ResourceCleaner
 from services.domain.session_name import SessionName
 from services.store.db.database import Database, Wake
@@ -67,6 +68,7 @@ class ControllerHarness:
             Builder(self.services, self.wakeups),
             ResourceCleaner(self.services),
             EnvironmentObserver(self.services),
+            CheckpointAudit(self.services, self.wakeups),
             LogCollector(self.services, self.wakeups),
         ]
         for part in self.running:

@@ -135,29 +135,6 @@ async def test_a_failed_removal_becomes_a_cleanup_task_and_a_start_waits_for_it(
     assert await no_cleanup_left(harness)
 
 
-@pytest.mark.behaviour("B30")
-async def test_a_missing_checkpoint_is_invalid_and_the_one_before_is_used(harness: ControllerHarness) -> None:
-    studio = await harness.add()
-    for _ in range(2):
-        await harness.status(studio, "RUNNING")
-        await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))
-        await harness.status(studio, "STOPPED")
-        await harness.studios.start(harness.world.viewer, StartStudioRequest(studio))
-    await harness.status(studio, "RUNNING")
-    await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))
-    await harness.status(studio, "STOPPED")
-    harness.compute.no_checkpoint = True
-    await harness.studios.start(harness.world.viewer, StartStudioRequest(studio))
-    row = await harness.status(studio, "ERRORED")
-    assert row["stop_reason"] == "CHECKPOINT_MISSING"
-    by_number = {c["number"]: c for c in await harness.rows(core.checkpoint)}
-    assert [by_number[n]["status"] for n in (1, 2, 3)] == ["FINALIZED", "FINALIZED", "INVALID"]
-    harness.compute.no_checkpoint = False
-    await harness.studios.start(harness.world.viewer, StartStudioRequest(studio))
-    await harness.status(studio, "RUNNING")
-    assert harness.compute.specs[-1].base == by_number[2]["reference"]
-
-
 @pytest.mark.behaviour("B12")
 async def test_a_stop_does_not_wait_for_an_interim_save(harness: ControllerHarness) -> None:
     studio = await harness.add()

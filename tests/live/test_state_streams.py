@@ -12,6 +12,7 @@ from services.domain.time_policy import TimePolicy
 from services.live.stream_items import StreamSettings
 from services.secrets.secret_box import SecretBox
 from services.store.db.database import Database
+from services.store.db.wakeups import Wakeups
 from services.store.tables import core
 from services.studios.requests import StudioActionRequest
 from services.studios.studios import Studios
@@ -89,7 +90,7 @@ async def test_many_changes_while_nobody_reads_show_as_one_and_take_one_statemen
 async def test_a_star_moves_a_studio_in_the_lists_of_its_own_user_alone(live: Live, world: World) -> None:
     alpha = await factories.create_studio(live.database, world, "Alpha")
     other, _ = await factories.create_viewer(live.database, world.workspace_id, Role.VIEW)
-    service = Studios(CommandRunner(live.database), TimePolicy(), SecretBox(SecretBox.new_key()), "installation")
+    service = Studios(CommandRunner(live.database), TimePolicy(), SecretBox(SecretBox.new_key()), "installation", Wakeups(live.database))
     starred = {"starred": True}
     async with (
         watch(live, world.viewer, LIST, id=place(world), filter=starred) as mine,

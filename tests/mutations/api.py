@@ -26,6 +26,7 @@ SELECTIONS = {
     "InvalidInputError": "problems { field code message }",
     "NotAllowedNowError": "status until",
     "StaleRevisionError": "currentRevision " + STUDIO,
+    "CheckpointMissingError": "checkpoint { name } olderCheckpoint { name }",
 }
 
 

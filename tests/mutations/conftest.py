@@ -18,6 +18,7 @@ from services.identity.tokens import Tokens
 from services.secrets.secret_box import SecretBox
 from services.services import Services
 from services.store.db.database import Database
+from services.store.db.wakeups import Wakeups
 from services.studios.studios import Studios
 from tests import factories
 from tests.factories import World
@@ -40,7 +41,7 @@ def services(database: Database) -> Services:
         runner=runner,
         tokens=Tokens(database, runner),
         members=Members(database, runner),
-        studios=Studios(runner, TimePolicy(), SecretBox(SecretBox.new_key()), "installation"),
+        studios=Studios(runner, TimePolicy(), SecretBox(SecretBox.new_key()), "installation", Wakeups(database)),
         checkpoints=Checkpoints(runner),
         addresses=addresses,
         policy=TimePolicy(),

@@ -103,6 +103,7 @@ def test_the_result_of_studio_commands_is_the_contracts() -> None:
         "NotAllowedNowError",
         "QuotaExceededError",
         "StaleRevisionError",
+        "CheckpointMissingError",
     ]
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from services.domain.access import Role
 from services.store.db.database import Database
+from services.studios import checkpoint_recheck
 from tests import factories
 from tests.factories import World
 from tests.mutations.api import Api, gid, problems
@@ -207,3 +208,22 @@ async def test_a_studio_that_does_not_run_lets_nobody_in(api: Api, world: World,
     studio_id = gid("Studio", await factories.create_studio(database, world, "Analysis"))
     result = await api.mutate(world.viewer, "connectStudio", studioId=studio_id)
     assert (result["__typename"], result["status"]) == ("NotAllowedNowError", "STOPPED")
+
+
+@pytest.mark.behaviour("B38")
+async def test_a_start_without_the_newest_files_names_both_checkpoints(
+    api: Api, database: Database, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint_recheck, "ANSWER_TIMEOUT_S", 0.01)  # no controller is there to look again
+    studio = await factories.create_studio(database, world, "Cells")
+    await factories.create_checkpoint(database, world, studio, "Cells_1", number=1)
+    await factories.create_checkpoint(database, world, studio, "Cells_2", number=2, status="INVALID")
+    refused = await api.mutate(world.viewer, "startStudio", studioId=gid("Studio", studio))
+    assert (refused["__typename"], refused["code"], refused["field"]) == (
+        "CheckpointMissingError",
+        "CHECKPOINT_MISSING",
+        ["acceptOlderCheckpoint"],
+    )
+    assert (refused["checkpoint"]["name"], refused["olderCheckpoint"]["name"]) == ("Cells_2", "Cells_1")
+    accepted = await api.mutate(world.viewer, "startStudio", studioId=gid("Studio", studio), acceptOlderCheckpoint=True)
+    assert accepted["studio"]["status"] == "STARTING"

@@ -8,6 +8,7 @@ from services.domain.events import Kind
 from services.store import (
     access_facts,
     builds,
+    checkpoints,
     cleanup_tasks,
     compute_environments,
     connections,
@@ -58,6 +59,7 @@ async def reads(history: History) -> None:
         await log.page(reader, workspace, 0, 100, kinds=[Kind.STUDIO_MESSAGE])
         await log.page(reader, workspace, 0, 100, kinds=[Kind.STUDIO_STATUS], studio_id=studio)
         await sessions.unsaved_before(reader, studio, 1)
+        await checkpoints.invalid(reader, environments, "", 20)
         for newest_first in (True, False):
             await events.of_studios(reader, viewer.user_id, [studio], Window(20), newest_first)
             await events.of_workspaces(reader, viewer.user_id, [workspace], Window(20), newest_first)

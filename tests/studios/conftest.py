@@ -9,6 +9,7 @@ from services.commands import CommandRunner
 from services.domain.time_policy import TimePolicy
 from services.secrets.secret_box import SecretBox
 from services.store.db.database import Database
+from services.store.db.wakeups import Wakeups
 from services.store.tables import core
 from services.studios.studios import Studios
 from tests import factories
@@ -27,7 +28,7 @@ def box() -> SecretBox:
 
 @pytest.fixture
 def studios(database: Database, box: SecretBox) -> Studios:
-    return Studios(CommandRunner(database, b"key"), TimePolicy(), box, "installation")
+    return Studios(CommandRunner(database, b"key"), TimePolicy(), box, "installation", Wakeups(database))
 
 
 @pytest.fixture

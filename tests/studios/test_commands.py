@@ -9,13 +9,15 @@ from sqlalchemy import select
 from services.checkpoints.commands import Checkpoints
 from services.commands import CommandRunner, IdempotencyKeyReused
 from services.domain.access import Role
-from services.domain.errors import Conflict, Forbidden, InvalidInput, NotAllowedNow, NotFound, StaleRevision
+from services.domain.errors import Conflict, Forbidden, InvalidInput, NewestCheckpointMissing, NotAllowedNow, NotFound, StaleRevision
 from services.domain.ids import new_id
 from services.domain.statuses import StudioStatus
 from services.domain.time_policy import TimePolicy
 from services.secrets.secret_box import SecretBox
 from services.store.db.database import Database
+from services.store.db.wakeups import Wakeups
 from services.store.tables import core
+from services.studios import checkpoint_recheck
 from services.studios.requests import (
     Configuration,
     CreateStudioRequest,
@@ -111,11 +113,34 @@ async def test_launch_may_override_resources_but_not_environment_or_save(
 async def test_a_restart_begins_from_the_newest_saved_checkpoint(database: Database, studios: Studios, world: World, studio: str) -> None:
     await factories.create_checkpoint(database, world, studio, number=1)
     interim = await factories.create_checkpoint(database, world, studio, number=2, status="INTERIM")
-    await factories.create_checkpoint(database, world, studio, number=3, status="INVALID")
-    await factories.create_checkpoint(database, world, studio, number=4, status="EMPTY", reference=None)
+    await factories.create_checkpoint(database, world, studio, number=3, status="EMPTY", reference=None)
     await studios.start(world.viewer, StartStudioRequest(studio))
     async with database.read() as reader:
         assert (await reader.execute(core.session.select())).one().base_checkpoint_id == interim
+
+
+@pytest.fixture
+def nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No controller answers, so that a start need not wait for long."""
+    monkeypatch.setattr(checkpoint_recheck, "ANSWER_TIMEOUT_S", 0.01)
+
+
+@pytest.mark.behaviour("B38")
+@pytest.mark.usefixtures("nobody_looks")
+@pytest.mark.parametrize("older", [True, False])
+async def test_a_start_without_the_newest_files_is_refused_until_it_is_accepted(
+    database: Database, studios: Studios, world: World, studio: str, older: bool
+) -> None:
+    older_id = await factories.create_checkpoint(database, world, studio, number=1) if older else None
+    newest = await factories.create_checkpoint(database, world, studio, number=2, status="INVALID")
+    with pytest.raises(NewestCheckpointMissing, match="from the older checkpoint" if older else "without any saved files") as caught:
+        await studios.start(world.viewer, StartStudioRequest(studio, idempotency_key="k"))
+    assert (caught.value.checkpoint_id, caught.value.older_checkpoint_id) == (newest, older_id)
+    for _ in range(2):  # repeated, it is the same start
+        accepted = StartStudioRequest(studio, accept_older_checkpoint=True, idempotency_key="l")
+        await studios.start(world.viewer, accepted)
+    async with database.read() as reader:
+        assert (await reader.execute(core.session.select())).one().base_checkpoint_id == older_id
 
 
 @pytest.mark.behaviour("B12")
@@ -355,9 +380,11 @@ async def test_a_field_that_is_absent_is_another_input_than_any_text(database: D
 async def test_the_digest_of_an_input_needs_the_key_of_the_installation(database: Database, box: SecretBox, world: World) -> None:
     """An input may hold a secret of few letters, which could be guessed from a digest without a key."""
     request = CreateStudioRequest(world.workspace_id, "Cells", world.template_id, auto_start=False)
-    studio = (await Studios(CommandRunner(database), TimePolicy(), box, "installation").create(world.viewer, request)).studio_id
+    studio = (
+        await Studios(CommandRunner(database), TimePolicy(), box, "installation", Wakeups(database)).create(world.viewer, request)
+    ).studio_id
     for key in (b"one", b"another"):
-        commands = Studios(CommandRunner(database, key), TimePolicy(), box, "installation")
+        commands = Studios(CommandRunner(database, key), TimePolicy(), box, "installation", Wakeups(database))
         await commands.star(world.viewer, StudioActionRequest(studio, idempotency_key=key.decode()))
     async with database.read() as reader:
         digests = (await reader.execute(select(core.idempotency_key.c.input_hash))).scalars().all()

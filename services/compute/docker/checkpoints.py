@@ -53,6 +53,11 @@ class Checkpoints:
             raise CheckpointMissing(f"The checkpoint's image {reference} is not the one that was saved.")
         return image
 
+    async def is_there(self, reference: str, digest: str | None) -> bool:
+        """Returns whether the image is on the engine, and is the one that was saved."""
+        image = await self._images.find(reference)
+        return image is not None and digest in (None, image.id)
+
     async def new_reference(self, name: SessionName, checkpoint_id: str, container: Mapping[str, Any] | None) -> str:
         """Returns the name of a save that is to be made; `container` is that of a session that runs on."""
         mark = FINAL_TAG if container is None else await changes.mark(self._engine, container)

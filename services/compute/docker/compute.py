@@ -209,6 +209,9 @@ class DockerCompute:
             if await self._shares_interfaces():
                 await bridges.discard(naming.bridge(name))
 
+    async def has_checkpoint(self, reference: str, digest: str | None) -> bool:
+        return await self._checkpoints.is_there(reference, digest)
+
     async def remove_checkpoint(self, reference: str) -> None:
         await self._checkpoints.remove(reference)
 

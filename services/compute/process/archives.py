@@ -11,7 +11,7 @@ from uuid import uuid4
 from services.compute.process.cancellation import in_thread, run_program
 from services.compute.process.data_directory import DataDirectory
 from services.compute.process.locks import try_lock
-from services.compute.protocol import CheckpointMissing, ComputeFailed, Saved
+from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, Saved
 
 PACK, EXTRACT = Path(__file__).with_name("pack.py"), Path(__file__).with_name("extract.py")
 MAX_ARCHIVE_BYTES = 1 << 40
@@ -70,15 +70,14 @@ class Archives:
             os.close(lock)
 
     async def restore(self, reference: str, digest: str | None, target: Path, lock: int) -> None:
-        """Puts the archive's files into the empty directory `target`. Raises CheckpointMissing, ComputeFailed.
+        """Puts the archive's files into the empty directory `target`. Raises CheckpointMissing, ComputeFailed, ComputeUnknown.
 
         The extractor inherits the lock: if this server is killed, no other begins while it still writes.
         """
         path = self._data_directory.checkpoint(reference)
-        try:
-            actual_digest = await in_thread(_digest, path)
-        except OSError as error:
-            raise CheckpointMissing(f"The checkpoint's archive {reference} cannot be read: {error.strerror}.") from error
+        actual_digest = await self._actual_digest(reference)
+        if actual_digest is None:
+            raise CheckpointMissing(f"The checkpoint's archive {reference} was removed.")
         if digest is not None and actual_digest != digest:
             raise CheckpointMissing(f"The checkpoint's archive {reference} is not what was saved.")
         limits = (str(self._max_bytes), str(self._max_members))
@@ -88,6 +87,20 @@ class Archives:
             raise CheckpointMissing(f"The checkpoint's archive {reference} cannot be restored: {reason}.")
         if code:
             raise ComputeFailed(f"The checkpoint's archive {reference} could not be restored: {reason}.")
+
+    async def is_there(self, reference: str, digest: str | None) -> bool:
+        """Returns whether the archive is there, and is what was saved. Raises ComputeUnknown."""
+        actual_digest = await self._actual_digest(reference)
+        return actual_digest is not None and digest in (None, actual_digest)
+
+    async def _actual_digest(self, reference: str) -> str | None:
+        """Returns the digest of the archive; None if no file has its name. Raises ComputeUnknown where that cannot be told."""
+        try:
+            return await in_thread(_digest, self._data_directory.checkpoint(reference))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ComputeUnknown(f"the checkpoint's archive {reference} cannot be read: {error.strerror}") from error
 
     def remove(self, reference: str) -> None:
         self._data_directory.checkpoint(reference).unlink(missing_ok=True)

@@ -166,6 +166,9 @@ class ProcessCompute:
         except OSError as error:
             raise ComputeUnknown(f"The session's directory could not be removed: {error}.") from error
 
+    async def has_checkpoint(self, reference: str, digest: str | None) -> bool:
+        return await self._archives.is_there(reference, digest)
+
     async def remove_checkpoint(self, reference: str) -> None:
         await in_thread(self._archives.remove, reference)
 

@@ -14,6 +14,7 @@ from services.domain.lifecycle import Trigger
 from services.domain.statuses import StudioStatus
 from services.store import builds, outputs
 from services.studios.session_end import SessionEnd, end_session
+from services.studios.start_base import fallback
 from services.studios.transitions import set_status_message
 
 RETRY_DELAY = timedelta(seconds=2)
@@ -51,7 +52,9 @@ async def fail_start(claim: ClaimedStudio, trigger: Trigger, message: str, missi
         if missing_image:
             await builds.invalidate_image(transaction, claim.session.compute_environment_id, missing_image, message)
         if trigger is Trigger.CHECKPOINT_MISSING and claim.session.base_checkpoint_id:
-            await saves.invalidate(transaction, studio, claim.session.base_checkpoint_id)
+            missing = await saves.invalidate(transaction, studio, claim.session.base_checkpoint_id)
+            if missing is not None:
+                message = f"{message} {(await fallback(transaction, studio, missing))[1]}"
         end = SessionEnd(trigger, Actor.system(trigger.value), message, cleanup=claim.name, given_up=True)
         await end_session(transaction, studio, end)
         await outputs.close(transaction, claim.session.id)

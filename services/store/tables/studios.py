@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from services.domain.statuses import CheckpointStatus, StudioStatus
@@ -107,11 +107,13 @@ class Checkpoint(SQLModel, table=True):
     """The saved file system of one session. The row stays for lineage when the data is deleted (`deleted_at`).
 
     `reference` names the archive or image within its compute environment; `studio_id` has no foreign key, so that rows survive the Studio.
+    `valid_status` is the status that an INVALID checkpoint has again once its data is back.
     """
 
     __table_args__ = (
         UniqueConstraint("studio_id", "name_key"),
         Index("ix_checkpoint_saved", "studio_id", "number"),
+        Index("ix_checkpoint_invalid", "id", postgresql_where=text("status = 'INVALID'"), sqlite_where=text("status = 'INVALID'")),
         columns.one_of("status", CheckpointStatus),
     )
 
@@ -124,6 +126,7 @@ class Checkpoint(SQLModel, table=True):
     name: str = columns.text()
     name_key: str = columns.sort_key()
     status: str = Field(max_length=16)
+    valid_status: str | None = Field(default=None, max_length=16)
     author_id: str = columns.reference("user.id")
     parent_id: str | None = Field(default=None, max_length=32, index=True)
     reference: str | None = columns.text(nullable=True)

@@ -11,6 +11,7 @@ import { token } from "./token.js";
 const studioList = new StudioList(act);
 const logDialog = new LogDialog();
 const CONNECTION_LABELS = { live: ["live", "good"], reconnecting: ["reconnecting", "busy"], refused: ["not connected", "bad"] };
+const CHECKPOINT_MISSING = "CHECKPOINT_MISSING";
 const SIGN_OUT_MESSAGE = "studiograph.signOutMessage";
 // For actions that lose data or end the work of others: the label of the button that confirms, and the question. No question, no dialog.
 const CONFIRMATIONS = {
@@ -98,8 +99,17 @@ async function act(action, studio, refusal) {
   if (refusal) return showProblem({ message: `${studio.name}: ${refusal}` });
   if (action === "CONNECT") return connect(studio);
   if (action === "LOG") return logDialog.open(subscriptions, studio, showProblem);
+  if (action === "START") return startStudio(studio);
   if (!(await confirmed(action, studio))) return undefined;
-  return send({ START, STOP, FORCE_STOP, RETRY_BUILD, DELETE }[action], { studioId: studio.id, idempotencyKey: crypto.randomUUID?.() });
+  return send({ STOP, FORCE_STOP, RETRY_BUILD, DELETE }[action], { studioId: studio.id, idempotencyKey: crypto.randomUUID?.() });
+}
+
+async function startStudio(studio, acceptOlderCheckpoint = false) {
+  const input = { studioId: studio.id, acceptOlderCheckpoint, idempotencyKey: crypto.randomUUID?.() };
+  const result = await send(START, input, CHECKPOINT_MISSING);
+  if (result?.code !== CHECKPOINT_MISSING) return result;
+  // The user decides whether a session starts from older files than the newest, which are missing.
+  return (await ask("Start without the newest files", `${studio.name}: ${result.message}`)) ? startStudio(studio, true) : undefined;
 }
 
 async function connect(studio) {
@@ -113,10 +123,11 @@ async function connect(studio) {
   } else location.assign(payload.url);
 }
 
-async function send(mutation, input) {
+async function send(mutation, input, expectedCode) {
+  // Returns the result, also an error of the expected code; shows other errors and returns null.
   try {
     const [result] = Object.values(await request(token.get(), mutation, { input }));
-    if (result.message) throw result;
+    if (result.message && result.code !== expectedCode) throw result;
     hideProblem();
     return result;
   } catch (error) {
@@ -135,7 +146,10 @@ function othersConnected({ connectedUsers }) {
 async function confirmed(action, studio) {
   const [label, question] = CONFIRMATIONS[action] ?? [];
   const text = question?.(studio);
-  if (!text) return true;
+  return text ? ask(label, text) : true;
+}
+
+function ask(label, text) {
   const dialog = byId("confirm");
   setText(byId("confirm-text"), text);
   setText(byId("confirm-yes"), label);

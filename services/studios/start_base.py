@@ -1,0 +1,41 @@
+"""Chooses the checkpoint that a session starts from: never an older one, or none, unless the user has accepted that (B10, B38)."""
+
+from services.domain.errors import NewestCheckpointMissing
+from services.domain.statuses import CheckpointStatus
+from services.store import checkpoints, sessions
+from services.store.checkpoints import CheckpointState
+from services.store.db.database import Reader
+from services.store.studios import StudioState
+
+
+async def start_base(reader: Reader, studio: StudioState, *, accept_older: bool) -> str | None:
+    """Returns the id of the newest checkpoint, or of the one that the Studio was made from; None to start without files.
+
+    Raises NewestCheckpointMissing if that is INVALID and the user has not accepted an older one. A former session that is still to be saved
+    takes its place as soon as it is saved.
+    """
+    newest = await checkpoints.newest_with_data(reader, studio.id)
+    if newest is None and studio.parent_checkpoint_id:
+        newest = await checkpoints.find(reader, studio.parent_checkpoint_id)
+    if newest is None or newest.status != CheckpointStatus.INVALID.value:
+        return newest.id if newest else studio.parent_checkpoint_id
+    if await sessions.unsaved(reader, studio.id):
+        return newest.id
+    older_id, message = await fallback(reader, studio, newest)
+    if not accept_older:
+        raise NewestCheckpointMissing(message, checkpoint_id=newest.id, older_checkpoint_id=older_id)
+    return older_id
+
+
+async def fallback(reader: Reader, studio: StudioState, missing: CheckpointState) -> tuple[str | None, str]:
+    """Returns the id of the checkpoint that a start can continue from in place of the missing one, and a message that names both."""
+    older = await checkpoints.latest_saved(reader, studio.id)
+    if older is None and studio.parent_checkpoint_id not in (None, missing.id):
+        parent = await checkpoints.find(reader, studio.parent_checkpoint_id or "")
+        older = parent if parent and parent.status != CheckpointStatus.INVALID.value and parent.deleted_at is None else None
+    source = f"from the older checkpoint {older.name}" if older else "without any saved files"
+    message = (
+        f"The data of the checkpoint {missing.name}, which is the newest, is missing. A start would continue {source}. "
+        "Start it with `acceptOlderCheckpoint` to accept that, or bring the data back and start it again."
+    )
+    return (older.id if older else None), message

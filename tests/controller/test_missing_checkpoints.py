@@ -1,0 +1,93 @@
+"""Saves that are away: none is condemned but the one that was asked for, it comes back, and nobody starts from an older one unasked."""
+
+import pytest
+
+from services.controller.maintenance import checkpoint_audit
+from services.domain.errors import NewestCheckpointMissing
+from services.store.tables import core
+from services.studios.requests import StartStudioRequest, StopStudioRequest
+from tests.controller.harness import ControllerHarness, message_contains
+from tests.waiting import eventually
+
+
+@pytest.fixture
+async def studio(harness: ControllerHarness) -> str:
+    """Stopped, with three saved checkpoints."""
+    studio = await harness.add()
+    for number in range(3):
+        if number:
+            await harness.studios.start(harness.world.viewer, StartStudioRequest(studio))
+        await harness.status(studio, "RUNNING")
+        await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))
+        await harness.status(studio, "STOPPED")
+    return studio
+
+
+async def statuses(harness: ControllerHarness) -> list[str]:
+    """Those of the checkpoints that were ever saved."""
+    return [row["status"] for row in await harness.rows(core.checkpoint) if row["reference"]]
+
+
+@pytest.mark.behaviour("B30", "B38", "B39")
+async def test_pressing_start_again_and_again_condemns_no_further_checkpoint(harness: ControllerHarness, studio: str) -> None:
+    viewer = harness.world.viewer
+    harness.compute.no_checkpoint = True
+    await harness.studios.start(viewer, StartStudioRequest(studio))
+    row = await harness.status(studio, "ERRORED")
+    assert row["stop_reason"] == "CHECKPOINT_MISSING"
+    assert "The data of the checkpoint Cells_3, which is the newest, is missing" in row["status_message"]
+    assert "from the older checkpoint Cells_2" in row["status_message"]
+    for _ in range(3):
+        with pytest.raises(NewestCheckpointMissing):
+            await harness.studios.start(viewer, StartStudioRequest(studio))
+    assert await statuses(harness) == ["FINALIZED", "FINALIZED", "INVALID"]
+    newest = (await harness.rows(core.checkpoint))[2]
+    harness.compute.no_checkpoint = False
+    await harness.studios.start(viewer, StartStudioRequest(studio))
+    await harness.status(studio, "RUNNING")
+    assert harness.compute.specs[-1].base == newest["reference"]
+    assert await statuses(harness) == ["FINALIZED"] * 3
+
+
+@pytest.mark.behaviour("B38")
+async def test_an_older_checkpoint_is_used_once_the_user_accepts_it(harness: ControllerHarness, studio: str) -> None:
+    viewer = harness.world.viewer
+    _, older, newest = await harness.rows(core.checkpoint)
+    harness.compute.missing = {newest["reference"]}
+    await harness.studios.start(viewer, StartStudioRequest(studio))
+    await harness.status(studio, "ERRORED")
+    await harness.studios.start(viewer, StartStudioRequest(studio, accept_older_checkpoint=True))
+    await harness.status(studio, "RUNNING")
+    assert harness.compute.specs[-1].base == older["reference"]
+
+
+@pytest.mark.behaviour("B39")
+async def test_a_checkpoint_that_is_back_is_valid_again_without_a_start(
+    harness: ControllerHarness, studio: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness.compute.no_checkpoint = True
+    await harness.studios.start(harness.world.viewer, StartStudioRequest(studio))
+    await harness.status(studio, "ERRORED")
+    await harness.crash()
+    monkeypatch.setattr(checkpoint_audit, "FIRST_PAUSE_SECONDS", 0.1)
+    await harness.start()
+    await harness.called("has_checkpoint", 2)
+    assert await statuses(harness) == ["FINALIZED", "FINALIZED", "INVALID"]
+    harness.compute.no_checkpoint = False
+
+    async def is_valid() -> bool:
+        return await statuses(harness) == ["FINALIZED"] * 3
+
+    await eventually(is_valid)
+
+
+@pytest.mark.behaviour("B39")
+async def test_what_another_engine_lacks_makes_no_checkpoint_invalid(harness: ControllerHarness, studio: str) -> None:
+    engine = harness.compute.engine
+    harness.compute.no_checkpoint, harness.compute.engine = True, None
+    await harness.studios.start(harness.world.viewer, StartStudioRequest(studio))
+    await harness.until(lambda: message_contains(harness, studio, "reaches another data directory"))
+    assert await statuses(harness) == ["FINALIZED"] * 3
+    harness.compute.no_checkpoint, harness.compute.engine = False, engine
+    await harness.status(studio, "RUNNING")
+    assert await statuses(harness) == ["FINALIZED"] * 3
