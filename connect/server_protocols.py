@@ -1,4 +1,4 @@
-"""HTTP and WebSocket protocols of the server's port, with limits on size and time.
+"""The HTTP protocol of the server's port, with limits on size and time, and the options of a server with all of them.
 
 The limits are those of the proxy; the GraphQL handlers keep smaller ones (docs/architecture.md#the-data-plane).
 """
@@ -13,12 +13,11 @@ from typing import Any, TypedDict
 import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import CloseCode
-from websockets.http11 import Request as UpgradeRequest
 
 from connect.http10 import UntilClose
-from connect.requests import BARE_QUERY_EXTENSION, Scope
+from connect.port_limits import PortLimits
+from connect.requests import BARE_QUERY_EXTENSION
+from connect.websocket_protocol import MAX_MESSAGE_BYTES, WebSocketProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -26,12 +25,6 @@ MAX_HEAD_BYTES = 65536
 """The size of a request line with its headers."""
 HEAD_TIMEOUT_S = 30.0
 """The time from the connection, or from the first byte of a request, to the end of its headers. Each slow client holds a descriptor."""
-MAX_MESSAGE_BYTES = 64 * 1024 * 1024
-"""The size of one WebSocket message to or from the tool of a session. GraphQL has a limit of its own, 64 KiB."""
-MAX_UNAUTHORIZED_MESSAGE_BYTES = 128 * 1024
-"""The size of one WebSocket message of a client that was not admitted to a session: above GraphQL's limit, so that GraphQL can answer
-with its own close reason first."""
-LARGE_MESSAGES_EXTENSION = "studiograph.large-messages"
 PING_INTERVAL_S = 10.0
 DEFAULT_PORTS = {b"http": 80, b"https": 443}
 STATUS_LINE.update({status: b"HTTP/1.1 %d \r\n" % status for status in range(600, 1000)})  # uvicorn's table ends at 599
@@ -116,48 +109,6 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket protocol with a limit on unfinished messages, which depends on whether the client was admitted to a session.
-
-    A socket whose unfinished message exceeds the limit is closed with 1009, so that anonymous clients cannot fill the memory.
-    """
-
-    _max_message_bytes = MAX_UNAUTHORIZED_MESSAGE_BYTES
-    _is_cut = False
-
-    def handle_connect(self, event: UpgradeRequest) -> None:
-        super().handle_connect(event)
-        if not self.close_sent:
-            self.scope["extensions"][LARGE_MESSAGES_EXTENSION] = {"allow": self._allow_large}
-            if event.path.endswith("?"):
-                self.scope["extensions"][BARE_QUERY_EXTENSION] = {}
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        pending_bytes = len(self.conn.reader.buffer) + (self.conn.current_size or 0) + len(self.frames)  # empty frames count, too
-        if pending_bytes > self._max_message_bytes and not self._is_cut and not self.transport.is_closing():
-            self._is_cut = True
-            self.conn.fail(CloseCode.MESSAGE_TOO_BIG)  # what comes from now on is dropped
-            self._close_in_time()
-
-    def _close_in_time(self) -> None:
-        """Closes after the close timeout: a close with unread data would reset the connection before the client reads the code."""
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": int(CloseCode.MESSAGE_TOO_BIG)})
-        self.transport.write(b"".join(self.conn.data_to_send()))
-        self.close_sent = True
-        self.close_timer = self.close_timer or self.loop.call_later(self.close_timeout, self.transport.close)
-
-    def _allow_large(self) -> None:
-        self._max_message_bytes = MAX_MESSAGE_BYTES
-
-
-def allow_large_messages(scope: Scope) -> None:
-    """Allows messages of MAX_MESSAGE_BYTES on the WebSocket of `scope` from now on, if it is served by WebSocketProtocol."""
-    extension = (scope.get("extensions") or {}).get(LARGE_MESSAGES_EXTENSION)
-    if extension:
-        extension["allow"]()
-
-
 @cache
 def _warn_once() -> None:
     """Warns once per process, because a session could fill the log."""
@@ -201,20 +152,17 @@ class ServerOptions(TypedDict):
     timeout_keep_alive: int
 
 
-SERVER_OPTIONS = ServerOptions(
-    http=HttpProtocol,
-    ws=WebSocketProtocol,
-    ws_max_size=MAX_MESSAGE_BYTES,
-    ws_ping_interval=PING_INTERVAL_S,
-    ws_ping_timeout=PING_INTERVAL_S,
-    ws_per_message_deflate=False,  # a proxy would unpack and pack every message again
-    server_header=False,
-    date_header=True,
-    proxy_headers=False,  # decisions are made from raw values, never from what a header claims
-    timeout_keep_alive=75,
-)
-
-
-def options(sessions: IPv4Network) -> ServerOptions:
-    """Returns the options of a server that drops connections from the subnets of sessions."""
-    return {**SERVER_OPTIONS, "http": type("GuardedHttp", (HttpProtocol,), {"sessions": sessions})}
+def options(sessions: IPv4Network | None, limits: PortLimits) -> ServerOptions:
+    """Returns the options of a server whose connections share `limits`, and which drops connections from the subnets of sessions."""
+    return ServerOptions(
+        http=type("LimitedHttp", (HttpProtocol,), {"sessions": sessions}),
+        ws=type("LimitedWebSocket", (WebSocketProtocol,), {"limits": limits}),
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_ping_interval=PING_INTERVAL_S,
+        ws_ping_timeout=PING_INTERVAL_S,
+        ws_per_message_deflate=False,  # a proxy would unpack and pack every message again
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,  # decisions are made from raw values, never from what a header claims
+        timeout_keep_alive=75,
+    )

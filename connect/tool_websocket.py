@@ -13,10 +13,13 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import OPEN, Protocol, Side
 
 from connect import proxy_headers
+from connect.frame_scheduler import PARSED_BYTES
+from connect.port_limits import PortLimits
 from connect.requests import Headers, Request
 from connect.tool_connection import ToolConnection
 from connect.tool_response import BadResponse, ResponseHead, ResponseParser, ToolResponse
 from connect.upstreams import Tool
+from connect.websocket_protocol import FRAGMENT_BYTES, MAX_MESSAGE_BYTES, MESSAGES_PER_TURN
 
 CLOSE_TIMEOUT_S = 1.0
 NO_CLOSE_FRAME = 1006
@@ -24,8 +27,6 @@ NO_CLOSE_FRAME = 1006
 NO_STATUS = 1005
 SENDABLE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-PARSED_BYTES = 2048
-"""The bytes that are parsed at once: the smallest frames have two bytes, and cost some microseconds each."""
 
 
 class HandshakeRejected(Exception):
@@ -53,13 +54,15 @@ class CloseFrame:
 class ToolWebSocket:
     """An open WebSocket to a tool, for one reader and one writer. `headers` are those of the tool's handshake."""
 
-    def __init__(self, connection: ToolConnection, headers: Headers, unparsed: bytes, max_message_bytes: int) -> None:
+    def __init__(self, connection: ToolConnection, headers: Headers, unparsed: bytes, limits: PortLimits) -> None:
         self.headers = headers
         self._connection = connection
-        self._protocol = Protocol(Side.CLIENT, state=OPEN, max_size=max_message_bytes)
+        self._limits = limits
+        self._protocol = Protocol(Side.CLIENT, state=OPEN, max_size=MAX_MESSAGE_BYTES)
         self._unparsed = memoryview(unparsed)
         self._fragments: list[bytes | bytearray | memoryview] = []
         self._is_text = False
+        self._received_messages = 0
         self._messages: deque[str | bytes | CloseFrame] = deque()
 
     @property
@@ -69,11 +72,14 @@ class ToolWebSocket:
 
     async def receive(self) -> str | bytes | CloseFrame:
         """Returns the next message; at the end a CloseFrame, with NO_CLOSE_FRAME after an error. Answers pings."""
+        self._received_messages += 1
+        if self._received_messages % MESSAGES_PER_TURN == 0:
+            await asyncio.sleep(0)
         while not self._messages:
             try:
                 await self._advance()
             except OSError:
-                return CloseFrame(NO_CLOSE_FRAME)
+                self._messages.append(CloseFrame(NO_CLOSE_FRAME))
         return self._messages.popleft()
 
     async def send(self, message: str | bytes) -> None:
@@ -100,18 +106,38 @@ class ToolWebSocket:
         except OSError:  # the tool is gone, or does not answer (TimeoutError is an OSError)
             return
         finally:
+            self._limits.messages.release(self)
             self._connection.close()
 
+    def drop_unfinished(self) -> None:
+        self._messages.append(CloseFrame(CloseCode.TRY_AGAIN_LATER, "The server holds too many unfinished messages."))
+        self._fragments.clear()
+        self._protocol.reader.discard()
+        self._unparsed = memoryview(b"")
+        self._connection.close()
+
     async def _advance(self) -> None:
-        if self._unparsed:
-            await asyncio.sleep(0)
-        else:
+        """Reads and parses until there is a message, or all that was read is parsed."""
+        if not self._unparsed:
             self._unparsed = memoryview(await self._connection.read())
         if self._unparsed:
-            data, self._unparsed = self._unparsed[:PARSED_BYTES], self._unparsed[PARSED_BYTES:]
-            self._parse(bytes(data))
+            parsed = asyncio.get_running_loop().create_future()
+            self._limits.frames.submit(lambda: self._parse_step(parsed))
+            await parsed
         else:
             self._messages.append(CloseFrame(NO_CLOSE_FRAME))
+
+    def _parse_step(self, parsed: "asyncio.Future[None]") -> bool:
+        """Parses the next bytes. Returns whether there are more, and none of them was a message."""
+        piece, self._unparsed = bytes(self._unparsed[:PARSED_BYTES]), self._unparsed[PARSED_BYTES:]
+        self._parse(piece)
+        size = len(self._protocol.reader.buffer) + (self._protocol.current_size or 0) + FRAGMENT_BYTES * len(self._fragments)
+        self._limits.messages.hold(self, size)
+        if self._unparsed and not self._messages and not parsed.cancelled():
+            return True
+        if not parsed.done():
+            parsed.set_result(None)
+        return False
 
     def _parse(self, data: bytes) -> None:
         """Parses the next bytes. The pongs of a tool that does not read them are dropped: waiting for it would stop the reading, too."""
@@ -149,7 +175,7 @@ class ToolWebSocket:
             await self._connection.write(data)
 
 
-async def open_websocket(tool: Tool, request: Request, scheme: str, max_message_bytes: int) -> ToolWebSocket:
+async def open_websocket(tool: Tool, request: Request, scheme: str, limits: PortLimits) -> ToolWebSocket:
     """Opens a WebSocket for the client's request. Raises ToolNotListening, HandshakeRejected, BadResponse, or OSError."""
     key = base64.b64encode(os.urandom(16))
     connection = await tool.connect()
@@ -160,7 +186,7 @@ async def open_websocket(tool: Tool, request: Request, scheme: str, max_message_
         if head.status != 101:
             raise HandshakeRejected(head.status)
         _check(head, key, request)
-        return ToolWebSocket(connection, head.headers, response.rest, max_message_bytes)
+        return ToolWebSocket(connection, head.headers, response.rest, limits)
     except BaseException:
         connection.close()
         raise

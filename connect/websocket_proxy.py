@@ -8,9 +8,9 @@ from connect import proxy_headers
 from connect.access_errors import AccessError
 from connect.active_request import ActiveRequest
 from connect.http_proxy import ABORTED, BAD_RESPONSE
+from connect.port_limits import admit
 from connect.requests import Headers, Receive, Request, Send
 from connect.responses import CODE_HEADER, COMMON_HEADERS, Response, for_program
-from connect.server_protocols import MAX_MESSAGE_BYTES, allow_large_messages
 from connect.tool_response import BadResponse
 from connect.tool_websocket import CLOSE_TIMEOUT_S, NO_CLOSE_FRAME, NO_STATUS, CloseFrame, HandshakeRejected, ToolWebSocket, open_websocket
 from connect.upstreams import Tool
@@ -25,9 +25,9 @@ HANDSHAKE_HEADERS = frozenset({b"set-cookie"})
 
 async def run(request: Request, receive: Receive, send: Send, active_request: ActiveRequest, tool: Tool, scheme: str) -> None:
     """Connects to the tool, accepts the client, and relays messages. Raises ToolNotListening before it answers the client."""
-    allow_large_messages(request.scope)
+    limits = admit(request.scope)
     try:
-        upstream = await open_websocket(tool, request, scheme, MAX_MESSAGE_BYTES)
+        upstream = await open_websocket(tool, request, scheme, limits)
     except HandshakeRejected as rejected:
         await _forward_rejection(rejected.status, send)
         return

@@ -10,11 +10,13 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from connect.port_limits import PortLimits
 from connect.server_protocols import options
 from studiograph.operator_errors import OperatorError
 from studiograph.settings import Settings
 
 BACKLOG = 1024
+MIB = 1024 * 1024
 UNACKNOWLEDGED_TIMEOUT_S = 60
 """How long sent data may stay unacknowledged before the kernel ends a connection. Without this limit a peer that stops reading keeps
 its buffers for ever, even after the server closed the connection, since `close` waits for unsent data."""
@@ -81,7 +83,7 @@ def http_server(app: ASGIApp, settings: Settings, on_ready: Callable[[], None], 
     """Returns uvicorn with the limits of the data plane; `serve` takes the listening socket."""
     config = uvicorn.Config(
         app,
-        **options(settings.docker_subnets),
+        **options(settings.docker_subnets, PortLimits.of(settings.message_memory_mib * MIB)),
         loop="uvloop",
         lifespan="off",  # roles.py starts and closes the services
         log_config=None,

@@ -85,6 +85,12 @@ class Settings(BaseSettings):
     )
     access_log: bool = Field(default=False, description="Log each HTTP request.")
     pool_size: int = Field(default=10, ge=1, description="Connections to PostgreSQL that each process keeps; twice as many under load.")
+    message_memory_mib: int = Field(
+        default=128,
+        ge=64,
+        description="The memory, in MiB, that unfinished WebSocket messages of and for sessions take together. Over it, the connection "
+        "that holds most is closed (1013). Clients without a session share an eighth of as much again.",
+    )
     shutdown_seconds: Seconds = Field(
         default=8,
         description="How long open requests may take to end when the server stops, and after them mutations whose clients are gone.",

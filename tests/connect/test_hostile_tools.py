@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from connect.port_limits import PortLimits
 from services.compute.protocol import Upstream
 from services.store.db.database import Database
 from tests.connect.loop_turns import longest_turn
@@ -188,7 +189,9 @@ def opening(*frames: bytes) -> Script:
 
 
 @asynccontextmanager
-async def facing_frames(database: Database, tmp_path: Path, *frames: bytes) -> AsyncIterator[tuple[ConnectHarness, str]]:
+async def facing_frames(
+    database: Database, tmp_path: Path, *frames: bytes, limits: PortLimits | None = None
+) -> AsyncIterator[tuple[ConnectHarness, str]]:
     path = tmp_path / "frames.sock"
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -209,7 +212,7 @@ async def facing_frames(database: Database, tmp_path: Path, *frames: bytes) -> A
 
     server = await asyncio.start_unix_server(serve, str(path))
     try:
-        async with opened(database, Upstream(unix=str(path))) as harness:
+        async with opened(database, Upstream(unix=str(path)), limits=limits) as harness:
             yield harness, await harness.enter()
     finally:
         server.close()

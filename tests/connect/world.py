@@ -22,8 +22,9 @@ from yarl import URL
 
 from connect.app import ConnectApp, Dispatcher
 from connect.authorization_cache import AuthorizationCache
+from connect.port_limits import PortLimits
 from connect.requests import Receive, Scope, Send
-from connect.server_protocols import SERVER_OPTIONS
+from connect.server_protocols import options
 from services.commands import CommandRunner
 from services.compute.protocol import Upstream
 from services.connections.addresses import Addresses
@@ -242,7 +243,13 @@ def _encoded(url: str) -> URL:
 
 @asynccontextmanager
 async def harness(
-    database: Database, upstream: Upstream, *, timing: PresenceTiming | None = None, max_age: float = 30.0, ping: float = 10.0
+    database: Database,
+    upstream: Upstream,
+    *,
+    timing: PresenceTiming | None = None,
+    max_age: float = 30.0,
+    ping: float = 10.0,
+    limits: PortLimits | None = None,
 ) -> AsyncIterator[ConnectHarness]:
     """Serve `database`; its Studio runs with the tool at `upstream`."""
     async with AsyncExitStack() as stack:
@@ -280,7 +287,7 @@ async def harness(
         )
         await it.connect.start()
         stack.push_async_callback(it.connect.close)
-        await stack.enter_async_context(_serving(Dispatcher(it.connect, nothing_but_api), listening, ping))
+        await stack.enter_async_context(serving(Dispatcher(it.connect, nothing_but_api), listening, ping, limits))
         it.studio_id = await factories.create_studio(database, world, "Penguins")
         async with database.read() as reader:
             state = await studios.find(reader, it.studio_id)
@@ -299,9 +306,10 @@ async def _client() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @asynccontextmanager
-async def _serving(app: Any, listening: socket.socket, ping: float) -> AsyncIterator[None]:
-    options = SERVER_OPTIONS | {"ws_ping_interval": ping, "ws_ping_timeout": ping}
-    config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1, **options)
+async def serving(app: Any, listening: socket.socket, ping: float = 10.0, limits: PortLimits | None = None) -> AsyncIterator[None]:
+    """Serves an application on the listening socket with the protocols of the data plane."""
+    settings = options(None, limits or PortLimits()) | {"ws_ping_interval": ping, "ws_ping_timeout": ping}
+    config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1, **settings)
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
