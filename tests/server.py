@@ -2,6 +2,8 @@
 
 `server` runs on SQLite; a test that wants PostgreSQL starts one with `running(tmp_path, postgresql_url)`. The world (see
 `tests.factories`) has one template, whose tool is `tests/tools/tiny.py`, so that a Studio starts in a few tenths of a second.
+
+Under pytest the process is a fork (`tests.fork_server`), which saves its imports at each of some hundred starts.
 """
 
 import asyncio
@@ -22,6 +24,7 @@ import pytest
 
 from services.store.db.database import Database
 from tests.factories import World, create_template, create_world
+from tests.forked_process import ForkedProcess, fork
 from tests.graphql_socket import GraphQLSocket
 
 ROOT = Path(__file__).parent.parent
@@ -41,7 +44,9 @@ class Server:
     settings: dict[str, str] = field(default_factory=dict)
     role: str = "all"
     port: int = 0
-    process: asyncio.subprocess.Process | None = None
+    is_fresh: bool = False
+    """Starts the command itself instead of a fork (see `tests.fork_server`)."""
+    process: asyncio.subprocess.Process | ForkedProcess | None = None
     http: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=30, trust_env=False))
 
     @property
@@ -60,11 +65,14 @@ class Server:
         environment |= {"STUDIOGRAPH_DATA_DIR": str(self.directory / "data"), "PYTHONUNBUFFERED": "1"}
         environment |= {f"STUDIOGRAPH_{name.upper()}": value for name, value in self.settings.items()}
         environment |= {"STUDIOGRAPH_DATABASE_URL": self.database_url, "STUDIOGRAPH_PORT": str(self.port)}
-        command = [sys.executable, "-m", "studiograph", "serve", "--role", self.role]
+        arguments = ["serve", "--role", self.role]
         with (self.directory / "server.log").open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *command, cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=log
-            )
+            if self.is_fresh or "PYTEST_CURRENT_TEST" not in os.environ:  # a benchmark measures the command itself
+                command = [sys.executable, "-m", "studiograph", *arguments]
+                pipe = asyncio.subprocess.PIPE
+                self.process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=pipe, stderr=log)
+            else:
+                self.process = await fork(arguments, ROOT, environment, log.fileno())
         self.port = await asyncio.wait_for(self._announced_port(), START_LIMIT)
 
     async def _announced_port(self) -> int:

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from math import ceil
 from typing import Any
 
 import httpx
@@ -19,7 +20,7 @@ from tests.docker.tiny_image import docker
 from tests.graphql_ids import global_id
 from tests.main_job.conftest import Opening
 from tests.server import Server
-from tests.waiting import WAIT_LIMIT_S, eventually
+from tests.waiting import WAIT_LIMIT_S, eventually, promised
 
 ERROR = "... on Error { __typename code message } ... on NotAllowedNowError { status until }"
 CREATE = f"mutation($input: CreateStudioInput!) {{ createStudio(input: $input) {{ ... on StudioPayload {{ studio {{ id }} }} {ERROR} }} }}"
@@ -172,7 +173,7 @@ async def test_a_tool_that_is_killed_from_outside_loses_nothing(server: Server) 
 
 @pytest.mark.behaviour("B7")
 async def test_a_start_that_misses_its_deadline_ends_by_itself(opening: Opening) -> None:
-    async with opening(start_deadline_seconds="2") as server:
+    async with opening(start_deadline_seconds=str(ceil(promised(2)))) as server:
         cells = await add(server, TINY_NEVER="1")
         async with aclosing(server.subscribe(WATCH, {"id": cells})) as frames:  # type: ignore[type-var]  # an async generator
             await anext(frames)

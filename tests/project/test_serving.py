@@ -58,6 +58,9 @@ async def test_a_kind_that_is_switched_off_is_not_offered_and_others_may_join(tm
 
 
 async def test_an_idle_server_is_small(server: Server) -> None:
+    await server.stop()
+    server.is_fresh = True  # a fork shares memory with the process that it came from
+    await server.start()
     await server.graphql("{ viewer { userName } }")
     assert server.process
     assert _resident_mib(server.process.pid) < IDLE_MIB
