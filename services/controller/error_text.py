@@ -13,3 +13,9 @@ def describe_error(error: Exception | str) -> str:
     text = TERMINAL_ESCAPES.sub("", str(error)).replace("\r\n", "\n")
     printable = "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text[: MAX_LENGTH + 1])
     return printable if len(printable) <= MAX_LENGTH else f"{printable[:MAX_LENGTH]}…"
+
+
+def error_sentence(error: Exception | str) -> str:
+    """Returns the text of an error as a sentence of its own, with a capital and a full stop."""
+    text = describe_error(error)
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "…", "!", "?")) else ".")

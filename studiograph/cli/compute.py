@@ -8,6 +8,7 @@ import typer
 
 from services.compute.protocol import ComputeUnknown, Report
 from services.compute_environments.commands import NewComputeEnvironment
+from services.controller.error_text import error_sentence
 from services.domain.ids import new_id
 from services.domain.statuses import ComputeKind
 from services.store.compute_environments import EnvironmentState
@@ -98,6 +99,6 @@ async def _probe(settings: Settings) -> Report:
     try:
         return await engine.inspect()
     except ComputeUnknown as error:
-        raise OperatorError(f"{settings.docker_url}: {error}. Details: `studiograph doctor`.") from error
+        raise OperatorError(f"{error_sentence(error)} `studiograph doctor` checks this machine.") from error
     finally:
         await engine.close()

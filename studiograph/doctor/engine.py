@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 from services.compute.protocol import ComputeFailed, ComputeUnknown
+from services.controller.error_text import error_sentence
 from studiograph.compute_factories import engine_probe
 from studiograph.doctor.check_result import CheckResult, note, ok
 from studiograph.settings import Settings
@@ -23,7 +24,7 @@ async def check_engine(settings: Settings) -> list[CheckResult]:
     try:
         report = await compute.inspect()
     except (ComputeFailed, ComputeUnknown) as error:
-        return [note(SUBJECT, f"{settings.docker_url}: {error}", WITHOUT_ENGINE)]
+        return [note(SUBJECT, error_sentence(error), WITHOUT_ENGINE)]
     finally:
         await compute.close()
     return [ok(SUBJECT, " ".join(report.notes)), *(note(SUBJECT, warning) for warning in report.warnings)]

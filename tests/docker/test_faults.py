@@ -1,6 +1,7 @@
 """An engine that is away, hangs, or answers nonsense: unknown is not stopped, and nothing waits for ever."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from datetime import timedelta
@@ -38,6 +39,18 @@ async def test_an_engine_that_is_away_is_unknown(call: Call, tmp_path: Path) -> 
     compute = DockerCompute(f"unix://{tmp_path}/no.sock", NAME.installation, ENVIRONMENT)
     with pytest.raises(ComputeUnknown):
         await call(compute)
+    await compute.close()
+
+
+@each_call
+async def test_an_engine_that_refuses_the_connection_is_named_in_plain_words(call: Call) -> None:
+    with socket.socket() as unused:  # bound, but nobody listens
+        unused.bind(("127.0.0.1", 0))
+        url = f"tcp://127.0.0.1:{unused.getsockname()[1]}"
+        compute = DockerCompute(url, NAME.installation, ENVIRONMENT)
+        with pytest.raises(ComputeUnknown) as caught:
+            await call(compute)
+    assert str(caught.value) == f"the Docker Engine at {url} cannot be reached: connection refused"
     await compute.close()
 
 

@@ -1,5 +1,8 @@
 """The command line as an operator uses it."""
 
+import socket
+from pathlib import Path
+
 import pytest
 
 from tests.docker.engine import URL
@@ -44,7 +47,17 @@ def test_an_engine_that_does_not_answer_is_not_added(studiograph: Command) -> No
     studiograph("migrate")
     answer = studiograph("compute", "add", "lab", "Lab server", "--url", "unix:///nowhere/docker.sock")
     assert answer.returncode == 1
+    assert "The Docker Engine at unix:///nowhere/docker.sock cannot be reached: no such file or directory." in answer.stderr
     assert "studiograph doctor" in answer.stderr
+
+
+def test_an_engine_that_refuses_the_connection_is_named_in_plain_words(studiograph: Command, tmp_path: Path) -> None:
+    url = f"unix://{tmp_path}/docker.sock"
+    with socket.socket(socket.AF_UNIX) as unused:  # bound, but nobody listens
+        unused.bind(url.removeprefix("unix://"))
+        answer = studiograph("doctor", docker_url=url)
+    assert f"The Docker Engine at {url} cannot be reached: connection refused." in answer.stdout
+    assert "ssl:" not in answer.stdout
 
 
 @pytest.mark.parametrize(

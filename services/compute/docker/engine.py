@@ -15,6 +15,7 @@ from aiodocker import Docker
 from aiodocker.exceptions import DockerError
 from aiodocker.stream import Stream
 
+from services.compute.docker.connection_errors import CANNOT_CONNECT, connection_failure
 from services.compute.protocol import ComputeFailed, ComputeUnknown
 
 CALL_TIMEOUT_SECONDS = 15.0
@@ -153,11 +154,15 @@ class Engine:
             async with asyncio.timeout(limit):
                 yield
         except DockerError as error:
-            raise _meaning(error) from error
+            raise (connection_failure(self.url, error) if error.status == CANNOT_CONNECT else _meaning(error)) from error
         except TimeoutError as error:
-            raise ComputeUnknown(f"the Docker Engine did not answer within {limit or 0:g} s ({path.split('/')[0]})") from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise ComputeUnknown(f"the connection to the Docker Engine was lost: {error or type(error).__name__}") from error
+            raise ComputeUnknown(
+                f"the Docker Engine at {self.url} did not answer within {limit or 0:g} s ({path.split('/')[0]})"
+            ) from error
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError) as error:
+            raise connection_failure(self.url, error) from error
+        except (aiohttp.ClientError, ValueError) as error:
+            raise ComputeUnknown(f"the Docker Engine's answer cannot be read ({path.split('/')[0]})") from error
         except (RuntimeError, AssertionError) as error:  # aiohttp's, where this side closed the connection meanwhile
             if not self._is_closed:
                 raise
@@ -172,7 +177,7 @@ def _connected(url: str) -> Docker:
 
 
 def _meaning(error: DockerError) -> Exception:
-    """Translates an engine's error. Status 900: aiodocker could not connect. Status 0: an error inside a stream."""
+    """Translates an engine's error. Status 0: an error inside a stream."""
     text = error.message.strip()
     if error.status == NOT_FOUND:
         return Absent(text)

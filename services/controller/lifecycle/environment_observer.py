@@ -11,7 +11,7 @@ from typing import Any, cast
 from services.compute.protocol import Change, Compute, ComputeFailed, ComputeUnknown, Report, UnidentifiedEngine
 from services.compute.registry import KindNotServed
 from services.controller.controller_services import ControllerServices
-from services.controller.error_text import describe_error
+from services.controller.error_text import describe_error, error_sentence
 from services.runtime.background_loop import BackgroundLoop, Backoff
 from services.store import compute_environments, leases
 from services.store.compute_environments import EnvironmentState
@@ -150,7 +150,7 @@ async def _report(services: ControllerServices, environment: EnvironmentState) -
     except (KindNotServed, UnidentifiedEngine):
         raise
     except (ComputeUnknown, ComputeFailed) as error:
-        return None, describe_error(error)
+        return None, error_sentence(error)
     except TimeoutError:
         return None, f"It did not answer within {CHECK_TIMEOUT_SECONDS:g} s."
     except Exception:
