@@ -1,7 +1,6 @@
 """Parses, measures and validates documents, and caches them, since that takes 3 to 5 ms each time."""
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,24 +15,32 @@ from graphql import (
     specified_rules,
     validate,
 )
-from graphql.validation import MaxIntrospectionDepthRule
+from graphql.validation import MaxIntrospectionDepthRule, OverlappingFieldsCanBeMergedRule
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from schema.document_size import excess_size
 from schema.error_masking import public_error
 from schema.limits import Limits, Measurer, TooDeep, excess, excess_cost
+from schema.overlapping_fields import OverlappingFieldsRule
 from schema.request_errors import Code, OperationRejected, operation_rejected
+from schema.sized_cache import SizedCache
 
 RULES: tuple[type[ASTValidationRule], ...] = (
-    *specified_rules,
+    *(OverlappingFieldsRule if rule is OverlappingFieldsCanBeMergedRule else rule for rule in specified_rules),
     MaxIntrospectionDepthRule,
     MaybeNullValidationRule,
     OneOfInputValidationRule,
 )
-"""The rules that Strawberry applies, and graphql-core's own limit of introspection."""
+"""The rules that Strawberry applies, and graphql-core's own limit of introspection. Its rule of overlapping fields compares pairs."""
 
 MAX_VALIDATION_ERRORS = 20
 MAX_KNOWN_COSTS = 16
+MAX_REJECTIONS = 500
+"""Rejected documents whose errors are cached."""
+MAX_REJECTIONS_SIZE = 200_000
+"""Code points in the messages of their errors, with ERROR_SIZE for each error."""
+ERROR_SIZE = 100
 
 
 class Document:
@@ -66,30 +73,42 @@ class Document:
 class Documents:
     """A cache of the documents that were used last: at most `count`, and `size` code points of text together.
 
-    A code point of text takes 100 to 270 bytes of memory.
+    A code point of text takes 100 to 270 bytes of memory. The errors of rejected documents are cached, too.
     """
 
     def __init__(self, schema: GraphQLSchema, limits: Limits, *, suggestions: bool, count: int = 500, size: int = 200_000) -> None:
         self._schema = schema
         self._limits = limits
         self._suggestions = suggestions
-        self._count = count
-        self._size = size
-        self._cached_size = 0
-        self._documents: OrderedDict[bytes, Document] = OrderedDict()
+        self._documents: SizedCache[Document] = SizedCache(count=count, size=size)
+        self._rejections: SizedCache[tuple[Code, list[dict[str, Any]]]] = SizedCache(count=MAX_REJECTIONS, size=MAX_REJECTIONS_SIZE)
 
     def __len__(self) -> int:
         return len(self._documents)
 
     def get(self, text: str) -> Document:
         """Returns the document of a text. Raises OperationRejected with SYNTAX_ERROR, LIMIT_EXCEEDED or VALIDATION_FAILED."""
+        if len(text) > self._limits.source_length:
+            raise operation_rejected(
+                Code.LIMIT_EXCEEDED, f"The document has {len(text)} characters; the limit is {self._limits.source_length}."
+            )
         key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-        if key in self._documents:
-            self._documents.move_to_end(key)
-            return self._documents[key]
-        document = self._prepare(key, text)
-        self._cache(document)
+        rejection = self._rejections.get(key)
+        if rejection is not None:
+            raise OperationRejected(*rejection)
+        document = self._documents.get(key)
+        if document is None:
+            document = self._prepare_once(key, text)
+            self._documents.put(key, document, document.size)
         return document
+
+    def _prepare_once(self, key: bytes, text: str) -> Document:
+        try:
+            return self._prepare(key, text)
+        except OperationRejected as rejected:
+            size = sum(len(error["message"]) + ERROR_SIZE for error in rejected.errors)
+            self._rejections.put(key, (rejected.code, rejected.errors), size)
+            raise
 
     def check_cost(self, document: Document, node: OperationDefinitionNode, variables: Mapping[str, Any]) -> None:
         """Measures the cost with the coerced values of the variables. Raises OperationRejected with LIMIT_EXCEEDED."""
@@ -101,15 +120,10 @@ class Documents:
         if len(document.affordable) < MAX_KNOWN_COSTS:
             document.affordable.add((name, sizes))
 
-    def _cache(self, document: Document) -> None:
-        self._documents[document.key] = document
-        self._cached_size += document.size
-        while len(self._documents) > self._count or self._cached_size > self._size:
-            _, oldest = self._documents.popitem(last=False)
-            self._cached_size -= oldest.size
-
     def _prepare(self, key: bytes, text: str) -> Document:
+        """Parses, measures and validates, in the order of their costs: a document beyond a limit is not validated."""
         ast = self._parse(text)
+        _refuse(excess_size(ast, self._limits.document))
         cost_variables = {_name(node): self._measure(ast, node) for node in ast.definitions if isinstance(node, OperationDefinitionNode)}
         errors = validate(self._schema, ast, RULES, MAX_VALIDATION_ERRORS, hide_suggestions=not self._suggestions)
         if errors:
@@ -118,8 +132,6 @@ class Documents:
 
     def _parse(self, text: str) -> DocumentNode:
         limits = self._limits
-        if len(text) > limits.source_length:
-            raise operation_rejected(Code.LIMIT_EXCEEDED, f"The document has {len(text)} characters; the limit is {limits.source_length}.")
         try:
             return parse(text, max_lexical_tokens=limits.tokens, max_comments=limits.comments, max_source_length=limits.source_length)
         except GraphQLSyntaxError as error:

@@ -5,7 +5,7 @@ what they expand to (limiters that walk every spread take seconds for n = 20). U
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any, NamedTuple
 
@@ -34,6 +34,8 @@ from graphql import (
     is_list_type,
 )
 
+from schema.document_size import DEFAULT_BOUNDS
+
 PAGE_ARGUMENTS = ("first", "last")
 INTROSPECTION = ("__schema", "__type")
 MAX_DIGITS = 18
@@ -56,6 +58,7 @@ class Limits:
     default_page: int = 20  # what a list with `first` gives when it is not stated
     assumed_list: int = 10  # items in a list that has no `first`
     introspection_cost: int = 1_000
+    document: Mapping[str, int] = field(default_factory=lambda: DEFAULT_BOUNDS)  # of the whole document, as it is written
     source_length: int = 50_000
     tokens: int = 4_000
     comments: int = 200

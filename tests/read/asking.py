@@ -11,6 +11,7 @@ from sqlalchemy import event
 
 from resolvers.context import make_context
 from schema.build import build_schema, core_schema
+from schema.document_size import DEFAULT_BOUNDS
 from schema.execution import Executor
 from schema.limits import Limits
 from schema.requests import OperationRequest
@@ -22,7 +23,7 @@ from services.store.db.database import Database
 from services.store.db.query import Query, Row
 
 SCHEMA = build_schema()
-GENEROUS = Limits(depth=30, fields=3000, aliases=300, cost=10_000_000)
+GENEROUS = Limits(depth=30, fields=3000, aliases=300, cost=10_000_000, document=dict.fromkeys(DEFAULT_BOUNDS, 10_000))
 
 
 @dataclass
