@@ -16,10 +16,10 @@ async def test_an_ordinary_stop_is_told_calmly_and_names_who_did_it_once(signed_
     await server.graphql(STOP, {"id": studio})
     overlay = graces_tab.locator("#overlay")
     await expect(overlay).to_be_visible()
-    told = await overlay.inner_text()
-    assert told.startswith("The Studio is stopped")
-    assert told.count("ada") == 1
-    assert told.rstrip().endswith("Code: STUDIO_STOPPED")
+    text = await overlay.inner_text()
+    assert text.startswith("The Studio is stopped")
+    assert text.count("ada") == 1
+    assert text.rstrip().endswith("Code: STUDIO_STOPPED")
     await expect(graces_tab.locator("#state")).to_have_attribute("data-tone", "idle")
 
 

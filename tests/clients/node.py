@@ -48,10 +48,10 @@ class Program:
             text = await self._process.stdout.readline()
         return json.loads(text) if text else None
 
-    async def until(self, *wanted: object) -> list[Any]:
+    async def until(self, *beginning: object) -> list[Any]:
         """The values up to one that begins like `wanted`."""
         lines: list[Any] = []
-        while not lines or lines[-1][: len(wanted)] != list(wanted):
+        while not lines or lines[-1][: len(beginning)] != list(beginning):
             value = await self.line()
             assert value is not None, lines
             lines.append(value)

@@ -36,12 +36,12 @@ def world(process_world: World) -> World:
 
 
 @pytest.fixture
-def place(root: Path, world: World) -> SessionDirectory:
+def session_directory(root: Path, world: World) -> SessionDirectory:
     return DataDirectory(root, INSTALLATION).session(world.name())
 
 
-def record(place: SessionDirectory) -> dict[str, Any]:
-    state: dict[str, Any] = json.loads(place.state.read_text())
+def record(session_directory: SessionDirectory) -> dict[str, Any]:
+    state: dict[str, Any] = json.loads(session_directory.state.read_text())
     return state
 
 
@@ -99,19 +99,19 @@ async def test_a_killed_tool_is_noticed_at_once(world: World) -> None:
 
 
 @pytest.mark.behaviour("B31")
-async def test_a_killed_keeper_takes_all_with_it(world: World, place: SessionDirectory) -> None:
+async def test_a_killed_keeper_takes_all_with_it(world: World, session_directory: SessionDirectory) -> None:
     upstream = await world.start(world.name(), TINY_CHILDREN="1", TINY_DAEMONS="1")
     await put(upstream, "a.txt", b"hello")
     tool = (await ask_json(upstream, "/pids"))["pid"]
     async with aclosing(world.compute.watch()) as changes, asyncio.timeout(WAIT_LIMIT_S):  # type: ignore[type-var]
-        os.kill(record(place)["keeper"][0], signal.SIGKILL)
+        os.kill(record(session_directory)["keeper"][0], signal.SIGKILL)
         while await world.presence(world.name()) is not Presence.EXITED:
             await anext(changes)
     observation = await world.compute.observe(world.name())
     assert observation.exit_code is None
     assert observation.message
     assert start_time(tool) is None
-    session_record = place.session_record()
+    session_record = session_directory.session_record()
     assert session_record is not None
     assert not await _marked(session_record.marker)
     assert (await world.save(world.name(), "c1", interim=False)).size > 0
@@ -131,30 +131,32 @@ def _environ(process: Path) -> bytes:
         return b""
 
 
-async def test_the_record_of_an_earlier_boot_means_exited_and_kills_nobody(world: World, place: SessionDirectory) -> None:
+async def test_the_record_of_an_earlier_boot_means_exited_and_kills_nobody(world: World, session_directory: SessionDirectory) -> None:
     await world.start(world.name())
     await world.compute.stop(world.name(), GRACE)
     with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as stranger:
         started = start_time(stranger.pid)
-        place.state.write_text(json.dumps({**record(place), "exited": None, "boot": "another", "keeper": [stranger.pid, started]}))
+        session_directory.state.write_text(
+            json.dumps({**record(session_directory), "exited": None, "boot": "another", "keeper": [stranger.pid, started]})
+        )
         assert await world.presence(world.name()) is Presence.EXITED
-        place.state.write_text(json.dumps({**record(place), "exited": None, "keeper": [stranger.pid, 1]}))
+        session_directory.state.write_text(json.dumps({**record(session_directory), "exited": None, "keeper": [stranger.pid, 1]}))
         await world.compute.stop(world.name(), GRACE)
         await world.compute.remove(world.name())
         assert stranger.poll() is None
         stranger.kill()
 
 
-async def test_a_record_that_cannot_be_read_is_unknown(world: World, place: SessionDirectory) -> None:
+async def test_a_record_that_cannot_be_read_is_unknown(world: World, session_directory: SessionDirectory) -> None:
     await world.start(world.name())
-    good = place.state.read_text()
-    place.state.write_text("{")
+    good = session_directory.state.read_text()
+    session_directory.state.write_text("{")
     with pytest.raises(ComputeUnknown):
         await world.compute.observe(world.name())
     with pytest.raises(ComputeUnknown):
         await world.compute.sessions()
-    place.state.write_text(good)
-    session_record = place.path / "session.json"
+    session_directory.state.write_text(good)
+    session_record = session_directory.path / "session.json"
     good = session_record.read_text()
     session_record.write_text("")
     with pytest.raises(ComputeUnknown):
@@ -226,9 +228,9 @@ async def test_the_log_is_bounded_and_says_what_was_dropped(world: World, root: 
 
 
 @pytest.mark.behaviour("B34")
-async def test_nothing_moves_while_a_save_is_made_and_all_goes_on_after(world: World, place: SessionDirectory) -> None:
+async def test_nothing_moves_while_a_save_is_made_and_all_goes_on_after(world: World, session_directory: SessionDirectory) -> None:
     upstream = await world.start(world.name(), TINY_CHILDREN="1", TINY_DAEMONS="1")
-    session_record = place.session_record()
+    session_record = session_directory.session_record()
     assert session_record
     async with frozen(session_record):
         assert {_state(pid) for pid in await _pids(session_record.marker)} == {"T"}
@@ -237,9 +239,11 @@ async def test_nothing_moves_while_a_save_is_made_and_all_goes_on_after(world: W
     assert "T" not in {_state(pid) for pid in await _pids(session_record.marker)}
 
 
-async def test_a_server_that_dies_during_a_save_does_not_leave_the_session_frozen(world: World, place: SessionDirectory) -> None:
+async def test_a_server_that_dies_during_a_save_does_not_leave_the_session_frozen(
+    world: World, session_directory: SessionDirectory
+) -> None:
     upstream = await world.start(world.name())
-    session_record = place.session_record()
+    session_record = session_directory.session_record()
     assert session_record
     program = (
         "import socket, sys, os, signal\ns = socket.socket(socket.AF_UNIX)\n"
@@ -252,9 +256,9 @@ async def test_a_server_that_dies_during_a_save_does_not_leave_the_session_froze
         assert (await ask(upstream, "GET", "/"))[0] == 200
 
 
-async def test_a_session_can_be_stopped_while_it_is_saved(world: World, place: SessionDirectory) -> None:
+async def test_a_session_can_be_stopped_while_it_is_saved(world: World, session_directory: SessionDirectory) -> None:
     await world.start(world.name())
-    session_record = place.session_record()
+    session_record = session_directory.session_record()
     assert session_record
     async with frozen(session_record), asyncio.timeout(promised(5)):
         await world.compute.stop(world.name(), GRACE)
@@ -341,23 +345,23 @@ async def test_a_save_is_never_named_as_one_whose_removal_is_under_way(world: Wo
 
 
 @pytest.mark.behaviour("B31")
-async def test_a_keeper_killed_during_a_save_leaves_nothing_frozen(world: World, place: SessionDirectory) -> None:
+async def test_a_keeper_killed_during_a_save_leaves_nothing_frozen(world: World, session_directory: SessionDirectory) -> None:
     await world.start(world.name(), TINY_DAEMONS="1")
-    session_record = place.session_record()
+    session_record = session_directory.session_record()
     assert session_record
     async with frozen(session_record):
-        os.kill(record(place)["keeper"][0], signal.SIGKILL)
-        await gone(record(place)["keeper"][0])
+        os.kill(record(session_directory)["keeper"][0], signal.SIGKILL)
+        await gone(record(session_directory)["keeper"][0])
         assert await world.presence(world.name()) is Presence.EXITED
     assert not await _marked(session_record.marker)
 
 
 @pytest.mark.slow
-async def test_a_session_ends_when_its_directory_is_deleted(world: World, place: SessionDirectory) -> None:
+async def test_a_session_ends_when_its_directory_is_deleted(world: World, session_directory: SessionDirectory) -> None:
     await world.start(world.name(), TINY_DAEMONS="1")
-    session_record, keeper = place.session_record(), record(place)["keeper"][0]
+    session_record, keeper = session_directory.session_record(), record(session_directory)["keeper"][0]
     assert session_record
-    shutil.rmtree(place.path)
+    shutil.rmtree(session_directory.path)
 
     async def ended() -> bool:
         return start_time(keeper) is None and not await _marked(session_record.marker)

@@ -25,7 +25,7 @@ BEATING = PresenceTiming(heartbeat=0.05, activity=0)
 SLOW = PresenceTiming(heartbeat=3600, activity=0)
 
 
-class Place:
+class RunningStudio:
     """A running Studio and its people."""
 
     def __init__(self, database: Database, world: World, studio_id: str) -> None:
@@ -58,15 +58,15 @@ class Place:
 
 
 @pytest.fixture
-async def place(database: Database) -> Place:
+async def studio(database: Database) -> RunningStudio:
     return await running_studio(database)
 
 
-async def running_studio(database: Database) -> Place:
+async def running_studio(database: Database) -> RunningStudio:
     world = await factories.create_world(database)
     studio_id = await factories.create_studio(database, world, "Penguins", status=StudioStatus.RUNNING, session_number=1)
     await factories.create_session(database, world, studio_id, number=1)
-    return Place(database, world, studio_id)
+    return RunningStudio(database, world, studio_id)
 
 
 @asynccontextmanager
@@ -84,109 +84,111 @@ async def crash(presence: Presence) -> None:
     await presence.stop_heartbeat()
 
 
-async def test_a_user_joins_with_the_first_tab_and_leaves_with_the_last(place: Place) -> None:
-    async with beating(place.database) as presence:
-        before = await place.version()
-        first, second = await presence.join(place.tab()), await presence.join(place.tab())
-        assert [person.tabs for person in await presence.people(place.studio_id)] == [2]
+async def test_a_user_joins_with_the_first_tab_and_leaves_with_the_last(studio: RunningStudio) -> None:
+    async with beating(studio.database) as presence:
+        before = await studio.version()
+        first, second = await presence.join(studio.tab()), await presence.join(studio.tab())
+        assert [person.tabs for person in await presence.people(studio.studio_id)] == [2]
         await presence.leave(first)
-        assert await place.log() == ["joined"]
+        assert await studio.log() == ["joined"]
         await presence.leave(second)
         await presence.leave(second)
-        assert await place.log() == ["joined", "left"]
-        assert await place.version() > before
+        assert await studio.log() == ["joined", "left"]
+        assert await studio.version() > before
 
 
 @pytest.mark.postgres
 async def test_tabs_through_two_proxies_are_one_user(postgresql_url: str) -> None:
-    place = await running_studio(Database(postgresql_url))
-    async with beating(place.database, SLOW) as here, beating(place.database, SLOW) as there:
-        first, second = await here.join(place.tab()), await there.join(place.tab())
-        assert await place.log() == ["joined"]
+    studio = await running_studio(Database(postgresql_url))
+    async with beating(studio.database, SLOW) as here, beating(studio.database, SLOW) as there:
+        first, second = await here.join(studio.tab()), await there.join(studio.tab())
+        assert await studio.log() == ["joined"]
         await here.leave(first)
-        assert await place.log() == ["joined"]
+        assert await studio.log() == ["joined"]
         await there.leave(second)
-        assert await place.log() == ["joined", "left"]
-    await place.database.close()
+        assert await studio.log() == ["joined", "left"]
+    await studio.database.close()
 
 
 @pytest.mark.behaviour("B53")
-async def test_a_crashed_proxy_leaves_no_ghosts(place: Place) -> None:
-    dead = Presence(place.database, QUICK)
+async def test_a_crashed_proxy_leaves_no_ghosts(studio: RunningStudio) -> None:
+    dead = Presence(studio.database, QUICK)
     await dead.start()
-    await dead.join(place.tab())
-    await dead.join(place.tab())
+    await dead.join(studio.tab())
+    await dead.join(studio.tab())
     await crash(dead)
-    async with beating(place.database):
-        await eventually(lambda: is_log(place, ["joined", "left"]))
-        assert await place.open_rows() == 0
+    async with beating(studio.database):
+        await eventually(lambda: is_log(studio, ["joined", "left"]))
+        assert await studio.open_rows() == 0
 
 
-async def is_log(place: Place, log: list[str]) -> bool:
-    return await place.log() == log
+async def is_log(studio: RunningStudio, log: list[str]) -> bool:
+    return await studio.log() == log
 
 
 @pytest.mark.postgres
 async def test_a_proxy_that_beats_is_left_alone(postgresql_url: str) -> None:
-    place = await running_studio(Database(postgresql_url))
-    async with beating(place.database, BEATING) as one, beating(place.database, SLOW) as other:
-        await one.join(place.tab())
-        await backdate_heartbeat(place, one)
-        await eventually(lambda: has_beaten_lately(place, one))
+    studio = await running_studio(Database(postgresql_url))
+    async with beating(studio.database, BEATING) as one, beating(studio.database, SLOW) as other:
+        await one.join(studio.tab())
+        await backdate_heartbeat(studio, one)
+        await eventually(lambda: has_beaten_lately(studio, one))
         await other.sweep()
-        assert await place.log() == ["joined"]
+        assert await studio.log() == ["joined"]
         await one.stop_heartbeat()
-        await backdate_heartbeat(place, one)
+        await backdate_heartbeat(studio, one)
         await other.sweep()
-        assert await place.log() == ["joined", "left"]
-    await place.database.close()
+        assert await studio.log() == ["joined", "left"]
+    await studio.database.close()
 
 
-async def backdate_heartbeat(place: Place, presence: Presence) -> None:
+async def backdate_heartbeat(studio: RunningStudio, presence: Presence) -> None:
     """As if the proxy had been silent for longer than the limit."""
-    async with place.database.write() as transaction:
+    async with studio.database.write() as transaction:
         long_ago = transaction.now - SLOW.silent * 2
         proxy = core.proxy_instance
         await transaction.execute(update(proxy).where(proxy.c.id == presence.proxy_id).values(heartbeat_at=long_ago))
 
 
-async def has_beaten_lately(place: Place, presence: Presence) -> bool:
+async def has_beaten_lately(studio: RunningStudio, presence: Presence) -> bool:
     proxy = core.proxy_instance.c
-    async with place.database.write() as transaction:
+    async with studio.database.write() as transaction:
         beat_at = (await transaction.execute(select(proxy.heartbeat_at).where(proxy.id == presence.proxy_id))).scalar_one()
         return bool(transaction.now - beat_at < SLOW.silent)
 
 
-async def test_a_proxy_that_was_thought_dead_takes_its_tabs_back(place: Place) -> None:
-    async with beating(place.database, SLOW) as paused:
-        connection = await paused.join(place.tab())
-        sweeper = Presence(place.database, SLOW)
+async def test_a_proxy_that_was_thought_dead_takes_its_tabs_back(studio: RunningStudio) -> None:
+    async with beating(studio.database, SLOW) as paused:
+        connection = await paused.join(studio.tab())
+        sweeper = Presence(studio.database, SLOW)
         await sweeper.sweep(everything=True)
-        assert await place.log() == ["joined", "left"]
+        assert await studio.log() == ["joined", "left"]
         await paused.beat()
-        assert await place.log() == ["joined", "left", "joined"]
+        assert await studio.log() == ["joined", "left", "joined"]
         await paused.leave(connection)
-        assert await place.open_rows() == 0
+        assert await studio.open_rows() == 0
 
 
-async def test_a_leave_that_could_not_be_written_is_written_at_the_next_beat(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with beating(place.database, SLOW) as presence:
-        connection = await presence.join(place.tab())
+async def test_a_leave_that_could_not_be_written_is_written_at_the_next_beat(
+    studio: RunningStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with beating(studio.database, SLOW) as presence:
+        connection = await presence.join(studio.tab())
         with monkeypatch.context() as broken:
             broken.setattr("services.store.connections.end", _database_is_away)
             with pytest.raises(ConnectionError):
                 await presence.leave(connection)
-        assert await place.log() == ["joined"]
+        assert await studio.log() == ["joined"]
         await presence.beat()
-        assert await place.log() == ["joined", "left"]
+        assert await studio.log() == ["joined", "left"]
 
 
 async def _database_is_away(*_: Any) -> None:
     raise ConnectionError("away")
 
 
-async def test_a_heart_survives_a_database_that_is_away(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with beating(place.database) as presence:
+async def test_a_heart_survives_a_database_that_is_away(studio: RunningStudio, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with beating(studio.database) as presence:
         with monkeypatch.context() as broken:
             beats = 0
 
@@ -200,47 +202,47 @@ async def test_a_heart_survives_a_database_that_is_away(place: Place, monkeypatc
 
             broken.setattr("services.store.connections.beat", away)
             await eventually(has_beaten)
-        connection = await presence.join(place.tab())
+        connection = await presence.join(studio.tab())
         presence.touch(connection)
-        await eventually(lambda: was_active(place))
+        await eventually(lambda: was_active(studio))
 
 
-async def was_active(place: Place) -> datetime | None:
-    moment: datetime | None = (await place.session()).last_active_at
+async def was_active(studio: RunningStudio) -> datetime | None:
+    moment: datetime | None = (await studio.session()).last_active_at
     return moment
 
 
-async def test_a_session_that_is_over_cannot_be_joined(place: Place) -> None:
-    async with beating(place.database) as presence:
-        async with place.database.write() as transaction:
+async def test_a_session_that_is_over_cannot_be_joined(studio: RunningStudio) -> None:
+    async with beating(studio.database) as presence:
+        async with studio.database.write() as transaction:
             await transaction.execute(update(core.studio).values(status=StudioStatus.STOPPING))
         with pytest.raises(NotAllowedNow):
-            await presence.join(place.tab())
-        assert await place.log() == []
+            await presence.join(studio.tab())
+        assert await studio.log() == []
 
 
-async def test_an_orderly_end_ends_all_rows(place: Place) -> None:
-    async with beating(place.database) as presence:
-        await presence.join(place.tab())
-    assert await place.log() == ["joined", "left"]
+async def test_an_orderly_end_ends_all_rows(studio: RunningStudio) -> None:
+    async with beating(studio.database) as presence:
+        await presence.join(studio.tab())
+    assert await studio.log() == ["joined", "left"]
 
 
 @pytest.mark.behaviour("B52")
-async def test_activity_is_written_for_tab_and_session_and_moves_the_idle_limit(place: Place) -> None:
-    async with place.database.write() as transaction:
+async def test_activity_is_written_for_tab_and_session_and_moves_the_idle_limit(studio: RunningStudio) -> None:
+    async with studio.database.write() as transaction:
         await transaction.execute(update(core.workspace).values(idle_minutes=30))
-    async with beating(place.database) as presence:
-        connection = await presence.join(place.tab())
+    async with beating(studio.database) as presence:
+        connection = await presence.join(studio.tab())
         presence.touch(connection)
-        await eventually(lambda: was_active(place))
-        session = await place.session()
+        await eventually(lambda: was_active(studio))
+        session = await studio.session()
         assert session.idle_stops_at - session.last_active_at == timedelta(minutes=30)
         assert session.version == 2
 
 
-async def test_activity_is_written_seldom(place: Place) -> None:
-    activity = Activity(place.database, interval_seconds=3600)
+async def test_activity_is_written_seldom(studio: RunningStudio) -> None:
+    activity = Activity(studio.database, interval_seconds=3600)
     for _ in range(5):
-        activity.session(place.studio_id, 1)
+        activity.session(studio.studio_id, 1)
         await activity.flush()
-    assert (await place.session()).version == 2
+    assert (await studio.session()).version == 2

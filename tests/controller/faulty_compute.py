@@ -185,10 +185,10 @@ class FaultyCompute:
         await self._called("tail")
         return self.printed[-limit:]
 
-    async def follow(self, name: SessionName, place: str | None) -> AsyncGenerator[OutputChunk]:
+    async def follow(self, name: SessionName, cursor: str | None) -> AsyncGenerator[OutputChunk]:
         """Places are offsets in what was printed; it is told of more by `print`."""
         await self._called("follow")
-        at = int(place or 0)
+        at = int(cursor or 0)
         while True:
             more = self.more = self.more or asyncio.Event()
             ended = self.observations.get(str(name), Observation(Presence.ABSENT)).presence in (Presence.EXITED, Presence.ABSENT)

@@ -114,17 +114,17 @@ class ControllerHarness:
                 await commits.wait()
                 commits.clear()
 
-    async def status(self, studio_id: str, wanted: str) -> dict[str, Any]:
+    async def status(self, studio_id: str, expected: str) -> dict[str, Any]:
         """Wait until the Studio has this status."""
 
         async def has_status() -> bool:
-            return bool((await self.row(studio_id))["status"] == wanted)
+            return bool((await self.row(studio_id))["status"] == expected)
 
         try:
             await self.until(has_status)
         except TimeoutError:
             row = await self.row(studio_id)
-            raise AssertionError(f"{row['status']}: {row['status_message']}, never {wanted}") from None
+            raise AssertionError(f"{row['status']}: {row['status_message']}, never {expected}") from None
         return await self.row(studio_id)
 
     async def called(self, call: str, times: int = 1) -> None:

@@ -95,10 +95,10 @@ async def test_the_progress_of_a_build_shows_as_a_step(harness: ControllerHarnes
     event = hold(harness)
     studio = await harness.add()
 
-    async def told() -> bool:
+    async def is_reported() -> bool:
         return (await step(harness, studio))["message"] == "Step 2/2 : RUN install"
 
-    await harness.until(told)
+    await harness.until(is_reported)
     assert (await step(harness, studio))["state"] == "IN_PROGRESS"
     row = await harness.row(studio)
     assert (row["status"], row["status_message"]) == ("BUILDING", "The image is being built. The Studio starts by itself afterwards.")
@@ -209,10 +209,10 @@ async def test_an_engine_that_says_nothing_is_waited_for(harness: ControllerHarn
     harness.compute.silent = True
     studio = await harness.add()
 
-    async def told() -> bool:
+    async def is_reported() -> bool:
         return "does not answer" in ((await step(harness, studio))["message"] or "")
 
-    await harness.until(told)
+    await harness.until(is_reported)
     assert (await harness.row(studio))["status"] == "BUILDING"
     harness.compute.silent = False
     await harness.status(studio, "RUNNING")

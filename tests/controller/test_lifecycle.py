@@ -55,7 +55,7 @@ async def test_the_next_start_begins_from_the_checkpoint(harness: ControllerHarn
 
 @pytest.mark.behaviour("B12")
 @pytest.mark.parametrize(
-    ("code", "memory", "status", "reason", "told"),
+    ("code", "memory", "status", "reason", "message"),
     [
         (0, False, "STOPPED", "EXITED", "STUDIO_STOPPED"),
         (3, False, "ERRORED", "EXITED", "STUDIO_ERRORED"),
@@ -64,14 +64,14 @@ async def test_the_next_start_begins_from_the_checkpoint(harness: ControllerHarn
     ],
 )
 async def test_a_session_that_ends_by_itself_is_saved(
-    harness: ControllerHarness, code: int | None, memory: bool, status: str, reason: str, told: str
+    harness: ControllerHarness, code: int | None, memory: bool, status: str, reason: str, message: str
 ) -> None:
     studio = await harness.add()
     await harness.status(studio, "RUNNING")
     harness.compute.end(await harness.name(studio), code, out_of_memory=memory)
     row = await harness.status(studio, status)
     assert row["stop_reason"] == reason
-    assert [error_code for error_code, _ in await reasons(harness)] == [told]
+    assert [error_code for error_code, _ in await reasons(harness)] == [message]
     assert [c["status"] for c in await harness.rows(core.checkpoint)] == ["FINALIZED"]
     assert harness.compute.observations == {}
 

@@ -188,15 +188,15 @@ async def test_one_session_that_hangs_costs_one_place(monkeypatch: pytest.Monkey
     monkeypatch.setattr(stats_collection, "MAX_CONCURRENT_MEASUREMENTS", 2)
     monkeypatch.setattr(stats_collection, "MEASUREMENT_TIMEOUT_SECONDS", 0.2)
     sessions = [RunningSession(str(number), "s", "p", number, "e", None) for number in range(10)]
-    told = []
+    measured_numbers = []
 
     async def ask(session: RunningSession) -> Usage | None:
         if session.number == 3:
             await asyncio.Event().wait()
         return Usage(1, 1)
 
-    await stats_collection.measure(sessions, ask, lambda session, _: told.append(session.number))
-    assert sorted(told) == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    await stats_collection.measure(sessions, ask, lambda session, _: measured_numbers.append(session.number))
+    assert sorted(measured_numbers) == [0, 1, 2, 4, 5, 6, 7, 8, 9]
 
 
 async def test_the_number_of_calls_a_second_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,9 +69,9 @@ def _sources() -> dict[str, bytes]:
     return {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in kept}
 
 
-def _with_trust(files: Mapping[str, bytes], place: str = "") -> bytes:
+def _with_trust(files: Mapping[str, bytes], prefix: str = "") -> bytes:
     authorities = certificates()
-    return packed({**files, f"{place}trust": trust()["trust"]} | ({CERTIFICATES: authorities} if authorities else {}))
+    return packed({**files, f"{prefix}trust": trust()["trust"]} | ({CERTIFICATES: authorities} if authorities else {}))
 
 
 async def built(name: str, content: bytes) -> str:

@@ -51,18 +51,18 @@ class Job:
         studio: dict[str, Any] = (await self.server.graphql(STUDIO, {"id": self.studio}))["studio"]
         return studio
 
-    async def status(self, wanted: str, limit: float = 45) -> dict[str, Any]:
+    async def status(self, expected: str, limit: float = 45) -> dict[str, Any]:
         """Wait for it; ERRORED in between fails."""
 
         async def there() -> dict[str, Any] | None:
             studio = await self.look()
-            assert studio["status"] in (wanted, "STARTING", "STOPPING", "RUNNING", "STOPPED"), studio
-            return studio if studio["status"] == wanted else None
+            assert studio["status"] in (expected, "STARTING", "STOPPING", "RUNNING", "STOPPED"), studio
+            return studio if studio["status"] == expected else None
 
         try:
             return await eventually(there, limit, 0.05)
         except TimeoutError:
-            raise AssertionError(f"never {wanted}: {await self.look()}\n{self.server.log[-3000:]}") from None
+            raise AssertionError(f"never {expected}: {await self.look()}\n{self.server.log[-3000:]}") from None
 
     async def message(self, part: str, limit: float = 45) -> dict[str, Any]:
         """Wait until the status message has these words in it."""
@@ -85,12 +85,12 @@ class Job:
 
     def containers(self) -> list[str]:
         """The names of this installation's containers, whatever their state."""
-        wanted = f"label={INSTALLATION}={self.server.world.installation_id}"
-        return docker("ps", "-a", "--filter", wanted, "--format", "{{.Names}}", host=self.url).split()
+        label_filter = f"label={INSTALLATION}={self.server.world.installation_id}"
+        return docker("ps", "-a", "--filter", label_filter, "--format", "{{.Names}}", host=self.url).split()
 
     def networks(self) -> list[str]:
-        wanted = f"label={INSTALLATION}={self.server.world.installation_id}"
-        return docker("network", "ls", "--filter", wanted, "--format", "{{.Name}}", host=self.url).split()
+        label_filter = f"label={INSTALLATION}={self.server.world.installation_id}"
+        return docker("network", "ls", "--filter", label_filter, "--format", "{{.Name}}", host=self.url).split()
 
     async def nothing_left(self) -> None:
         """Neither container nor network, soon."""
@@ -102,8 +102,8 @@ class Job:
 
     def saves(self) -> dict[str, str]:
         """The checkpoints' images on the engine: name and id."""
-        wanted = f"studiograph-{self.server.world.installation_id[:8]}/*"
-        return dict(line.split() for line in docker(*LIST_IMAGES, wanted, host=self.url).splitlines())
+        image_names = f"studiograph-{self.server.world.installation_id[:8]}/*"
+        return dict(line.split() for line in docker(*LIST_IMAGES, image_names, host=self.url).splitlines())
 
     async def only_checkpoints_left(self) -> None:
         """Wait until on the engine is what the checkpoints' rows name, and it is what they say; nothing else of ours."""
@@ -165,9 +165,9 @@ async def contain(database_url: str, url: str, image: str = "", port: int = 8000
 
 
 async def clean(url: str, installation: str) -> None:
-    wanted = f"label={INSTALLATION}={installation}"
+    label_filter = f"label={INSTALLATION}={installation}"
     for kind, listing in (("rm -f", "ps -aq"), ("network rm", "network ls -q")):
-        for object_id in docker(*listing.split(), "--filter", wanted, host=url).split():
+        for object_id in docker(*listing.split(), "--filter", label_filter, host=url).split():
             docker(*kind.split(), object_id, host=url)
     engine = Engine(url)
     await remove_images(engine, installation)

@@ -103,11 +103,11 @@ async def building(engine: SecondEngine, tmp_path: Path, sqlite_url: str) -> Asy
 async def waiting(job: Job) -> None:
     """Wait until people are told that the engine does not answer."""
 
-    async def told() -> bool:
+    async def is_reported() -> bool:
         steps = (await job.server.graphql(PROGRESS, {"id": job.studio}))["studio"]["progress"]
         return any("does not answer" in (step["message"] or "") for step in steps)
 
-    await eventually(told)
+    await eventually(is_reported)
 
 
 @own_engine

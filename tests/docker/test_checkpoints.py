@@ -94,8 +94,8 @@ async def test_a_save_never_reads_a_session_that_another_save_lets_go_of(world: 
     saved = await world.save(name, "c1", interim=True)
     assert saved.size >= 200 * MIB
     assert not await paused(name)
-    told = docker("events", "--filter", f"container={name}", "--since", str(began), "--until", str(int(time.time()) + 1))
-    assert told.count(" commit ") == told.count(" pause ") == 2
+    events = docker("events", "--filter", f"container={name}", "--since", str(began), "--until", str(int(time.time()) + 1))
+    assert events.count(" commit ") == events.count(" pause ") == 2
 
 
 @pytest.mark.behaviour("B9")

@@ -39,6 +39,6 @@ async def test_unknown_sessions_are_reported_and_removed_when_asked(tmp_path: Pa
 
 
 async def test_the_engine_is_named(tmp_path: Path, sqlite_url: str) -> None:
-    told = await doctor(tmp_path / "data", sqlite_url)
-    assert f"Docker Engine {docker('version', '-f', '{{.Server.Version}}')}." in told
-    assert "Sessions are reached at" in told
+    output = await doctor(tmp_path / "data", sqlite_url)
+    assert f"Docker Engine {docker('version', '-f', '{{.Server.Version}}')}." in output
+    assert "Sessions are reached at" in output

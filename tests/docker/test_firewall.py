@@ -27,9 +27,9 @@ async def test_every_rule_counts(host: Machine, monkeypatch: pytest.MonkeyPatch,
     await firewall.why_open([], close=True)
     assert await firewall.why_open([], close=False) is None
     monkeypatch.setattr(firewall, "RULES", rules)
-    told = await firewall.why_open([], close=False)
-    assert told
-    assert "not in the packet filter" in told
+    reason = await firewall.why_open([], close=False)
+    assert reason
+    assert "not in the packet filter" in reason
 
 
 async def test_a_rule_that_was_removed_is_told_and_comes_back_once(host: Machine) -> None:
@@ -113,6 +113,6 @@ async def test_a_busy_filter_gets_no_rule_twice(tmp_path: Path, monkeypatch: pyt
 
 async def test_a_server_that_may_not_change_the_filter_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    told = await firewall.why_open([], close=False)
-    assert told
-    assert "it needs root and iptables" in told
+    reason = await firewall.why_open([], close=False)
+    assert reason
+    assert "it needs root and iptables" in reason

@@ -109,9 +109,9 @@ async def test_a_published_port_of_another_is_not_reached_through_the_machine(wo
         port = int((await run("port", anybodys, "8000/tcp")).splitlines()[0].rpartition(":")[2])
         gateway = str(subnet(world.name(1))[1])
         for address in {*own_addresses(), gateway}:
-            for wanted in (port, published.port):
-                outcomes = await attempts(world.name(1), address=address, port=wanted or 0)
-                assert outcomes[f"TCP {address}:{wanted}"] != "done"
+            for target_port in (port, published.port):
+                outcomes = await attempts(world.name(1), address=address, port=target_port or 0)
+                assert outcomes[f"TCP {address}:{target_port}"] != "done"
         inner = await run("inspect", "-f", "{{.NetworkSettings.IPAddress}}", anybodys)
         assert (await attempts(world.name(1), address=inner, port=8000))[f"TCP {inner}:8000"] != "done"
     finally:

@@ -34,24 +34,24 @@ async def test_the_main_job_inside_a_container(tmp_path: Path, sqlite_url: str) 
         aclosing(job.server.subscribe(WATCH, {"id": job.studio})) as frames,  # type: ignore[type-var]  # an async generator
     ):
         await job.start()
-        await told(frames, "RUNNING")
+        await until_status(frames, "RUNNING")
         await it_is_reached_where_it_was_joined(job)
         await no_session_gets_an_answer(job)
         await job.stop()
-        await told(frames, "STOPPED")
+        await until_status(frames, "STOPPED")
         checkpoints = (await job.server.graphql(CHECKPOINTS, {"id": job.studio}))["studio"]["checkpoints"]["nodes"]
         assert checkpoints == [{"status": "FINALIZED"}]
         await job.nothing_left()
 
 
-async def told(frames: Any, wanted: str) -> None:
+async def until_status(frames: Any, expected: str) -> None:
     """The subscription says it, without an error on the way."""
     async for frame in frames:
         status = frame["studioEvents"].get("status")
         assert status not in ("ERRORED", "BUILD_FAILED"), frame
-        if status == wanted:
+        if status == expected:
             return
-    raise AssertionError(f"the subscription ended before {wanted}")
+    raise AssertionError(f"the subscription ended before {expected}")
 
 
 async def it_is_reached_where_it_was_joined(job: Job) -> None:
@@ -97,8 +97,8 @@ async def test_it_is_not_root_and_has_its_recipes() -> None:
 
 async def test_doctor_in_a_container_that_may_not_use_the_engine_gives_the_groups_id() -> None:
     image = await server_image()
-    told = await run("run", "--rm", "--volume", MOUNT, image, "studiograph", "doctor")
-    assert f"this user may not use /var/run/docker.sock\n      Its group has the id {group()}." in told
-    assert f'`docker run --group-add {group()}`, in a compose file `group_add: ["{group()}"]`' in told
-    told = await run("run", "--rm", "--volume", MOUNT, "--group-add", group(), image, "studiograph", "doctor")
-    assert "which this server's container joins" in told
+    output = await run("run", "--rm", "--volume", MOUNT, image, "studiograph", "doctor")
+    assert f"this user may not use /var/run/docker.sock\n      Its group has the id {group()}." in output
+    assert f'`docker run --group-add {group()}`, in a compose file `group_add: ["{group()}"]`' in output
+    output = await run("run", "--rm", "--volume", MOUNT, "--group-add", group(), image, "studiograph", "doctor")
+    assert "which this server's container joins" in output

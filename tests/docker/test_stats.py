@@ -30,13 +30,13 @@ async def job(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Job]:
         yield job
 
 
-async def until(frames: AsyncIterator[dict[str, Any]], wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+async def until(frames: AsyncIterator[dict[str, Any]], matches: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """The first measurement like this."""
     seen: list[dict[str, Any]] = []
     async with asyncio.timeout(WAIT_LIMIT_S):
         async for frame in frames:
             seen.append(frame["studioStats"])
-            if wanted(seen[-1]):
+            if matches(seen[-1]):
                 return seen[-1]
     raise AssertionError(f"the stream ended after {seen}")
 

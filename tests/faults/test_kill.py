@@ -48,11 +48,11 @@ class Story:
         await self.server.kill9()
         await self.server.start()
 
-    async def status(self, wanted: str) -> None:
+    async def status(self, expected: str) -> None:
         async def there() -> bool:
             studio = (await self.server.graphql(STATUS, {"id": self.studio}))["studio"]
             assert studio["status"] != "ERRORED", studio
-            return bool(studio["status"] == wanted)
+            return bool(studio["status"] == expected)
 
         await eventually(there)
 

@@ -11,13 +11,13 @@ class History:
     def __init__(self, log: MemoryLog, event_filter: EventFilter) -> None:
         self.log = log
         self.event_filter = event_filter
-        self.place: Cursor | None = None
+        self.cursor: Cursor | None = None
         self.events: list[LoggedEvent] = []
         self.resyncs = 0
 
     def begin(self, start: Cursor) -> None:
-        if self.place is None:
-            self.place = start
+        if self.cursor is None:
+            self.cursor = start
 
     def take(self, item: Item) -> None:
         if isinstance(item, Resync):
@@ -32,27 +32,27 @@ class History:
 
     def assert_complete(self) -> None:
         """At the end, with everything delivered: nothing that matches is missing after the last item."""
-        assert self.place is not None
-        assert self.place.epoch == self.log.epoch
+        assert self.cursor is not None
+        assert self.cursor.epoch == self.log.epoch
         assert self._missing(self.log.state.cursor) == []
 
     def _take_resync(self, resync: Resync) -> None:
-        assert self.place is not None
+        assert self.cursor is not None
         if resync.reason is ResyncReason.RETENTION:
-            assert self.place.seq < self.log.horizon, "the log still reached back"
+            assert self.cursor.seq < self.log.horizon, "the log still reached back"
         else:
-            assert self.place.epoch != resync.cursor.epoch, "the cursor was good"
-        self.place = resync.cursor
+            assert self.cursor.epoch != resync.cursor.epoch, "the cursor was good"
+        self.cursor = resync.cursor
         self.resyncs += 1
 
     def _reach(self, cursor: Cursor, event: LoggedEvent | None = None) -> None:
-        assert self.place is not None
-        assert cursor.epoch == self.place.epoch
-        assert cursor.seq >= self.place.seq, "time went backwards"
+        assert self.cursor is not None
+        assert cursor.epoch == self.cursor.epoch
+        assert cursor.seq >= self.cursor.seq, "time went backwards"
         assert self._missing(cursor) == ([event] if event else []), "an event was left out"
-        self.place = cursor
+        self.cursor = cursor
 
     def _missing(self, until: Cursor) -> list[LoggedEvent]:
-        assert self.place is not None
-        events = self.log.archive[self.place.epoch]
-        return [event for event in events if self.place.seq < event.seq <= until.seq and self.event_filter.matches(event)]
+        assert self.cursor is not None
+        events = self.log.archive[self.cursor.epoch]
+        return [event for event in events if self.cursor.seq < event.seq <= until.seq and self.event_filter.matches(event)]

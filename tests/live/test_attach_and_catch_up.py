@@ -57,7 +57,7 @@ class Client:
             self._task.result()
 
     async def _read(self) -> None:
-        async with self._broker.subscribe(STREAM, self.history.event_filter, self.history.place) as subscription:
+        async with self._broker.subscribe(STREAM, self.history.event_filter, self.history.cursor) as subscription:
             self.history.begin(subscription.start)
             await self._permits.acquire()
             async for item in subscription:

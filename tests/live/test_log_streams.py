@@ -210,14 +210,14 @@ async def test_everything_that_happens_to_studios_is_told(live: Live, world: Wor
 
 
 async def test_a_filter_lets_through_the_events_of_the_studios_that_match(live: Live, world: World) -> None:
-    wanted = await factories.create_studio(live.database, world, "Wanted")
+    chosen = await factories.create_studio(live.database, world, "Wanted")
     other = await factories.create_studio(live.database, world, "Other")
     async with watch(live, world.viewer, EVENTS, scope=workspace(world), filter={"nameContains": "want"}) as watcher:
         await watcher.frame()
-        for studio_id in (other, wanted, other, wanted):
+        for studio_id in (other, chosen, other, chosen):
             await enter(live.database, world, studio_id, "STOPPED", "STARTING")
         frames = await watcher.frames(2)
-    assert [frame["studioId"] for frame in frames] == [encode("Studio", wanted)] * 2
+    assert [frame["studioId"] for frame in frames] == [encode("Studio", chosen)] * 2
 
 
 @pytest.mark.behaviour("B57")

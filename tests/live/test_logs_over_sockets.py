@@ -43,10 +43,10 @@ async def create(server: Server, **environment: str) -> str:
     return studio_id
 
 
-async def status(server: Server, studio_id: str, wanted: str) -> dict[str, Any]:
+async def status(server: Server, studio_id: str, expected: str) -> dict[str, Any]:
     async def look() -> dict[str, Any] | None:
         studio: dict[str, Any] = (await server.graphql(STUDIO, {"id": studio_id}))["studio"]
-        return studio if studio["status"] == wanted else None
+        return studio if studio["status"] == expected else None
 
     return await eventually(look, every=0.05)
 

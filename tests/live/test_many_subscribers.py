@@ -33,22 +33,22 @@ class Client:
         self.history: list[LoggedEvent] = []
 
     async def come_and_go(self, start: Cursor) -> Cursor:
-        place = start
+        cursor = start
         for _ in range(DISCONNECTS):
-            place = await self.read(place, self.random.randint(0, 6))
-        return place
+            cursor = await self.read(cursor, self.random.randint(0, 6))
+        return cursor
 
-    async def read(self, place: Cursor, number: int = 0, until: Cursor | None = None) -> Cursor:
+    async def read(self, cursor: Cursor, number: int = 0, until: Cursor | None = None) -> Cursor:
         """Up to `number` events, cut off in the middle of whatever goes on; or up to the cursor."""
-        async with self.broker.subscribe(self.stream_id, self.event_filter, place) as subscription:
-            reading = asyncio.ensure_future(self._take(subscription, place, number, until))
+        async with self.broker.subscribe(self.stream_id, self.event_filter, cursor) as subscription:
+            reading = asyncio.ensure_future(self._take(subscription, cursor, number, until))
             if until is None and self.random.random() < 0.5:
                 await asyncio.sleep(self.random.random() * 0.02)
                 reading.cancel()
             await asyncio.wait([reading])
-        return self.history[-1].cursor if self.history else place
+        return self.history[-1].cursor if self.history else cursor
 
-    async def _take(self, subscription: object, place: Cursor, number: int, until: Cursor | None) -> None:
+    async def _take(self, subscription: object, cursor: Cursor, number: int, until: Cursor | None) -> None:
         taken = 0
         async for item in subscription:  # type: ignore[attr-defined]
             assert not isinstance(item, Resync)
@@ -82,11 +82,11 @@ async def test_200_subscribers_with_30_disconnects_each_all_see_the_log_in_order
             start = first.start
         clients = [Client(live.broker, world.workspace_id, Random(random.random())) for _ in range(SUBSCRIBERS)]
         writing = asyncio.create_task(change_studios(database, world.workspace_id, random, stop))
-        places = await asyncio.gather(*(client.come_and_go(start) for client in clients))
+        cursors = await asyncio.gather(*(client.come_and_go(start) for client in clients))
         stop.set()
         await writing
         written = await the_log(database, world.workspace_id)
-        await asyncio.gather(*(client.read(place, until=written[-1].cursor) for client, place in zip(clients, places, strict=True)))
+        await asyncio.gather(*(client.read(cursor, until=written[-1].cursor) for client, cursor in zip(clients, cursors, strict=True)))
     assert seqs(written) == list(range(1, len(written) + 1))
     for client in clients:
         assert client.history == [event for event in written if client.event_filter.matches(event)]

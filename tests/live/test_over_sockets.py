@@ -57,7 +57,7 @@ class Client:
         self.start = start
 
     @property
-    def place(self) -> str:
+    def cursor(self) -> str:
         return self.cursors[-1] if self.cursors else self.start
 
     async def come_and_go(self) -> None:
@@ -72,13 +72,13 @@ class Client:
 
     async def read(self, until: str | None = None, *, abrupt: bool = False) -> None:
         """What comes, until cut off, or until the cursor `until` has come."""
-        if until is not None and self.place == until:
+        if until is not None and self.cursor == until:
             return
         async with dial(url(self.server)) as socket:
             try:
                 await socket.init(self.secret)
-                await socket.subscribe(STATUS, variables={"id": workspace_id(self.server), "after": self.place})
-                while self.place != until:
+                await socket.subscribe(STATUS, variables={"id": workspace_id(self.server), "after": self.cursor})
+                while self.cursor != until:
                     self.take(await socket.connection.recv())
             finally:
                 if abrupt:
@@ -209,7 +209,7 @@ async def test_a_member_who_is_removed_is_told_and_the_stream_completes_within_t
         await open_stream(server, socket, secret)
         began = time.monotonic()
         await server.graphql(REMOVE, {"workspace": workspace_id(server), "user": encode("User", viewer.user_id)})
-        told = await socket.receive()
-        assert (told["type"], told["payload"]["errors"][0]["extensions"]["code"]) == ("next", "FORBIDDEN")
+        frame = await socket.receive()
+        assert (frame["type"], frame["payload"]["errors"][0]["extensions"]["code"]) == ("next", "FORBIDDEN")
         assert (await socket.receive())["type"] == "complete"
         assert time.monotonic() - began < promised(WITHIN_SECONDS)

@@ -35,7 +35,7 @@ USERS = """connectedUsers(studioId: $id) {
 PROGRESS = "operationProgress(operationId: $id) { state steps { name state } error }"
 
 
-def place(world: World) -> str:
+def workspace_id(world: World) -> str:
     return encode("Workspace", world.workspace_id)
 
 
@@ -43,7 +43,7 @@ def place(world: World) -> str:
 async def test_the_list_comes_first_then_what_enters_changes_and_leaves(live: Live, world: World) -> None:
     database = live.database
     alpha = await factories.create_studio(database, world, "Alpha")
-    async with watch(live, world.viewer, LIST, id=place(world)) as watcher:
+    async with watch(live, world.viewer, LIST, id=workspace_id(world)) as watcher:
         assert await watcher.frame() == {"kind": "StudioListSnapshot", "studios": [{"name": "Alpha", "status": "STOPPED"}]}
         await create(database, world, name="Beta")
         assert await watcher.frame() == {"kind": "StudioEntered", "studio": {"name": "Beta", "status": "STOPPED"}}
@@ -58,7 +58,7 @@ async def test_the_filter_is_the_querys(live: Live, world: World) -> None:
     database = live.database
     alpha = await factories.create_studio(database, world, "Alpha")
     await factories.create_studio(database, world, "Beta", status="RUNNING")
-    async with watch(live, world.viewer, LIST, id=place(world), filter={"statuses": ["RUNNING"]}) as watcher:
+    async with watch(live, world.viewer, LIST, id=workspace_id(world), filter={"statuses": ["RUNNING"]}) as watcher:
         assert [studio["name"] for studio in (await watcher.frame())["studios"]] == ["Beta"]
         await enter(database, world, alpha, "STOPPED", "STARTING")
         await enter(database, world, alpha, "STARTING", "RUNNING")
@@ -71,7 +71,7 @@ async def test_the_filter_is_the_querys(live: Live, world: World) -> None:
 async def test_many_changes_while_nobody_reads_show_as_one_and_take_one_statement(live: Live, world: World) -> None:
     database = live.database
     ids = [await factories.create_studio(database, world, f"Studio {number}") for number in range(5)]
-    async with watch(live, world.viewer, LIST, id=place(world)) as watcher:
+    async with watch(live, world.viewer, LIST, id=workspace_id(world)) as watcher:
         await watcher.frame()
         async with live.broker.subscribe(world.workspace_id) as follower:
             for _ in range(6):
@@ -93,8 +93,8 @@ async def test_a_star_moves_a_studio_in_the_lists_of_its_own_user_alone(live: Li
     service = Studios(CommandRunner(live.database), TimePolicy(), SecretBox(SecretBox.new_key()), "installation", Wakeups(live.database))
     starred = {"starred": True}
     async with (
-        watch(live, world.viewer, LIST, id=place(world), filter=starred) as mine,
-        watch(live, other, LIST, id=place(world)) as theirs,
+        watch(live, world.viewer, LIST, id=workspace_id(world), filter=starred) as mine,
+        watch(live, other, LIST, id=workspace_id(world)) as theirs,
     ):
         assert [(await watcher.frame())["kind"] for watcher in (mine, theirs)] == ["StudioListSnapshot"] * 2
         await service.star(world.viewer, StudioActionRequest(alpha))
@@ -109,7 +109,7 @@ async def test_a_star_moves_a_studio_in_the_lists_of_its_own_user_alone(live: Li
 @pytest.mark.behaviour("B59")
 async def test_who_is_removed_from_the_workspace_loses_the_list(live: Live, world: World) -> None:
     viewer, _ = await factories.create_viewer(live.database, world.workspace_id, Role.VIEW)
-    async with watch(live, viewer, LIST, id=place(world)) as watcher:
+    async with watch(live, viewer, LIST, id=workspace_id(world)) as watcher:
         await watcher.frame()
         await set_role(live.database, world.workspace_id, viewer.user_id, None)
         with pytest.raises(Refusal) as refusal:
@@ -212,7 +212,10 @@ async def test_a_stranger_cannot_tell_hidden_from_absent(live: Live, world: Worl
 async def test_nothing_is_kept_when_all_streams_are_closed(database: Database, world: World) -> None:
     async with running(database, StreamSettings()) as live:
         before = live.broker.streams
-        async with watch(live, world.viewer, LIST, id=place(world)) as one, watch(live, world.viewer, LIST, id=place(world)) as two:
+        async with (
+            watch(live, world.viewer, LIST, id=workspace_id(world)) as one,
+            watch(live, world.viewer, LIST, id=workspace_id(world)) as two,
+        ):
             await one.frame()
             await two.frame()
             assert world.workspace_id in live.broker.streams

@@ -48,7 +48,7 @@ async def add(server: Server, name: str = "Cells", **environment: str) -> str:
     return str((await server.graphql(CREATE, {"input": request}))["createStudio"]["studio"]["id"])
 
 
-async def told(frames: AsyncIterator[dict[str, Any]], *statuses: str) -> list[dict[str, Any]]:
+async def next_statuses(frames: AsyncIterator[dict[str, Any]], *statuses: str) -> list[dict[str, Any]]:
     """The next status events, which must be these."""
     events = []
     async with asyncio.timeout(WAIT_LIMIT_S):
@@ -77,8 +77,8 @@ async def tool(server: Server) -> httpx.AsyncClient:
 
 async def kill(server: Server, pid: int) -> None:
     """The session's main process, which calls itself `pid`, from outside."""
-    wanted = f"label={INSTALLATION}={server.world.installation_id}"
-    containers = docker("ps", "-q", "--filter", wanted) if server.settings.get("process_compute") == "false" else ""
+    label_filter = f"label={INSTALLATION}={server.world.installation_id}"
+    containers = docker("ps", "-q", "--filter", label_filter) if server.settings.get("process_compute") == "false" else ""
     if containers:
         docker("kill", containers)
     else:
@@ -97,15 +97,15 @@ async def test_a_studio_starts_stops_into_a_checkpoint_and_starts_again_from_it(
     async with aclosing(server.subscribe(WATCH, {"id": cells})) as frames:  # type: ignore[type-var]  # an async generator
         await anext(frames)
         await server.graphql(START, {"id": cells})
-        starting, started = await told(frames, "STARTING", "RUNNING")
+        starting, started = await next_statuses(frames, "STARTING", "RUNNING")
         assert (starting["previousStatus"], started["previousStatus"], started["actor"]["name"]) == ("STOPPED", "STARTING", "ada")
         async with await tool(server) as client:
             await client.put("/files/notes", content=b"what I found")
         await server.graphql(STOP, {"id": cells})
-        stopping, stopped = await told(frames, "STOPPING", "STOPPED")
+        stopping, stopped = await next_statuses(frames, "STOPPING", "STOPPED")
         assert {stopping["stopReason"], stopped["stopReason"]} == {"USER_REQUEST"}
         await server.graphql(START, {"id": cells})
-        await told(frames, "STARTING", "RUNNING")
+        await next_statuses(frames, "STARTING", "RUNNING")
         async with await tool(server) as client:
             assert (await client.get("/files/notes")).text == "what I found"
     row = await studio(server, cells)
@@ -124,14 +124,14 @@ async def test_while_it_starts_it_is_not_running_and_can_neither_be_stopped_nor_
     async with aclosing(server.subscribe(WATCH, {"id": cells})) as frames:  # type: ignore[type-var]  # an async generator
         await anext(frames)
         await server.graphql(START, {"id": cells})
-        await told(frames, "STARTING")
+        await next_statuses(frames, "STARTING")
         row = await studio(server, cells)
         assert (row["status"], row["url"]) == ("STARTING", None)
         refused = (await server.graphql(STOP, {"id": cells}))["stopStudio"]
         assert (refused["__typename"], refused["status"]) == ("NotAllowedNowError", "STARTING")
         assert refused["until"] > row["statusSince"]
         assert (await server.graphql(DELETE, {"id": cells}))["deleteStudio"]["__typename"] == "NotAllowedNowError"
-        await told(frames, "RUNNING")
+        await next_statuses(frames, "RUNNING")
     assert (await studio(server, cells))["url"].startswith("http://a")
 
 
@@ -143,7 +143,7 @@ async def test_a_tool_that_ends_by_itself_is_saved(server: Server, code: str, st
     async with aclosing(server.subscribe(WATCH, {"id": cells})) as frames:  # type: ignore[type-var]  # an async generator
         await anext(frames)
         await server.graphql(START, {"id": cells})
-        *_, stopping, ended = await told(frames, "STARTING", "RUNNING", "STOPPING", status)
+        *_, stopping, ended = await next_statuses(frames, "STARTING", "RUNNING", "STOPPING", status)
     assert (stopping["stopReason"], ended["stopReason"], ended["statusMessage"]) == (
         "EXITED",
         "EXITED",
@@ -160,13 +160,13 @@ async def test_a_tool_that_is_killed_from_outside_loses_nothing(server: Server) 
     async with aclosing(server.subscribe(WATCH, {"id": cells})) as frames:  # type: ignore[type-var]  # an async generator
         await anext(frames)
         await server.graphql(START, {"id": cells})
-        await told(frames, "STARTING", "RUNNING")
+        await next_statuses(frames, "STARTING", "RUNNING")
         async with await tool(server) as client:
             await client.put("/files/notes", content=b"what I found")
             await kill(server, (await client.get("/pids")).json()["pid"])
-        await told(frames, "STOPPING", "ERRORED")
+        await next_statuses(frames, "STOPPING", "ERRORED")
         await server.graphql(START, {"id": cells})
-        await told(frames, "STARTING", "RUNNING")
+        await next_statuses(frames, "STARTING", "RUNNING")
         async with await tool(server) as client:
             assert (await client.get("/files/notes")).text == "what I found"
 
@@ -178,7 +178,7 @@ async def test_a_start_that_misses_its_deadline_ends_by_itself(opening: Opening)
         async with aclosing(server.subscribe(WATCH, {"id": cells})) as frames:  # type: ignore[type-var]  # an async generator
             await anext(frames)
             await server.graphql(START, {"id": cells})
-            _, ended = await told(frames, "STARTING", "ERRORED")
+            _, ended = await next_statuses(frames, "STARTING", "ERRORED")
         assert ended["stopReason"] == "START_TIMEOUT"
         assert "answers no HTTP request" in ended["statusMessage"]
 
@@ -189,7 +189,7 @@ async def test_a_tool_that_cannot_start_says_why_and_a_repaired_one_starts(serve
     async with aclosing(server.subscribe(WATCH, {"id": cells})) as frames:  # type: ignore[type-var]  # an async generator
         await anext(frames)
         await server.graphql(START, {"id": cells})
-        _, ended = await told(frames, "STARTING", "ERRORED")
+        _, ended = await next_statuses(frames, "STARTING", "ERRORED")
     assert ended["stopReason"] == "START_FAILED"
     assert "exit code 4" in ended["statusMessage"]
     assert "no such module" in ended["statusMessage"]
@@ -203,11 +203,11 @@ async def test_a_session_ends_with_its_lifespan(server: Server) -> None:
     async with aclosing(server.subscribe(WATCH, {"id": cells})) as frames:  # type: ignore[type-var]  # an async generator
         await anext(frames)
         await server.graphql(START, {"id": cells})
-        await told(frames, "STARTING", "RUNNING")
+        await next_statuses(frames, "STARTING", "RUNNING")
         async with database.write() as transaction:  # as if eight hours had gone by
             await transaction.execute(update(core.session).values(expires_at=transaction.now))
             await transaction.execute(update(core.studio).values(due_at=transaction.now))
-        _, ended = await told(frames, "STOPPING", "STOPPED")
+        _, ended = await next_statuses(frames, "STOPPING", "STOPPED")
     await database.close()
     assert (ended["stopReason"], ended["actor"]["cause"]) == ("LIFESPAN_EXPIRED", "lifespan")
 
@@ -225,7 +225,7 @@ async def test_what_a_session_uses_is_shown_while_it_runs_and_streamed_over_its_
     ):
         await anext(statuses)
         await server.graphql(START, {"id": cells})
-        await told(statuses, "STARTING", "RUNNING")
+        await next_statuses(statuses, "STARTING", "RUNNING")
         async with asyncio.timeout(WAIT_LIMIT_S):
             first = (await anext(measured))["studioStats"]
         shown = (await server.graphql(STATS, {"id": cells}))["studio"]["stats"]
@@ -234,11 +234,11 @@ async def test_what_a_session_uses_is_shown_while_it_runs_and_streamed_over_its_
         on_engine = server.settings.get("process_compute") == "false"
         assert {shown[name] is not None for name in ("cpuLimit", "memoryLimitBytes", "networkSentBytes")} == {on_engine}
         await server.graphql(STOP, {"id": cells})
-        await told(statuses, "STOPPING", "STOPPED")
+        await next_statuses(statuses, "STOPPING", "STOPPED")
         assert (await server.graphql(STATS, {"id": cells}))["studio"]["stats"] is None
         stopped_at = (await studio(server, cells))["statusSince"]
         await server.graphql(START, {"id": cells})
-        await told(statuses, "STARTING", "RUNNING")
+        await next_statuses(statuses, "STARTING", "RUNNING")
         async with asyncio.timeout(WAIT_LIMIT_S):
             async for frame in measured:
                 if frame["studioStats"]["at"] > stopped_at:
@@ -252,10 +252,10 @@ async def test_a_deleted_studio_leaves_nothing_where_it_ran(server: Server) -> N
     async with aclosing(server.subscribe(WATCH, {"id": cells})) as frames:  # type: ignore[type-var]  # an async generator
         await anext(frames)
         await server.graphql(START, {"id": cells})
-        await told(frames, "STARTING", "RUNNING")
+        await next_statuses(frames, "STARTING", "RUNNING")
         assert held(server) != []
         await server.graphql(STOP, {"id": cells})
-        await told(frames, "STOPPING", "STOPPED")
+        await next_statuses(frames, "STOPPING", "STOPPED")
         assert len(held(server)) == 1  # the checkpoint
         assert (await server.graphql(DELETE, {"id": cells}))["deleteStudio"]["__typename"] == "DeleteStudioPayload"
 

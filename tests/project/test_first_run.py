@@ -30,7 +30,7 @@ class Demo:
 
     directory: Path
 
-    async def place(self, url: str, token: str) -> dict[str, object]:
+    async def look(self, url: str, token: str) -> dict[str, object]:
         async with httpx.AsyncClient(trust_env=False) as http:
             answer = await http.post(f"{url}/graphql", json={"query": PLACE}, headers={"Authorization": f"Bearer {token}"})
         data: dict[str, object] = answer.json()["data"]
@@ -55,9 +55,9 @@ def demo(tmp_path: Path, no_engine: None) -> Demo:
 
 async def test_the_first_start_makes_a_place_to_try(demo: Demo) -> None:
     async with own_server(demo.directory) as (url, token):
-        place = await demo.place(url, token)
-    assert place["viewer"] == {"userName": "demo"}
-    assert place["workspace"] == {
+        data = await demo.look(url, token)
+    assert data["viewer"] == {"userName": "demo"}
+    assert data["workspace"] == {
         "templates": [{"name": "JupyterLab"}],
         "computeEnvironments": [{"name": "This machine", "kind": "PROCESS"}],
         "studios": {"nodes": [{"name": "First look", "status": "STOPPED"}]},
@@ -69,13 +69,13 @@ async def test_an_engine_is_a_second_place_and_an_image_that_cannot_be_built_is_
     monkeypatch.setenv("STUDIOGRAPH_DOCKER_URL", URL)
     monkeypatch.setenv("STUDIOGRAPH_IMAGE_BASE", "localhost:9/nobody-has-it:1")
     async with own_server(demo.directory) as (url, token):
-        place = await demo.place(url, token)
+        data = await demo.look(url, token)
 
-        async def told() -> bool:
+        async def is_reported() -> bool:
             return "could not be built" in (demo.directory / LOG_FILE).read_text()
 
-        await eventually(told)
-    assert place["workspace"] == {
+        await eventually(is_reported)
+    assert data["workspace"] == {
         "templates": [{"name": "JupyterLab"}],
         "computeEnvironments": [{"name": "Docker on this machine", "kind": "DOCKER"}, {"name": "This machine", "kind": "PROCESS"}],
         "studios": {
@@ -87,10 +87,10 @@ async def test_an_engine_is_a_second_place_and_an_image_that_cannot_be_built_is_
 
 async def test_the_second_start_finds_it_and_knows_the_token(demo: Demo) -> None:
     async with own_server(demo.directory) as (url, token):
-        first = await demo.place(url, token)
+        first = await demo.look(url, token)
     async with own_server(demo.directory) as (url, again):
         assert again == token
-        assert await demo.place(url, again) == first
+        assert await demo.look(url, again) == first
 
 
 async def test_only_the_servers_user_can_read_the_token(demo: Demo) -> None:
@@ -106,7 +106,7 @@ async def test_a_revoked_token_is_replaced_at_the_next_start(demo: Demo, studiog
     studiograph("token", "revoke", listed.split()[0])
     async with own_server(demo.directory) as (url, another):
         assert another != token
-        assert (await demo.place(url, another))["viewer"] == {"userName": "demo"}
+        assert (await demo.look(url, another))["viewer"] == {"userName": "demo"}
 
 
 def test_it_says_that_sessions_are_not_isolated() -> None:
@@ -118,11 +118,11 @@ def test_it_says_that_sessions_are_not_isolated() -> None:
 def test_the_demo_does_the_main_job(studiograph: Command, tmp_path: Path, jupyterlab_tools: Path) -> None:
     (tmp_path / "data").mkdir(mode=0o700)
     (tmp_path / "data/tools").symlink_to(jupyterlab_tools)
-    told = studiograph("demo", limit=400, docker_url="unix:///nowhere/docker.sock")
-    assert told.returncode == 0, told.stdout
-    assert "found the file" in told.stdout
-    assert "found the package" in told.stdout
-    assert "Everything worked" in told.stdout
+    finished = studiograph("demo", limit=400, docker_url="unix:///nowhere/docker.sock")
+    assert finished.returncode == 0, finished.stdout
+    assert "found the file" in finished.stdout
+    assert "found the package" in finished.stdout
+    assert "Everything worked" in finished.stdout
 
 
 @pytest.mark.slow
@@ -130,11 +130,11 @@ def test_the_demo_does_the_main_job(studiograph: Command, tmp_path: Path, jupyte
 def test_the_demo_leaves_out_what_cannot_be_built_and_goes_on(studiograph: Command, tmp_path: Path, jupyterlab_tools: Path) -> None:
     (tmp_path / "data").mkdir(mode=0o700)
     (tmp_path / "data/tools").symlink_to(jupyterlab_tools)
-    told = studiograph("demo", limit=400, docker_url=URL, image_base="localhost:9/nobody-has-it:1")
-    assert told.returncode == 0, told.stdout
-    assert "Left out, since this machine cannot build" in told.stdout
-    assert "found the package" in told.stdout
-    assert "Everything worked but what was left out." in told.stdout
+    finished = studiograph("demo", limit=400, docker_url=URL, image_base="localhost:9/nobody-has-it:1")
+    assert finished.returncode == 0, finished.stdout
+    assert "Left out, since this machine cannot build" in finished.stdout
+    assert "found the package" in finished.stdout
+    assert "Everything worked but what was left out." in finished.stdout
 
 
 async def test_what_was_switched_off_is_on_again_while_there_is_one_user(demo: Demo) -> None:

@@ -35,6 +35,6 @@ def test_the_locks_agree() -> None:
 
 def test_every_dependency_is_locked_and_the_build_needs_nothing_more() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
-    names = {re.split(r"[\[=<>]", requirement)[0] for requirement in wanted}
+    requirements = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    names = {re.split(r"[\[=<>]", requirement)[0] for requirement in requirements}
     assert names <= _versions("requirements.txt").keys()

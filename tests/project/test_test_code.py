@@ -10,6 +10,8 @@ from tests.project.conftest import ROOT
 
 PUBLIC_WITH_UNDERSCORE = {"_asdict", "_exit", "_fields", "_make", "_replace"}
 """Documented names of named tuples and of `os`, which only look private."""
+VAGUE_NAMES = {"given", "found", "place", "told", "wanted", "house"}
+"""Words that say nothing of what they name: a request, a row, a cursor, an answer."""
 
 
 def modules() -> Iterator[tuple[Path, ast.Module]]:
@@ -97,3 +99,24 @@ def test_private_names_are_left_alone() -> None:
 )
 def test_the_rule_recognises_private_names(code: str, names: list[str]) -> None:
     assert [name for node in ast.walk(ast.parse(code)) for name in private_names(node)] == names
+
+
+def defined_names(node: ast.AST) -> list[str]:
+    """Returns the names that a node gives to values, functions and parameters."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()) | ast.arg(arg=name):
+            return [name]
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+    return []
+
+
+def test_names_say_what_they_name() -> None:
+    vague = [
+        f"{path}:{node.lineno} defines {name}"  # type: ignore[attr-defined]
+        for path, tree in modules()
+        for node in ast.walk(tree)
+        for name in defined_names(node)
+        if name in VAGUE_NAMES
+    ]
+    assert vague == []

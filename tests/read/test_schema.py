@@ -86,7 +86,7 @@ RULES: dict[str, Callable[[Any], bool]] = {
 
 @pytest.mark.parametrize("rule", RULES)
 def test_every_description(rule: str) -> None:
-    broken = [f"{place}: {said_of(part)}" for name, kind in OWN.items() for place, part in parts(name, kind) if not RULES[rule](part)]
+    broken = [f"{path}: {said_of(part)}" for name, kind in OWN.items() for path, part in parts(name, kind) if not RULES[rule](part)]
     assert broken == []
 
 

@@ -52,10 +52,10 @@ async def test_a_stranger_is_told_the_same_of_what_is_hidden_and_of_what_is_abse
     for type_name, row_id in (await everything(database, world)).items():
         hidden, absent = encode(type_name, row_id), encode(type_name, new_id())
         for query in [NODE, *([ALONE[type_name]] if type_name in ALONE else [])]:
-            told = [await asker.ask(stranger, query, id=some_id) for some_id in (hidden, absent)]
-            assert told[0] == told[1], type_name
-            assert list(told[0].data.values()) == [None]
-            assert not told[0].errors
+            replies = [await asker.ask(stranger, query, id=some_id) for some_id in (hidden, absent)]
+            assert replies[0] == replies[1], type_name
+            assert list(replies[0].data.values()) == [None]
+            assert not replies[0].errors
             assert next(iter((await asker.data(world.viewer, query, id=hidden)).values()))["id"] == hidden
 
 

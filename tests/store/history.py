@@ -174,12 +174,14 @@ async def _explain(database: Database, statements: list[str], plans: Plans) -> N
             if not statement.lstrip().upper().startswith(("SELECT", "UPDATE", "DELETE", "INSERT", "WITH")):
                 continue
             rows = await driver.execute_fetchall(f"EXPLAIN QUERY PLAN {statement}")
-            found = [SQLITE_SCAN.match(row[3]) for row in rows]
-            scans = [match[0] for match in found if match and _table(match[1], statement) in LARGE_TABLES and match[2] not in SMALL_INDEXES]
+            matches = [SQLITE_SCAN.match(row[3]) for row in rows]
+            scans = [
+                match[0] for match in matches if match and _table(match[1], statement) in LARGE_TABLES and match[2] not in SMALL_INDEXES
+            ]
             plans.scans.setdefault(statement, []).extend(scans)
 
 
 def _table(alias: str, statement: str) -> str:
     """The table of an alias in a plan of SQLite, which names aliases."""
-    found = re.search(rf'(?:FROM|JOIN|,)\s+"?(\w+)"?\s+AS\s+"?{re.escape(alias)}"?\b', statement, re.IGNORECASE)
-    return found[1] if found else alias
+    match = re.search(rf'(?:FROM|JOIN|,)\s+"?(\w+)"?\s+AS\s+"?{re.escape(alias)}"?\b', statement, re.IGNORECASE)
+    return match[1] if match else alias
