@@ -135,15 +135,13 @@ class DockerCompute:
 
     async def _make(self, spec: SessionSpec, image: Image) -> None:
         """Creates and starts the session. The network is created meanwhile: an engine needs it only when the container starts."""
-        await self._start(spec, await _run_both(self._create(spec, image), self._networks.ensure(spec.name)))
+        container_id = await _run_both(self._create(spec, image), self._networks.ensure(spec.name))
+        await self._containers.start(container_id, env_vars.script(request_bodies.tool_env_vars(spec), image.config))
 
     async def _create(self, spec: SessionSpec, image: Image) -> str:
         current_reach = await self._find_reach()
         body = request_bodies.container(spec, image, self._environment_id, published=current_reach.mode is Mode.PUBLISHED)
         return await self._containers.require_shell(await self._containers.create(spec.name, body), image.id)
-
-    async def _start(self, spec: SessionSpec, container_id: str) -> None:
-        await self._containers.start(container_id, env_vars.script(request_bodies.tool_env_vars(spec)))
 
     async def _image(self, spec: SessionSpec, progress: Progress) -> Image:
         if spec.base is not None:

@@ -49,6 +49,7 @@ def container(spec: SessionSpec, image: Image, environment_id: str, *, published
         "Entrypoint": env_vars.entrypoint(),
         "Cmd": env_vars.arguments(image.config),
         "WorkingDir": image.config.get("WorkingDir") or WORKSPACE,
+        "Env": env_vars.withheld(image.config),
         "Labels": naming.labels(spec.name, environment_id),
         "OpenStdin": True,
         "StdinOnce": True,
