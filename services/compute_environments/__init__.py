@@ -1,1 +1,1 @@
-"""Where the sessions of a workspace run: the commands that add compute environments, switch them, and note what they have."""
+"""Where the sessions of a workspace run: the commands that add, change and remove compute environments, and note what they have."""

@@ -7,10 +7,13 @@ from typing import Any
 from services.commands import CommandRunner
 from services.compute.protocol import Report
 from services.domain.access import Operator, OperatorPermission
-from services.domain.errors import Conflict, NotFound
-from services.domain.problems import check_name
+from services.domain.compute_kinds import spec_of
+from services.domain.errors import Conflict, NotFound, StillNeeded
+from services.domain.names import name_key
+from services.domain.problems import check_name, invalid
 from services.domain.statuses import ComputeKind
 from services.store import compute_environments as store
+from services.store import dependents, people
 from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Transaction
 
@@ -28,7 +31,7 @@ class NewComputeEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class ComputeEnvironments:
-    """Adds compute environments, enables them by kind, and records their capacity. Each method may raise Forbidden."""
+    """Adds, changes and removes compute environments, and records their capacity. Each method may raise Forbidden."""
 
     runner: CommandRunner
 
@@ -67,6 +70,61 @@ class ComputeEnvironments:
         if environment is None:
             raise NotFound(f"There is no compute environment {name} in this workspace.")
         return environment
+
+    async def of_workspace(self, workspace_id: str) -> list[EnvironmentState]:
+        """Returns the compute environments of a workspace by name."""
+        async with self.runner.database.read() as reader:
+            return await store.of_workspace(reader, workspace_id)
+
+    async def edit(self, operator: Operator, environment: EnvironmentState, *, name: str | None = None, url: str | None = None) -> None:
+        """Changes the name, and the URL of the engine ("" = the installation's).
+
+        Raises InvalidInput, and Conflict for a name that is taken.
+        """
+
+        async def body(transaction: Transaction) -> None:
+            values: dict[str, Any] = {}
+            if name is not None:
+                if await store.name_taken(transaction, environment, name_key(name)):
+                    raise Conflict(f"There is a compute environment {name.strip()} already in this workspace.", field=("name",))
+                values |= {"name": name.strip(), "name_key": name_key(name)}
+            if url is not None:
+                values["settings"] = {"url": url} if url else {}
+            if values:
+                await store.change(transaction, environment.id, **values)
+
+        if name is not None:
+            check_name(name)
+        if url is not None and environment.kind != ComputeKind.DOCKER:
+            raise invalid("url", "NOT_APPLICABLE", f"A compute environment of the kind {environment.kind} has no URL.")
+        await self.runner.run_for_operator(operator, MANAGE, environment.workspace_id, body)
+
+    async def switch(self, operator: Operator, environment: EnvironmentState, *, enabled: bool) -> None:
+        """Enables or disables one compute environment. Sessions that run there continue.
+
+        Raises Conflict where sessions would run as the server's own user, and there are several users (ADR 5).
+        """
+
+        async def body(transaction: Transaction) -> None:
+            if enabled and spec_of(ComputeKind(environment.kind)).runs_as_server_user and await people.several_users(transaction):
+                raise Conflict(
+                    f"Sessions of {environment.name} run as the server's own user, so that it can be enabled for one person only. "
+                    "This installation has several users."
+                )
+            await store.change(transaction, environment.id, enabled=enabled)
+
+        await self.runner.run_for_operator(operator, MANAGE, environment.workspace_id, body)
+
+    async def remove(self, operator: Operator, environment: EnvironmentState) -> None:
+        """Removes a compute environment that nothing needs. Raises StillNeeded, which names the Studios and checkpoints that do."""
+
+        async def body(transaction: Transaction) -> None:
+            needed_by = await dependents.of_compute_environment(transaction, environment.id)
+            if needed_by:
+                raise StillNeeded(f"The compute environment {environment.name}", needed_by)
+            await store.remove(transaction, environment.id)
+
+        await self.runner.run_for_operator(operator, MANAGE, environment.workspace_id, body)
 
     async def adopt_engine(self, operator: Operator, environment: EnvironmentState, engine_id: str) -> None:
         """Records that the compute environment's sessions and checkpoints are on this engine from now on: what it lacks is lost."""

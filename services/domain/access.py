@@ -113,8 +113,8 @@ class OperatorPermission(StrEnum):
 
 OPERATOR_PERMISSIONS: Mapping[OperatorPermission, str] = MappingProxyType(
     {
-        OperatorPermission.TEMPLATE_MANAGE: "Add templates to a workspace.",
-        OperatorPermission.COMPUTE_ENVIRONMENT_MANAGE: "Add compute environments to a workspace, and enable or disable them.",
+        OperatorPermission.TEMPLATE_MANAGE: "Add, change and remove the templates of a workspace.",
+        OperatorPermission.COMPUTE_ENVIRONMENT_MANAGE: "Add, change and remove compute environments, and enable or disable them.",
     }
 )
 """One sentence for each: what the permission allows."""

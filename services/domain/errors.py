@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
+MAX_LISTED = 20
+"""The number of things that the message of `StillNeeded` names."""
+
 
 class DomainError(Exception):
     """The base class of errors whose message is meant for the user.
@@ -83,6 +86,17 @@ class Conflict(DomainError):
     """The name is taken, or an opposite action is in progress."""
 
     code = "CONFLICT"
+
+
+class StillNeeded(Conflict):
+    """What is to be removed is still needed; `needed_by` names by what."""
+
+    code = "STILL_NEEDED"
+
+    def __init__(self, name: str, needed_by: Sequence[str]) -> None:
+        listed = [*needed_by[:MAX_LISTED], *([f"{len(needed_by) - MAX_LISTED} more"] if len(needed_by) > MAX_LISTED else [])]
+        super().__init__(f"{name} is still needed. Remove first:\n  " + "\n  ".join(listed))
+        self.needed_by = list(needed_by)
 
 
 class NotAllowedNow(DomainError):

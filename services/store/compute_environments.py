@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import exists, insert, or_, select, update
+from sqlalchemy import delete, exists, insert, or_, select, update
 
 from services.domain.ids import new_id
 from services.domain.names import name_key
+from services.store import outputs
 from services.store.db.database import Reader, Transaction
 from services.store.db.record import Record
 from services.store.tables import core
@@ -101,6 +102,20 @@ async def set_enabled(transaction: Transaction, kind: str, *, enabled: bool) -> 
     """Switches all of a kind, in every workspace; those that are so already keep their `version`."""
     others = (CE.kind == kind) & (CE.enabled.is_not(enabled))
     await transaction.execute(update(core.compute_environment).where(others).values(enabled=enabled, version=CE.version + 1))
+
+
+async def name_taken(reader: Reader, environment: EnvironmentState, key: str) -> bool:
+    """Returns whether another compute environment of the workspace has this name key."""
+    clash = (CE.workspace_id == environment.workspace_id) & (CE.name_key == key) & (CE.id != environment.id)
+    return bool((await reader.execute(select(exists().where(clash)))).scalar_one())
+
+
+async def remove(transaction: Transaction, environment_id: str) -> None:
+    """Deletes the row, and the builds that ended there with their output."""
+    builds = (await transaction.execute(select(core.build.c.id).where(core.build.c.compute_environment_id == environment_id))).scalars()
+    await outputs.remove(transaction, list(builds))
+    await transaction.execute(delete(core.build).where(core.build.c.compute_environment_id == environment_id))
+    await transaction.execute(delete(core.compute_environment).where(CE.id == environment_id))
 
 
 async def settings(reader: Reader, workspace_id: str) -> WorkspaceSettings:

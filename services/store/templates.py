@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, exists, insert, select, update
 
 from services.domain.ids import new_id
 from services.domain.names import name_key
@@ -42,6 +42,17 @@ async def id_of(reader: Reader, workspace_id: str, name: str) -> str | None:
     return (await reader.execute(select(T.id).where(T.workspace_id == workspace_id, T.name_key == name_key(name)))).scalar_one_or_none()
 
 
+async def of_workspace(reader: Reader, workspace_id: str) -> list[TemplateState]:
+    """Returns the templates of a workspace by name."""
+    return RECORD.rows(await reader.execute(select(*RECORD.columns).where(T.workspace_id == workspace_id).order_by(T.name_key)))
+
+
+async def name_taken(reader: Reader, template: TemplateState, key: str) -> bool:
+    """Returns whether another template of the workspace has this name key."""
+    clash = (T.workspace_id == template.workspace_id) & (T.name_key == key) & (T.id != template.id)
+    return bool((await reader.execute(select(exists().where(clash)))).scalar_one())
+
+
 async def insert_template(transaction: Transaction, workspace_id: str, name: str, values: dict[str, Any]) -> str:
     """Returns the id of the new row. `values` are the columns that the caller decides."""
     template_id = new_id()
@@ -54,3 +65,12 @@ async def change_image(transaction: Transaction, template_id: str, recipe: str, 
     """Sets the image of a template of this recipe. Does nothing if that is its image already, or if it has another recipe."""
     differs = (T.id == template_id) & (T.recipe == recipe) & (T.image != image)
     await transaction.execute(update(core.template).where(differs).values(image=image, version=T.version + 1))
+
+
+async def change(transaction: Transaction, template_id: str, **values: Any) -> None:
+    """Writes columns that a reader can see, and increments `version`."""
+    await transaction.execute(update(core.template).where(T.id == template_id).values(**values, version=T.version + 1))
+
+
+async def remove(transaction: Transaction, template_id: str) -> None:
+    await transaction.execute(delete(core.template).where(T.id == template_id))

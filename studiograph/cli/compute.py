@@ -1,8 +1,8 @@
-"""The command `studiograph compute`: adds compute environments to a workspace, and adopts replaced engines."""
+"""The command `studiograph compute`: adds, shows, changes and removes compute environments, and adopts replaced engines."""
 
 import asyncio
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from services.domain.ids import new_id
 from services.domain.statuses import ComputeKind
 from services.store.compute_environments import EnvironmentState
 from studiograph.cli.options import load_settings
+from studiograph.cli.output import AsJson, print_done, print_object, print_rows
 from studiograph.command_context import command_context, workspace_of
 from studiograph.compute_factories import compute_factories, engine_probe
 from studiograph.operator_errors import OperatorError
@@ -21,6 +22,7 @@ from studiograph.settings import Settings
 app = typer.Typer(help="Manage the compute environments of a workspace.", no_args_is_help=True)
 
 Workspace = Annotated[str, typer.Argument(help="The slug of the workspace.")]
+Name = Annotated[str, typer.Argument(help="The name of the compute environment.")]
 
 
 @app.command("add")
@@ -49,11 +51,114 @@ def add_compute(
     asyncio.run(work())
 
 
+@app.command("list")
+def list_compute(workspace: Workspace, as_json: AsJson = False) -> None:
+    """List the compute environments of a workspace.
+
+    \b
+    Example: studiograph compute list lab --json
+    """
+
+    async def work() -> None:
+        async with command_context(load_settings()) as context:
+            environments = await context.compute_environments.of_workspace(await workspace_of(context, workspace))
+        print_rows([_summary(environment) for environment in environments], as_json=as_json)
+
+    asyncio.run(work())
+
+
+@app.command("show")
+def show_compute(workspace: Workspace, name: Name, as_json: AsJson = False) -> None:
+    """Show a compute environment and the result of its last check.
+
+    \b
+    Example: studiograph compute show lab "Lab server"
+    """
+
+    async def work() -> None:
+        async with command_context(load_settings()) as context:
+            environment = await context.compute_environments.find(await workspace_of(context, workspace), name)
+        details = {"message": environment.message, "gpu": environment.gpu, "engineId": environment.engine_id}
+        print_object(_summary(environment) | details, as_json=as_json)
+
+    asyncio.run(work())
+
+
+@app.command("edit")
+def edit_compute(
+    workspace: Workspace,
+    name: Name,
+    new_name: Annotated[str | None, typer.Option("--name", help="The new name.")] = None,
+    url: Annotated[str | None, typer.Option(help='The URL of the Docker Engine; "" = STUDIOGRAPH_DOCKER_URL.')] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change the name or the URL of a compute environment.
+
+    Where another engine answers at the URL, its sessions and checkpoints are not touched until `studiograph compute adopt`.
+
+    \b
+    Example: studiograph compute edit lab "Lab server" --name "Old server" --url unix:///var/run/docker.sock
+    """
+    if new_name is None and url is None:
+        raise typer.BadParameter("Give --name or --url.")
+
+    async def work() -> None:
+        async with command_context(load_settings()) as context:
+            workspace_id = await workspace_of(context, workspace)
+            environment = await context.compute_environments.find(workspace_id, name)
+            await context.compute_environments.edit(context.operator, environment, name=new_name, url=url)
+            changed = await context.compute_environments.find(workspace_id, environment.name if new_name is None else new_name)
+        print_done(f"Changed {changed.name}.", _summary(changed), as_json=as_json)
+
+    asyncio.run(work())
+
+
+@app.command("disable")
+def disable_compute(workspace: Workspace, name: Name, as_json: AsJson = False) -> None:
+    """Let no more sessions start in a compute environment.
+
+    Sessions that run there continue. STUDIOGRAPH_PROCESS_COMPUTE decides on those of the kind `process` at each start of the server.
+
+    \b
+    Example: studiograph compute disable lab "Lab server"
+    """
+    _switch(workspace, name, enabled=False, as_json=as_json)
+
+
+@app.command("enable")
+def enable_compute(workspace: Workspace, name: Name, as_json: AsJson = False) -> None:
+    """Let sessions start in a disabled compute environment again.
+
+    \b
+    Example: studiograph compute enable lab "Lab server"
+    """
+    _switch(workspace, name, enabled=True, as_json=as_json)
+
+
+@app.command("remove")
+def remove_compute(workspace: Workspace, name: Name, as_json: AsJson = False) -> None:
+    """Remove a compute environment that nothing needs.
+
+    It is refused while Studios, checkpoints, builds or removals that are not done need it, and they are listed.
+
+    \b
+    Example: studiograph compute remove lab "Old server"
+    """
+
+    async def work() -> None:
+        async with command_context(load_settings()) as context:
+            environment = await context.compute_environments.find(await workspace_of(context, workspace), name)
+            await context.compute_environments.remove(context.operator, environment)
+        print_done(f"Removed {environment.name}.", {"removed": environment.name}, as_json=as_json)
+
+    asyncio.run(work())
+
+
 @app.command("adopt")
 def adopt_engine(
     workspace: Workspace,
-    name: Annotated[str, typer.Argument(help="The name of the compute environment.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    name: Name,
+    as_json: AsJson = False,
 ) -> None:
     """Adopt an engine that was replaced on purpose.
 
@@ -80,6 +185,31 @@ def adopt_engine(
             print(f"{environment.name} has the engine {found} now, and not {environment.engine_id or 'one that was not recorded'}.")
 
     asyncio.run(work())
+
+
+def _switch(workspace: str, name: str, *, enabled: bool, as_json: bool) -> None:
+    async def work() -> None:
+        async with command_context(load_settings()) as context:
+            workspace_id = await workspace_of(context, workspace)
+            environment = await context.compute_environments.find(workspace_id, name)
+            await context.compute_environments.switch(context.operator, environment, enabled=enabled)
+            changed = await context.compute_environments.find(workspace_id, name)
+        print_done(f"{changed.name} is {'enabled' if enabled else 'disabled'}.", _summary(changed), as_json=as_json)
+
+    asyncio.run(work())
+
+
+def _summary(environment: EnvironmentState) -> dict[str, Any]:
+    """Returns what lists show: never its variables, which may be secret."""
+    return {
+        "name": environment.name,
+        "kind": environment.kind,
+        "url": environment.settings.get("url"),
+        "enabled": environment.enabled,
+        "reachable": environment.reachable,
+        "cpu": environment.cpu,
+        "memoryMib": environment.memory_mib,
+    }
 
 
 async def _mark(settings: Settings, installation: str, environment: EnvironmentState) -> str:

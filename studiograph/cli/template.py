@@ -1,19 +1,22 @@
-"""The command `studiograph template`: adds templates to a workspace."""
+"""The command `studiograph template`: adds, shows, changes and removes the templates of a workspace."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from services.domain.statuses import Tool
-from services.templates.commands import NewTemplate
+from services.domain.statuses import TemplateStatus, Tool
+from services.store.templates import TemplateState
+from services.templates.commands import NewTemplate, TemplateChanges
 from studiograph.cli.options import load_settings
+from studiograph.cli.output import AsJson, print_done, print_object, print_rows
 from studiograph.command_context import command_context, workspace_of
 from studiograph.compute_factories import recipe_book
 
 app = typer.Typer(help="Manage the templates of a workspace.", no_args_is_help=True)
 
 Workspace = Annotated[str, typer.Argument(help="The slug of the workspace.")]
+Name = Annotated[str, typer.Argument(help="The name of the template.")]
 
 
 @app.command("add")
@@ -48,3 +51,97 @@ def add_template(
         print(f"{name} runs {reference}.")
 
     asyncio.run(work())
+
+
+@app.command("list")
+def list_templates(workspace: Workspace, as_json: AsJson = False) -> None:
+    """List the templates of a workspace.
+
+    \b
+    Example: studiograph template list lab --json
+    """
+
+    async def work() -> None:
+        async with command_context(load_settings()) as context:
+            templates = await context.templates.of_workspace(await workspace_of(context, workspace))
+        print_rows([_summary(template) for template in templates], as_json=as_json)
+
+    asyncio.run(work())
+
+
+@app.command("show")
+def show_template(workspace: Workspace, name: Name, as_json: AsJson = False) -> None:
+    """Show a template.
+
+    \b
+    Example: studiograph template show lab JupyterLab
+    """
+
+    async def work() -> None:
+        async with command_context(load_settings()) as context:
+            template = await context.templates.find(await workspace_of(context, workspace), name)
+        details = {"recipe": template.recipe, "port": template.port, "readyPath": template.ready_path}
+        print_object(_summary(template) | details, as_json=as_json)
+
+    asyncio.run(work())
+
+
+@app.command("edit")
+def edit_template(
+    workspace: Workspace,
+    name: Name,
+    new_name: Annotated[str | None, typer.Option("--name", help="The new name.")] = None,
+    image: Annotated[str | None, typer.Option(help="Another container image.")] = None,
+    version: Annotated[str | None, typer.Option(help="The tool's version.")] = None,
+    status: Annotated[TemplateStatus | None, typer.Option(help="The support status; UNSUPPORTED ones are not offered.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port on which the tool listens.", min=1, max=65535)] = None,
+    ready_path: Annotated[str | None, typer.Option(help="The path whose response shows that the tool is ready.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change a template. Studios use it from their next start on.
+
+    \b
+    Example: studiograph template edit lab Marimo --image registry.example.org/marimo:0.15 --version 0.15
+    """
+    changes = TemplateChanges(new_name, image, version, status, port, ready_path)
+    if changes == TemplateChanges():
+        raise typer.BadParameter("Give at least one option to change.")
+
+    async def work() -> None:
+        async with command_context(load_settings()) as context:
+            workspace_id = await workspace_of(context, workspace)
+            template = await context.templates.find(workspace_id, name)
+            await context.templates.edit(context.operator, template, changes)
+            changed = await context.templates.find(workspace_id, template.name if new_name is None else new_name)
+        print_done(f"Changed {changed.name}.", _summary(changed), as_json=as_json)
+
+    asyncio.run(work())
+
+
+@app.command("remove")
+def remove_template(workspace: Workspace, name: Name, as_json: AsJson = False) -> None:
+    """Remove a template that no Studio uses.
+
+    It is refused while Studios use it, and they are listed. `edit --status UNSUPPORTED` keeps new Studios from it.
+
+    \b
+    Example: studiograph template remove lab Marimo
+    """
+
+    async def work() -> None:
+        async with command_context(load_settings()) as context:
+            template = await context.templates.find(await workspace_of(context, workspace), name)
+            await context.templates.remove(context.operator, template)
+        print_done(f"Removed {template.name}.", {"removed": template.name}, as_json=as_json)
+
+    asyncio.run(work())
+
+
+def _summary(template: TemplateState) -> dict[str, Any]:
+    return {
+        "name": template.name,
+        "tool": template.tool,
+        "version": template.tool_version,
+        "status": template.status,
+        "image": template.image,
+    }

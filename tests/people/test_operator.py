@@ -11,14 +11,36 @@ from services.domain.access import Operator, OperatorPermission
 from services.domain.errors import Conflict, Forbidden
 from services.domain.statuses import ComputeKind, Tool
 from services.store import compute_environments, templates
+from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Database
-from services.templates.commands import NewTemplate, Templates
+from services.store.templates import TemplateState
+from services.templates.commands import NewTemplate, TemplateChanges, Templates
 from tests import factories
 from tests.factories import World
 
 TEMPLATE = NewTemplate("Marimo", Tool.CUSTOM, "registry.example.org/marimo:0.14", "0.14")
 ENVIRONMENT = NewComputeEnvironment("Lab server", ComputeKind.DOCKER, {"url": "tcp://lab:2375"})
 Call = Callable[[Templates, ComputeEnvironments, World, Operator], Awaitable[object]]
+
+
+def on_environment(change: Callable[[ComputeEnvironments, Operator, EnvironmentState], Awaitable[object]]) -> Call:
+    """Returns the call that changes the world's compute environment."""
+
+    async def call(_: Templates, environments: ComputeEnvironments, world: World, operator: Operator) -> object:
+        return await change(environments, operator, await environments.find(world.workspace_id, "Here"))
+
+    return call
+
+
+def on_template(change: Callable[[Templates, Operator, TemplateState], Awaitable[object]]) -> Call:
+    """Returns the call that changes the world's template."""
+
+    async def call(templates: Templates, _: ComputeEnvironments, world: World, operator: Operator) -> object:
+        return await change(templates, operator, await templates.find(world.workspace_id, "Tiny"))
+
+    return call
+
+
 COMPUTE_ENVIRONMENT_CALLS: dict[str, Call] = {
     "ensure": lambda _, environments, world, operator: environments.ensure(operator, world.workspace_id, ENVIRONMENT),
     "add": lambda _, environments, world, operator: environments.add(operator, world.workspace_id, ENVIRONMENT),
@@ -26,10 +48,15 @@ COMPUTE_ENVIRONMENT_CALLS: dict[str, Call] = {
     "record_capacity": lambda _, environments, world, operator: environments.record_capacity(
         operator, world.compute_environment_id, Report(cpu=1, memory_mib=1, gpu=0)
     ),
+    "edit": on_environment(lambda environments, operator, environment: environments.edit(operator, environment, name="Cellar")),
+    "switch": on_environment(lambda environments, operator, environment: environments.switch(operator, environment, enabled=False)),
+    "remove": on_environment(lambda environments, operator, environment: environments.remove(operator, environment)),
 }
 TEMPLATE_CALLS: dict[str, Call] = {
     "ensure": lambda templates, _, world, operator: templates.ensure(operator, world.workspace_id, TEMPLATE),
     "add": lambda templates, _, world, operator: templates.add(operator, world.workspace_id, TEMPLATE),
+    "edit": on_template(lambda templates, operator, template: templates.edit(operator, template, TemplateChanges(port=2718))),
+    "remove": on_template(lambda templates, operator, template: templates.remove(operator, template)),
 }
 CALLS = [
     *(pytest.param(call, OperatorPermission.COMPUTE_ENVIRONMENT_MANAGE, id=name) for name, call in COMPUTE_ENVIRONMENT_CALLS.items()),
@@ -41,7 +68,7 @@ async def counted(database: Database, world: World) -> list[object]:
     """Everything that these commands may change."""
     async with database.read() as reader:
         environments = await compute_environments.of_workspace(reader, world.workspace_id)
-        return [*environments, await templates.id_of(reader, world.workspace_id, TEMPLATE.name)]
+        return [*environments, *await templates.of_workspace(reader, world.workspace_id)]
 
 
 @pytest.mark.parametrize(("call", "permission"), CALLS)

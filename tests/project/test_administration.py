@@ -1,0 +1,104 @@
+"""What was added on the command line is listed, changed, disabled and removed there."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from services.domain.errors import Conflict, DomainError, InvalidInput, StillNeeded
+from services.store.db.database import Database
+from studiograph.cli import app
+from tests import factories
+from tests.factories import World
+
+
+class Administration:
+    """Runs commands in this process on a database of the test's own, which has the world of `create_world`."""
+
+    def __init__(self, data: Path) -> None:
+        self.url = f"sqlite:///{data}/studiograph.db"
+        self._runner = CliRunner(env={"STUDIOGRAPH_DATA_DIR": str(data), "COLUMNS": "120"})
+        self.run("migrate")
+        self.world: World = self.write(factories.create_world)
+
+    def write(self, work: Callable[[Database], Awaitable[Any]]) -> Any:
+        async def run() -> Any:
+            database = Database(self.url)
+            try:
+                return await work(database)
+            finally:
+                await database.close()
+
+        return asyncio.run(run())
+
+    def run(self, *words: str) -> str:
+        """Returns what the command prints. Raises the error that it ends with."""
+        result = self._runner.invoke(app, words)
+        if isinstance(result.exception, DomainError):
+            raise result.exception
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self.run(*words, "--json"))
+
+
+@pytest.fixture
+def administration(tmp_path: Path) -> Administration:
+    return Administration(tmp_path / "data")
+
+
+def test_a_compute_environment_is_listed_renamed_disabled_and_removed(administration: Administration) -> None:
+    run, as_json = administration.run, administration.json
+    assert "Here" in run("compute", "list", "lab")
+    assert [row["name"] for row in as_json("compute", "list", "lab")] == ["Here"]
+    assert as_json("compute", "edit", "lab", "Here", "--name", "Cellar")["name"] == "Cellar"
+    assert run("compute", "disable", "lab", "Cellar") == "Cellar is disabled.\n"
+    assert as_json("compute", "show", "lab", "Cellar")["enabled"] is False
+    assert as_json("compute", "enable", "lab", "Cellar")["enabled"] is True
+    with pytest.raises(InvalidInput, match="has no URL"):
+        run("compute", "edit", "lab", "Cellar", "--url", "unix:///run/docker.sock")
+    assert as_json("compute", "remove", "lab", "Cellar") == {"removed": "Cellar"}
+    assert as_json("compute", "list", "lab") == []
+
+
+def test_a_name_is_not_given_twice(administration: Administration) -> None:
+    workspace_id = administration.world.workspace_id
+    administration.write(lambda database: factories.create_compute_environment(database, workspace_id, "There"))
+    administration.write(lambda database: factories.create_template(database, workspace_id, "Marimo"))
+    with pytest.raises(Conflict, match="There is a compute environment there already"):
+        administration.run("compute", "edit", "lab", "Here", "--name", "there")
+    with pytest.raises(Conflict, match="There is a template Marimo already"):
+        administration.run("template", "edit", "lab", "Tiny", "--name", "Marimo")
+    assert administration.json("compute", "edit", "lab", "Here", "--name", "HERE")["name"] == "HERE"
+
+
+def test_a_process_environment_is_not_enabled_for_several_people(administration: Administration) -> None:
+    administration.run("compute", "disable", "lab", "Here")
+    administration.write(lambda database: factories.create_user(database, "grace"))
+    with pytest.raises(Conflict, match="for one person only"):
+        administration.run("compute", "enable", "lab", "Here")
+
+
+@pytest.mark.parametrize(("group", "name"), [("compute", "Here"), ("template", "Tiny")])
+def test_what_a_studio_needs_is_not_removed(administration: Administration, group: str, name: str) -> None:
+    administration.write(lambda database: factories.create_studio(database, administration.world, "Umbrella"))
+    with pytest.raises(StillNeeded, match="is still needed") as refused:
+        administration.run(group, "remove", "lab", name)
+    assert str(refused.value).endswith("Remove first:\n  Studio Umbrella")
+    assert refused.value.needed_by == ["Studio Umbrella"]
+    assert [row["name"] for row in administration.json(group, "list", "lab")] == [name]
+
+
+def test_a_template_is_listed_changed_and_removed(administration: Administration) -> None:
+    run, as_json = administration.run, administration.json
+    assert [row["name"] for row in as_json("template", "list", "lab")] == ["Tiny"]
+    changed = as_json("template", "edit", "lab", "Tiny", "--image", "example/tiny:2", "--version", "2", "--status", "DEPRECATED")
+    assert changed == {"name": "Tiny", "tool": "CUSTOM", "version": "2", "status": "DEPRECATED", "image": "example/tiny:2"}
+    assert as_json("template", "show", "lab", "Tiny")["recipe"] is None
+    assert run("template", "remove", "lab", "Tiny") == "Removed Tiny.\n"
+    assert as_json("template", "list", "lab") == []
