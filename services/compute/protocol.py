@@ -22,6 +22,10 @@ class ComputeUnknown(Exception):
     """The engine does not answer, or its answer cannot be read: nothing may be concluded. The text is for the status message."""
 
 
+class EngineSilent(ComputeUnknown):
+    """The engine cannot be reached, or did not answer in time."""
+
+
 class UnidentifiedEngine(ComputeUnknown):
     """The engine or data directory is not the one that the compute environment's sessions and checkpoints are on, or cannot be told from
     another one. What it lacks may well exist."""

@@ -8,8 +8,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
+from random import uniform
 
+from services.compute.circuit_breaker import CircuitBreaker
 from services.compute.engine_identity import require_recorded_engine
 from services.compute.protocol import Compute, ComputeFailed, UnidentifiedEngine
 from services.compute.verified_compute import VerifiedCompute
@@ -19,6 +22,9 @@ from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Database
 
 Factory = Callable[[EnvironmentState], Compute]
+
+RETRY_DELAY = timedelta(seconds=2)
+SILENT_RETRY_DELAY = timedelta(seconds=60)
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +69,10 @@ class Computes:
         return frozenset(self._verified)
 
     def subscribe(self, callback: Callable[[str], None]) -> Callable[[], None]:
-        """Calls `callback` with the id of a compute environment once its engine is no longer the recorded one. Returns what ends that."""
+        """Calls `callback` with the id of a compute environment once its engine is no longer the recorded one, or answers no more.
+
+        Returns what ends that.
+        """
         self._listeners.add(callback)
         return lambda: self._listeners.discard(callback)
 
@@ -82,11 +91,29 @@ class Computes:
         factory = self._factories.get(environment.kind)
         if factory is None:
             raise KindNotServed(environment.kind)
-        compute = VerifiedCompute(factory(environment), partial(self.verify, environment.id))
+        breaker = CircuitBreaker(partial(self._notify, environment.id))
+        compute = VerifiedCompute(factory(environment), partial(self.verify, environment.id), breaker)
         self._entries[environment.id] = _Entry(environment, compute)
         if entry is not None:
             self._close_later(entry)
         return compute
+
+    def retry_delay(self, environment_id: str) -> timedelta:
+        """Returns how long to wait before an unanswered call is made again. All Studios are due once a silent engine answers."""
+        entry = self._entries.get(environment_id)
+        if entry is not None and entry.compute.breaker.is_open:
+            return SILENT_RETRY_DELAY * uniform(0.5, 1)  # noqa: S311 - no secret
+        return RETRY_DELAY
+
+    async def wait_until_answering(self, environment_id: str) -> None:
+        """Returns at once unless the engine of the compute environment is known not to answer; then once it has answered."""
+        entry = self._entries.get(environment_id)
+        if entry is not None:
+            await entry.compute.breaker.wait_closed()
+
+    def _notify(self, environment_id: str) -> None:
+        for callback in tuple(self._listeners):
+            callback(environment_id)
 
     async def verify(self, environment_id: str) -> None:
         """Compares the engine with the recorded one, which it becomes if none is recorded.
@@ -99,8 +126,7 @@ class Computes:
         except (UnidentifiedEngine, ComputeFailed):
             if environment_id in self._verified:
                 self._verified.discard(environment_id)
-                for callback in tuple(self._listeners):
-                    callback(environment_id)
+                self._notify(environment_id)
             raise
         self._verified.add(environment_id)
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 
+from services.compute.circuit_breaker import CircuitBreaker
 from services.compute.protocol import (
     Change,
     Compute,
@@ -30,22 +31,25 @@ class VerifiedCompute:
 
     `verify` raises UnidentifiedEngine for another engine, as after an edit of its address, or where a data directory is not mounted. An
     answer is believed if the engine was verified before and after it: between the two another engine may have taken its place.
+    `breaker` refuses calls while the engine does not answer.
     """
 
-    def __init__(self, inner: Compute, verify: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, inner: Compute, verify: Callable[[], Awaitable[None]], breaker: CircuitBreaker | None = None) -> None:
         self.inner = inner
+        self.breaker = breaker or CircuitBreaker(lambda: None)
         self._verify = verify
 
     @asynccontextmanager
     async def _verified(self) -> AsyncIterator[None]:
         """Verifies before and after the block, also where it raises ComputeFailed."""
-        await self._verify()
-        try:
-            yield
-        except ComputeFailed:
+        with self.breaker.call():
             await self._verify()
-            raise
-        await self._verify()
+            try:
+                yield
+            except ComputeFailed:
+                await self._verify()
+                raise
+            await self._verify()
 
     async def engine_id(self) -> str | None:
         return await self.inner.engine_id()
@@ -54,8 +58,12 @@ class VerifiedCompute:
         return await self.inner.mark_engine(engine_id)
 
     async def check(self) -> Report:
-        async with self._verified():
-            return await self.inner.check()
+        """Asks the engine also while its circuit is open: this is the probe."""
+        with self.breaker.probe():
+            await self._verify()
+            report = await self.inner.check()
+            await self._verify()
+            return report
 
     async def ensure_image(self, image: ImageSpec, progress: Progress) -> None:
         async with self._verified():
@@ -70,21 +78,25 @@ class VerifiedCompute:
             await self.inner.ensure_session(spec, progress)
 
     async def probe(self, name: SessionName, port: int, ready_path: str) -> Upstream | None:
-        return await self.inner.probe(name, port, ready_path)
+        with self.breaker.call():
+            return await self.inner.probe(name, port, ready_path)
 
     async def observe(self, name: SessionName) -> Observation:
         """Asks again before it reports an absence."""
-        observation = await self.inner.observe(name)
+        with self.breaker.call():
+            observation = await self.inner.observe(name)
         if observation.presence is not Presence.ABSENT:
             return observation
         async with self._verified():
             return await self.inner.observe(name)
 
     async def stop(self, name: SessionName, grace: timedelta) -> None:
-        await self.inner.stop(name, grace)
+        with self.breaker.call():
+            await self.inner.stop(name, grace)
 
     async def new_reference(self, name: SessionName, checkpoint_id: str, *, interim: bool) -> str:
-        return await self.inner.new_reference(name, checkpoint_id, interim=interim)
+        with self.breaker.call():
+            return await self.inner.new_reference(name, checkpoint_id, interim=interim)
 
     async def final_saves(self, name: SessionName, checkpoint_id: str) -> list[str]:
         async with self._verified():
@@ -118,17 +130,20 @@ class VerifiedCompute:
         return self.inner.watch()
 
     async def tail(self, name: SessionName, limit: int) -> bytes:
-        return await self.inner.tail(name, limit)
+        with self.breaker.call():
+            return await self.inner.tail(name, limit)
 
     async def follow(self, name: SessionName, cursor: str | None) -> AsyncGenerator[OutputChunk]:
         """Verifies at the end, which another engine would report at once."""
-        async with aclosing(self.inner.follow(name, cursor)) as chunks:
-            async for chunk in chunks:
-                yield chunk
+        with self.breaker.call():
+            async with aclosing(self.inner.follow(name, cursor)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
         await self._verify()
 
     async def stats(self, name: SessionName) -> Usage | None:
-        return await self.inner.stats(name)
+        with self.breaker.call():
+            return await self.inner.stats(name)
 
     async def close(self) -> None:
         await self.inner.close()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import delete, insert, or_, select, union, update
 
 from services.domain.ids import new_id
 from services.domain.session_name import SessionName
@@ -133,6 +133,14 @@ async def pending_of_studio(reader: Reader, installation: str, studio_id: str) -
     pending = or_(S.attempts == 0, S.message.is_not(None))
     rows = await reader.execute(select(core.session_cleanup).where(S.studio_id == studio_id, pending))
     return [_session_cleanup(row, installation) for row in rows]
+
+
+async def environments_with_due_tasks(reader: Reader, now: datetime, environments: Collection[str]) -> list[str]:
+    """Those of the compute environments in which something is due to be removed."""
+    due = [
+        select(T.compute_environment_id).where(T.due_at <= now, is_null_or_one_of(T.compute_environment_id, environments)) for T in (S, C)
+    ]
+    return sorted(set((await reader.execute(union(*due))).scalars()))
 
 
 async def due_sessions(reader: Reader, installation: str, now: datetime, environments: Collection[str], limit: int) -> list[SessionCleanup]:

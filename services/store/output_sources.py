@@ -27,6 +27,7 @@ class OutputSource:
     public_id: str
     number: int
     ended_at: datetime | None
+    compute_environment_id: str
 
 
 RECORD = Record.of_table(OutputSource, core.session, session_id=R.id, public_id=S.public_id)

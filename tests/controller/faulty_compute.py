@@ -10,6 +10,7 @@ from services.compute.protocol import (
     CheckpointMissing,
     ComputeFailed,
     ComputeUnknown,
+    EngineSilent,
     ImageBuild,
     ImageMissing,
     ImageSpec,
@@ -69,7 +70,7 @@ class FaultyCompute:
 
     def _require_answer(self) -> None:
         if self.silent:
-            raise ComputeUnknown("no answer")
+            raise EngineSilent("no answer")
 
     def end(self, name: SessionName, code: int | None = 0, *, out_of_memory: bool = False) -> None:
         """The session's main process ends by itself."""

@@ -115,7 +115,7 @@ async def test_an_engine_that_falls_silent_costs_nothing(harness: ControllerHarn
     await until_stored(harness, studio_id, b"1\n")
     harness.compute.silent = True
     harness.compute.print(b"2\n")
-    await harness.called("follow", 4)
+    await harness.called("follow", 2)
     harness.compute.silent = False
     assert await until_stored(harness, studio_id, b"2\n") == b"1\n2\n"
 

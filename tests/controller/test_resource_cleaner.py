@@ -10,6 +10,7 @@ from services.controller.maintenance.resource_cleaner import ResourceCleaner
 from services.store import cleanup_tasks
 from services.store.tables import core
 from tests import factories
+from tests.controller.faulty_compute import FaultyCompute
 from tests.controller.harness import ControllerHarness
 
 
@@ -27,8 +28,7 @@ async def test_rows_of_an_environment_that_nobody_knows_do_not_stop_the_others(h
     object.__setattr__(harness.services, "computes", Computes(harness.database, {"process": lambda _: harness.compute}))
     await harness.services.computes.verify(harness.world.compute_environment_id)
     at_work = ResourceCleaner(harness.services)
-    while await at_work.clean():
-        pass
+    await at_work.clean()
     rows = await harness.rows(core.checkpoint_cleanup)
     assert {row["compute_environment_id"] for row in rows} == {strange}
     assert {row["attempts"] for row in rows} == {0}  # left to a server that knows it
@@ -48,3 +48,21 @@ async def test_a_removal_that_breaks_or_hangs_is_tried_again_later(harness: Cont
     harness.compute.hold["remove_checkpoint"] = asyncio.Event()
     await at_work.clean()
     assert {row["message"] for row in await harness.rows(core.checkpoint_cleanup)} == {"The removal took too long."}
+
+
+async def test_removals_in_one_environment_wait_for_no_other(harness: ControllerHarness) -> None:
+    """Sixty that hang in one, and one in a healthy one."""
+    await harness.crash()
+    slow = await factories.create_compute_environment(harness.database, harness.world.workspace_id, "Slow")
+    hung = FaultyCompute(hold={"remove_checkpoint": asyncio.Event()})
+    engines = {slow: hung, harness.world.compute_environment_id: harness.compute}
+    computes = Computes(harness.database, {"process": lambda environment: engines[environment.id]})
+    object.__setattr__(harness.services, "computes", computes)
+    for environment_id in engines:
+        await computes.verify(environment_id)
+    await discard(harness, slow, 3 * resource_cleaner.MAX_CONCURRENT_REMOVALS)
+    await discard(harness, harness.world.compute_environment_id, 1)
+    at_work = ResourceCleaner(harness.services)
+    await at_work.start()
+    await harness.called("remove_checkpoint")
+    await at_work.close()

@@ -6,19 +6,19 @@ import os
 from aiodocker.exceptions import DockerError
 from aiohttp import ClientConnectorError
 
-from services.compute.protocol import ComputeUnknown
+from services.compute.protocol import EngineSilent
 
 CANNOT_CONNECT = 900
 """The status with which aiodocker reports that it has no connection; the cause is the error's context."""
 
 
-def connection_failure(url: str, error: BaseException | None) -> ComputeUnknown:
+def connection_failure(url: str, error: BaseException | None) -> EngineSilent:
     """Returns the error for a connection to the engine at `url` that was refused or lost."""
     if isinstance(error, DockerError):
         error = error.__cause__ or error.__context__
     if isinstance(error, ClientConnectorError):
-        return ComputeUnknown(f"the Docker Engine at {url} cannot be reached: {_reason(error.os_error)}")
-    return ComputeUnknown(f"the connection to the Docker Engine at {url} was lost")
+        return EngineSilent(f"the Docker Engine at {url} cannot be reached: {_reason(error.os_error)}")
+    return EngineSilent(f"the connection to the Docker Engine at {url} was lost")
 
 
 def _reason(error: OSError) -> str:

@@ -16,7 +16,7 @@ from aiodocker.exceptions import DockerError
 from aiodocker.stream import Stream
 
 from services.compute.docker.connection_errors import CANNOT_CONNECT, connection_failure
-from services.compute.protocol import ComputeFailed, ComputeUnknown
+from services.compute.protocol import ComputeFailed, ComputeUnknown, EngineSilent
 
 CALL_TIMEOUT_SECONDS = 15.0
 """The time limit of a call that an engine answers at once; longer calls pass their own limit."""
@@ -156,9 +156,7 @@ class Engine:
         except DockerError as error:
             raise (connection_failure(self.url, error) if error.status == CANNOT_CONNECT else _meaning(error)) from error
         except TimeoutError as error:
-            raise ComputeUnknown(
-                f"the Docker Engine at {self.url} did not answer within {limit or 0:g} s ({path.split('/')[0]})"
-            ) from error
+            raise EngineSilent(f"the Docker Engine at {self.url} did not answer within {limit or 0:g} s ({path.split('/')[0]})") from error
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError) as error:
             raise connection_failure(self.url, error) from error
         except (aiohttp.ClientError, ValueError) as error:

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from services.compute.protocol import Compute, ComputeUnknown, Observation
+from services.compute.protocol import EngineSilent, Observation
+from services.compute.verified_compute import VerifiedCompute
 from services.controller.controller_services import ControllerServices
 from services.controller.error_text import describe_error
 from services.domain.actor import Actor
@@ -64,7 +65,12 @@ class ClaimedStudio:
     def name_of(self, number: int) -> SessionName:
         return SessionName(self.services.installation, self.studio.id, self.studio.public_id, number)
 
-    async def compute(self) -> Compute:
+    @property
+    def retry_delay(self) -> timedelta:
+        """The time after which to look again at what the compute environment did not answer."""
+        return self.services.computes.retry_delay(self.session.compute_environment_id)
+
+    async def compute(self) -> VerifiedCompute:
         return await self.services.computes.get(self.session.compute_environment_id)
 
     async def observe(self) -> Observation:
@@ -74,7 +80,8 @@ class ClaimedStudio:
             async with asyncio.timeout(OBSERVE_TIMEOUT_S):
                 return await compute.observe(self.name)
         except TimeoutError:
-            raise ComputeUnknown(f"it did not answer within {OBSERVE_TIMEOUT_S:g} s") from None
+            compute.breaker.note_silence()
+            raise EngineSilent(f"it did not answer within {OBSERVE_TIMEOUT_S:g} s") from None
 
     @asynccontextmanager
     async def result(self, *expected: StudioStatus) -> AsyncIterator[tuple[Transaction, StudioState]]:

@@ -89,6 +89,7 @@ class EnvironmentObserver:
         environment = self._environments[environment_id]
         pause = CHECK_INTERVAL_SECONDS
         try:
+            was_open = self._services.computes.of(environment).breaker.is_open
             state = await _check_result(self._services, environment)
         except KindNotServed:
             return CHECK_INTERVAL_SECONDS
@@ -96,10 +97,14 @@ class EnvironmentObserver:
             state, pause = {"message": describe_error(error)}, RETRY_SECONDS
         async with self._services.database.read() as reader:
             stored = await compute_environments.find(reader, environment.id)
-        if stored is None or all(getattr(stored, name) == value for name, value in state.items()):
-            return pause
-        async with self._services.database.write() as transaction:
-            await compute_environments.change(transaction, environment.id, **state)
+        if stored is not None and any(getattr(stored, name) != value for name, value in state.items()):
+            async with self._services.database.write() as transaction:
+                await compute_environments.change(transaction, environment.id, **state)
+        breaker = self._services.computes.of(environment).breaker
+        if breaker.is_open:
+            return breaker.next_probe_seconds()
+        if was_open:
+            await self._mark_all_due(environment)
         return pause
 
     async def _watch(self, environment_id: str) -> float:
@@ -108,6 +113,7 @@ class EnvironmentObserver:
         Then it marks all its Studios as due, since changes may have been missed, and after that those whose sessions change.
         """
         environment = self._environments[environment_id]
+        await self._services.computes.wait_until_answering(environment.id)
         await self._services.computes.verify(environment.id)
         compute = self._services.computes.of(environment)
         await self._mark_all_due(environment)

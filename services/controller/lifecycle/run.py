@@ -19,7 +19,6 @@ from services.studios.session_end import SessionEnd, end_session
 from services.studios.stop import StopStudio, warn
 from services.studios.transitions import set_status_message
 
-RETRY_DELAY = timedelta(seconds=2)
 SAVE_FAILED = "The last periodic save failed"
 """The beginning of a status message that stays until a save succeeds."""
 IDLE_WARNING_TIME = timedelta(minutes=1)
@@ -81,7 +80,7 @@ async def _report_unknown(claim: ClaimedStudio, reason: str) -> datetime:
         await set_status_message(
             transaction, studio, f"The compute environment does not answer ({reason}). The session may still be running."
         )
-        return transaction.now + RETRY_DELAY
+        return transaction.now + claim.retry_delay
 
 
 async def _begin_stop_of_exited(claim: ClaimedStudio, observation: Observation) -> datetime | None:

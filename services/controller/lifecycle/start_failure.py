@@ -1,6 +1,6 @@
 """Ends a failed start, or keeps waiting if the compute environment does not answer (B7)."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from services.checkpoints import saves
 from services.compute.protocol import ComputeFailed, ComputeUnknown
@@ -17,8 +17,6 @@ from services.studios.session_end import SessionEnd, end_session
 from services.studios.start_base import fallback
 from services.studios.transitions import set_status_message
 
-RETRY_DELAY = timedelta(seconds=2)
-
 
 async def report_unknown(claim: ClaimedStudio, reason: str) -> datetime | None:
     """Reports that the compute environment does not answer, and tries again: unknown is not failed, even after the deadline."""
@@ -28,7 +26,7 @@ async def report_unknown(claim: ClaimedStudio, reason: str) -> datetime | None:
     async with claim.result(StudioStatus.STARTING) as (transaction, studio):
         message = f"Waiting: the compute environment does not answer ({reason}).{late}"
         await set_status_message(transaction, studio, message)
-        return transaction.now + RETRY_DELAY
+        return transaction.now + claim.retry_delay
 
 
 async def act_on_deadline(claim: ClaimedStudio, reason: str | None = None) -> datetime | None:

@@ -5,7 +5,7 @@ The steps are: end, save, record, free. Nothing is freed before its save is reco
 
 import asyncio
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from services.checkpoints import saves
 from services.compute.protocol import ComputeFailed, ComputeUnknown, Observation, Presence, Saved
@@ -25,7 +25,6 @@ from services.studios.transitions import set_status_message
 
 logger = logging.getLogger(__name__)
 
-RETRY_DELAY = timedelta(seconds=2)
 REMOVAL_TIMEOUT_S = 60.0
 
 
@@ -64,7 +63,7 @@ async def _report_unknown(claim: ClaimedStudio, reason: str) -> datetime:
     async with claim.result(StudioStatus.STOPPING) as (transaction, studio):
         waiting = f"Waiting: the compute environment does not answer ({reason}). No files are lost."
         await set_status_message(transaction, studio, f"{_stop_message(studio) or 'Stopping.'}\n{waiting}")
-        return transaction.now + RETRY_DELAY
+        return transaction.now + claim.retry_delay
 
 
 def _stop_message(studio: StudioState) -> str | None:

@@ -40,7 +40,8 @@ async def drain(claim: ClaimedStudio) -> None:
 
 async def _drain(claim: ClaimedStudio) -> None:
     session = claim.session
-    source = OutputSource(session.id, claim.studio.id, claim.studio.public_id, session.number, session.ended_at)
+    environment_id = session.compute_environment_id
+    source = OutputSource(session.id, claim.studio.id, claim.studio.public_id, session.number, session.ended_at, environment_id)
     opened = await open_output(claim.services, source)
     if opened is None or opened[0].closed:
         return

@@ -70,6 +70,7 @@ class LogFollower:
                 await self._stand_by()
             except (ComputeUnknown, ComputeFailed, DatabaseUnavailable):
                 await asyncio.sleep(RETRY_SECONDS)
+                await self._services.computes.wait_until_answering(source.compute_environment_id)
             except CannotOpen:
                 logger.warning(
                     "The output of session %s is not stored: its secrets, sealed with another key, cannot be hidden", self._session_id

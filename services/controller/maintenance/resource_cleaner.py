@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 from services.compute.protocol import ComputeFailed, ComputeUnknown
 from services.controller.controller_services import ControllerServices
@@ -18,7 +19,7 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS = 1.0
 """The pause before the next look for tasks that are due."""
 MAX_CONCURRENT_REMOVALS = 20
-"""Of sessions, and as many of checkpoints, in one process."""
+"""Of sessions, and as many of checkpoints, in one compute environment."""
 REMOVAL_TIMEOUT_SECONDS = 120.0
 """After so long one removal counts as failed, and is tried again later."""
 CLOSE_TIMEOUT_S = 3.0
@@ -30,7 +31,8 @@ class ResourceCleaner:
 
     def __init__(self, services: ControllerServices) -> None:
         self._services = services
-        self._loop = BackgroundLoop("resource cleaner", self._run, failure="The resources to remove could not be listed or removed")
+        self._rounds: dict[str, asyncio.Task[None]] = {}
+        self._loop = BackgroundLoop("resource cleaner", self._run, failure="The resources to remove could not be listed")
 
     async def start(self) -> None:
         self._loop.start()
@@ -43,19 +45,43 @@ class ResourceCleaner:
         with suppress(TimeoutError, DatabaseUnavailable):
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self.clean()
+        rounds = list(self._rounds.values())
+        for task in rounds:
+            task.cancel()
+        await asyncio.gather(*rounds, return_exceptions=True)
+
+    async def clean(self) -> None:
+        """Carries out the tasks that are due, and returns when all are done."""
+        await self._run()
+        await asyncio.gather(*self._rounds.values())
 
     async def _run(self) -> float:
-        return 0 if await self.clean() else POLL_SECONDS
-
-    async def clean(self) -> bool:
-        """Carries out the tasks that are due. Returns True if there may be more."""
-        verified = self._services.computes.verified
+        """Starts a round in each compute environment that has none in progress: a slow one holds up no other."""
+        free = self._services.computes.verified - self._rounds.keys()
         async with self._services.database.read() as reader:
             now = await clock(reader.connection)
-            sessions = await cleanup_tasks.due_sessions(reader, self._services.installation, now, verified, MAX_CONCURRENT_REMOVALS)
-            checkpoints = await cleanup_tasks.due_checkpoints(reader, now, verified, MAX_CONCURRENT_REMOVALS)
-        await asyncio.gather(*map(self._remove_session, sessions), *map(self._remove_checkpoint, checkpoints))
-        return len(sessions) == MAX_CONCURRENT_REMOVALS or len(checkpoints) == MAX_CONCURRENT_REMOVALS
+            due = await cleanup_tasks.environments_with_due_tasks(reader, now, free)
+        for environment_id in due:
+            task = self._rounds[environment_id] = asyncio.create_task(self._round(environment_id), name=f"removals in {environment_id}")
+            task.add_done_callback(partial(self._on_round_done, environment_id))
+        return POLL_SECONDS
+
+    def _on_round_done(self, environment_id: str, task: asyncio.Task[None]) -> None:
+        del self._rounds[environment_id]
+        if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, DatabaseUnavailable):
+            logger.error("The removals in a compute environment failed; they are tried again", exc_info=error)
+
+    async def _round(self, environment_id: str) -> None:
+        """Works off what is due in one compute environment."""
+        while True:
+            async with self._services.database.read() as reader:
+                now = await clock(reader.connection)
+                here, limit = [environment_id], MAX_CONCURRENT_REMOVALS
+                sessions = await cleanup_tasks.due_sessions(reader, self._services.installation, now, here, limit)
+                checkpoints = await cleanup_tasks.due_checkpoints(reader, now, here, limit)
+            if not sessions and not checkpoints:
+                return
+            await asyncio.gather(*map(self._remove_session, sessions), *map(self._remove_checkpoint, checkpoints))
 
     async def _remove_session(self, task: SessionCleanup) -> None:
         async def remove() -> None:
