@@ -106,8 +106,9 @@ class Documents:
         try:
             return self._prepare(key, text)
         except OperationRejected as rejected:
-            size = sum(len(error["message"]) + ERROR_SIZE for error in rejected.errors)
-            self._rejections.put(key, (rejected.code, rejected.errors), size)
+            if all(error["extensions"]["code"] != Code.INTERNAL for error in rejected.errors):
+                size = sum(len(error["message"]) + ERROR_SIZE for error in rejected.errors)
+                self._rejections.put(key, (rejected.code, rejected.errors), size)
             raise
 
     def check_cost(self, document: Document, node: OperationDefinitionNode, variables: Mapping[str, Any]) -> None:

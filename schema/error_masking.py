@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from graphql import FieldNode, GraphQLError
@@ -10,15 +10,18 @@ from strawberry.exceptions import StrawberryInputCoercionError
 
 from schema.request_errors import Code, OperationRejected
 from services.domain.errors import DomainError
+from services.store.db.database import DatabaseUnavailable
 
 logger = logging.getLogger(__name__)
+
+UNAVAILABLE = "The database is not available at the moment. Try again in a few seconds; repeat a mutation with the same idempotency key."
 
 
 def public_error(error: GraphQLError, code: Code = Code.INVALID_INPUT) -> dict[str, Any]:
     """Returns the error as clients see it, with `extensions.code`.
 
     Public are a DomainError (with its own code), what GraphQL itself says about the request, and what a scalar says about its
-    input by raising ValueError. Anything else is masked and logged with its traceback. `code` is for GraphQL's own errors.
+    input by raising ValueError. Anything else is masked and logged. `code` is for GraphQL's own errors.
     """
     root = _root(error)
     if isinstance(root, DomainError):
@@ -30,7 +33,13 @@ def public_error(error: GraphQLError, code: Code = Code.INVALID_INPUT) -> dict[s
 
 
 def masked(cause: BaseException) -> tuple[str, dict[str, Any]]:
-    """Returns the message and the extensions to send instead of `cause`, which is logged under the id that they name."""
+    """Returns the message and the extensions to send instead of `cause`.
+
+    A database that is not available is logged in one line; anything else with its traceback, under the id that the message names.
+    """
+    if isinstance(cause, DatabaseUnavailable):
+        logger.warning("%s", cause)
+        return UNAVAILABLE, {"code": Code.SERVICE_UNAVAILABLE.value}
     error_id = uuid.uuid4().hex
     logger.error("Internal error, id %s", error_id, exc_info=cause)
     return f"Internal error, id {error_id}. Send this id to the operator of the server.", {"code": Code.INTERNAL.value, "id": error_id}
@@ -39,7 +48,12 @@ def masked(cause: BaseException) -> tuple[str, dict[str, Any]]:
 def masked_rejection(cause: BaseException) -> OperationRejected:
     """Returns a rejection to send instead of `cause`, which failed outside any field and is logged."""
     message, extensions = masked(cause)
-    return OperationRejected(Code.INTERNAL, [{"message": message, "extensions": extensions}])
+    return OperationRejected(Code(extensions["code"]), [{"message": message, "extensions": extensions}])
+
+
+def outage(errors: Iterable[GraphQLError]) -> DatabaseUnavailable | None:
+    """Returns the first error that came from a database which is not available; None if there is none."""
+    return next((root for root in map(_root, errors) if isinstance(root, DatabaseUnavailable)), None)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

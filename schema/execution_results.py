@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 from graphql import ExecutionResult, FieldNode, OperationDefinitionNode, located_error
 
 from schema.encoding import encode
-from schema.error_masking import masked_rejection, public_error
+from schema.error_masking import masked_rejection, outage, public_error
 from schema.request_errors import Code, OperationRejected, operation_rejected
 
 T = TypeVar("T")
@@ -30,7 +30,13 @@ def rejected_answer(rejection: OperationRejected) -> Answer:
 
 
 def encoded(result: ExecutionResult) -> Answer:
-    """Returns the encoded result with its public errors. A result that cannot be encoded becomes an internal error."""
+    """Returns the encoded result with its public errors. A result that cannot be encoded becomes an internal error.
+
+    If the database was not available for a part of it, the whole operation is rejected, so that clients repeat it.
+    """
+    cause = outage(result.errors or ())
+    if cause is not None:
+        return rejected_answer(masked_rejection(cause))
     payload: dict[str, Any] = {"data": result.data}
     if result.errors:
         payload["errors"] = [public_error(error) for error in result.errors]

@@ -1,7 +1,7 @@
 """Serves GraphQL over HTTP: one operation per POST, answered by one response or by a stream of payloads in one.
 
 Follows the draft of August 2026 (https://github.com/graphql/graphql-over-http): `application/graphql-response+json` carries the
-full range of status codes; clients that accept only `application/json` get 200 for every well-formed request.
+full range of status codes; clients that accept only `application/json` get 200 for every well-formed request, unless the database is away.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from schema.request_errors import Code, operation_rejected
 from schema.requests import OperationRequest
 from schema.transport.accept import EVENT_STREAM, GRAPHQL_JSON, LEGACY_JSON, MULTIPART, accepted, is_json, streamed
 from schema.transport.framing import Framing
-from schema.transport.http_errors import STATUS, Disconnected, Headers, HTTPError
+from schema.transport.http_errors import RETRY_AFTER, STATUS, Disconnected, Headers, HTTPError
 from schema.transport.multipart import MULTIPART_SUBSCRIPTION
 from schema.transport.post_requests import PostRequests
 from schema.transport.request_headers import Scope, header, origin
@@ -78,6 +78,8 @@ class GraphQLHTTP:
             answer, status, headers = rejected_answer(error.rejection), error.status, error.headers
         except Disconnected:
             return
+        if answer.rejection_code is Code.SERVICE_UNAVAILABLE:
+            headers = [*headers, *RETRY_AFTER]
         kind = (b"content-type", f"{media or GRAPHQL_JSON}; charset=utf-8".encode())
         await _respond(send, status, answer.body, [kind, *headers, *self._cors(scope)])
 
@@ -123,7 +125,7 @@ def _response_types(scope: Scope) -> tuple[str | None, Framing | None]:
 
 
 def _status(answer: Answer, media: str | None) -> int:
-    if media == LEGACY_JSON:
+    if media == LEGACY_JSON and answer.rejection_code is not Code.SERVICE_UNAVAILABLE:
         return 200
     if answer.rejection_code is not None:
         return STATUS[answer.rejection_code]

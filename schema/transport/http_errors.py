@@ -14,9 +14,13 @@ STATUS = {
     Code.WRONG_TRANSPORT: 422,
     Code.UNAUTHENTICATED: 401,
     Code.TIMEOUT: 503,
+    Code.SERVICE_UNAVAILABLE: 503,
     Code.INTERNAL: 500,
 }
 """The status codes of rejections of well-formed requests."""
+
+RETRY_AFTER: Headers = [(b"retry-after", b"5")]
+"""The header that tells clients to wait 5 seconds."""
 
 
 class HTTPError(Exception):

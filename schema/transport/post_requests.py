@@ -42,7 +42,8 @@ class PostRequests:
         except TimeoutError:
             raise HTTPError(503, operation_rejected(Code.TIMEOUT, "The access token could not be checked in time. Try again.")) from None
         except Exception as error:  # noqa: BLE001 - whatever fails, the client gets an answer and an id
-            raise HTTPError(500, masked_rejection(error)) from None
+            rejection = masked_rejection(error)
+            raise HTTPError(STATUS[rejection.code], rejection) from None
 
     async def request(self, scope: Scope, receive: Receive) -> OperationRequest:
         """Returns the operation in the body. Raises HTTPError, Disconnected."""

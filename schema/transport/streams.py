@@ -12,7 +12,7 @@ from schema.execution_results import rejected_answer
 from schema.request_errors import Code, OperationRejected, operation_rejected
 from schema.requests import OperationRequest
 from schema.transport.framing import Framing
-from schema.transport.http_errors import Headers, HTTPError
+from schema.transport.http_errors import RETRY_AFTER, Headers, HTTPError
 from schema.transport.send_queue import ReaderStalled, SendQueue
 from schema.transport.stream_slots import StreamSlots, TooManyStreams
 from services.domain.access import Viewer
@@ -20,8 +20,6 @@ from services.domain.access import Viewer
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-RETRY = [(b"retry-after", b"5")]
-"""The header that tells clients to wait 5 seconds."""
 HEADERS: Headers = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -47,7 +45,7 @@ class Streams:
     ) -> None:
         """Answers with a stream, until its end. Raises HTTPError if no slot is free, before anything is sent."""
         if self._closing:
-            raise HTTPError(503, operation_rejected(Code.RESTARTING, "The server is restarting. Try again in a moment."), RETRY)
+            raise HTTPError(503, operation_rejected(Code.RESTARTING, "The server is restarting. Try again in a moment."), RETRY_AFTER)
         try:
             with self._slots.reserve(viewer):
                 stream = Stream(self._executor, self._slots, framing, send)
@@ -57,7 +55,7 @@ class Streams:
                 finally:
                     self._open.discard(stream)
         except TooManyStreams as error:
-            raise HTTPError(error.status, operation_rejected(Code.TOO_MANY_OPERATIONS, error.reason), RETRY) from None
+            raise HTTPError(error.status, operation_rejected(Code.TOO_MANY_OPERATIONS, error.reason), RETRY_AFTER) from None
 
     async def close(self) -> None:
         """Ends every stream so that its client connects again, and waits until the operations are cleaned up."""

@@ -11,9 +11,11 @@ from strawberry.types import Info
 from schema.build import core_schema
 from services.domain.access import TokenScope, Viewer
 from services.domain.errors import BadArgument, Forbidden, Unauthenticated
+from services.store.db.database import DatabaseUnavailable
 from tests.waiting import WAIT_LIMIT_S
 
 TOKEN = "sgt_good"
+LOST = "The database is not available: connection refused"
 SECRET = "postgresql://admin:hunter2@db/prod"
 
 
@@ -44,6 +46,8 @@ class World:
                 await self.may_authenticate.wait()
             case "broken":
                 raise KeyError(SECRET)
+            case "lost":
+                raise DatabaseUnavailable(LOST)
             case "bad":
                 raise Unauthenticated("This access token is unknown, expired or revoked.")
         return Viewer("u1", "Ada", bearer, frozenset(TokenScope))
@@ -179,6 +183,10 @@ class Query:
         return SECRET  # type: ignore[return-value]
 
     @strawberry.field
+    def lost(self) -> str | None:
+        raise DatabaseUnavailable(LOST)
+
+    @strawberry.field
     def unwritable(self) -> str | None:
         """JSON in UTF-8 cannot hold it."""
         return SECRET + "\ud800"
@@ -215,6 +223,10 @@ class Mutation:
         return text
 
     @strawberry.mutation
+    async def lost_write(self) -> str | None:
+        raise DatabaseUnavailable(LOST)
+
+    @strawberry.mutation
     async def slow_write(self, info: Ctx, text: str) -> str:
         world = info.context.world
         world.started.set()
@@ -249,6 +261,11 @@ class Subscription:
     @strawberry.subscription
     async def denied(self) -> AsyncIterator[str]:
         raise Forbidden("This needs the role VIEW or above.")
+        yield ""
+
+    @strawberry.subscription
+    async def lost(self) -> AsyncIterator[str]:
+        raise DatabaseUnavailable(LOST)
         yield ""
 
     @strawberry.subscription
