@@ -20,6 +20,7 @@ from schema.documents import Document, Documents
 from schema.encoding import encode
 from schema.error_masking import masked_rejection, public_error
 from schema.execution_results import Answer, encoded, rejected_answer, stream_error, within
+from schema.introspection_answers import IntrospectionAnswers, request_key
 from schema.limits import Limits
 from schema.request_errors import Code, OperationRejected, operation_rejected
 from schema.requests import OperationRequest
@@ -67,6 +68,7 @@ class Executor:
         self._make_context = make_context
         self._suggestions = suggestions
         self._documents = Documents(schema, self.limits, suggestions=suggestions)
+        self._introspection = IntrospectionAnswers()
         self._mutations = ShieldedTasks()
         self._root_value = RootValue(self.limits, self._mutations)
 
@@ -133,11 +135,22 @@ class Executor:
         await self._mutations.close(timeout)
 
     async def _answer(self, operation: Operation) -> Answer:
-        core = self._core(operation)
         if operation.kind is OperationType.QUERY:
-            return encoded(await within(self.limits.query_seconds, lambda: execute_root_selection_set(core)))
+            return await self._query_answer(operation)
+        core = self._core(operation)
         run = within(self.limits.mutation_seconds, lambda: execute_root_selection_set(core))
         return encoded(await self._mutations.run(run, name=f"mutation {operation.name or ''}".strip()))
+
+    async def _query_answer(self, operation: Operation) -> Answer:
+        key = request_key(operation.document.key, operation.node, operation.variables)
+        body = self._introspection.find(key)
+        if body is not None:
+            return Answer(body)
+        core = self._core(operation)
+        answer = encoded(await within(self.limits.query_seconds, lambda: execute_root_selection_set(core)))
+        if not answer.has_errors:
+            self._introspection.keep(key, answer.body)
+        return answer
 
     async def _event(self, operation: Operation, core: BoundedExecutor, event: object) -> bytes:
         event_core = core.build_per_event_executor(event)

@@ -26,7 +26,9 @@ class SizedCache(Generic[T]):
         return self._entries[key][0]
 
     def put(self, key: bytes, value: T, size: int) -> None:
-        """Keeps the value under a new key, and drops those that were not used for longest until the rest fits."""
+        """Keeps the value, and drops those that were not used for longest until the rest fits."""
+        _, replaced = self._entries.pop(key, (None, 0))
+        self._held -= replaced
         self._entries[key] = value, size
         self._held += size
         while len(self._entries) > self._count or self._held > self._size:
