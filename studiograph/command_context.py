@@ -8,6 +8,7 @@ from services.commands import CommandRunner
 from services.compute_environments.commands import ComputeEnvironments
 from services.domain.access import Operator
 from services.domain.errors import NotFound
+from services.identity.directory import Directory
 from services.identity.people import People
 from services.identity.tokens import Tokens
 from services.secrets.installation import ensure_installation
@@ -23,6 +24,7 @@ class CommandContext:
 
     database: Database
     people: People
+    directory: Directory
     tokens: Tokens
     templates: Templates
     compute_environments: ComputeEnvironments
@@ -39,7 +41,9 @@ async def command_context(settings: Settings) -> AsyncIterator[CommandContext]:
         installation = await ensure_installation(database)
         runner = CommandRunner(database)
         people, tokens = People(database), Tokens(database, runner)
-        yield CommandContext(database, people, tokens, Templates(runner), ComputeEnvironments(runner), Operator(), installation)
+        yield CommandContext(
+            database, people, Directory(runner), tokens, Templates(runner), ComputeEnvironments(runner), Operator(), installation
+        )
     finally:
         await database.close()
 

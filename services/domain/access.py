@@ -107,12 +107,16 @@ class Viewer:
 class OperatorPermission(StrEnum):
     """A permission that only the operator of the installation has: no role and no token includes it."""
 
+    USER_MANAGE = "user.manage"
+    WORKSPACE_MANAGE = "workspace.manage"
     TEMPLATE_MANAGE = "template.manage"
     COMPUTE_ENVIRONMENT_MANAGE = "compute-environment.manage"
 
 
 OPERATOR_PERMISSIONS: Mapping[OperatorPermission, str] = MappingProxyType(
     {
+        OperatorPermission.USER_MANAGE: "Change and remove users.",
+        OperatorPermission.WORKSPACE_MANAGE: "Change and remove workspaces.",
         OperatorPermission.TEMPLATE_MANAGE: "Add, change and remove the templates of a workspace.",
         OperatorPermission.COMPUTE_ENVIRONMENT_MANAGE: "Add, change and remove compute environments, and enable or disable them.",
     }

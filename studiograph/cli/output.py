@@ -39,6 +39,6 @@ def print_done(sentence: str, values: Mapping[str, Any], *, as_json: bool) -> No
 def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(map(_cell, value)) or "-"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_cell(each)}" for name, each in value.items()) or "-"
     return "-" if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,17 +1,17 @@
-"""The commands `studiograph user` and `studiograph workspace`: add users and workspaces."""
+"""The command `studiograph user`: adds, shows, changes and removes users."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from services.domain.access import Role
-from services.domain.errors import NotFound
+from services.store.directory import UserState
 from studiograph.cli.options import load_settings
+from studiograph.cli.output import AsJson, print_done, print_object, print_rows
 from studiograph.command_context import command_context, workspace_of
 
 app = typer.Typer(help="Manage the users of this installation.", no_args_is_help=True)
-workspaces = typer.Typer(help="Manage workspaces.", no_args_is_help=True)
 
 UserName = Annotated[str, typer.Argument(help="The user's name: lower-case letters, digits, `.`, `_`, `-`.")]
 
@@ -45,33 +45,85 @@ def add_user(
     asyncio.run(work())
 
 
-@workspaces.command("add")
-def add_workspace(
-    slug: Annotated[str, typer.Argument(help="The short name in URLs: lower-case letters, digits, `-`.")],
-    owner: Annotated[str, typer.Option(help="The name of the user who owns it.")],
-    name: Annotated[str, typer.Option(help="The display name.", show_default=False)] = "",
-    organization: Annotated[
-        str, typer.Option("--organization", "--organisation", help="The slug of its organization, which is created if needed.")
-    ] = "main",
-) -> None:
-    """Add a workspace.
+@app.command("list")
+def list_users(as_json: AsJson = False) -> None:
+    """List the users of this installation.
 
     \b
-    Example: studiograph workspace add lab --owner ada --organization acme
+    Example: studiograph user list --json
     """
 
     async def work() -> None:
         async with command_context(load_settings()) as context:
-            owner_id = await context.people.find_user(owner)
-            if owner_id is None:
-                raise NotFound(f"There is no user {owner}. Add one: studiograph user add {owner}")
-            organization_id = await context.people.find_organization(organization) or await context.people.create_organization(
-                organization, organization
-            )
-            await context.people.create_workspace(organization_id, slug, name or slug, owner_id)
-            print(f"Added the workspace {slug}, owned by {owner}.")
+            users = await context.directory.users()
+        print_rows([_summary(user) for user in users], as_json=as_json)
 
     asyncio.run(work())
+
+
+@app.command("show")
+def show_user(user_name: UserName, as_json: AsJson = False) -> None:
+    """Show a user with the roles in workspaces. Tokens: `studiograph token list`.
+
+    \b
+    Example: studiograph user show ada
+    """
+
+    async def work() -> None:
+        async with command_context(load_settings()) as context:
+            user = await context.directory.find_user(user_name)
+            roles = await context.directory.roles_of(user)
+        print_object(_summary(user) | {"roles": roles}, as_json=as_json)
+
+    asyncio.run(work())
+
+
+@app.command("edit")
+def edit_user(
+    user_name: UserName,
+    name: Annotated[str | None, typer.Option(help="The new display name.")] = None,
+    email: Annotated[str | None, typer.Option(help='The new e-mail address; "" = none.')] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change the display name or the e-mail address of a user.
+
+    \b
+    Example: studiograph user edit ada --name "Ada King"
+    """
+    if name is None and email is None:
+        raise typer.BadParameter("Give --name or --email.")
+
+    async def work() -> None:
+        async with command_context(load_settings()) as context:
+            user = await context.directory.find_user(user_name)
+            await context.directory.edit_user(context.operator, user, display_name=name, email=email)
+            changed = await context.directory.find_user(user_name)
+        print_done(f"Changed {user_name}.", _summary(changed), as_json=as_json)
+
+    asyncio.run(work())
+
+
+@app.command("remove")
+def remove_user(user_name: UserName, as_json: AsJson = False) -> None:
+    """Remove a user with tokens and memberships.
+
+    It is refused while Studios, sessions or checkpoints are theirs, or a workspace has no other OWNER, and they are listed. To take all
+    access from such a user, revoke the tokens: `studiograph token revoke`.
+
+    \b
+    Example: studiograph user remove grace
+    """
+
+    async def work() -> None:
+        async with command_context(load_settings()) as context:
+            await context.directory.remove_user(context.operator, await context.directory.find_user(user_name))
+        print_done(f"Removed {user_name}.", {"removed": user_name}, as_json=as_json)
+
+    asyncio.run(work())
+
+
+def _summary(user: UserState) -> dict[str, Any]:
+    return {"userName": user.user_name, "displayName": user.display_name, "email": user.email}
 
 
 def _role(text: str) -> Role:

@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from typer.testing import CliRunner
 
-from services.domain.errors import Conflict, DomainError, InvalidInput, StillNeeded
+from services.domain.access import Role
+from services.domain.errors import Conflict, DomainError, InvalidInput, NotFound, StillNeeded
+from services.domain.events import INSTALLATION_STREAM, Kind
 from services.store.db.database import Database
+from services.store.tables import core
 from studiograph.cli import app
 from tests import factories
 from tests.factories import World
@@ -102,3 +106,48 @@ def test_a_template_is_listed_changed_and_removed(administration: Administration
     assert as_json("template", "show", "lab", "Tiny")["recipe"] is None
     assert run("template", "remove", "lab", "Tiny") == "Removed Tiny.\n"
     assert as_json("template", "list", "lab") == []
+
+
+def test_a_user_is_listed_changed_and_removed(administration: Administration) -> None:
+    run, as_json = administration.run, administration.json
+    workspace_id = administration.world.workspace_id
+    administration.write(lambda database: factories.create_viewer(database, workspace_id, Role.LAUNCH, "grace"))
+    assert [row["userName"] for row in as_json("user", "list")] == ["ada", "grace"]
+    assert "roles: lab LAUNCH" in run("user", "show", "grace")
+    changed = as_json("user", "edit", "grace", "--name", "Grace Hopper", "--email", "grace@example.org")
+    assert changed == {"userName": "grace", "displayName": "Grace Hopper", "email": "grace@example.org"}
+    assert run("user", "remove", "grace") == "Removed grace.\n"
+    assert [row["userName"] for row in as_json("user", "list")] == ["ada"]
+    logged = administration.write(lambda database: stored_events(database, INSTALLATION_STREAM))
+    assert logged == [Kind.MEMBER_CHANGED, Kind.TOKEN_REVOKED]
+    with pytest.raises(NotFound, match="There is no user grace"):
+        run("user", "show", "grace")
+
+
+def test_a_user_who_is_needed_is_not_removed(administration: Administration) -> None:
+    administration.write(lambda database: factories.create_studio(database, administration.world, "Umbrella"))
+    with pytest.raises(StillNeeded) as refused:
+        administration.run("user", "remove", "ada")
+    assert refused.value.needed_by == ["workspace without another OWNER: lab", "Studio Umbrella"]
+    assert administration.json("user", "show", "ada")["roles"] == {"lab": "OWNER"}
+
+
+def test_a_workspace_is_listed_renamed_and_removed(administration: Administration) -> None:
+    run, as_json = administration.run, administration.json
+    assert as_json("workspace", "list") == [{"slug": "lab", "name": "lab", "organization": "acme"}]
+    assert as_json("workspace", "edit", "lab", "--name", "Laboratory")["name"] == "Laboratory"
+    assert as_json("workspace", "show", "lab")["members"] == {"ada": "OWNER"}
+    with pytest.raises(StillNeeded, match="compute environment Here"):
+        run("workspace", "remove", "lab")
+    run("compute", "remove", "lab", "Here")
+    assert run("workspace", "remove", "lab") == "Removed the workspace lab.\n"
+    assert as_json("workspace", "list") == []
+    assert as_json("user", "show", "ada")["roles"] == {}
+    assert administration.write(lambda database: stored_events(database, INSTALLATION_STREAM)) == [Kind.MEMBER_CHANGED]
+
+
+async def stored_events(database: Database, stream_id: str) -> list[str]:
+    """Returns the kinds of a stream's events, the oldest first."""
+    async with database.read() as reader:
+        statement = select(core.event.c.kind).where(core.event.c.stream_id == stream_id).order_by(core.event.c.seq)
+        return list((await reader.execute(statement)).scalars())
