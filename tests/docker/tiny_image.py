@@ -18,7 +18,7 @@ from pathlib import Path
 
 TINY = Path(__file__).parents[1] / "tools" / "tiny.py"
 REPOSITORY = "studiograph-test/tiny"
-PROGRAMS = ("sh", "cat", "sleep", "id", "head", "touch", "rm", "ls", "dd", "env", "nice", "bash")
+PROGRAMS = ("sh", "cat", "sleep", "id", "head", "touch", "rm", "ls", "dd", "env", "nice", "bash", "mv")
 LEFT_OUT = re.compile(r"/(test|tests|idlelib|tkinter|ensurepip|site-packages|dist-packages|lib2to3|turtledemo|config-[^/]*)(/|$)")
 LIBRARY = re.compile(r"(/\S+) \(0x")
 PASSWD = "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/workspace:/bin/sh\n"

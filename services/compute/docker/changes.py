@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from services.compute.docker.engine import Engine
+from services.compute.docker.engine import UNIX_SCHEME, Engine
 
 DIGEST_CHARACTERS = 16
 UNTOUCHED = "0" * DIGEST_CHARACTERS
@@ -21,13 +21,18 @@ UNTOUCHED = "0" * DIGEST_CHARACTERS
 
 async def mark(engine: Engine, container: Mapping[str, Any]) -> str:
     """Returns the mark: equal marks mean equal files. It is taken before a save, so that a later change gives another mark."""
-    upper = ((container.get("GraphDriver") or {}).get("Data") or {}).get("UpperDir")
-    if upper and engine.url.startswith("unix://"):
-        upper_mark = await asyncio.to_thread(_newest, Path(upper))
+    if upper := upper_directory(engine, container):
+        upper_mark = await asyncio.to_thread(_newest, upper)
         if upper_mark is not None:
             return upper_mark
     touched = await engine.call("GET", f"containers/{container['Id']}/changes", limit=60)
     return secrets.token_hex(DIGEST_CHARACTERS // 2) if touched else UNTOUCHED
+
+
+def upper_directory(engine: Engine, container: Mapping[str, Any]) -> Path | None:
+    """Returns the directory of what the session wrote; None where it is not one of this machine."""
+    upper = ((container.get("GraphDriver") or {}).get("Data") or {}).get("UpperDir")
+    return Path(upper) if upper and engine.url.startswith(UNIX_SCHEME) else None
 
 
 def _newest(upper: Path) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from secrets import token_hex
 from typing import Any
 
-from services.compute.docker import changes, naming, request_bodies
+from services.compute.docker import changes, disk_space, naming, request_bodies, reserved_names
 from services.compute.docker.commits import Commits
 from services.compute.docker.engine import Absent, Conflict, Engine
 from services.compute.docker.images import Images
@@ -105,6 +105,9 @@ class Checkpoints:
         return inspected is not None and inspected.get("Container", container["Id"]) == container["Id"]
 
     async def _commit(self, container: Mapping[str, Any], request: SaveRequest, parent: Image) -> Image:
+        """Commits what can be kept. A session that runs may write until the engine pauses it, so its names are looked at again."""
+        await reserved_names.require_none(self._engine, container["Id"], COMMIT_TIMEOUT_SECONDS)
+        await disk_space.require(self._engine, container, COMMIT_TIMEOUT_SECONDS)
         repository, _, tag = request.reference.rpartition(":")
         params = {"container": container["Id"], "repo": repository, "tag": tag, "pause": True}
         try:
@@ -114,10 +117,20 @@ class Checkpoints:
         except (Absent, Conflict) as error:
             raise ComputeUnknown(f"the session's container went away during the save: {error}") from error
         await self._search(created["Id"], request.secrets)
+        if request.interim:
+            await self._require_no_reserved_names(container, created["Id"])
         image = await self._images.find(request.reference)
         if image is None or image.id != created["Id"]:
             raise ComputeUnknown("the saved image was removed at this moment")
         return image
+
+    async def _require_no_reserved_names(self, container: Mapping[str, Any], image_id: str) -> None:
+        """Deletes a save that other files may be missing from, and raises ComputeFailed."""
+        try:
+            await reserved_names.require_none(self._engine, container["Id"], COMMIT_TIMEOUT_SECONDS)
+        except ComputeFailed:
+            await self._engine.call("DELETE", f"images/{image_id}", params={"force": True})
+            raise
 
     async def _search(self, image_id: str, secrets: tuple[str, ...]) -> None:
         """Deletes a save whose configuration or history shows a secret, and raises ComputeFailed."""

@@ -1,0 +1,108 @@
+"""What a checkpoint keeps of files and what it does not: the table in docs/images.md, shown."""
+
+import json
+
+import pytest
+
+from services.compute.protocol import ComputeFailed, Saved
+from tests.compute.world import GRACE, World
+from tests.docker.tiny_image import docker, tool_command
+
+pytestmark = pytest.mark.docker
+MAKE = """
+import os, socket
+os.chdir("/workspace")
+os.makedirs("directory/below")
+for name in ("times", "old", "attributes", "mode", "linked"):
+    open(name, "w").close()
+os.utime("times", ns=(1_700_000_000_987_654_321,) * 2)
+os.utime("old", (-86400, -86400))
+os.setxattr("attributes", "user.origin", b"here")
+os.chown("mode", 1000, 1001)
+os.chmod("mode", 0o6751)
+os.link("linked", "link")
+os.symlink("nowhere", "symlink")
+os.mkfifo("fifo")
+socket.socket(socket.AF_UNIX).bind("socket")
+with open("sparse", "wb") as file:
+    file.write(b"four")
+    file.seek(64 << 20)
+    file.write(b"more")
+"""
+LOOK = """
+import errno, json, os, shutil, stat
+os.chdir("/workspace")
+mode, sparse = os.stat("mode"), os.stat("sparse")
+
+def rename():
+    try:
+        os.rename("directory", "renamed")
+    except OSError as error:
+        return errno.errorcode[error.errno]
+
+def move():
+    if os.path.isdir("directory"):
+        shutil.move("directory", "renamed")
+    return sorted(name for name in os.listdir("renamed"))
+
+print(json.dumps({
+    "mode and owner": [oct(stat.S_IMODE(mode.st_mode)), mode.st_uid, mode.st_gid],
+    "links": [os.stat("linked").st_nlink, os.path.samefile("linked", "link"), os.readlink("symlink")],
+    "fifo": stat.S_ISFIFO(os.stat("fifo").st_mode),
+    "time": os.stat("times").st_mtime_ns,
+    "time before 1970": os.stat("old").st_mtime,
+    "attributes": os.listxattr("attributes"),
+    "socket": os.path.lexists("socket"),
+    "sparse": [sparse.st_size, sparse.st_blocks * 512 < 1 << 20],
+    "rename": rename(),
+    "move": move(),
+}))
+"""
+IN_THE_SESSION = {
+    "mode and owner": ["0o6751", 1000, 1001],
+    "links": [2, True, "nowhere"],
+    "fifo": True,
+    "time": 1_700_000_000_987_654_321,
+    "time before 1970": -86400.0,
+    "attributes": ["user.origin"],
+    "socket": True,
+    "sparse": [(64 << 20) + 4, True],
+    "rename": None,
+    "move": ["below"],
+}
+NOT_KEPT = {
+    "time": 1_700_000_000_000_000_000,
+    "time before 1970": 0.0,
+    "attributes": [],
+    "socket": False,
+    "sparse": [(64 << 20) + 4, False],
+    "rename": "EXDEV",
+}
+
+
+async def test_what_a_checkpoint_keeps_and_what_it_does_not(world: World) -> None:
+    await world.start(world.name(1))
+    execute(world, 1, MAKE)
+    assert json.loads(execute(world, 1, LOOK)) == IN_THE_SESSION
+    execute(world, 1, "import os; os.rename('/workspace/renamed', '/workspace/directory')")
+    base = await saved(world)
+    await world.start(world.name(2), base=base.reference)
+    assert json.loads(execute(world, 2, LOOK)) == IN_THE_SESSION | NOT_KEPT
+
+
+async def test_a_sparse_file_that_would_not_fit_is_told_before_the_disk_is_full(world: World) -> None:
+    await world.start(world.name(1))
+    execute(world, 1, "import os; os.truncate(os.open('/workspace/huge', os.O_CREAT | os.O_RDWR), 8 << 40)")
+    with pytest.raises(
+        ComputeFailed, match=r"would write 8,388,608 MiB, and the engine's disk has [0-9,]+ MiB free\. A sparse file counts"
+    ):
+        await saved(world)
+
+
+def execute(world: World, number: int, program: str) -> str:
+    return docker("exec", str(world.name(number)), tool_command()[0], "-c", program)
+
+
+async def saved(world: World) -> Saved:
+    await world.compute.stop(world.name(1), GRACE)
+    return await world.save(world.name(1), "c1", interim=False)
