@@ -81,7 +81,7 @@ class NotAllowedNowError(Error):
 class CheckpointMissingError(Error):
     """B38, B39."""
 
-    checkpoint: Checkpoint | None = attribute("The newest checkpoint, whose data is missing.")
+    checkpoint: Checkpoint | None = attribute("The newest checkpoint, whose data is missing. Null if it was removed meanwhile.")
     older_checkpoint: Checkpoint | None = attribute(
         "The checkpoint from which `startStudio` continues with `acceptOlderCheckpoint`. Null if it would start without any saved files."
     )

@@ -33,7 +33,7 @@ async def test_an_archive_that_cannot_be_read_is_not_missing(process_world: Worl
 
     with pytest.raises(CheckpointMissing):
         await process_world.start(name, base="c.tar.zst")
-    monkeypatch.setattr(archives, "_digest", fail)
+    monkeypatch.setattr(archives, "file_digest", fail)
     with pytest.raises(ComputeUnknown, match="Input/output error"):
         await process_world.start(name, base="c.tar.zst")
     with pytest.raises(ComputeUnknown):

@@ -14,7 +14,7 @@ from connect.requests import Receive, Scope, Send
 from services.compute.protocol import Upstream
 from services.store.db.database import Database
 from tests.connect.loop_turns import longest_turn
-from tests.connect.test_hostile_tools import facing_frames
+from tests.connect.scripted_tools import facing_frames
 from tests.connect.world import ConnectHarness, open_silently, serving
 from tests.connect.world import harness as opened
 from tests.waiting import eventually, soon

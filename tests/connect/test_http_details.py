@@ -8,7 +8,7 @@ import pytest
 
 from services.compute.protocol import Upstream
 from services.store.db.database import Database
-from tests.connect.test_hostile_tools import OK, facing, saying
+from tests.connect.scripted_tools import OK, facing, saying
 from tests.connect.world import ConnectHarness
 from tests.connect.world import harness as opened
 from tests.waiting import soon

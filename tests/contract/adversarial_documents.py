@@ -19,7 +19,7 @@ def _mesh(size: int) -> str:
     """Each fragment spreads all later ones."""
     count = max(2, int((2 * size) ** 0.5))
     names = [f"M{size}x{n}" for n in range(count)]
-    spreads = ["".join(f"...{later} " for later in names[place + 1 :]) or "id" for place in range(count)]
+    spreads = ["".join(f"...{later} " for later in names[index + 1 :]) or "id" for index in range(count)]
     return "".join(f"fragment {name} on User{{{below}}}" for name, below in zip(names, spreads, strict=True))
 
 
@@ -79,4 +79,4 @@ def mixed(seed: int) -> str:
     """Several parts, in sizes that fit into one document."""
     chosen = random.Random(seed)
     parts = [chosen.choice(list(PARTS.values())) for _ in range(chosen.randint(2, 6))]
-    return "".join(part(chosen.randint(5, 400 // len(parts)) * 10 + place) for place, part in enumerate(parts))
+    return "".join(part(chosen.randint(5, 400 // len(parts)) * 10 + index) for index, part in enumerate(parts))

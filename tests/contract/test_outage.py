@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from tests.contract.conftest import Running
-from tests.contract.test_every_transport import TRANSPORTS
+from tests.contract.transports import TRANSPORTS
 from tests.contract.world import LOST
 
 OPERATIONS = ["{lost}", "{me{name} a:lost b:lost}", "mutation{lostWrite}"]

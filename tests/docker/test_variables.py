@@ -47,8 +47,8 @@ OF_STUDIO = {
 async def test_no_variable_is_lost_or_changed_for_the_shells_sake(world: World, shell: str) -> None:
     world.image = variant(f"variables-{shell}", *([BASH] if shell == "bash" else []), *_lines(OF_IMAGE))
     upstream = await world.start(world.name(), **OF_STUDIO)
-    got, wanted = await ask_json(upstream, "/env"), {**OF_IMAGE, **OF_STUDIO}
-    assert {name: got.get(name) for name in wanted} == wanted
+    got, expected = await ask_json(upstream, "/env"), {**OF_IMAGE, **OF_STUDIO}
+    assert {name: got.get(name) for name in expected} == expected
     assert (await world.compute.tail(world.name(), 2000)).splitlines() == [b"tiny is starting", b"tiny listens"]
 
 

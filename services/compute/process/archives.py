@@ -47,7 +47,7 @@ class Archives:
         path = self._data_directory.checkpoint(reference)
         if not path.exists():
             return None
-        return Saved(reference, await in_thread(_digest, path), path.stat().st_size)
+        return Saved(reference, await in_thread(file_digest, path), path.stat().st_size)
 
     async def save(self, files: Path, reference: str, recorded: Saved | None) -> Saved:
         """Saves the files; returns `recorded` if it has the same content and is there."""
@@ -96,7 +96,7 @@ class Archives:
     async def _actual_digest(self, reference: str) -> str | None:
         """Returns the digest of the archive; None if no file has its name. Raises ComputeUnknown where that cannot be told."""
         try:
-            return await in_thread(_digest, self._data_directory.checkpoint(reference))
+            return await in_thread(file_digest, self._data_directory.checkpoint(reference))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -114,7 +114,7 @@ class Archives:
                 os.close(lock)
 
 
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
     with path.open("rb") as file:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
