@@ -1,11 +1,13 @@
 """Files whose names mean deletions in an image layer: nothing is saved that other files would be missing from."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from services.compute.protocol import ComputeFailed, Saved
 from tests.compute.world import GRACE, World, get, put
+from tests.docker.server import docker_job
 from tests.docker.tiny_image import docker, tool_command
 
 pytestmark = pytest.mark.docker
@@ -16,7 +18,7 @@ for name in (".wh.notes.txt", ".who.txt", "data/.wh..wh..opq", "data/.wh.below/.
     open(f"/workspace/{name}", "w").close()
 """
 NAMED = ["/workspace/.wh.notes.txt", r"/workspace/data/.wh.\"},{\"", "/workspace/data/.wh..wh..opq", "/workspace/data/.wh.below"]
-RENAME = b"rm -r /workspace/data/.wh.*; mv /workspace/.wh.notes.txt /workspace/mine.txt; exit\n#studiograph-loaded"
+RENAME = b"rm -rf /workspace/data/.wh.*; mv /workspace/.wh.notes.txt /workspace/mine.txt; exit\n#studiograph-loaded"
 
 
 async def session(world: World) -> str:
@@ -60,6 +62,25 @@ async def test_they_are_renamed_after_the_session_ended_as_the_documents_say(wor
     upstream = await world.start(world.name(3), base=base.reference)
     assert (await get(upstream, "notes.txt"), await get(upstream, "mine.txt")) == (b"important", b"")
     assert await get(upstream, ".who.txt") == b""
+
+
+@pytest.mark.behaviour("B8", "B31")
+async def test_a_stop_names_them_and_a_start_goes_on_once_they_are_renamed(tmp_path: Path, sqlite_url: str) -> None:
+    async with docker_job(tmp_path, sqlite_url) as job:
+        await job.start()
+        await job.status("RUNNING")
+        await put(await job.upstream(), "notes.txt", b"important")
+        await put(await job.upstream(), ".wh.notes.txt", b"mine")
+        await job.stop()
+        studio = await job.status("ERRORED")
+        assert studio["stopReason"] == "SAVE_FAILED"
+        assert '"/workspace/.wh.notes.txt"' in studio["statusMessage"]
+        [container] = job.containers()
+        docker("start", "--attach", "--interactive", container, data=RENAME)
+        await job.start()
+        await job.status("RUNNING")
+        assert await get(await job.upstream(), "notes.txt") == b"important"
+        assert await get(await job.upstream(), "mine.txt") == b"mine"
 
 
 async def test_more_of_them_than_a_message_holds_are_counted(world: World) -> None:
