@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from connect import access_errors, cookies, http_proxy, pages, websocket_proxy
+from connect import access_errors, cookies, http_proxy, pages, port_limits, websocket_proxy
 from connect.access_errors import AccessDenied, AccessError
 from connect.active_request import ActiveRequest, admit
 from connect.authorization import NO_STUDIO
@@ -21,6 +21,7 @@ from connect.tool_connection import ToolNotListening
 from connect.upstreams import Upstreams
 from services.connections.addresses import Addresses
 from services.connections.presence import NewConnection, Presence
+from services.connections.served_connection import authenticated
 from services.connections.tool_errors import ToolErrors
 from services.domain.statuses import ConnectionErrorCode
 from services.live.broker import Broker
@@ -66,6 +67,7 @@ class SessionOrigin:
     async def _tool(self, public_id: str, request: Request, receive: Receive, send: Send) -> None:
         sealed = self._sealed(request, public_id)
         async with admit(self.authorization_cache, self.presence, sealed.grant) as active_request:
+            port_limits.admit(request.scope)
             if self._wants_shell(request, active_request.facts):
                 query = f"?{request.query.decode()}" if request.query else ""
                 await redirect(self.shell.address(f"/{query}")).send(send)
@@ -121,6 +123,7 @@ class SessionOrigin:
         refusal = decision.refusal
         if decision.facts is None or (refusal and not refusal.waits and refusal.code != access_errors.SESSION_CHANGED):
             raise AccessDenied(refusal or NO_STUDIO)
+        authenticated(request.scope)
         await receive()
         await send({"type": "websocket.accept"})
         tab = TabSocket(self.database, self.authorization_cache, self.presence, self.presence_cache, self.broker, sealed.grant)

@@ -9,8 +9,9 @@ from websockets.frames import CloseCode
 from websockets.http11 import Request as UpgradeRequest
 
 from connect.frame_scheduler import PARSED_BYTES
-from connect.port_limits import CONNECTION_EXTENSION, PortLimits
+from connect.port_limits import PortLimits
 from connect.requests import BARE_QUERY_EXTENSION
+from services.connections.served_connection import CONNECTION_EXTENSION
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """The size of one WebSocket message to or from the tool of a session. GraphQL has a limit of its own, 64 KiB."""
@@ -19,6 +20,8 @@ MAX_UNAUTHORIZED_MESSAGE_BYTES = 128 * 1024
 with its own close reason first."""
 FRAGMENT_BYTES = 100
 """What one fragment of a message is counted for besides its content: empty ones take memory, too."""
+QUIET_SECONDS = 0.5
+"""The time without data after which a connection is closed whose messages are not read any more."""
 MESSAGES_PER_TURN = 32
 """The number of messages that an application receives before others have a turn of the event loop."""
 
@@ -38,6 +41,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._is_admitted = False
         self._is_cut = False
         self._received_messages = 0
+        self._quiet_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.limits.anonymous.add(self, transport.get_extra_info("peername"))
 
     def handle_connect(self, event: UpgradeRequest) -> None:
         super().handle_connect(event)
@@ -46,19 +54,30 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             if event.path.endswith("?"):
                 self.scope["extensions"][BARE_QUERY_EXTENSION] = {}
 
+    def authenticate(self) -> None:
+        """Takes the connection out of the bounds on anonymous connections."""
+        self.limits.anonymous.remove(self)
+
     def admit(self) -> None:
         """Allows messages of MAX_MESSAGE_BYTES from now on."""
+        self.authenticate()
         self.limits.unauthorized_messages.release(self)
         self._is_admitted = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unparsed = memoryview(b"")
         self._release()
+        self.limits.anonymous.remove(self)
+        if self._quiet_timer is not None:
+            self._quiet_timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if not self.handshake_initiated:
             super().data_received(data)
+            return
+        if self._is_cut:
+            self._close_when_quiet()
             return
         self._unparsed = memoryview(bytes(self._unparsed) + data if self._unparsed else bytes(data))
         self._parse_soon()
@@ -87,6 +106,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def drop_unfinished(self) -> None:
         self._cut(CloseCode.TRY_AGAIN_LATER, "The server holds too many unfinished messages.")
 
+    def close_for_room(self) -> None:
+        self._cut(CloseCode.TRY_AGAIN_LATER, "The server has too many connections. Try again later.")
+        self.transport.close()
+
     def _parse_soon(self) -> None:
         if self._unparsed and not self._is_parsing and not self.read_paused:
             self._is_parsing = True
@@ -107,7 +130,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         return self._is_parsing
 
     def _read_or_pause(self) -> None:
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._is_cut:
             return
         if self._unparsed or self.read_paused:
             self.transport.pause_reading()
@@ -129,14 +152,25 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.limits.unauthorized_messages.release(self)
 
     def _cut(self, code: CloseCode, reason: str) -> None:
-        """Drops what was received and what comes from now on, and closes after the close timeout: a close with unread data would reset
-        the connection before the client reads the code."""
+        """Sends a close frame, and drops what was received and what comes from now on.
+
+        The connection is closed once the client has read the frame and sends nothing more, or after the close timeout: a close with
+        unread data would reset the connection before the client reads the code.
+        """
         self._is_cut = True
         self._release()
         self.conn.fail(code, reason)
         self.conn.reader.discard()
         self.frames = []
+        self._unparsed = memoryview(b"")
         self.queue.put_nowait({"type": "websocket.disconnect", "code": int(code)})
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self.close_timer = self.close_timer or self.loop.call_later(self.close_timeout, self.transport.close)
+        self._close_when_quiet()
+
+    def _close_when_quiet(self) -> None:
+        if self._quiet_timer is not None:
+            self._quiet_timer.cancel()
+        self._quiet_timer = self.loop.call_later(QUIET_SECONDS, self.transport.close)
+        self.transport.resume_reading()

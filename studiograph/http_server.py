@@ -81,9 +81,10 @@ class HttpServer(uvicorn.Server):
 
 def http_server(app: ASGIApp, settings: Settings, on_ready: Callable[[], None], on_stop: Callable[[], Awaitable[None]]) -> HttpServer:
     """Returns uvicorn with the limits of the data plane; `serve` takes the listening socket."""
+    limits = PortLimits.of(settings.message_memory_mib * MIB, settings.anonymous_connections, settings.anonymous_connections_per_address)
     config = uvicorn.Config(
         app,
-        **options(settings.docker_subnets, PortLimits.of(settings.message_memory_mib * MIB)),
+        **options(settings.docker_subnets, limits),
         loop="uvloop",
         lifespan="off",  # roles.py starts and closes the services
         log_config=None,

@@ -85,6 +85,17 @@ class Settings(BaseSettings):
     )
     access_log: bool = Field(default=False, description="Log each HTTP request.")
     pool_size: int = Field(default=10, ge=1, description="Connections to PostgreSQL that each process keeps; twice as many under load.")
+    anonymous_connections: int = Field(
+        default=4000,
+        ge=0,
+        description="Connections whose clients have not authenticated, at most; over it the oldest is closed. 0: no bound.",
+    )
+    anonymous_connections_per_address: int = Field(
+        default=1000,
+        ge=0,
+        description="The same for each address (of IPv6: each /64 network). Behind a reverse proxy all clients have the proxy's address: "
+        "let it bound them, and set this to 0. 0: no bound.",
+    )
     message_memory_mib: int = Field(
         default=128,
         ge=64,

@@ -11,8 +11,10 @@ from schema.request_errors import Code, OperationRejected, operation_rejected
 from schema.requests import OperationRequest
 from schema.transport import messages
 from schema.transport.messages import Close, CloseFrame, Message
+from schema.transport.request_headers import Scope, header
 from schema.transport.send_queue import ReaderStalled, SendQueue
 from schema.transport.stream_slots import StreamSlots
+from services.connections.served_connection import authenticated
 from services.domain.access import Viewer
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -25,14 +27,14 @@ SLOW = CloseFrame(Close.TRY_LATER, "Messages were not read in time. Connect agai
 class Connection:
     """A connection. Receiving never waits for authentication, operations or the reader."""
 
-    def __init__(self, executor: Executor, slots: StreamSlots, receive: Receive, send: Send, authorization: str | None) -> None:
+    def __init__(self, executor: Executor, slots: StreamSlots, receive: Receive, send: Send, scope: Scope) -> None:
         self.ended = asyncio.Event()
         self._executor = executor
         self._slots = slots
         self._limits = slots.limits
         self._receive = receive
         self._send = send
-        self._authorization = authorization
+        self._scope = scope
         self._send_queue = SendQueue(self._write, self._limits.send_queue_bytes, self._limits.stall_seconds)
         self._close_frame: asyncio.Future[CloseFrame] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -131,7 +133,10 @@ class Connection:
         self._start(self._authenticate, payload)
 
     async def _authenticate(self, payload: dict[str, Any]) -> None:
-        self._viewer = await self._slots.admit(payload.get("Authorization"), payload.get("authorization"), self._authorization)
+        self._viewer = await self._slots.admit(
+            payload.get("Authorization"), payload.get("authorization"), header(self._scope, "authorization")
+        )
+        authenticated(self._scope)
         self._push(messages.simple("connection_ack"))
         raise CloseFrame(Close.FORBIDDEN, await self._slots.until_ended(self._viewer))
 

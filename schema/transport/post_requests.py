@@ -11,6 +11,7 @@ from schema.request_errors import Code, OperationRejected, operation_rejected
 from schema.requests import OperationRequest, parse_request
 from schema.transport.http_errors import STATUS, Disconnected, HTTPError
 from schema.transport.request_headers import Scope, bearer, header
+from services.connections.served_connection import authenticated
 from services.domain.access import Viewer
 from services.domain.errors import Unauthenticated
 
@@ -34,7 +35,9 @@ class PostRequests:
         try:
             async with asyncio.timeout(self._auth_seconds):
                 if token:
-                    return await self._authenticate(token)
+                    viewer = await self._authenticate(token)
+                    authenticated(scope)
+                    return viewer
             raise Unauthenticated("This needs an access token: send `Authorization: Bearer <token>`.")
         except Unauthenticated as error:
             challenge = b'Bearer realm="studiograph"' + (b', error="invalid_token"' if token else b"")

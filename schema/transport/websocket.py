@@ -59,7 +59,7 @@ class GraphQLWebSocket:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             with self._slots.reserve():
-                await self._run(Connection(self._executor, self._slots, receive, send, header(scope, "authorization")))
+                await self._run(Connection(self._executor, self._slots, receive, send, scope))
         except TooManyStreams as error:
             await _close(send, Close.TRY_LATER, error.reason)
 

@@ -49,6 +49,7 @@ async def test_a_colleague_opens_the_shared_address_and_is_told_who_stopped_it(j
     await expect(tool.locator(".jp-DirListing-itemText").filter(has_text="Untitled.ipynb")).to_be_visible()
 
     await studio_card(page, "Contained").get_by_role("button", name="Stop").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Stop").click()  # others are connected
     await expect(graces_tab.locator("#overlay")).to_be_visible()
     await expect(graces_tab.locator("#overlay-code")).to_have_text("STUDIO_STOPPED")
     await expect(graces_tab.locator("#overlay-reason")).to_contain_text("ada")

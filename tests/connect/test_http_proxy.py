@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from connect import server_protocols
+from connect import http_protocol
 from services.compute.protocol import Upstream
 from services.domain.events import Kind
 from tests.connect.world import ConnectHarness, end_tool, exchanges, location
@@ -391,7 +391,7 @@ async def test_who_does_not_come_to_the_end_of_the_headers_is_cut_off(
     harness: ConnectHarness, monkeypatch: pytest.MonkeyPatch, sent: bytes, answered: bytes
 ) -> None:
     """A connection that was opened ahead just ends: a browser would show the answer to what it asks later."""
-    monkeypatch.setattr(server_protocols, "HEAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(http_protocol, "HEAD_TIMEOUT_S", 0.2)
     reader, writer = await asyncio.open_connection("127.0.0.1", harness.port)
     writer.write(sent)
     answer = await soon(reader.read())
@@ -401,7 +401,7 @@ async def test_who_does_not_come_to_the_end_of_the_headers_is_cut_off(
 
 
 async def test_the_limit_is_that_of_headers_alone(harness: ConnectHarness, cookie: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_protocols, "HEAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(http_protocol, "HEAD_TIMEOUT_S", 0.2)
     assert (await harness.ask("/slow?chunks=6&interval=0.1&size=10", cookie=cookie)).status == 200
 
 

@@ -11,6 +11,8 @@ import httpx
 import pytest
 import uvicorn
 
+from connect.port_limits import PortLimits
+from connect.server_protocols import options as port_options
 from schema.execution import Executor
 from schema.limits import Limits
 from schema.transport.http import GraphQLHTTP
@@ -33,6 +35,7 @@ class Running:
     streams: Streams
     port: int
     server: uvicorn.Server
+    port_limits: PortLimits
 
     @property
     def url(self) -> str:
@@ -89,7 +92,8 @@ async def serve() -> AsyncIterator[Serve]:
         async def app(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
             await (sockets if scope["type"] == "websocket" else http)(scope, receive, send)
 
-        config = uvicorn.Config(app, lifespan="off", log_config=None, ws_per_message_deflate=False, timeout_graceful_shutdown=5)
+        port_limits = PortLimits()
+        config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=5, **port_options(None, port_limits))
         server = uvicorn.Server(config)
         listener = socket.create_server(("127.0.0.1", 0))
         config.load()
@@ -108,7 +112,7 @@ async def serve() -> AsyncIterator[Serve]:
             listener.close()
 
         stops.append(stop)
-        return Running(world, executor, sockets, streams, listener.getsockname()[1], server)
+        return Running(world, executor, sockets, streams, listener.getsockname()[1], server, port_limits)
 
     yield start
     for stop in stops:
