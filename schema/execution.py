@@ -80,12 +80,12 @@ class Executor:
         node = document.operation(request.operation_name)
         return Operation(document, node, request.variables or {}, viewer)
 
-    def subscribes(self, request: OperationRequest) -> bool:
-        """Returns whether the operation is a subscription. Also False for an invalid request: `prepare` says what is wrong."""
+    def operation_type(self, request: OperationRequest) -> OperationType | None:
+        """Returns the type of the operation. None for an invalid request: `prepare` says what is wrong."""
         try:
-            return self._documents.get(request.query).operation(request.operation_name).operation is OperationType.SUBSCRIPTION
+            return self._documents.get(request.query).operation(request.operation_name).operation
         except Exception:  # noqa: BLE001 - the answer tells, whatever it is
-            return False
+            return None
 
     async def run(self, request: OperationRequest, viewer: Viewer | None) -> Answer:
         """Executes a query or a mutation. Cancelling this call stops a query; a mutation that began runs to its end."""

@@ -20,19 +20,27 @@ class OperationRequest:
 def parse_request(value: object) -> OperationRequest:
     """Returns the request in decoded JSON. Unknown properties are ignored, as GraphQL over HTTP demands.
 
-    Raises OperationRejected with BAD_REQUEST, naming the property that is wrong.
+    Raises OperationRejected with BAD_REQUEST, naming the property that is wrong, or with PERSISTED_QUERY_NOT_SUPPORTED: its message is what
+    the clients of Apollo and urql compare, and they send the whole query then.
     """
     if isinstance(value, list):
         raise _malformed("A request is one JSON object; several operations in one request are not supported.")
     if not isinstance(value, dict):
         raise _malformed("A request is a JSON object with the property `query`.")
     query = value.get("query")
+    if query is None and _is_persisted(value.get("extensions")):
+        raise operation_rejected(Code.PERSISTED_QUERY_NOT_SUPPORTED, "PersistedQueryNotSupported")
     if not isinstance(query, str):
         raise _malformed("`query` must be a string: the text of a GraphQL document.")
     name = value.get("operationName")
     if name is not None and not isinstance(name, str):
         raise _malformed("`operationName` must be a string or null.")
     return OperationRequest(query, name, _mapping(value, "variables"), _mapping(value, "extensions"))
+
+
+def _is_persisted(extensions: object) -> bool:
+    """Returns whether the request names a persisted query by its hash instead of sending it (Apollo)."""
+    return isinstance(extensions, dict) and "persistedQuery" in extensions
 
 
 def _mapping(request: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:

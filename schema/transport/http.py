@@ -1,4 +1,4 @@
-"""Serves GraphQL over HTTP: one operation per POST, answered by one response or by a stream of payloads in one.
+"""Serves GraphQL over HTTP: one operation per GET or POST, answered by one response or by a stream of payloads in one.
 
 Follows the draft of August 2026 (https://github.com/graphql/graphql-over-http): `application/graphql-response+json` carries the
 full range of status codes; clients that accept only `application/json` get 200 for every well-formed request, unless the database is away.
@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
+from graphql import OperationType
+
 from schema.execution import Executor
 from schema.execution_results import Answer, rejected_answer
 from schema.request_errors import Code, operation_rejected
@@ -16,8 +18,8 @@ from schema.transport.accept import EVENT_STREAM, GRAPHQL_JSON, LEGACY_JSON, MUL
 from schema.transport.framing import Framing
 from schema.transport.http_errors import RETRY_AFTER, STATUS, Disconnected, Headers, HTTPError
 from schema.transport.multipart import MULTIPART_SUBSCRIPTION
-from schema.transport.post_requests import PostRequests
 from schema.transport.request_headers import Scope, header, origin
+from schema.transport.request_reader import RequestReader
 from schema.transport.sse import SSE
 from schema.transport.streams import Streams, disconnected
 from services.domain.access import Viewer
@@ -27,7 +29,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MAX_BODY = 100 * 1024
 PARTIAL = 294
-ALLOW = [(b"allow", b"POST, OPTIONS")]
+ALLOW = [(b"allow", b"GET, POST, OPTIONS")]
+ALLOW_POST = [(b"allow", b"POST")]
 CORS_HEADERS = b"authorization, content-type, accept"
 CORS_SECONDS = b"600"
 FRAMINGS = {EVENT_STREAM: SSE, MULTIPART: MULTIPART_SUBSCRIPTION}
@@ -58,7 +61,7 @@ class GraphQLHTTP:
         self._executor = executor
         self._streams = streams
         self._origins = {origin(text) for text in origins} - {None}
-        self._post_requests = PostRequests(authenticate, max_body=max_body, auth_seconds=auth_seconds, body_seconds=body_seconds)
+        self._request_reader = RequestReader(authenticate, max_body=max_body, auth_seconds=auth_seconds, body_seconds=body_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "OPTIONS":
@@ -67,9 +70,12 @@ class GraphQLHTTP:
         media: str | None = None
         try:
             media, framing = _response_types(scope)
-            viewer = await self._post_requests.viewer(scope)
-            request = await self._post_requests.request(scope, receive)
-            if framing and (media is None or self._executor.subscribes(request)):
+            viewer = await self._request_reader.viewer(scope)
+            request = await self._request_reader.request(scope, receive)
+            kind = self._executor.operation_type(request)
+            if scope["method"] == "GET" and kind is OperationType.MUTATION:
+                raise HTTPError(405, operation_rejected(Code.BAD_REQUEST, "Send mutations by POST."), ALLOW_POST)
+            if framing and (media is None or kind is OperationType.SUBSCRIPTION):
                 await self._streams.serve(framing, request, viewer, receive, send, self._cors(scope))
                 return
             answer = await self._run(request, viewer, receive)
@@ -80,8 +86,8 @@ class GraphQLHTTP:
             return
         if answer.rejection_code is Code.SERVICE_UNAVAILABLE:
             headers = [*headers, *RETRY_AFTER]
-        kind = (b"content-type", f"{media or GRAPHQL_JSON}; charset=utf-8".encode())
-        await _respond(send, status, answer.body, [kind, *headers, *self._cors(scope)])
+        content_type = (b"content-type", f"{media or GRAPHQL_JSON}; charset=utf-8".encode())
+        await _respond(send, status, answer.body, [content_type, *headers, *self._cors(scope)])
 
     async def _run(self, request: OperationRequest, viewer: Viewer, receive: Receive) -> Answer:
         """Returns the answer. If the client disconnects, its query is cancelled; a mutation goes on (`Executor.run`)."""
@@ -107,19 +113,19 @@ class GraphQLHTTP:
         headers = self._cors(scope)
         if len(headers) < 2:
             return headers
-        methods, names = (b"access-control-allow-methods", b"POST"), (b"access-control-allow-headers", CORS_HEADERS)
+        methods, names = (b"access-control-allow-methods", b"GET, POST"), (b"access-control-allow-headers", CORS_HEADERS)
         return [*headers, methods, names, (b"access-control-max-age", CORS_SECONDS)]
 
 
 def _response_types(scope: Scope) -> tuple[str | None, Framing | None]:
     """Returns the media type of a single answer and the framing of a stream, as far as the client accepts them. Raises HTTPError."""
-    if scope["method"] != "POST":
-        raise HTTPError(405, operation_rejected(Code.BAD_REQUEST, "Only POST is allowed here. Send the GraphQL request by POST."), ALLOW)
+    if scope["method"] not in ("GET", "POST"):
+        raise HTTPError(405, operation_rejected(Code.BAD_REQUEST, "Send the GraphQL request by POST, or a query by GET."), ALLOW)
     accept = header(scope, "accept")
     media, stream = accepted(accept), streamed(accept)
     if media is None and stream is None:
         raise HTTPError(406, operation_rejected(Code.BAD_REQUEST, NOT_ACCEPTABLE))
-    if not is_json(header(scope, "content-type")):
+    if scope["method"] == "POST" and not is_json(header(scope, "content-type")):
         raise HTTPError(415, operation_rejected(Code.BAD_REQUEST, "Send the request as `Content-Type: application/json`, in UTF-8."))
     return media, FRAMINGS[stream] if stream else None
 

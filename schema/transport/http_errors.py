@@ -12,6 +12,7 @@ STATUS = {
     Code.UNKNOWN_OPERATION: 422,
     Code.INVALID_VARIABLES: 422,
     Code.WRONG_TRANSPORT: 422,
+    Code.PERSISTED_QUERY_NOT_SUPPORTED: 200,  # as Apollo Server answers it: clients send the whole query then
     Code.UNAUTHENTICATED: 401,
     Code.TIMEOUT: 503,
     Code.SERVICE_UNAVAILABLE: 503,

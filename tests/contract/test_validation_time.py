@@ -30,7 +30,7 @@ def no_collection() -> Iterator[None]:
 
 def seconds(text: str) -> float:
     """Processor time until the document is ready or refused."""
-    documents = Documents(API, Limits(), suggestions=False)
+    documents = Documents(API, Limits(), suggestions=True)
     started = time.process_time()
     with suppress(OperationRejected):
         documents.get(text)
@@ -46,7 +46,7 @@ def test_no_document_takes_long_to_validate() -> None:
 
 @pytest.mark.parametrize("text", ["{", "{nowhere}", "{viewer{" + "id " * 900 + "}}"], ids=["syntax", "validation", "limit"])
 def test_a_refused_document_is_not_read_again(text: str) -> None:
-    documents = Documents(API, Limits(), suggestions=False)
+    documents = Documents(API, Limits(), suggestions=True)
     with pytest.raises(OperationRejected) as first:
         documents.get(text)
     with patch("schema.documents.parse", side_effect=AssertionError), pytest.raises(OperationRejected) as again:

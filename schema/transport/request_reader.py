@@ -1,4 +1,4 @@
-"""Reads POST requests: authenticates their viewer, and parses their operation."""
+"""Reads requests: authenticates their viewer, and parses their operation."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -10,6 +10,7 @@ from schema.error_masking import masked_rejection
 from schema.request_errors import Code, OperationRejected, operation_rejected
 from schema.requests import OperationRequest, parse_request
 from schema.transport.http_errors import STATUS, Disconnected, HTTPError
+from schema.transport.query_string import parse_query_string
 from schema.transport.request_headers import Scope, bearer, header
 from services.connections.served_connection import authenticated
 from services.domain.access import Viewer
@@ -18,7 +19,7 @@ from services.domain.errors import Unauthenticated
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
-class PostRequests:
+class RequestReader:
     """Reads requests within limits: `max_body` in bytes; `auth_seconds` bounds `authenticate`, `body_seconds` the client's sending."""
 
     def __init__(
@@ -49,7 +50,9 @@ class PostRequests:
             raise HTTPError(STATUS[rejection.code], rejection) from None
 
     async def request(self, scope: Scope, receive: Receive) -> OperationRequest:
-        """Returns the operation in the body. Raises HTTPError, Disconnected."""
+        """Returns the operation in the query string of a GET, or in the body of a POST. Raises HTTPError, Disconnected."""
+        if scope["method"] == "GET":
+            return parse_query_string(scope)
         body = await self._body_in_time(scope, receive)
         try:
             return parse_request(orjson.loads(body))
