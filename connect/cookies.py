@@ -6,25 +6,30 @@ from dataclasses import dataclass
 
 from services.connections.addresses import Addresses
 
-RESERVED_PREFIXES = ("sg_session", "sg_login", "__Host-sg_")
+RESERVED_PREFIXES = ("sg_session", "sg_login", "sg_unframed", "__Host-sg_")
 """The prefixes of the server's cookies. No tool sees, sets or changes a cookie whose name begins with one of them."""
 TOKEN_PREFIX = b"sgt_"
 
 
 @dataclass(frozen=True, slots=True)
 class CookieNames:
-    """The names of the two cookies: with `__Host-` on https, where browsers enforce it; on plain http with the installation's id, so that
-    several servers on one host do not share cookies."""
+    """The names of the cookies of a session, of a login, and of a session whose tool refuses frames.
+
+    They have `__Host-` on https, where browsers enforce it; on plain http they have the installation's id, so that several servers on one
+    host do not share cookies.
+    """
 
     session: str
     login: str
+    unframed: str
     secure: bool
 
     @classmethod
     def of(cls, addresses: Addresses, installation_id: str) -> "CookieNames":
         if addresses.secure:
-            return cls("__Host-sg_session", "__Host-sg_login", secure=True)
-        return cls(f"sg_session_{installation_id[:8]}", f"sg_login_{installation_id[:8]}", secure=False)
+            return cls("__Host-sg_session", "__Host-sg_login", "__Host-sg_unframed", secure=True)
+        suffix = installation_id[:8]
+        return cls(f"sg_session_{suffix}", f"sg_login_{suffix}", f"sg_unframed_{suffix}", secure=False)
 
     def set(self, name: str, value: str, max_age: float) -> tuple[bytes, bytes]:
         """Returns a Set-Cookie header: host-only, HttpOnly, SameSite=Lax. `max_age` is in seconds."""

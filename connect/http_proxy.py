@@ -4,10 +4,12 @@ import asyncio
 import logging
 from contextlib import suppress
 
-from connect import proxy_headers
+from connect import pages, proxy_headers
 from connect.access_errors import AccessDenied, AccessError
 from connect.active_request import ActiveRequest
+from connect.frame_refusal import refuses_frame
 from connect.requests import Headers, Receive, Request, Send
+from connect.shell import unframed_address
 from connect.tool_connection import ToolConnection
 from connect.tool_response import BadResponse, ResponseParser, ToolResponse
 from connect.upstreams import Tool
@@ -36,6 +38,7 @@ class HttpExchange:
         self._active_request = active_request
         self._client_left = False
         self._started = False
+        self._origin = ""
         self._is_uploaded = not request.has_body
         self._background: asyncio.Task[None] | None = None
         """The upload of the body, and after it, or from DISCONNECT_CHECK_DELAY_S on, the watch for the client's disconnect."""
@@ -44,6 +47,7 @@ class HttpExchange:
         """Answers the request, with the `extra` headers added. Raises AccessDenied or ToolNotListening, only before anything was sent."""
         task = asyncio.current_task()
         assert task is not None
+        self._origin = f"{scheme}://{self._request.host}"
         failure = await self._attempt(task, tool, scheme, extra)
         if failure:
             await self._handle_tool_error(failure)
@@ -96,6 +100,10 @@ class HttpExchange:
         head = await response.head()
         headers = proxy_headers.downstream(head.headers, head.status)
         self._started = True
+        if self._request.is_framed(self._origin) and refuses_frame(headers, self._origin):
+            own_cookies = [header for header in headers if header[0] == b"set-cookie"]
+            await pages.unframed_page(unframed_address(self._request.target), [*own_cookies, *extra]).send(self._send)
+            return
         await self._send({"type": "http.response.start", "status": head.status, "headers": [*headers, *extra]})
         async for piece in response.body():
             await self._send({"type": "http.response.body", "body": piece, "more_body": True})

@@ -1,4 +1,4 @@
-"""Builds the pages of the data plane: HTML without scripts that says what happened and what to do (B51, B58).
+"""Builds the pages of the data plane: HTML, without scripts but for one, that says what happened and what to do (B51, B58).
 
 Only the login page, which the API's origin alone serves, asks for a credential.
 """
@@ -17,6 +17,8 @@ ASSETS = Path(__file__).parent / "assets"
 PAGE = Template((ASSETS / "page.html").read_text("utf-8"))
 LOGIN = Template((ASSETS / "login.html").read_text("utf-8"))
 STYLE = (ASSETS / "page.css").read_text("utf-8")
+UNFRAME = (ASSETS / "unframed.js").read_text("utf-8")
+UNFRAME_HASH = base64.b64encode(hashlib.sha256(UNFRAME.encode()).digest()).decode()
 STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 RETRY_SECONDS = 4
 """The time after which a waiting page loads again."""
@@ -31,13 +33,15 @@ def page(
     form_to: str = "'none'",
     framed: bool = False,
     referrer: str = "no-referrer",
+    script_source: str = "'none'",
 ) -> Response:
-    """Returns a page. `content` is HTML, escaped by the caller; `form_to` are the sources of form-action in the policy; `framed` allows the
-    page in a frame of its own origin, in place of a tool."""
+    """Returns a page. `content` is HTML, escaped by the caller; `form_to` are the sources of form-action in the policy, `script_source` is
+    that of its scripts; `framed` allows the page in a frame of its own origin, in place of a tool."""
     html = PAGE.substitute(title=escape(title), style=STYLE, content=content)
     ancestors = "'self'" if framed else "'none'"
     policy = (
-        f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; img-src data:; form-action {form_to}; "
+        f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; script-src {script_source}; img-src data:; "
+        f"form-action {form_to}; "
         f"base-uri 'none'; frame-ancestors {ancestors}"
     )
     own = [(b"content-security-policy", policy.encode()), (b"referrer-policy", referrer.encode())]
@@ -92,6 +96,13 @@ def signed_in_page(user_name: str) -> Response:
 def signed_out_page(headers: Iterable[tuple[bytes, bytes]]) -> Response:
     content = "<h1>You are signed out</h1><p>Sessions that this browser had open end too.</p>" + _links([("/login", "Sign in")])
     return page(200, "Signed out · Studiograph", content, headers)
+
+
+def unframed_page(address: str, headers: Iterable[tuple[bytes, bytes]]) -> Response:
+    """Returns the page in the session page's frame for a tool that refuses frames: it opens `address` in the whole tab."""
+    title = "This tool opens without a frame"
+    content = f"<h1>{title}</h1>{_links([(address, 'Open the tool')])}<script>{UNFRAME}</script>"
+    return page(200, title, content, headers, framed=True, script_source=f"'sha256-{UNFRAME_HASH}'")
 
 
 def bad_code_page(message: str, again: str) -> Response:

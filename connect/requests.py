@@ -92,6 +92,13 @@ class Request:
         """Whether a browser loads the response as the document of a whole tab."""
         return self.method in {"GET", "HEAD"} and self.is_page_load and self.header(b"sec-fetch-dest") in {None, b"document"}
 
+    def is_framed(self, origin: str) -> bool:
+        """Returns whether a browser loads the response in a frame: by Sec-Fetch-Dest, or where there is none, below the session page."""
+        destination = self.header(b"sec-fetch-dest")
+        if destination is not None:
+            return destination in {b"iframe", b"frame"}
+        return self.is_page_load and (self.header(b"referer") or b"").startswith(f"{origin}/_sg/".encode())
+
     def is_from(self, origin: str) -> bool:
         """Returns whether a page of `origin` is the referrer: for browsers that send no Sec-Fetch headers."""
         return (self.header(b"referer") or b"").startswith(f"{origin}/".encode())

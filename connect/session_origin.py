@@ -76,7 +76,7 @@ class SessionOrigin:
             with tool.in_use():
                 try:
                     if request.is_websocket:
-                        async with self._counted(active_request.facts):
+                        async with self._counted(request, active_request.facts):
                             await websocket_proxy.run(request, receive, send, active_request, tool, self.addresses.scheme)
                     else:
                         if request.method not in SAFE_METHODS:
@@ -102,7 +102,7 @@ class SessionOrigin:
             return await self.shell.enter(request, public_id, bool(self._valid_cookies(request, public_id)))
         if request.raw_path == b"/_sg/again":
             return self.shell.again(request, public_id)
-        if request.raw_path not in {b"/_sg", b"/_sg/", b"/_sg/state"}:
+        if request.raw_path not in {b"/_sg", b"/_sg/", b"/_sg/state", b"/_sg/unframed"}:
             raise AccessDenied(AccessError(access_errors.NOT_FOUND, "The session has no page at this path."))
         return await self._page(public_id, request)
 
@@ -113,6 +113,8 @@ class SessionOrigin:
             return self.shell.state(decision, self._renewal(sealed))
         if decision.refusal or decision.facts is None:
             raise AccessDenied(decision.refusal or NO_STUDIO)
+        if request.raw_path == b"/_sg/unframed":
+            return self.shell.unframed(request, decision.facts)
         return self.shell.page(request, decision.facts, self._renewal(sealed))
 
     async def _live(self, public_id: str, request: Request, receive: Receive, send: Send) -> None:
@@ -130,9 +132,9 @@ class SessionOrigin:
         await tab.run(receive, send, decision.facts)
 
     @asynccontextmanager
-    async def _counted(self, facts: Facts) -> AsyncIterator[None]:
+    async def _counted(self, request: Request, facts: Facts) -> AsyncIterator[None]:
         """Counts a WebSocket of a tool that cannot be framed as a connection: such a tool has no session page whose socket counts (B53)."""
-        if facts.embeddable:
+        if self.shell.is_framed(request, facts):
             yield
             return
         connection_id = await self.presence.join(NewConnection.from_facts(facts))
@@ -146,7 +148,7 @@ class SessionOrigin:
 
         Where browsers send no Sec-Fetch (plain http on a domain other than localhost), the frame is recognized by its Referer.
         """
-        if not facts.embeddable or request.raw_path != b"/" or not request.is_navigation:
+        if not self.shell.is_framed(request, facts) or request.raw_path != b"/" or not request.is_navigation:
             return False
         origin = self.addresses.session_origin(facts.public_id)
         return request.header(b"sec-fetch-dest") is not None or not request.is_from(origin)

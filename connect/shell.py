@@ -12,7 +12,7 @@ from urllib.parse import quote
 import orjson
 
 from connect.authorization import Decision
-from connect.cookies import CookieNames
+from connect.cookies import CookieNames, values
 from connect.pages import ASSETS, bad_code_page
 from connect.requests import Headers, Request
 from connect.responses import CODE_HEADER, COMMON_HEADERS, SECURITY_HEADERS, Response, for_program, redirect
@@ -26,7 +26,14 @@ SHELL = Template((ASSETS / "shell.html").read_text("utf-8"))
 SCRIPT = (ASSETS / "shell.js").read_bytes()
 STYLE = (ASSETS / "shell.css").read_bytes()
 VERSION = hashlib.sha256(SCRIPT + STYLE).hexdigest()[:12]
+UNFRAMED_SECONDS = 12 * 3600
+"""How long a browser remembers that the tool of a session refuses frames; afterwards it finds out again."""
 IMMUTABLE = (b"cache-control", b"private, max-age=31536000, immutable")
+
+
+def unframed_address(target: bytes) -> str:
+    """Returns the address that shows `target` of the tool without the frame from now on."""
+    return f"/_sg/unframed?to={quote(target.decode('ascii'), safe='/')}"
 
 
 class Shell:
@@ -65,6 +72,15 @@ class Shell:
     def cookie(self, grant: Grant) -> tuple[bytes, bytes]:
         return self._names.set(self._names.session, self._grants.seal(grant), self._grants.lifetime)
 
+    def unframed(self, request: Request, facts: Facts) -> Response:
+        """Redirects to the tool, and remembers in a cookie that the tool of this session refuses frames."""
+        remembered = self._names.set(self._names.unframed, str(facts.session_number), UNFRAMED_SECONDS)
+        return redirect(relative_path(request.parameter("to") or "/"), [remembered])
+
+    def is_framed(self, request: Request, facts: Facts) -> bool:
+        """Returns whether this browser shows the tool in the session page's frame."""
+        return facts.embeddable and values(request.header(b"cookie"), self._names.unframed) != [str(facts.session_number)]
+
     def again(self, request: Request, public_id: str) -> Response:
         return redirect(self.login_url(public_id, request.parameter("to") or "/"))
 
@@ -86,7 +102,7 @@ class Shell:
         """Returns the page around the tool; for a tool that cannot be framed, a redirect to the tool itself."""
         prefix = str((facts.upstream or {}).get("path_prefix") or "").rstrip("/")
         path = relative_path(request.parameter("to") or f"{prefix}/")
-        if not facts.embeddable:
+        if not self.is_framed(request, facts):
             return redirect(path, headers)
         nonce = secrets.token_urlsafe(16)
         values = {

@@ -1,9 +1,11 @@
 """The tab around a tool: what it shows when the session ends."""
 
+from urllib.parse import urlsplit
+
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.page_objects import START, STOP, add_studio, open_session, studio_card
+from tests.browser.page_objects import CONNECT, START, STOP, add_studio, open_session, studio_card
 from tests.server import Server
 
 
@@ -34,3 +36,14 @@ async def test_a_waiting_tab_shows_what_the_start_does(signed_in: Page, graces_t
     await server.graphql(START, {"id": studio})
     await expect(graces_tab.locator("#overlay-step")).to_have_text("Wait for the tool to answer")
     await expect(graces_tab.locator("#overlay")).to_be_hidden()
+
+
+@pytest.mark.behaviour("B51")
+async def test_a_tool_that_refuses_frames_is_shown_in_the_whole_tab(signed_in: Page, graces_tab: Page, server: Server) -> None:
+    studio = await add_studio(server, environment=[{"key": "TINY_FRAME_OPTIONS", "value": "DENY"}])
+    await server.graphql(START, {"id": studio})
+    await expect(studio_card(signed_in).locator(".badge")).to_have_text("running")
+    data = await server.graphql(CONNECT, {"id": studio}, server.world.secret)
+    await graces_tab.goto(data["connectStudio"]["url"])
+    await expect(graces_tab.locator("body")).to_have_text("tiny")
+    assert urlsplit(graces_tab.url).path == "/"

@@ -2,9 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
+from services.compute.protocol import Upstream
+from services.store.db.database import Database
+from tests.connect.scripted_tools import OK, facing, saying
 from tests.connect.world import ConnectHarness, location
 
 
@@ -73,6 +77,57 @@ async def test_a_tool_that_may_not_be_framed_is_opened_itself(harness: ConnectHa
     cookie = await harness.enter()
     assert location(await harness.visit("/_sg/?to=/lab", cookie)) == "/lab"
     assert (await harness.visit("/", cookie)).text == "tiny"
+
+
+DENY = b"X-Frame-Options: DENY"
+
+
+@pytest.mark.parametrize(
+    ("header", "is_shown"),
+    [
+        (DENY, False),
+        (b"X-Frame-Options: deny, SAMEORIGIN", False),
+        (b"X-Frame-Options: SAMEORIGIN", True),
+        (b"Content-Security-Policy: default-src 'self'; frame-ancestors 'none'", False),
+        (b"Content-Security-Policy: frame-ancestors https://elsewhere.example", False),
+        (b"Content-Security-Policy: frame-ancestors 'self'\r\n" + DENY, True),
+        (b"Content-Security-Policy: frame-ancestors *", True),
+        (b"Content-Security-Policy: default-src 'none'", True),
+    ],
+)
+async def test_a_page_that_refuses_our_frame_leads_out_of_it(
+    sqlite_database: Database, tmp_path: Path, header: bytes, is_shown: bool
+) -> None:
+    answer = OK + header + b"\r\nSet-Cookie: tool=1\r\nContent-Length: 4\r\n\r\ntool"
+    async with facing(sqlite_database, tmp_path, saying(answer)) as (harness, cookie, _):
+        framed = await harness.ask("/lab?a=b", cookie=cookie, Sec_Fetch_Dest="iframe", Sec_Fetch_Site="same-origin")
+        assert framed.cookies == ["tool=1"]
+        assert (framed.text == "tool") is is_shown
+        assert is_shown or 'href="/_sg/unframed?to=/lab%3Fa%3Db"' in framed.text
+        assert (await harness.visit("/lab", cookie)).text == "tool"
+        assert (await harness.ask("/lab", cookie=cookie, Sec_Fetch_Dest="empty", Sec_Fetch_Site="same-origin")).text == "tool"
+
+
+@pytest.mark.behaviour("B53")
+async def test_a_tool_that_refused_our_frame_is_shown_without_it_and_its_sockets_count(harness: ConnectHarness, cookie: str) -> None:
+    answer = await harness.visit("/_sg/unframed?to=/lab%3Fa%3Db", cookie)
+    assert location(answer) == "/lab?a=b"
+    remembered = f"{cookie}; {answer.cookies[0].partition(';')[0]}"
+    assert (await harness.visit("/", remembered)).text == "tiny"
+    assert location(await harness.visit("/_sg/?to=/lab", remembered)) == "/lab"
+    assert location(await harness.visit("/", cookie)) == "/_sg/"
+    got = json.loads((await harness.ask("/headers", cookie=remembered)).body)
+    assert not [value for name, value in got["headers"] if name.lower() == "cookie"]
+    async with harness.socket("/ws", remembered):
+        assert [person.user_id for person in await harness.presence.people(harness.studio_id)] == [harness.world.viewer.user_id]
+
+
+async def test_another_session_of_the_tool_is_framed_again(harness: ConnectHarness, cookie: str, tool: Upstream) -> None:
+    answer = await harness.visit("/_sg/unframed", cookie)
+    await harness.stop()
+    await harness.run_session(tool)
+    remembered = f"{await harness.enter()}; {answer.cookies[0].partition(';')[0]}"
+    assert location(await harness.visit("/", remembered)) == "/_sg/"
 
 
 @pytest.mark.parametrize("to", ["//evil.example", "javascript:alert(1)", "/_sg/", "/%2f/evil"])

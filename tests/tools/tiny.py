@@ -9,6 +9,7 @@ Listens on the unix socket in `$CONNECT_TOOL_SOCKET` (made 0600), else on `$TINY
   TINY_CHILDREN=n          children that sleep and ignore SIGTERM
   TINY_DAEMONS=n           the same, but double-forked into sessions of their own
   TINY_STATUS=n            the status of GET /              TINY_PRINT=text     a first line of output
+  TINY_FRAME_OPTIONS=text  the header X-Frame-Options of GET /
 
 Paths (any method unless named):
 
@@ -110,7 +111,8 @@ class Request:
 
 
 async def home(request: Request) -> None:
-    await request.answer(int(ENV.get("TINY_STATUS", "200")), "tiny")
+    frame_options = [("X-Frame-Options", ENV["TINY_FRAME_OPTIONS"])] if "TINY_FRAME_OPTIONS" in ENV else []
+    await request.answer(int(ENV.get("TINY_STATUS", "200")), "tiny", *frame_options)
 
 
 async def headers(request: Request) -> None:
