@@ -9,8 +9,8 @@ from services.runtime.background_loop import Backoff
 
 MAX_FAILURES = 3
 """So many calls in a row without an answer open the circuit."""
-PROBES = Backoff(first_seconds=2.0, max_seconds=60.0)
-"""The pauses between the probes of an engine whose circuit is open."""
+PROBES = Backoff(first_seconds=0.5, max_seconds=5.0)
+"""The pauses between the probes of an engine whose circuit is open: all must be well within 10 s of its return (B31)."""
 
 
 class CircuitBreaker:

@@ -14,7 +14,7 @@ from random import uniform
 
 from services.compute.circuit_breaker import CircuitBreaker
 from services.compute.engine_identity import require_recorded_engine
-from services.compute.protocol import Compute, ComputeFailed, UnidentifiedEngine
+from services.compute.protocol import Compute, ComputeFailed, EngineSilent, UnidentifiedEngine
 from services.compute.verified_compute import VerifiedCompute
 from services.domain.ids import new_id
 from services.store import compute_environments
@@ -61,12 +61,18 @@ class Computes:
         self._entries: dict[str, _Entry] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._verified: set[str] = set()
+        self._silent: set[str] = set()
         self._listeners: set[Callable[[str], None]] = set()
 
     @property
     def verified(self) -> frozenset[str]:
         """The ids of the compute environments whose engine this process has found to be the recorded one."""
         return frozenset(self._verified)
+
+    @property
+    def silent(self) -> frozenset[str]:
+        """The ids of the compute environments whose engine has not answered this process since its start."""
+        return frozenset(self._silent)
 
     def subscribe(self, callback: Callable[[str], None]) -> Callable[[], None]:
         """Calls `callback` with the id of a compute environment once its engine is no longer the recorded one, or answers no more.
@@ -123,11 +129,17 @@ class Computes:
         """
         try:
             await self._compare(await self._environment(environment_id))
+        except EngineSilent:
+            if environment_id not in self._verified:
+                self._silent.add(environment_id)
+            raise
         except (UnidentifiedEngine, ComputeFailed):
+            self._silent.discard(environment_id)
             if environment_id in self._verified:
                 self._verified.discard(environment_id)
                 self._notify(environment_id)
             raise
+        self._silent.discard(environment_id)
         self._verified.add(environment_id)
 
     async def close(self) -> None:

@@ -112,7 +112,7 @@ class Controller:
         """
         counts = Counter(lease.studio.compute_environment_id or "" for _, lease in self._active.values())
         full = tuple(e for e, count in counts.items() if count >= MAX_CONCURRENT_STEPS_PER_ENVIRONMENT)
-        return Exclusions(tuple(self._active), full, self._services.computes.verified)
+        return Exclusions(tuple(self._active), full, self._services.computes.verified, self._services.computes.silent)
 
     async def _pause_seconds(self) -> float:
         """Returns the seconds until the next Studio is due, at most POLL_SECONDS."""

@@ -9,7 +9,7 @@ from sqlalchemy import and_, insert, select, update
 
 from services.domain.ids import new_id
 from services.domain.statuses import BuildState, StudioStatus
-from services.store.db.conditions import is_null_or_one_of
+from services.store.db.conditions import is_claimable
 from services.store.db.database import Reader, Transaction
 from services.store.db.record import Record
 from services.store.leased_rows import LeasedRows
@@ -69,12 +69,18 @@ async def add(transaction: Transaction, values: dict[str, Any]) -> str:
 
 
 async def claim(
-    transaction: Transaction, owner: str, length: timedelta, limit: int, at_work: Collection[str], environments: Collection[str]
+    transaction: Transaction,
+    owner: str,
+    length: timedelta,
+    limit: int,
+    at_work: Collection[str],
+    environments: Collection[str],
+    silent: Collection[str] = (),
 ) -> list[Build]:
     """At most `limit` builds that are due and that nobody does, longest due first; none of those that the claimer is `at_work` on, and
-    only those in these compute environments."""
+    only those in these compute environments, or overdue ones where the engine is `silent`."""
     values = {"state": BuildState.RUNNING.value, "started_at": transaction.now}
-    where = [B.id.not_in(at_work), is_null_or_one_of(B.compute_environment_id, environments)]
+    where = [B.id.not_in(at_work), is_claimable(B.compute_environment_id, B.due_at, environments, silent, transaction.now)]
     return RECORD.rows(await BUILDS.claim(transaction, owner, length, limit, where=where, columns=RECORD.columns, **values))
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, or_, select
 
 from services.domain.lifecycle import ENDED
-from services.store.db.conditions import is_null_or_one_of
+from services.store.db.conditions import is_claimable, is_null_or_one_of
 from services.store.db.database import Reader, Transaction
 from services.store.leased_rows import LeasedRows
 from services.store.studios import RECORD, StudioState
@@ -34,19 +34,22 @@ class Lease:
 @dataclass(frozen=True, slots=True)
 class Exclusions:
     """What a claim leaves out: Studios (by id) that the claimer works on already, compute environments that have enough of it, and all
-    compute environments but those that it has `verified` (None = it may work in all)."""
+    compute environments but those that it has `verified` (None = it may work in all), or whose engine is `silent`."""
 
     studios: Collection[str] = ()
     environments: Collection[str] = ()
     verified: Collection[str] | None = None
+    silent: Collection[str] = ()
 
-    @property
-    def conditions(self) -> list[ColumnElement[bool]]:
+    def conditions(self, now: datetime | None = None) -> list[ColumnElement[bool]]:
+        """Returns the conditions of a claim at `now`; without it, those of Studios in verified compute environments."""
         conditions: list[ColumnElement[bool]] = [T.id.not_in(self.studios)] if self.studios else []
         if self.environments:
             conditions.append(or_(T.compute_environment_id.is_(None), T.compute_environment_id.not_in(self.environments)))
         if self.verified is not None:
-            conditions.append(is_null_or_one_of(T.compute_environment_id, self.verified))
+            environment = T.compute_environment_id
+            verified = is_null_or_one_of(environment, self.verified)
+            conditions.append(is_claimable(environment, T.due_at, self.verified, self.silent, now) if now else verified)
         return conditions
 
 
@@ -55,7 +58,7 @@ NO_EXCLUSIONS = Exclusions()
 
 async def claim(transaction: Transaction, owner: str, length: timedelta, limit: int, exclusions: Exclusions = NO_EXCLUSIONS) -> list[Lease]:
     """Leases on at most `limit` Studios that are due and that nobody works on, longest due first."""
-    rows = await STUDIOS.claim(transaction, owner, length, limit, where=exclusions.conditions, columns=RECORD.columns)
+    rows = await STUDIOS.claim(transaction, owner, length, limit, where=exclusions.conditions(transaction.now), columns=RECORD.columns)
     return [Lease(studio, transaction.now, transaction.now + length) for studio in RECORD.rows(rows)]
 
 
@@ -98,4 +101,4 @@ async def mark_environment_due(transaction: Transaction, environment_id: str) ->
 
 async def next_due(reader: Reader, exclusions: Exclusions = NO_EXCLUSIONS) -> datetime | None:
     """Returns the earliest time at which a Studio is due, which may be past."""
-    return await STUDIOS.next_due(reader, *exclusions.conditions)
+    return await STUDIOS.next_due(reader, *exclusions.conditions())

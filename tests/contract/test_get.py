@@ -8,7 +8,7 @@ import pytest
 
 from tests.clients import node
 from tests.contract.conftest import LISTED, Running
-from tests.contract.test_http import GRAPHQL_JSON, LEGACY, code
+from tests.contract.http_answers import GRAPHQL_JSON, LEGACY, code
 from tests.contract.world import TOKEN
 
 ECHO = "query A($t:String!){echo(text:$t)} query B{me{name}}"

@@ -10,17 +10,9 @@ import pytest
 
 from schema.limits import Limits
 from tests.contract.conftest import LISTED, Running, Serve
+from tests.contract.http_answers import GRAPHQL_JSON, LEGACY, code
 from tests.contract.world import TOKEN
 from tests.waiting import WAIT_LIMIT_S
-
-GRAPHQL_JSON = "application/graphql-response+json"
-LEGACY = "application/json"
-
-
-def code(response: httpx.Response) -> str:
-    assert "data" not in response.json()
-    error_code: str = response.json()["errors"][0]["extensions"]["code"]
-    return error_code
 
 
 async def test_a_query_is_answered_with_200_in_the_type_asked_for(api: Running) -> None:

@@ -68,9 +68,9 @@ async def add_workspace(url: str) -> str:
 async def epochs(url: str) -> list[str]:
     database = Database(url)
     async with database.read() as reader:
-        found = list((await reader.execute(select(core.stream.c.epoch))).scalars())
+        stored = list((await reader.execute(select(core.stream.c.epoch))).scalars())
     await database.close()
-    return found
+    return stored
 
 
 def check_back_up_and_restore(machine: Machine, section: str, *, restored_url: str | None) -> None:

@@ -78,9 +78,8 @@ class Builder:
         if free <= 0:
             return
         async with self._services.database.write() as transaction:
-            claimed = await builds.claim(
-                transaction, self._owner, self._services.policy.lease_duration, free, list(self._tasks), self._services.computes.verified
-            )
+            lease, verified, silent = self._services.policy.lease_duration, self._services.computes.verified, self._services.computes.silent
+            claimed = await builds.claim(transaction, self._owner, lease, free, list(self._tasks), verified, silent)
         for build in claimed:
             task = asyncio.create_task(self._run_attempt(build), name=f"build {build.reference}")
             self._tasks[build.id] = task
@@ -100,11 +99,17 @@ class Builder:
     async def _run_attempt(self, build: Build) -> None:
         try:
             await _BuildAttempt(self._services, build).run()
+        except _LeftToOthers:
+            return  # the lease expires by itself
         except OutputChanged:
             logger.info("The build of %s was cancelled or taken over", build.reference)
         except Exception:
             logger.exception("The build of %s failed with an unexpected error; it is tried again", build.reference)
             await asyncio.sleep(RETRY_SECONDS)
+
+
+class _LeftToOthers(Exception):
+    """The engine has not answered since this process began: another controller may reach it."""
 
 
 class _BuildAttempt:
@@ -157,6 +162,8 @@ class _BuildAttempt:
                 return BuildState.FAILED, f"The image {self._build.reference} was not built in time."
             except ComputeUnknown as error:
                 await self._set_message(f"Waiting: the compute environment does not answer ({describe_error(error)}).")
+                if self._build.compute_environment_id not in self._services.computes.verified:
+                    raise _LeftToOthers from error
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _remaining_seconds(self) -> float:
