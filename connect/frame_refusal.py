@@ -15,13 +15,13 @@ def refuses_frame(headers: Headers, origin: str) -> bool:
 
 def _frame_ancestors(value: bytes) -> list[list[str]]:
     """Returns the sources of the first frame-ancestors directive of each policy."""
-    found = []
+    values = []
     for policy in value.decode("latin-1").lower().split(","):
         directives = [directive.split() for directive in policy.split(";")]
         sources = next((words[1:] for words in directives if words and words[0] == "frame-ancestors"), None)
         if sources is not None:
-            found.append(sources)
-    return found
+            values.append(sources)
+    return values
 
 
 def _allows(source: str, origin: str) -> bool:

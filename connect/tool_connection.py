@@ -176,5 +176,5 @@ async def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, t
         family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
         return [(family, (host, port))]
     except ValueError:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        return [(family, (str(address[0]), port)) for family, _, _, _, address in found]
+        resolved = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return [(family, (str(address[0]), port)) for family, _, _, _, address in resolved]

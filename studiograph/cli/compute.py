@@ -174,15 +174,15 @@ def adopt_engine(
     async def work() -> None:
         async with command_context(settings) as context:
             environment = await context.compute_environments.find(await workspace_of(context, workspace), name)
-            found = await _mark(settings, context.installation, environment)
-            if found != environment.engine_id:
-                await context.compute_environments.adopt_engine(context.operator, environment, found)
+            reached = await _mark(settings, context.installation, environment)
+            if reached != environment.engine_id:
+                await context.compute_environments.adopt_engine(context.operator, environment, reached)
         if as_json:
-            print(json.dumps({"computeEnvironment": environment.name, "engineId": found, "previousEngineId": environment.engine_id}))
-        elif found == environment.engine_id:
-            print(f"{environment.name} has this engine already ({found}). Nothing was changed.")
+            print(json.dumps({"computeEnvironment": environment.name, "engineId": reached, "previousEngineId": environment.engine_id}))
+        elif reached == environment.engine_id:
+            print(f"{environment.name} has this engine already ({reached}). Nothing was changed.")
         else:
-            print(f"{environment.name} has the engine {found} now, and not {environment.engine_id or 'one that was not recorded'}.")
+            print(f"{environment.name} has the engine {reached} now, and not {environment.engine_id or 'one that was not recorded'}.")
 
     asyncio.run(work())
 

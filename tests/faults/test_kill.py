@@ -114,7 +114,7 @@ async def test_kills_during_start_and_stop_lose_nothing(story: Story) -> None:
         await story.status("STOPPED")
         await eventually(partial(gone, pids))
     assert await story.checkpoints() == ["FINALIZED"] * number
-    assert leftovers(story.server.directory) == []
+    assert unrecorded_directories(story.server.directory) == []
 
 
 @pytest.mark.slow
@@ -142,7 +142,7 @@ def _ended(pid: int) -> bool:
         return True
 
 
-def leftovers(directory: Path) -> list[Path]:
+def unrecorded_directories(directory: Path) -> list[Path]:
     """Sessions' directories that nothing needs any more."""
     return list((directory / "data").rglob("sg-*/files"))
 

@@ -31,14 +31,14 @@ def write(data_directory: DataDirectory, engine_id: str) -> str:
     try:
         if _read(marker) is None:
             _create(marker, engine_id)
-        found = _read(marker) or engine_id
+        marked = _read(marker) or engine_id
         for copy in _copies(data_directory):
-            if _read(copy) != found:
+            if _read(copy) != marked:
                 copy.unlink(missing_ok=True)
-                _create(copy, found)
+                _create(copy, marked)
     except OSError as error:
         raise ComputeUnknown(f"{data_directory.root} cannot be marked with an id: {error.strerror}") from error
-    return found
+    return marked
 
 
 def _copies(data_directory: DataDirectory) -> list[Path]:

@@ -65,8 +65,8 @@ class CheckpointAudit:
         async with self._services.database.read() as reader:
             page = await checkpoints.invalid(reader, self._services.computes.verified, self._after, PAGE_SIZE)
         self._after = page[-1].id if len(page) == PAGE_SIZE else ""
-        found = [await self._look(checkpoint) for checkpoint in page]
-        self._pause_seconds = FIRST_PAUSE_SECONDS if any(found) else min(self._pause_seconds * 2, MAX_PAUSE_SECONDS)
+        returned = [await self._look(checkpoint) for checkpoint in page]
+        self._pause_seconds = FIRST_PAUSE_SECONDS if any(returned) else min(self._pause_seconds * 2, MAX_PAUSE_SECONDS)
         return self._pause_seconds
 
     async def _look(self, checkpoint: CheckpointState) -> bool | None:
