@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from services.compute.protocol import EngineSilent, Observation
 from services.compute.verified_compute import VerifiedCompute
@@ -65,10 +65,10 @@ class ClaimedStudio:
     def name_of(self, number: int) -> SessionName:
         return SessionName(self.services.installation, self.studio.id, self.studio.public_id, number)
 
-    @property
-    def retry_delay(self) -> timedelta:
-        """The time after which to look again at what the compute environment did not answer."""
-        return self.services.computes.retry_delay(self.session.compute_environment_id)
+    def retry_at(self, now: datetime) -> datetime:
+        """Returns when to look again at what the compute environment did not answer: at the deadline of the status at the latest."""
+        retry_at, deadline = now + self.services.computes.retry_delay(self.session.compute_environment_id), self.studio.deadline
+        return retry_at if deadline is None or deadline <= now else min(retry_at, deadline)
 
     async def compute(self) -> VerifiedCompute:
         return await self.services.computes.get(self.session.compute_environment_id)

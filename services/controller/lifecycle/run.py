@@ -80,7 +80,7 @@ async def _report_unknown(claim: ClaimedStudio, reason: str) -> datetime:
         await set_status_message(
             transaction, studio, f"The compute environment does not answer ({reason}). The session may still be running."
         )
-        return transaction.now + claim.retry_delay
+        return claim.retry_at(transaction.now)
 
 
 async def _begin_stop_of_exited(claim: ClaimedStudio, observation: Observation) -> datetime | None:

@@ -26,7 +26,7 @@ async def report_unknown(claim: ClaimedStudio, reason: str) -> datetime | None:
     async with claim.result(StudioStatus.STARTING) as (transaction, studio):
         message = f"Waiting: the compute environment does not answer ({reason}).{late}"
         await set_status_message(transaction, studio, message)
-        return transaction.now + claim.retry_delay
+        return claim.retry_at(transaction.now)
 
 
 async def act_on_deadline(claim: ClaimedStudio, reason: str | None = None) -> datetime | None:

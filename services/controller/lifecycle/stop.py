@@ -63,7 +63,7 @@ async def _report_unknown(claim: ClaimedStudio, reason: str) -> datetime:
     async with claim.result(StudioStatus.STOPPING) as (transaction, studio):
         waiting = f"Waiting: the compute environment does not answer ({reason}). No files are lost."
         await set_status_message(transaction, studio, f"{_stop_message(studio) or 'Stopping.'}\n{waiting}")
-        return transaction.now + claim.retry_delay
+        return claim.retry_at(transaction.now)
 
 
 def _stop_message(studio: StudioState) -> str | None:
