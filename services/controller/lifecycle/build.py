@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from services.controller.error_text import duration_text
 from services.controller.lifecycle.claimed_studio import ClaimedStudio
 from services.domain.actor import Actor
 from services.domain.lifecycle import Trigger
@@ -26,8 +27,8 @@ async def advance(claim: ClaimedStudio) -> datetime | None:
         await _fail(claim, build.message or "The image could not be built.")
         return None
     if claim.studio.deadline and claim.studio.deadline <= claim.now:
-        minutes = claim.policy.build_deadline.total_seconds() / 60
-        await _fail(claim, f"The image could not be built within {minutes:g} min. Retry the build: finished steps are not repeated.")
+        limit = duration_text(claim.policy.build_deadline)
+        await _fail(claim, f"The image could not be built within {limit}. Retry the build: finished steps are not repeated.")
         return None
     await claim.report_step(Step.BUILD, build.message)
     return claim.now + CHECK_INTERVAL

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from services.checkpoints import saves
 from services.compute.protocol import ComputeFailed, ComputeUnknown
-from services.controller.error_text import describe_error
+from services.controller.error_text import describe_error, duration_text
 from services.controller.lifecycle import start_timeout
 from services.controller.lifecycle.claimed_studio import ClaimedStudio
 from services.controller.lifecycle.last_output import last_output
@@ -37,9 +37,9 @@ async def act_on_deadline(claim: ClaimedStudio, reason: str | None = None) -> da
         return await report_unknown(claim, describe_error(error))
     except ComputeFailed:
         pass  # an answer, too
-    minutes = claim.policy.start_deadline.total_seconds() / 60
+    limit = duration_text(claim.policy.start_deadline)
     details = f"{reason or await start_timeout.timeout_reason(claim)}.{await last_output(claim, await claim.compute())}"
-    await fail_start(claim, Trigger.START_TIMEOUT, f"The session could not be started within {minutes:g} min: {details}")
+    await fail_start(claim, Trigger.START_TIMEOUT, f"The session could not be started within {limit}: {details}")
     return None
 
 
