@@ -41,7 +41,7 @@ MAX_STEPS = 10_000
 document can be made to repeat; a step takes 2 to 3 us."""
 
 
-class Selected(NamedTuple):
+class SelectedField(NamedTuple):
     """A field as it stands in a selection set, with the type that it is selected on and its definition, if those exist."""
 
     node: FieldNode
@@ -50,7 +50,7 @@ class Selected(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class SelectionLevel:
     """A selection set, and the type that it is selected on. Equal levels select the same fields."""
 
     selections: SelectionSetNode
@@ -71,9 +71,9 @@ class OverlappingFieldsRule(ValidationRule):
 
     def enter_operation_definition(self, node: OperationDefinitionNode, *_args: Any) -> None:
         root = self.context.schema.get_root_type(node.operation)
-        self._check([Level(node.selection_set, root)], same_fields=True)
+        self._check([SelectionLevel(node.selection_set, root)], same_fields=True)
 
-    def _check(self, levels: Sequence[Level], *, same_fields: bool, depth: int = 0) -> None:
+    def _check(self, levels: Sequence[SelectionLevel], *, same_fields: bool, depth: int = 0) -> None:
         """Checks the fields of all levels as one set.
 
         With `same_fields` those that one object can have must be the same field with the same arguments; otherwise they belong to
@@ -83,14 +83,14 @@ class OverlappingFieldsRule(ValidationRule):
         if key in self._checked or depth > MAX_NESTING:  # deeper are only cycles of fragments, which another rule refuses
             return
         self._checked.add(key)
-        groups: dict[str, list[Selected]] = {}
+        groups: dict[str, list[SelectedField]] = {}
         for selected in self._selected(levels):
             groups.setdefault((selected.node.alias or selected.node.name).value, []).append(selected)
         for name, group in groups.items():
             if self._agree(name, group, _shape, "they return conflicting types"):
                 self._check_group(name, group, same_fields=same_fields, depth=depth + 1)
 
-    def _check_group(self, name: str, group: list[Selected], *, same_fields: bool, depth: int) -> None:
+    def _check_group(self, name: str, group: list[SelectedField], *, same_fields: bool, depth: int) -> None:
         classes = _of_one_object(group) if same_fields else []
         for fields in classes:
             if self._agree(name, fields, _field_name, "they are different fields") and self._agree(
@@ -100,7 +100,7 @@ class OverlappingFieldsRule(ValidationRule):
         if len(classes) != 1:
             self._check(_below(group), same_fields=False, depth=depth)
 
-    def _agree(self, name: str, group: Sequence[Selected], property_of: Callable[[Selected], object], reason: str) -> bool:
+    def _agree(self, name: str, group: Sequence[SelectedField], property_of: Callable[[SelectedField], object], reason: str) -> bool:
         """Whether all of a group have the property of the first; reports the first one that has not. Unknown fields agree with any."""
         known = [selected for selected in group if selected.definition is not None]
         if len(known) < 2:
@@ -113,7 +113,7 @@ class OverlappingFieldsRule(ValidationRule):
                 return False
         return True
 
-    def _selected(self, levels: Iterable[Level]) -> Iterator[Selected]:
+    def _selected(self, levels: Iterable[SelectionLevel]) -> Iterator[SelectedField]:
         """Yields the fields of the levels, those of fragments included, each once."""
         seen: set[tuple[int, str]] = set()
         pending = list(reversed(list(levels)))
@@ -125,14 +125,14 @@ class OverlappingFieldsRule(ValidationRule):
             for selection in level.selections.selections:
                 self._step()
                 if isinstance(selection, FieldNode):
-                    yield Selected(selection, level.parent, self._definition(level.parent, selection.name.value))
+                    yield SelectedField(selection, level.parent, self._definition(level.parent, selection.name.value))
                 elif isinstance(selection, InlineFragmentNode):
                     condition = selection.type_condition
-                    pending.append(Level(selection.selection_set, self._type(condition.name.value) if condition else level.parent))
+                    pending.append(SelectionLevel(selection.selection_set, self._type(condition.name.value) if condition else level.parent))
                 elif isinstance(selection, FragmentSpreadNode):
                     fragment = self.context.get_fragment(selection.name.value)
                     if fragment is not None:
-                        pending.append(Level(fragment.selection_set, self._type(fragment.type_condition.name.value)))
+                        pending.append(SelectionLevel(fragment.selection_set, self._type(fragment.type_condition.name.value)))
 
     def _definition(self, parent: GraphQLNamedType | None, name: str) -> GraphQLField | None:
         return self.context.schema.get_field(parent, name) if is_composite_type(parent) else None
@@ -148,9 +148,9 @@ class OverlappingFieldsRule(ValidationRule):
             )
 
 
-def _of_one_object(group: list[Selected]) -> list[list[Selected]]:
+def _of_one_object(group: list[SelectedField]) -> list[list[SelectedField]]:
     """Splits a group by the object types that the fields are selected on. Fields of other types may belong to each of those."""
-    objects: dict[str, list[Selected]] = {}
+    objects: dict[str, list[SelectedField]] = {}
     others = []
     for selected in group:
         if isinstance(selected.parent, GraphQLObjectType):
@@ -160,20 +160,20 @@ def _of_one_object(group: list[Selected]) -> list[list[Selected]]:
     return [fields + others for fields in objects.values()] or [others]
 
 
-def _below(group: Iterable[Selected]) -> list[Level]:
+def _below(group: Iterable[SelectedField]) -> list[SelectionLevel]:
     levels = {}
     for selected in group:
         if selected.node.selection_set is not None:
-            level = Level(selected.node.selection_set, get_named_type(selected.definition.type) if selected.definition else None)
+            level = SelectionLevel(selected.node.selection_set, get_named_type(selected.definition.type) if selected.definition else None)
             levels[level.key] = level
     return list(levels.values())
 
 
-def _field_name(selected: Selected) -> str:
+def _field_name(selected: SelectedField) -> str:
     return selected.node.name.value
 
 
-def _arguments(selected: Selected) -> list[Any]:
+def _arguments(selected: SelectedField) -> list[Any]:
     """The arguments in a form that is equal for equal values; the order of names does not matter."""
     return sorted((argument.name.value, _value(argument.value)) for argument in selected.node.arguments or ())
 
@@ -186,7 +186,7 @@ def _value(node: ValueNode) -> str:
     return print_ast(node)
 
 
-def _shape(selected: Selected) -> str:
+def _shape(selected: SelectedField) -> str:
     assert selected.definition is not None
     return _shape_of(selected.definition.type)
 

@@ -8,7 +8,7 @@ from services.commands import CommandRunner
 from services.compute_environments.commands import ComputeEnvironments
 from services.domain.access import Operator
 from services.domain.errors import NotFound
-from services.identity.directory import Directory
+from services.identity.directory import UserDirectory
 from services.identity.people import People
 from services.identity.tokens import Tokens
 from services.secrets.installation import ensure_installation
@@ -24,7 +24,7 @@ class CommandContext:
 
     database: Database
     people: People
-    directory: Directory
+    directory: UserDirectory
     tokens: Tokens
     templates: Templates
     compute_environments: ComputeEnvironments
@@ -42,7 +42,7 @@ async def command_context(settings: Settings) -> AsyncIterator[CommandContext]:
         runner = CommandRunner(database)
         people, tokens = People(database), Tokens(database, runner)
         yield CommandContext(
-            database, people, Directory(runner), tokens, Templates(runner), ComputeEnvironments(runner), Operator(), installation
+            database, people, UserDirectory(runner), tokens, Templates(runner), ComputeEnvironments(runner), Operator(), installation
         )
     finally:
         await database.close()

@@ -19,7 +19,7 @@ from services.store.directory import UserState, WorkspaceState
 
 
 @dataclass(frozen=True, slots=True)
-class Directory:
+class UserDirectory:
     """The users and workspaces of the installation. Methods that take an operator may raise Forbidden."""
 
     runner: CommandRunner

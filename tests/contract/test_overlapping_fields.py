@@ -29,7 +29,7 @@ TYPES = ["Pet", "Dog", "Cat", "Human", "Any"]
 
 
 @dataclass
-class Writer:
+class DocumentWriter:
     """Writes a document from the choices of a strategy."""
 
     draw: st.DrawFn
@@ -66,7 +66,7 @@ class Writer:
 
 @st.composite
 def documents(draw: st.DrawFn) -> str:
-    writer = Writer(draw)
+    writer = DocumentWriter(draw)
     operation = f"{{ {writer.selections('Query', 4)} }}"
     return " ".join([operation, *writer.fragments])
 

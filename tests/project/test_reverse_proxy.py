@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not 
 
 
 @dataclass(frozen=True, slots=True)
-class Proxied:
+class ProxiedServer:
     """The server behind nginx, which listens on a unix socket."""
 
     server: Server
@@ -43,12 +43,12 @@ class Proxied:
 
 
 @pytest.fixture
-async def proxied(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Proxied]:
+async def proxied(tmp_path: Path, sqlite_url: str) -> AsyncIterator[ProxiedServer]:
     with tempfile.TemporaryDirectory(prefix="sg-nginx-") as name:
         directory = Path(name)
         make_certificate(directory)
         async with running(tmp_path, sqlite_url, connect_domain="studios.example.net") as server, nginx(directory, server.port) as socket:
-            yield Proxied(server, socket, ssl.create_default_context(cafile=str(directory / "certificate.pem")))
+            yield ProxiedServer(server, socket, ssl.create_default_context(cafile=str(directory / "certificate.pem")))
 
 
 def make_certificate(directory: Path) -> None:
@@ -101,14 +101,14 @@ async def listening(socket: Path, process: asyncio.subprocess.Process) -> None:
     await eventually(is_accepted)
 
 
-async def test_queries_and_pages_pass(proxied: Proxied) -> None:
+async def test_queries_and_pages_pass(proxied: ProxiedServer) -> None:
     async with proxied.client(API) as client:
         answer = await client.post("/graphql", json={"query": "{viewer {userName}}"})
         assert answer.json() == {"data": {"viewer": {"userName": "ada"}}}
         assert (await client.get("/")).status_code == 200
 
 
-async def test_a_stream_is_not_held_back(proxied: Proxied) -> None:
+async def test_a_stream_is_not_held_back(proxied: ProxiedServer) -> None:
     request = {"query": ERRORS, "variables": {"id": global_id("Workspace", proxied.server.world.workspace_id)}}
     async with (
         asyncio.timeout(WAIT_LIMIT_S),
@@ -121,7 +121,7 @@ async def test_a_stream_is_not_held_back(proxied: Proxied) -> None:
     raise AssertionError("the stream ended without its first frame")
 
 
-async def test_a_websocket_passes(proxied: Proxied) -> None:
+async def test_a_websocket_passes(proxied: ProxiedServer) -> None:
     subprotocols = ["graphql-transport-ws"]
     async with connect(
         f"wss://{API}/graphql",
@@ -136,7 +136,7 @@ async def test_a_websocket_passes(proxied: Proxied) -> None:
         assert orjson.loads(await connection.recv())["type"] == "connection_ack"
 
 
-async def test_a_sessions_origin_is_told_from_the_api_by_its_host(proxied: Proxied) -> None:
+async def test_a_sessions_origin_is_told_from_the_api_by_its_host(proxied: ProxiedServer) -> None:
     upload = b"0" * UPLOAD_BYTES
     async with proxied.client(SESSION) as client:
         through = [await client.get("/lab"), await client.post("/upload", content=upload)]

@@ -40,7 +40,7 @@ SMALL_INDEXES = frozenset({"ix_session_open", "ix_output_open", "ix_connection_o
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class LongHistory:
     """`studio_id` runs, in session `session_id`; all others ended long ago, and most of the log is about another Studio."""
 
     database: Database
@@ -49,7 +49,7 @@ class History:
     session_id: str
 
 
-async def make(database: Database) -> History:
+async def make(database: Database) -> LongHistory:
     """Fills an empty migrated database, in a few seconds."""
     world = await factories.create_world(database)
     stopped = await factories.create_studio(database, world, status="STOPPED", session_number=1)
@@ -63,7 +63,7 @@ async def make(database: Database) -> History:
         await outbox.append(transaction, world.workspace_id, [NewEvent(Kind.STUDIO_EDITED, ACTOR, {"revision": 1}, stopped, "Old")])
         output = await outputs.find_or_add(transaction, session_id)
         await outputs.close(transaction, output.id)
-        copies = Copies(transaction, database.dialect)
+        copies = RowCopies(transaction, database.dialect)
         of_studio, number = copies.id_of(f"n.i % {STUDIOS} + 1"), f"n.i / {STUDIOS} + 2"
         await copies.add(core.studio, stopped, STUDIOS, public_id="'s' || n.i", name_key="'studio ' || n.i")
         await copies.add(core.session, session_id, HISTORY, studio_id=of_studio, number=number)
@@ -76,11 +76,11 @@ async def make(database: Database) -> History:
         await copies.add(core.event, stopped, HISTORY, key="studio_id", seq="n.i + 1", studio_id=of_studio)
         await transaction.execute(update(core.stream).where(core.stream.c.id == world.workspace_id).values(head=HISTORY + 1))
         await transaction.execute(text("ANALYZE"))
-    return History(database, world, running, open_session)
+    return LongHistory(database, world, running, open_session)
 
 
 @dataclass(frozen=True, slots=True)
-class Copies:
+class RowCopies:
     """Inserts many copies of a row, with other values in some columns: SQL over `n.i`, the number of the copy."""
 
     transaction: Transaction
@@ -102,16 +102,16 @@ class Copies:
 
 
 @dataclass(slots=True)
-class Plans:
+class QueryPlans:
     """The statements that a database ran, each with the parts of its plan that read a large table from end to end."""
 
     scans: dict[str, list[str]] = field(default_factory=dict)
 
 
 @asynccontextmanager
-async def watched(database: Database) -> AsyncIterator[Plans]:
+async def watched(database: Database) -> AsyncIterator[QueryPlans]:
     """Collects the plans of all that is run on connections that are opened meanwhile."""
-    plans = Plans()
+    plans = QueryPlans()
     statements: list[str] = []
 
     def on_connect(connection: Any, _record: Any) -> None:
@@ -146,7 +146,7 @@ AUTO_EXPLAIN = (
 """Generic plans are what a statement gets that is run often, whatever its parameters."""
 
 
-def _read_plan(plans: Plans, message: str) -> None:
+def _read_plan(plans: QueryPlans, message: str) -> None:
     if "plan:" not in message:
         return
     explained = json.loads(message[message.index("{") :])
@@ -167,7 +167,7 @@ def _scans(node: Mapping[str, Any]) -> Iterator[str]:
 SQLITE_SCAN = re.compile(r"^SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?")
 
 
-async def _explain(database: Database, statements: list[str], plans: Plans) -> None:
+async def _explain(database: Database, statements: list[str], plans: QueryPlans) -> None:
     async with database.read() as reader:
         driver = await reader.driver()
         for statement in dict.fromkeys(statements):

@@ -25,13 +25,13 @@ from services.store.db.database import Database
 from services.store.leases import Exclusions
 from services.store.reads import connected, events
 from services.store.reads.listing import Window
-from tests.store.history import History, make, watched
+from tests.store.history import LongHistory, make, watched
 
 pytestmark = pytest.mark.slow
 NOW = datetime.now(UTC)
 
 
-async def reads(history: History) -> None:
+async def reads(history: LongHistory) -> None:
     """What controllers, proxies and feeds read again and again."""
     environments = [history.world.compute_environment_id]
     workspace, studio, viewer = history.world.workspace_id, history.studio_id, history.world.viewer
@@ -65,7 +65,7 @@ async def reads(history: History) -> None:
             await events.of_workspaces(reader, viewer.user_id, [workspace], Window(20), newest_first)
 
 
-async def writes(history: History) -> None:
+async def writes(history: LongHistory) -> None:
     """What they write again and again."""
     database, environments = history.database, [history.world.compute_environment_id]
     async with database.write() as transaction:
@@ -80,7 +80,7 @@ async def writes(history: History) -> None:
         await outputs.expired(transaction, datetime(2020, 1, 1, tzinfo=UTC), 20)
 
 
-async def trim(history: History) -> None:
+async def trim(history: LongHistory) -> None:
     """Finds nothing that is old enough, as at most times."""
     await retention.trim(history.database, timedelta(days=3650))
 

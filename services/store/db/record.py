@@ -19,7 +19,7 @@ T = TypeVar("T", bound=RowClass)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Converted:
+class ConvertedColumns:
     """A field that `function` computes from the values of `columns`. If `keeps_null`, a null in the first of them gives None instead."""
 
     function: Callable[..., Any]
@@ -27,18 +27,18 @@ class Converted:
     keeps_null: bool = False
 
 
-Source = Union[ColumnElement[Any], Converted, "Record[Any]"]
+Source = Union[ColumnElement[Any], ConvertedColumns, "Record[Any]"]
 """What a field comes from: a column as it is, converted columns, or a record, whose object is the field's value."""
 
 
-def converted(function: Callable[..., Any], *columns: ColumnElement[Any]) -> Converted:
+def converted(function: Callable[..., Any], *columns: ColumnElement[Any]) -> ConvertedColumns:
     """Returns the source of a field that `function` computes from the values of `columns`, nulls included."""
-    return Converted(function, columns)
+    return ConvertedColumns(function, columns)
 
 
-def nullable(function: Callable[[Any], Any], column: ColumnElement[Any]) -> Converted:
+def nullable(function: Callable[[Any], Any], column: ColumnElement[Any]) -> ConvertedColumns:
     """Returns the source of a field that is None where `column` is null, and `function` of its value otherwise."""
-    return Converted(function, (column,), keeps_null=True)
+    return ConvertedColumns(function, (column,), keeps_null=True)
 
 
 class Record(Generic[T]):
@@ -109,7 +109,7 @@ class _Compilation:
     def _expression(self, source: Source) -> str:
         if isinstance(source, Record):
             return f"{self._constant(source.row_class)}({', '.join(map(self._expression, source.sources))})"
-        if isinstance(source, Converted):
+        if isinstance(source, ConvertedColumns):
             values = [self._value(column) for column in source.columns]
             call = f"{self._constant(source.function)}({', '.join(values)})"
             return f"None if {values[0]} is None else {call}" if source.keeps_null else call
