@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from services.commands import CommandRunner
 from services.compute_environments.commands import ComputeEnvironments
 from services.domain.access import Operator
-from services.domain.errors import NotFound
 from services.identity.directory import UserDirectory
 from services.identity.people import People
 from services.identity.tokens import Tokens
@@ -50,7 +49,4 @@ async def command_context(settings: Settings) -> AsyncIterator[CommandContext]:
 
 async def workspace_of(context: CommandContext, slug: str) -> str:
     """Returns the id of the workspace with this slug. Raises NotFound, which says how to add one."""
-    workspace_id = await context.people.find_workspace(slug)
-    if workspace_id is None:
-        raise NotFound(f"There is no workspace {slug}. Add one: studiograph workspace add {slug} --owner USER")
-    return workspace_id
+    return (await context.directory.find_workspace(slug)).id

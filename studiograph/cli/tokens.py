@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from services.domain.access import TokenScope
-from services.domain.errors import NotFound
 from services.identity.token_rules import NewToken
 from studiograph.cli.options import load_settings
 from studiograph.command_context import CommandContext, command_context
@@ -77,10 +76,7 @@ def revoke(token_id: Annotated[str, typer.Argument(help="The token's id, from `t
 
 
 async def _user(context: CommandContext, user_name: str) -> str:
-    user_id = await context.people.find_user(user_name)
-    if user_id is None:
-        raise NotFound(f"There is no user {user_name}. Add one: studiograph user add {user_name}")
-    return user_id
+    return (await context.directory.find_user(user_name)).id
 
 
 def _day(moment: datetime | None, otherwise: str) -> str:

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from services.domain.errors import NotFound
 from services.store.directory import WorkspaceState
 from studiograph.cli.options import load_settings
 from studiograph.cli.output import AsJson, print_done, print_object, print_rows
@@ -33,9 +32,7 @@ def add_workspace(
 
     async def work() -> None:
         async with command_context(load_settings()) as context:
-            owner_id = await context.people.find_user(owner)
-            if owner_id is None:
-                raise NotFound(f"There is no user {owner}. Add one: studiograph user add {owner}")
+            owner_id = (await context.directory.find_user(owner)).id
             organization_id = await context.people.find_organization(organization) or await context.people.create_organization(
                 organization, organization
             )
