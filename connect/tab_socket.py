@@ -32,7 +32,8 @@ from services.store.db.database import Database
 
 logger = logging.getLogger(__name__)
 
-KINDS = frozenset({Kind.CONNECTED_USERS, Kind.DISRUPTION_WARNING, Kind.CONNECTION_ERROR, Kind.STUDIO_MESSAGE, Kind.OPERATION})
+PEOPLE_KINDS = frozenset({Kind.CONNECTED_USERS, Kind.CONNECTED_TABS})
+KINDS = PEOPLE_KINDS | {Kind.DISRUPTION_WARNING, Kind.CONNECTION_ERROR, Kind.STUDIO_MESSAGE, Kind.OPERATION}
 MAX_MESSAGE_BYTES = 1024
 """The size of a message from the tab; the session page sends fewer than 20 bytes."""
 MAX_QUEUED_MESSAGES = 64
@@ -107,7 +108,7 @@ class TabSocket:
             self._wake.set()
 
     def _note(self, event: LoggedEvent) -> None:
-        if event.kind is Kind.CONNECTED_USERS:
+        if event.kind in PEOPLE_KINDS:
             self._people_changed = True
         elif event.kind is Kind.OPERATION:
             self._changed_operation_id = OperationChanged.from_json(event.payload).operation_id

@@ -23,12 +23,13 @@ LIST_KINDS = frozenset(
         Kind.STUDIO_DELETED,
         Kind.CHECKPOINT,
         Kind.CONNECTED_USERS,
+        Kind.CONNECTED_TABS,
         Kind.OPERATION,
         Kind.STAR,
     }
 )
 """The events after which a Studio may look different in a list."""
-PRESENCE_KINDS = frozenset({Kind.CONNECTED_USERS, Kind.STUDIO_STATUS})
+PRESENCE_KINDS = frozenset({Kind.CONNECTED_USERS, Kind.CONNECTED_TABS, Kind.STUDIO_STATUS})
 OPERATION_KINDS = frozenset({Kind.OPERATION, Kind.STUDIO_STATUS})
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from itertools import groupby
 
 from services.connections.last_active import WRITE_INTERVAL_SECONDS, Activity
+from services.connections.tab_count_events import TabCountEvents
 from services.domain.actor import Actor
 from services.domain.errors import NotAllowedNow
 from services.domain.event_payloads import PresenceChange, PresenceChanged
@@ -61,6 +62,7 @@ class Presence:
         self._timing = timing or PresenceTiming()
         self._tabs: dict[str, NewConnection] = {}
         self._activity = Activity(database, self._timing.activity)
+        self._tab_count_events = TabCountEvents(database)
         backoff = Backoff(self._timing.heartbeat, self._timing.heartbeat)
         self._loop = BackgroundLoop("presence heartbeat", self._beat_on, failure="A step of the presence heartbeat failed", backoff=backoff)
 
@@ -69,6 +71,7 @@ class Presence:
         async with self._database.write(durable=False) as transaction:
             await store.add_proxy(transaction, self.proxy_id)
         await self.sweep(everything=self._database.dialect == "sqlite")
+        self._tab_count_events.start()
         self._loop.start(delay_seconds=self._timing.heartbeat)
 
     async def close(self) -> None:
@@ -78,6 +81,7 @@ class Presence:
         async with self._database.read() as reader:
             rows = await store.tabs_of(reader, self.proxy_id)
         await self._end(rows)
+        await self._tab_count_events.close()
 
     async def stop_heartbeat(self) -> None:
         """Stops the heartbeat: after HEARTBEAT_TIMEOUT, other proxies end the rows of this one."""
@@ -133,13 +137,18 @@ class Presence:
             await store.bump_version(transaction, tab.studio_id)
             if is_first:
                 await outbox.append(transaction, tab.workspace_id, [_event(_open_connection(connection_id, tab), "joined")])
+        if not is_first:
+            self._tab_count_events.note(tab.workspace_id, tab.studio_id, tab.studio_name)
 
     async def _end(self, tabs: Iterable[OpenConnection]) -> None:
         """Ends the tabs, in one transaction for each Studio, which locks the stream first, as everywhere."""
         by_studio = sorted(tabs, key=lambda tab: (tab.workspace_id, tab.studio_id))
         for (workspace_id, studio_id), group in groupby(by_studio, key=lambda tab: (tab.workspace_id, tab.studio_id)):
+            ending = list(group)
             async with outbox.stream_transaction(self._database, workspace_id, durable=False) as transaction:
-                await _end_in(transaction, studio_id, workspace_id, list(group))
+                somebody_stays = await _end_in(transaction, studio_id, workspace_id, ending)
+            if somebody_stays:
+                self._tab_count_events.note(workspace_id, studio_id, ending[0].studio_name)
 
     async def _beat_on(self) -> float:
         """Does each step, whether or not another one fails. Raises the errors of those that failed."""
@@ -173,21 +182,26 @@ class Presence:
             if await store.running_session(transaction, tab.studio_id) != tab.session_number:
                 return
             is_first = not await store.is_open(transaction, tab.studio_id, tab.user_id)
-            if await store.reopen(transaction, connection_id):
-                await store.bump_version(transaction, tab.studio_id)
-                if is_first:
-                    await outbox.append(transaction, tab.workspace_id, [_event(_open_connection(connection_id, tab), "joined")])
+            if not await store.reopen(transaction, connection_id):
+                return
+            await store.bump_version(transaction, tab.studio_id)
+            if is_first:
+                await outbox.append(transaction, tab.workspace_id, [_event(_open_connection(connection_id, tab), "joined")])
+        if not is_first:
+            self._tab_count_events.note(tab.workspace_id, tab.studio_id, tab.studio_name)
 
 
-async def _end_in(transaction: Transaction, studio_id: str, workspace_id: str, tabs: list[OpenConnection]) -> None:
+async def _end_in(transaction: Transaction, studio_id: str, workspace_id: str, tabs: list[OpenConnection]) -> bool:
+    """Returns whether a user of the ended tabs has others that are open."""
     ended = set(await store.end(transaction, [tab.id for tab in tabs]))
     if not ended:
-        return
+        return False
     await store.bump_version(transaction, studio_id)
     users = {tab.user_id: tab for tab in tabs if tab.id in ended}
     last_tabs = [tab for tab in users.values() if not await store.is_open(transaction, studio_id, tab.user_id)]
     if last_tabs:
         await outbox.append(transaction, workspace_id, [_event(tab, "left") for tab in last_tabs])
+    return len(last_tabs) < len(users)
 
 
 def _open_connection(connection_id: str, tab: NewConnection) -> OpenConnection:

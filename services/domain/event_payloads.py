@@ -158,6 +158,13 @@ class PresenceChanged(EventPayload):
 
 
 @dataclass(frozen=True, slots=True)
+class TabsChanged(EventPayload):
+    """Users who stay connected to a session opened or closed further tabs of it."""
+
+    KIND = Kind.CONNECTED_TABS
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionFailed(EventPayload):
     """Connections to a session ended (B57): those of the event's `user_id`, or everybody's if that is None.
 

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     STUDIO_DELETED = "studio.deleted"
     CHECKPOINT = "checkpoint"
     CONNECTED_USERS = "connected.users"
+    CONNECTED_TABS = "connected.tabs"
     CONNECTION_ERROR = "connection.error"
     DISRUPTION_WARNING = "disruption.warning"
     STAR = "star"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import BrowserContext, Page, expect
 
 from services.domain.access import Role
 from services.domain.actor import Actor
@@ -61,6 +61,22 @@ async def test_what_somebody_else_does_shows_with_who_did_it(signed_in: Page, se
     await server.graphql(START, {"id": studio})
     await expect(studio_card(signed_in).locator(".badge")).to_have_text("running")
     await expect(signed_in.locator("#events li").filter(has_text="is running")).to_contain_text("by ada")
+
+
+@pytest.mark.behaviour("B52")
+async def test_a_second_tab_of_a_session_is_counted_and_uncounted(signed_in: Page, server: Server, context: BrowserContext) -> None:
+    studio = await add_studio(server)
+    await server.graphql(START, {"id": studio})
+    people = studio_card(signed_in).locator(".people")
+    await expect(studio_card(signed_in).locator(".badge")).to_have_text("running")
+    first, second = await context.new_page(), await context.new_page()
+    await open_session(first, server, studio, server.world.secret)
+    await expect(people).to_have_text("Ada")
+    await open_session(second, server, studio, server.world.secret)
+    await expect(people).to_have_text("Ada (2 tabs)")
+    await expect(first.locator("#people")).to_contain_text("2 tabs")
+    await second.close()
+    await expect(people).to_have_text("Ada")
 
 
 @pytest.mark.behaviour("B6")

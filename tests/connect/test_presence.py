@@ -1,15 +1,17 @@
 """Rows of who is connected: no ghosts after a crash, none lost by a pause (B52, B53)."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from services.connections.last_active import Activity
 from services.connections.presence import NewConnection, Presence, PresenceTiming
+from services.connections.tab_count_events import MIN_INTERVAL_SECONDS
 from services.domain.errors import NotAllowedNow
 from services.domain.events import Kind
 from services.domain.statuses import StudioStatus
@@ -42,6 +44,19 @@ class RunningStudio:
         async with self.database.read() as reader:
             rows = await reader.execute(select(event.payload).where(event.kind == Kind.CONNECTED_USERS.value).order_by(event.seq))
             return [json_value(row[0])["change"] for row in rows]
+
+    async def count(self, kind: Kind) -> int:
+        event = core.event.c
+        async with self.database.read() as reader:
+            return len((await reader.execute(select(event.seq).where(event.kind == kind.value))).all())
+
+    async def is_announced(self) -> bool:
+        """Whether the newest change of tabs has its event."""
+        event, connection = core.event.c, core.connection.c
+        async with self.database.read() as reader:
+            announced = (await reader.execute(select(func.max(event.at)).where(event.kind == Kind.CONNECTED_TABS.value))).scalar_one()
+            changed = (await reader.execute(select(func.max(connection.ended_at)))).scalar_one()
+        return bool(announced and announced >= changed)
 
     async def open_rows(self) -> int:
         async with self.database.read() as reader:
@@ -95,6 +110,20 @@ async def test_a_user_joins_with_the_first_tab_and_leaves_with_the_last(studio: 
         await presence.leave(second)
         assert await studio.log() == ["joined", "left"]
         assert await studio.version() > before
+
+
+@pytest.mark.behaviour("B52")
+async def test_further_tabs_are_announced_in_few_events_the_last_of_which_follows_all(studio: RunningStudio) -> None:
+    async with beating(studio.database, SLOW) as presence:
+        await presence.join(studio.tab())
+        began = time.monotonic()
+        tabs = [await presence.join(studio.tab()) for _ in range(40)]
+        for tab in tabs:
+            await presence.leave(tab)
+        assert await eventually(studio.is_announced)
+        intervals = (time.monotonic() - began) / MIN_INTERVAL_SECONDS
+        assert await studio.count(Kind.CONNECTED_TABS) <= intervals + 1
+        assert await studio.log() == ["joined"]
 
 
 @pytest.mark.postgres

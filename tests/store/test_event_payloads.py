@@ -23,6 +23,7 @@ PAYLOADS: list[tuple[p.EventPayload, dict[str, object]]] = [
         {"checkpoint_id": "c", "name": "a_1", "status": "INVALID", "change": "invalid"},
     ),
     (p.PresenceChanged("u", "ada", p.PresenceChange.LEFT), {"user_id": "u", "user_name": "ada", "change": "left"}),
+    (p.TabsChanged(), {}),
     (
         p.ConnectionFailed(ConnectionErrorCode.ACCESS_REVOKED, "Gone.", False, 3, "t"),
         {"code": "ACCESS_REVOKED", "reason": "Gone.", "retryable": False, "session_number": 3, "token_id": "t"},
