@@ -45,7 +45,7 @@ def build_services(core: SharedServices, settings: Settings, stack: AsyncExitSta
         runner=runner,
         tokens=tokens,
         members=Members(core.database, runner, one_user=settings.process_compute),
-        people=People(core.database),
+        people=People(runner),
         studios=Studios(runner, core.policy, core.box, core.installation, core.wakeups),
         checkpoints=Checkpoints(runner),
         broker=core.broker,

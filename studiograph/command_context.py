@@ -39,7 +39,7 @@ async def command_context(settings: Settings) -> AsyncIterator[CommandContext]:
     try:
         installation = await ensure_installation(database)
         runner = CommandRunner(database)
-        people, tokens = People(database), Tokens(database, runner)
+        people, tokens = People(runner), Tokens(database, runner)
         yield CommandContext(
             database, people, UserDirectory(runner), tokens, Templates(runner), ComputeEnvironments(runner), Operator(), installation
         )

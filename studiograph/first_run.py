@@ -64,7 +64,7 @@ class FirstRun:
     async def prepare(self, token_file: Path, computes: Computes, environments: Sequence[DemoEnvironment], image: str) -> Demo:
         """Creates the demo in `environments`; `image` is the reference of RECIPE's image. Raises ComputeFailed and ComputeUnknown if an
         environment cannot be used."""
-        user_id = await self.people.find_user(DEMO_NAME) or await self.people.create_user(DEMO_NAME, "Demo user")
+        user_id = await self.people.find_user(DEMO_NAME) or await self.people.create_user(Operator(), DEMO_NAME, "Demo user")
         workspace_id = await self._workspace(user_id)
         template = NewTemplate("JupyterLab", Tool.JUPYTERLAB, image, JUPYTERLAB.tool_version, RECIPE)
         template_id = await self.templates.ensure(Operator(), workspace_id, template)
@@ -95,15 +95,15 @@ class FirstRun:
         if workspace_id:
             return workspace_id
         organization_id = await self.people.find_organization(DEMO_NAME) or await self.people.create_organization(
-            DEMO_NAME, "Demo organization"
+            Operator(), DEMO_NAME, "Demo organization"
         )
-        return await self.people.create_workspace(organization_id, DEMO_NAME, "Demo", user_id)
+        return await self.people.create_workspace(Operator(), organization_id, DEMO_NAME, "Demo", user_id)
 
     async def _token(self, user_id: str, token_file: Path) -> tuple[Viewer, str]:
         stored = read_private(token_file)
         if stored:
             with suppress(Unauthenticated):  # expired or revoked: another one takes its environment
                 return await self.tokens.authenticate(stored), stored
-        _, secret = await self.tokens.issue(user_id, NewToken("make run", frozenset(TokenScope)))
+        _, secret = await self.tokens.issue(Operator(), user_id, NewToken("make run", frozenset(TokenScope)))
         replace_private(token_file, secret + "\n")
         return await self.tokens.authenticate(secret), secret

@@ -108,6 +108,7 @@ class OperatorPermission(StrEnum):
     """A permission that only the operator of the installation has: no role and no token includes it."""
 
     USER_MANAGE = "user.manage"
+    TOKEN_MANAGE = "token.manage"  # noqa: S105 - the name of a permission
     WORKSPACE_MANAGE = "workspace.manage"
     TEMPLATE_MANAGE = "template.manage"
     COMPUTE_ENVIRONMENT_MANAGE = "compute-environment.manage"
@@ -115,8 +116,9 @@ class OperatorPermission(StrEnum):
 
 OPERATOR_PERMISSIONS: Mapping[OperatorPermission, str] = MappingProxyType(
     {
-        OperatorPermission.USER_MANAGE: "Change and remove users.",
-        OperatorPermission.WORKSPACE_MANAGE: "Change and remove workspaces.",
+        OperatorPermission.USER_MANAGE: "Add, change and remove users.",
+        OperatorPermission.TOKEN_MANAGE: "Create and revoke access tokens of any user.",
+        OperatorPermission.WORKSPACE_MANAGE: "Add, change and remove workspaces, and give users a role in them.",
         OperatorPermission.TEMPLATE_MANAGE: "Add, change and remove the templates of a workspace.",
         OperatorPermission.COMPUTE_ENVIRONMENT_MANAGE: "Add, change and remove compute environments, and enable or disable them.",
     }

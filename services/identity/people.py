@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from services.domain.access import Operator, Role
+from services.commands import CommandRunner
+from services.domain.access import Operator, OperatorPermission, Role
 from services.domain.errors import Conflict, NotFound
 from services.domain.ids import new_id
 from services.domain.names import name_key
@@ -12,7 +13,7 @@ from services.identity.members import log_member_changed, refuse_second_user
 from services.identity.requests import Membership
 from services.store import members, outbox
 from services.store import people as store
-from services.store.db.database import Database, Transaction
+from services.store.db.database import Transaction
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 """The short name of an organization or workspace: 1 to 64 characters, since it is part of addresses and commands."""
@@ -20,16 +21,14 @@ SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 USER_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 """A user name: like a slug, but it may contain `.` and `_` too."""
 
-OPERATOR = Operator().actor
-
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Each method is one transaction. Those that create something return the id of the new row."""
+    """Each method is one transaction. Those that create something return the id of the new row, and may raise Forbidden."""
 
-    database: Database
+    runner: CommandRunner
 
-    async def create_user(self, user_name: str, display_name: str | None = None, email: str | None = None) -> str:
+    async def create_user(self, operator: Operator, user_name: str, display_name: str | None = None, email: str | None = None) -> str:
         """Creates a user without a membership. Raises InvalidInput, and Conflict for a name that is taken or a second user (ADR 0005)."""
         display_name = (display_name or user_name).strip()
         problems = Problems()
@@ -38,7 +37,8 @@ class People:
         )
         problems.check_name(display_name, "display_name", "A display name")
         problems.raise_any()
-        async with self.database.write() as transaction:
+
+        async def body(transaction: Transaction) -> str:
             if await store.user_id_of(transaction, user_name) is not None:
                 raise Conflict(f"There is a user called {user_name} already.", field=("user_name",))
             if await store.any_user(transaction):
@@ -47,15 +47,17 @@ class People:
             await store.insert_user(transaction, {"id": user_id, "user_name": user_name, "display_name": display_name, "email": email})
             return user_id
 
+        return await self.runner.run_for_operator(operator, OperatorPermission.USER_MANAGE, None, body)
+
     async def are_several(self) -> bool:
         """Returns whether this installation has more than one user."""
-        async with self.database.read() as reader:
+        async with self.runner.database.read() as reader:
             return await store.several_users(reader)
 
-    async def create_organization(self, slug: str, name: str) -> str:
+    async def create_organization(self, operator: Operator, slug: str, name: str) -> str:
         """Creates an organization with its event stream. Raises InvalidInput, and Conflict for a slug that is taken."""
-        check_slug_and_name(slug, name)
-        async with self.database.write() as transaction:
+
+        async def body(transaction: Transaction) -> str:
             if await store.organization_id_of(transaction, slug) is not None:
                 raise Conflict(f"There is an organization called {slug} already.", field=("slug",))
             organization_id = new_id()
@@ -63,10 +65,13 @@ class People:
             await outbox.create_stream(transaction, organization_id)
             return organization_id
 
-    async def create_workspace(self, organization_id: str, slug: str, name: str, owner_id: str) -> str:
-        """Creates a workspace with its event stream and its first OWNER. Raises NotFound, InvalidInput, Conflict."""
         check_slug_and_name(slug, name)
-        async with self.database.write() as transaction:
+        return await self.runner.run_for_operator(operator, OperatorPermission.WORKSPACE_MANAGE, None, body)
+
+    async def create_workspace(self, operator: Operator, organization_id: str, slug: str, name: str, owner_id: str) -> str:
+        """Creates a workspace with its event stream and its first OWNER. Raises NotFound, InvalidInput, Conflict."""
+
+        async def body(transaction: Transaction) -> str:
             await _require_free_name(transaction, organization_id, slug, name)
             owner_name = await store.user_name_of(transaction, owner_id)
             if owner_name is None:
@@ -81,29 +86,35 @@ class People:
             }
             await store.insert_workspace(transaction, values)
             await outbox.create_stream(transaction, workspace_id)
-            await _join(transaction, workspace_id, owner_id, Role.OWNER)
+            await _join(transaction, operator, Membership(workspace_id, owner_id), Role.OWNER)
             return workspace_id
 
-    async def join(self, workspace_id: str, user_id: str, role: Role) -> None:
-        """Gives a user a role in a workspace, in place of the role that they may have there. It is for the operator and checks no right."""
-        async with outbox.stream_transaction(self.database, workspace_id) as transaction:
+        check_slug_and_name(slug, name)
+        return await self.runner.run_for_operator(operator, OperatorPermission.WORKSPACE_MANAGE, None, body)
+
+    async def join(self, operator: Operator, workspace_id: str, user_id: str, role: Role) -> None:
+        """Gives a user a role in a workspace, in place of the role that they may have there."""
+
+        async def body(transaction: Transaction) -> None:
             if await members.role_in(transaction, workspace_id, user_id) is not None:
                 await members.delete_member(transaction, workspace_id, user_id)
-            await _join(transaction, workspace_id, user_id, role)
+            await _join(transaction, operator, Membership(workspace_id, user_id), role)
+
+        await self.runner.run_for_operator(operator, OperatorPermission.WORKSPACE_MANAGE, workspace_id, body)
 
     async def find_user(self, user_name: str) -> str | None:
         """Returns the id of the user with that user name, or None."""
-        async with self.database.read() as reader:
+        async with self.runner.database.read() as reader:
             return await store.user_id_of(reader, user_name)
 
     async def find_organization(self, slug: str) -> str | None:
         """Returns the id of the organization with that slug, or None."""
-        async with self.database.read() as reader:
+        async with self.runner.database.read() as reader:
             return await store.organization_id_of(reader, slug)
 
     async def find_workspace(self, slug: str) -> str | None:
         """Returns the id of the workspace with that slug, or None."""
-        async with self.database.read() as reader:
+        async with self.runner.database.read() as reader:
             return await store.workspace_id_of(reader, slug)
 
 
@@ -129,6 +140,6 @@ async def _require_free_name(transaction: Transaction, organization_id: str, slu
         raise Conflict(f"The organization has a workspace named {name.strip()} already.", field=("name",))
 
 
-async def _join(transaction: Transaction, workspace_id: str, user_id: str, role: Role) -> None:
-    await members.insert_member(transaction, workspace_id, user_id, role)
-    await log_member_changed(transaction, OPERATOR, Membership(workspace_id, user_id), role)
+async def _join(transaction: Transaction, operator: Operator, membership: Membership, role: Role) -> None:
+    await members.insert_member(transaction, membership.workspace_id, membership.user_id, role)
+    await log_member_changed(transaction, operator.actor, membership, role)

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.commands import CommandRunner, MutationCall
 from services.connections import disruption_events
-from services.domain.access import Operator, TokenScope, Viewer, require_grantable, require_scope
+from services.domain.access import Operator, OperatorPermission, TokenScope, Viewer, require_grantable, require_scope
 from services.domain.actor import Actor
 from services.domain.errors import NotFound, QuotaExceeded, Unauthenticated
 from services.domain.event_payloads import TokenRevoked
@@ -70,14 +70,17 @@ class Tokens:
             expires_at = new.expires_at or transaction.now + self._limits.default_lifetime
             return await self._insert(transaction, viewer.user_id, replace(new, expires_at=expires_at))
 
-    async def issue(self, user_id: str, new: NewToken) -> tuple[str, str]:
-        """Creates a token for any user. It is for the operator (command line, demo) and checks no right.
+    async def issue(self, operator: Operator, user_id: str, new: NewToken) -> tuple[str, str]:
+        """Creates a token for any user (command line, demo). Returns its id and its secret.
 
-        Without an expiry in the request, the token never expires. Raises NotFound, InvalidInput, QuotaExceeded.
+        Without an expiry in the request, the token never expires. Raises Forbidden, NotFound, InvalidInput, QuotaExceeded.
         """
-        async with self._database.write() as transaction:
+
+        async def body(transaction: Transaction) -> tuple[str, str]:
             new.check(transaction.now, max_lifetime=None)
             return await self._insert(transaction, user_id, new)
+
+        return await self._runner.run_for_operator(operator, OperatorPermission.TOKEN_MANAGE, None, body)
 
     async def revoke(self, viewer: Viewer, request: RevokeTokenRequest) -> str:
         """Revokes a token of the viewer; open streams and sessions end at once (B94). A repeated call changes nothing.
@@ -98,17 +101,20 @@ class Tokens:
         result = await self._runner.run(call, streams[0], body)
         return str(result["token_id"])
 
-    async def revoke_any(self, token_id: str) -> None:
-        """Revokes the token of any user. It is for the operator and checks no right. Raises NotFound."""
+    async def revoke_any(self, operator: Operator, token_id: str) -> None:
+        """Revokes the token of any user. Raises Forbidden, NotFound."""
         streams = await self._streams_of(token_id)
-        async with self._database.write() as transaction:
+
+        async def body(transaction: Transaction) -> None:
             user_id = await store.owner_of(transaction, token_id)
             if user_id is None:
                 raise NotFound.absent("access token")
-            await _revoke(transaction, token_id, user_id, Operator().actor, streams)
+            await _revoke(transaction, token_id, user_id, operator.actor, streams)
+
+        await self._runner.run_for_operator(operator, OperatorPermission.TOKEN_MANAGE, None, body)
 
     async def of_user(self, user_id: str) -> list[store.ListedToken]:
-        """Returns the tokens of any user, without their secrets. It is for the operator and checks no right."""
+        """Returns the tokens of any user, without their secrets. It is for the command line, and checks no right."""
         async with self._database.read() as reader:
             return await store.of_user(reader, user_id)
 

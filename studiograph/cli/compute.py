@@ -1,7 +1,6 @@
 """The command `studiograph compute`: adds, shows, changes and removes compute environments, and adopts replaced engines."""
 
 import asyncio
-import json
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +13,8 @@ from services.domain.statuses import ComputeKind
 from services.store.compute_environments import EnvironmentState
 from studiograph.cli.options import load_settings
 from studiograph.cli.output import AsJson, print_done, print_object, print_rows
-from studiograph.command_context import command_context, workspace_of
+from studiograph.cli.run_command import run_command
+from studiograph.command_context import CommandContext, workspace_of
 from studiograph.compute_factories import compute_factories, engine_probe
 from studiograph.operator_errors import OperatorError
 from studiograph.settings import Settings
@@ -30,6 +30,7 @@ def add_compute(
     workspace: Workspace,
     name: Annotated[str, typer.Argument(help="The display name.")],
     url: Annotated[str, typer.Option(help="The URL of the Docker Engine. Default: STUDIOGRAPH_DOCKER_URL.", show_default=False)] = "",
+    as_json: AsJson = False,
 ) -> None:
     """Add a Docker Engine, and print its capacity.
 
@@ -38,17 +39,19 @@ def add_compute(
     """
     settings = load_settings(docker_url=url or None)
 
-    async def work() -> None:
-        report = await _probe(settings)
-        async with command_context(settings) as context:
-            workspace_id = await workspace_of(context, workspace)
-            environment = NewComputeEnvironment(name, ComputeKind.DOCKER, {"url": url} if url else {})
-            environment_id, is_new = await context.compute_environments.add(context.operator, workspace_id, environment)
-            await context.compute_environments.record_capacity(context.operator, environment_id, report)
-        print(f"{'Added' if is_new else 'There was already'} {name}: {report.cpu:g} cores, {report.memory_mib} MiB.")
-        print("\n".join([*report.notes, *report.warnings]))
+    report = asyncio.run(_probe(settings))
 
-    asyncio.run(work())
+    async def work(context: CommandContext) -> tuple[EnvironmentState, bool]:
+        workspace_id = await workspace_of(context, workspace)
+        environment = NewComputeEnvironment(name, ComputeKind.DOCKER, {"url": url} if url else {})
+        environment_id, is_new = await context.compute_environments.add(context.operator, workspace_id, environment)
+        await context.compute_environments.record_capacity(context.operator, environment_id, report)
+        return await context.compute_environments.find(workspace_id, name), is_new
+
+    added, is_new = run_command(work, settings)
+    sentence = f"{'Added' if is_new else 'There was already'} {name}: {report.cpu:g} cores, {report.memory_mib} MiB."
+    details = {"notes": list(report.notes), "warnings": list(report.warnings)}
+    print_done("\n".join([sentence, *report.notes, *report.warnings]), _summary(added) | details, as_json=as_json)
 
 
 @app.command("list")
@@ -59,12 +62,10 @@ def list_compute(workspace: Workspace, as_json: AsJson = False) -> None:
     Example: studiograph compute list lab --json
     """
 
-    async def work() -> None:
-        async with command_context(load_settings()) as context:
-            environments = await context.compute_environments.of_workspace(await workspace_of(context, workspace))
-        print_rows([_summary(environment) for environment in environments], as_json=as_json)
+    async def work(context: CommandContext) -> list[EnvironmentState]:
+        return await context.compute_environments.of_workspace(await workspace_of(context, workspace))
 
-    asyncio.run(work())
+    print_rows([_summary(environment) for environment in run_command(work)], as_json=as_json)
 
 
 @app.command("show")
@@ -74,14 +75,9 @@ def show_compute(workspace: Workspace, name: Name, as_json: AsJson = False) -> N
     \b
     Example: studiograph compute show lab "Lab server"
     """
-
-    async def work() -> None:
-        async with command_context(load_settings()) as context:
-            environment = await context.compute_environments.find(await workspace_of(context, workspace), name)
-        details = {"message": environment.message, "gpu": environment.gpu, "engineId": environment.engine_id}
-        print_object(_summary(environment) | details, as_json=as_json)
-
-    asyncio.run(work())
+    environment = run_command(lambda context: _find(context, workspace, name))
+    details = {"message": environment.message, "gpu": environment.gpu, "engineId": environment.engine_id}
+    print_object(_summary(environment) | details, as_json=as_json)
 
 
 @app.command("edit")
@@ -102,15 +98,13 @@ def edit_compute(
     if new_name is None and url is None:
         raise typer.BadParameter("Give --name or --url.")
 
-    async def work() -> None:
-        async with command_context(load_settings()) as context:
-            workspace_id = await workspace_of(context, workspace)
-            environment = await context.compute_environments.find(workspace_id, name)
-            await context.compute_environments.edit(context.operator, environment, name=new_name, url=url)
-            changed = await context.compute_environments.find(workspace_id, environment.name if new_name is None else new_name)
-        print_done(f"Changed {changed.name}.", _summary(changed), as_json=as_json)
+    async def work(context: CommandContext) -> EnvironmentState:
+        environment = await _find(context, workspace, name)
+        await context.compute_environments.edit(context.operator, environment, name=new_name, url=url)
+        return await _find(context, workspace, environment.name if new_name is None else new_name)
 
-    asyncio.run(work())
+    changed = run_command(work)
+    print_done(f"Changed {changed.name}.", _summary(changed), as_json=as_json)
 
 
 @app.command("disable")
@@ -145,21 +139,17 @@ def remove_compute(workspace: Workspace, name: Name, as_json: AsJson = False) ->
     Example: studiograph compute remove lab "Old server"
     """
 
-    async def work() -> None:
-        async with command_context(load_settings()) as context:
-            environment = await context.compute_environments.find(await workspace_of(context, workspace), name)
-            await context.compute_environments.remove(context.operator, environment)
-        print_done(f"Removed {environment.name}.", {"removed": environment.name}, as_json=as_json)
+    async def work(context: CommandContext) -> str:
+        environment = await _find(context, workspace, name)
+        await context.compute_environments.remove(context.operator, environment)
+        return environment.name
 
-    asyncio.run(work())
+    removed = run_command(work)
+    print_done(f"Removed {removed}.", {"removed": removed}, as_json=as_json)
 
 
 @app.command("adopt")
-def adopt_engine(
-    workspace: Workspace,
-    name: Name,
-    as_json: AsJson = False,
-) -> None:
+def adopt_engine(workspace: Workspace, name: Name, as_json: AsJson = False) -> None:
     """Adopt an engine that was replaced on purpose.
 
     The same for a data directory. A server that reaches another engine than before concludes nothing from what is missing there. After
@@ -171,32 +161,36 @@ def adopt_engine(
     """
     settings = load_settings()
 
-    async def work() -> None:
-        async with command_context(settings) as context:
-            environment = await context.compute_environments.find(await workspace_of(context, workspace), name)
-            reached = await _mark(settings, context.installation, environment)
-            if reached != environment.engine_id:
-                await context.compute_environments.adopt_engine(context.operator, environment, reached)
-        if as_json:
-            print(json.dumps({"computeEnvironment": environment.name, "engineId": reached, "previousEngineId": environment.engine_id}))
-        elif reached == environment.engine_id:
-            print(f"{environment.name} has this engine already ({reached}). Nothing was changed.")
-        else:
-            print(f"{environment.name} has the engine {reached} now, and not {environment.engine_id or 'one that was not recorded'}.")
+    async def work(context: CommandContext) -> tuple[EnvironmentState, str]:
+        environment = await _find(context, workspace, name)
+        reached = await _mark(settings, context.installation, environment)
+        if reached != environment.engine_id:
+            await context.compute_environments.adopt_engine(context.operator, environment, reached)
+        return environment, reached
 
-    asyncio.run(work())
+    environment, reached = run_command(work, settings)
+    previous = environment.engine_id
+    sentence = (
+        f"{environment.name} has this engine already ({reached}). Nothing was changed."
+        if reached == previous
+        else f"{environment.name} has the engine {reached} now, and not {previous or 'one that was not recorded'}."
+    )
+    values = {"computeEnvironment": environment.name, "engineId": reached, "previousEngineId": previous}
+    print_done(sentence, values, as_json=as_json)
 
 
 def _switch(workspace: str, name: str, *, enabled: bool, as_json: bool) -> None:
-    async def work() -> None:
-        async with command_context(load_settings()) as context:
-            workspace_id = await workspace_of(context, workspace)
-            environment = await context.compute_environments.find(workspace_id, name)
-            await context.compute_environments.switch(context.operator, environment, enabled=enabled)
-            changed = await context.compute_environments.find(workspace_id, name)
-        print_done(f"{changed.name} is {'enabled' if enabled else 'disabled'}.", _summary(changed), as_json=as_json)
+    async def work(context: CommandContext) -> EnvironmentState:
+        environment = await _find(context, workspace, name)
+        await context.compute_environments.switch(context.operator, environment, enabled=enabled)
+        return await _find(context, workspace, name)
 
-    asyncio.run(work())
+    changed = run_command(work)
+    print_done(f"{changed.name} is {'enabled' if enabled else 'disabled'}.", _summary(changed), as_json=as_json)
+
+
+async def _find(context: CommandContext, workspace: str, name: str) -> EnvironmentState:
+    return await context.compute_environments.find(await workspace_of(context, workspace), name)
 
 
 def _summary(environment: EnvironmentState) -> dict[str, Any]:

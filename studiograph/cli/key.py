@@ -1,6 +1,5 @@
 """The command `studiograph replace-key`: replaces the installation's lost secret key with the configured one."""
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -8,7 +7,7 @@ import typer
 from services.secrets import installation
 from services.secrets.secret_box import SecretBox
 from studiograph.cli.options import load_settings
-from studiograph.command_context import command_context
+from studiograph.cli.run_command import run_command
 from studiograph.shared_services import secret_key
 
 
@@ -28,9 +27,5 @@ def replace_key(
     if not yes:
         typer.confirm("Secret values encrypted with the former key will be unreadable. Continue?", abort=True)
 
-    async def work() -> None:
-        async with command_context(settings) as context:
-            await installation.replace_key(context.database, box)
-        print("The key was replaced. Set the secret values of Studios and compute environments again.")
-
-    asyncio.run(work())
+    run_command(lambda context: installation.replace_key(context.database, box), settings)
+    print("The key was replaced. Set the secret values of Studios and compute environments again.")

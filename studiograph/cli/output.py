@@ -41,4 +41,6 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, dict):
         return ", ".join(f"{name} {_cell(each)}" for name, each in value.items()) or "-"
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or "-"
     return "-" if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)

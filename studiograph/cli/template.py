@@ -1,6 +1,5 @@
 """The command `studiograph template`: adds, shows, changes and removes the templates of a workspace."""
 
-import asyncio
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +9,8 @@ from services.store.templates import TemplateState
 from services.templates.commands import NewTemplate, TemplateChanges
 from studiograph.cli.options import load_settings
 from studiograph.cli.output import AsJson, print_done, print_object, print_rows
-from studiograph.command_context import command_context, workspace_of
+from studiograph.cli.run_command import run_command
+from studiograph.command_context import CommandContext, workspace_of
 from studiograph.compute_factories import recipe_book
 
 app = typer.Typer(help="Manage the templates of a workspace.", no_args_is_help=True)
@@ -32,6 +32,7 @@ def add_template(
     version: Annotated[str, typer.Option(help="The tool's version.")] = "1",
     port: Annotated[int, typer.Option(help="The port on which the tool listens.", min=1, max=65535)] = 8888,
     ready_path: Annotated[str, typer.Option(help="The path whose response shows that the tool is ready.")] = "/",
+    as_json: AsJson = False,
 ) -> None:
     """Add a template with a provided image or an image of your own.
 
@@ -45,12 +46,12 @@ def add_template(
     reference = image or recipe_book(settings).reference(recipe)
     template = NewTemplate(name, tool, reference, version, recipe or None, port=port, ready_path=ready_path)
 
-    async def work() -> None:
-        async with command_context(settings) as context:
-            await context.templates.add(context.operator, await workspace_of(context, workspace), template)
-        print(f"{name} runs {reference}.")
+    async def work(context: CommandContext) -> TemplateState:
+        workspace_id = await workspace_of(context, workspace)
+        await context.templates.add(context.operator, workspace_id, template)
+        return await context.templates.find(workspace_id, name)
 
-    asyncio.run(work())
+    print_done(f"{name} runs {reference}.", _summary(run_command(work, settings)), as_json=as_json)
 
 
 @app.command("list")
@@ -61,12 +62,10 @@ def list_templates(workspace: Workspace, as_json: AsJson = False) -> None:
     Example: studiograph template list lab --json
     """
 
-    async def work() -> None:
-        async with command_context(load_settings()) as context:
-            templates = await context.templates.of_workspace(await workspace_of(context, workspace))
-        print_rows([_summary(template) for template in templates], as_json=as_json)
+    async def work(context: CommandContext) -> list[TemplateState]:
+        return await context.templates.of_workspace(await workspace_of(context, workspace))
 
-    asyncio.run(work())
+    print_rows([_summary(template) for template in run_command(work)], as_json=as_json)
 
 
 @app.command("show")
@@ -77,13 +76,12 @@ def show_template(workspace: Workspace, name: Name, as_json: AsJson = False) -> 
     Example: studiograph template show lab JupyterLab
     """
 
-    async def work() -> None:
-        async with command_context(load_settings()) as context:
-            template = await context.templates.find(await workspace_of(context, workspace), name)
-        details = {"recipe": template.recipe, "port": template.port, "readyPath": template.ready_path}
-        print_object(_summary(template) | details, as_json=as_json)
+    async def work(context: CommandContext) -> TemplateState:
+        return await context.templates.find(await workspace_of(context, workspace), name)
 
-    asyncio.run(work())
+    template = run_command(work)
+    details = {"recipe": template.recipe, "port": template.port, "readyPath": template.ready_path}
+    print_object(_summary(template) | details, as_json=as_json)
 
 
 @app.command("edit")
@@ -107,15 +105,14 @@ def edit_template(
     if changes == TemplateChanges():
         raise typer.BadParameter("Give at least one option to change.")
 
-    async def work() -> None:
-        async with command_context(load_settings()) as context:
-            workspace_id = await workspace_of(context, workspace)
-            template = await context.templates.find(workspace_id, name)
-            await context.templates.edit(context.operator, template, changes)
-            changed = await context.templates.find(workspace_id, template.name if new_name is None else new_name)
-        print_done(f"Changed {changed.name}.", _summary(changed), as_json=as_json)
+    async def work(context: CommandContext) -> TemplateState:
+        workspace_id = await workspace_of(context, workspace)
+        template = await context.templates.find(workspace_id, name)
+        await context.templates.edit(context.operator, template, changes)
+        return await context.templates.find(workspace_id, template.name if new_name is None else new_name)
 
-    asyncio.run(work())
+    changed = run_command(work)
+    print_done(f"Changed {changed.name}.", _summary(changed), as_json=as_json)
 
 
 @app.command("remove")
@@ -128,13 +125,13 @@ def remove_template(workspace: Workspace, name: Name, as_json: AsJson = False) -
     Example: studiograph template remove lab Marimo
     """
 
-    async def work() -> None:
-        async with command_context(load_settings()) as context:
-            template = await context.templates.find(await workspace_of(context, workspace), name)
-            await context.templates.remove(context.operator, template)
-        print_done(f"Removed {template.name}.", {"removed": template.name}, as_json=as_json)
+    async def work(context: CommandContext) -> str:
+        template = await context.templates.find(await workspace_of(context, workspace), name)
+        await context.templates.remove(context.operator, template)
+        return template.name
 
-    asyncio.run(work())
+    removed = run_command(work)
+    print_done(f"Removed {removed}.", {"removed": removed}, as_json=as_json)
 
 
 def _summary(template: TemplateState) -> dict[str, Any]:

@@ -1,15 +1,14 @@
 """The command `studiograph user`: adds, shows, changes and removes users."""
 
-import asyncio
 from typing import Annotated, Any
 
 import typer
 
 from services.domain.access import Role
 from services.store.directory import UserState
-from studiograph.cli.options import load_settings
 from studiograph.cli.output import AsJson, print_done, print_object, print_rows
-from studiograph.command_context import command_context, workspace_of
+from studiograph.cli.run_command import run_command
+from studiograph.command_context import CommandContext, workspace_of
 
 app = typer.Typer(help="Manage the users of this installation.", no_args_is_help=True)
 
@@ -23,6 +22,7 @@ def add_user(
     email: Annotated[str, typer.Option(help="An e-mail address.", show_default=False)] = "",
     workspace: Annotated[str, typer.Option(help="The slug of a workspace that the user becomes a member of.", show_default=False)] = "",
     role: Annotated[str, typer.Option(help="The role in that workspace.", metavar="ROLE")] = Role.LAUNCH.name,
+    as_json: AsJson = False,
 ) -> None:
     """Add a user.
 
@@ -34,15 +34,15 @@ def add_user(
 
     workspace_role = _role(role)
 
-    async def work() -> None:
-        async with command_context(load_settings()) as context:
-            workspace_id = await workspace_of(context, workspace) if workspace else None
-            user_id = await context.people.create_user(user_name, name or None, email or None)
-            if workspace_id:
-                await context.people.join(workspace_id, user_id, workspace_role)
-            print(f"Added {user_name}. Next: studiograph token create {user_name}")
+    async def work(context: CommandContext) -> UserState:
+        workspace_id = await workspace_of(context, workspace) if workspace else None
+        user_id = await context.people.create_user(context.operator, user_name, name or None, email or None)
+        if workspace_id:
+            await context.people.join(context.operator, workspace_id, user_id, workspace_role)
+        return await context.directory.find_user(user_name)
 
-    asyncio.run(work())
+    added = run_command(work)
+    print_done(f"Added {user_name}. Next: studiograph token create {user_name}", _summary(added), as_json=as_json)
 
 
 @app.command("list")
@@ -52,13 +52,8 @@ def list_users(as_json: AsJson = False) -> None:
     \b
     Example: studiograph user list --json
     """
-
-    async def work() -> None:
-        async with command_context(load_settings()) as context:
-            users = await context.directory.users()
-        print_rows([_summary(user) for user in users], as_json=as_json)
-
-    asyncio.run(work())
+    users = run_command(lambda context: context.directory.users())
+    print_rows([_summary(user) for user in users], as_json=as_json)
 
 
 @app.command("show")
@@ -69,13 +64,11 @@ def show_user(user_name: UserName, as_json: AsJson = False) -> None:
     Example: studiograph user show ada
     """
 
-    async def work() -> None:
-        async with command_context(load_settings()) as context:
-            user = await context.directory.find_user(user_name)
-            roles = await context.directory.roles_of(user)
-        print_object(_summary(user) | {"roles": roles}, as_json=as_json)
+    async def work(context: CommandContext) -> dict[str, Any]:
+        user = await context.directory.find_user(user_name)
+        return _summary(user) | {"roles": await context.directory.roles_of(user)}
 
-    asyncio.run(work())
+    print_object(run_command(work), as_json=as_json)
 
 
 @app.command("edit")
@@ -93,14 +86,12 @@ def edit_user(
     if name is None and email is None:
         raise typer.BadParameter("Give --name or --email.")
 
-    async def work() -> None:
-        async with command_context(load_settings()) as context:
-            user = await context.directory.find_user(user_name)
-            await context.directory.edit_user(context.operator, user, display_name=name, email=email)
-            changed = await context.directory.find_user(user_name)
-        print_done(f"Changed {user_name}.", _summary(changed), as_json=as_json)
+    async def work(context: CommandContext) -> UserState:
+        user = await context.directory.find_user(user_name)
+        await context.directory.edit_user(context.operator, user, display_name=name, email=email)
+        return await context.directory.find_user(user_name)
 
-    asyncio.run(work())
+    print_done(f"Changed {user_name}.", _summary(run_command(work)), as_json=as_json)
 
 
 @app.command("remove")
@@ -114,12 +105,11 @@ def remove_user(user_name: UserName, as_json: AsJson = False) -> None:
     Example: studiograph user remove grace
     """
 
-    async def work() -> None:
-        async with command_context(load_settings()) as context:
-            await context.directory.remove_user(context.operator, await context.directory.find_user(user_name))
-        print_done(f"Removed {user_name}.", {"removed": user_name}, as_json=as_json)
+    async def work(context: CommandContext) -> None:
+        await context.directory.remove_user(context.operator, await context.directory.find_user(user_name))
 
-    asyncio.run(work())
+    run_command(work)
+    print_done(f"Removed {user_name}.", {"removed": user_name}, as_json=as_json)
 
 
 def _summary(user: UserState) -> dict[str, Any]:

@@ -1,14 +1,13 @@
 """The command `studiograph workspace`: adds, shows, changes and removes workspaces."""
 
-import asyncio
 from typing import Annotated, Any
 
 import typer
 
 from services.store.directory import WorkspaceState
-from studiograph.cli.options import load_settings
 from studiograph.cli.output import AsJson, print_done, print_object, print_rows
-from studiograph.command_context import command_context
+from studiograph.cli.run_command import run_command
+from studiograph.command_context import CommandContext
 
 app = typer.Typer(help="Manage workspaces.", no_args_is_help=True)
 
@@ -23,6 +22,7 @@ def add_workspace(
     organization: Annotated[
         str, typer.Option("--organization", "--organisation", help="The slug of its organization, which is created if needed.")
     ] = "main",
+    as_json: AsJson = False,
 ) -> None:
     """Add a workspace.
 
@@ -30,16 +30,15 @@ def add_workspace(
     Example: studiograph workspace add lab --owner ada --organization acme
     """
 
-    async def work() -> None:
-        async with command_context(load_settings()) as context:
-            owner_id = (await context.directory.find_user(owner)).id
-            organization_id = await context.people.find_organization(organization) or await context.people.create_organization(
-                organization, organization
-            )
-            await context.people.create_workspace(organization_id, slug, name or slug, owner_id)
-            print(f"Added the workspace {slug}, owned by {owner}.")
+    async def work(context: CommandContext) -> WorkspaceState:
+        owner_id = (await context.directory.find_user(owner)).id
+        organization_id = await context.people.find_organization(organization) or await context.people.create_organization(
+            context.operator, organization, organization
+        )
+        await context.people.create_workspace(context.operator, organization_id, slug, name or slug, owner_id)
+        return await context.directory.find_workspace(slug)
 
-    asyncio.run(work())
+    print_done(f"Added the workspace {slug}, owned by {owner}.", _summary(run_command(work)), as_json=as_json)
 
 
 @app.command("list")
@@ -49,13 +48,8 @@ def list_workspaces(as_json: AsJson = False) -> None:
     \b
     Example: studiograph workspace list --json
     """
-
-    async def work() -> None:
-        async with command_context(load_settings()) as context:
-            workspaces = await context.directory.workspaces()
-        print_rows([_summary(workspace) for workspace in workspaces], as_json=as_json)
-
-    asyncio.run(work())
+    workspaces = run_command(lambda context: context.directory.workspaces())
+    print_rows([_summary(workspace) for workspace in workspaces], as_json=as_json)
 
 
 @app.command("show")
@@ -66,13 +60,11 @@ def show_workspace(slug: Slug, as_json: AsJson = False) -> None:
     Example: studiograph workspace show lab
     """
 
-    async def work() -> None:
-        async with command_context(load_settings()) as context:
-            workspace = await context.directory.find_workspace(slug)
-            members = await context.directory.members_of(workspace)
-        print_object(_summary(workspace) | {"members": members}, as_json=as_json)
+    async def work(context: CommandContext) -> dict[str, Any]:
+        workspace = await context.directory.find_workspace(slug)
+        return _summary(workspace) | {"members": await context.directory.members_of(workspace)}
 
-    asyncio.run(work())
+    print_object(run_command(work), as_json=as_json)
 
 
 @app.command("edit")
@@ -83,14 +75,12 @@ def edit_workspace(slug: Slug, name: Annotated[str, typer.Option(help="The new d
     Example: studiograph workspace edit lab --name "Laboratory"
     """
 
-    async def work() -> None:
-        async with command_context(load_settings()) as context:
-            workspace = await context.directory.find_workspace(slug)
-            await context.directory.rename_workspace(context.operator, workspace, name)
-            changed = await context.directory.find_workspace(slug)
-        print_done(f"Changed {slug}.", _summary(changed), as_json=as_json)
+    async def work(context: CommandContext) -> WorkspaceState:
+        workspace = await context.directory.find_workspace(slug)
+        await context.directory.rename_workspace(context.operator, workspace, name)
+        return await context.directory.find_workspace(slug)
 
-    asyncio.run(work())
+    print_done(f"Changed {slug}.", _summary(run_command(work)), as_json=as_json)
 
 
 @app.command("remove")
@@ -103,12 +93,11 @@ def remove_workspace(slug: Slug, as_json: AsJson = False) -> None:
     Example: studiograph workspace remove lab
     """
 
-    async def work() -> None:
-        async with command_context(load_settings()) as context:
-            await context.directory.remove_workspace(context.operator, await context.directory.find_workspace(slug))
-        print_done(f"Removed the workspace {slug}.", {"removed": slug}, as_json=as_json)
+    async def work(context: CommandContext) -> None:
+        await context.directory.remove_workspace(context.operator, await context.directory.find_workspace(slug))
 
-    asyncio.run(work())
+    run_command(work)
+    print_done(f"Removed the workspace {slug}.", {"removed": slug}, as_json=as_json)
 
 
 def _summary(workspace: WorkspaceState) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import WSMsgType
 from sqlalchemy import update
 
-from services.domain.access import Role, TokenScope
+from services.domain.access import Operator, Role, TokenScope
 from services.domain.ids import new_public_id
 from services.domain.lifecycle import Trigger
 from services.identity.requests import Membership, RemoveMemberRequest, UpdateMemberRequest
@@ -143,7 +143,7 @@ async def test_a_revoked_token_closes_what_it_opened(any_harness: ConnectHarness
     viewer, _ = await harness.newcomer()
     cookie, other = await harness.enter(viewer), await harness.enter()
     async with harness.socket("/ws", cookie) as socket, harness.socket("/ws", other) as untouched:
-        await harness.tokens.revoke_any(viewer.token_id)
+        await harness.tokens.revoke_any(Operator(), viewer.token_id)
         code, _, took = await closing(socket)
         assert code == 4407
         assert took < promised(2)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from services.connections.connect_codes import BadCode
-from services.domain.access import Role, TokenScope
+from services.domain.access import Operator, Role, TokenScope
 from services.domain.errors import Forbidden, NotAllowedNow, NotFound
 from services.domain.ids import new_public_id, secret_hash
 from services.store.tables import core
@@ -208,7 +208,7 @@ async def test_an_address_with_many_parameters_is_one_without_ours(harness: Conn
 async def test_a_login_ends_with_its_token(harness: ConnectHarness) -> None:
     login = await harness.sign_in(harness.world.secret)
     assert location(await harness.visit(f"{harness.api}/connect/{harness.public_id}", login)).startswith(harness.origin)
-    await harness.tokens.revoke_any(harness.world.viewer.token_id)
+    await harness.tokens.revoke_any(Operator(), harness.world.viewer.token_id)
     assert location(await harness.visit(f"{harness.api}/connect/{harness.public_id}", login)).startswith("/login")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.compute.protocol import Upstream
+from services.domain.access import Operator
 from services.store.db.database import Database
 from tests.connect.scripted_tools import OK, facing, saying
 from tests.connect.world import ConnectHarness, location
@@ -153,7 +154,7 @@ async def test_its_state_renews_the_cookie_and_tells_why_not(harness: ConnectHar
     assert renewed.cookies[0].startswith(cookie.partition("=")[0])
     assert (await harness.ask("/headers", cookie=renewed.cookies[0].partition(";")[0])).cookies
     await harness.stop()
-    await harness.tokens.revoke_any(harness.world.viewer.token_id)
+    await harness.tokens.revoke_any(Operator(), harness.world.viewer.token_id)
     assert (await harness.ask("/_sg/state")).status == 401
 
 

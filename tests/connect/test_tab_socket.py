@@ -13,7 +13,7 @@ import pytest
 from aiohttp import WSMsgType
 
 from services.compute.protocol import Upstream
-from services.domain.access import Role
+from services.domain.access import Operator, Role
 from services.domain.actor import Actor
 from services.domain.event_payloads import DisruptionPlanned
 from services.domain.events import Kind
@@ -191,7 +191,7 @@ async def test_a_waiting_tab_whose_right_is_lost_waits_no_longer(harness: Connec
         await one.notified("open")
         await harness.stop()
         await one.notified("end")
-        await harness.tokens.revoke_any(viewer.token_id)
+        await harness.tokens.revoke_any(Operator(), viewer.token_id)
         assert (await one.notified("end"))["code"] == "ACCESS_REVOKED"
         assert await one.closed() == 4407
 

@@ -39,4 +39,4 @@ def members(database: Database, runner: CommandRunner) -> Members:
 
 @pytest.fixture
 def people(database: Database) -> People:
-    return People(database)
+    return People(CommandRunner(database))

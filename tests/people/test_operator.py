@@ -7,9 +7,12 @@ import pytest
 from services.commands import CommandRunner
 from services.compute.protocol import Report
 from services.compute_environments.commands import ComputeEnvironments, NewComputeEnvironment
-from services.domain.access import Operator, OperatorPermission
+from services.domain.access import Operator, OperatorPermission, Role, TokenScope
 from services.domain.errors import Conflict, Forbidden
 from services.domain.statuses import ComputeKind, Tool
+from services.identity.people import People
+from services.identity.token_rules import NewToken
+from services.identity.tokens import Tokens
 from services.store import compute_environments, templates
 from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Database
@@ -82,6 +85,39 @@ async def test_each_command_needs_its_permission(database: Database, call: Call,
     assert await counted(database, world) == before
     await call(Templates(runner), ComputeEnvironments(runner), world, Operator(frozenset({permission})))
     assert await counted(database, world) != before
+
+
+IDENTITY_CALLS: dict[str, tuple[OperatorPermission, Callable[[People, Tokens, World, Operator], Awaitable[object]]]] = {
+    "create_user": (OperatorPermission.USER_MANAGE, lambda people, _, world, operator: people.create_user(operator, "grace")),
+    "create_organization": (
+        OperatorPermission.WORKSPACE_MANAGE,
+        lambda people, _, world, operator: people.create_organization(operator, "new", "New"),
+    ),
+    "create_workspace": (
+        OperatorPermission.WORKSPACE_MANAGE,
+        lambda people, _, world, operator: people.create_workspace(operator, world.organization_id, "new", "New", world.user_id),
+    ),
+    "join": (
+        OperatorPermission.WORKSPACE_MANAGE,
+        lambda people, _, world, operator: people.join(operator, world.workspace_id, world.user_id, Role.OWNER),
+    ),
+    "issue": (
+        OperatorPermission.TOKEN_MANAGE,
+        lambda _, tokens, world, operator: tokens.issue(operator, world.user_id, NewToken("report", frozenset(TokenScope))),
+    ),
+    "revoke_any": (
+        OperatorPermission.TOKEN_MANAGE,
+        lambda _, tokens, world, operator: tokens.revoke_any(operator, world.viewer.token_id),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IDENTITY_CALLS)
+async def test_each_command_about_people_needs_its_permission(people: People, tokens: Tokens, world: World, name: str) -> None:
+    permission, call = IDENTITY_CALLS[name]
+    with pytest.raises(Forbidden, match=permission.value):
+        await call(people, tokens, world, Operator(frozenset(OperatorPermission) - {permission}))
+    await call(people, tokens, world, Operator(frozenset({permission})))
 
 
 async def test_what_is_there_under_a_name_is_found_and_never_another(database: Database) -> None:

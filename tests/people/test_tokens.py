@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from services.commands import CommandRunner
-from services.domain.access import TokenScope, Viewer
+from services.domain.access import Operator, TokenScope, Viewer
 from services.domain.errors import Forbidden, InvalidInput, NotFound, QuotaExceeded, Unauthenticated
 from services.domain.events import INSTALLATION_STREAM, Kind
 from services.identity.requests import RevokeTokenRequest
@@ -134,10 +134,10 @@ async def test_the_number_of_a_users_valid_tokens_is_limited(database: Database,
 
 
 async def test_the_operator_issues_tokens_without_expiry(tokens: Tokens, world: World) -> None:
-    _, secret = await tokens.issue(world.user_id, NewToken("demo", ALL))
+    _, secret = await tokens.issue(Operator(), world.user_id, NewToken("demo", ALL))
     assert (await tokens.authenticate(secret)).expires_at is None
     with pytest.raises(NotFound):
-        await tokens.issue("0" * 32, NewToken("nobody", ALL))
+        await tokens.issue(Operator(), "0" * 32, NewToken("nobody", ALL))
 
 
 @pytest.mark.behaviour("B94")
@@ -194,11 +194,11 @@ async def test_a_token_without_manage_revokes_itself_and_no_other(tokens: Tokens
 
 
 async def test_the_operator_revokes_the_token_of_any_user(tokens: Tokens, world: World) -> None:
-    await tokens.revoke_any(world.viewer.token_id)
+    await tokens.revoke_any(Operator(), world.viewer.token_id)
     with pytest.raises(Unauthenticated):
         await tokens.authenticate(world.secret)
     with pytest.raises(NotFound):
-        await tokens.revoke_any("0" * 32)
+        await tokens.revoke_any(Operator(), "0" * 32)
 
 
 async def last_use(database: Database, viewer: Viewer) -> datetime | None:

@@ -146,6 +146,31 @@ def test_a_workspace_is_listed_renamed_and_removed(administration: Administratio
     assert administration.write(lambda database: stored_events(database, INSTALLATION_STREAM)) == [Kind.MEMBER_CHANGED]
 
 
+def test_what_is_added_is_printed_as_json(administration: Administration) -> None:
+    as_json = administration.json
+    administration.write(factories.allow_many_users)
+    grace = {"userName": "grace", "displayName": "Grace Hopper", "email": None}
+    assert as_json("user", "add", "grace", "--name", "Grace Hopper", "--workspace", "lab", "--role", "VIEW") == grace
+    assert as_json("user", "show", "grace")["roles"] == {"lab": "VIEW"}
+    workshop = {"slug": "workshop", "name": "Workshop", "organization": "acme"}
+    assert as_json("workspace", "add", "workshop", "--owner", "grace", "--name", "Workshop", "--organization", "acme") == workshop
+    marimo = {"name": "Marimo", "tool": "CUSTOM", "version": "1", "status": "RECOMMENDED", "image": "example/marimo:1"}
+    assert as_json("template", "add", "workshop", "Marimo", "--image", "example/marimo:1") == marimo
+
+
+def test_a_token_is_created_listed_and_revoked(administration: Administration) -> None:
+    as_json = administration.json
+    created = as_json("token", "create", "ada", "--name", "report", "--scope", "READ", "--days", "0")
+    assert created["token"].startswith("sgt_")
+    assert (created["name"], created["scopes"], created["expiresAt"]) == ("report", ["READ"], None)
+    listed = next(row for row in as_json("token", "list", "ada") if row["id"] == created["id"])
+    assert created["token"].startswith(listed["hint"])
+    assert listed["revokedAt"] is None
+    assert as_json("token", "revoke", created["id"]) == {"revoked": created["id"]}
+    assert next(row for row in as_json("token", "list", "ada") if row["id"] == created["id"])["revokedAt"]
+    assert "EXPIRESAT" in administration.run("token", "list", "ada")
+
+
 async def stored_events(database: Database, stream_id: str) -> list[str]:
     """Returns the kinds of a stream's events, the oldest first."""
     async with database.read() as reader:

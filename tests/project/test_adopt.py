@@ -4,6 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 
+from services.commands import CommandRunner
 from services.domain.statuses import ComputeKind
 from services.identity.people import People
 from services.store import compute_environments
@@ -21,7 +22,7 @@ def prepare(studiograph: Command, data: Path) -> None:
 
 async def add_environment(url: str) -> None:
     database = Database(url)
-    workspace_id = await People(database).find_workspace("lab")
+    workspace_id = await People(CommandRunner(database)).find_workspace("lab")
     assert workspace_id is not None
     values = {
         "kind": ComputeKind.PROCESS.value,

@@ -1,5 +1,6 @@
 """`make run`: the first start makes what there is to try, the second finds it."""
 
+import json
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,8 +103,8 @@ async def test_only_the_servers_user_can_read_the_token(demo: Demo) -> None:
 
 async def test_a_revoked_token_is_replaced_at_the_next_start(demo: Demo, studiograph: Command) -> None:
     async with own_server(demo.directory) as (_, token):
-        listed = studiograph("token", "list", "demo").stdout
-    studiograph("token", "revoke", listed.split()[0])
+        [listed] = json.loads(studiograph("token", "list", "demo", "--json").stdout)
+    studiograph("token", "revoke", listed["id"])
     async with own_server(demo.directory) as (url, another):
         assert another != token
         assert (await demo.look(url, another))["viewer"] == {"userName": "demo"}
@@ -156,7 +157,7 @@ async def test_where_there_are_several_users_sessions_run_in_containers_only(dem
     monkeypatch.setenv("STUDIOGRAPH_IMAGE_BASE", "localhost:9/nobody-has-it:1")
     database = Database(f"sqlite:///{demo.directory / 'studiograph.db'}")
     await ComputeEnvironments(CommandRunner(database)).set_enabled(Operator(), ComputeKind.PROCESS, enabled=False)
-    await People(database).create_user("grace")
+    await People(CommandRunner(database)).create_user(Operator(), "grace")
     await database.close()
     async with own_server(demo.directory) as (url, token), httpx.AsyncClient(trust_env=False) as http:
         answer = await http.post(f"{url}/graphql", json={"query": ENABLED}, headers={"Authorization": f"Bearer {token}"})

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from services.commands import CommandRunner
+from services.domain.access import Operator
 from services.identity.people import People
 from services.store.db.database import Database
 from studiograph.operator_errors import OperatorError
@@ -53,7 +55,7 @@ async def test_a_kind_that_is_switched_off_is_not_offered_and_others_may_join(tm
         [membership] = data["viewer"]["memberships"]
         assert membership["workspace"]["computeEnvironments"] == [{"kind": "PROCESS", "enabled": False}]
         database = Database(sqlite_url)
-        assert await People(database).create_user("grace")
+        assert await People(CommandRunner(database)).create_user(Operator(), "grace")
         await database.close()
 
 
