@@ -17,7 +17,7 @@ help: ## List the targets
 run: $(VENV)/.run ## Set up, migrate, create a demo workspace, print address and token, serve
 	@$(BIN)/python -m studiograph serve --demo
 
-test: $(VENV)/.dev ## Run all tests that this machine can run; STUDIOGRAPH_REQUIRE=docker,postgres,browser,node turns skips into failures
+test: $(VENV)/.dev ## Run all tests that this machine can run; STUDIOGRAPH_REQUIRE=docker,postgres turns skips into failures
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 quick: $(VENV)/.dev ## Run the tests of the domain rules on SQLite, without sockets and processes, under a minute

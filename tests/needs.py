@@ -1,7 +1,7 @@
 """What tests need of the machine, whether it is there, and the summary of what was skipped without it.
 
-A test marked `postgres`, `browser`, `node` or `docker` is skipped with the reason where the machine lacks it;
-`STUDIOGRAPH_REQUIRE=postgres,browser` turns those skips into failures (CI sets it).
+A test marked with one of `NEEDS` is skipped with the reason where the machine lacks it; `STUDIOGRAPH_REQUIRE=postgres,browser` turns
+those skips into failures (CI sets it). No test has a condition of its own, which CI could skip without a word.
 """
 
 import os
@@ -14,7 +14,9 @@ from typing import NoReturn
 
 import pytest
 
-NEEDS = ("postgres", "browser", "node", "docker")
+NEEDS = ("postgres", "browser", "node", "docker", "dockerd", "ip", "sqlite3", "nginx", "shared_list")
+SHARED_LIST = Path(__file__).parents[2] / "shared" / "BEHAVIOURS.md"
+"""The list of behaviours that the project is given, where it lies beside the checkout."""
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -64,7 +66,22 @@ def missing(need: str) -> str | None:
             return None if shutil.which("node") else "Node.js is not installed (Debian: apt install nodejs)"
         case "docker":
             return None if docker_answers() else "no Docker Engine answers (Debian: apt install docker.io)"
+        case "dockerd":
+            return None if _runs_as_root("dockerd") else "a second Docker Engine needs root and dockerd (Debian: apt install docker.io)"
+        case "ip":
+            return None if _runs_as_root("ip") else "making a network interface needs root and ip (Debian: apt install iproute2)"
+        case "sqlite3":
+            return None if shutil.which("sqlite3") else "sqlite3 is not installed (Debian: apt install sqlite3)"
+        case "nginx":
+            return None if shutil.which("nginx") else "nginx is not installed (Debian: apt install nginx-light)"
+        case "shared_list":
+            return None if SHARED_LIST.exists() else "the shared list of behaviours is not beside this checkout"
     return None
+
+
+def _runs_as_root(program: str) -> bool:
+    """Returns whether this process can run `program` as root."""
+    return os.geteuid() == 0 and shutil.which(program) is not None
 
 
 def skip_summary(reasons: Iterable[str]) -> list[str]:

@@ -50,7 +50,7 @@ def test_a_test_whose_needs_are_met_runs(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_need_that_nobody_knows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STUDIOGRAPH_REQUIRE", "postgresql")
-    with pytest.raises(pytest.UsageError, match="knows postgres, browser, node, docker; not postgresql"):
+    with pytest.raises(pytest.UsageError, match=r"knows postgres, browser, .*; not postgresql"):
         conftest.pytest_configure()
 
 

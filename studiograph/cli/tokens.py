@@ -44,7 +44,9 @@ def create(
 
 @app.command("list")
 def list_tokens(user_name: UserName, as_json: AsJson = False) -> None:
-    """List a user's tokens, with the first characters, scopes and times of each.
+    """List a user's tokens.
+
+    Prints the id, first characters, name, scopes, expiry, last use and revocation of each.
 
     \b
     Example: studiograph token list ada

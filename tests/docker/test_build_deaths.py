@@ -4,9 +4,7 @@ A killed engine keeps the container of the step that it was at, for good, and na
 """
 
 import asyncio
-import os
 import random
-import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator
@@ -25,7 +23,6 @@ from tests.soak import rounds
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.docker, pytest.mark.behaviour("B8", "B84")]
-own_engine = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("dockerd"), reason="a second Docker Engine needs root and dockerd")
 PROGRESS = "query($id: ID!) { studio(id: $id) { progress { message } } }"
 SEED = 5
 LONGEST_STEP = 2.0
@@ -110,7 +107,7 @@ async def waiting(job: Job) -> None:
     await eventually(is_reported)
 
 
-@own_engine
+@pytest.mark.dockerd
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 async def test_an_engine_that_dies_in_the_middle_builds_on_when_it_is_back(
@@ -127,7 +124,7 @@ async def test_an_engine_that_dies_in_the_middle_builds_on_when_it_is_back(
     assert all(" running " not in line for line in at_work("it-sleeps", engine.url))
 
 
-@own_engine
+@pytest.mark.dockerd
 @pytest.mark.slow
 async def test_an_engine_that_hangs_in_the_middle_is_waited_for(engine: SecondEngine, building: Job) -> None:
     engine.freeze()

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import shutil
 import signal
 import tempfile
 import time
@@ -26,7 +25,7 @@ from tests.waiting import eventually
 pytestmark = [
     pytest.mark.docker,
     pytest.mark.slow,
-    pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("dockerd"), reason="starting a second Docker Engine needs root and dockerd"),
+    pytest.mark.dockerd,
 ]
 SEED = 11
 LONGEST_STEP = 1.5

@@ -2,8 +2,6 @@
 
 import asyncio
 import ipaddress
-import os
-import shutil
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -63,7 +61,7 @@ async def test_two_controllers_at_once_make_one_network(world: World) -> None:
         await engine.close()
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ip"), reason="making an interface needs root and ip")
+@pytest.mark.ip
 @pytest.mark.behaviour("B5")
 async def test_a_bridge_that_a_killed_engine_forgot_goes_with_its_session(world: World) -> None:
     """Left where an engine is killed while it removes a network."""

@@ -91,7 +91,7 @@ def check_back_up_and_restore(machine: Machine, section: str, *, restored_url: s
     assert machine.backup.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.skipif(not shutil.which("sqlite3"), reason="sqlite3 is not installed (Debian: apt install sqlite3)")
+@pytest.mark.sqlite3
 def test_an_installation_on_sqlite_is_backed_up_and_restored(tmp_path: Path) -> None:
     check_back_up_and_restore(Machine(tmp_path, None), "SQLite", restored_url=None)
 

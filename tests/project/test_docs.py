@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from studiograph import reference
 from studiograph.cli import app
-from tests import behaviours
+from tests import behaviours, needs
 from tests.project.conftest import ROOT
 
 CITING = ("*.py", "*.md", "*.js", "*.toml", "*.graphql", "Makefile", "Dockerfile")
@@ -18,8 +18,6 @@ BEHAVIOUR = re.compile(r"\bB\d{1,2}\b")
 DECISION = re.compile(r"\bADRs? (\d+)|\badr/(\d{4})-")
 PAGE = re.compile(r"\bdocs/([\w/-]+\.md)(?:#([\w-]+))?")
 UNKNOWN_DOCUMENT = re.compile(r"\bDESIGN\b(?:\.md| \d)|(?<![\w/])reference/\w+\.md")
-SHARED_LIST = ROOT.parent / "shared" / "BEHAVIOURS.md"
-"""The list that the project is given, where it lies beside the checkout."""
 
 
 def sources() -> list[tuple[str, str]]:
@@ -101,6 +99,6 @@ def test_nothing_cites_a_document_that_the_repository_does_not_have() -> None:
     assert [name for name, text in sources() if UNKNOWN_DOCUMENT.search(text)] == []
 
 
-@pytest.mark.skipif(not SHARED_LIST.exists(), reason="the shared list of behaviours is not beside this checkout")
+@pytest.mark.shared_list
 def test_the_list_of_behaviours_is_the_current_one() -> None:
-    assert behaviours.LIST.read_text() == SHARED_LIST.read_text()
+    assert behaviours.LIST.read_text() == needs.SHARED_LIST.read_text()

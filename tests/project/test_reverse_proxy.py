@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import shutil
 import ssl
 import subprocess
 import tempfile
@@ -25,7 +24,7 @@ API, SESSION = "studiograph.example.org", "aabcdefghjkmn.studios.example.net"
 ERRORS = "subscription ($id: ID!) {connectionErrors(scope: {workspaceId: $id}) {__typename}}"
 UPLOAD_BYTES = 3 << 20  # more than nginx takes unless it is told otherwise
 
-pytestmark = pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed (Debian: apt install nginx-light)")
+pytestmark = pytest.mark.nginx
 
 
 @dataclass(frozen=True, slots=True)

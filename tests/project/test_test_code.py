@@ -120,3 +120,16 @@ def test_names_say_what_they_name() -> None:
         if name in VAGUE_NAMES
     ]
     assert vague == []
+
+
+def test_no_test_has_a_condition_of_its_own_to_be_skipped() -> None:
+    """What a machine may lack is in tests/needs.py, so that CI can require it."""
+    skips = {"skip", "skipif", "importorskip", "xfail"}
+    conditions = [
+        f"{path}:{node.lineno} has pytest's {node.attr}"
+        for path, tree in modules()
+        if path.name not in {"needs.py", "test_needs.py"}
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in skips and "pytest" in ast.unparse(node)
+    ]
+    assert conditions == []
