@@ -83,7 +83,7 @@ class CheckpointMissingError(Error):
 
     checkpoint: Checkpoint | None = attribute("The newest checkpoint, whose data is missing. Null if it was removed meanwhile.")
     older_checkpoint: Checkpoint | None = attribute(
-        "The checkpoint from which `startStudio` continues with `acceptOlderCheckpoint`. Null if it would start without any saved files."
+        "The checkpoint from which a start continues with `acceptOlderCheckpoint`. Null if it would start without any saved files."
     )
 
     is_type_of = exactly(error_rows.CheckpointMissingRow)

@@ -32,6 +32,10 @@ from services.studios.requests import (
 STUDIO_ID = "The id of the Studio."
 NAME = f"The name of the Studio: 1 to {MAX_NAME_LENGTH} characters, unique in the workspace. Upper and lower case count as equal."
 DESCRIPTION = f"What the Studio is for, as text for people: at most {MAX_DESCRIPTION_LENGTH} characters."
+ACCEPT_OLDER_CHECKPOINT = (
+    "Whether the session may start from an older checkpoint, or without any saved files, if the data of the newest one is missing or the "
+    "last session was lost before its first save. The default is false: the mutation then returns a CheckpointMissingError that names both."
+)
 UNCHANGED = "If omitted or null, the value of the Studio is used."
 KEPT = "If omitted, the present value stays; null is an error."
 
@@ -112,11 +116,7 @@ class StartStudioInput:
         default=False,
         description="Whether `overrides` also become the configuration of the Studio; needs the role MAINTAIN. The default is false.",
     )
-    accept_older_checkpoint: bool = strawberry.field(
-        default=False,
-        description="Whether the session may start from an older checkpoint, or without any saved files, if the data of the newest one is "
-        "missing. The default is false: the mutation then returns a CheckpointMissingError that names both.",
-    )
+    accept_older_checkpoint: bool = strawberry.field(default=False, description=ACCEPT_OLDER_CHECKPOINT)
     expected_revision: int | None = expected_revision()
     idempotency_key: str | None = idempotency_key()
 
@@ -200,10 +200,12 @@ class StudioActionInput:
 
     studio_id: strawberry.ID = strawberry.field(description=STUDIO_ID)
     expected_revision: int | None = expected_revision("Only `deleteStudio`, `forceStopStudio` and `retryBuild` use it.")
+    accept_older_checkpoint: bool = strawberry.field(default=False, description=f"{ACCEPT_OLDER_CHECKPOINT} Only `retryBuild` uses it.")
     idempotency_key: str | None = idempotency_key("`connectStudio` ignores it.")
 
     def request(self) -> StudioActionRequest:
-        return StudioActionRequest(decode(self.studio_id, "Studio", "studio_id"), self.expected_revision, self.idempotency_key)
+        studio_id = decode(self.studio_id, "Studio", "studio_id")
+        return StudioActionRequest(studio_id, self.expected_revision, self.idempotency_key, self.accept_older_checkpoint)
 
 
 @strawberry.input(description="The input of `renameCheckpoint`: the checkpoint and its new name.")

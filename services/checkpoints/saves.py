@@ -1,4 +1,4 @@
-"""Records saves of sessions as checkpoints, and that a checkpoint's data is gone (B30, B31)."""
+"""Records saves of sessions as checkpoints, and that the data of a checkpoint or session is gone (B30, B31)."""
 
 from typing import Any
 
@@ -52,6 +52,17 @@ async def invalidate(transaction: Transaction, studio: StudioState, checkpoint_i
     payload = CheckpointChanged(checkpoint.id, checkpoint.name, CheckpointStatus.INVALID, CheckpointChange.INVALIDATED)
     event = payload.event(Actor.system("checkpoint-missing"), studio.id, studio.name)
     await outbox.append(transaction, studio.workspace_id, [event])
+    return checkpoint
+
+
+async def mark_lost(transaction: Transaction, studio: StudioState, session: SessionState) -> CheckpointState | None:
+    """Records that a session is gone whose files were not saved, so that the next start asks before it goes on without them (B38).
+
+    Returns its checkpoint, which is INVALID now if it never had a save; an interim save stays the newest one (B31).
+    """
+    checkpoint = await checkpoints.find(transaction, session.checkpoint_id)
+    if checkpoint is not None and checkpoint.status == CheckpointStatus.EMPTY.value:
+        await invalidate(transaction, studio, checkpoint.id)
     return checkpoint
 
 

@@ -60,6 +60,7 @@ TRANSITIONS: Mapping[tuple[StudioStatus, Trigger], Transition] = MappingProxyTyp
         (S.STARTING, Trigger.START_TIMEOUT): Transition(S.ERRORED, StopReason.START_TIMEOUT),
         (S.STARTING, Trigger.CHECKPOINT_MISSING): Transition(S.ERRORED, StopReason.CHECKPOINT_MISSING),
         (S.STARTING, Trigger.SAVE_FAILED): Transition(S.ERRORED, StopReason.SAVE_FAILED),
+        (S.STARTING, Trigger.COMPUTE_ENV_LOST): Transition(S.ERRORED, StopReason.COMPUTE_ENV_LOST),
         (S.RUNNING, Trigger.STOP): Transition(S.STOPPING, StopReason.USER_REQUEST),
         (S.RUNNING, Trigger.LIFESPAN): Transition(S.STOPPING, StopReason.LIFESPAN_EXPIRED),
         (S.RUNNING, Trigger.IDLE): Transition(S.STOPPING, StopReason.IDLE),

@@ -53,7 +53,7 @@ async def latest_saved(reader: Reader, studio_id: str) -> CheckpointState | None
 
 
 async def newest_with_data(reader: Reader, studio_id: str) -> CheckpointState | None:
-    """Returns the newest checkpoint that was ever saved, also an INVALID one, whose data is missing now."""
+    """Returns the newest checkpoint that has data, or is INVALID: its data is missing, or was lost with its session before a save."""
     where = (T.studio_id == studio_id) & T.status.in_((*SAVED, CheckpointStatus.INVALID.value)) & T.deleted_at.is_(None)
     return RECORD.optional((await reader.execute(select(*RECORD.columns).where(where).order_by(T.number.desc()).limit(1))).one_or_none())
 

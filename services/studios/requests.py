@@ -88,9 +88,12 @@ class UpdateStudioRequest:
 
 @dataclass(frozen=True, slots=True)
 class StudioActionRequest:
+    """A request that needs only a Studio. `accept_older_checkpoint` is that of a start, for `retryBuild` (B38)."""
+
     studio_id: str
     expected_revision: int | None = None
     idempotency_key: str | None = None
+    accept_older_checkpoint: bool = False
 
 
 @dataclass(frozen=True, slots=True)

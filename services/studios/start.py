@@ -65,14 +65,23 @@ class StartStudio:
     async def retry_build(self, transaction: Transaction, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
         """Builds the image of a BUILD_FAILED Studio again, and starts it. Repeated while it builds, it changes nothing (B12, B76).
 
-        Raises NotFound, Forbidden, StaleRevision, NotAllowedNow.
+        Raises NotFound, Forbidden, StaleRevision, NotAllowedNow, and NewestCheckpointMissing, whatever the request accepts.
         """
+        return await self._retry_build(transaction, viewer, request, accept_older=False)
+
+    async def retry_build_as_accepted(self, transaction: Transaction, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
+        """Does the same, from an older checkpoint if the newest is missing and the request accepts that."""
+        return await self._retry_build(transaction, viewer, request, accept_older=request.accept_older_checkpoint)
+
+    async def _retry_build(
+        self, transaction: Transaction, viewer: Viewer, request: StudioActionRequest, *, accept_older: bool
+    ) -> StudioOutcome:
         studio = await rights.studio_for(transaction, viewer, request.studio_id, Permission.STUDIO_START)
         rights.check_revision(studio, request.expected_revision)
         if is_repeat(studio, Action.RETRY_BUILD):
             return StudioOutcome(studio.id, studio.operation_id)
         require_status(studio, Action.RETRY_BUILD)
-        started = await self.begin(transaction, viewer, studio, {})
+        started = await self.begin(transaction, viewer, studio, {}, accept_older=accept_older)
         return StudioOutcome(studio.id, started.operation_id)
 
     async def _check_override_rights(

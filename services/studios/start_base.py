@@ -28,14 +28,19 @@ async def start_base(reader: Reader, studio: StudioState, *, accept_older: bool)
 
 
 async def fallback(reader: Reader, studio: StudioState, missing: CheckpointState) -> tuple[str | None, str]:
-    """Returns the id of the checkpoint that a start can continue from in place of the missing one, and a message that names both."""
+    """Returns the id of the checkpoint that a start can continue from in place of the missing one, and a message that names both.
+
+    `missing` has no data, or never had: its session was lost before the first save.
+    """
     older = await checkpoints.latest_saved(reader, studio.id)
     if older is None and studio.parent_checkpoint_id not in (None, missing.id):
         parent = await checkpoints.find(reader, studio.parent_checkpoint_id or "")
         older = parent if parent and parent.status != CheckpointStatus.INVALID.value and parent.deleted_at is None else None
     source = f"from the older checkpoint {older.name}" if older else "without any saved files"
-    message = (
-        f"The data of the checkpoint {missing.name}, which is the newest, is missing. A start would continue {source}. "
-        "Start it with `acceptOlderCheckpoint` to accept that, or bring the data back and start it again."
-    )
-    return (older.id if older else None), message
+    if missing.reference is None:
+        loss = f"The files of the last session were lost before they were saved as {missing.name}."
+        advice = "Start it with `acceptOlderCheckpoint` to accept that."
+    else:
+        loss = f"The data of the checkpoint {missing.name}, which is the newest, is missing."
+        advice = "Start it with `acceptOlderCheckpoint` to accept that, or bring the data back and start it again."
+    return (older.id if older else None), f"{loss} A start would continue {source}. {advice}"

@@ -68,12 +68,7 @@ class Studios:
         return await self._run(call, request, request.workspace_id, self._create)
 
     async def start(self, viewer: Viewer, request: StartStudioRequest) -> StudioOutcome:
-        """Has an INVALID newest checkpoint looked for once more before it refuses, or starts from an older one."""
-        try:
-            return await self._on_studio(viewer, "startStudio", Permission.STUDIO_START, request, self._start)
-        except NewestCheckpointMissing as error:
-            await self._recheck(error.checkpoint_id)
-            return await self._on_studio(viewer, "startStudio", Permission.STUDIO_START, request, self._start.as_accepted)
+        return await self._starting(viewer, "startStudio", request, self._start, self._start.as_accepted)
 
     async def prepare_image(self, workspace_id: str, template_id: str, environment_id: str) -> None:
         """Queues a build of the template's image, if it is built here and does not exist. No Studio waits for it."""
@@ -93,7 +88,7 @@ class Studios:
         return await self._on_studio(viewer, "deleteStudio", Permission.STUDIO_DELETE, request, self._delete)
 
     async def retry_build(self, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
-        return await self._on_studio(viewer, "retryBuild", Permission.STUDIO_START, request, self._start.retry_build)
+        return await self._starting(viewer, "retryBuild", request, self._start.retry_build, self._start.retry_build_as_accepted)
 
     async def force_stop(self, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
         return await self._on_studio(viewer, "forceStopStudio", Permission.STUDIO_STOP, request, self._force_stop)
@@ -103,6 +98,16 @@ class Studios:
 
     async def unstar(self, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
         return await self._on_studio(viewer, "unstarStudio", Permission.STUDIO_STAR, request, _unstar)
+
+    async def _starting(
+        self, viewer: Viewer, mutation: str, request: Any, command: Command[Any], as_accepted: Command[Any]
+    ) -> StudioOutcome:
+        """Has an INVALID newest checkpoint looked for once more before it refuses, or starts from an older one as the request accepts."""
+        try:
+            return await self._on_studio(viewer, mutation, Permission.STUDIO_START, request, command)
+        except NewestCheckpointMissing as error:
+            await self._recheck(error.checkpoint_id)
+            return await self._on_studio(viewer, mutation, Permission.STUDIO_START, request, as_accepted)
 
     async def _on_studio(self, viewer: Viewer, mutation: str, permission: Permission, request: Any, command: Command[Any]) -> StudioOutcome:
         call = _call(viewer, mutation, permission, request)

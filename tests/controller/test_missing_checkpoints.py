@@ -6,7 +6,7 @@ from services.controller.maintenance import checkpoint_audit
 from services.domain.errors import NewestCheckpointMissing
 from services.store.tables import core
 from services.studios.requests import StartStudioRequest, StopStudioRequest
-from tests.controller.harness import ControllerHarness, message_contains
+from tests.controller.harness import ControllerHarness, change_sessions, database_now, message_contains
 from tests.waiting import eventually
 
 
@@ -59,6 +59,58 @@ async def test_an_older_checkpoint_is_used_once_the_user_accepts_it(harness: Con
     await harness.studios.start(viewer, StartStudioRequest(studio, accept_older_checkpoint=True))
     await harness.status(studio, "RUNNING")
     assert harness.compute.specs[-1].base == older["reference"]
+
+
+@pytest.mark.behaviour("B38")
+@pytest.mark.parametrize("interim", [True, False])
+async def test_a_start_that_finds_its_unsaved_former_session_gone_asks_first(
+    harness: ControllerHarness, studio: str, interim: bool
+) -> None:
+    viewer, older = harness.world.viewer, (await harness.rows(core.checkpoint))[-1]
+    await harness.studios.start(viewer, StartStudioRequest(studio))
+    await harness.status(studio, "RUNNING")
+    if interim:
+        await change_sessions(harness, next_save_at=await database_now(harness))
+        await harness.until(lambda: last_status_is(harness, "INTERIM"))
+    harness.compute.refuse_save = "The disk is full."
+    name = await harness.name(studio)
+    await harness.studios.stop(viewer, StopStudioRequest(studio))
+    await harness.status(studio, "ERRORED")
+    harness.compute.refuse_save = None
+    del harness.compute.observations[str(name)]
+    await harness.studios.start(viewer, StartStudioRequest(studio))
+    row = await harness.status(studio, "ERRORED")
+    assert row["stop_reason"] == "COMPUTE_ENV_LOST"
+    assert "removed from the compute environment from outside before it could be saved" in row["status_message"]
+    lost = (await harness.rows(core.checkpoint))[-2]
+    if interim:
+        assert f"continue from {lost['name']}" in row["status_message"]
+    else:
+        assert f"A start would continue from the older checkpoint {older['name']}" in row["status_message"]
+        with pytest.raises(NewestCheckpointMissing, match="were lost before they were saved as Cells_4") as caught:
+            await harness.studios.start(viewer, StartStudioRequest(studio))
+        assert (caught.value.checkpoint_id, caught.value.older_checkpoint_id) == (lost["id"], older["id"])
+    await harness.studios.start(viewer, StartStudioRequest(studio, accept_older_checkpoint=not interim))
+    await harness.status(studio, "RUNNING")
+    assert harness.compute.specs[-1].base == (lost if interim else older)["reference"]
+
+
+async def last_status_is(harness: ControllerHarness, status: str) -> bool:
+    return str((await harness.rows(core.checkpoint))[-1]["status"]) == status
+
+
+@pytest.mark.behaviour("B38")
+async def test_a_first_session_lost_before_its_first_save_is_not_begun_anew_unasked(harness: ControllerHarness) -> None:
+    viewer, studio = harness.world.viewer, await harness.add()
+    await harness.status(studio, "RUNNING")  # a first start is not asked
+    harness.compute.lose(await harness.name(studio))
+    assert (await harness.status(studio, "ERRORED"))["stop_reason"] == "COMPUTE_ENV_LOST"
+    with pytest.raises(NewestCheckpointMissing, match="without any saved files") as caught:
+        await harness.studios.start(viewer, StartStudioRequest(studio))
+    assert caught.value.older_checkpoint_id is None
+    await harness.studios.start(viewer, StartStudioRequest(studio, accept_older_checkpoint=True))
+    await harness.status(studio, "RUNNING")
+    assert harness.compute.specs[-1].base is None
 
 
 @pytest.mark.behaviour("B39")

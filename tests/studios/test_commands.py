@@ -143,6 +143,22 @@ async def test_a_start_without_the_newest_files_is_refused_until_it_is_accepted(
         assert (await reader.execute(core.session.select())).one().base_checkpoint_id == older_id
 
 
+@pytest.mark.behaviour("B38", "B76")
+@pytest.mark.usefixtures("nobody_looks")
+async def test_a_retried_build_without_the_newest_files_is_refused_until_it_is_accepted(
+    database: Database, studios: Studios, world: World
+) -> None:
+    studio = await factories.create_studio(database, world, status="BUILD_FAILED")
+    older = await factories.create_checkpoint(database, world, studio, number=1)
+    newest = await factories.create_checkpoint(database, world, studio, number=2, status="INVALID")
+    with pytest.raises(NewestCheckpointMissing, match="from the older checkpoint") as caught:
+        await studios.retry_build(world.viewer, StudioActionRequest(studio))
+    assert (caught.value.checkpoint_id, caught.value.older_checkpoint_id) == (newest, older)
+    await studios.retry_build(world.viewer, StudioActionRequest(studio, accept_older_checkpoint=True))
+    async with database.read() as reader:
+        assert (await reader.execute(core.session.select())).one().base_checkpoint_id == older
+
+
 @pytest.mark.behaviour("B12")
 async def test_a_repeated_start_or_stop_changes_nothing(database: Database, studios: Studios, world: World, running: str) -> None:
     before = await kinds(database, running)

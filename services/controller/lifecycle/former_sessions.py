@@ -16,8 +16,19 @@ class PreviousSaveFailed(Exception):
     """The former session's file system could not be saved, so this start must not go on (B8)."""
 
 
+class PreviousSessionLost(Exception):
+    """The former session was removed from outside before it was saved: whether to start without its files is the user's decision (B38)."""
+
+    def __init__(self, session: SessionState) -> None:
+        super().__init__("The former session was removed from the compute environment from outside before it could be saved.")
+        self.session = session
+
+
 async def clean_up_former_sessions(claim: ClaimedStudio) -> None:
-    """Saves the former session and removes the resources of all former ones. Raises PreviousSaveFailed, ComputeFailed, ComputeUnknown."""
+    """Saves the former session and removes the resources of all former ones.
+
+    Raises PreviousSaveFailed, PreviousSessionLost, ComputeFailed, ComputeUnknown.
+    """
     async with claim.services.database.read() as reader:
         unsaved = await sessions.unsaved_before(reader, claim.studio.id, claim.session.number)
         tasks = await cleanup_tasks.pending_of_studio(reader, claim.services.installation, claim.studio.id)
@@ -36,26 +47,23 @@ async def _save(claim: ClaimedStudio, former: SessionState) -> SessionCleanup:
     """Records the save together with its clean-up task, so that a crash between the two cannot lose the session's resources."""
     saved = await _saved(claim, former)
     async with claim.result(StudioStatus.STARTING) as (transaction, studio):
-        if saved is None:
-            await sessions.change(transaction, former.id, saved=True)
-        else:
-            await saves.record(transaction, studio, former, saved, interim=False)
-            await sessions.change(transaction, claim.session.id, base_checkpoint_id=former.checkpoint_id)
-            await checkpoints.change(transaction, claim.session.checkpoint_id, parent_id=former.checkpoint_id)
+        await saves.record(transaction, studio, former, saved, interim=False)
+        await sessions.change(transaction, claim.session.id, base_checkpoint_id=former.checkpoint_id)
+        await checkpoints.change(transaction, claim.session.checkpoint_id, parent_id=former.checkpoint_id)
         name = claim.name_of(former.number)
         task = await cleanup_tasks.add_session(transaction, former.compute_environment_id, name)
     await claim.reload_session()
     return task
 
 
-async def _saved(claim: ClaimedStudio, former: SessionState) -> Saved | None:
-    """Ends the session's processes and saves it. Returns None if nothing of the session is left.
-
-    A session that is gone may have a finished save whose record was lost.
-    """
+async def _saved(claim: ClaimedStudio, former: SessionState) -> Saved:
+    """Ends the session's processes and saves it. A session that is gone may have a finished save whose record was lost."""
     compute, name = await claim.services.computes.get(former.compute_environment_id), claim.name_of(former.number)
     if (await compute.observe(name)).presence is Presence.ABSENT:
-        return await find_final_save(claim, former)
+        saved = await find_final_save(claim, former)
+        if saved is None:
+            raise PreviousSessionLost(former)
+        return saved
     try:
         await compute.stop(name, claim.policy.stop_grace)
         return await save_session(claim, former, interim=False)

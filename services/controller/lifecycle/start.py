@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, ImageMissing, ImageSpec, Upstream
 from services.controller.error_text import describe_error
 from services.controller.lifecycle.claimed_studio import ClaimedStudio, LeaseLost
-from services.controller.lifecycle.former_sessions import PreviousSaveFailed, clean_up_former_sessions
+from services.controller.lifecycle.former_sessions import PreviousSaveFailed, PreviousSessionLost, clean_up_former_sessions
 from services.controller.lifecycle.session_spec import session_spec
-from services.controller.lifecycle.start_failure import act_on_deadline, fail_start, report_unknown
+from services.controller.lifecycle.start_failure import act_on_deadline, fail_start, fail_without_former_session, report_unknown
 from services.controller.lifecycle.tool_readiness import wait_for_tool
 from services.domain.lifecycle import Trigger
 from services.domain.statuses import OperationState, StudioStatus
@@ -55,6 +55,8 @@ async def _advance(claim: ClaimedStudio) -> datetime | None:
         await fail_start(claim, Trigger.CHECKPOINT_MISSING, describe_error(error))
     except PreviousSaveFailed as error:
         await fail_start(claim, Trigger.SAVE_FAILED, describe_error(error))
+    except PreviousSessionLost as error:
+        await fail_without_former_session(claim, error.session, describe_error(error))
     except ImageMissing as error:
         await fail_start(claim, Trigger.START_FAILED, describe_error(error), error.reference)
     except ComputeFailed as error:

@@ -12,7 +12,10 @@ from services.controller.logs.log_drain import drain
 from services.domain.actor import Actor
 from services.domain.lifecycle import Trigger
 from services.domain.statuses import StudioStatus
-from services.store import builds, outputs
+from services.store import builds, cleanup_tasks, outputs, sessions
+from services.store.db.database import Transaction
+from services.store.sessions import SessionState
+from services.store.studios import StudioState
 from services.studios.session_end import SessionEnd, end_session
 from services.studios.start_base import fallback
 from services.studios.transitions import set_status_message
@@ -53,6 +56,23 @@ async def fail_start(claim: ClaimedStudio, trigger: Trigger, message: str, missi
             missing = await saves.invalidate(transaction, studio, claim.session.base_checkpoint_id)
             if missing is not None:
                 message = f"{message} {(await fallback(transaction, studio, missing))[1]}"
-        end = SessionEnd(trigger, Actor.system(trigger.value), message, cleanup=claim.name, given_up=True)
-        await end_session(transaction, studio, end)
-        await outputs.close(transaction, claim.session.id)
+        await _end(claim, transaction, studio, trigger, message)
+
+
+async def fail_without_former_session(claim: ClaimedStudio, former: SessionState, message: str) -> None:
+    """Ends a start whose former session is gone with its unsaved files, so that the user decides what to continue from (B38)."""
+    await drain(claim)
+    async with claim.result(StudioStatus.STARTING) as (transaction, studio):
+        await sessions.change(transaction, former.id, saved=True)
+        await cleanup_tasks.add_session(transaction, former.compute_environment_id, claim.name_of(former.number))
+        lost = await saves.mark_lost(transaction, studio, former)
+        if lost is not None:
+            kept = f"Start it again to continue from {lost.name}, which has the files of the last periodic save."
+            message = f"{message} {kept if lost.reference else (await fallback(transaction, studio, lost))[1]}"
+        await _end(claim, transaction, studio, Trigger.COMPUTE_ENV_LOST, message)
+
+
+async def _end(claim: ClaimedStudio, transaction: Transaction, studio: StudioState, trigger: Trigger, message: str) -> None:
+    end = SessionEnd(trigger, Actor.system(trigger.value), message, cleanup=claim.name, given_up=True)
+    await end_session(transaction, studio, end)
+    await outputs.close(transaction, claim.session.id)

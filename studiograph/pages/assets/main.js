@@ -99,17 +99,17 @@ async function act(action, studio, refusal) {
   if (refusal) return showProblem({ message: `${studio.name}: ${refusal}` });
   if (action === "CONNECT") return connect(studio);
   if (action === "LOG") return logDialog.open(subscriptions, studio, showProblem);
-  if (action === "START") return startStudio(studio);
+  if (action === "START" || action === "RETRY_BUILD") return startStudio({ START, RETRY_BUILD }[action], studio);
   if (!(await confirmed(action, studio))) return undefined;
-  return send({ STOP, FORCE_STOP, RETRY_BUILD, DELETE }[action], { studioId: studio.id, idempotencyKey: crypto.randomUUID?.() });
+  return send({ STOP, FORCE_STOP, DELETE }[action], { studioId: studio.id, idempotencyKey: crypto.randomUUID?.() });
 }
 
-async function startStudio(studio, acceptOlderCheckpoint = false) {
+async function startStudio(mutation, studio, acceptOlderCheckpoint = false) {
   const input = { studioId: studio.id, acceptOlderCheckpoint, idempotencyKey: crypto.randomUUID?.() };
-  const result = await send(START, input, CHECKPOINT_MISSING);
+  const result = await send(mutation, input, CHECKPOINT_MISSING);
   if (result?.code !== CHECKPOINT_MISSING) return result;
   // The user decides whether a session starts from older files than the newest, which are missing.
-  return (await ask("Start without the newest files", `${studio.name}: ${result.message}`)) ? startStudio(studio, true) : undefined;
+  return (await ask("Start without the newest files", `${studio.name}: ${result.message}`)) ? startStudio(mutation, studio, true) : undefined;
 }
 
 async function connect(studio) {
