@@ -81,7 +81,7 @@ class Server:
         async for line in self.process.stdout:
             address = re.search(rb"http://[^ ]*:(\d+)", line)
             if address:
-                return int(address[1])
+                return self.port or int(address[1])  # a proxy's address is that of all proxies, which may not be its own
             if self.role == "controller":
                 return 0
         raise AssertionError(f"the server ended with {await self.process.wait()}:\n{self.log}")
@@ -164,11 +164,16 @@ async def running(directory: Path, database_url: str, **settings: str) -> AsyncI
 
 
 def end_sessions(directory: Path) -> None:
-    """End every process whose working directory or command line lies in `directory`: keepers and tools of a test that failed half-way."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid() and _lives_in(entry, directory):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(entry.name), signal.SIGKILL)
+    """End every process that lives in `directory`: keepers and tools of a test that failed half-way."""
+    for pid in processes_in(directory):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def processes_in(directory: Path) -> list[int]:
+    """The ids of the processes whose working directory or command line lies in `directory`."""
+    entries = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit() and int(entry.name) != os.getpid()]
+    return [int(entry.name) for entry in entries if _lives_in(entry, directory)]
 
 
 def _lives_in(entry: Path, directory: Path) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from services.store.db.database import Reader, Transaction
 from services.store.db.record import Record
@@ -53,6 +54,7 @@ class OutputPage:
 
 EMPTY_PAGE = OutputPage(0, b"", 0, closed=False)
 RECORD = Record.of_table(OutputState, core.output)
+_ADD = {name: dialect.insert(core.output).on_conflict_do_nothing() for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))}
 
 
 async def find(reader: Reader, output_id: str) -> OutputState | None:
@@ -60,12 +62,13 @@ async def find(reader: Reader, output_id: str) -> OutputState | None:
 
 
 async def find_or_add(transaction: Transaction, output_id: str) -> OutputState:
-    """Returns the output; adds an empty one if there is none."""
+    """Returns the output; adds an empty one if there is none. Of two controllers that do so at once, one adds it."""
     output = await find(transaction, output_id)
     if output is None:
         values = {"id": output_id, "start": 0, "end": 0, "closed": False, "created_at": transaction.now}
-        await transaction.execute(insert(core.output).values(**values))
-        output = OutputState(output_id, 0, 0, None, closed=False)
+        await transaction.execute(_ADD[transaction.connection.dialect.name], values)
+        output = await find(transaction, output_id)
+        assert output is not None
     return output
 
 

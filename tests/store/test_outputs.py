@@ -29,6 +29,16 @@ async def read(database: Database, output: OutputState, offset: int, limit: int 
         return await outputs.read(reader, output.id, offset, limit)
 
 
+async def test_two_processes_that_begin_an_output_at_once_have_the_same_one(database: Database) -> None:
+    output_id = new_id()
+
+    async def begin() -> OutputState:
+        async with database.write() as transaction:
+            return await outputs.find_or_add(transaction, output_id)
+
+    assert await asyncio.gather(*(begin() for _ in range(8))) == [OutputState(output_id, 0, 0, None, closed=False)] * 8
+
+
 async def test_what_was_appended_is_read_from_any_offset(database: Database) -> None:
     output = await write(database, await begun(database), b"one\n", b"two\n", b"x" * (MAX_PIECE_BYTES + 5))
     whole = b"one\ntwo\n" + b"x" * (MAX_PIECE_BYTES + 5)
