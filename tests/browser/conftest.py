@@ -19,8 +19,8 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 LIMIT_MS = 30_000
-EXPECTED = ("net::ERR_", "WebSocket connection to", "status of 401")
-"""What Chromium itself says of a server that is away, or of a token that is refused."""
+EXPECTED = ("net::ERR_", "WebSocket connection to", "status of 401", "status of 503")
+"""What Chromium itself says of a server or database that is away, or of a token that is refused."""
 
 expect.set_options(timeout=LIMIT_MS)
 

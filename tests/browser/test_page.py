@@ -12,7 +12,7 @@ from services.store import outbox
 from services.store.db.database import Database
 from tests.browser.conftest import sign_in
 from tests.browser.page_objects import START, add_studio, create_colleague, open_session, studio_card
-from tests.factories import create_studio
+from tests.factories import create_checkpoint, create_studio
 from tests.server import Server, running
 
 
@@ -201,6 +201,26 @@ async def test_a_failed_build_can_be_tried_again(page: Page, server: Server) -> 
     await studio_card(page).get_by_role("button", name="Build again Analysis").click()
     await expect(studio_card(page).locator(".badge")).to_have_text("running")
     await expect(studio_card(page).get_by_role("button", name="Build again Analysis")).to_be_hidden()
+
+
+@pytest.mark.behaviour("B38")
+@pytest.mark.parametrize(("status", "button"), [("STOPPED", "Start Analysis"), ("BUILD_FAILED", "Build again Analysis")])
+async def test_a_start_without_the_newest_files_asks_first(page: Page, server: Server, status: str, button: str) -> None:
+    database = Database(server.database_url)
+    studio_id = await create_studio(database, server.world, "Analysis", status=status)
+    await create_checkpoint(database, server.world, studio_id, "Analysis_1", status="INVALID")
+    await database.close()
+    await sign_in(page, server)
+    dialog, badge = page.get_by_role("dialog"), studio_card(page).locator(".badge")
+    await studio_card(page).get_by_role("button", name=button).click()
+    await expect(dialog).to_contain_text("The data of the checkpoint Analysis_1, which is the newest, is missing.")
+    await expect(dialog).to_contain_text("A start would continue without any saved files.")
+    await dialog.get_by_role("button", name="Cancel").click()
+    await expect(badge).to_have_text(status.lower().replace("_", " "))
+    await studio_card(page).get_by_role("button", name=button).click()
+    await dialog.get_by_role("button", name="Start without the newest files").click()
+    await expect(badge).to_have_text("running")
+    await expect(page.get_by_role("alert")).to_be_hidden()
 
 
 async def test_it_says_that_it_reconnects_and_misses_nothing(page: Page, server: Server) -> None:
