@@ -50,7 +50,9 @@ ERROR_TEXTS: Mapping[str, ErrorText] = MappingProxyType(
         Code.LIFESPAN_EXPIRED: ErrorText(503, 4412, "The session reached its lifespan", _RESTART),
         Code.IDLE_STOPPED: ErrorText(503, 4413, "The session was stopped because nobody used it", _RESTART),
         Code.CREDENTIALS_CHANGED: ErrorText(503, 4414, "Credentials of the session were changed", _RESTART),
-        Code.COMPUTE_ENV_DELETED: ErrorText(503, 4415, "The compute environment was deleted", "Ask a maintainer to move the Studio."),
+        Code.COMPUTE_ENV_DELETED: ErrorText(
+            503, 4415, "The compute environment is being removed", "Ask a maintainer for a Studio in another one."
+        ),
         Code.COMPUTE_ENV_UNREACHABLE: ErrorText(503, 4416, "The compute environment does not answer", "This page tries again by itself."),
         Code.ACCESS_REVOKED: ErrorText(401, 4407, "You may no longer use this session", "Sign in again, or ask an owner of the workspace."),
         Code.TOOL_UNREACHABLE: ErrorText(

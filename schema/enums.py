@@ -80,7 +80,7 @@ describe(
         "START_TIMEOUT": "The tool did not answer before the deadline of the start.",
         "SAVE_FAILED": "The files of the session could not be saved. They are kept, and the next start saves them first.",
         "CHECKPOINT_MISSING": "The data of the checkpoint from which the session starts is missing or damaged.",
-        "COMPUTE_ENV_DELETED": "The compute environment of the session was deleted.",
+        "COMPUTE_ENV_DELETED": "The session was stopped because its compute environment is being removed.",
         "COMPUTE_ENV_LOST": "The session was removed from its compute environment from outside of Studiograph.",
     },
 )
@@ -175,7 +175,7 @@ describe(
         "LIFESPAN_EXPIRED": "The lifespan of the session ended.",
         "IDLE_STOPPED": "The session was stopped because nobody used it.",
         "CREDENTIALS_CHANGED": "Credentials that the session uses were changed.",
-        "COMPUTE_ENV_DELETED": "The compute environment of the session was deleted.",
+        "COMPUTE_ENV_DELETED": "The compute environment of the session is being removed. No session starts there any more.",
         "COMPUTE_ENV_UNREACHABLE": "The compute environment of the session does not answer.",
         "ACCESS_REVOKED": "The user lost the right to use the session.",
         "TOOL_UNREACHABLE": "The tool in the session does not answer.",

@@ -13,8 +13,10 @@ from services.identity.tokens import Tokens
 from services.secrets.installation import ensure_installation
 from services.store import migrate
 from services.store.db.database import Database
+from services.studios.environment_removal import EnvironmentRemoval
 from services.templates.commands import Templates
 from studiograph.settings import Settings
+from studiograph.shared_services import policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class CommandContext:
     tokens: Tokens
     templates: Templates
     compute_environments: ComputeEnvironments
+    environment_removal: EnvironmentRemoval
     operator: Operator
     installation: str
 
@@ -41,7 +44,15 @@ async def command_context(settings: Settings) -> AsyncIterator[CommandContext]:
         runner = CommandRunner(database)
         people, tokens = People(runner), Tokens(database, runner)
         yield CommandContext(
-            database, people, UserDirectory(runner), tokens, Templates(runner), ComputeEnvironments(runner), Operator(), installation
+            database=database,
+            people=people,
+            directory=UserDirectory(runner),
+            tokens=tokens,
+            templates=Templates(runner),
+            compute_environments=ComputeEnvironments(runner),
+            environment_removal=EnvironmentRemoval(runner, policy(settings)),
+            operator=Operator(),
+            installation=installation,
         )
     finally:
         await database.close()

@@ -30,6 +30,7 @@ class Trigger(StrEnum):
     IDLE = "idle"
     EXITED = "exited"
     OUT_OF_MEMORY = "out-of-memory"
+    COMPUTE_ENV_DELETED = "compute-env-deleted"
     COMPUTE_ENV_LOST = "compute-env-lost"
     SAVED = "saved"
     SAVED_AFTER_FAULT = "saved-after-fault"
@@ -66,6 +67,7 @@ TRANSITIONS: Mapping[tuple[StudioStatus, Trigger], Transition] = MappingProxyTyp
         (S.RUNNING, Trigger.IDLE): Transition(S.STOPPING, StopReason.IDLE),
         (S.RUNNING, Trigger.EXITED): Transition(S.STOPPING, StopReason.EXITED),
         (S.RUNNING, Trigger.OUT_OF_MEMORY): Transition(S.STOPPING, StopReason.OUT_OF_MEMORY),
+        (S.RUNNING, Trigger.COMPUTE_ENV_DELETED): Transition(S.STOPPING, StopReason.COMPUTE_ENV_DELETED),
         (S.RUNNING, Trigger.COMPUTE_ENV_LOST): Transition(S.ERRORED, StopReason.COMPUTE_ENV_LOST),
         (S.STOPPING, Trigger.SAVED): Transition(S.STOPPED),
         (S.STOPPING, Trigger.SAVED_AFTER_FAULT): Transition(S.ERRORED),

@@ -67,6 +67,15 @@ async def find_locked(transaction: Transaction, studio_id: str) -> StudioState |
     return RECORD.optional((await transaction.execute(statement)).one_or_none())
 
 
+async def running_in(reader: Reader, environment_id: str) -> list[str]:
+    """Returns the ids of the Studios whose session runs in a compute environment, by name."""
+    session = core.session.c
+    is_current = (session.studio_id == T.id) & (session.number == T.session_number)
+    here = exists().where(is_current, session.compute_environment_id == environment_id)
+    statement = select(T.id).where(T.status == StudioStatus.RUNNING.value, here).order_by(T.name_key)
+    return list((await reader.execute(statement)).scalars())
+
+
 async def add(transaction: Transaction, values: dict[str, Any]) -> None:
     await transaction.execute(insert(core.studio).values(**values, status_since=transaction.now, created_at=transaction.now))
 

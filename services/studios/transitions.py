@@ -21,6 +21,7 @@ CONNECTION_ERRORS: dict[StopReason, ConnectionErrorCode] = {
     StopReason.FORCED: ConnectionErrorCode.STUDIO_STOPPED,
     StopReason.LIFESPAN_EXPIRED: ConnectionErrorCode.LIFESPAN_EXPIRED,
     StopReason.IDLE: ConnectionErrorCode.IDLE_STOPPED,
+    StopReason.COMPUTE_ENV_DELETED: ConnectionErrorCode.COMPUTE_ENV_DELETED,
     StopReason.COMPUTE_ENV_LOST: ConnectionErrorCode.STUDIO_ERRORED,
     StopReason.EXITED: ConnectionErrorCode.STUDIO_ERRORED,
     StopReason.OUT_OF_MEMORY: ConnectionErrorCode.STUDIO_ERRORED,

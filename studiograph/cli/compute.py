@@ -130,17 +130,26 @@ def enable_compute(workspace: Workspace, name: Name, as_json: AsJson = False) ->
 
 
 @app.command("remove")
-def remove_compute(workspace: Workspace, name: Name, as_json: AsJson = False) -> None:
+def remove_compute(
+    workspace: Workspace,
+    name: Name,
+    stop_sessions: Annotated[bool, typer.Option("--stop-sessions", help="First disable it, and stop and save what runs there.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Remove a compute environment that nothing needs.
 
-    It is refused while Studios, checkpoints, builds or removals that are not done need it, and they are listed.
+    It is refused while Studios, checkpoints, builds or removals that are not done need it, and they are listed. With --stop-sessions, also
+    if it is refused, no session starts there any more, and those that run are stopped; their users are told why.
 
     \b
-    Example: studiograph compute remove lab "Old server"
+    Example: studiograph compute remove lab "Old server" --stop-sessions
     """
 
     async def work(context: CommandContext) -> str:
         environment = await _find(context, workspace, name)
+        if stop_sessions:
+            stopped = await context.environment_removal.stop_sessions(context.operator, environment)
+            typer.echo(f"{environment.name} is disabled. Stopping: {', '.join(stopped) or 'nothing runs there'}.", err=True)
         await context.compute_environments.remove(context.operator, environment)
         return environment.name
 

@@ -98,6 +98,13 @@ def test_what_a_studio_needs_is_not_removed(administration: Administration, grou
     assert [row["name"] for row in administration.json(group, "list", "lab")] == [name]
 
 
+def test_a_removal_that_stops_sessions_disables_the_environment_even_if_it_is_still_needed(administration: Administration) -> None:
+    administration.write(lambda database: factories.create_studio(database, administration.world, "Umbrella"))
+    with pytest.raises(StillNeeded, match="Studio Umbrella"):
+        administration.run("compute", "remove", "lab", "Here", "--stop-sessions")
+    assert administration.json("compute", "show", "lab", "Here")["enabled"] is False
+
+
 def test_a_template_is_listed_changed_and_removed(administration: Administration) -> None:
     run, as_json = administration.run, administration.json
     assert [row["name"] for row in as_json("template", "list", "lab")] == ["Tiny"]

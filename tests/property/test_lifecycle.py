@@ -70,13 +70,17 @@ class Life(RuleBasedStateMachine):
         self.meets(Trigger.READY, "session")
 
     @precondition(lambda self: self.status is S.STARTING)
-    @rule(trigger=st.sampled_from([Trigger.START_FAILED, Trigger.START_TIMEOUT, Trigger.CHECKPOINT_MISSING, Trigger.SAVE_FAILED]))
+    @rule(
+        trigger=st.sampled_from(
+            [Trigger.START_FAILED, Trigger.START_TIMEOUT, Trigger.CHECKPOINT_MISSING, Trigger.SAVE_FAILED, Trigger.COMPUTE_ENV_LOST]
+        )
+    )
     def the_start_fails(self, trigger: Trigger) -> None:
         self.meets(trigger, None)
 
     @precondition(lambda self: self.status is S.RUNNING)
     @rule(
-        trigger=st.sampled_from([Trigger.LIFESPAN, Trigger.IDLE, Trigger.EXITED, Trigger.OUT_OF_MEMORY]),
+        trigger=st.sampled_from([Trigger.LIFESPAN, Trigger.IDLE, Trigger.EXITED, Trigger.OUT_OF_MEMORY, Trigger.COMPUTE_ENV_DELETED]),
     )
     def the_session_must_end(self, trigger: Trigger) -> None:
         self.meets(trigger, "session")
