@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from services.runtime.outage import Outage
+
 LIBRARIES = ("alembic", "asyncio", "aiosqlite", "aiohttp", "uvicorn", "websockets", "sqlalchemy")
 STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
@@ -50,12 +52,33 @@ class DropQueryStrings(logging.Filter):
         return True
 
 
+class SummarizeOutages(logging.Filter):
+    """Puts the text of an Outage in the place of its traceback: a database that does not answer is no mistake in the code."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        outages = _outages(error) if error is not None else ()
+        if outages:
+            record.msg, record.args = f"{record.getMessage()}: {'; '.join(dict.fromkeys(map(str, outages)))}", ()
+            record.exc_info = record.exc_text = None
+        return True
+
+
+def _outages(error: BaseException) -> tuple[Outage, ...]:
+    """Returns the error, or those of a group; nothing if one of them is no Outage."""
+    if isinstance(error, BaseExceptionGroup):
+        groups = [_outages(each) for each in error.exceptions]
+        return tuple(outage for group in groups for outage in group) if all(groups) else ()
+    return (error,) if isinstance(error, Outage) else ()
+
+
 def configure(level: str, style: str, *, requests: bool = False) -> None:
     """Configures the root logger. Libraries log warnings and errors only, unless `level` is debug. `requests` logs each HTTP request."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         JsonLines() if style == "json" else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
     )
+    handler.addFilter(SummarizeOutages())
     logging.getLogger("uvicorn.error").addFilter(DropIncompleteResponses())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     if level != "debug":

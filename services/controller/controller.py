@@ -30,6 +30,8 @@ POLL_SECONDS = 5.0
 """The longest time between two looks for due Studios: a lost wake-up is noticed after it."""
 BUG_BACKOFF_S = 5.0
 """Seconds until a Studio's next step after one that failed with an unexpected error."""
+OUTAGE_BACKOFF_S = 1.0
+"""The same after a step that ended because the database did not answer."""
 CLOSE_TIMEOUT_S = 3.0
 """Seconds for releasing leases at shutdown; leases that are not released expire by themselves."""
 
@@ -140,6 +142,10 @@ class Controller:
         try:
             return await self._step(lease)
         except LeaseLost:
+            return lease.claimed_at
+        except DatabaseUnavailable:
+            logger.warning("A step on Studio %s is run again", lease.studio.id, exc_info=True)
+            await asyncio.sleep(OUTAGE_BACKOFF_S)
             return lease.claimed_at
         except Exception:
             logger.exception("A step on Studio %s failed", lease.studio.id)

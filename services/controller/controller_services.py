@@ -1,8 +1,9 @@
 """The services that all parts of the controller use."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.compute.registry import Computes
+from services.controller.write_slots import WriteSlots
 from services.domain.time_policy import TimePolicy
 from services.secrets.env_vars import Seal
 from services.store.db.database import Database
@@ -17,3 +18,4 @@ class ControllerServices:
     policy: TimePolicy
     seal: Seal
     installation: str
+    write_slots: WriteSlots = field(default_factory=WriteSlots)

@@ -1,5 +1,6 @@
 """An engine that does not answer costs nearly nothing, however many Studios are on it, and is noticed when it answers again."""
 
+from contextlib import AsyncExitStack
 from functools import partial
 
 import pytest
@@ -9,6 +10,7 @@ from services.compute.circuit_breaker import MAX_FAILURES, CircuitBreaker
 from services.compute.protocol import ComputeFailed, EngineSilent
 from services.compute.registry import SILENT_RETRY_DELAY
 from services.controller.lifecycle import environment_observer
+from services.controller.write_slots import MAX_CONCURRENT_WRITES, WriteSlots
 from services.runtime.background_loop import Backoff
 from tests.controller.harness import ControllerHarness, database_now, mark_all_due, message_contains
 from tests.waiting import eventually
@@ -75,3 +77,12 @@ def test_an_answer_of_any_kind_closes_the_circuit() -> None:
         raise ComputeFailed("it refuses, so it answers")
     with breaker.call():
         pass
+
+
+async def test_few_studios_of_one_environment_wait_for_the_stream_and_those_of_another_are_not_among_them() -> None:
+    slots = WriteSlots()
+    async with AsyncExitStack() as held:
+        for _ in range(MAX_CONCURRENT_WRITES):
+            await held.enter_async_context(slots.of("silent"))
+        assert slots.of("silent").locked()
+        assert not slots.of("healthy").locked()

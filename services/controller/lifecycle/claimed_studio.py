@@ -86,7 +86,8 @@ class ClaimedStudio:
     @asynccontextmanager
     async def result(self, *expected: StudioStatus) -> AsyncIterator[tuple[Transaction, StudioState]]:
         """Opens a transaction for a step's results, and reads the Studio. Raises LeaseLost, also if its status is not `expected`."""
-        async with outbox.stream_transaction(self.services.database, self.studio.workspace_id) as transaction:
+        slot = self.services.write_slots.of(self.session.compute_environment_id)
+        async with slot, outbox.stream_transaction(self.services.database, self.studio.workspace_id) as transaction:
             studio = await studios.find_locked(transaction, self.studio.id)
             if studio is None or not self._holds_lease(studio) or studio.status not in expected:
                 raise LeaseLost
