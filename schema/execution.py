@@ -7,7 +7,7 @@ where an `Operation` (its document's key, its name, its variables) meets the eve
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +22,12 @@ from schema.error_masking import masked_rejection, public_error
 from schema.execution_results import Answer, encoded, rejected_answer, stream_error, within
 from schema.introspection_answers import IntrospectionAnswers, request_key
 from schema.limits import Limits
+from schema.operation_metrics import OperationMeasurement, measured
 from schema.request_errors import Code, OperationRejected, operation_rejected
 from schema.requests import OperationRequest
 from schema.root_value import RootValue
 from services.domain.access import Viewer
+from services.runtime import metrics
 
 CLOSE_TIMEOUT_S = 30.0
 """Seconds that a closing executor waits for mutations, unless it is told otherwise."""
@@ -89,25 +91,35 @@ class Executor:
 
     async def run(self, request: OperationRequest, viewer: Viewer | None) -> Answer:
         """Executes a query or a mutation. Cancelling this call stops a query; a mutation that began runs to its end."""
-        try:
-            operation = self.prepare(request, viewer)
-            if operation.kind is OperationType.SUBSCRIPTION:
-                raise operation_rejected(Code.WRONG_TRANSPORT, STREAM_NEEDED)
-            return await self._answer(operation)
-        except OperationRejected as rejection:
-            return rejected_answer(rejection)
-        except Exception as error:  # noqa: BLE001 - whatever fails, the client gets an answer and an id
-            return rejected_answer(masked_rejection(error))
+        with measured() as measurement:
+            try:
+                operation = self.prepare(request, viewer)
+                measurement.begin(operation.node)
+                if operation.kind is OperationType.SUBSCRIPTION:
+                    raise operation_rejected(Code.WRONG_TRANSPORT, STREAM_NEEDED)
+                return measurement.answer(await self._answer(operation))
+            except OperationRejected as rejection:
+                return measurement.answer(rejected_answer(rejection))
+            except Exception as error:  # noqa: BLE001 - whatever fails, the client gets an answer and an id
+                return measurement.answer(rejected_answer(masked_rejection(error)))
 
     async def stream(self, request: OperationRequest, viewer: Viewer | None) -> AsyncGenerator[bytes, None]:
         """Yields the payloads of any operation: one for a query or mutation, one for each event of a subscription.
 
         Raises OperationRejected before the first. Closing the iterator ends the subscription and runs its clean-up.
         """
-        operation = self.prepare(request, viewer)
-        if operation.kind is not OperationType.SUBSCRIPTION:
-            yield (await self._answer(operation)).body
-            return
+        with measured() as measurement:
+            operation = self.prepare(request, viewer)
+            measurement.begin(operation.node)
+            if operation.kind is not OperationType.SUBSCRIPTION:
+                yield measurement.answer(await self._answer(operation)).body
+                return
+            with metrics.SUBSCRIPTIONS.labels(measurement.root_field).track_inprogress():
+                async with aclosing(self._payloads(operation, measurement)) as payloads:
+                    async for payload in payloads:
+                        yield payload
+
+    async def _payloads(self, operation: Operation, measurement: OperationMeasurement) -> AsyncGenerator[bytes, None]:
         core = self._core(operation)
         source: AsyncIterable[Any] | ExecutionResult = await within(self.limits.query_seconds, lambda: create_source_event_stream(core))
         if isinstance(source, ExecutionResult):
@@ -121,13 +133,15 @@ class Executor:
                     started = True
                     yield await self._event(operation, core, event)
                     await asyncio.sleep(0)  # a source that never waits must not starve the others
+                measurement.outcome = "ok"
             except OperationRejected as rejection:
                 # An event took too long. The stream ends, so that its reader resumes by cursor and misses nothing.
-                yield rejected_answer(rejection).body
+                yield measurement.answer(rejected_answer(rejection)).body
             except Exception as error:  # noqa: BLE001 - the reader gets any error that ends the stream
                 errors = [stream_error(core.operation, error)]
                 if not started:  # a generator checks its viewer only when the first frame is requested
                     raise OperationRejected(Code.DENIED, errors) from None
+                measurement.outcome = "errors"
                 yield encode({"data": None, "errors": errors})
 
     async def close(self, timeout: float = CLOSE_TIMEOUT_S) -> None:

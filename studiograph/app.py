@@ -23,6 +23,7 @@ from services.connections.connect_codes import ConnectCodes
 from services.identity.members import Members
 from services.identity.people import People
 from services.identity.tokens import Tokens
+from services.runtime import metrics
 from services.services import Services
 from services.studios.studios import Studios
 from studiograph import pages
@@ -30,7 +31,8 @@ from studiograph.pages import fallbacks
 from studiograph.pages.fallbacks import BrowserEntry, NotFound
 from studiograph.settings import Settings
 from studiograph.shared_services import SharedServices
-from studiograph.web import health, metrics
+from studiograph.web import health
+from studiograph.web import metrics as web_metrics
 from studiograph.web.security_headers import SecurityHeaders
 
 
@@ -76,12 +78,13 @@ def build_api(core: SharedServices, services: Services, settings: Settings, stac
     http = GraphQLHTTP(executor, services.tokens.authenticate, streams)
     origins = [core.addresses.api_origin]  # behind a proxy that ends TLS, the connection's own scheme is not the page's
     socket = GraphQLWebSocket(executor, slots, origins=origins)
+    core.exposition.read_at_scrape(metrics.SEND_QUEUE_BYTES, lambda: socket.queued_bytes + streams.queued_bytes)
     links = fallbacks.links(page=settings.page, explorer=settings.explorer)
     routes: list[BaseRoute] = [
         Route("/graphql", BrowserEntry(http, links), methods=None),
         WebSocketRoute("/graphql", socket),
         *health.routes(settings.database, core.installation),
-        *metrics.routes(),
+        *web_metrics.routes(core.exposition, core.database, services.tokens.authenticate),
         *pages.routes(page=settings.page, explorer=settings.explorer),
     ]
 

@@ -16,6 +16,7 @@ from services.controller.maintenance.resource_cleaner import ResourceCleaner
 from services.controller.maintenance.retention import RetentionLoop
 from services.controller.stats.stats_sampler import StatsSampler
 from studiograph.compute_factories import compute_factories, engine_probe, is_allowed
+from studiograph.metrics_server import serve_metrics
 from studiograph.settings import Settings
 from studiograph.shared_services import SharedServices, open_shared_services
 
@@ -55,6 +56,7 @@ async def control(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         core = await open_shared_services(settings, settings.port, stack)
         await start_controller(core, build_computes(core, settings, stack), stack)
+        await serve_metrics(core.exposition, settings, stack)
         print("Studiograph's controller works.", flush=True)  # noqa: T201 - what the operator waits for
         await stopped.wait()
 

@@ -25,6 +25,14 @@ its buffers for ever, even after the server closed the connection, since `close`
 def listen(host: str, port: int) -> socket.socket:
     """Opens the listening socket, so that the port is known before the application is built. Raises OperatorError where it is taken or
     not allowed."""
+    try:
+        return open_listener(host, port)
+    except OSError as error:
+        raise OperatorError(_advice(host, port, error)) from error
+
+
+def open_listener(host: str, port: int) -> socket.socket:
+    """Opens a listening socket. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -32,9 +40,9 @@ def listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_TIMEOUT_S * 1000)
     try:
         listener.bind((host, port))
-    except OSError as error:
+    except OSError:
         listener.close()
-        raise OperatorError(_advice(host, port, error)) from error
+        raise
     listener.listen(BACKLOG)
     listener.set_inheritable(False)
     return listener
@@ -79,9 +87,15 @@ class HttpServer(uvicorn.Server):
                 loop.remove_signal_handler(signal_number)
 
 
-def http_server(app: ASGIApp, settings: Settings, on_ready: Callable[[], None], on_stop: Callable[[], Awaitable[None]]) -> HttpServer:
+def port_limits(settings: Settings) -> PortLimits:
+    """Returns what the connections of a listening port share."""
+    return PortLimits.of(settings.message_memory_mib * MIB, settings.anonymous_connections, settings.anonymous_connections_per_address)
+
+
+def http_server(
+    app: ASGIApp, settings: Settings, limits: PortLimits, on_ready: Callable[[], None], on_stop: Callable[[], Awaitable[None]]
+) -> HttpServer:
     """Returns uvicorn with the limits of the data plane; `serve` takes the listening socket."""
-    limits = PortLimits.of(settings.message_memory_mib * MIB, settings.anonymous_connections, settings.anonymous_connections_per_address)
     config = uvicorn.Config(
         app,
         **options(settings.docker_subnets, limits),

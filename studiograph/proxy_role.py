@@ -9,6 +9,7 @@ from connect.app import ConnectApp, Dispatcher
 from services.commands import CommandRunner
 from services.connections.connect_codes import ConnectCodes
 from services.identity.tokens import Tokens
+from services.runtime.metrics import PROXY_EXCHANGES
 from studiograph.http_app import HttpApp
 from studiograph.settings import Settings
 from studiograph.shared_services import SharedServices
@@ -32,6 +33,7 @@ async def build_data_plane(core: SharedServices, tokens: Tokens, codes: ConnectC
     stack.push_async_callback(core.presence.close)
     await connect.start()
     stack.push_async_callback(connect.close)
+    core.exposition.read_at_scrape(PROXY_EXCHANGES, lambda: connect.upstreams.exchanges)
     return Dispatcher(connect, api)
 
 
@@ -39,7 +41,7 @@ async def build_proxy(core: SharedServices, settings: Settings, stack: AsyncExit
     """Builds the application of the role `proxy`, without GraphQL."""
     tokens = Tokens(core.database, CommandRunner(core.database))
     stack.push_async_callback(tokens.close)
-    routes = [*health.routes(settings.database, core.installation), *metrics.routes()]
+    routes = [*health.routes(settings.database, core.installation), *metrics.routes(core.exposition, core.database, tokens.authenticate)]
     rest = SecurityHeaders(Starlette(routes=routes), https=core.addresses.secure)
     plane = await build_data_plane(core, tokens, ConnectCodes(core.database, core.addresses), rest, stack)
     return HttpApp(plane, plane.end_streams, [f"Studiograph's proxy serves the sessions at {core.addresses.session_origin('<id>')}"])

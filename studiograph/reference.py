@@ -8,10 +8,43 @@ from connect.access_errors import ERROR_TEXTS
 from services.domain.access import MATRIX, OPERATOR_PERMISSIONS, Role, role_allows
 from services.domain.lifecycle import ACTIONS, TRANSITIONS
 from services.domain.statuses import StopReason
+from services.runtime.metrics import DEFINITIONS, LABELS
 from studiograph.settings import Settings
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 MADE = "Made from the code by `make docs`.\n"
+METRICS_INTRODUCTION = """
+`GET /metrics` gives the metrics of a process in the text format of Prometheus. Every role has them, each process its own: Prometheus
+must scrape each process, not a load balancer before several.
+
+## Who may read them
+
+- At the server's port (the API's origin), users who own every workspace: `Authorization: Bearer <access token>`, where the token needs
+  the scope READ alone. Others get 401 (UNAUTHENTICATED) or 403 (FORBIDDEN), in the form of GraphQL's errors.
+- At an address of its own, whoever reaches it: `STUDIOGRAPH_METRICS_ADDRESS=127.0.0.1:9464`. Nothing else is served there. It is the only
+  way with the role `controller`, which serves nothing else. Choose an address that only the monitoring reaches. Sessions of the
+  kind `process` run as the user of the server, and reach it too.
+
+Neither names users, workspaces, Studios, sessions or addresses; compute environments have the names that the operator gave them.
+
+```yaml
+scrape_configs:
+  - job_name: studiograph
+    authorization: {credentials_file: /etc/prometheus/studiograph-token}  # not at an address of their own
+    static_configs: [{targets: ["studiograph.example.org:443"]}]
+    scheme: https
+```
+
+[prometheus-alerts.yml](prometheus-alerts.yml) has examples of alerts, [grafana-dashboard.json](grafana-dashboard.json) a dashboard for
+Grafana (Dashboards, New, Import).
+
+## The metrics
+
+Times are in seconds, sizes in bytes. Counters and histograms begin at 0 with the process. What is *shared* describes the installation
+and is the same in every process: take `max`, not `sum`. It is read with three statements, at most every 5 s, and missing while the
+database is away.
+The usual `process_*` metrics (processor time, memory, file descriptors, start) are there on Linux.
+"""
 
 
 def settings() -> str:
@@ -72,11 +105,25 @@ def connect_codes() -> str:
     )
 
 
+def metrics() -> str:
+    """Returns the page of `/metrics`: who may read it, every metric, every label."""
+    rows = [
+        (f"`{it.name}`", it.type, ", ".join(f"`{label}`" for label in it.labels), it.description + (" Shared." if it.is_shared else ""))
+        for it in DEFINITIONS
+    ]
+    labels = [(f"`{name}`", meaning) for name, meaning in LABELS.items()]
+    return (
+        f"# Metrics\n\n{MADE}{METRICS_INTRODUCTION}\n"
+        f"{_table(('metric', 'type', 'labels', 'what it tells'), rows)}\n## Labels\n\n{_table(('label', 'values'), labels)}"
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings,
     "lifecycle.md": lifecycle,
     "rights.md": rights,
     "connect-codes.md": connect_codes,
+    "metrics.md": metrics,
 }
 
 

@@ -4,13 +4,16 @@ import socket
 from collections.abc import Callable
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 
+from services.runtime import metrics
 from services.store import migrate
-from studiograph.http_server import http_server, listen
+from studiograph.http_server import http_server, listen, port_limits
+from studiograph.metrics_server import serve_metrics
 from studiograph.operator_errors import OperatorError
 from studiograph.private_files import private_directory
 from studiograph.serve_lock import hold_serve_lock
 from studiograph.settings import Role, Settings
 from studiograph.shared_services import open_shared_services
+from studiograph.web.request_metrics import RequestMetrics
 
 
 async def serve(settings: Settings, role: Role, *, demo: bool) -> None:
@@ -54,5 +57,11 @@ async def _serve_http(settings: Settings, role: Role, listener: socket.socket, p
             from studiograph.api_role import build
 
             http_app = await build(core, settings, stack, with_controller=role is Role.ALL, demo=demo)
-        server = http_server(http_app.asgi, settings, lambda: print("\n".join(http_app.startup_message), flush=True), http_app.stop)  # noqa: T201
+        await serve_metrics(core.exposition, settings, stack)
+        limits, app = port_limits(settings), RequestMetrics(http_app.asgi, core.addresses)
+        core.exposition.read_at_scrape(metrics.ANONYMOUS_CONNECTIONS, lambda: len(limits.anonymous))
+        core.exposition.read_at_scrape(
+            metrics.UNFINISHED_MESSAGE_BYTES, lambda: limits.messages.held_bytes + limits.unauthorized_messages.held_bytes
+        )
+        server = http_server(app, settings, limits, lambda: print("\n".join(http_app.startup_message), flush=True), http_app.stop)  # noqa: T201
         await server.serve(sockets=[listener])

@@ -51,6 +51,11 @@ class Settings(BaseSettings):
     secret_key: str = Field(
         default="", repr=False, description="The key that seals secrets at rest (Fernet). Empty: a file in the data directory, made once."
     )
+    metrics_address: str = Field(
+        default="",
+        pattern=r"^$|^(\[[0-9a-fA-F:.]+\]|[^:\s]+):\d{1,5}$",
+        description="`HOST:PORT` where `/metrics` needs no token, as `127.0.0.1:9464`; whoever reaches it reads it. Empty: none.",
+    )
     page: bool = Field(default=True, description="Serve the page at `/`.")
     explorer: bool = Field(default=True, description="Serve GraphiQL at `/explore`.")
     process_compute: bool = Field(

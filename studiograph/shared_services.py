@@ -12,6 +12,8 @@ from services.live.log_history import LogHistory, boot_id
 from services.live.output_signals import OutputSignals
 from services.live.revocation import RevocationWatcher
 from services.live.stats_feed import StatsFeed
+from services.runtime import metrics
+from services.runtime.event_loop_delay import EventLoopDelay
 from services.secrets.installation import ensure_installation, require_key
 from services.secrets.secret_box import CannotOpen, SecretBox
 from services.store.db.database import Database
@@ -19,6 +21,7 @@ from services.store.db.wakeups import Wakeups
 from studiograph.operator_errors import OperatorError
 from studiograph.private_files import installation_key
 from studiograph.settings import Settings
+from studiograph.web.exposition import Exposition
 
 LOG_WITNESS_FILE = "log_origin"
 """The name of a file in the data directory that records which run of a server last used the SQLite database."""
@@ -45,6 +48,7 @@ class SharedServices:
     output_signals: OutputSignals
     presence: Presence
     addresses: Addresses
+    exposition: Exposition
 
 
 async def open_shared_services(settings: Settings, port: int, stack: AsyncExitStack) -> SharedServices:
@@ -79,6 +83,9 @@ async def open_shared_services(settings: Settings, port: int, stack: AsyncExitSt
     output_signals.start()
     stack.callback(output_signals.close)
     presence = Presence(database)
+    delay = EventLoopDelay()
+    delay.start()
+    stack.callback(delay.close)
     return SharedServices(
         database,
         installation,
@@ -92,7 +99,17 @@ async def open_shared_services(settings: Settings, port: int, stack: AsyncExitSt
         output_signals,
         presence,
         addresses,
+        _exposition(database, broker, presence),
     )
+
+
+def _exposition(database: Database, broker: Broker, presence: Presence) -> Exposition:
+    exposition = Exposition(database)
+    exposition.read_at_scrape(metrics.EVENT_FEEDS, lambda: len(broker.streams))
+    exposition.read_at_scrape(metrics.EVENT_SUBSCRIBERS, lambda: broker.subscriber_count)
+    exposition.read_at_scrape(metrics.QUEUED_EVENTS, lambda: broker.queued_events)
+    exposition.read_at_scrape(metrics.TABS, lambda: presence.tab_count)
+    return exposition
 
 
 def policy(settings: Settings) -> TimePolicy:

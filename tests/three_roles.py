@@ -8,7 +8,9 @@ from tests.server import Server, end_sessions, seed
 
 
 @asynccontextmanager
-async def three_roles(directory: Path, database_url: str) -> AsyncIterator[tuple[Server, Server, Server]]:
+async def three_roles(
+    directory: Path, database_url: str, controller_settings: dict[str, str] | None = None
+) -> AsyncIterator[tuple[Server, Server, Server]]:
     """api, controller, proxy; the proxy first, since the others must know its port."""
     world = await seed(database_url)
     (directory / "proxy").mkdir()
@@ -20,7 +22,7 @@ async def three_roles(directory: Path, database_url: str) -> AsyncIterator[tuple
         await proxy.start()
         shared["connect_domain"] = f"localhost:{proxy.port}"
         api = Server(directory, database_url, world, shared, role="api")
-        controller = Server(directory / "controller", database_url, world, shared, role="controller")
+        controller = Server(directory / "controller", database_url, world, {**shared, **(controller_settings or {})}, role="controller")
         for server in (api, controller):
             stack.push_async_callback(_end, server)
             await server.start()

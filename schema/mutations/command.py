@@ -13,6 +13,7 @@ from schema.inputs.field_paths import input_path
 from schema.root_value import RootValue
 from services.domain.access import Viewer
 from services.domain.errors import DomainError
+from services.runtime import metrics
 
 if TYPE_CHECKING:
     from services.services import Services
@@ -56,6 +57,7 @@ def mutation(
             result = await root.commands.run(run(context.viewer, values.request()), name=f"command of {info.field_name}")
             return await payload(context, result)
         except DomainError as error:
+            metrics.COMMAND_ERRORS.labels(error.code).inc()
             return await error_row(context, error, path)
 
     argument = strawberry.argument(name="input", description=f"The values for this mutation; `{takes.__name__}` describes them.")

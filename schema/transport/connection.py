@@ -60,6 +60,11 @@ class Connection:
                 self._slots.release(self._viewer)
             self.ended.set()
 
+    @property
+    def queued_bytes(self) -> int:
+        """The bytes that wait for the client to read."""
+        return self._send_queue.queued_bytes
+
     def close(self, frame: CloseFrame) -> None:
         """Requests the close. The first request decides code and reason."""
         if not self._close_frame.done():

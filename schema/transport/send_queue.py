@@ -26,6 +26,11 @@ class SendQueue:
         self._taken = asyncio.Event()
         self._is_closed = False
 
+    @property
+    def queued_bytes(self) -> int:
+        """The size of the messages that are not written yet."""
+        return self._queued_bytes
+
     def push(self, message: bytes) -> bool:
         """Queues a message, or returns False if it does not fit. A message larger than the limit fits into an empty queue."""
         if self._is_closed:
@@ -70,6 +75,7 @@ class SendQueue:
         except (OSError, RuntimeError):  # how ASGI servers report a closed socket
             self._is_closed = True
             self._messages.clear()
+            self._queued_bytes = 0
             self._taken.set()
 
     async def _progress(self) -> None:

@@ -16,6 +16,7 @@ from schema.transport.http_errors import RETRY_AFTER, Headers, HTTPError
 from schema.transport.send_queue import ReaderStalled, SendQueue
 from schema.transport.stream_slots import StreamSlots, TooManyStreams
 from services.domain.access import Viewer
+from services.runtime import metrics
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -40,6 +41,11 @@ class Streams:
         """Returns the number of open streams."""
         return len(self._open)
 
+    @property
+    def queued_bytes(self) -> int:
+        """The bytes that wait for all clients to read."""
+        return sum(stream.queued_bytes for stream in self._open)
+
     async def serve(
         self, framing: Framing, request: OperationRequest, viewer: Viewer, receive: Receive, send: Send, headers: Headers
     ) -> None:
@@ -51,7 +57,8 @@ class Streams:
                 stream = Stream(self._executor, self._slots, framing, send)
                 self._open.add(stream)
                 try:
-                    await stream.run(request, viewer, receive, headers)
+                    with metrics.STREAMS.track_inprogress():
+                        await stream.run(request, viewer, receive, headers)
                 finally:
                     self._open.discard(stream)
         except TooManyStreams as error:
@@ -95,6 +102,11 @@ class Stream:
             await self._finish(writing)
             await asyncio.gather(*tasks, return_exceptions=True)
             self.ended.set()
+
+    @property
+    def queued_bytes(self) -> int:
+        """The bytes that wait for the client to read."""
+        return self._send_queue.queued_bytes
 
     def restart(self) -> None:
         """Ends the response because the server stops."""

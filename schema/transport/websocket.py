@@ -9,6 +9,7 @@ from schema.transport.connection import Connection
 from schema.transport.messages import SUBPROTOCOL, Close, CloseFrame
 from schema.transport.request_headers import Scope, header, origin, own_origin
 from schema.transport.stream_slots import StreamSlots, TooManyStreams
+from services.runtime import metrics
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -46,6 +47,11 @@ class GraphQLWebSocket:
         """Returns the number of open sockets."""
         return len(self._connections)
 
+    @property
+    def queued_bytes(self) -> int:
+        """The bytes that wait for all clients to read."""
+        return sum(connection.queued_bytes for connection in self._connections)
+
     def __bool__(self) -> bool:
         return True  # without sockets it is still an application
 
@@ -66,7 +72,8 @@ class GraphQLWebSocket:
     async def _run(self, connection: Connection) -> None:
         self._connections.add(connection)
         try:
-            await connection.run()
+            with metrics.SOCKETS.track_inprogress():
+                await connection.run()
         finally:
             self._connections.discard(connection)
 

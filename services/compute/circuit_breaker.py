@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from services.compute.engine_calls import EngineCalls
 from services.compute.protocol import EngineSilent
 from services.runtime.background_loop import Backoff
 
@@ -16,11 +17,12 @@ PROBES = Backoff(first_seconds=0.5, max_seconds=5.0)
 class CircuitBreaker:
     """Counts the calls to one engine that got no answer. While it is open, calls fail at once, but for probes (`probe`).
 
-    `on_open` is called when it opens, so that a probe begins.
+    `on_open` is called when it opens, so that a probe begins. `calls` counts all calls.
     """
 
-    def __init__(self, on_open: Callable[[], None]) -> None:
+    def __init__(self, on_open: Callable[[], None], calls: EngineCalls | None = None) -> None:
         self._on_open = on_open
+        self._calls = calls or EngineCalls("")
         self._failures = 0
         self._closed = asyncio.Event()
         self._closed.set()
@@ -31,18 +33,20 @@ class CircuitBreaker:
         return not self._closed.is_set()
 
     @contextmanager
-    def call(self) -> Iterator[None]:
+    def call(self, operation: str) -> Iterator[None]:
         """Counts a call to the engine. Raises EngineSilent at once while the circuit is open."""
         if self.is_open:
+            self._calls.note_refusal(operation)
             raise EngineSilent("it has not answered for a while; it is asked again soon")
-        with self.probe():
+        with self.probe(operation):
             yield
 
     @contextmanager
-    def probe(self) -> Iterator[None]:
+    def probe(self, operation: str) -> Iterator[None]:
         """Counts a call that is made whether or not the circuit is open: an answer of any kind closes it."""
         try:
-            yield
+            with self._calls.call(operation):
+                yield
         except EngineSilent:
             self.note_silence()
             raise
@@ -56,6 +60,7 @@ class CircuitBreaker:
         self._failures += 1
         if self._failures >= MAX_FAILURES and not self.is_open:
             self._closed.clear()
+            self._calls.note_silent(is_silent=True)
             self._on_open()
 
     def next_probe_seconds(self) -> float:
@@ -69,3 +74,4 @@ class CircuitBreaker:
     def _note_answer(self) -> None:
         self._failures = 0
         self._closed.set()
+        self._calls.note_silent(is_silent=False)

@@ -13,6 +13,7 @@ from functools import partial
 from random import uniform
 
 from services.compute.circuit_breaker import CircuitBreaker
+from services.compute.engine_calls import EngineCalls
 from services.compute.engine_identity import require_recorded_engine
 from services.compute.protocol import Compute, ComputeFailed, EngineSilent, UnidentifiedEngine
 from services.compute.verified_compute import VerifiedCompute
@@ -97,7 +98,7 @@ class Computes:
         factory = self._factories.get(environment.kind)
         if factory is None:
             raise KindNotServed(environment.kind)
-        breaker = CircuitBreaker(partial(self._notify, environment.id))
+        breaker = CircuitBreaker(partial(self._notify, environment.id), EngineCalls(environment.id))
         compute = VerifiedCompute(factory(environment), partial(self.verify, environment.id), breaker)
         self._entries[environment.id] = _Entry(environment, compute)
         if entry is not None:

@@ -40,9 +40,9 @@ class VerifiedCompute:
         self._verify = verify
 
     @asynccontextmanager
-    async def _verified(self) -> AsyncIterator[None]:
+    async def _verified(self, operation: str) -> AsyncIterator[None]:
         """Verifies before and after the block, also where it raises ComputeFailed."""
-        with self.breaker.call():
+        with self.breaker.call(operation):
             await self._verify()
             try:
                 yield
@@ -59,90 +59,90 @@ class VerifiedCompute:
 
     async def check(self) -> Report:
         """Asks the engine also while its circuit is open: this is the probe."""
-        with self.breaker.probe():
+        with self.breaker.probe("check"):
             await self._verify()
             report = await self.inner.check()
             await self._verify()
             return report
 
     async def ensure_image(self, image: ImageSpec, progress: Progress) -> None:
-        async with self._verified():
+        async with self._verified("ensure_image"):
             await self.inner.ensure_image(image, progress)
 
     async def build_image(self, build: ImageBuild, printed: OutputSink) -> None:
-        async with self._verified():
+        async with self._verified("build_image"):
             await self.inner.build_image(build, printed)
 
     async def ensure_session(self, spec: SessionSpec, progress: Progress) -> None:
-        async with self._verified():
+        async with self._verified("ensure_session"):
             await self.inner.ensure_session(spec, progress)
 
     async def probe(self, name: SessionName, port: int, ready_path: str) -> Upstream | None:
-        with self.breaker.call():
+        with self.breaker.call("probe"):
             return await self.inner.probe(name, port, ready_path)
 
     async def observe(self, name: SessionName) -> Observation:
         """Asks again before it reports an absence."""
-        with self.breaker.call():
+        with self.breaker.call("observe"):
             observation = await self.inner.observe(name)
         if observation.presence is not Presence.ABSENT:
             return observation
-        async with self._verified():
+        async with self._verified("observe"):
             return await self.inner.observe(name)
 
     async def stop(self, name: SessionName, grace: timedelta) -> None:
-        with self.breaker.call():
+        with self.breaker.call("stop"):
             await self.inner.stop(name, grace)
 
     async def new_reference(self, name: SessionName, checkpoint_id: str, *, interim: bool) -> str:
-        with self.breaker.call():
+        with self.breaker.call("new_reference"):
             return await self.inner.new_reference(name, checkpoint_id, interim=interim)
 
     async def final_saves(self, name: SessionName, checkpoint_id: str) -> list[str]:
-        async with self._verified():
+        async with self._verified("final_saves"):
             return await self.inner.final_saves(name, checkpoint_id)
 
     async def save(self, request: SaveRequest) -> Saved:
-        async with self._verified():
+        async with self._verified("save"):
             return await self.inner.save(request)
 
     async def remove(self, name: SessionName) -> None:
-        async with self._verified():
+        async with self._verified("remove"):
             await self.inner.remove(name)
 
     async def has_checkpoint(self, reference: str, digest: str | None) -> bool:
-        async with self._verified():
+        async with self._verified("has_checkpoint"):
             return await self.inner.has_checkpoint(reference, digest)
 
     async def remove_checkpoint(self, reference: str) -> None:
-        async with self._verified():
+        async with self._verified("remove_checkpoint"):
             await self.inner.remove_checkpoint(reference)
 
     async def checkpoints(self) -> list[str]:
-        async with self._verified():
+        async with self._verified("checkpoints"):
             return await self.inner.checkpoints()
 
     async def sessions(self) -> list[tuple[SessionName, Observation]]:
-        async with self._verified():
+        async with self._verified("sessions"):
             return await self.inner.sessions()
 
     def watch(self) -> AsyncIterator[Change]:
         return self.inner.watch()
 
     async def tail(self, name: SessionName, limit: int) -> bytes:
-        with self.breaker.call():
+        with self.breaker.call("tail"):
             return await self.inner.tail(name, limit)
 
     async def follow(self, name: SessionName, cursor: str | None) -> AsyncGenerator[OutputChunk]:
         """Verifies at the end, which another engine would report at once."""
-        with self.breaker.call():
+        with self.breaker.call("follow"):
             async with aclosing(self.inner.follow(name, cursor)) as chunks:
                 async for chunk in chunks:
                     yield chunk
         await self._verify()
 
     async def stats(self, name: SessionName) -> Usage | None:
-        with self.breaker.call():
+        with self.breaker.call("stats"):
             return await self.inner.stats(name)
 
     async def close(self) -> None:

@@ -104,6 +104,11 @@ class Presence:
         if tab:
             await self._end([_open_connection(connection_id, tab)])
 
+    @property
+    def tab_count(self) -> int:
+        """The number of tabs that are connected through this proxy."""
+        return len(self._tabs)
+
     async def people(self, studio_id: str) -> list[ConnectedUser]:
         """Returns the users who are connected to the Studio, in the order in which they joined."""
         async with self._database.read() as reader:

@@ -12,6 +12,7 @@ from services.controller.lifecycle import build, run, start, stop
 from services.controller.lifecycle.claimed_studio import ClaimedStudio, LeaseLost
 from services.domain.ids import new_id
 from services.domain.statuses import StudioStatus
+from services.runtime import metrics
 from services.runtime.background_loop import BackgroundLoop, Backoff
 from services.store import leases, sessions
 from services.store.db.database import DatabaseUnavailable, Wake, clock
@@ -139,18 +140,27 @@ class Controller:
 
     async def _run_step(self, lease: Lease) -> datetime | None:
         """Runs one step under the lease. Returns when the Studio is due again, None if only a wake-up makes it due."""
+        outcome = "cancelled"
         try:
-            return await self._step(lease)
+            with metrics.STEPS_RUNNING.track_inprogress():
+                due_at = await self._step(lease)
+            outcome = "ok"
+            return due_at
         except LeaseLost:
+            outcome = "lease_lost"
+            metrics.LEASE_LOSSES.labels("studio").inc()
             return lease.claimed_at
         except DatabaseUnavailable:
             logger.warning("A step on Studio %s is run again", lease.studio.id, exc_info=True)
             await asyncio.sleep(OUTAGE_BACKOFF_S)
             return lease.claimed_at
         except Exception:
+            outcome = "error"
             logger.exception("A step on Studio %s failed", lease.studio.id)
             await asyncio.sleep(BUG_BACKOFF_S)
             return lease.claimed_at
+        finally:
+            metrics.STEPS.labels(lease.studio.status.value, outcome).inc()
 
     async def _step(self, lease: Lease) -> datetime | None:
         step = STEPS.get(lease.studio.status)
@@ -172,6 +182,7 @@ class Controller:
         async with self._services.database.write(durable=False, reserved=True) as transaction:
             if await leases.renew(transaction, lease, self._services.policy.lease_duration):
                 return pause_seconds
+        metrics.LEASE_LOSSES.labels("studio").inc()
         step.cancel()
         return None
 

@@ -43,6 +43,7 @@ class Permission(StrEnum):
     STUDIO_EDIT = "studio.edit"
     CHECKPOINT_EDIT = "checkpoint.edit"
     MEMBER_MANAGE = "member.manage"
+    METRICS_READ = "metrics.read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,9 @@ MATRIX: Mapping[Permission, Requirement] = MappingProxyType(
         Permission.CHECKPOINT_EDIT: Requirement(Role.MAINTAIN, TokenScope.OPERATE, "Rename a checkpoint."),
         Permission.MEMBER_MANAGE: Requirement(
             Role.OWNER, TokenScope.MANAGE, "Add members to the workspace, change their roles, and remove them."
+        ),
+        Permission.METRICS_READ: Requirement(
+            Role.OWNER, TokenScope.READ, "Read `/metrics`, which describe the installation: this needs the role in every workspace."
         ),
     }
 )

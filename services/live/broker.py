@@ -79,6 +79,16 @@ class Broker:
         """The ids of the streams that have a running feed."""
         return frozenset(self._feeds)
 
+    @property
+    def subscriber_count(self) -> int:
+        """The number of subscriptions that are entered."""
+        return len(self._subscriptions)
+
+    @property
+    def queued_events(self) -> int:
+        """The number of events that wait in the queues of all subscriptions."""
+        return sum(subscription.queued_events for subscription in self._subscriptions)
+
     def subscribe(self, stream_id: str, event_filter: EventFilter | None = None, after: Cursor | None = None) -> Subscription:
         """Returns a subscription to matching events after the cursor, or after it is entered. Uses no resources until then."""
         return Subscription(self, stream_id, event_filter or EventFilter(), after)

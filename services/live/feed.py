@@ -6,6 +6,7 @@ from typing import Protocol
 from services.domain.events import LoggedEvent
 from services.live.log_reader import EventLog, read_state, retry_read
 from services.live.stream_items import EventFilter, StreamSettings
+from services.runtime import metrics
 from services.store.log import Page, StreamState
 
 EVERYTHING = EventFilter()
@@ -110,6 +111,7 @@ class Feed:
 
     def _dispatch(self, event: LoggedEvent) -> None:
         self.seq = event.seq
+        metrics.EVENT_LAG.observe(max((self._log.now() - event.at).total_seconds(), 0.0))
         full = [consumer for group in self._groups(event) for consumer in group if not consumer.offer(event)]
         for consumer in full:
             self.detach(consumer)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 from services.live.stream_items import EventFilter, StreamSettings
@@ -20,6 +21,10 @@ MAX_CONCURRENT_READS = 4
 class EventLog(Protocol):
     """A source of events: the database, or a log in memory in tests."""
 
+    def now(self) -> datetime:
+        """Returns the time by the clock that the events' times come from."""
+        ...
+
     async def states(self, stream_ids: Sequence[str]) -> dict[str, StreamState]: ...
 
     async def page(self, stream_id: str, after: int, limit: int, event_filter: EventFilter) -> Page: ...
@@ -30,6 +35,10 @@ class StoredLog:
     """Reads the log in the database, with one statement per call."""
 
     database: Database
+
+    def now(self) -> datetime:
+        """Returns the database's time, without asking it."""
+        return self.database.now()
 
     async def states(self, stream_ids: Sequence[str]) -> dict[str, StreamState]:
         async with self.database.read(reserved=True) as reader:
@@ -46,6 +55,10 @@ class ConcurrencyLimitedLog:
     def __init__(self, log: EventLog) -> None:
         self._log = log
         self._semaphore = asyncio.Semaphore(MAX_CONCURRENT_READS)
+
+    def now(self) -> datetime:
+        """Returns the time by the clock that the events' times come from."""
+        return self._log.now()
 
     async def states(self, stream_ids: Sequence[str]) -> dict[str, StreamState]:
         async with self._semaphore:

@@ -60,6 +60,11 @@ class Subscription:
         """The cursor after which it begins: `after`, or the head when it was entered."""
         return self._start
 
+    @property
+    def queued_events(self) -> int:
+        """The number of events that wait to be taken."""
+        return len(self._queue) + len(self._page)
+
     async def __aenter__(self) -> Self:
         self._feed = self._provider.acquire_feed(self)
         try:

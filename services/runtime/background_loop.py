@@ -57,6 +57,7 @@ class BackgroundLoop:
         self._failures = 0
         self._logged: type[Exception] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._counted_failures = metrics.LOOP_FAILURES.labels(name)  # shows 0 before the first one
 
     @property
     def is_running(self) -> bool:
@@ -119,7 +120,7 @@ class BackgroundLoop:
 
     def _note(self, error: Exception) -> None:
         self._failures += 1
-        metrics.LOOP_FAILURES.labels(self.name).inc()
+        self._counted_failures.inc()
         if type(error) is not self._logged and not isinstance(error, self._silent):
             self._logged = type(error)
             logger.error("%s; it is tried again", self._failure, exc_info=error)

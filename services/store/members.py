@@ -18,6 +18,14 @@ async def role_in(reader: Reader, workspace_id: str, user_id: str) -> Role | Non
     return None if role is None else Role(role)
 
 
+async def least_role(reader: Reader, user_id: str) -> Role | None:
+    """Returns the least role that the user has in any workspace of the installation; None unless they are a member of all."""
+    workspace, mine = core.workspace.c, (M.workspace_id == core.workspace.c.id) & (M.user_id == user_id)
+    columns = func.min(M.role).label("role"), func.count(workspace.id).label("workspaces"), func.count(M.role).label("memberships")
+    row = (await reader.execute(select(*columns).select_from(core.workspace.outerjoin(core.membership, mine)))).one()
+    return Role(row.role) if row.workspaces and row.memberships == row.workspaces else None
+
+
 async def insert_member(transaction: Transaction, workspace_id: str, user_id: str, role: Role) -> None:
     values = {"workspace_id": workspace_id, "user_id": user_id, "role": role.value, "created_at": transaction.now, "version": 1}
     await transaction.execute(insert(core.membership).values(**values))

@@ -68,14 +68,14 @@ def test_an_answer_of_any_kind_closes_the_circuit() -> None:
     opened: list[bool] = []
     breaker = CircuitBreaker(lambda: opened.append(True))
     for _ in range(MAX_FAILURES):
-        with pytest.raises(EngineSilent), breaker.call():
+        with pytest.raises(EngineSilent), breaker.call("observe"):
             raise EngineSilent("no answer")
     assert opened == [True]
-    with pytest.raises(EngineSilent, match="asked again soon"), breaker.call():
+    with pytest.raises(EngineSilent, match="asked again soon"), breaker.call("observe"):
         raise AssertionError("no call is made while the circuit is open")
-    with pytest.raises(ComputeFailed), breaker.probe():
+    with pytest.raises(ComputeFailed), breaker.probe("check"):
         raise ComputeFailed("it refuses, so it answers")
-    with breaker.call():
+    with breaker.call("observe"):
         pass
 
 

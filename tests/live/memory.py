@@ -33,6 +33,9 @@ class MemoryLog:
     def state(self) -> StreamState:
         return StreamState(STREAM, self.epoch, self.events[-1].seq if self.events else 0, self.horizon)
 
+    def now(self) -> datetime:
+        return AT
+
     def append(self, kind: Kind = Kind.STUDIO_STATUS, studio_id: str | None = "s1") -> LoggedEvent:
         event = LoggedEvent(STREAM, self.epoch, self.state.head + 1, AT, kind, Actor.system("test"), {}, studio_id, "A Studio")
         self.events.append(event)

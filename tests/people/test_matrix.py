@@ -30,11 +30,12 @@ LEAST_ROLE = {
     Permission.STUDIO_EDIT: Role.MAINTAIN,
     Permission.CHECKPOINT_EDIT: Role.MAINTAIN,
     Permission.MEMBER_MANAGE: Role.OWNER,
+    Permission.METRICS_READ: Role.OWNER,
 }
 """B20 and B91 written a second time, so that a mistake in MATRIX makes a test fail."""
 
 SCOPES = {
-    TokenScope.READ: {Permission.WORKSPACE_READ, Permission.STUDIO_STAR},
+    TokenScope.READ: {Permission.WORKSPACE_READ, Permission.STUDIO_STAR, Permission.METRICS_READ},
     TokenScope.CONNECT: {Permission.STUDIO_CONNECT},
     TokenScope.OPERATE: {
         Permission.STUDIO_DELETE,

@@ -10,6 +10,7 @@ from services.controller.controller_services import ControllerServices
 from services.controller.error_text import describe_error
 from services.domain.ids import new_id
 from services.domain.statuses import BuildState
+from services.runtime import metrics
 from services.runtime.background_loop import BackgroundLoop
 from services.store import builds, outputs
 from services.store.builds import Build
@@ -102,6 +103,7 @@ class Builder:
         except _LeftToOthers:
             return  # the lease expires by itself
         except OutputChanged:
+            metrics.LEASE_LOSSES.labels("build").inc()
             logger.info("The build of %s was cancelled or taken over", build.reference)
         except Exception:
             logger.exception("The build of %s failed with an unexpected error; it is tried again", build.reference)
@@ -195,6 +197,8 @@ class _BuildAttempt:
                 logger.warning("The output or the lease of a build could not be stored: %s; it is tried again", error)
             except OutputChanged:
                 has_lease = False
+        if not has_lease:
+            metrics.LEASE_LOSSES.labels("build").inc()
         work.cancel()
 
     async def _renew(self) -> bool:

@@ -12,6 +12,7 @@ from services.compute.protocol import Change, Compute, ComputeFailed, ComputeUnk
 from services.compute.registry import KindNotServed
 from services.controller.controller_services import ControllerServices
 from services.controller.error_text import describe_error, error_sentence
+from services.runtime import metrics
 from services.runtime.background_loop import BackgroundLoop, Backoff
 from services.store import compute_environments, leases
 from services.store.compute_environments import EnvironmentState
@@ -73,6 +74,7 @@ class EnvironmentObserver:
         for removed in self._loops.keys() - self._environments.keys():
             for loop in self._loops.pop(removed):
                 loop.cancel()
+            metrics.forget_environment(removed)
         return LIST_INTERVAL_SECONDS
 
     def _create_loops(self, environment: EnvironmentState) -> list[BackgroundLoop]:

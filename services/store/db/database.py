@@ -5,14 +5,15 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from time import monotonic
-from typing import Any, cast
+from time import monotonic, perf_counter
+from typing import Any, ClassVar, cast
 from weakref import WeakValueDictionary
 
 from sqlalchemy import Executable, event
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction
 
+from services.runtime import metrics
 from services.store.db import db_errors, engine
 from services.store.db.db_errors import DatabaseUnavailable
 from services.store.db.query import Query, Row, Statements
@@ -23,6 +24,8 @@ CANCEL_TIMEOUT_SECONDS = 5.0
 """The time that a cancelled transaction may take to end."""
 RESERVED_CONNECTIONS = 3
 """For leases, and for the feeds of event streams, which few tasks of a process read."""
+_STATEMENT_SECONDS = {access: metrics.SQL_STATEMENTS.labels(access) for access in ("read", "write")}
+_BEGIN_SECONDS = {access: metrics.SQL_WAIT.labels(access) for access in ("read", "write")}
 NOTIFY = "SELECT pg_notify($1, message) FROM unnest($2::text[]) AS message"
 
 __all__ = ["CHANNEL", "Database", "DatabaseUnavailable", "Reader", "Transaction", "Wake"]
@@ -48,10 +51,15 @@ class Reader:
 
     connection: AsyncConnection
     statements: Statements
+    access: ClassVar[str] = "read"
 
     async def all(self, query: Query, **params: Any) -> list[Row]:
         """Returns the rows of a prepared query with the raw driver's values; `services.store.db.record` converts them."""
-        return await self.statements.fetch(self.connection, query, params)
+        started = perf_counter()
+        try:
+            return await self.statements.fetch(self.connection, query, params)
+        finally:
+            _STATEMENT_SECONDS[self.access].observe(perf_counter() - started)
 
     async def one(self, query: Query, **params: Any) -> Row | None:
         rows = await self.all(query, **params)
@@ -59,7 +67,11 @@ class Reader:
 
     async def execute(self, statement: Executable, params: Any = None) -> CursorResult[Any]:
         """Executes a SQLAlchemy Core statement; for writes and rare reads."""
-        return cast("CursorResult[Any]", await self.connection.execute(statement, params))
+        started = perf_counter()
+        try:
+            return cast("CursorResult[Any]", await self.connection.execute(statement, params))
+        finally:
+            _STATEMENT_SECONDS[self.access].observe(perf_counter() - started)
 
     async def driver(self) -> Any:
         """Returns the raw driver's connection (asyncpg, aiosqlite), inside this transaction."""
@@ -74,6 +86,7 @@ class Transaction(Reader):
     (`outbox.lock_stream`), so that the times in a stream rise with its order.
     """
 
+    access: ClassVar[str] = "write"
     now: datetime
     wakes: list[Wake] = field(default_factory=list)
     locked: set[str] = field(default_factory=set)
@@ -139,6 +152,7 @@ class Database:
         On SQLite the writers of this process queue here, in order, rather than poll for the file's lock. `durable` False is for what is
         written often and may be lost with the machine's power: leases, presence, output, statistics. PostgreSQL's commits are durable.
         """
+        started = perf_counter()
         async with (
             _turn(self._writing),
             self._connected(reserved, begin="IMMEDIATE", durable=durable) as connection,
@@ -147,6 +161,7 @@ class Database:
             self.counters.begin()
             await _begin_now(connection)
             transaction = Transaction(connection, self.statements, now=await self._see_clock(connection))
+            _BEGIN_SECONDS["write"].observe(perf_counter() - started)
             yield transaction
             await _uninterrupted(self._commit(begun, transaction))
 
@@ -154,9 +169,11 @@ class Database:
     async def read(self, *, reserved: bool = False) -> AsyncIterator[Reader]:
         """Opens a consistent view, which does not show what is committed meanwhile."""
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if self.dialect == "postgresql" else {}
+        started = perf_counter()
         async with self._connected(reserved, **options) as connection, connection.begin():
             self.counters.begin()
             await _begin_now(connection)
+            _BEGIN_SECONDS["read"].observe(perf_counter() - started)
             yield Reader(connection, self.statements)
 
     @contextmanager

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from services.runtime import metrics
 from services.runtime.outage import Outage
 
 UNAVAILABLE_SQLITE_MESSAGES = ("locked", "unable to open", "disk i/o", "is full", "readonly", "not a database", "image is malformed")
@@ -41,6 +42,7 @@ def while_working() -> Iterator[None]:
 
 
 def _unavailable(error: Exception) -> DatabaseUnavailable:
+    metrics.SQL_UNAVAILABLE.inc()
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
     return DatabaseUnavailable(f"The database is not available: {cause or type(cause).__name__}")
 
