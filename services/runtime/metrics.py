@@ -3,7 +3,8 @@
 No label takes a value from a client: names are looked up in the closed sets that LABELS describes.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import (
@@ -17,6 +18,8 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 __all__ = ["CONTENT_TYPE", "exposition"]
 
@@ -28,6 +31,10 @@ ProcessCollector(registry=_REGISTRY)
 LATENCY_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Bounds of histograms of what should take milliseconds."""
 DELAY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
+
+MAX_SAMPLES_PER_PART = 250
+HEADER = re.compile(rb"^#[^\n]*\n", re.MULTILINE)
+"""The lines that begin the text of a metric, which all but its first part leave out."""
 
 LABELS = {
     "loop": "The name of the background loop, a constant of the code.",
@@ -211,6 +218,24 @@ def forget_environment(environment_id: str) -> None:
         metric.remove_by_labels({"environment": environment_id})
 
 
-def exposition() -> bytes:
-    """Returns all metrics in the text format of Prometheus (CONTENT_TYPE). May run in a thread."""
-    return generate_latest(_REGISTRY)
+@dataclass(frozen=True, slots=True)
+class _Families(Collector):
+    """A registry of metrics that were collected already."""
+
+    families: Sequence[Metric]
+
+    def collect(self) -> Iterable[Metric]:
+        return self.families
+
+
+def exposition() -> Iterator[bytes]:
+    """Yields all metrics in the text format of Prometheus (CONTENT_TYPE), in parts that take a few milliseconds at most.
+
+    The caller lets the event loop run between two parts. A thread would not help: Python's lock is held for 5 ms and more at a time.
+    """
+    for family in _REGISTRY.collect():
+        for start in range(0, max(len(family.samples), 1), MAX_SAMPLES_PER_PART):
+            part = Metric(family.name, family.documentation, family.type)
+            part.samples = family.samples[start : start + MAX_SAMPLES_PER_PART]
+            text = generate_latest(_Families([part]))
+            yield HEADER.sub(b"", text) if start else text

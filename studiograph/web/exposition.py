@@ -36,14 +36,18 @@ class Exposition:
         self._readers.append((gauge, read))
 
     async def text(self) -> bytes:
-        """Returns the metrics in Prometheus' text format. It is written in a thread, since thousands of series take milliseconds."""
+        """Returns the metrics in Prometheus' text format. Other tasks run while it is written, since thousands of series take long."""
         for gauge, read in self._readers:
             gauge.set(read())
         async with self._refreshing:
             if monotonic() - self._refreshed_at >= STATE_SECONDS:
                 await self._refresh()
                 self._refreshed_at = monotonic()
-        return await asyncio.to_thread(metrics.exposition)
+        parts = []
+        for part in metrics.exposition():
+            parts.append(part)
+            await asyncio.sleep(0)
+        return b"".join(parts)
 
     async def _refresh(self) -> None:
         """Reads the state of the installation. Without the database its gauges have no value, rather than an old one."""

@@ -62,7 +62,7 @@ class RequestMetrics:
 
     def _route(self, scope: Scope) -> str:
         host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
-        if self._addresses.is_session_like(host):
+        if host != self._addresses.api_host and self._addresses.is_session_like(host):
             return "session"
         return ROUTES.get(scope["path"].split("/", 2)[1] if "/" in scope["path"] else OTHER, OTHER)
 

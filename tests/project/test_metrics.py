@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from schema.build import build_schema, core_schema
 from services.commands import CommandRunner
-from services.domain.access import Role, TokenScope
+from services.domain.access import Operator, Role, TokenScope
 from services.domain.statuses import StudioStatus
 from services.identity.token_rules import NewToken
 from services.identity.tokens import Tokens
@@ -195,7 +195,7 @@ async def test_only_an_owner_of_every_workspace_reads_it_at_the_servers_port(ser
     database = Database(server.database_url)
     _, guest = await factories.create_viewer(database, server.world.workspace_id, Role.ADMIN, "grace")
     tokens = Tokens(database, CommandRunner(database))
-    _, unfit = await tokens.issue(server.world.user_id, NewToken("no reading", frozenset({TokenScope.CONNECT})))
+    _, unfit = await tokens.issue(Operator(), server.world.user_id, NewToken("no reading", frozenset({TokenScope.CONNECT})))
     for token, status, code in [
         ("", 401, "UNAUTHENTICATED"),
         ("sgt_wrong", 401, "UNAUTHENTICATED"),

@@ -124,7 +124,7 @@ async def test_runs_and_failures_are_counted_under_the_loops_name() -> None:
     await runs.until(2)
     await asyncio.sleep(0.01)
     await loop.stop()
-    exposition = metrics.exposition().decode()
+    exposition = b"".join(metrics.exposition()).decode()
     assert 'studiograph_loop_runs_total{loop="counted loop"} 2.0' in exposition
     assert 'studiograph_loop_failures_total{loop="counted loop"} 1.0' in exposition
     assert 'studiograph_loop_duration_seconds_count{loop="counted loop"} 2.0' in exposition
