@@ -5,19 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from resolvers.context import Context
+from services.checkpoints.commands import CheckpointNeeded
 from services.domain.errors import (
+    CheckpointDataMissing,
     Conflict,
     DomainError,
     Forbidden,
     InvalidInput,
-    NewestCheckpointMissing,
     NotAllowedNow,
     NotFound,
     QuotaExceeded,
     StaleRevision,
 )
 from services.domain.statuses import StudioStatus
-from services.rows.studio import CheckpointRow, StudioRow
+from services.rows.studio import CheckpointRow, CheckpointUseRow, StudioRow
 from services.store.reads import checkpoints, studios
 
 InputPath = Callable[[Sequence[str]], list[str]]
@@ -86,6 +87,13 @@ class StaleRevisionRow(ErrorRow):
 
 
 @dataclass(frozen=True, slots=True)
+class CheckpointNeededRow(ErrorRow):
+    """Something needs the data of the checkpoint."""
+
+    needed_by: list[CheckpointUseRow]
+
+
+@dataclass(frozen=True, slots=True)
 class CheckpointMissingRow(ErrorRow):
     """The data of the newest checkpoint is missing; `older_checkpoint` is the one that a start can continue from."""
 
@@ -116,11 +124,13 @@ async def error_row(context: Context, error: DomainError, input_path: InputPath)
         return NotAllowedNowRow(code, message, field, StudioStatus(error.status) if error.status else None, error.until)
     if isinstance(error, StaleRevision):
         return await _stale(context, error, input_path)
-    if isinstance(error, NewestCheckpointMissing):
+    if isinstance(error, CheckpointDataMissing):
         ids = [id_ for id_ in (error.checkpoint_id, error.older_checkpoint_id) if id_]
         async with context.services.database.read() as reader:
             rows = await checkpoints.by_ids(reader, context.viewer.user_id, ids)
         return CheckpointMissingRow(code, message, field, rows.get(error.checkpoint_id), rows.get(error.older_checkpoint_id or ""))
+    if isinstance(error, CheckpointNeeded):
+        return CheckpointNeededRow(code, message, field, error.uses)
     for kind, row in PLAIN.items():
         if isinstance(error, kind):
             return row(code, message, field)

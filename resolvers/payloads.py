@@ -9,8 +9,9 @@ from services.identity.requests import Membership
 from services.rows.organizations import MemberRow, WorkspaceRow
 from services.rows.people import OperationRow, TokenRow
 from services.rows.studio import CheckpointRow, StudioRow
+from services.store.db.database import Reader
 from services.store.reads import checkpoints, operations, organizations, people, studios
-from services.studios.requests import StudioOutcome
+from services.studios.requests import CheckpointOutcome, StudioOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,10 @@ class ConnectStudioPayloadRow:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointPayloadRow:
-    """The current checkpoint."""
+    """The current checkpoint, and the operation that saves it."""
 
     checkpoint: CheckpointRow
+    operation: OperationRow | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,10 @@ async def studio(context: Context, outcome: StudioOutcome) -> StudioPayloadRow:
     """Returns the payload of commands on a Studio. Raises NotFound in a repeated call if the Studio was deleted since the first one."""
     async with context.services.database.read() as reader:
         studio_rows = await studios.by_ids(reader, context.viewer.user_id, [outcome.studio_id])
-        operation_ids = [outcome.operation_id] if outcome.operation_id else []
-        operation_rows = await operations.by_ids(reader, context.viewer.user_id, operation_ids) if operation_ids else {}
+        operation = await _operation(reader, context, outcome.operation_id)
     if outcome.studio_id not in studio_rows:
         raise NotFound("The Studio was deleted.", field=("studio_id",))
-    return StudioPayloadRow(studio_rows[outcome.studio_id], operation_rows.get(outcome.operation_id or ""))
+    return StudioPayloadRow(studio_rows[outcome.studio_id], operation)
 
 
 async def deleted_studio(_context: Context, outcome: StudioOutcome) -> DeleteStudioPayloadRow:
@@ -96,13 +97,14 @@ async def connection(_context: Context, issued: tuple[str, datetime]) -> Connect
     return ConnectStudioPayloadRow(url, expires_at)
 
 
-async def checkpoint(context: Context, checkpoint_id: str) -> CheckpointPayloadRow:
+async def checkpoint(context: Context, outcome: CheckpointOutcome) -> CheckpointPayloadRow:
     """Returns the payload of commands on a checkpoint. Raises NotFound in a repeated call if the viewer no longer sees the checkpoint."""
     async with context.services.database.read() as reader:
-        rows = await checkpoints.by_ids(reader, context.viewer.user_id, [checkpoint_id])
-    if checkpoint_id not in rows:
+        rows = await checkpoints.by_ids(reader, context.viewer.user_id, [outcome.checkpoint_id])
+        operation = await _operation(reader, context, outcome.operation_id)
+    if outcome.checkpoint_id not in rows:
         raise NotFound("The checkpoint no longer exists, or you have no access to it.", field=("checkpoint_id",))
-    return CheckpointPayloadRow(rows[checkpoint_id])
+    return CheckpointPayloadRow(rows[outcome.checkpoint_id], operation)
 
 
 async def new_token(context: Context, issued: tuple[str, str]) -> CreateTokenPayloadRow:
@@ -135,3 +137,9 @@ async def _token(context: Context, token_id: str) -> TokenRow:
     async with context.services.database.read() as reader:
         tokens = await people.tokens(reader, context.viewer.user_id)
     return next(token for token in tokens if token.id == token_id)
+
+
+async def _operation(reader: Reader, context: Context, operation_id: str | None) -> OperationRow | None:
+    if operation_id is None:
+        return None
+    return (await operations.by_ids(reader, context.viewer.user_id, [operation_id])).get(operation_id)

@@ -11,6 +11,7 @@ from services.domain.compute_kinds import KINDS
 from services.domain.lifecycle import Action
 from services.domain.statuses import (
     CheckpointStatus,
+    CheckpointUseKind,
     ComputeKind,
     ConnectionErrorCode,
     LogSource,
@@ -90,8 +91,16 @@ describe(
     {
         "EMPTY": "Nothing has been saved yet.",
         "INTERIM": "The newest periodic save of a session that is running, or that ended without a last save.",
-        "FINALIZED": "All files of the session, as they were at its end.",
+        "FINALIZED": "All files of the session, as they were at its end or when a user saved the checkpoint.",
         "INVALID": "The saved data is missing or damaged. No session can start from it.",
+    },
+)
+describe(
+    CheckpointUseKind,
+    "The kind of a use of a checkpoint, which cannot be deleted meanwhile.",
+    {
+        "NEXT_START": "The next start of the Studio continues from the checkpoint.",
+        "SESSION": "A session of the Studio began from the checkpoint or is saved to it, and is not saved for good yet.",
     },
 )
 describe(
@@ -123,7 +132,7 @@ describe(
         "VIEW": "Can read everything in the workspace.",
         "CONNECT": "The rights of VIEW. Can also open running sessions and delete Studios.",
         "LAUNCH": "The rights of CONNECT. Can also start and stop Studios.",
-        "MAINTAIN": "The rights of LAUNCH. Can also create and edit Studios and rename checkpoints.",
+        "MAINTAIN": "The rights of LAUNCH. Can also create and edit Studios, and save, rename and delete checkpoints.",
         "ADMIN": "The rights of MAINTAIN, and no others at present. Reserved for the settings of the workspace.",
         "OWNER": "The rights of ADMIN. Can also add and remove members and change their roles.",
     },
@@ -144,6 +153,7 @@ describe(
     {
         "START": "Starts a session of a Studio.",
         "STOP": "Stops the session of a Studio and saves its files.",
+        "CHECKPOINT": "Saves a running session as a further checkpoint.",
     },
 )
 describe(
@@ -193,6 +203,7 @@ describe(
         "COPY_URL": "Copies the URL of the session to share it.",
         "EDIT": "Changes the name, description or configuration.",
         "DELETE": "Deletes the Studio permanently.",
+        "CHECKPOINT_NOW": "Saves the running session as a further checkpoint.",
         "FORCE_STOP": "Ends a start or a stop that takes too long. Files that were not saved are lost.",
         "RETRY_BUILD": "Builds the image again after a failed build, and starts the Studio.",
     },
@@ -231,6 +242,7 @@ describe(
 __all__ = [
     "Action",
     "CheckpointStatus",
+    "CheckpointUseKind",
     "ComputeKind",
     "ConnectionErrorCode",
     "LogSource",

@@ -7,7 +7,7 @@ import strawberry
 from resolvers import error_rows
 from schema.enums import StudioStatus
 from schema.fields import attribute, exactly
-from schema.types.checkpoint import Checkpoint
+from schema.types.checkpoint import Checkpoint, CheckpointUse
 from schema.types.studio import Studio
 
 
@@ -77,13 +77,25 @@ class NotAllowedNowError(Error):
     is_type_of = exactly(error_rows.NotAllowedNowRow)
 
 
-@strawberry.type(description="The data of the newest checkpoint of the Studio is missing, so that no session can start from it.")
+@strawberry.type(description="The checkpoint cannot be deleted, since something needs its data.")
+class CheckpointNeededError(Error):
+    """B35."""
+
+    needed_by: list[CheckpointUse] = attribute("All uses of the checkpoint; at least one when the error was found.")
+
+    is_type_of = exactly(error_rows.CheckpointNeededRow)
+
+
+@strawberry.type(description="The data of the checkpoint that is to be started from is missing.")
 class CheckpointMissingError(Error):
     """B38, B39."""
 
-    checkpoint: Checkpoint | None = attribute("The newest checkpoint, whose data is missing. Null if it was removed meanwhile.")
+    checkpoint: Checkpoint | None = attribute(
+        "The checkpoint whose data is missing: the newest one, or the one that was chosen. Null if it was removed meanwhile."
+    )
     older_checkpoint: Checkpoint | None = attribute(
-        "The checkpoint from which a start continues with `acceptOlderCheckpoint`. Null if it would start without any saved files."
+        "The checkpoint from which a start continues with `acceptOlderCheckpoint`. Null if it would start without any saved files, and "
+        "for a chosen checkpoint."
     )
 
     is_type_of = exactly(error_rows.CheckpointMissingRow)

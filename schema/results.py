@@ -8,6 +8,7 @@ import strawberry
 from resolvers import payloads
 from schema.errors import (
     CheckpointMissingError,
+    CheckpointNeededError,
     ConflictError,
     ForbiddenError,
     InvalidInputError,
@@ -57,11 +58,12 @@ class ConnectStudioPayload:
     is_type_of = exactly(payloads.ConnectStudioPayloadRow)
 
 
-@strawberry.type(description="The result of a successful `renameCheckpoint`.")
+@strawberry.type(description="The result of a successful mutation of a checkpoint.")
 class CheckpointPayload:
-    """B32."""
+    """B32, B34, B35."""
 
     checkpoint: Checkpoint = attribute("The current data of the checkpoint.")
+    operation: Operation | None = attribute("The operation that saves the checkpoint. Null except for `checkpointNow`.")
 
     is_type_of = exactly(payloads.CheckpointPayloadRow)
 
@@ -134,8 +136,13 @@ ConnectStudioResult: TypeAlias = Annotated[
 ]
 
 CheckpointResult: TypeAlias = Annotated[
-    CheckpointPayload | NotFoundError | ForbiddenError | InvalidInputError | ConflictError,
-    strawberry.union("CheckpointResult", description="The result of `renameCheckpoint`: the payload, or an error."),
+    CheckpointPayload | NotFoundError | ForbiddenError | InvalidInputError | ConflictError | NotAllowedNowError,
+    strawberry.union("CheckpointResult", description="The result of `checkpointNow` and `renameCheckpoint`: the payload, or an error."),
+]
+
+DeleteCheckpointResult: TypeAlias = Annotated[
+    CheckpointPayload | NotFoundError | ForbiddenError | InvalidInputError | ConflictError | CheckpointNeededError,
+    strawberry.union("DeleteCheckpointResult", description="The result of `deleteCheckpoint`: the payload, or an error."),
 ]
 
 CreateTokenResult: TypeAlias = Annotated[

@@ -49,7 +49,7 @@ def build_services(core: SharedServices, settings: Settings, stack: AsyncExitSta
         members=Members(core.database, runner, one_user=settings.process_compute),
         people=People(runner),
         studios=Studios(runner, core.policy, core.box, core.installation, core.wakeups),
-        checkpoints=Checkpoints(runner),
+        checkpoints=Checkpoints(runner, core.policy),
         broker=core.broker,
         revocation_watcher=core.revocation_watcher,
         stats_feed=core.stats_feed,

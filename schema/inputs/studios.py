@@ -20,8 +20,10 @@ from services.domain.limits import MAX_DESCRIPTION_LENGTH, MAX_GRACE_SECONDS, MA
 from services.domain.time_policy import TimePolicy
 from services.studios.configuration import DEFAULT_CPU, DEFAULT_MEMORY_MIB
 from services.studios.requests import (
+    CheckpointNowRequest,
     Configuration,
     CreateStudioRequest,
+    DeleteCheckpointRequest,
     RenameCheckpointRequest,
     StartStudioRequest,
     StopStudioRequest,
@@ -116,6 +118,11 @@ class StartStudioInput:
         default=False,
         description="Whether `overrides` also become the configuration of the Studio; needs the role MAINTAIN. The default is false.",
     )
+    from_checkpoint_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="The id of the checkpoint of this Studio from which the session starts. Newer checkpoints stay, so that this can be "
+        "undone. If omitted or null, the newest one.",
+    )
     accept_older_checkpoint: bool = strawberry.field(default=False, description=ACCEPT_OLDER_CHECKPOINT)
     expected_revision: int | None = expected_revision()
     idempotency_key: str | None = idempotency_key()
@@ -125,6 +132,7 @@ class StartStudioInput:
             studio_id=decode(self.studio_id, "Studio", "studio_id"),
             configuration=configuration(self.overrides) if self.overrides else Configuration(),
             save=self.save,
+            from_checkpoint_id=self.from_checkpoint_id and decode(self.from_checkpoint_id, "Checkpoint", "from_checkpoint_id"),
             accept_older_checkpoint=self.accept_older_checkpoint,
             expected_revision=self.expected_revision,
             idempotency_key=self.idempotency_key,
@@ -206,6 +214,33 @@ class StudioActionInput:
     def request(self) -> StudioActionRequest:
         studio_id = decode(self.studio_id, "Studio", "studio_id")
         return StudioActionRequest(studio_id, self.expected_revision, self.idempotency_key, self.accept_older_checkpoint)
+
+
+@strawberry.input(description="The input of `checkpointNow`: the Studio to save.")
+class CheckpointNowInput:
+    """B34."""
+
+    studio_id: strawberry.ID = strawberry.field(description=STUDIO_ID)
+    name: str | None = strawberry.field(
+        default=None,
+        description=f"The name of the checkpoint: 1 to {MAX_NAME_LENGTH} characters, unique in the Studio. Spaces become underscores. If "
+        "omitted or null, the name of the Studio with a number.",
+    )
+    idempotency_key: str | None = idempotency_key()
+
+    def request(self) -> CheckpointNowRequest:
+        return CheckpointNowRequest(decode(self.studio_id, "Studio", "studio_id"), self.name, self.idempotency_key)
+
+
+@strawberry.input(description="The input of `deleteCheckpoint`: the checkpoint to delete.")
+class DeleteCheckpointInput:
+    """B35."""
+
+    checkpoint_id: strawberry.ID = strawberry.field(description="The id of the checkpoint.")
+    idempotency_key: str | None = idempotency_key()
+
+    def request(self) -> DeleteCheckpointRequest:
+        return DeleteCheckpointRequest(decode(self.checkpoint_id, "Checkpoint", "checkpoint_id"), self.idempotency_key)
 
 
 @strawberry.input(description="The input of `renameCheckpoint`: the checkpoint and its new name.")

@@ -5,7 +5,9 @@ import strawberry
 from resolvers import payloads
 from schema.inputs.field_paths import path_below_overrides
 from schema.inputs.studios import (
+    CheckpointNowInput,
     CreateStudioInput,
+    DeleteCheckpointInput,
     RenameCheckpointInput,
     StartStudioInput,
     StopStudioInput,
@@ -13,7 +15,7 @@ from schema.inputs.studios import (
     UpdateStudioInput,
 )
 from schema.mutations.command import mutation
-from schema.results import CheckpointResult, ConnectStudioResult, DeleteStudioResult, StudioResult
+from schema.results import CheckpointResult, ConnectStudioResult, DeleteCheckpointResult, DeleteStudioResult, StudioResult
 from services.domain.access import Permission
 
 
@@ -96,6 +98,22 @@ class StudioMutations:
         StudioActionInput,
         lambda services: services.studios.unstar,
         payloads.studio,
+    )
+    checkpoint_now: CheckpointResult = mutation(
+        "Saves the running session of a Studio as a further checkpoint, without stopping it. Its processes pause while its files are read. "
+        "Repeated while it saves, the call returns the same checkpoint.",
+        Permission.CHECKPOINT_EDIT,
+        CheckpointNowInput,
+        lambda services: services.checkpoints.save_now,
+        payloads.checkpoint,
+    )
+    delete_checkpoint: DeleteCheckpointResult = mutation(
+        "Deletes the data of a checkpoint, unless something needs it. This cannot be undone. The checkpoint stays visible where others "
+        "refer to it. If it was deleted already, the call changes nothing.",
+        Permission.CHECKPOINT_EDIT,
+        DeleteCheckpointInput,
+        lambda services: services.checkpoints.delete,
+        payloads.checkpoint,
     )
     rename_checkpoint: CheckpointResult = mutation(
         "Changes the name of a checkpoint.",

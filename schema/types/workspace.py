@@ -45,6 +45,10 @@ class WorkspaceSettings:
     checkpoint_interval_seconds: int | None = attribute(
         "The seconds between two saves of a running session. 0 means no periodic saves. Null means the default of the server."
     )
+    kept_checkpoints: int | None = attribute(
+        "The number of newest checkpoints that each Studio keeps; older ones are deleted after a save, except those that a user named or "
+        "that something needs. 0 or null means that all are kept."
+    )
 
     is_type_of = exactly(SettingsRow)
 

@@ -1,7 +1,9 @@
 """Records saves of sessions as checkpoints, and that the data of a checkpoint or session is gone (B30, B31)."""
 
+from enum import Enum
 from typing import Any
 
+from services.checkpoints.retention import apply_retention
 from services.compute.protocol import ComputeUnknown, Saved
 from services.domain.actor import Actor
 from services.domain.event_payloads import CheckpointChange, CheckpointChanged
@@ -20,26 +22,49 @@ class SaveRemoved(ComputeUnknown):
         super().__init__("the finished save was removed before it was recorded")
 
 
-async def record(transaction: Transaction, studio: StudioState, session: SessionState, saved: Saved, *, interim: bool) -> None:
-    """Makes `saved` the data of the session's checkpoint, in the caller's transaction. Other data that it had is cleaned up.
+class SaveKind(Enum):
+    """Why a session is saved."""
+
+    PERIODIC = "periodic"
+    """While it runs: its own checkpoint becomes INTERIM."""
+    REQUESTED = "requested"
+    """While it runs, since a user asked for it: a further checkpoint, FINALIZED at once (B34)."""
+    FINAL = "final"
+    """After its end: its own checkpoint becomes FINALIZED."""
+
+    @property
+    def is_interim(self) -> bool:
+        """Whether the session runs on."""
+        return self is not SaveKind.FINAL
+
+    def checkpoint_of(self, session: SessionState) -> str:
+        """Returns the id of the checkpoint that the save is recorded in."""
+        return (session.requested_checkpoint_id or "") if self is SaveKind.REQUESTED else session.checkpoint_id
+
+
+async def record(transaction: Transaction, studio: StudioState, session: SessionState, saved: Saved, kind: SaveKind) -> None:
+    """Makes `saved` the data of a checkpoint of the session, in the caller's transaction. Other data that it had is cleaned up.
 
     The attempt that was written before the save was made goes in the same transaction. Raises SaveRemoved.
     """
-    checkpoint = await checkpoints.find(transaction, session.checkpoint_id)
+    checkpoint = await checkpoints.find(transaction, kind.checkpoint_of(session))
     assert checkpoint is not None
     if saved.reference != checkpoint.reference and not await cleanup_tasks.take_save_attempt(transaction, checkpoint.id, saved.reference):
         raise SaveRemoved
     await cleanup_tasks.end_save_attempts(transaction, checkpoint.id)
     if checkpoint.reference and checkpoint.reference != saved.reference and checkpoint.compute_environment_id:
         await cleanup_tasks.add_checkpoint(transaction, checkpoint.compute_environment_id, checkpoint.reference)
-    status = CheckpointStatus.INTERIM if interim else CheckpointStatus.FINALIZED
+    status = CheckpointStatus.INTERIM if kind is SaveKind.PERIODIC else CheckpointStatus.FINALIZED
     values: dict[str, Any] = {"reference": saved.reference, "digest": saved.digest, "size": saved.size}
+    values["save_order"] = await checkpoints.next_save_order(transaction, studio.id)
     await checkpoints.change(transaction, checkpoint.id, **values, status=status.value, saved_at=transaction.now)
-    if not interim:
+    if kind is SaveKind.FINAL:
         await sessions.change(transaction, session.id, saved=True)
     payload = CheckpointChanged(checkpoint.id, checkpoint.name, status, CheckpointChange.SAVED)
     event = payload.event(Actor.system("save"), studio.id, studio.name)
     await outbox.append(transaction, studio.workspace_id, [event])
+    if kind is not SaveKind.PERIODIC:
+        await apply_retention(transaction, studio)
 
 
 async def invalidate(transaction: Transaction, studio: StudioState, checkpoint_id: str) -> CheckpointState | None:
@@ -47,7 +72,9 @@ async def invalidate(transaction: Transaction, studio: StudioState, checkpoint_i
     checkpoint = await checkpoints.find(transaction, checkpoint_id)
     if checkpoint is None or checkpoint.status == CheckpointStatus.INVALID.value:
         return checkpoint
-    values = {"status": CheckpointStatus.INVALID.value, "valid_status": checkpoint.status}
+    values: dict[str, Any] = {"status": CheckpointStatus.INVALID.value, "valid_status": checkpoint.status}
+    if checkpoint.save_order == 0:  # its session was lost before the first save: it takes the place that this would have had
+        values["save_order"] = await checkpoints.next_save_order(transaction, studio.id)
     await checkpoints.change(transaction, checkpoint.id, **values)
     payload = CheckpointChanged(checkpoint.id, checkpoint.name, CheckpointStatus.INVALID, CheckpointChange.INVALIDATED)
     event = payload.event(Actor.system("checkpoint-missing"), studio.id, studio.name)

@@ -81,7 +81,9 @@ MATRIX: Mapping[Permission, Requirement] = MappingProxyType(
             TokenScope.OPERATE,
             "Change a Studio's name, description and configuration, and start a session with other environment variables.",
         ),
-        Permission.CHECKPOINT_EDIT: Requirement(Role.MAINTAIN, TokenScope.OPERATE, "Rename a checkpoint."),
+        Permission.CHECKPOINT_EDIT: Requirement(
+            Role.MAINTAIN, TokenScope.OPERATE, "Save a running session as a checkpoint, and rename and delete checkpoints."
+        ),
         Permission.MEMBER_MANAGE: Requirement(
             Role.OWNER, TokenScope.MANAGE, "Add members to the workspace, change their roles, and remove them."
         ),

@@ -116,13 +116,13 @@ class QuotaExceeded(DomainError):
     code = "QUOTA_EXCEEDED"
 
 
-class NewestCheckpointMissing(DomainError):
-    """The data of the Studio's newest checkpoint is missing; only an older one, or none, is left to start from (B38)."""
+class CheckpointDataMissing(DomainError):
+    """The data of the checkpoint to start from is missing; an older one, or none, is left (B38). Of a chosen one: choose another."""
 
     code = "CHECKPOINT_MISSING"
 
-    def __init__(self, message: str, *, checkpoint_id: str, older_checkpoint_id: str | None) -> None:
-        super().__init__(message, field=("accept_older_checkpoint",))
+    def __init__(self, message: str, *, field: Sequence[str], checkpoint_id: str, older_checkpoint_id: str | None) -> None:
+        super().__init__(message, field=field)
         self.checkpoint_id = checkpoint_id
         self.older_checkpoint_id = older_checkpoint_id
 

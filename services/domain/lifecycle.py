@@ -105,6 +105,7 @@ class Action(StrEnum):
     COPY_URL = "COPY_URL"
     EDIT = "EDIT"
     DELETE = "DELETE"
+    CHECKPOINT_NOW = "CHECKPOINT_NOW"
     RETRY_BUILD = "RETRY_BUILD"
     FORCE_STOP = "FORCE_STOP"
 
@@ -126,6 +127,9 @@ ACTIONS: Mapping[Action, ActionRule] = MappingProxyType(
         Action.COPY_URL: ActionRule(Permission.STUDIO_CONNECT, frozenset({S.RUNNING}), "The Studio is not running. Start it first."),
         Action.EDIT: ActionRule(Permission.STUDIO_EDIT, ENDED, "Only a Studio that has ended can be edited. Stop it first."),
         Action.DELETE: ActionRule(Permission.STUDIO_DELETE, ENDED, "Only a Studio that has ended can be deleted. Stop it first."),
+        Action.CHECKPOINT_NOW: ActionRule(
+            Permission.CHECKPOINT_EDIT, frozenset({S.RUNNING}), "The Studio is not running. A checkpoint is saved when it stops."
+        ),
         Action.RETRY_BUILD: ActionRule(
             Permission.STUDIO_START,
             frozenset({S.BUILD_FAILED}),
@@ -146,6 +150,8 @@ STATUS_REFUSALS: Mapping[tuple[StudioStatus, Action], str] = MappingProxyType(
         (S.STOPPING, Action.START): "The Studio is stopping. Start it again once it has stopped.",
         (S.STOPPING, Action.STOP): "The Studio is already stopping.",
         (S.STOPPING, Action.CONNECT): "The Studio is stopping. Start it again once it has stopped, then connect.",
+        (S.STOPPING, Action.CHECKPOINT_NOW): "The Studio is stopping, and its files are being saved.",
+        (S.STARTING, Action.CHECKPOINT_NOW): "The Studio is still starting. Save a checkpoint once it is running.",
         (S.STARTING, Action.CONNECT): "The Studio is still starting. Connect once it is running.",
     }
 )

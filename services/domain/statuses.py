@@ -42,6 +42,13 @@ class CheckpointStatus(StrEnum):
     INVALID = "INVALID"
 
 
+class CheckpointUseKind(StrEnum):
+    """Why the data of a checkpoint is needed (B35)."""
+
+    NEXT_START = "NEXT_START"
+    SESSION = "SESSION"
+
+
 class TemplateStatus(StrEnum):
     """The support status of a template (B71)."""
 
@@ -66,6 +73,7 @@ class OperationKind(StrEnum):
 
     START = "START"
     STOP = "STOP"
+    CHECKPOINT = "CHECKPOINT"
 
 
 class OperationState(StrEnum):

@@ -26,6 +26,7 @@ class SettingsRow:
     lifespan_hours: int | None
     idle_minutes: int | None
     checkpoint_interval_seconds: int | None
+    kept_checkpoints: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from services.domain.access import Role
 from services.domain.events import Cursor
 from services.domain.lifecycle import Action
-from services.domain.statuses import CheckpointStatus, StopReason, StudioStatus
+from services.domain.statuses import CheckpointStatus, CheckpointUseKind, StopReason, StudioStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,18 @@ class CheckpointRow:
     size: int | None
     created_at: datetime
     saved_at: datetime | None
+    deleted_at: datetime | None
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointUseRow:
+    """One use of a checkpoint, which cannot be deleted meanwhile."""
+
+    checkpoint_id: str
+    kind: CheckpointUseKind
+    studio_id: str
+    studio_name: str
 
 
 @dataclass(frozen=True, slots=True)

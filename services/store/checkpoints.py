@@ -26,9 +26,11 @@ class CheckpointState:
     studio_id: str
     workspace_id: str
     number: int
+    save_order: int
     session_number: int
     compute_environment_id: str | None
     name: str
+    named: bool
     status: str
     valid_status: str | None
     parent_id: str | None
@@ -47,15 +49,19 @@ async def find(reader: Reader, checkpoint_id: str) -> CheckpointState | None:
 
 
 async def latest_saved(reader: Reader, studio_id: str) -> CheckpointState | None:
-    """Returns the newest INTERIM or FINALIZED checkpoint, the base of the next start (B10)."""
+    """Returns the INTERIM or FINALIZED checkpoint that was saved last, the base of the next start (B10)."""
     where = (T.studio_id == studio_id) & T.status.in_(SAVED) & T.deleted_at.is_(None)
-    return RECORD.optional((await reader.execute(select(*RECORD.columns).where(where).order_by(T.number.desc()).limit(1))).one_or_none())
+    return RECORD.optional(
+        (await reader.execute(select(*RECORD.columns).where(where).order_by(T.save_order.desc()).limit(1))).one_or_none()
+    )
 
 
 async def newest_with_data(reader: Reader, studio_id: str) -> CheckpointState | None:
-    """Returns the newest checkpoint that has data, or is INVALID: its data is missing, or was lost with its session before a save."""
+    """Returns the checkpoint that was saved last, or is INVALID: its data is missing, or was lost with its session before a save."""
     where = (T.studio_id == studio_id) & T.status.in_((*SAVED, CheckpointStatus.INVALID.value)) & T.deleted_at.is_(None)
-    return RECORD.optional((await reader.execute(select(*RECORD.columns).where(where).order_by(T.number.desc()).limit(1))).one_or_none())
+    return RECORD.optional(
+        (await reader.execute(select(*RECORD.columns).where(where).order_by(T.save_order.desc()).limit(1))).one_or_none()
+    )
 
 
 async def invalid(reader: Reader, environments: Collection[str], after: str, limit: int) -> list[CheckpointState]:
@@ -72,13 +78,6 @@ async def invalid(reader: Reader, environments: Collection[str], after: str, lim
     return RECORD.rows(await reader.execute(select(*RECORD.columns).where(*where).order_by(T.id).limit(limit)))
 
 
-async def not_needed_elsewhere(reader: Reader, studio_id: str) -> list[CheckpointState]:
-    """Returns the Studio's checkpoints whose data is not deleted and that no other Studio is based on (B22)."""
-    other = core.studio
-    needed = exists().where(other.c.parent_checkpoint_id == T.id, other.c.id != studio_id)
-    return RECORD.rows(await reader.execute(select(*RECORD.columns).where(T.studio_id == studio_id, T.deleted_at.is_(None), ~needed)))
-
-
 async def name_taken(reader: Reader, studio_id: str, key: str, *, except_id: str | None = None) -> bool:
     """Returns whether another checkpoint of the Studio than `except_id` has this name key (B32)."""
     clash = select(T.id).where(T.studio_id == studio_id, T.name_key == key, T.id != (except_id or ""))
@@ -91,10 +90,23 @@ async def last_number(reader: Reader, studio_id: str) -> int:
     return int((await reader.execute(statement)).scalar_one_or_none() or 0)
 
 
+async def next_save_order(reader: Reader, studio_id: str) -> int:
+    """Returns the place of the Studio's next save in the order of its saves."""
+    statement = select(T.save_order).where(T.studio_id == studio_id).order_by(T.save_order.desc()).limit(1)
+    return int((await reader.execute(statement)).scalar_one_or_none() or 0) + 1
+
+
 async def add(transaction: Transaction, values: dict[str, Any]) -> None:
-    await transaction.execute(insert(core.checkpoint).values(**values, created_at=transaction.now))
+    await transaction.execute(insert(core.checkpoint).values(**values, save_order=0, created_at=transaction.now))
 
 
 async def change(transaction: Transaction, checkpoint_id: str, **values: Any) -> None:
     """Writes columns that a reader can see, and increments `version`."""
     await transaction.execute(update(core.checkpoint).where(T.id == checkpoint_id).values(**values, version=T.version + 1))
+
+
+async def delete_data(transaction: Transaction, found: Collection[CheckpointState]) -> None:
+    """Marks checkpoints as deleted, and frees their names in their Studios. The rows stay, for lineage."""
+    ids = [checkpoint.id for checkpoint in found]
+    values = {"deleted_at": transaction.now, "name_key": T.id, "version": T.version + 1}
+    await transaction.execute(update(core.checkpoint).where(T.id.in_(ids)).values(values))

@@ -46,6 +46,7 @@ class WorkspaceSettings:
     lifespan_hours: int | None
     idle_minutes: int | None
     checkpoint_interval_seconds: int | None
+    kept_checkpoints: int | None
 
 
 ENVIRONMENT_RECORD = Record.of_table(EnvironmentState, core.compute_environment)

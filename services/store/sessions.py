@@ -29,6 +29,9 @@ class SessionState:
     configuration: dict[str, Any]
     checkpoint_id: str
     base_checkpoint_id: str | None
+    chosen_base: bool
+    requested_checkpoint_id: str | None
+    requested_operation_id: str | None
     upstream: dict[str, Any] | None
     stop_reason: str | None
     exit_code: int | None

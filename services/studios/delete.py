@@ -6,10 +6,10 @@ from services.domain.access import Permission, Viewer
 from services.domain.event_payloads import StudioDeleted
 from services.domain.lifecycle import Action
 from services.domain.session_name import SessionName
-from services.store import checkpoints, cleanup_tasks, outbox, sessions, studios
+from services.store import checkpoint_uses, cleanup_tasks, outbox, sessions, studios
 from services.store.db.database import Transaction
-from services.store.studios import StudioState
 from services.studios import rights
+from services.studios.checkpoint_rows import remove_checkpoints
 from services.studios.requests import StudioActionRequest, StudioOutcome
 from services.studios.status_rules import require_status
 
@@ -25,7 +25,7 @@ class DeleteStudio:
         studio = await rights.studio_for(transaction, viewer, request.studio_id, Permission.STUDIO_DELETE)
         rights.check_revision(studio, request.expected_revision)
         require_status(studio, Action.DELETE)
-        await _clean_up_checkpoints(transaction, studio)
+        await remove_checkpoints(transaction, studio, await checkpoint_uses.unneeded_of_deleted(transaction, studio.id), viewer.actor)
         for session in await sessions.unsaved(transaction, studio.id):
             name = SessionName(self.installation, studio.id, studio.public_id, session.number)
             await cleanup_tasks.add_session(transaction, session.compute_environment_id, name)
@@ -33,11 +33,3 @@ class DeleteStudio:
         event = StudioDeleted().event(viewer.actor, studio.id, studio.name)
         await outbox.append(transaction, studio.workspace_id, [event])
         return StudioOutcome(studio.id)
-
-
-async def _clean_up_checkpoints(transaction: Transaction, studio: StudioState) -> None:
-    """Adds tasks to remove the data of the checkpoints. Their rows stay, for lineage."""
-    for checkpoint in await checkpoints.not_needed_elsewhere(transaction, studio.id):
-        if checkpoint.reference and checkpoint.compute_environment_id:
-            await cleanup_tasks.add_checkpoint(transaction, checkpoint.compute_environment_id, checkpoint.reference)
-        await checkpoints.change(transaction, checkpoint.id, deleted_at=transaction.now)

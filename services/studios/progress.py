@@ -24,6 +24,7 @@ class Step(StrEnum):
 STEPS: dict[OperationKind, tuple[Step, ...]] = {
     OperationKind.START: (Step.CLEAN, Step.TOOL, Step.SESSION, Step.ANSWER),
     OperationKind.STOP: (Step.END, Step.SAVE, Step.FREE),
+    OperationKind.CHECKPOINT: (Step.SAVE,),
 }
 
 Steps = list[dict[str, Any]]

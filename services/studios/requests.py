@@ -56,12 +56,14 @@ class CreateStudioRequest:
 class StartStudioRequest:
     """The request to start a Studio. `configuration` is for this session only; with `save` it becomes the Studio's (B1).
 
+    `from_checkpoint_id`: the session starts from this checkpoint of the Studio, in place of the newest (B38).
     `accept_older_checkpoint`: if the newest checkpoint is missing, the session starts from an older one, or without saved files (B38).
     """
 
     studio_id: str
     configuration: Configuration = field(default_factory=Configuration)
     save: bool = False
+    from_checkpoint_id: str | None = None
     accept_older_checkpoint: bool = False
     expected_revision: int | None = None
     idempotency_key: str | None = None
@@ -101,6 +103,29 @@ class RenameCheckpointRequest:
     checkpoint_id: str
     name: str
     idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointNowRequest:
+    """The request to save a running session as a further checkpoint; without a name it gets the default one (B32, B34)."""
+
+    studio_id: str
+    name: str | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteCheckpointRequest:
+    checkpoint_id: str
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointOutcome:
+    """The ids that a command on a checkpoint returns. `operation_id` is that of the save that it began."""
+
+    checkpoint_id: str
+    operation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from services.store import cleanup_tasks, sessions
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import image_builds
+from services.studios.requested_checkpoint import abandon_request
 from services.studios.transitions import end_operation, move
 
 MAX_REASON_LENGTH = 200
@@ -37,13 +38,14 @@ class SessionEnd:
 
 async def end_session(transaction: Transaction, studio: StudioState, end: SessionEnd) -> StudioState:
     """Ends the Studio's current session and returns the changed Studio. Raises IllegalTransition."""
-    await end_operation(transaction, studio, end.outcome, end.message)
+    await end_operation(transaction, studio, studio.operation_id, end.outcome, end.message)
     values: dict[str, Any] = {"desired": StudioStatus.STOPPED.value, "deadline": None, "due_at": None}
     ended = await move(transaction, studio, end.trigger, end.actor, end.message, **values)
     session = await sessions.find(transaction, studio.id, studio.session_number)
     if session is not None:
         saved = session.saved or end.saved
         await cleanup_tasks.end_save_attempts(transaction, session.checkpoint_id)
+        await abandon_request(transaction, studio, session, "The session ended before this checkpoint was saved.")
         await sessions.change(transaction, session.id, saved=saved, ended_at=transaction.now, stop_reason=ended.stop_reason)
         if end.cleanup is not None:
             reason = end.message and end.message[:MAX_REASON_LENGTH]

@@ -7,19 +7,19 @@ from typing import Any
 from services.authorization import require_on_studio
 from services.domain.access import Permission, Viewer
 from services.domain.errors import Conflict, NotAllowedNow
-from services.domain.event_payloads import CheckpointChange, CheckpointChanged, StudioEdited
+from services.domain.event_payloads import StudioEdited
 from services.domain.ids import new_id
 from services.domain.lifecycle import Action, Trigger, status_refusal
-from services.domain.names import name_key
 from services.domain.problems import Problems, invalid
-from services.domain.statuses import CheckpointStatus, OperationKind, StudioStatus
+from services.domain.statuses import OperationKind, StudioStatus
 from services.domain.time_policy import TimePolicy
 from services.secrets.env_vars import Seal
-from services.store import checkpoints, compute_environments, outbox, sessions, studios, templates
+from services.store import compute_environments, outbox, sessions, studios, templates
 from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import configuration, rights, validation
+from services.studios.checkpoint_rows import add_checkpoint
 from services.studios.image_builds import ImageBuilds
 from services.studios.progress import Step
 from services.studios.requests import UNSET, StartStudioRequest, StudioActionRequest, StudioOutcome
@@ -40,7 +40,7 @@ class StartStudio:
 
     async def __call__(self, transaction: Transaction, viewer: Viewer, request: StartStudioRequest) -> StudioOutcome:
         """Raises NotFound, Forbidden, StaleRevision, Conflict (stopping), NotAllowedNow (overrides while it runs), InvalidInput, and
-        NewestCheckpointMissing, whatever the request accepts: the data may be back, and is looked for first."""
+        CheckpointDataMissing, whatever the request accepts: the data may be back, and is looked for first."""
         return await self._start(transaction, viewer, request, accept_older=False)
 
     async def as_accepted(self, transaction: Transaction, viewer: Viewer, request: StartStudioRequest) -> StudioOutcome:
@@ -59,13 +59,15 @@ class StartStudio:
         overrides = await self._overrides(transaction, studio, request)
         if request.save and not request.configuration.is_empty:
             studio = await _save_overrides(transaction, viewer, studio, overrides)
-        started = await self.begin(transaction, viewer, studio, overrides, accept_older=accept_older)
+        started = await self.begin(
+            transaction, viewer, studio, overrides, from_checkpoint_id=request.from_checkpoint_id, accept_older=accept_older
+        )
         return StudioOutcome(studio.id, started.operation_id)
 
     async def retry_build(self, transaction: Transaction, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
         """Builds the image of a BUILD_FAILED Studio again, and starts it. Repeated while it builds, it changes nothing (B12, B76).
 
-        Raises NotFound, Forbidden, StaleRevision, NotAllowedNow, and NewestCheckpointMissing, whatever the request accepts.
+        Raises NotFound, Forbidden, StaleRevision, NotAllowedNow, and CheckpointDataMissing, whatever the request accepts.
         """
         return await self._retry_build(transaction, viewer, request, accept_older=False)
 
@@ -101,17 +103,25 @@ class StartStudio:
         return configuration.merged({}, request.configuration, self.seal)
 
     async def begin(
-        self, transaction: Transaction, viewer: Viewer, studio: StudioState, overrides: Mapping[str, Any], *, accept_older: bool = False
+        self,
+        transaction: Transaction,
+        viewer: Viewer,
+        studio: StudioState,
+        overrides: Mapping[str, Any],
+        *,
+        from_checkpoint_id: str | None = None,
+        accept_older: bool = False,
     ) -> StudioState:
         """Begins a session of an ended Studio, with `overrides` of its configuration. Raises InvalidInput without a usable environment,
-        NewestCheckpointMissing."""
+        CheckpointDataMissing, and NotFound for a checkpoint of another Studio."""
         environment = await _usable_environment(transaction, studio)
         template = await templates.find(transaction, studio.template_id)
         assert template is not None
         build = await ImageBuilds(self.policy).ensure(transaction, viewer.actor, template, environment)
         is_building = build is not None or studio.status is StudioStatus.BUILD_FAILED
-        base_id = await start_base(transaction, studio, accept_older=accept_older)
-        session_number = await self._add_session(transaction, viewer, studio, environment, overrides, base_id)
+        base_id = await start_base(transaction, studio, chosen_id=from_checkpoint_id, accept_older=accept_older)
+        is_chosen = from_checkpoint_id is not None
+        session_number = await self._add_session(transaction, viewer, studio, environment, overrides, base_id, chosen_base=is_chosen)
         deadline = build.deadline if build else transaction.now + self.policy.start_deadline
         first = (Step.BUILD,) if is_building else ()
         values: dict[str, Any] = {
@@ -135,6 +145,8 @@ class StartStudio:
         environment: EnvironmentState,
         overrides: Mapping[str, Any],
         base_id: str | None,
+        *,
+        chosen_base: bool,
     ) -> int:
         """Adds the rows of the session and of its checkpoint. Returns the session's number."""
         number = studio.session_number + 1
@@ -146,8 +158,9 @@ class StartStudio:
             "template_id": studio.template_id,
             "started_by": viewer.user_id,
             "configuration": {name: getattr(studio, name) for name in CONFIGURATION_FIELDS} | dict(overrides),
-            "checkpoint_id": await _add_checkpoint(transaction, viewer, studio, environment, number, base_id),
+            "checkpoint_id": await add_checkpoint(transaction, viewer, studio, environment.id, number, base_id),
             "base_checkpoint_id": base_id,
+            "chosen_base": chosen_base,
         }
         await sessions.add(transaction, values)
         return number
@@ -183,41 +196,3 @@ async def _save_overrides(transaction: Transaction, viewer: Viewer, studio: Stud
     edited = await studios.find(transaction, studio.id)
     assert edited is not None
     return edited
-
-
-async def _add_checkpoint(
-    transaction: Transaction, viewer: Viewer, studio: StudioState, environment: EnvironmentState, session: int, base_id: str | None
-) -> str:
-    """Adds the session's own checkpoint, EMPTY until its first save (B30). Returns its id."""
-    number = await checkpoints.last_number(transaction, studio.id) + 1
-    name = await _free_name(transaction, studio, number)
-    checkpoint_id = new_id()
-    await checkpoints.add(
-        transaction,
-        {
-            "id": checkpoint_id,
-            "studio_id": studio.id,
-            "workspace_id": studio.workspace_id,
-            "number": number,
-            "session_number": session,
-            "compute_environment_id": environment.id,
-            "name": name,
-            "name_key": name_key(name),
-            "status": CheckpointStatus.EMPTY.value,
-            "author_id": viewer.user_id,
-            "parent_id": base_id,
-        },
-    )
-    payload = CheckpointChanged(checkpoint_id, name, CheckpointStatus.EMPTY, CheckpointChange.CREATED)
-    await outbox.append(transaction, studio.workspace_id, [payload.event(viewer.actor, studio.id, studio.name)])
-    return checkpoint_id
-
-
-async def _free_name(transaction: Transaction, studio: StudioState, number: int) -> str:
-    """Returns `<studio>_<number>` (B32), with a further number if another checkpoint has that name."""
-    default = f"{'_'.join(studio.name.split())}_{number}"
-    name, attempt = default, 1
-    while await checkpoints.name_taken(transaction, studio.id, name_key(name)):
-        attempt += 1
-        name = f"{default}_{attempt}"
-    return name

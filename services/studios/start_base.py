@@ -1,19 +1,26 @@
 """Chooses the checkpoint that a session starts from: never an older one, or none, unless the user has accepted that (B10, B38)."""
 
-from services.domain.errors import NewestCheckpointMissing
+from services.domain.errors import CheckpointDataMissing, NotFound
+from services.domain.problems import invalid
 from services.domain.statuses import CheckpointStatus
 from services.store import checkpoints, sessions
 from services.store.checkpoints import CheckpointState
 from services.store.db.database import Reader
 from services.store.studios import StudioState
 
+FROM_CHECKPOINT = ("from_checkpoint_id",)
+ACCEPT_OLDER = ("accept_older_checkpoint",)
 
-async def start_base(reader: Reader, studio: StudioState, *, accept_older: bool) -> str | None:
-    """Returns the id of the newest checkpoint, or of the one that the Studio was made from; None to start without files.
 
-    Raises NewestCheckpointMissing if that is INVALID and the user has not accepted an older one. A former session that is still to be saved
-    takes its place as soon as it is saved.
+async def start_base(reader: Reader, studio: StudioState, *, chosen_id: str | None, accept_older: bool) -> str | None:
+    """Returns `chosen_id` if a user chose a checkpoint of the Studio; else the id of the one that was saved last, or of the one that the
+    Studio was made from; None to start without files.
+
+    Raises CheckpointDataMissing if that is INVALID and the user has not accepted an older one, NotFound and InvalidInput for a chosen one
+    that cannot be started from. A former session that is still to be saved takes the place of the newest as soon as it is saved.
     """
+    if chosen_id is not None:
+        return await _chosen(reader, studio, chosen_id)
     newest = await checkpoints.newest_with_data(reader, studio.id)
     if newest is None and studio.parent_checkpoint_id:
         newest = await checkpoints.find(reader, studio.parent_checkpoint_id)
@@ -23,8 +30,22 @@ async def start_base(reader: Reader, studio: StudioState, *, accept_older: bool)
         return newest.id
     older_id, message = await fallback(reader, studio, newest)
     if not accept_older:
-        raise NewestCheckpointMissing(message, checkpoint_id=newest.id, older_checkpoint_id=older_id)
+        raise CheckpointDataMissing(message, field=ACCEPT_OLDER, checkpoint_id=newest.id, older_checkpoint_id=older_id)
     return older_id
+
+
+async def _chosen(reader: Reader, studio: StudioState, checkpoint_id: str) -> str:
+    chosen = await checkpoints.find(reader, checkpoint_id)
+    if chosen is None or chosen.studio_id != studio.id:
+        raise NotFound.absent("checkpoint of this Studio", field=FROM_CHECKPOINT)
+    if chosen.deleted_at is not None:
+        raise invalid(*FROM_CHECKPOINT, "DELETED", f"The data of the checkpoint {chosen.name} was deleted. Choose another checkpoint.")
+    if chosen.status == CheckpointStatus.EMPTY.value:
+        raise invalid(*FROM_CHECKPOINT, "EMPTY", f"Nothing was saved to the checkpoint {chosen.name}. Choose another checkpoint.")
+    if chosen.status == CheckpointStatus.INVALID.value:
+        message = f"The data of the checkpoint {chosen.name} is missing. Choose another checkpoint, or bring the data back."
+        raise CheckpointDataMissing(message, field=FROM_CHECKPOINT, checkpoint_id=chosen.id, older_checkpoint_id=None)
+    return chosen.id
 
 
 async def fallback(reader: Reader, studio: StudioState, missing: CheckpointState) -> tuple[str | None, str]:

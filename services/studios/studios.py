@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 from services.commands import CommandRunner, MutationCall
 from services.domain.access import MATRIX, Permission, Viewer
 from services.domain.actor import Actor
-from services.domain.errors import NewestCheckpointMissing, NotFound
+from services.domain.errors import CheckpointDataMissing, NotFound
 from services.domain.event_payloads import StarChanged
 from services.domain.time_policy import TimePolicy
 from services.secrets.env_vars import Seal
@@ -105,7 +105,7 @@ class Studios:
         """Has an INVALID newest checkpoint looked for once more before it refuses, or starts from an older one as the request accepts."""
         try:
             return await self._on_studio(viewer, mutation, Permission.STUDIO_START, request, command)
-        except NewestCheckpointMissing as error:
+        except CheckpointDataMissing as error:
             await self._recheck(error.checkpoint_id)
             return await self._on_studio(viewer, mutation, Permission.STUDIO_START, request, as_accepted)
 

@@ -104,9 +104,11 @@ async def begin_operation(
     return operation_id
 
 
-async def end_operation(transaction: Transaction, studio: StudioState, outcome: OperationState, message: str | None = None) -> None:
-    """Ends the Studio's current operation, if one is in progress. `message` is why it failed or was cancelled."""
-    operation = await operations.find(transaction, studio.operation_id) if studio.operation_id else None
+async def end_operation(
+    transaction: Transaction, studio: StudioState, operation_id: str | None, outcome: OperationState, message: str | None = None
+) -> None:
+    """Ends an operation on the Studio, if it is in progress. `message` is why it failed or was cancelled."""
+    operation = await operations.find(transaction, operation_id) if operation_id else None
     if operation is None or operation.state != OperationState.RUNNING.value:
         return
     error = None if outcome is OperationState.SUCCEEDED else message or ""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.checkpoints.saves import SaveKind
 from services.compute.registry import Computes
 from services.controller import controller
 from services.controller.controller import Controller
@@ -105,11 +106,11 @@ async def test_a_controller_that_lost_the_lease_saves_no_more_and_so_removes_no_
         [lease] = await leases.claim(transaction, "one", timedelta(0), 1)
         session = await sessions.find(transaction, studio, 1)
     assert session is not None
-    await save_session(ClaimedStudio(harness.services, lease, session), session, interim=True)
+    await save_session(ClaimedStudio(harness.services, lease, session), session, SaveKind.PERIODIC)
     async with harness.database.write() as transaction:
         await leases.break_lease(transaction, studio)
     with pytest.raises(LeaseLost):
-        await save_session(ClaimedStudio(harness.services, lease, session), session, interim=True)
+        await save_session(ClaimedStudio(harness.services, lease, session), session, SaveKind.PERIODIC)
     assert harness.compute.calls.count("interim") == 1
 
 

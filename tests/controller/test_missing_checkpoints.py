@@ -3,7 +3,7 @@
 import pytest
 
 from services.controller.maintenance import checkpoint_audit
-from services.domain.errors import NewestCheckpointMissing
+from services.domain.errors import CheckpointDataMissing
 from services.store.tables import core
 from services.studios.requests import StartStudioRequest, StopStudioRequest
 from tests.controller.harness import ControllerHarness, change_sessions, database_now, message_contains
@@ -38,7 +38,7 @@ async def test_pressing_start_again_and_again_condemns_no_further_checkpoint(har
     assert "The data of the checkpoint Cells_3, which is the newest, is missing" in row["status_message"]
     assert "from the older checkpoint Cells_2" in row["status_message"]
     for _ in range(3):
-        with pytest.raises(NewestCheckpointMissing):
+        with pytest.raises(CheckpointDataMissing):
             await harness.studios.start(viewer, StartStudioRequest(studio))
     assert await statuses(harness) == ["FINALIZED", "FINALIZED", "INVALID"]
     newest = (await harness.rows(core.checkpoint))[2]
@@ -87,7 +87,7 @@ async def test_a_start_that_finds_its_unsaved_former_session_gone_asks_first(
         assert f"continue from {lost['name']}" in row["status_message"]
     else:
         assert f"A start would continue from the older checkpoint {older['name']}" in row["status_message"]
-        with pytest.raises(NewestCheckpointMissing, match="were lost before they were saved as Cells_4") as caught:
+        with pytest.raises(CheckpointDataMissing, match="were lost before they were saved as Cells_4") as caught:
             await harness.studios.start(viewer, StartStudioRequest(studio))
         assert (caught.value.checkpoint_id, caught.value.older_checkpoint_id) == (lost["id"], older["id"])
     await harness.studios.start(viewer, StartStudioRequest(studio, accept_older_checkpoint=not interim))
@@ -105,7 +105,7 @@ async def test_a_first_session_lost_before_its_first_save_is_not_begun_anew_unas
     await harness.status(studio, "RUNNING")  # a first start is not asked
     harness.compute.lose(await harness.name(studio))
     assert (await harness.status(studio, "ERRORED"))["stop_reason"] == "COMPUTE_ENV_LOST"
-    with pytest.raises(NewestCheckpointMissing, match="without any saved files") as caught:
+    with pytest.raises(CheckpointDataMissing, match="without any saved files") as caught:
         await harness.studios.start(viewer, StartStudioRequest(studio))
     assert caught.value.older_checkpoint_id is None
     await harness.studios.start(viewer, StartStudioRequest(studio, accept_older_checkpoint=True))

@@ -2,14 +2,16 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import update
 
-from services.compute.protocol import ComputeFailed
+from services.checkpoints.saves import SaveKind
+from services.compute.protocol import ComputeFailed, Saved
 from services.controller.lifecycle import run
+from services.controller.lifecycle.claimed_studio import ClaimedStudio
 from services.controller.lifecycle.session_save import save_session
+from services.store.sessions import SessionState
 from services.store.tables import core
 from services.studios.requests import StopStudioRequest
 from tests.controller.harness import ControllerHarness, change_sessions, database_now, message_contains
@@ -98,9 +100,9 @@ async def test_a_save_that_ends_while_a_stop_begins_leaves_the_stops_message(
     """As with two servers: the one that saves hears of the stop only afterwards."""
     save = save_session
 
-    async def then_stopped(*args: Any, interim: bool) -> Any:
-        saved = await save(*args, interim=interim)
-        if interim:
+    async def then_stopped(claim: ClaimedStudio, session: SessionState, kind: SaveKind) -> Saved:
+        saved = await save(claim, session, kind)
+        if kind.is_interim:
             harness.controller_wakes.silent = True
             await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))
         return saved

@@ -42,7 +42,7 @@ def services(database: Database) -> Services:
         tokens=Tokens(database, runner),
         members=Members(database, runner),
         studios=Studios(runner, TimePolicy(), SecretBox(SecretBox.new_key()), "installation", Wakeups(database)),
-        checkpoints=Checkpoints(runner),
+        checkpoints=Checkpoints(runner, TimePolicy()),
         addresses=addresses,
         policy=TimePolicy(),
         connect_codes=ConnectCodes(database, addresses),

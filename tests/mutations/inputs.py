@@ -53,6 +53,13 @@ async def a_checkpoint(database: Database, world: World) -> dict[str, Any]:
     return {"checkpointId": gid("Checkpoint", await factories.create_checkpoint(database, world, studio_id)), "name": "new"}
 
 
+async def an_older_checkpoint(database: Database, world: World) -> dict[str, Any]:
+    studio_id = await factories.create_studio(database, world)
+    older = await factories.create_checkpoint(database, world, studio_id)
+    await factories.create_checkpoint(database, world, studio_id, number=2)
+    return {"checkpointId": gid("Checkpoint", older)}
+
+
 async def a_user(database: Database, world: World) -> dict[str, Any]:
     await factories.allow_many_users(database)
     await factories.create_user(database, "grace")
@@ -84,6 +91,8 @@ INPUTS: dict[str, Prepare] = {
     "starStudio": a_studio,
     "unstarStudio": a_studio,
     "renameCheckpoint": a_checkpoint,
+    "checkpointNow": a_running_studio,
+    "deleteCheckpoint": an_older_checkpoint,
     "addMember": a_user,
     "updateMember": a_member_with_another_role,
     "removeMember": a_member,

@@ -21,6 +21,8 @@ NAMES = {
     "starStudio",
     "unstarStudio",
     "renameCheckpoint",
+    "checkpointNow",
+    "deleteCheckpoint",
     "createToken",
     "revokeToken",
     "addMember",

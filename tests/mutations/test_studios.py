@@ -186,7 +186,7 @@ async def test_a_checkpoint_is_renamed(api: Api, world: World, database: Databas
     checkpoint_id = gid("Checkpoint", await factories.create_checkpoint(database, world, studio_id, "analysis_1"))
     await factories.create_checkpoint(database, world, studio_id, "analysis_2", number=2)
     renamed = await api.mutate(world.viewer, "renameCheckpoint", checkpointId=checkpoint_id, name="before the merge")
-    assert renamed["checkpoint"] == {"id": checkpoint_id, "name": "before_the_merge"}
+    assert renamed["checkpoint"] == {"id": checkpoint_id, "name": "before_the_merge", "status": "FINALIZED"}
     taken = await api.mutate(world.viewer, "renameCheckpoint", checkpointId=checkpoint_id, name="analysis 2")
     assert (taken["__typename"], taken["field"]) == ("ConflictError", ["name"])
     empty = await api.mutate(world.viewer, "renameCheckpoint", checkpointId=checkpoint_id, name=" ")

@@ -55,7 +55,7 @@ def allowed(seen: Any) -> set[str]:
 async def test_running_unlocks_connecting_copying_the_address_and_stopping(database: Database, world: World, asker: Asker) -> None:
     running = await factories.create_studio(database, world, status="RUNNING")
     stopped = await factories.create_studio(database, world, status="STOPPED")
-    assert allowed(await show(asker, world.viewer, running, ACTIONS)) == {"CONNECT", "COPY_URL", "STOP"}
+    assert allowed(await show(asker, world.viewer, running, ACTIONS)) == {"CONNECT", "COPY_URL", "STOP", "CHECKPOINT_NOW"}
     assert allowed(await show(asker, world.viewer, stopped, ACTIONS)) == {"START", "EDIT", "DELETE"}
 
 
@@ -67,8 +67,8 @@ async def test_running_unlocks_connecting_copying_the_address_and_stopping(datab
         (Role.VIEW, set(), set()),
         (Role.CONNECT, {"CONNECT", "COPY_URL"}, {"DELETE"}),
         (Role.LAUNCH, {"CONNECT", "COPY_URL", "STOP"}, {"DELETE", "START"}),
-        (Role.MAINTAIN, {"CONNECT", "COPY_URL", "STOP"}, {"DELETE", "START", "EDIT"}),
-        (Role.OWNER, {"CONNECT", "COPY_URL", "STOP"}, {"DELETE", "START", "EDIT"}),
+        (Role.MAINTAIN, {"CONNECT", "COPY_URL", "STOP", "CHECKPOINT_NOW"}, {"DELETE", "START", "EDIT"}),
+        (Role.OWNER, {"CONNECT", "COPY_URL", "STOP", "CHECKPOINT_NOW"}, {"DELETE", "START", "EDIT"}),
     ],
 )
 async def test_what_is_allowed_follows_the_role_of_who_asks(

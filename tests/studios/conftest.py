@@ -33,7 +33,7 @@ def studios(database: Database, box: SecretBox) -> Studios:
 
 @pytest.fixture
 def checkpoints(database: Database) -> Checkpoints:
-    return Checkpoints(CommandRunner(database, b"key"))
+    return Checkpoints(CommandRunner(database, b"key"), TimePolicy())
 
 
 async def studio_row(database: Database, studio_id: str) -> dict[str, Any]:

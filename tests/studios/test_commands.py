@@ -9,7 +9,7 @@ from sqlalchemy import select
 from services.checkpoints.commands import Checkpoints
 from services.commands import CommandRunner, IdempotencyKeyReused
 from services.domain.access import Role
-from services.domain.errors import Conflict, Forbidden, InvalidInput, NewestCheckpointMissing, NotAllowedNow, NotFound, StaleRevision
+from services.domain.errors import CheckpointDataMissing, Conflict, Forbidden, InvalidInput, NotAllowedNow, NotFound, StaleRevision
 from services.domain.ids import new_id
 from services.domain.statuses import StudioStatus
 from services.domain.time_policy import TimePolicy
@@ -133,7 +133,7 @@ async def test_a_start_without_the_newest_files_is_refused_until_it_is_accepted(
 ) -> None:
     older_id = await factories.create_checkpoint(database, world, studio, number=1) if older else None
     newest = await factories.create_checkpoint(database, world, studio, number=2, status="INVALID")
-    with pytest.raises(NewestCheckpointMissing, match="from the older checkpoint" if older else "without any saved files") as caught:
+    with pytest.raises(CheckpointDataMissing, match="from the older checkpoint" if older else "without any saved files") as caught:
         await studios.start(world.viewer, StartStudioRequest(studio, idempotency_key="k"))
     assert (caught.value.checkpoint_id, caught.value.older_checkpoint_id) == (newest, older_id)
     for _ in range(2):  # repeated, it is the same start
@@ -151,7 +151,7 @@ async def test_a_retried_build_without_the_newest_files_is_refused_until_it_is_a
     studio = await factories.create_studio(database, world, status="BUILD_FAILED")
     older = await factories.create_checkpoint(database, world, studio, number=1)
     newest = await factories.create_checkpoint(database, world, studio, number=2, status="INVALID")
-    with pytest.raises(NewestCheckpointMissing, match="from the older checkpoint") as caught:
+    with pytest.raises(CheckpointDataMissing, match="from the older checkpoint") as caught:
         await studios.retry_build(world.viewer, StudioActionRequest(studio))
     assert (caught.value.checkpoint_id, caught.value.older_checkpoint_id) == (newest, older)
     await studios.retry_build(world.viewer, StudioActionRequest(studio, accept_older_checkpoint=True))

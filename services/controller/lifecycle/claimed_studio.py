@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.compute.protocol import EngineSilent, Observation
 from services.compute.verified_compute import VerifiedCompute
@@ -14,7 +14,7 @@ from services.domain.actor import Actor
 from services.domain.session_name import SessionName
 from services.domain.statuses import OperationState, StudioStatus
 from services.domain.time_policy import TimePolicy
-from services.store import operations, outbox, sessions, studios
+from services.store import compute_environments, operations, outbox, sessions, studios
 from services.store.db.database import Reader, Transaction
 from services.store.leases import Lease
 from services.store.sessions import SessionState
@@ -102,19 +102,25 @@ class ClaimedStudio:
     def _holds_lease(self, studio: StudioState) -> bool:
         return studio.lease_epoch == self.lease.epoch and studio.session_number == self.studio.session_number
 
-    async def report_step(self, to: Step, message: str | None = None) -> None:
-        """Records which step the operation is in (B84). The same step with the same message is recorded once."""
+    async def report_step(self, to: Step, message: str | None = None, *, operation_id: str | None = None) -> None:
+        """Records which step an operation, by default the Studio's current one, is in (B84). What was recorded last is not repeated."""
         message = None if message is None else describe_error(message)
         if to.value in self._shown_steps and self._shown_steps[to.value] == message:
             return
         self._shown_steps[to.value] = message
         async with self.result(self.studio.status) as (transaction, studio):
-            operation = await operations.find(transaction, studio.operation_id or "")
+            operation = await operations.find(transaction, operation_id or studio.operation_id or "")
             if operation is None or operation.state != OperationState.RUNNING.value:
                 return
             await operations.change(transaction, operation.id, steps=progress.advanced(operation.steps, to, message, transaction.now))
             await studios.change(transaction, studio.id)
             await outbox.append(transaction, studio.workspace_id, [operation_event(studio, operation.id)])
+
+    async def save_interval(self) -> timedelta:
+        """Returns the time between two periodic saves; 0 for none."""
+        async with self.services.database.read() as reader:
+            seconds = (await compute_environments.settings(reader, self.studio.workspace_id)).checkpoint_interval_seconds
+        return self.policy.save_interval(seconds)
 
     async def actor(self, transaction: Transaction, studio: StudioState) -> Actor:
         """Returns the actor of the current operation."""

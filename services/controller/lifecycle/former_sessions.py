@@ -1,6 +1,7 @@
 """Saves what a Studio's former session left unsaved, and removes its resources, before the next session starts (B8)."""
 
 from services.checkpoints import saves
+from services.checkpoints.saves import SaveKind
 from services.compute.protocol import ComputeFailed, Presence, Saved
 from services.controller.error_text import describe_error
 from services.controller.lifecycle.claimed_studio import ClaimedStudio
@@ -47,9 +48,10 @@ async def _save(claim: ClaimedStudio, former: SessionState) -> SessionCleanup:
     """Records the save together with its clean-up task, so that a crash between the two cannot lose the session's resources."""
     saved = await _saved(claim, former)
     async with claim.result(StudioStatus.STARTING) as (transaction, studio):
-        await saves.record(transaction, studio, former, saved, interim=False)
-        await sessions.change(transaction, claim.session.id, base_checkpoint_id=former.checkpoint_id)
-        await checkpoints.change(transaction, claim.session.checkpoint_id, parent_id=former.checkpoint_id)
+        await saves.record(transaction, studio, former, saved, SaveKind.FINAL)
+        if not claim.session.chosen_base:
+            await sessions.change(transaction, claim.session.id, base_checkpoint_id=former.checkpoint_id)
+            await checkpoints.change(transaction, claim.session.checkpoint_id, parent_id=former.checkpoint_id)
         name = claim.name_of(former.number)
         task = await cleanup_tasks.add_session(transaction, former.compute_environment_id, name)
     await claim.reload_session()
@@ -66,6 +68,6 @@ async def _saved(claim: ClaimedStudio, former: SessionState) -> Saved:
         return saved
     try:
         await compute.stop(name, claim.policy.stop_grace)
-        return await save_session(claim, former, interim=False)
+        return await save_session(claim, former, SaveKind.FINAL)
     except ComputeFailed as failed:
         raise PreviousSaveFailed(f"The former session still cannot be saved: {describe_error(failed)}") from failed

@@ -6,14 +6,16 @@ from datetime import datetime, timedelta
 from time import monotonic
 
 from services.checkpoints import saves
+from services.checkpoints.saves import SaveKind
 from services.compute.protocol import ComputeFailed, ComputeUnknown, Observation, Presence
 from services.controller.error_text import describe_error
 from services.controller.lifecycle.claimed_studio import ClaimedStudio
+from services.controller.lifecycle.requested_save import save_as_requested
 from services.controller.lifecycle.session_save import find_final_save, save_session
 from services.domain.actor import Actor
 from services.domain.lifecycle import Trigger
 from services.domain.statuses import ConnectionErrorCode, StudioStatus
-from services.store import compute_environments, sessions
+from services.store import sessions
 from services.store.sessions import SessionState
 from services.studios.session_end import SessionEnd, end_session
 from services.studios.stop import StopStudio, warn
@@ -47,7 +49,9 @@ async def _advance(claim: ClaimedStudio) -> datetime | None:
         return await _end(claim)
     await _update_upstream(claim, observation)
     await _warn(claim)
-    if claim.session.next_save_at and claim.session.next_save_at <= claim.now:
+    if claim.session.requested_checkpoint_id:
+        await save_as_requested(claim, _save_limit(claim))
+    elif claim.session.next_save_at and claim.session.next_save_at <= claim.now:
         await _save(claim)
     elif not (claim.studio.status_message or SAVE_FAILED).startswith(SAVE_FAILED):
         async with claim.result(StudioStatus.RUNNING) as (transaction, studio):
@@ -115,7 +119,7 @@ async def _end_lost(claim: ClaimedStudio) -> None:
     saved = await find_final_save(claim, claim.session)
     if saved is not None:
         async with claim.result(StudioStatus.RUNNING) as (transaction, studio):
-            await saves.record(transaction, studio, claim.session, saved, interim=False)
+            await saves.record(transaction, studio, claim.session, saved, SaveKind.FINAL)
             actor, message = Actor.system("final-save-found"), "It had been stopped and saved before the server lost the record of it."
             await StopStudio(claim.policy).begin(transaction, studio, Trigger.STOP, actor, message)
         return
@@ -196,10 +200,10 @@ async def _save(claim: ClaimedStudio) -> None:
     """Saves an interim checkpoint. A failure is shown in the status message and tried again later, while the session runs on."""
     message = None
     began = monotonic()
-    interval = await _save_interval(claim)
+    interval = await claim.save_interval()
     try:
-        async with asyncio.timeout(_save_timeout_s(claim)):
-            saved = await save_session(claim, claim.session, interim=True)
+        async with asyncio.timeout(_save_limit(claim).total_seconds()):
+            saved = await save_session(claim, claim.session, SaveKind.PERIODIC)
     except (ComputeFailed, ComputeUnknown) as error:
         saved, message = None, f"{SAVE_FAILED} ({describe_error(error)}); it will be tried again."
     except TimeoutError:
@@ -207,7 +211,7 @@ async def _save(claim: ClaimedStudio) -> None:
     took = timedelta(seconds=monotonic() - began)
     async with claim.result(StudioStatus.RUNNING, StudioStatus.STOPPING) as (transaction, studio):
         if saved is not None:
-            await saves.record(transaction, studio, claim.session, saved, interim=True)
+            await saves.record(transaction, studio, claim.session, saved, SaveKind.PERIODIC)
         if studio.status is StudioStatus.RUNNING:  # a stop that began meanwhile has a message of its own
             await set_status_message(transaction, studio, message)
         next_save_at = transaction.now + max(interval, took * MIN_INTERVAL_PER_PAUSE) if interval else None
@@ -215,13 +219,7 @@ async def _save(claim: ClaimedStudio) -> None:
     await claim.reload_session()
 
 
-def _save_timeout_s(claim: ClaimedStudio) -> float:
-    """Returns the time limit of a save in seconds: a save that hangs must not delay the session's end."""
+def _save_limit(claim: ClaimedStudio) -> timedelta:
+    """Returns the time limit of a save: a save that hangs must not delay the session's end."""
     ends = [end - claim.now for end in (claim.session.stop_at, claim.session.expires_at) if end]
-    return max(min([MAX_SAVE_TIME, *ends]).total_seconds(), 0)
-
-
-async def _save_interval(claim: ClaimedStudio) -> timedelta:
-    async with claim.services.database.read() as reader:
-        seconds = (await compute_environments.settings(reader, claim.studio.workspace_id)).checkpoint_interval_seconds
-    return claim.policy.save_interval(seconds)
+    return max(min([MAX_SAVE_TIME, *ends]), timedelta())

@@ -2,6 +2,7 @@
 
 import logging
 
+from services.checkpoints.saves import SaveKind
 from services.compute.protocol import ComputeUnknown, Saved, SaveRequest
 from services.controller.lifecycle.claimed_studio import ClaimedStudio
 from services.domain.statuses import StudioStatus
@@ -15,25 +16,25 @@ from services.store.sessions import SessionState
 logger = logging.getLogger(__name__)
 
 
-async def save_session(claim: ClaimedStudio, session: SessionState, *, interim: bool) -> Saved:
+async def save_session(claim: ClaimedStudio, session: SessionState, kind: SaveKind) -> Saved:
     """Saves the session, or returns its finished save. Raises ComputeFailed, ComputeUnknown, LeaseLost.
 
     The save's name is recorded before the save begins, so that every save is either recorded or removed.
     """
     compute, name = await claim.services.computes.get(session.compute_environment_id), claim.name_of(session.number)
-    secrets = await _searchable_secrets(claim, session)
-    finished = [] if interim else await compute.final_saves(name, session.checkpoint_id)
+    secrets, checkpoint_id = await _searchable_secrets(claim, session), kind.checkpoint_of(session)
+    finished = await compute.final_saves(name, checkpoint_id) if kind is SaveKind.FINAL else []
     for reference in finished:
-        if await _is_reserved(claim, session, reference):
-            return await compute.save(SaveRequest(name, reference, interim, secrets))
-    reference = await compute.new_reference(name, session.checkpoint_id, interim=interim)
-    if not await _is_reserved(claim, session, reference):
+        if await _is_reserved(claim, session, checkpoint_id, reference):
+            return await compute.save(SaveRequest(name, reference, kind.is_interim, secrets))
+    reference = await compute.new_reference(name, checkpoint_id, interim=kind.is_interim)
+    if not await _is_reserved(claim, session, checkpoint_id, reference):
         raise ComputeUnknown("a save of the same name is being removed")
     async with claim.services.database.read() as reader:
-        checkpoint = await checkpoints.find(reader, session.checkpoint_id)
-    saved = await compute.save(SaveRequest(name, reference, interim, secrets, _recorded(checkpoint)))
+        checkpoint = await checkpoints.find(reader, checkpoint_id)
+    saved = await compute.save(SaveRequest(name, reference, kind.is_interim, secrets, _recorded(checkpoint)))
     if saved.reference != reference:
-        await _give_back(claim, session, reference)
+        await _give_back(claim, checkpoint_id, reference)
     return saved
 
 
@@ -42,21 +43,20 @@ async def find_final_save(claim: ClaimedStudio, session: SessionState) -> Saved 
     compute, name = await claim.services.computes.get(session.compute_environment_id), claim.name_of(session.number)
     if not await compute.final_saves(name, session.checkpoint_id):
         return None
-    return await save_session(claim, session, interim=False)
+    return await save_session(claim, session, SaveKind.FINAL)
 
 
-async def _is_reserved(claim: ClaimedStudio, session: SessionState, reference: str) -> bool:
+async def _is_reserved(claim: ClaimedStudio, session: SessionState, checkpoint_id: str, reference: str) -> bool:
     """Records the attempt to save, under the lease. Returns False if a save of this name is being removed."""
     limit = max(LATE_SAVE, 2 * claim.policy.stop_deadline)
     async with claim.result(*StudioStatus) as (transaction, _):
-        environment_id, checkpoint_id = session.compute_environment_id, session.checkpoint_id
-        return await cleanup_tasks.add_save_attempt(transaction, environment_id, checkpoint_id, reference, limit)
+        return await cleanup_tasks.add_save_attempt(transaction, session.compute_environment_id, checkpoint_id, reference, limit)
 
 
-async def _give_back(claim: ClaimedStudio, session: SessionState, reference: str) -> None:
+async def _give_back(claim: ClaimedStudio, checkpoint_id: str, reference: str) -> None:
     """Deletes the record of an attempt that made no save, since nothing had changed."""
     async with claim.services.database.write(durable=False) as transaction:
-        await cleanup_tasks.take_save_attempt(transaction, session.checkpoint_id, reference)
+        await cleanup_tasks.take_save_attempt(transaction, checkpoint_id, reference)
 
 
 def _recorded(checkpoint: CheckpointState | None) -> Saved | None:

@@ -93,7 +93,7 @@ async def _complete(claim: ClaimedStudio, upstream: Upstream) -> None:
         settings = await compute_environments.settings(transaction, studio.workspace_id)
         times = _session_times(claim, transaction.now, settings)
         await sessions.change(transaction, claim.session.id, upstream=upstream.to_json(), running_at=transaction.now, **times)
-        await end_operation(transaction, studio, OperationState.SUCCEEDED)
+        await end_operation(transaction, studio, studio.operation_id, OperationState.SUCCEEDED)
         actor = await claim.actor(transaction, studio)
         await move(transaction, studio, Trigger.READY, actor, None, deadline=None, due_at=transaction.now)
 

@@ -8,6 +8,7 @@ import logging
 from datetime import datetime
 
 from services.checkpoints import saves
+from services.checkpoints.saves import SaveKind
 from services.compute.protocol import ComputeFailed, ComputeUnknown, Observation, Presence, Saved
 from services.controller.error_text import describe_error
 from services.controller.lifecycle.claimed_studio import ClaimedStudio, LeaseLost
@@ -92,14 +93,14 @@ async def _stop(claim: ClaimedStudio) -> None:
 
 async def _save(claim: ClaimedStudio, observation: Observation) -> None:
     await claim.report_step(Step.SAVE)
-    await _record(claim, observation, await save_session(claim, claim.session, interim=False))
+    await _record(claim, observation, await save_session(claim, claim.session, SaveKind.FINAL))
 
 
 async def _record(claim: ClaimedStudio, observation: Observation, saved: Saved) -> None:
     async with claim.result(StudioStatus.STOPPING) as (transaction, studio):
         if claim.session.exit_code is None:
             await sessions.change(transaction, claim.session.id, exit_code=observation.exit_code)
-        await saves.record(transaction, studio, claim.session, saved, interim=False)
+        await saves.record(transaction, studio, claim.session, saved, SaveKind.FINAL)
     await claim.reload_session()
 
 

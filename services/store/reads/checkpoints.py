@@ -32,6 +32,7 @@ CHECKPOINT_RECORD = Record(
     size=C.size,
     created_at=converted(utc_time, C.created_at),
     saved_at=nullable(utc_time, C.saved_at),
+    deleted_at=nullable(utc_time, C.deleted_at),
     version=C.version,
 )
 
@@ -46,7 +47,7 @@ def _present(*columns: Any) -> Select[Any]:
 
 def _newest() -> Select[Any]:
     """The newest saved checkpoint of each Studio (B10)."""
-    row_number = func.row_number().over(partition_by=C.studio_id, order_by=C.number.desc()).label("row_number")
+    row_number = func.row_number().over(partition_by=C.studio_id, order_by=C.save_order.desc()).label("row_number")
     saved = _present(*CHECKPOINT_RECORD.columns, row_number).where(C.status.in_(SAVED), is_one_of(C.studio_id, "studio_ids")).subquery()
     return select(saved).where(saved.c.row_number == 1)
 

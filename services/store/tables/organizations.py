@@ -54,5 +54,6 @@ class Workspace(SQLModel, table=True):
     lifespan_hours: int | None = None
     idle_minutes: int | None = None
     checkpoint_interval_seconds: int | None = None
+    kept_checkpoints: int | None = None
     created_at: datetime = columns.time()
     version: int = 1

@@ -50,7 +50,7 @@ class Studio(SQLModel, table=True):
     stop_reason: str | None = Field(default=None, max_length=32)
     session_number: int = 0
     operation_id: str | None = Field(default=None, max_length=32)
-    parent_checkpoint_id: str | None = Field(default=None, max_length=32)
+    parent_checkpoint_id: str | None = Field(default=None, max_length=32, index=True)
     build_id: str | None = Field(default=None, max_length=32, index=True)
 
     deadline: datetime | None = columns.time(nullable=True)
@@ -69,11 +69,14 @@ class Session(SQLModel, table=True):
     `upstream` is where its tool listens ({"unix": path} or {"host", "port"}, with `path_prefix` and `headers`), known once it runs.
     `exit_code` and `out_of_memory` are what was observed at its end; `saved` is set once its last checkpoint is recorded, or there is
     nothing to save. `stop_at` is the time of a stop that `stop_actor` requested with a grace; `warned_at` is when its end was announced.
+    `checkpoint_id` is its own checkpoint; `requested_checkpoint_id` a further one that a user asked for (`checkpointNow`) and that is still
+    to be saved, by the operation `requested_operation_id`. `chosen_base`: a user chose the checkpoint that it begins from.
     """
 
     __table_args__ = (
         UniqueConstraint("studio_id", "number"),
         columns.partial_index("ix_session_open", "compute_environment_id", "studio_id", where="ended_at IS NULL"),
+        columns.partial_index("ix_session_unsaved", "studio_id", "number", where="saved IS false", sqlite_where="saved IS 0"),
     )
 
     id: str = columns.key()
@@ -85,6 +88,9 @@ class Session(SQLModel, table=True):
     configuration: Any = columns.json()
     checkpoint_id: str = Field(max_length=32)
     base_checkpoint_id: str | None = Field(default=None, max_length=32)
+    chosen_base: bool = False
+    requested_checkpoint_id: str | None = Field(default=None, max_length=32)
+    requested_operation_id: str | None = Field(default=None, max_length=32)
     upstream: Any = columns.json(nullable=True)
     stop_reason: str | None = Field(default=None, max_length=32)
     exit_code: int | None = None
@@ -104,8 +110,10 @@ class Session(SQLModel, table=True):
 
 
 class Checkpoint(SQLModel, table=True):
-    """The saved file system of one session. The row stays for lineage when the data is deleted (`deleted_at`).
+    """One saved file system of a session. The row stays for lineage when the data is deleted (`deleted_at`).
 
+    `number` counts the checkpoints of the Studio in the order of their creation, `save_order` in that of their newest saves (0: none yet).
+    `named`: a user gave it its name, so that it is kept whatever its age.
     `reference` names the archive or image within its compute environment; `studio_id` has no foreign key, so that rows survive the Studio.
     `valid_status` is the status that an INVALID checkpoint has again once its data is back.
     """
@@ -113,6 +121,7 @@ class Checkpoint(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("studio_id", "name_key"),
         Index("ix_checkpoint_saved", "studio_id", "number"),
+        Index("ix_checkpoint_save_order", "studio_id", "save_order"),
         Index("ix_checkpoint_invalid", "id", postgresql_where=text("status = 'INVALID'"), sqlite_where=text("status = 'INVALID'")),
         columns.one_of("status", CheckpointStatus),
     )
@@ -121,10 +130,12 @@ class Checkpoint(SQLModel, table=True):
     studio_id: str = Field(max_length=32, index=True)
     workspace_id: str = columns.reference("workspace.id")
     number: int
+    save_order: int = 0
     session_number: int
     compute_environment_id: str | None = Field(default=None, max_length=32)
     name: str = columns.text()
     name_key: str = columns.sort_key()
+    named: bool = False
     status: str = Field(max_length=16)
     valid_status: str | None = Field(default=None, max_length=16)
     author_id: str = columns.reference("user.id")
