@@ -27,7 +27,8 @@ MEMORY = (
 )
 GPU = "The number of GPUs of a session. At most those of the compute environment; 0 means none."
 LIFESPAN = (
-    f"Hours after which a session is stopped, counted from the time at which it is running: 1 to {MAX_LIFESPAN_HOURS}. 0 means no limit."
+    f"Hours after which a session is stopped, counted from the time at which it is running: 1 to {MAX_LIFESPAN_HOURS}. 0 means no limit. "
+    "If the workspace sets a lifespan, any other is an error."
 )
 ENVIRONMENT = (
     f"The environment variables of a session, at most {MAX_ENV_VARS}. They replace variables of the same name in the compute environment."
@@ -42,7 +43,11 @@ class EnvironmentVariableInput:
         description="The name of the variable: letters, digits and underscores, not beginning with a digit. "
         f"At most {MAX_ENV_VAR_KEY_LENGTH} characters, and not a name that Studiograph sets itself, such as CONNECT_TOOL_PORT."
     )
-    value: str = strawberry.field(description=f"The value of the variable: at most {MAX_ENV_VAR_BYTES // 1024} KiB of text in UTF-8.")
+    value: str | None = strawberry.field(
+        default=None,
+        description=f"The value of the variable: at most {MAX_ENV_VAR_BYTES // 1024} KiB of text in UTF-8. If omitted or null, the secret "
+        "value that the Studio has under this key is kept, and stays secret; an error if there is none.",
+    )
     secret: bool = strawberry.field(
         default=False, description="Whether the value is stored encrypted, hidden in output and never returned. The default is false."
     )

@@ -167,7 +167,7 @@ class UpdateStudioInput:
     gpu: strawberry.Maybe[int | None] = strawberry.field(description=f"{GPU} {KEPT}")
     lifespan_hours: strawberry.Maybe[int | None] = strawberry.field(description=f"{LIFESPAN} {KEPT}")
     environment: strawberry.Maybe[list[EnvironmentVariableInput] | None] = strawberry.field(
-        description=f"{ENVIRONMENT} The whole present list is replaced, so send secret values again. {KEPT}"
+        description=f"{ENVIRONMENT} The whole present list is replaced; secret variables that are given without a value keep theirs. {KEPT}"
     )
     expected_revision: int | None = expected_revision()
     idempotency_key: str | None = idempotency_key()

@@ -39,7 +39,8 @@ class WorkspaceSettings:
     """B93."""
 
     lifespan_hours: int | None = attribute(
-        "The lifespan in hours of new Studios that are created without one. 0 means no limit. Null means the default of the server."
+        "The lifespan in hours of all sessions that start from now on; no Studio can set another. 0 means no limit. Null means that each "
+        "Studio has a lifespan of its own."
     )
     idle_minutes: int | None = attribute("The minutes without use after which a session is stopped. 0 or null means never.")
     checkpoint_interval_seconds: int | None = attribute(

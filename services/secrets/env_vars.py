@@ -18,6 +18,11 @@ def open_env_vars(*lists: StoredEnvVars, seal: Seal) -> dict[str, str]:
     return {v["key"]: seal.open(v["value"]) if v["secret"] else v["value"] for env_vars in lists for v in env_vars}
 
 
+def secrets_by_key(stored: StoredEnvVars) -> dict[str, dict[str, Any]]:
+    """Returns the stored secret variables by key, with their encrypted values."""
+    return {v["key"]: v for v in stored if v["secret"]}
+
+
 def secret_values(*lists: StoredEnvVars, seal: Seal) -> tuple[str, ...]:
     """Returns the decrypted secret values, which must not appear in logs or checkpoints. Raises CannotOpen."""
     return tuple(seal.open(v["value"]) for env_vars in lists for v in env_vars if v["secret"])

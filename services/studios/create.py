@@ -1,6 +1,6 @@
 """Creates a Studio (B11)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,29 +47,35 @@ class CreateStudio:
         await require_in_workspace(transaction, viewer, request.workspace_id, Permission.STUDIO_CREATE)
         template = await _template(transaction, request)
         environment = await _environment(transaction, request, template)
+        settings = await compute_environments.settings(transaction, request.workspace_id)
         problems = Problems()
         problems.check_name(request.name)
         validation.check_description(problems, request.description)
-        validation.check_configuration(problems, request.configuration, environment)
+        validation.check_configuration(problems, request.configuration, environment, settings, [])
         problems.raise_any()
         key = name_key(request.name)
         if await studios.name_taken(transaction, request.workspace_id, key):
             raise NameTaken(request.name.strip())
-        studio = await self._add(transaction, viewer, request, environment)
+        base = configuration.defaults(environment, settings, self.policy.lifespan_hours)
+        values = configuration.merged(base, request.configuration, self.seal, [])
+        studio = await self._add(transaction, viewer, request, environment, values)
         if not request.auto_start:
             return StudioOutcome(studio.id)
         started = await self.start_studio.begin(transaction, viewer, studio, {})
         return StudioOutcome(studio.id, started.operation_id)
 
     async def _add(
-        self, transaction: Transaction, viewer: Viewer, request: CreateStudioRequest, environment: EnvironmentState
+        self,
+        transaction: Transaction,
+        viewer: Viewer,
+        request: CreateStudioRequest,
+        environment: EnvironmentState,
+        configured: Mapping[str, Any],
     ) -> StudioState:
-        settings = await compute_environments.settings(transaction, request.workspace_id)
-        base = configuration.defaults(environment, settings, self.policy.lifespan_hours)
-        values: dict[str, Any] = configuration.merged(base, request.configuration, self.seal)
         name = request.name.strip()
         studio_id = new_id()
-        values |= {
+        values = {
+            **configured,
             "id": studio_id,
             "public_id": new_public_id(),
             "workspace_id": request.workspace_id,

@@ -18,10 +18,13 @@ Maybe: TypeAlias = T | Literal[Unset.UNSET]
 
 @dataclass(frozen=True, slots=True)
 class EnvVar:
-    """An environment variable of a session. The value of a `secret` one is sealed at rest and never returned (B16)."""
+    """An environment variable of a session. The value of a `secret` one is sealed at rest and never returned (B16).
+
+    A value of None keeps the secret that the Studio has under this key (B14).
+    """
 
     key: str
-    value: str
+    value: str | None
     secret: bool = False
 
 

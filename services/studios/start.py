@@ -28,7 +28,6 @@ from services.studios.status_rules import is_repeat, require_status
 from services.studios.transitions import begin_operation, move
 
 BUILDING_MESSAGE = "The image is being built. The Studio starts by itself afterwards."
-CONFIGURATION_FIELDS = ("cpu", "memory_mib", "gpu", "lifespan_hours", "environment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +97,10 @@ class StartStudio:
             return {}
         environment = await _usable_environment(transaction, studio)
         problems = Problems()
-        validation.check_configuration(problems, request.configuration, environment)
+        settings = await compute_environments.settings(transaction, studio.workspace_id)
+        validation.check_configuration(problems, request.configuration, environment, settings, studio.environment)
         problems.raise_any()
-        return configuration.merged({}, request.configuration, self.seal)
+        return configuration.merged({}, request.configuration, self.seal, studio.environment)
 
     async def begin(
         self,
@@ -150,6 +150,7 @@ class StartStudio:
     ) -> int:
         """Adds the rows of the session and of its checkpoint. Returns the session's number."""
         number = studio.session_number + 1
+        settings = await compute_environments.settings(transaction, studio.workspace_id)
         values = {
             "id": new_id(),
             "studio_id": studio.id,
@@ -157,7 +158,7 @@ class StartStudio:
             "compute_environment_id": environment.id,
             "template_id": studio.template_id,
             "started_by": viewer.user_id,
-            "configuration": {name: getattr(studio, name) for name in CONFIGURATION_FIELDS} | dict(overrides),
+            "configuration": configuration.of_session(studio, overrides, settings),
             "checkpoint_id": await add_checkpoint(transaction, viewer, studio, environment.id, number, base_id),
             "base_checkpoint_id": base_id,
             "chosen_base": chosen_base,

@@ -39,8 +39,8 @@ class UpdateStudio:
         return StudioOutcome(studio.id)
 
     def _values(self, studio: StudioState, request: UpdateStudioRequest) -> dict[str, Any]:
-        """Returns the requested values that differ from the stored ones. Sealed values always differ."""
-        values = configuration.merged({}, request.configuration, self.seal)
+        """Returns the requested values that differ from the stored ones. Values that are sealed anew always differ."""
+        values = configuration.merged({}, request.configuration, self.seal, studio.environment)
         if request.name is not UNSET:
             values |= {"name": request.name.strip()}
         if request.description is not UNSET:
@@ -56,7 +56,8 @@ async def _validate(transaction: Transaction, studio: StudioState, request: Upda
     if request.description is not UNSET:
         validation.check_description(problems, request.description)
     environment = await compute_environments.find(transaction, studio.compute_environment_id or "")
-    validation.check_configuration(problems, request.configuration, environment)
+    settings = await compute_environments.settings(transaction, studio.workspace_id)
+    validation.check_configuration(problems, request.configuration, environment, settings, studio.environment)
     problems.raise_any()
     if request.name is not UNSET and await studios.name_taken(
         transaction, studio.workspace_id, name_key(request.name), except_id=studio.id

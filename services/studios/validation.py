@@ -1,7 +1,7 @@
 """Validates names, descriptions and configurations of Studios; each check adds what is wrong to one list of problems (B15 to B17)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from services.domain.limits import (
     MAX_CPU,
@@ -16,7 +16,8 @@ from services.domain.limits import (
     MIN_MEMORY_MIB,
 )
 from services.domain.problems import Problems
-from services.store.compute_environments import EnvironmentState
+from services.secrets.env_vars import StoredEnvVars, secrets_by_key
+from services.store.compute_environments import EnvironmentState, WorkspaceSettings
 from services.studios.requests import UNSET, Configuration, EnvVar, Maybe
 
 ENV_VAR_KEY = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -39,14 +40,23 @@ def _can_be_stored(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def check_configuration(problems: Problems, configuration: Configuration, environment: EnvironmentState | None) -> None:
-    """Checks a configuration against the capacity of its compute environment (B17); None if that was deleted."""
+def check_configuration(
+    problems: Problems,
+    configuration: Configuration,
+    environment: EnvironmentState | None,
+    settings: WorkspaceSettings,
+    stored: StoredEnvVars,
+) -> None:
+    """Checks a configuration against the capacity of its compute environment (B17), which is None if that was deleted.
+
+    A lifespan in the workspace's settings locks the field (B13); `stored` are the variables whose secret values can be kept (B14).
+    """
     _check_amount(problems, "cpu", configuration.cpu, environment, "cores")
     _check_amount(problems, "memory_mib", configuration.memory_mib, environment, "MiB")
     _check_amount(problems, "gpu", configuration.gpu, environment, "GPUs")
     _check_min_memory(problems, configuration.memory_mib)
-    _check_lifespan(problems, configuration.lifespan_hours)
-    _check_env_vars(problems, configuration.env_vars)
+    _check_lifespan(problems, configuration.lifespan_hours, settings.lifespan_hours)
+    _check_env_vars(problems, configuration.env_vars, secrets_by_key(stored))
 
 
 ANY_MACHINE = {"cpu": MAX_CPU, "memory_mib": MAX_MEMORY_MIB, "gpu": MAX_GPU}
@@ -77,18 +87,27 @@ def _check_min_memory(problems: Problems, value: Maybe[int]) -> None:
         )
 
 
-def _check_lifespan(problems: Problems, hours: Maybe[int]) -> None:
-    """Checks that a lifespan is 0 (no limit) or 1 to 120 hours (B13)."""
-    if hours is not UNSET and not 0 <= hours <= MAX_LIFESPAN_HOURS:
+def _check_lifespan(problems: Problems, hours: Maybe[int], locked_hours: int | None) -> None:
+    """Checks that a lifespan is 0 (no limit) or 1 to 120 hours, and is the workspace's if that sets one (B13)."""
+    if hours is UNSET:
+        return
+    if locked_hours is not None and hours != locked_hours:
+        message = f"The workspace sets the lifespan of all its sessions: {_lifespan_text(locked_hours)}. Leave this field out."
+        problems.add("lifespan_hours", "LOCKED", message)
+    elif not 0 <= hours <= MAX_LIFESPAN_HOURS:
         problems.add("lifespan_hours", "RANGE", f"A lifespan must be 1 to {MAX_LIFESPAN_HOURS} hours, or 0 for no limit.")
 
 
-def _check_env_vars(problems: Problems, env_vars: Maybe[tuple[EnvVar, ...]]) -> None:
-    """Checks that keys are valid in shells and unique (B16)."""
+def _lifespan_text(hours: int) -> str:
+    return f"{hours} hours" if hours else "no limit"
+
+
+def _check_env_vars(problems: Problems, env_vars: Maybe[tuple[EnvVar, ...]], kept: Collection[str]) -> None:
+    """Checks that keys are valid in shells and unique (B16), and that there is a secret for each value that is to be kept (B14)."""
     if env_vars is UNSET:
         return
     for index, variable in enumerate(env_vars):
-        _check_env_var(problems, f"env_vars.{index}", variable)
+        _check_env_var(problems, f"env_vars.{index}", variable, kept)
     for key in _duplicates([variable.key for variable in env_vars]):
         problems.add("env_vars", "DUPLICATE", f"The variable {key} is given more than once. Give it once.")
     if len(env_vars) > MAX_ENV_VARS:
@@ -99,7 +118,7 @@ def _duplicates(keys: Sequence[str]) -> list[str]:
     return sorted({key for key in keys if keys.count(key) > 1})
 
 
-def _check_env_var(problems: Problems, path: str, variable: EnvVar) -> None:
+def _check_env_var(problems: Problems, path: str, variable: EnvVar, kept: Collection[str]) -> None:
     if not ENV_VAR_KEY.fullmatch(variable.key) or len(variable.key) > MAX_ENV_VAR_KEY_LENGTH:
         message = (
             "A key begins with a letter or underscore and has only letters, digits and underscores, "
@@ -108,6 +127,9 @@ def _check_env_var(problems: Problems, path: str, variable: EnvVar) -> None:
         problems.add(f"{path}.key", "CHARACTERS", message)
     elif variable.key in RESERVED_KEYS:
         problems.add(f"{path}.key", "RESERVED", f"Studiograph sets {variable.key} itself. Choose another key.")
+    elif variable.value is None:
+        if variable.key not in kept:
+            problems.add(f"{path}.value", "REQUIRED", f"The Studio has no secret value of {variable.key} that could be kept. Give a value.")
     elif not _can_be_stored(variable.value) or len(variable.value.encode()) > MAX_ENV_VAR_BYTES:
         problems.add(f"{path}.value", "LENGTH", f"A value has at most {MAX_ENV_VAR_BYTES // 1024} KiB in UTF-8, and no NUL character.")
 

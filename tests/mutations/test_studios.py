@@ -144,6 +144,16 @@ async def test_null_is_refused_where_it_means_nothing(api: Api, world: World, da
     assert problems(result) == [("name", "NULL"), ("memoryMiB", "NULL"), ("environment", "NULL")]
 
 
+@pytest.mark.behaviour("B14")
+async def test_a_secret_value_is_kept_if_there_is_one(api: Api, world: World, database: Database) -> None:
+    studio_id = gid("Studio", await factories.create_studio(database, world, "Analysis"))
+    missing = await api.mutate(world.viewer, "updateStudio", studioId=studio_id, environment=[{"key": "TOKEN"}])
+    assert problems(missing) == [("environment.0.value", "REQUIRED")]
+    secret = [{"key": "TOKEN", "value": "hunter22", "secret": True}]
+    assert (await api.mutate(world.viewer, "updateStudio", studioId=studio_id, environment=secret))["studio"]["revision"] == 2
+    assert (await api.mutate(world.viewer, "updateStudio", studioId=studio_id, environment=[{"key": "TOKEN"}]))["studio"]["revision"] == 2
+
+
 @pytest.mark.behaviour("B22")
 @pytest.mark.parametrize("status", ["STOPPED", "ERRORED", "BUILD_FAILED"])
 async def test_an_ended_studio_is_deleted_at_once(api: Api, world: World, database: Database, status: str) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from services.checkpoints.commands import Checkpoints
 from services.commands import CommandRunner, IdempotencyKeyReused
 from services.domain.access import Role
-from services.domain.errors import CheckpointDataMissing, Conflict, Forbidden, InvalidInput, NotAllowedNow, NotFound, StaleRevision
+from services.domain.errors import CheckpointDataMissing, Conflict, Forbidden, InvalidInput, NotAllowedNow, NotFound
 from services.domain.ids import new_id
 from services.domain.statuses import StudioStatus
 from services.domain.time_policy import TimePolicy
@@ -235,51 +235,6 @@ async def test_a_stop_cancels_a_build(database: Database, studios: Studios, worl
     building = await factories.create_studio(database, world, status="BUILDING")
     await studios.stop(world.viewer, StopStudioRequest(building))
     assert (await studio_row(database, building))["status"] == "STOPPED"
-
-
-@pytest.mark.behaviour("B14")
-@pytest.mark.parametrize("status", ENDED)
-async def test_an_ended_studio_can_be_edited(database: Database, studios: Studios, world: World, status: str) -> None:
-    studio = await factories.create_studio(database, world, "Old", status=status)
-    await studios.update(world.viewer, UpdateStudioRequest(studio, name="New", description="What for", configuration=Configuration(cpu=1)))
-    row = await studio_row(database, studio)
-    assert (row["name"], row["name_key"], row["description"], row["cpu"], row["revision"]) == ("New", "new", "What for", 1, 2)
-    assert await kinds(database, studio) == ["studio.edited"]
-
-
-@pytest.mark.behaviour("B14")
-@pytest.mark.parametrize("status", HELD)
-async def test_a_studio_that_has_not_ended_cannot_be_edited(database: Database, studios: Studios, world: World, status: str) -> None:
-    studio = await factories.create_studio(database, world, status=status)
-    with pytest.raises(NotAllowedNow, match="Stop it first"):
-        await studios.update(world.viewer, UpdateStudioRequest(studio, name="New"))
-
-
-@pytest.mark.behaviour("B14")
-async def test_an_edit_is_checked_even_where_the_compute_environment_is_gone(
-    database: Database, studios: Studios, world: World, studio: str
-) -> None:
-    async with database.write() as transaction:
-        await transaction.execute(core.studio.update().values(compute_environment_id=None))
-    configuration = Configuration(cpu=-1, lifespan_hours=1000, env_vars=(EnvVar("1", "x"),))
-    with pytest.raises(InvalidInput) as caught:
-        await studios.update(world.viewer, UpdateStudioRequest(studio, configuration=configuration))
-    assert [problem.field[0] for problem in caught.value.problems] == ["cpu", "lifespan_hours", "env_vars"]
-    await studios.update(world.viewer, UpdateStudioRequest(studio, configuration=Configuration(cpu=64, gpu=1)))
-
-
-async def test_an_edit_that_changes_nothing_is_no_revision(database: Database, studios: Studios, world: World, studio: str) -> None:
-    await studios.update(world.viewer, UpdateStudioRequest(studio, name="Cells", configuration=Configuration(cpu=2)))
-    assert (await studio_row(database, studio))["revision"] == 1
-    assert await kinds(database, studio) == []
-
-
-@pytest.mark.behaviour("B95")
-async def test_a_stale_revision_error_has_the_current_one(studios: Studios, world: World, studio: str) -> None:
-    await studios.update(world.viewer, UpdateStudioRequest(studio, name="New", expected_revision=1))
-    with pytest.raises(StaleRevision) as caught:
-        await studios.update(world.viewer, UpdateStudioRequest(studio, name="Newer", expected_revision=1))
-    assert (caught.value.revision, caught.value.studio_id) == (2, studio)
 
 
 @pytest.mark.behaviour("B20")
