@@ -107,10 +107,14 @@ class Computes:
 
     def retry_delay(self, environment_id: str) -> timedelta:
         """Returns how long to wait before an unanswered call is made again. All Studios are due once a silent engine answers."""
-        entry = self._entries.get(environment_id)
-        if entry is not None and entry.compute.breaker.is_open:
+        if self.is_silent(environment_id):
             return SILENT_RETRY_DELAY * uniform(0.5, 1)  # noqa: S311 - no secret
         return RETRY_DELAY
+
+    def is_silent(self, environment_id: str) -> bool:
+        """Returns whether calls to the engine of the compute environment are refused now, because it did not answer several of them."""
+        entry = self._entries.get(environment_id)
+        return entry is not None and entry.compute.breaker.is_open
 
     async def wait_until_answering(self, environment_id: str) -> None:
         """Returns at once unless the engine of the compute environment is known not to answer; then once it has answered."""

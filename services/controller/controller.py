@@ -168,12 +168,15 @@ class Controller:
             session = await sessions.find(reader, lease.studio.id, lease.studio.session_number)
         if step is None or session is None:
             return None
+        claim = ClaimedStudio(self._services, lease, session)
+        if claim.is_reported_silent:
+            return claim.retry_at(claim.now)
         seconds = self._services.policy.lease_duration.total_seconds() / 3
         renew = partial(self._renew, lease, self._active[lease.studio.id][0], seconds)
         renewal = BackgroundLoop("lease renewal", renew, failure="A lease could not be renewed", backoff=Backoff(seconds, seconds))
         renewal.start(delay_seconds=seconds)
         try:
-            return await step(ClaimedStudio(self._services, lease, session))
+            return await step(claim)
         finally:
             renewal.cancel()
 

@@ -40,6 +40,19 @@ async def test_after_some_calls_without_an_answer_only_probes_are_made(harness: 
     assert set(harness.compute.calls) <= {"check"}
 
 
+async def test_a_studio_that_says_so_already_writes_no_more(harness: ControllerHarness, studios: list[str]) -> None:
+    harness.compute.silent = True
+    await mark_all_due(harness)
+    for studio in studios:
+        await harness.until(partial(message_contains, harness, studio, "does not answer"))
+        await eventually(partial(is_put_off, harness, studio))
+    with harness.database.count_statements() as count:
+        await mark_all_due(harness)
+        for studio in studios:
+            await eventually(partial(is_put_off, harness, studio))
+    assert [text for text in count.statements if "FROM stream" in text] == []
+
+
 async def is_put_off(harness: ControllerHarness, studio: str) -> bool:
     """It was looked at, without asking its engine."""
     row = await harness.row(studio)

@@ -18,8 +18,6 @@ from services.store.tables import core
 from tests import factories
 from tests.factories import World
 
-HISTORY = 100_000
-STUDIOS = 4_000
 PROXIES = 500
 ACTOR = Actor.system("test")
 LONG_AGO = datetime.now(UTC) - timedelta(days=30)
@@ -40,6 +38,15 @@ SMALL_INDEXES = frozenset({"ix_session_open", "ix_output_open", "ix_connection_o
 
 
 @dataclass(frozen=True, slots=True)
+class HistorySize:
+    """How many rows a history has; `sessions` of each table in which a session has a row."""
+
+    studios: int = 4_000
+    sessions: int = 100_000
+    events: int = 100_000
+
+
+@dataclass(frozen=True, slots=True)
 class LongHistory:
     """`studio_id` runs, in session `session_id`; all others ended long ago, and most of the log is about another Studio."""
 
@@ -49,8 +56,9 @@ class LongHistory:
     session_id: str
 
 
-async def make(database: Database) -> LongHistory:
+async def make(database: Database, size: HistorySize | None = None) -> LongHistory:
     """Fills an empty migrated database, in a few seconds."""
+    size = size or HistorySize()
     world = await factories.create_world(database)
     stopped = await factories.create_studio(database, world, status="STOPPED", session_number=1)
     session_id = await factories.create_session(database, world, stopped, ended_at=LONG_AGO, saved=True)
@@ -64,17 +72,17 @@ async def make(database: Database) -> LongHistory:
         output = await outputs.find_or_add(transaction, session_id)
         await outputs.close(transaction, output.id)
         copies = RowCopies(transaction, database.dialect)
-        of_studio, number = copies.id_of(f"n.i % {STUDIOS} + 1"), f"n.i / {STUDIOS} + 2"
-        await copies.add(core.studio, stopped, STUDIOS, public_id="'s' || n.i", name_key="'studio ' || n.i")
-        await copies.add(core.session, session_id, HISTORY, studio_id=of_studio, number=number)
-        await copies.add(core.checkpoint, checkpoint_id, HISTORY, studio_id=of_studio, number=number, name_key="'c' || n.i")
+        of_studio, number = copies.id_of(f"n.i % {size.studios} + 1"), f"n.i / {size.studios} + 2"
+        await copies.add(core.studio, stopped, size.studios, public_id="'s' || n.i", name_key="'studio ' || n.i")
+        await copies.add(core.session, session_id, size.sessions, studio_id=of_studio, number=number)
+        await copies.add(core.checkpoint, checkpoint_id, size.sessions, studio_id=of_studio, number=number, name_key="'c' || n.i")
         await transaction.execute(insert(core.proxy_instance).values(id="p" * 32, started_at=LONG_AGO, heartbeat_at=LONG_AGO))
         await copies.add(core.proxy_instance, "p" * 32, PROXIES)
-        await copies.add(core.connection, connection_id, HISTORY, studio_id=of_studio, proxy_id=copies.id_of(f"n.i % {PROXIES} + 1"))
-        await copies.add(core.operation, operation_id, HISTORY, studio_id=of_studio)
-        await copies.add(core.output, output.id, HISTORY)
-        await copies.add(core.event, stopped, HISTORY, key="studio_id", seq="n.i + 1", studio_id=of_studio)
-        await transaction.execute(update(core.stream).where(core.stream.c.id == world.workspace_id).values(head=HISTORY + 1))
+        await copies.add(core.connection, connection_id, size.sessions, studio_id=of_studio, proxy_id=copies.id_of(f"n.i % {PROXIES} + 1"))
+        await copies.add(core.operation, operation_id, size.sessions, studio_id=of_studio)
+        await copies.add(core.output, output.id, size.sessions)
+        await copies.add(core.event, stopped, size.events, key="studio_id", seq="n.i + 1", studio_id=of_studio)
+        await transaction.execute(update(core.stream).where(core.stream.c.id == world.workspace_id).values(head=size.events + 1))
         await transaction.execute(text("ANALYZE"))
     return LongHistory(database, world, running, open_session)
 

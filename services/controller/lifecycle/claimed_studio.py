@@ -26,6 +26,9 @@ from services.studios.transitions import operation_event
 OBSERVE_TIMEOUT_S = 10.0
 """How long an observation may take: shorter than a lease. A compute environment that takes longer counts as not answering."""
 
+SILENCE = "compute environment does not answer"
+"""The words in the status message of every Studio whose compute environment is silent."""
+
 
 class LeaseLost(Exception):
     """The Studio was changed by a command or claimed by another controller: this step's results must not be written."""
@@ -53,6 +56,12 @@ class ClaimedStudio:
     def is_late(self) -> bool:
         """Whether the deadline of the current status has passed."""
         return self.studio.deadline is not None and self.studio.deadline <= self.now
+
+    @property
+    def is_reported_silent(self) -> bool:
+        """Whether the Studio says already that its compute environment does not answer, and that is still so: nothing is to be done."""
+        is_silent = self.services.computes.is_silent(self.session.compute_environment_id)
+        return is_silent and not self.is_late and SILENCE in (self.studio.status_message or "")
 
     @property
     def policy(self) -> TimePolicy:

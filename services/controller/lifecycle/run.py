@@ -9,7 +9,7 @@ from services.checkpoints import saves
 from services.checkpoints.saves import SaveKind
 from services.compute.protocol import ComputeFailed, ComputeUnknown, Observation, Presence
 from services.controller.error_text import describe_error
-from services.controller.lifecycle.claimed_studio import ClaimedStudio
+from services.controller.lifecycle.claimed_studio import SILENCE, ClaimedStudio
 from services.controller.lifecycle.requested_save import save_as_requested
 from services.controller.lifecycle.session_save import find_final_save, save_session
 from services.domain.actor import Actor
@@ -81,9 +81,7 @@ async def _update_upstream(claim: ClaimedStudio, observation: Observation) -> No
 
 async def _report_unknown(claim: ClaimedStudio, reason: str) -> datetime:
     async with claim.result(StudioStatus.RUNNING) as (transaction, studio):
-        await set_status_message(
-            transaction, studio, f"The compute environment does not answer ({reason}). The session may still be running."
-        )
+        await set_status_message(transaction, studio, f"The {SILENCE} ({reason}). The session may still be running.")
         return claim.retry_at(transaction.now)
 
 

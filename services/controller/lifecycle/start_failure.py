@@ -6,7 +6,7 @@ from services.checkpoints import saves
 from services.compute.protocol import ComputeFailed, ComputeUnknown
 from services.controller.error_text import describe_error, duration_text
 from services.controller.lifecycle import start_timeout
-from services.controller.lifecycle.claimed_studio import ClaimedStudio
+from services.controller.lifecycle.claimed_studio import SILENCE, ClaimedStudio
 from services.controller.lifecycle.last_output import last_output
 from services.controller.logs.log_drain import drain
 from services.domain.actor import Actor
@@ -27,7 +27,7 @@ async def report_unknown(claim: ClaimedStudio, reason: str) -> datetime | None:
     if claim.studio.deadline and claim.is_late:
         late = f" The deadline of the start ({claim.studio.deadline:%H:%M:%S} UTC) has passed; it fails once the environment answers."
     async with claim.result(StudioStatus.STARTING) as (transaction, studio):
-        message = f"Waiting: the compute environment does not answer ({reason}).{late}"
+        message = f"Waiting: the {SILENCE} ({reason}).{late}"
         await set_status_message(transaction, studio, message)
         return claim.retry_at(transaction.now)
 

@@ -11,7 +11,7 @@ from services.checkpoints import saves
 from services.checkpoints.saves import SaveKind
 from services.compute.protocol import ComputeFailed, ComputeUnknown, Observation, Presence, Saved
 from services.controller.error_text import describe_error
-from services.controller.lifecycle.claimed_studio import ClaimedStudio, LeaseLost
+from services.controller.lifecycle.claimed_studio import SILENCE, ClaimedStudio, LeaseLost
 from services.controller.lifecycle.session_save import find_final_save, save_session
 from services.controller.logs.log_drain import drain
 from services.domain.actor import Actor
@@ -62,7 +62,7 @@ async def _is_silent(claim: ClaimedStudio) -> bool:
 
 async def _report_unknown(claim: ClaimedStudio, reason: str) -> datetime:
     async with claim.result(StudioStatus.STOPPING) as (transaction, studio):
-        waiting = f"Waiting: the compute environment does not answer ({reason}). No files are lost."
+        waiting = f"Waiting: the {SILENCE} ({reason}). No files are lost."
         await set_status_message(transaction, studio, f"{_stop_message(studio) or 'Stopping.'}\n{waiting}")
         return claim.retry_at(transaction.now)
 

@@ -44,6 +44,8 @@ def while_working() -> Iterator[None]:
 def _unavailable(error: Exception) -> DatabaseUnavailable:
     metrics.SQL_UNAVAILABLE.inc()
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    if type(cause.__cause__).__name__ == "InternalClientError":  # asyncpg's, for a call after the server has ended the connection
+        return DatabaseUnavailable("The database is not available: it ended the connection")
     return DatabaseUnavailable(f"The database is not available: {cause or type(cause).__name__}")
 
 
