@@ -6,7 +6,8 @@ import strawberry
 
 from resolvers.loaders import checkpoints, studios, users
 from schema.enums import CheckpointStatus, ConnectionErrorCode, StopReason, StudioStatus, describe
-from schema.fields import attribute, batched, exactly, node_id
+from schema.fields import attribute, batched, derived, exactly, node_id
+from schema.inputs.field_paths import input_path
 from schema.types.audit import Event
 from schema.types.checkpoint import Checkpoint
 from schema.types.people import User
@@ -72,7 +73,9 @@ class StudioEditedEvent(StudioEvent):
     """B14."""
 
     revision: int = attribute("The revision of the Studio after the change.")
-    fields: list[str] = attribute("The names of the changed values, for example `name` or `memory_mib`.")
+    fields: list[str] = derived(
+        input_path, "The names of the changed fields, as in `UpdateStudioInput`, for example `name` or `memoryMiB`.", of="fields"
+    )
 
     is_type_of = exactly(StudioEditedEventRow)
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, delete, exists, select
+from sqlalchemy import Float, Select, and_, bindparam, cast, delete, exists, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.domain.compute_kinds import spec_of
@@ -26,6 +26,8 @@ S = core.studio.c
 E = core.compute_environment.c
 
 NAMES = ("session_id", "at", "cpu", "memory_bytes", "memory_limit_bytes", "network_received_bytes", "network_sent_bytes", "processes")
+SESSION_CPU = cast(R.configuration.op("->>")(literal_column("'cpu'")), Float)
+"""The cores that a session was started with. The operator is the same in SQLite (3.38) and PostgreSQL."""
 NOW_RUNNING = and_(S.id == R.studio_id, S.session_number == R.number, S.status == StudioStatus.RUNNING.value, R.ended_at.is_(None))
 
 
@@ -107,7 +109,7 @@ def _cpu_limit(cpu: float, kind: str) -> float | None:
 
 
 STATS_RECORD = Record.of_table(
-    SessionStatsRow, core.session_stats, S.id, at=converted(utc_time, T.at), cpu_limit=converted(_cpu_limit, S.cpu, E.kind)
+    SessionStatsRow, core.session_stats, S.id, at=converted(utc_time, T.at), cpu_limit=converted(_cpu_limit, SESSION_CPU, E.kind)
 )
 
 
@@ -116,7 +118,7 @@ def newest(studios: Select[Any]) -> Select[Any]:
 
     `studios` selects the columns of STATS_RECORD from Studios.
 
-    The limit of the processors is the one of the Studio's configuration, which does not change while it runs (B14).
+    The limit of the processors is the one that the session was started with, which its overrides may have set (B1).
     """
     return (
         studios.join(core.session, NOW_RUNNING)

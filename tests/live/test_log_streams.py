@@ -107,7 +107,7 @@ async def test_heartbeats_carry_the_newest_cursor(database: Database, world: Wor
         watch(live, world.viewer, STATUS, scope=workspace(world)) as watcher,
     ):
         first = (await watcher.frame())["cursor"]
-        await log(database, world, "a" * 32, Kind.STUDIO_EDITED, revision=2, fields=["name"])
+        await log(database, world, "a" * 32, Kind.STUDIO_EDITED, revision=2, fields=["name", "memory_mib", "lifespan_hours"])
         beat = await watcher.frame()
         while beat["cursor"] == first:
             beat = await watcher.frame()
@@ -186,7 +186,7 @@ async def test_everything_that_happens_to_studios_is_told(live: Live, world: Wor
     async with watch(live, world.viewer, query, scope=workspace(world)) as watcher:
         await watcher.frame()
         write = (live.database, world, studio_id)
-        await log(*write, Kind.STUDIO_EDITED, revision=2, fields=["name"])
+        await log(*write, Kind.STUDIO_EDITED, revision=2, fields=["name", "memory_mib", "lifespan_hours"])
         await log(*write, Kind.CHECKPOINT, checkpoint_id=checkpoint_id, name="was", status="INTERIM", change="saved")
         await log(*write, Kind.OPERATION, operation_id="o" * 32)
         await log(*write, Kind.CONNECTED_USERS, change="joined", **user)
@@ -194,7 +194,7 @@ async def test_everything_that_happens_to_studios_is_told(live: Live, world: Wor
         await log(*write, Kind.CONNECTION_ERROR, code="ACCESS_REVOKED", reason="Gone.", retryable=False, session_number=1, **user)
         frames = await watcher.frames(5)
     assert frames == [
-        {"kind": "StudioEditedEvent", "revision": 2, "fields": ["name"]},
+        {"kind": "StudioEditedEvent", "revision": 2, "fields": ["name", "memoryMiB", "lifespanHours"]},
         {
             "kind": "CheckpointEvent",
             "checkpointId": encode("Checkpoint", checkpoint_id),

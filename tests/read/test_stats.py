@@ -16,6 +16,10 @@ QUERY = f"query ($id: ID!) {{ studio(id: $id) {{ {STATS} }} }}"
 LIST = f'{{ workspace(by: {{ slug: "lab" }}) {{ studios(first: 100) {{ nodes {{ {STATS} }} }} }} }}'
 
 
+def configuration(cpu: float) -> dict[str, object]:
+    return {"cpu": cpu, "memory_mib": 8192, "gpu": 0, "lifespan_hours": 8, "environment": []}
+
+
 async def on_docker(database: Database, world: World) -> World:
     there = await factories.create_compute_environment(database, world.workspace_id, "There", kind="docker")
     return World(**{**{name: getattr(world, name) for name in World.__slots__}, "compute_environment_id": there})
@@ -23,8 +27,8 @@ async def on_docker(database: Database, world: World) -> World:
 
 async def test_the_measurement_of_a_container_has_its_limits_and_its_network(database: Database, world: World, asker: Asker) -> None:
     world = await on_docker(database, world)
-    studio_id = await factories.create_studio(database, world, status="RUNNING", session_number=1, cpu=2.5)
-    session_id = await factories.create_session(database, world, studio_id)
+    studio_id = await factories.create_studio(database, world, status="RUNNING", session_number=1, cpu=1.0)
+    session_id = await factories.create_session(database, world, studio_id, configuration=configuration(2.5))  # with overrides (B1)
     many = 5 << 40
     await factories.create_stats(
         database, session_id, memory_limit_bytes=1 << 30, network_received_bytes=many, network_sent_bytes=7, processes=4
@@ -44,8 +48,9 @@ async def test_the_measurement_of_a_container_has_its_limits_and_its_network(dat
 async def test_where_nothing_is_limited_or_counted_there_is_null(database: Database, world: World, asker: Asker) -> None:
     on_engine = await on_docker(database, world)
     for where, cpu in ((world, 2.0), (on_engine, 0.0)):
-        studio_id = await factories.create_studio(database, where, status="RUNNING", session_number=1, cpu=cpu)
-        await factories.create_stats(database, await factories.create_session(database, where, studio_id))
+        studio_id = await factories.create_studio(database, where, status="RUNNING", session_number=1)
+        session_id = await factories.create_session(database, where, studio_id, configuration=configuration(cpu))
+        await factories.create_stats(database, session_id)
         seen = (await asker.data(world.viewer, QUERY, id=encode("Studio", studio_id)))["studio"]["stats"]
         assert {name for name, value in seen.items() if value is None} == {
             "cpuLimit",
