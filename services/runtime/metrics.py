@@ -50,7 +50,7 @@ LABELS = {
     "code": "The stable code of the error.",
     "access": "`read` or `write`: the kind of transaction.",
     "kind": "`studio` or `build` for leases, `session` or `checkpoint` for removals.",
-    "environment": "The id of the compute environment, as `studiograph compute list --json` shows it.",
+    "environment": "The id of the compute environment, which `studiograph_compute_environment_info` names.",
     "compute_kind": "The kind of the compute environment.",
     "name": "The name of the compute environment, which the operator gave it.",
     "operation": "The call, a method of `Compute`.",

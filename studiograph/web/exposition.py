@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from math import nan
 from time import monotonic
 
@@ -10,9 +10,10 @@ from prometheus_client import Gauge
 
 from services.domain.statuses import StudioStatus
 from services.runtime import metrics
-from services.store import installation_state
+from services.store import compute_environments, work_counts
+from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Database
-from services.store.installation_state import InstallationState
+from services.store.work_counts import WaitingWork
 
 logger = logging.getLogger(__name__)
 
@@ -53,27 +54,33 @@ class Exposition:
         """Reads the state of the installation. Without the database its gauges have no value, rather than an old one."""
         try:
             async with asyncio.timeout(DATABASE_TIMEOUT_SECONDS), self._database.read() as reader:
-                state = await installation_state.read(reader)
+                studios = await work_counts.studios_by_status(reader)
+                work = await work_counts.waiting_work(reader)
+                environments = await compute_environments.in_use(reader)
         except Exception as error:  # noqa: BLE001 - whatever a driver raises means the same here
             logger.debug("The state of the installation could not be read: %r", error)
             metrics.DATABASE_UP.set(0)
             _forget_state()
         else:
             metrics.DATABASE_UP.set(1)
-            _show_state(state)
+            _show_work(studios, work)
+            _show_environments(environments)
 
 
-def _show_state(state: InstallationState) -> None:
+def _show_work(studios: Mapping[str, int], work: WaitingWork) -> None:
     for status in StudioStatus:
-        metrics.STUDIOS.labels(status.value).set(state.studios.get(status.value, 0))
-    metrics.DUE_STUDIOS.set(state.due)
-    metrics.OLDEST_DUE.set(state.oldest_due_seconds)
-    metrics.LATE_STUDIOS.set(state.late)
-    metrics.OPEN_BUILDS.set(state.open_builds)
-    metrics.REMOVALS.labels("session").set(state.session_removals)
-    metrics.REMOVALS.labels("checkpoint").set(state.checkpoint_removals)
+        metrics.STUDIOS.labels(status.value).set(studios.get(status.value, 0))
+    metrics.DUE_STUDIOS.set(work.due)
+    metrics.OLDEST_DUE.set(work.oldest_due_seconds)
+    metrics.LATE_STUDIOS.set(work.late)
+    metrics.OPEN_BUILDS.set(work.open_builds)
+    metrics.REMOVALS.labels("session").set(work.session_removals)
+    metrics.REMOVALS.labels("checkpoint").set(work.checkpoint_removals)
+
+
+def _show_environments(environments: Iterable[EnvironmentState]) -> None:
     _forget_environments()
-    for environment in state.environments:
+    for environment in environments:
         metrics.ENVIRONMENT_REACHABLE.labels(environment.id).set(environment.reachable)
         metrics.ENVIRONMENT_INFO.labels(environment.id, environment.kind, environment.name).set(1)
 

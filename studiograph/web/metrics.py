@@ -1,5 +1,6 @@
 """Serves `/metrics` for Prometheus to those who may see the whole installation (docs/metrics.md)."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
@@ -15,6 +16,8 @@ from services.store.db.database import Database, DatabaseUnavailable
 from studiograph.web.exposition import Exposition
 
 PATH = "/metrics"
+AUTH_SECONDS = 10.0
+"""How long the check of a token may take, as on the other routes of the API."""
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="studiograph"'}
 CREDENTIAL_NEEDED = "Metrics need the access token of an owner of every workspace: send `Authorization: Bearer <token>`."
 OWNERS_ONLY = (
@@ -29,14 +32,15 @@ def routes(exposition: Exposition, database: Database, authenticate: Callable[[s
 
     async def guarded(request: Request) -> Response:
         try:
-            viewer = await authenticate(_token(request))
-            authenticated(request.scope)
-            await _require_owner(database, viewer)
+            async with asyncio.timeout(AUTH_SECONDS):
+                viewer = await authenticate(_token(request))
+                authenticated(request.scope)
+                await _require_owner(database, viewer)
         except Unauthenticated:
             return _error(401, Unauthenticated(CREDENTIAL_NEEDED), CHALLENGE)
         except Forbidden as error:
             return _error(403, error)
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, TimeoutError):
             return _answer(503, "SERVICE_UNAVAILABLE", UNAVAILABLE, {"Retry-After": "5"})
         return await _metrics(exposition)
 

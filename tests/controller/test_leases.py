@@ -16,6 +16,7 @@ from services.controller.lifecycle.claimed_studio import ClaimedStudio, LeaseLos
 from services.controller.lifecycle.session_save import save_session
 from services.domain.statuses import StudioStatus
 from services.domain.time_policy import TimePolicy
+from services.runtime import metrics
 from services.store import leases, sessions
 from services.store.db.database import DatabaseUnavailable, Reader, Wake
 from services.store.leases import Lease
@@ -117,6 +118,7 @@ async def test_a_controller_that_lost_the_lease_saves_no_more_and_so_removes_no_
 @MANY_SERVERS
 @pytest.mark.parametrize("policy", [SHORT], ids=["short lease"])
 async def test_another_server_continues_where_one_lost_its_lease(harness: ControllerHarness) -> None:
+    losses = lease_losses()
     harness.compute.hold["image"] = asyncio.Event()
     studio = await harness.add()
     await harness.called("image")
@@ -129,6 +131,13 @@ async def test_another_server_continues_where_one_lost_its_lease(harness: Contro
         harness.compute.hold["image"].set()
         await harness.status(studio, "RUNNING")
     assert len(harness.compute.specs) == 1
+    assert lease_losses() > losses
+
+
+def lease_losses() -> float:
+    """The number that `/metrics` shows of this process."""
+    text = b"".join(metrics.exposition()).decode()
+    return float(text.partition('studiograph_lease_losses_total{kind="studio"} ')[2].partition("\n")[0])
 
 
 async def test_a_compute_environment_that_hangs_leaves_room_for_the_others(

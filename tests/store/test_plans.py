@@ -20,6 +20,7 @@ from services.store import (
     retention,
     sessions,
     stats,
+    work_counts,
 )
 from services.store.db.database import Database
 from services.store.leases import Exclusions
@@ -42,6 +43,7 @@ async def reads(history: LongHistory) -> None:
         await stats.has_outdated(reader)
         await stats.of_studios(reader, [studio])
         await leases.next_due(reader, Exclusions(verified=environments))
+        await work_counts.waiting_work(reader)
         await cleanup_tasks.due_sessions(reader, "i", NOW, environments, 20)
         await cleanup_tasks.due_checkpoints(reader, NOW, environments, 20)
         await compute_environments.in_use(reader)
