@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Integer, Select, bindparam, select, true
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, case, literal, select, true, union_all
 
 from services.domain.events import Cursor, Kind, LoggedEvent
 from services.store.converters import actor
@@ -67,15 +67,38 @@ class Page:
 
 def _page(*, by_kind: bool, by_studio: bool) -> Query:
     """One statement for state and events: a single moment, whatever the isolation. Without events there is still the state's row."""
-    events = select(*_EVENT_COLUMNS).where(_event.stream_id == bindparam("stream_id"), _event.seq > bindparam("after"))
-    if by_kind:
-        events = events.where(is_one_of(_event.kind, "kinds"))
+    events = _after_cursor(*_EVENT_COLUMNS)
     if by_studio:
         events = events.where(_event.studio_id == bindparam("studio_id"))
+    if by_kind and by_studio:
+        events = events.where(is_one_of(_event.kind, "kinds"))
+    elif by_kind:
+        events = events.where(_event.seq.in_(_first_of_kinds()))
     page = events.order_by(_event.seq).limit(bindparam("limit", type_=Integer)).subquery()
     joined = core.stream.outerjoin(page, true())
     states: Select[Any] = select(*_STREAM_COLUMNS, *page.c, _stream.head, _stream.horizon).select_from(joined)
     return Query(states.where(_stream.id == bindparam("stream_id")).order_by(page.c.seq))
+
+
+def _after_cursor(*columns: ColumnElement[Any]) -> Select[Any]:
+    return select(*columns).where(_event.stream_id == bindparam("stream_id"), _event.seq > bindparam("after"))
+
+
+def _first_of_kinds() -> Select[Any]:
+    """Returns the select of the numbers of the first `:limit` events of each of `:kinds`.
+
+    Each kind reads its own part of an index, up to the limit, which is 0 for those not asked for. With one condition on the kind, a
+    database may read all events since the cursor.
+    """
+    firsts = [
+        _after_cursor(_event.seq)
+        .where(_event.kind == literal(kind.value))
+        .order_by(_event.seq)
+        .limit(case((is_one_of(literal(kind.value), "kinds"), bindparam("limit", type_=Integer)), else_=0))
+        .subquery()
+        for kind in Kind
+    ]
+    return select(union_all(*(select(first.c.seq) for first in firsts)).subquery().c.seq)
 
 
 _PAGES = {(by_kind, by_studio): _page(by_kind=by_kind, by_studio=by_studio) for by_kind in (False, True) for by_studio in (False, True)}

@@ -24,7 +24,7 @@ from services.store import (
 )
 from services.store.db.database import Database
 from services.store.leases import Exclusions
-from services.store.reads import connected, events
+from services.store.reads import compute, connected, events
 from services.store.reads.listing import Window
 from tests.store.history import LongHistory, make, watched
 
@@ -51,6 +51,7 @@ async def reads(history: LongHistory) -> None:
         await connections.tabs_of_other_proxies(reader, "p" * 32, NOW)
         await connections.people(reader, studio)
         await connections.is_open(reader, studio, viewer.user_id)
+        await compute.usage(reader, viewer.user_id, environments)
         await connected.of_studios(reader, viewer.user_id, [studio])
         await disruptions.of_token(reader, viewer.token_id)
         await disruptions.of_member(reader, workspace, viewer.user_id)

@@ -60,7 +60,7 @@ ENVIRONMENTS_OF = Query(_ENVIRONMENTS.where(is_one_of(CE.workspace_id, "workspac
 ALLOCATIONS = Query(
     visible_studios(R.compute_environment_id, R.configuration)
     .join(core.session, and_(S.id == R.studio_id, S.session_number == R.number))
-    .where(is_one_of(R.compute_environment_id, "ids"), S.status.not_in(sorted(status.value for status in ENDED)))
+    .where(is_one_of(R.compute_environment_id, "ids"), R.ended_at.is_(None), S.status.not_in(sorted(status.value for status in ENDED)))
 )
 """The resources of each session that holds some (B5). There are few such sessions, since a machine is full at some point."""
 

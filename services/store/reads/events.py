@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import Select, and_, bindparam, select
 
 from services.domain.events import Kind, LoggedEvent
 from services.rows.events import SHOWN_KINDS
@@ -33,8 +33,10 @@ def _of_studios(*columns: Any) -> Select[Any]:
 OF_WORKSPACES = {
     newest_first: Listing(_of_workspaces, EVENT_RECORD, E.stream_id, E.seq, descending=newest_first) for newest_first in (True, False)
 }
+_STREAM_OF_STUDIO = select(S.workspace_id).where(S.id == bindparam("parent")).scalar_subquery()
 OF_STUDIOS = {
-    newest_first: Listing(_of_studios, EVENT_RECORD, E.studio_id, E.seq, descending=newest_first) for newest_first in (True, False)
+    newest_first: Listing(_of_studios, EVENT_RECORD, E.studio_id, E.seq, descending=newest_first, of_one=E.stream_id == _STREAM_OF_STUDIO)
+    for newest_first in (True, False)
 }
 
 

@@ -26,7 +26,8 @@ class Window:
 class Listing(Generic[T]):
     """Reads lists of rows of one class under parents. `base` returns the select of its arguments, joined and restricted to the viewer.
 
-    `id` settles the order of equal sort values; None if they are unique under a parent.
+    `id` settles the order of equal sort values; None if they are unique under a parent. `of_one` is a further condition for a list of
+    one parent, the parameter `parent`, where an index that gives the order begins with another column.
     """
 
     base: Callable[..., Select[Any]]
@@ -35,6 +36,7 @@ class Listing(Generic[T]):
     sort: ColumnElement[Any]
     id: ColumnElement[Any] | None = None
     descending: bool = False
+    of_one: ColumnElement[bool] | None = None
     _queries: dict[tuple[bool, bool] | None, Query] = field(default_factory=dict)
     """The statements made so far, by whether there are many parents and whether the page is a later one; None: the one that counts."""
 
@@ -95,7 +97,8 @@ class Listing(Generic[T]):
         if after:
             statement = statement.where(self._is_after())
         if not many:
-            return statement.where(self.parent == bindparam("parent")).order_by(*order).limit(limit)
+            conditions = [self.parent == bindparam("parent"), *([] if self.of_one is None else [self.of_one])]
+            return statement.where(*conditions).order_by(*order).limit(limit)
         row_number = func.row_number().over(partition_by=self.parent, order_by=order).label("row_number")
         numbered = statement.add_columns(row_number).where(is_one_of(self.parent, "parents")).subquery()
         return select(numbered).where(numbered.c.row_number <= limit).order_by(numbered.c.row_number)
