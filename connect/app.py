@@ -9,11 +9,15 @@ from connect.login import LoginRoutes
 from connect.presence_cache import PresenceCache
 from connect.requests import Receive, Request, Scope, Send
 from connect.responses import Response, for_program
+from connect.session_cookies import SessionCookies
 from connect.session_grants import Grants
-from connect.session_origin import SessionOrigin
 from connect.shell import Shell
+from connect.shell_origin import ShellOrigin
+from connect.tool_entry import ToolEntry
+from connect.tool_framing import ToolFraming
+from connect.tool_origin import ToolOrigin
 from connect.upstreams import Upstreams
-from services.connections.addresses import Addresses
+from services.connections.addresses import Addresses, SessionHost
 from services.connections.connect_codes import ConnectCodes
 from services.connections.presence import Presence
 from services.connections.tool_errors import ToolErrors
@@ -27,7 +31,7 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class ConnectApp:
-    """Serves sessions' origins, and the API origin's `/connect/*`, `/login` and `/logout`.
+    """Serves the origins of tools and of shells, and the API origin's `/connect/*`, `/login` and `/logout`.
 
     `keys` seal the session cookies (the first seals, any opens); `authenticate` is `Tokens.authenticate`. The caller starts
     and closes the broker and the presence.
@@ -47,25 +51,35 @@ class ConnectApp:
         authorization_cache: AuthorizationCache | None = None,
     ) -> None:
         names = CookieNames.of(addresses, installation_id)
-        grants = Grants(keys)
-        shell = Shell(addresses, codes, grants, names)
+        framing = ToolFraming(names)
+        tool_cookies = SessionCookies(names, names.tool, Grants(keys, "tool"))
+        shell_cookies = SessionCookies(names, names.shell, Grants(keys, "shell"))
         self.addresses = addresses
         self._authorization_cache = authorization_cache or AuthorizationCache(database, broker)
         self.upstreams = Upstreams()
         self._faults = ToolErrors(database)
         self.login_routes = LoginRoutes(addresses, self._authorization_cache, codes, Logins(database, authenticate), names)
-        self._origin = SessionOrigin(
+        self._tool_origin = ToolOrigin(
+            addresses,
+            tool_cookies,
+            self._authorization_cache,
+            presence,
+            ToolEntry(addresses, tool_cookies, codes, self._authorization_cache, framing),
+            framing,
+            self.upstreams,
+            self._faults,
+        )
+        self._shell_origin = ShellOrigin(
             database,
             addresses,
-            names,
-            grants,
+            shell_cookies,
+            codes,
             self._authorization_cache,
             presence,
             PresenceCache(presence),
             broker,
-            shell,
-            self.upstreams,
-            self._faults,
+            framing,
+            Shell(addresses, framing),
         )
 
     async def start(self) -> None:
@@ -80,13 +94,14 @@ class ConnectApp:
         self.upstreams.close()
         await self._faults.close()
 
-    async def session(self, public_id: str, request: Request, receive: Receive, send: Send) -> None:
-        """Serves a request or WebSocket whose Host header is that of this session, without regard to case."""
-        await self._origin(public_id, request, receive, send)
+    async def session(self, host: SessionHost, request: Request, receive: Receive, send: Send) -> None:
+        """Serves a request or WebSocket whose Host header is that of this session's tool or shell, without regard to case."""
+        origin = self._shell_origin if host.is_shell else self._tool_origin
+        await origin(host.public_id, request, receive, send)
 
 
 class Dispatcher:
-    """The ASGI application of the server's port: chooses the session's origin, the login routes or the API by the Host header."""
+    """The ASGI application of the server's port: chooses the origin of a session, the login routes or the API by the Host header."""
 
     def __init__(self, connect: ConnectApp, api: ASGIApp) -> None:
         self._connect = connect
@@ -102,11 +117,11 @@ class Dispatcher:
             return
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         host = hosts[0].decode("latin-1").lower() if hosts else ""
-        public_id = self._connect.addresses.public_id_of(host)
+        session = self._connect.addresses.session_of(host)
         if len(hosts) > 1:
             await _answer(scope, send, for_program(AccessError(BAD_REQUEST, "There is more than one Host header.")))
-        elif public_id:
-            await self._connect.session(public_id, Request(scope), receive, send)
+        elif session:
+            await self._connect.session(session, Request(scope), receive, send)
         elif self._connect.addresses.is_session_like(host):
             await _answer(scope, send, for_program(AccessError(NOT_FOUND, "No session has this address.")))
         elif scope["type"] == "http" and LoginRoutes.handles(scope.get("raw_path") or b""):

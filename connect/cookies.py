@@ -6,20 +6,21 @@ from dataclasses import dataclass
 
 from services.connections.addresses import Addresses
 
-RESERVED_PREFIXES = ("sg_session", "sg_login", "sg_unframed", "__Host-sg_")
+RESERVED_PREFIXES = ("sg_session", "sg_shell", "sg_login", "sg_unframed", "__Host-sg_")
 """The prefixes of the server's cookies. No tool sees, sets or changes a cookie whose name begins with one of them."""
 TOKEN_PREFIX = b"sgt_"
 
 
 @dataclass(frozen=True, slots=True)
 class CookieNames:
-    """The names of the cookies of a session, of a login, and of a session whose tool refuses frames.
+    """The names of the cookies of a session's tool and of its shell, of a login, and of a session whose tool refuses frames.
 
     They have `__Host-` on https, where browsers enforce it; on plain http they have the installation's id, so that several servers on one
     host do not share cookies.
     """
 
-    session: str
+    tool: str
+    shell: str
     login: str
     unframed: str
     secure: bool
@@ -27,9 +28,9 @@ class CookieNames:
     @classmethod
     def of(cls, addresses: Addresses, installation_id: str) -> "CookieNames":
         if addresses.secure:
-            return cls("__Host-sg_session", "__Host-sg_login", "__Host-sg_unframed", secure=True)
+            return cls("__Host-sg_session", "__Host-sg_shell", "__Host-sg_login", "__Host-sg_unframed", secure=True)
         suffix = installation_id[:8]
-        return cls(f"sg_session_{suffix}", f"sg_login_{suffix}", f"sg_unframed_{suffix}", secure=False)
+        return cls(f"sg_session_{suffix}", f"sg_shell_{suffix}", f"sg_login_{suffix}", f"sg_unframed_{suffix}", secure=False)
 
     def set(self, name: str, value: str, max_age: float) -> tuple[bytes, bytes]:
         """Returns a Set-Cookie header: host-only, HttpOnly, SameSite=Lax. `max_age` is in seconds."""

@@ -4,13 +4,12 @@ import asyncio
 import logging
 from contextlib import suppress
 
-from connect import pages, proxy_headers
+from connect import proxy_headers
 from connect.access_errors import AccessDenied, AccessError
 from connect.active_request import ActiveRequest
-from connect.frame_refusal import refuses_frame
-from connect.requests import Headers, Receive, Request, Send
-from connect.shell import unframed_address
+from connect.requests import Headers, Receive, Send
 from connect.tool_connection import ToolConnection
+from connect.tool_page import ToolPage
 from connect.tool_response import BadResponse, ResponseParser, ToolResponse
 from connect.upstreams import Tool
 from services.domain.statuses import ConnectionErrorCode
@@ -31,15 +30,15 @@ BAD_RESPONSE = AccessError(ConnectionErrorCode.TOOL_UNREACHABLE, "The tool's res
 class HttpExchange:
     """Forwards one request. It ends early if the client disconnects, or if the user loses the right to use the session."""
 
-    def __init__(self, request: Request, receive: Receive, send: Send, active_request: ActiveRequest) -> None:
-        self._request = request
+    def __init__(self, page: ToolPage, receive: Receive, send: Send, active_request: ActiveRequest) -> None:
+        self._page = page
+        self._request = page.request
         self._receive = receive
         self._send = send
         self._active_request = active_request
         self._client_left = False
         self._started = False
-        self._origin = ""
-        self._is_uploaded = not request.has_body
+        self._is_uploaded = not page.request.has_body
         self._background: asyncio.Task[None] | None = None
         """The upload of the body, and after it, or from DISCONNECT_CHECK_DELAY_S on, the watch for the client's disconnect."""
 
@@ -47,7 +46,6 @@ class HttpExchange:
         """Answers the request, with the `extra` headers added. Raises AccessDenied or ToolNotListening, only before anything was sent."""
         task = asyncio.current_task()
         assert task is not None
-        self._origin = f"{scheme}://{self._request.host}"
         failure = await self._attempt(task, tool, scheme, extra)
         if failure:
             await self._handle_tool_error(failure)
@@ -100,10 +98,12 @@ class HttpExchange:
         head = await response.head()
         headers = proxy_headers.downstream(head.headers, head.status)
         self._started = True
-        if self._request.is_framed(self._origin) and refuses_frame(headers, self._origin):
-            own_cookies = [header for header in headers if header[0] == b"set-cookie"]
-            await pages.unframed_page(unframed_address(self._request.target), [*own_cookies, *extra]).send(self._send)
+        replacement = self._page.replacement(head.status, headers)
+        if replacement:
+            replacement.headers += extra
+            await replacement.send(self._send)
             return
+        headers = self._page.adapted(head.status, headers)
         await self._send({"type": "http.response.start", "status": head.status, "headers": [*headers, *extra]})
         async for piece in response.body():
             await self._send({"type": "http.response.body", "body": piece, "more_body": True})

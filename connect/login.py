@@ -133,8 +133,8 @@ class LoginRoutes:
         return origin == self._addresses.api_origin.encode()
 
     def _form_targets(self, public_id: str) -> str:
-        """Returns the form-action sources of the page's policy, with the session's origin: browsers apply the policy to redirects too."""
-        return f"'self' {self._addresses.session_origin(public_id)}" if public_id else "'self'"
+        """Returns the form-action sources of the page's policy, with the shell's origin: browsers apply the policy to redirects too."""
+        return f"'self' {self._addresses.shell_origin(public_id)}" if public_id else "'self'"
 
     def _refused(self, refusal: AccessError, public_id: str = "", path: str = "/") -> Response:
         links = [("/", "All Studios")]

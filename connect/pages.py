@@ -31,21 +31,21 @@ def page(
     headers: Iterable[tuple[bytes, bytes]] = (),
     *,
     form_to: str = "'none'",
-    framed: bool = False,
+    framed_by: str | None = None,
     referrer: str = "no-referrer",
     script_source: str = "'none'",
 ) -> Response:
     """Returns a page. `content` is HTML, escaped by the caller; `form_to` are the sources of form-action in the policy, `script_source` is
-    that of its scripts; `framed` allows the page in a frame of its own origin, in place of a tool."""
+    that of its scripts; `framed_by` is the origin of a shell, which may have the page in its frame, in place of a tool."""
     html = PAGE.substitute(title=escape(title), style=STYLE, content=content)
-    ancestors = "'self'" if framed else "'none'"
+    ancestors = framed_by or "'none'"
     policy = (
         f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; script-src {script_source}; img-src data:; "
         f"form-action {form_to}; "
         f"base-uri 'none'; frame-ancestors {ancestors}"
     )
     own = [(b"content-security-policy", policy.encode()), (b"referrer-policy", referrer.encode())]
-    common = [(name, b"SAMEORIGIN" if framed and name == b"x-frame-options" else value) for name, value in COMMON_HEADERS]
+    common = [header for header in COMMON_HEADERS if not (framed_by and header[0] == b"x-frame-options")]
     return Response(status, html.encode(), [*own, *common, *headers], b"text/html")
 
 
@@ -55,7 +55,7 @@ def refusal_page(
     headers: Iterable[tuple[bytes, bytes]] = (),
     *,
     retry: bool,
-    framed: bool = False,
+    framed_by: str | None = None,
 ) -> Response:
     """Returns the page of an access error. `links` are (address, text); with `retry` the page loads again by itself."""
     text = refusal.text
@@ -70,7 +70,7 @@ def refusal_page(
     )
     refresh = [(b"refresh", str(RETRY_SECONDS).encode()), (b"retry-after", b"5")] if retry else []
     code = (CODE_HEADER, str(refusal.code).encode())
-    return page(text.status, text.title, content, [code, *refresh, *headers], framed=framed)
+    return page(text.status, text.title, content, [code, *refresh, *headers], framed_by=framed_by)
 
 
 def login_page(public_id: str, path: str, form_to: str, error: str = "") -> Response:
@@ -98,11 +98,14 @@ def signed_out_page(headers: Iterable[tuple[bytes, bytes]]) -> Response:
     return page(200, "Signed out · Studiograph", content, headers)
 
 
-def unframed_page(address: str, headers: Iterable[tuple[bytes, bytes]]) -> Response:
-    """Returns the page in the session page's frame for a tool that refuses frames: it opens `address` in the whole tab."""
+def unframed_page(address: str, shell_origin: str, headers: Iterable[tuple[bytes, bytes]]) -> Response:
+    """Returns the page in the shell's frame for a tool that refuses frames: it asks the shell to open its path in the whole tab.
+
+    `address` does the same where a user follows it.
+    """
     title = "This tool opens without a frame"
     content = f"<h1>{title}</h1>{_links([(address, 'Open the tool')])}<script>{UNFRAME}</script>"
-    return page(200, title, content, headers, framed=True, script_source=f"'sha256-{UNFRAME_HASH}'")
+    return page(200, title, content, headers, framed_by=shell_origin, script_source=f"'sha256-{UNFRAME_HASH}'")
 
 
 def bad_code_page(message: str, again: str) -> Response:

@@ -11,6 +11,7 @@ HOP_BY_HOP = frozenset(
 )
 NOT_UPSTREAM = HOP_BY_HOP | {b"expect", b"forwarded", b"x-real-ip", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"}
 NOT_UPSTREAM |= {b"x-forwarded-port", b"x-forwarded-prefix", b"x-forwarded-server"}
+CONDITIONS = frozenset({b"if-none-match", b"if-modified-since"})
 WEBSOCKET_HEADERS = frozenset({b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-extensions", b"sec-websocket-protocol"})
 NOT_DOWNSTREAM = HOP_BY_HOP | {b"date", b"service-worker-allowed", b"clear-site-data", b"alt-svc"}
 """`Clear-Site-Data` and `Service-Worker-Allowed` reach beyond the tool; `Date` is set by our listener."""
@@ -30,6 +31,8 @@ def upstream(request: Request, scheme: str, own: Mapping[str, str]) -> Headers:
     """
     named = _named_by_connection(request.header(b"connection"))
     dropped = (NOT_UPSTREAM | WEBSOCKET_HEADERS if request.is_websocket else NOT_UPSTREAM) | {name.lower().encode() for name in own}
+    if request.is_navigation:
+        dropped |= CONDITIONS  # a 304 would show, in a whole tab, what the browser keeps from the shell's frame
     is_chunked = request.header(b"transfer-encoding") is not None
     if is_chunked:
         dropped |= {b"content-length"}

@@ -92,15 +92,20 @@ class Request:
         """Whether a browser loads the response as the document of a whole tab."""
         return self.method in {"GET", "HEAD"} and self.is_page_load and self.header(b"sec-fetch-dest") in {None, b"document"}
 
-    def is_framed(self, origin: str) -> bool:
-        """Returns whether a browser loads the response in a frame: by Sec-Fetch-Dest, or where there is none, below the session page."""
+    @property
+    def is_from_browser(self) -> bool:
+        """Whether a browser sent the request, as far as its headers tell: no program sends Sec-Fetch headers, or asks for a page."""
+        return self.header(b"sec-fetch-dest") is not None or self.is_page_load
+
+    def is_framed(self, shell_origin: str) -> bool:
+        """Returns whether a browser loads the response in a frame: by Sec-Fetch-Dest, or where there is none, because the shell asks."""
         destination = self.header(b"sec-fetch-dest")
         if destination is not None:
             return destination in {b"iframe", b"frame"}
-        return self.is_page_load and (self.header(b"referer") or b"").startswith(f"{origin}/_sg/".encode())
+        return self.is_page_load and self.is_from(shell_origin)
 
     def is_from(self, origin: str) -> bool:
-        """Returns whether a page of `origin` is the referrer: for browsers that send no Sec-Fetch headers."""
+        """Returns whether a page of `origin` is the referrer."""
         return (self.header(b"referer") or b"").startswith(f"{origin}/".encode())
 
     def is_own_endpoint(self) -> bool:
@@ -118,10 +123,11 @@ class Request:
             return AccessError(BAD_REQUEST, "The headers are too long.")
         return None
 
-    def cross_origin(self, own: str) -> AccessError | None:
+    def cross_origin(self, own: str, shell_origin: str | None = None) -> AccessError | None:
         """Returns the error of a request that a page of another origin caused, unless it is a visit by a plain link; else None.
 
-        Pages of other sessions are other origins, too: browsers count them as the same site and would send cookies along.
+        Pages of other sessions are other origins, too: browsers count them as the same site and would send cookies along. The shell at
+        `shell_origin` may load pages in its frame.
         """
         origin = self.header(b"origin")
         if self.is_websocket:
@@ -130,9 +136,14 @@ class Request:
         is_unnamed = origin == b"null" and site == b"same-origin"  # a form of the tool with `Referrer-Policy: no-referrer`
         if origin is not None and origin != own.encode() and not is_unnamed:
             return AccessError(CROSS_ORIGIN, "The header Origin names another origin.")
-        if site not in SAME_ORIGIN_SITES and not self._is_plain_visit():
+        if site not in SAME_ORIGIN_SITES and not self._is_plain_visit() and not (shell_origin and self._is_frame_of(shell_origin)):
             return AccessError(CROSS_ORIGIN, "A page of another origin sent the request.")
         return None
+
+    def _is_frame_of(self, shell_origin: str) -> bool:
+        """Returns whether the shell loads a page in its frame. A page can hide its Referer, but not give that of another origin."""
+        fetched = (self.header(b"sec-fetch-site"), self.header(b"sec-fetch-mode"), self.header(b"sec-fetch-dest"))
+        return fetched == (b"same-site", b"navigate", b"iframe") and self.method == "GET" and self.is_from(shell_origin)
 
     def _is_plain_visit(self) -> bool:
         return self.is_navigation and self.header(b"sec-fetch-mode") in {None, b"navigate"}

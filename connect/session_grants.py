@@ -1,4 +1,4 @@
-"""Encrypts and decrypts session grants: the cookie that lets a browser use one session.
+"""Encrypts and decrypts session grants: the cookies that let a browser use the tool, or the shell, of one session.
 
 It names user, access token, Studio and session number, and is valid for minutes (docs/architecture.md#the-data-plane).
 """
@@ -46,12 +46,12 @@ class Sealed:
 class Grants:
     """Seals grants with the first key and opens them with any, so that keys can be rotated.
 
-    `keys` are secrets of the installation (any text); `lifetime` is in seconds.
+    `keys` are secrets of the installation (any text); what is sealed for one `purpose` opens for no other; `lifetime` is in seconds.
     """
 
-    def __init__(self, keys: Sequence[str], lifetime: float = GRANT_LIFETIME_SECONDS) -> None:
+    def __init__(self, keys: Sequence[str], purpose: str, lifetime: float = GRANT_LIFETIME_SECONDS) -> None:
         self.lifetime = lifetime
-        self._fernet = MultiFernet([Fernet(_derived(key)) for key in keys])
+        self._fernet = MultiFernet([Fernet(_derived(key, purpose)) for key in keys])
         self._opened: OrderedDict[str, Sealed] = OrderedDict()
 
     def seal(self, grant: Grant) -> str:
@@ -80,6 +80,6 @@ class Grants:
         return sealed
 
 
-def _derived(key: str) -> bytes:
-    """Returns a key that is derived for session cookies alone, so that it opens nothing else."""
-    return base64.urlsafe_b64encode(hmac.digest(key.encode(), b"studiograph session cookie", hashlib.sha256))
+def _derived(key: str, purpose: str) -> bytes:
+    """Returns a key that is derived for session cookies of this purpose alone, so that it opens nothing else."""
+    return base64.urlsafe_b64encode(hmac.digest(key.encode(), f"studiograph {purpose} cookie".encode(), hashlib.sha256))

@@ -52,7 +52,10 @@ class DeleteStudioPayload:
 class ConnectStudioPayload:
     """The payload of `connectStudio`: a URL with a one-time code (docs/architecture.md#the-data-plane)."""
 
-    url: str = attribute("A URL to open in a browser, or with an HTTP client that keeps cookies. It works once.", marks=(Mark.VIEWER,))
+    url: str = attribute(
+        "A URL to open in a browser, or with an HTTP client that keeps cookies and follows redirects to the tool. It works once.",
+        marks=(Mark.VIEWER,),
+    )
     expires_at: datetime = attribute("The time at which the URL expires, 60 seconds after the request.", marks=(Mark.NOW,))
 
     is_type_of = exactly(payloads.ConnectStudioPayloadRow)

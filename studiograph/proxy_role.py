@@ -44,4 +44,4 @@ async def build_proxy(core: SharedServices, settings: Settings, stack: AsyncExit
     routes = [*health.routes(settings.database, core.installation), *metrics.routes(core.exposition, core.database, tokens.authenticate)]
     rest = SecurityHeaders(Starlette(routes=routes), https=core.addresses.secure)
     plane = await build_data_plane(core, tokens, ConnectCodes(core.database, core.addresses), rest, stack)
-    return HttpApp(plane, plane.end_streams, [f"Studiograph's proxy serves the sessions at {core.addresses.session_origin('<id>')}"])
+    return HttpApp(plane, plane.end_streams, [f"Studiograph's proxy serves the sessions at {core.addresses.shell_origin('<id>')}"])

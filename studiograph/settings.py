@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     public_url: str = Field(default="", description="The address that browsers use for this server, when it is not `http://HOST:PORT`.")
     connect_domain: str = Field(
         default="",
-        description="Sessions get the origins `a<id>.<this>`. Empty: `localhost:PORT`. In production a domain of its own.",
+        description="Sessions get the origins `a<id>.<this>` and `s<id>.<this>`. Empty: `localhost:PORT`. In production its own domain.",
     )
     secret_key: str = Field(
         default="", repr=False, description="The key that seals secrets at rest (Fernet). Empty: a file in the data directory, made once."

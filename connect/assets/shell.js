@@ -4,6 +4,7 @@
 (() => {
   const byId = (id) => document.getElementById(id);
   const studioName = document.body.dataset.name;
+  const { tool, path, framed } = document.body.dataset; // the tool's origin, its path that the shell shows, and whether in the frame
   const frame = byId("tool");
   const ICON_COLORS = { good: "#1a7f4b", busy: "#b7791f", bad: "#b3261e", idle: "#5b6678" };
   const ORDINARY_ENDS = ["STUDIO_STOPPED", "IDLE_STOPPED", "LIFESPAN_EXPIRED"]; // nothing failed
@@ -15,6 +16,7 @@
   let socket = null;
   let failures = 0; // attempts to connect since the last success
   let ended = false; // the overlay is shown
+  let opening = false; // the tool is being opened
   let leaving = false; // the page is being replaced
   let reconnectNoticeTimer = 0;
   let activitySentAt = 0;
@@ -32,20 +34,52 @@
     byId("notice").hidden = !text;
   }
 
-  function toolPath() {
-    // Returns the path that the tool shows.
-    try {
-      const { pathname, search } = frame.contentWindow.location;
-      if (pathname.startsWith("/") && !pathname.startsWith("/_sg")) return pathname + search;
-    } catch { /* the tool shows a page of another origin */ }
-    return "/";
+  function leaveTo(address) {
+    if (leaving) return;
+    leaving = true;
+    location.replace(address);
   }
 
   function enterAgain() {
-    // Goes through the API's origin, which checks the login again.
-    if (leaving) return;
-    leaving = true;
-    location.assign(`/_sg/again?to=${encodeURIComponent(toolPath())}`);
+    // Goes through the API's origin, which checks the login again. Where the tool went since, its frame does not tell.
+    leaveTo(`/_sg/again?to=${encodeURIComponent(path)}${location.hash}`);
+  }
+
+  async function postGrant(code) {
+    // Has the tool's origin set its cookie; without a code, renew it. Returns whether it did.
+    const answer = await fetch(`${tool}/_sg/grant${framed === "yes" ? "" : "?unframed=1"}`, { method: "POST", credentials: "include", body: code });
+    return answer.ok;
+  }
+
+  async function exchangeCode() {
+    const answer = await fetch("/_sg/grant", { method: "POST", cache: "no-store" });
+    return answer.ok && postGrant((await answer.json()).code);
+  }
+
+  async function openTool() {
+    // Signs in at the tool's origin, and then loads the tool.
+    if (opening) return;
+    opening = true;
+    for (let attempt = 0; !leaving && !ended; attempt++) {
+      if (await exchangeCode().catch(() => false)) {
+        showTool(`${tool}${path}`);
+        break;
+      }
+      if (attempt === 1) showNotice("The address of the tool does not answer. This page tries again by itself.");
+      if (attempt === RETRY_DELAYS_MS.length && framed !== "yes") location.reload(); // no socket tells this page why
+      await new Promise((resolve) => setTimeout(resolve, retryDelay(attempt)));
+    }
+    opening = false;
+  }
+
+  function showTool(address) {
+    showNotice("");
+    if (framed !== "yes") leaveTo(address + location.hash);
+    else frame.src = frame.src ? address : address + location.hash; // a fragment would keep the frame from loading again
+  }
+
+  function retryDelay(attempt) {
+    return RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)] * (0.75 + Math.random() / 2);
   }
 
   function showPeople(people) {
@@ -62,7 +96,7 @@
     if (!byId("overlay").hidden) {
       byId("overlay").hidden = true;
       frame.inert = false;
-      frame.contentWindow.location.reload();
+      openTool();
     }
     showPeople(message.people);
   }
@@ -114,15 +148,15 @@
       return;
     }
     if (!ended && !reconnectNoticeTimer) reconnectNoticeTimer = setTimeout(() => { showState("busy", "Reconnecting"); showNotice("The connection was lost. This page connects again by itself."); }, RECONNECT_NOTICE_DELAY_MS);
-    const delay = RETRY_DELAYS_MS[Math.min(failures++, RETRY_DELAYS_MS.length - 1)] * (0.75 + Math.random() / 2);
-    setTimeout(connect, delay);
+    setTimeout(connect, retryDelay(failures++));
   }
 
   async function renew() {
-    // Renews the cookie, and shows an end that the socket could not report.
+    // Renews the cookies of both origins, and shows an end that the socket could not report.
     try {
       const answer = await fetch("/_sg/state", { cache: "no-store" });
       if (answer.status >= 400 && !ended) end(await answer.json());
+      else if (!ended && !(await postGrant(""))) await exchangeCode();
     } catch { /* the server is away: the socket shows it */ }
   }
 
@@ -132,16 +166,27 @@
     socket.send('{"type":"active"}');
   }
 
-  function watchActivity(target) {
-    for (const name of ["pointerdown", "keydown", "wheel"]) target.addEventListener(name, reportActivity, { capture: true, passive: true });
+  function reportToolActivity() {
+    // The input of the frame is not seen from here. Its user is active while it has the focus in the window in front.
+    if (document.visibilityState === "visible" && document.hasFocus() && document.activeElement === frame) reportActivity();
   }
 
-  watchActivity(document);
-  frame.addEventListener("load", () => { try { watchActivity(frame.contentDocument); } catch { /* another origin */ } });
+  function onMessage({ origin, source, data }) {
+    if (origin !== tool || source !== frame.contentWindow || typeof data?.refusesFrame !== "string") return;
+    leaveTo(`/_sg/unframed?to=${encodeURIComponent(data.refusesFrame)}`);
+  }
+
+  for (const name of ["pointerdown", "keydown", "wheel"]) document.addEventListener(name, reportActivity, { capture: true, passive: true });
+  addEventListener("blur", () => setTimeout(reportToolActivity));
+  setInterval(reportToolActivity, ACTIVITY_INTERVAL_MS);
+  addEventListener("message", onMessage);
   byId("notice").querySelector("button").addEventListener("click", () => showNotice(""));
   byId("again").addEventListener("click", enterAgain);
   addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
-  setInterval(renew, RENEW_INTERVAL_MS);
   showState("busy", "Connecting");
-  connect();
+  openTool();
+  if (framed === "yes") {
+    setInterval(renew, RENEW_INTERVAL_MS);
+    connect();
+  }
 })();

@@ -1,1 +1,1 @@
-if (parent !== self && parent === top && top.location.pathname === "/_sg/") top.location.replace(document.querySelector("a").href);
+if (parent !== self && parent === top) parent.postMessage({ refusesFrame: location.pathname + location.search }, new URL(document.querySelector("a").href).origin);

@@ -52,8 +52,8 @@ class ServerInfo:
     transports: list[str] = attribute("The protocols by which operations can be sent, for example `graphql-transport-ws`.")
     compute_kinds: list[ComputeKind] = attribute("The kinds of compute environments that are enabled in any workspace of the server.")
     dial_address: str = attribute(
-        "The address, as `host:port`, to which programs connect for all sessions if the host of `Studio.url` cannot be resolved. They "
-        "send that host in the header `Host`."
+        "The address, as `host:port`, to which programs connect for all sessions if the hosts of sessions cannot be resolved. They send "
+        "the host of each URL in the header `Host`."
     )
     warnings: list[str] = attribute("Warnings for all users of the server, as text for people; often empty.")
 

@@ -1,12 +1,22 @@
-"""The addresses of this server: the API's origin, and one origin for each session (docs/architecture.md#the-data-plane)."""
+"""The addresses of this server: the API's origin, and two origins for each session (docs/architecture.md#the-data-plane)."""
 
 import re
-from urllib.parse import urlsplit
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
 
+from services.connections.paths import relative_path
 from services.domain.ids import PUBLIC_ID_ALPHABET, PUBLIC_ID_LENGTH
 
 PUBLIC_ID = re.compile(rf"[{PUBLIC_ID_ALPHABET}]{{{PUBLIC_ID_LENGTH}}}")
 DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class SessionHost:
+    """The host of a session: of its tool, or of its shell, which is the server's page around the tool."""
+
+    public_id: str
+    is_shell: bool
 
 
 class Addresses:
@@ -25,7 +35,11 @@ class Addresses:
         self.api_host = url.netloc.lower()
         self.api_origin = f"{url.scheme}://{self.api_host}"
         self.connect_domain = connect_domain
-        self._session_host = re.compile(rf"a({PUBLIC_ID.pattern})\.{re.escape(connect_domain)}")
+        # Browsers take a.localhost and b.localhost for different sites, and would keep cookies from the frame: the shell is nested there.
+        self._is_nested = "." not in connect_domain.partition(":")[0]
+        tool_host = rf"a(?P<tool>{PUBLIC_ID.pattern})"
+        shell_host = rf"s\.a(?P<shell>{PUBLIC_ID.pattern})" if self._is_nested else rf"s(?P<shell>{PUBLIC_ID.pattern})"
+        self._session_host = re.compile(rf"(?:{tool_host}|{shell_host})\.{re.escape(connect_domain)}")
 
     @property
     def secure(self) -> bool:
@@ -34,27 +48,40 @@ class Addresses:
 
     @property
     def dial_address(self) -> str:
-        """`host:port` that programs connect to, with the session's host as Host header: no `*.localhost` need resolve."""
+        """`host:port` that programs connect to, with the host of a session as Host header: no `*.localhost` need resolve."""
         host, _, port = self.connect_domain.partition(":")
         if host == "localhost" or host.endswith(".localhost"):
             host = "127.0.0.1"
         return f"{host}:{port or DEFAULT_PORTS[self.scheme]}"
 
-    def session_host(self, public_id: str) -> str:
-        """Returns the Host header of requests to a session."""
+    def tool_host(self, public_id: str) -> str:
+        """Returns the Host header of requests to the tool of a session."""
         return f"a{public_id}.{self.connect_domain}"
 
-    def session_origin(self, public_id: str) -> str:
-        return f"{self.scheme}://{self.session_host(public_id)}"
+    def tool_origin(self, public_id: str) -> str:
+        return f"{self.scheme}://{self.tool_host(public_id)}"
+
+    def shell_host(self, public_id: str) -> str:
+        """Returns the Host header of requests to the shell of a session, which browsers count as the same site as the tool's."""
+        return f"s.{self.tool_host(public_id)}" if self._is_nested else f"s{public_id}.{self.connect_domain}"
+
+    def shell_origin(self, public_id: str) -> str:
+        return f"{self.scheme}://{self.shell_host(public_id)}"
 
     def session_url(self, public_id: str) -> str:
         """Returns the address to open and to share; users who may not connect get a page that says so (B51)."""
-        return f"{self.session_origin(public_id)}/"
+        return f"{self.shell_origin(public_id)}/"
 
-    def public_id_of(self, host: str) -> str | None:
-        """Returns the public id in a lower-case Host header that is exactly a session's; None for every other host, however similar."""
+    def login_url(self, public_id: str, path: str) -> str:
+        """Returns the address for a browser without a cookie of the session, on the API's origin, which alone asks for credentials."""
+        to = relative_path(path)
+        query = f"?to={quote(to, safe='/')}" if to != "/" else ""
+        return f"{self.api_origin}/connect/{public_id}{query}"
+
+    def session_of(self, host: str) -> SessionHost | None:
+        """Returns what a lower-case Host header names that is exactly a session's; None for every other host, however similar."""
         match = self._session_host.fullmatch(host)
-        return match[1] if match else None
+        return SessionHost(match["tool"] or match["shell"], match["tool"] is None) if match else None
 
     def is_session_like(self, host: str) -> bool:
         """Returns whether a host is under the connect domain, in any spelling: it is a session's or unknown, never the API's."""

@@ -1,4 +1,4 @@
-"""Issues and redeems one-time codes, which take a user to the origin of a session (docs/architecture.md#the-data-plane)."""
+"""Issues and redeems one-time codes, which take a user to the origins of a session (docs/architecture.md#the-data-plane)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,11 +11,14 @@ from services.domain.errors import DomainError, NotAllowedNow
 from services.domain.ids import new_secret, secret_hash
 from services.domain.lifecycle import Action, status_refusal
 from services.store import connect_codes as store
+from services.store.access_facts import Facts
 from services.store.connect_codes import CodeRow, Target
 from services.store.db.database import Database, Reader
 
 PREFIX = "sgc"
 CODE_LIFETIME = timedelta(seconds=60)
+TOOL_CODE_LIFETIME = timedelta(seconds=30)
+"""The lifetime of a code that the page around a tool requests and redeems at once."""
 MAX_CODE_LENGTH = 128
 
 
@@ -27,7 +30,7 @@ class BadCode(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class ConnectCodes:
-    """Issues and redeems codes. A code is valid for 60 s, once, and only on the origin of its Studio."""
+    """Issues and redeems codes. A code is valid for a minute at most, once, and only for the origin that it was issued for."""
 
     database: Database
     addresses: Addresses
@@ -40,13 +43,22 @@ class ConnectCodes:
         code = new_secret(PREFIX)
         async with self.database.write(durable=False) as transaction:
             studio = await _require_connectable(transaction, viewer, studio_id)
-            origin = self.addresses.session_origin(studio.public_id)
+            origin = self.addresses.shell_origin(studio.public_id)
             row = CodeRow(viewer.user_id, viewer.token_id, login_id, studio.id, studio.session_number, origin, relative_path(path))
             expires_at = await store.add(transaction, secret_hash(code), row, CODE_LIFETIME)
         return f"{origin}/_sg/enter?code={code}", expires_at
 
+    async def issue_tool_code(self, facts: Facts, login_id: str | None) -> str:
+        """Returns a code for the tool's origin, by which the page around the tool gives the user in `facts` the tool's cookie."""
+        code = new_secret(PREFIX)
+        origin = self.addresses.tool_origin(facts.public_id)
+        row = CodeRow(facts.user_id, facts.token_id, login_id, facts.studio_id, facts.session_number, origin, "/")
+        async with self.database.write(durable=False) as transaction:
+            await store.add(transaction, secret_hash(code), row, TOOL_CODE_LIFETIME)
+        return code
+
     async def redeem(self, code: str, origin: str) -> CodeRow:
-        """Marks a code as used on `origin`, and returns what it is bound to. Raises BadCode."""
+        """Marks a code for `origin` as used, and returns what it is bound to. Raises BadCode."""
         row = None
         if code.isascii() and len(code) <= MAX_CODE_LENGTH:
             async with self.database.write(durable=False) as transaction:

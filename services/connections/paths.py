@@ -1,4 +1,4 @@
-"""Checks and rebuilds paths of a session's origin, so that no link leads elsewhere (docs/architecture.md#the-data-plane)."""
+"""Checks and rebuilds paths of a session's origins, so that no link leads elsewhere (docs/architecture.md#the-data-plane)."""
 
 import re
 from urllib.parse import quote, unquote

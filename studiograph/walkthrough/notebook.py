@@ -23,18 +23,11 @@ class Notebook:
 
     @classmethod
     async def open(cls, http: aiohttp.ClientSession, dial: str, address: str) -> Self:
-        """Exchanges the code in `address` for the session's cookie; `dial` is `host:port`, reached with the session's Host header.
+        """Exchanges the code in `address` for the tool's cookie; `dial` is `host:port`, reached with the Host header of each address.
 
         Raises ApiError.
         """
-        url = urlsplit(address)
-        headers = {"Host": url.netloc, "Origin": f"{url.scheme}://{url.netloc}"}
-        target = f"http://{dial}{url.path}" + (f"?{url.query}" if url.query else "")
-        async with http.get(target, headers=headers, allow_redirects=False) as response:
-            if not response.cookies:
-                raise ApiError(f"the code was answered with {response.status} and no cookie")
-            headers["Cookie"] = "; ".join(f"{name}={cookie.value}" for name, cookie in response.cookies.items())
-        return cls(http, dial, headers)
+        return cls(http, dial, await exchange_code(http, dial, address))
 
     async def start_kernel(self) -> None:
         """Starts a kernel and opens its WebSocket. Raises ApiError."""
@@ -84,6 +77,26 @@ class Notebook:
     async def close(self) -> None:
         if self._socket is not None:
             await self._socket.close()
+
+
+async def exchange_code(http: aiohttp.ClientSession, dial: str, address: str) -> dict[str, str]:
+    """Follows the redirect of `address` to the tool's origin, and returns the headers with which requests use the tool.
+
+    `dial` is `host:port`, which serves every host. Raises ApiError.
+    """
+    at_the_tool = (await _visit(http, dial, address)).headers.get("Location", "")
+    response = await _visit(http, dial, at_the_tool)
+    if not response.cookies:
+        raise ApiError(f"the code was answered with {response.status} and no cookie")
+    url = urlsplit(at_the_tool)
+    cookies = "; ".join(f"{name}={cookie.value}" for name, cookie in response.cookies.items())
+    return {"Host": url.netloc, "Origin": f"{url.scheme}://{url.netloc}", "Cookie": cookies}
+
+
+async def _visit(http: aiohttp.ClientSession, dial: str, address: str) -> aiohttp.ClientResponse:
+    url = urlsplit(address)
+    async with http.get(f"http://{dial}{url.path}?{url.query}", headers={"Host": url.netloc}, allow_redirects=False) as response:
+        return response
 
 
 def _is_idle(message: dict[str, Any], request_id: str) -> bool:

@@ -1,16 +1,18 @@
 """What browser tests do on the pages: add a Studio, find its card, run a cell in JupyterLab."""
 
-from playwright.async_api import FrameLocator, Locator, Page, expect
+from playwright.async_api import Frame, FrameLocator, Locator, Page, expect
 
 from services.domain.access import Role
 from services.store.db.database import Database
 from tests.factories import create_viewer
 from tests.graphql_ids import global_id
 from tests.server import Server
+from tests.waiting import eventually
 
 CREATE = """mutation ($input: CreateStudioInput!) { createStudio(input: $input) { ... on StudioPayload { studio { id } } } }"""
 START = """mutation ($id: ID!) { startStudio(input: { studioId: $id }) { ... on StudioPayload { studio { id } } } }"""
 STOP = """mutation ($id: ID!) { stopStudio(input: { studioId: $id }) { ... on StudioPayload { studio { id } } } }"""
+URL = "query ($id: ID!) { studio(id: $id) { status url } }"
 CONNECT = """mutation ($id: ID!) { connectStudio(input: { studioId: $id }) { ... on ConnectStudioPayload { url } } }"""
 TOOL_TIMEOUT_MS = 60_000
 
@@ -38,6 +40,42 @@ async def open_session(tab: Page, server: Server, studio_id: str, token: str) ->
     data = await server.graphql(CONNECT, {"id": studio_id}, token)
     await tab.goto(data["connectStudio"]["url"])
     await expect(tab.locator("#state")).to_have_text("Running")
+
+
+async def run_studio(server: Server, name: str = "Analysis", **more: object) -> tuple[str, str]:
+    """Adds a Studio and starts it. Returns its id, and the address of its session once it runs."""
+    studio_id = await add_studio(server, name, **more)
+    return studio_id, await start_studio(server, studio_id)
+
+
+async def start_studio(server: Server, studio_id: str) -> str:
+    """Starts a Studio once it is stopped. Returns the address of its session once it runs."""
+    await _studio(server, studio_id, "STOPPED")
+    await server.graphql(START, {"id": studio_id})
+    return str((await _studio(server, studio_id, "RUNNING"))["url"])
+
+
+async def _studio(server: Server, studio_id: str, status: str) -> dict[str, object]:
+    async def studio() -> dict[str, object] | None:
+        row: dict[str, object] = (await server.graphql(URL, {"id": studio_id}))["studio"]
+        return row if row["status"] == status else None
+
+    return await eventually(studio)
+
+
+async def sign_in_at_session(tab: Page, token: str) -> None:
+    """Signs in on the page to which the address of a session led, and waits until the shell is connected."""
+    await tab.get_by_label("Access token").fill(token)
+    await tab.get_by_role("button", name="Sign in").click()
+    await expect(tab.locator("#state")).to_have_text("Running")
+
+
+async def tool_frame(tab: Page, text: str = "") -> Frame:
+    """Returns the frame of the tool in a session's tab, once it shows `text`."""
+    await expect(tab.frame_locator("#tool").locator("body")).to_contain_text(text)
+    frame = await (await tab.query_selector("#tool")).content_frame()  # type: ignore[union-attr]
+    assert frame
+    return frame
 
 
 def studio_card(page: Page, name: str = "Analysis") -> Locator:

@@ -4,15 +4,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.connections.addresses import Addresses
+from services.connections.addresses import Addresses, SessionHost
 from services.connections.paths import relative_path
 
 HERE = Addresses("http://127.0.0.1:8000", "localhost:8000")
+THERE = Addresses("https://api.example", "studios.example")
 PUBLIC_ID = "0123456789ab"
 
 
-def test_a_session_host_is_recognised_and_nothing_else() -> None:
-    assert HERE.public_id_of(f"a{PUBLIC_ID}.localhost:8000") == PUBLIC_ID
+@pytest.mark.parametrize(
+    ("addresses", "tool", "shell"),
+    [
+        (HERE, f"a{PUBLIC_ID}.localhost:8000", f"s.a{PUBLIC_ID}.localhost:8000"),
+        (THERE, f"a{PUBLIC_ID}.studios.example", f"s{PUBLIC_ID}.studios.example"),
+        (Addresses("http://x", "my.localhost:1"), f"a{PUBLIC_ID}.my.localhost:1", f"s{PUBLIC_ID}.my.localhost:1"),
+    ],
+)
+def test_the_hosts_of_tool_and_shell_are_one_site_and_recognised(addresses: Addresses, tool: str, shell: str) -> None:
+    assert (addresses.tool_host(PUBLIC_ID), addresses.shell_host(PUBLIC_ID)) == (tool, shell)
+    assert addresses.session_of(tool) == SessionHost(PUBLIC_ID, is_shell=False)
+    assert addresses.session_of(shell) == SessionHost(PUBLIC_ID, is_shell=True)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +39,11 @@ def test_a_session_host_is_recognised_and_nothing_else() -> None:
         f"a{PUBLIC_ID}.localhost:80000",
         f"xa{PUBLIC_ID}.localhost:8000",
         f"x.a{PUBLIC_ID}.localhost:8000",
+        f"s{PUBLIC_ID}.localhost:8000",
+        f"s.s{PUBLIC_ID}.localhost:8000",
+        f"s.s.a{PUBLIC_ID}.localhost:8000",
+        f"sa{PUBLIC_ID}.localhost:8000",
+        f"s.a{PUBLIC_ID}.localhost",
         f"a{PUBLIC_ID}xlocalhost:8000",
         f"a{PUBLIC_ID}.evillocalhost:8000",
         f"a{PUBLIC_ID[:-1]}.localhost:8000",
@@ -42,7 +58,12 @@ def test_a_session_host_is_recognised_and_nothing_else() -> None:
     ],
 )
 def test_a_host_that_only_resembles_a_session_is_none(host: str) -> None:
-    assert HERE.public_id_of(host) is None
+    assert HERE.session_of(host) is None
+
+
+@pytest.mark.parametrize("host", [f"s.a{PUBLIC_ID}.studios.example", f"x.s{PUBLIC_ID}.studios.example", f"s{PUBLIC_ID}.example"])
+def test_the_shell_has_one_name(host: str) -> None:
+    assert THERE.session_of(host) is None
 
 
 @pytest.mark.parametrize("host", [f"A{PUBLIC_ID}.LOCALHOST:8000", "x.localhost", "x.localhost.:8000", "anything.localhost:1"])
@@ -63,8 +84,11 @@ def test_an_api_host_under_the_connect_domain_stays_the_apis() -> None:
 
 def test_programs_learn_where_to_dial() -> None:
     assert HERE.dial_address == "127.0.0.1:8000"
-    assert Addresses("https://api.example", "studios.example").dial_address == "studios.example:443"
-    assert Addresses("https://api.example", "studios.example").session_url(PUBLIC_ID) == f"https://a{PUBLIC_ID}.studios.example/"
+    assert THERE.dial_address == "studios.example:443"
+
+
+def test_the_address_to_share_is_the_shells() -> None:
+    assert THERE.session_url(PUBLIC_ID) == f"https://s{PUBLIC_ID}.studios.example/"
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,9 @@ async def test_a_stranger_sees_the_same_for_a_forbidden_and_an_absent_studio(any
     assert forbidden.status == absent.status == 404
     assert forbidden.text.replace(harness.public_id, nowhere) == absent.text
     assert "Penguins" not in forbidden.text
-    nobody = [await harness.visit(harness.addresses.session_url(one)) for one in (harness.public_id, new_public_id())]
-    assert [answer.status for answer in nobody] == [303, 303]
+    for address in (harness.addresses.session_url, harness.addresses.tool_origin):
+        nobody = [await harness.visit(address(one)) for one in (harness.public_id, new_public_id())]
+        assert [answer.status for answer in nobody] == [303, 303]
 
 
 @pytest.mark.behaviour("B51")
@@ -229,7 +230,7 @@ async def test_requests_of_one_who_is_known_cost_no_statement(harness: ConnectHa
 @pytest.mark.behaviour("B58")
 async def test_a_server_that_stops_ends_streams_with_a_code_that_says_it_returns(harness: ConnectHarness) -> None:
     cookie = await harness.enter()
-    async with harness.socket("/ws", cookie) as socket, harness.socket("/_sg/live", cookie) as tab:
+    async with harness.socket("/ws", cookie) as socket, harness.live(await harness.open_shell()) as tab:
         assert json.loads((await soon(tab.receive())).data)["type"] == "open"
         download = asyncio.create_task(drained(harness, "/slow?chunks=1000&interval=0.05", cookie))
         await eventually(lambda: exchanges(harness, 2))

@@ -103,7 +103,7 @@ async def test_floods_of_many_clients_share_the_turn() -> None:
 
 @pytest.mark.parametrize("kind", ["pings", "pongs", "messages"])
 async def test_a_flood_through_the_proxy_holds_nobody_up(harness: ConnectHarness, kind: str) -> None:
-    reader, writer = await open_silently(harness, "/ws", await harness.enter())
+    reader, writer = await open_silently(harness, f"{harness.origin}/ws", await harness.enter())
     with longest_turn() as turn:
         writer.write(FLOODS[kind][:300_000] + frame(1, b"tiny:close:4321:"))
         while b"\x10\xe1" not in await soon(reader.read(65536)):
@@ -117,7 +117,7 @@ async def test_a_flood_through_the_proxy_holds_nobody_up(harness: ConnectHarness
 )
 async def test_a_flood_of_a_tool_holds_nobody_up(sqlite_database: Database, tmp_path: Path, frames: bytes) -> None:
     async with facing_frames(sqlite_database, tmp_path, frames, b"\x88\x02\x10\xe1") as (harness, cookie):
-        reader, writer = await open_silently(harness, "/ws", cookie)
+        reader, writer = await open_silently(harness, f"{harness.origin}/ws", cookie)
         with longest_turn() as turn:
             while b"\x88\x02\x10\xe1" not in await soon(reader.read(65536)):
                 pass
@@ -147,9 +147,9 @@ async def test_unfinished_messages_of_users_have_a_bound_together(sqlite_databas
     limits = PortLimits.of(1024 * KIB)
     async with opened(sqlite_database, tool, limits=limits) as harness:
         cookie = await harness.enter()
-        small, small_writer = await open_silently(harness, "/ws", cookie)
+        small, small_writer = await open_silently(harness, f"{harness.origin}/ws", cookie)
         small_writer.write(frame(1, b"x" * 10 * KIB, length=11 * KIB))
-        large, large_writer = await open_silently(harness, "/ws", cookie)
+        large, large_writer = await open_silently(harness, f"{harness.origin}/ws", cookie)
         large_writer.write(frame(1, b"x" * 1100 * KIB, length=2000 * KIB))
         assert await close_code(large) == 1013
         small_writer.write(b"x" * KIB)
@@ -163,7 +163,7 @@ async def test_unfinished_messages_of_tools_count_too(sqlite_database: Database,
     limits = PortLimits.of(1024 * KIB)
     claimed = b"\x82\x7f" + struct.pack("!Q", 3000 * KIB) + b"x" * 1100 * KIB
     async with facing_frames(sqlite_database, tmp_path, claimed, limits=limits) as (harness, cookie):
-        reader, writer = await open_silently(harness, "/ws", cookie)
+        reader, writer = await open_silently(harness, f"{harness.origin}/ws", cookie)
         assert await close_code(reader) == 1013
         assert limits.messages.held_bytes == 0
         writer.close()

@@ -17,7 +17,7 @@ from tests.waiting import soon
 async def raw(harness: ConnectHarness, cookie: str, target: str = "/", *headers: bytes, method: str = "GET", body: bytes = b"") -> bytes:
     """The response, to the end of the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", harness.port)
-    lines = [f"{method} {target} HTTP/1.1", f"Host: {harness.addresses.session_host(harness.public_id)}", f"Cookie: {cookie}"]
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {harness.addresses.tool_host(harness.public_id)}", f"Cookie: {cookie}"]
     writer.write("\r\n".join([*lines, "Connection: close"]).encode() + b"".join(b"\r\n" + line for line in headers) + b"\r\n\r\n" + body)
     try:
         return await soon(reader.read())
@@ -34,7 +34,7 @@ async def test_an_early_refusal_of_an_upload_reaches_the_client(sqlite_database:
     async with facing(sqlite_database, tmp_path, saying(answer)) as (harness, cookie, _):
         for _ in range(30):
             reader, writer = await asyncio.open_connection("127.0.0.1", harness.port)
-            host = harness.addresses.session_host(harness.public_id)
+            host = harness.addresses.tool_host(harness.public_id)
             writer.write(f"POST /upload HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\n{framing}\r\n\r\n".encode())
             for _ in range(20):
                 writer.write(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)

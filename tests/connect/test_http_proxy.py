@@ -119,7 +119,7 @@ async def test_hop_by_hop_headers_stay_on_their_hop(harness: ConnectHarness, coo
 
 async def test_a_connection_header_cannot_take_away_what_guards(harness: ConnectHarness, cookie: str) -> None:
     got = await echoed(harness, "/headers", cookie, Connection="Host, Cookie, X-Forwarded-For")
-    assert got["named"]["host"] == harness.addresses.session_host(harness.public_id)
+    assert got["named"]["host"] == harness.addresses.tool_host(harness.public_id)
     assert got["named"]["x-forwarded-for"] == "127.0.0.1"
 
 
@@ -130,14 +130,14 @@ async def test_what_is_forwarded_for_is_ours_to_say(harness: ConnectHarness, coo
     named = got["named"]
     assert named["x-forwarded-for"] == "127.0.0.1"
     assert named["x-forwarded-proto"] == "http"
-    assert named["x-forwarded-host"] == harness.addresses.session_host(harness.public_id)
+    assert named["x-forwarded-host"] == harness.addresses.tool_host(harness.public_id)
     assert not {"forwarded", "x-real-ip"} & set(named)
 
 
 async def test_an_underscore_does_not_make_a_header_of_ours_the_clients(harness: ConnectHarness, tool: Upstream) -> None:
     await harness.stop()
     await harness.run_session(Upstream(unix=tool.unix, headers={"X-Tool-Token": "secret"}))
-    host = harness.addresses.session_host(harness.public_id)
+    host = harness.addresses.tool_host(harness.public_id)
     lines = [f"GET /headers HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nCookie: {await harness.enter()}"]
     lines += [f"{name}: forged" for name in ("X_Forwarded_For", "X-Forwarded_Proto", "X_Real_IP", "X_Tool_Token", "X_Fine")]
     reader, writer = await asyncio.open_connection("127.0.0.1", harness.port)
@@ -216,7 +216,7 @@ async def test_who_asks_first_may_send_is_told_to_go_on(harness: ConnectHarness,
 
 async def test_an_upload_whose_client_leaves_is_given_up(harness: ConnectHarness, cookie: str) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", harness.port)
-    host = harness.addresses.session_host(harness.public_id)
+    host = harness.addresses.tool_host(harness.public_id)
     writer.write(f"POST /upload HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nContent-Length: 1000\r\n\r\npart".encode())
     await eventually(lambda: exchanges(harness, 1))
     writer.close()
@@ -232,7 +232,7 @@ async def test_a_chunked_answer_comes_piece_by_piece(harness: ConnectHarness, co
 
 async def test_a_client_of_http_1_0_gets_a_body_without_chunk_sizes(harness: ConnectHarness, cookie: str) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", harness.port)
-    host = harness.addresses.session_host(harness.public_id)
+    host = harness.addresses.tool_host(harness.public_id)
     writer.write(f"GET /slow?chunks=3&interval=0 HTTP/1.0\r\nHost: {host}\r\nCookie: {cookie}\r\n\r\n".encode())
     head, _, body = (await soon(reader.read())).partition(b"\r\n\r\n")
     writer.close()

@@ -1,7 +1,9 @@
 """The way in: login on the API's origin, one-time code, the session's cookie (B50, B51)."""
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
+import aiohttp
 import pytest
 from sqlalchemy import update
 
@@ -12,6 +14,7 @@ from services.domain.ids import new_public_id, secret_hash
 from services.store.tables import core
 from tests import factories
 from tests.connect.world import ConnectHarness, location
+from tests.waiting import soon
 
 
 @pytest.mark.behaviour("B51")
@@ -28,13 +31,13 @@ async def test_an_anonymous_visitor_signs_in_and_lands_in_the_session(any_harnes
     signed_in = await harness.ask(f"{harness.api}/login", "POST", data=fields, Origin=harness.api)
     login = signed_in.cookies[0].partition(";")[0]
     third = await harness.visit(f"{harness.api}{location(signed_in)}", login)
-    assert location(third).startswith(f"{harness.origin}/_sg/enter?code=sgc_")
+    assert location(third).startswith(f"{harness.shell}/_sg/enter?code=sgc_")
     entered = await harness.visit(location(third))
     session = entered.cookies[0].partition(";")[0]
-    assert location(entered) == "/_sg/?to=/lab/tree/a%2520b%3Fx%3D1"
-    shell = await harness.visit(f"{harness.origin}{location(entered)}", session)
+    assert location(entered) == "/lab/tree/a%20b?x=1"
+    shell = await harness.visit(f"{harness.shell}{location(entered)}", session)
     assert shell.status == 200
-    assert 'src="/lab/tree/a%20b?x=1"' in shell.text
+    assert f'data-tool="{harness.origin}" data-path="/lab/tree/a%20b?x=1"' in shell.text
 
 
 @pytest.mark.behaviour("B50")
@@ -42,6 +45,18 @@ async def test_a_program_comes_in_by_the_code_of_connect_studio(harness: Connect
     cookie = await harness.enter()
     answer = await harness.ask("/", cookie=cookie)
     assert (answer.status, answer.text) == (200, "tiny")
+
+
+async def test_a_program_that_follows_redirects_ends_at_the_tool_with_its_cookie(harness: ConnectHarness) -> None:
+    url, _ = await harness.codes.issue(harness.world.viewer, harness.studio_id, "/headers?a=b")
+    jar = aiohttp.CookieJar(quote_cookie=False)
+    async with aiohttp.ClientSession(connector=harness.http.connector, connector_owner=False, cookie_jar=jar) as session:
+        async with session.get(url) as answer:
+            assert str(answer.url) == f"{harness.origin}/headers?a=b"
+            assert (await answer.json())["target"] == "/headers?a=b"
+        async with session.ws_connect(f"{harness.origin}/ws", origin=harness.origin) as socket:
+            await socket.send_str("here")
+            assert (await soon(socket.receive())).data == "here"
 
 
 async def test_the_code_exchange_is_neither_cached_nor_told_on(harness: ConnectHarness) -> None:
@@ -56,7 +71,8 @@ async def test_the_cookies_are_host_only_and_hidden_from_scripts_and_other_sites
     session = (await harness.visit(url)).cookies[0]
     fields = {"token": harness.world.secret}
     login = (await harness.ask(f"{harness.api}/login", "POST", data=fields, Origin=harness.api)).cookies[0]
-    for cookie in (session, login):
+    tool = (await harness.grant(await harness.tool_code(session.partition(";")[0]))).cookies[0]
+    for cookie in (session, tool, login):
         assert "HttpOnly; SameSite=Lax" in cookie
         assert "domain" not in cookie.lower()
         assert harness.world.installation_id[:8] in cookie.partition("=")[0]
@@ -77,15 +93,27 @@ async def test_a_code_works_once(harness: ConnectHarness) -> None:
 async def test_a_used_code_in_a_reloaded_tab_leads_to_the_shell(harness: ConnectHarness) -> None:
     url, _ = await harness.codes.issue(harness.world.viewer, harness.studio_id)
     cookie = (await harness.visit(url)).cookies[0].partition(";")[0]
-    assert location(await harness.visit(url, cookie)) == "/_sg/"
+    assert location(await harness.visit(url, cookie)) == "/"
 
 
 async def test_a_code_works_on_its_own_origin_only(harness: ConnectHarness) -> None:
     url, _ = await harness.codes.issue(harness.world.viewer, harness.studio_id)
     code = url.partition("code=")[2]
-    elsewhere = harness.addresses.session_origin(new_public_id())
-    assert (await harness.visit(f"{elsewhere}/_sg/enter?code={code}")).status == 403
+    elsewhere = new_public_id()
+    assert (await harness.visit(f"{harness.addresses.shell_origin(elsewhere)}/_sg/enter?code={code}")).status == 403
+    assert (await harness.ask(f"{harness.addresses.tool_origin(elsewhere)}/_sg/enter?code={code}")).status == 403
+    assert (await harness.grant(code)).status == 401
     assert (await harness.visit(url)).status == 303
+
+
+async def test_a_browser_does_not_exchange_its_code_where_the_tools_worker_would_see_it(harness: ConnectHarness) -> None:
+    url, _ = await harness.codes.issue(harness.world.viewer, harness.studio_id)
+    at_the_tool = url.replace(harness.shell, harness.origin)
+    fetched = await harness.ask(at_the_tool, Sec_Fetch_Dest="empty", Sec_Fetch_Mode="cors", Sec_Fetch_Site="same-origin")
+    for answer in (await harness.visit(at_the_tool), fetched, await harness.ask(at_the_tool, Accept="text/html")):
+        assert location(answer) == f"{harness.shell}/"
+        assert not answer.cookies
+    assert (await harness.visit(url)).cookies
 
 
 async def test_a_code_lives_sixty_seconds(harness: ConnectHarness) -> None:
@@ -96,7 +124,7 @@ async def test_a_code_lives_sixty_seconds(harness: ConnectHarness) -> None:
         row = core.connect_code.c.hash == secret_hash(code)
         await transaction.execute(update(core.connect_code).where(row).values(expires_at=past))
     with pytest.raises(BadCode):
-        await harness.codes.redeem(code, harness.origin)
+        await harness.codes.redeem(code, harness.shell)
 
 
 async def test_two_who_use_a_code_at_once_are_not_both_let_in(any_harness: ConnectHarness) -> None:
@@ -110,8 +138,10 @@ async def test_two_who_use_a_code_at_once_are_not_both_let_in(any_harness: Conne
 
 @pytest.mark.parametrize("code", ["", "x", "sgc_" + "x" * 200, "ä"])
 async def test_a_code_that_is_none_gets_the_same_page(harness: ConnectHarness, code: str) -> None:
-    answer = await harness.visit(f"/_sg/enter?code={code.encode().hex() if not code.isascii() else code}")
-    assert (answer.status, answer.code) == (403, "BAD_CODE")
+    path = f"/_sg/enter?code={quote(code)}"
+    assert [(answer.status, answer.code) for answer in (await harness.visit(f"{harness.shell}{path}"), await harness.ask(path))] == [
+        (403, "BAD_CODE")
+    ] * 2
 
 
 @pytest.mark.behaviour("B51", "B92")
@@ -144,15 +174,15 @@ async def test_a_session_whose_address_is_unknown_is_not_entered(harness: Connec
 
 @pytest.mark.parametrize("to", ["//evil.example", "https://evil.example", "/\\evil.example", "/%2f%2fevil.example", "/_sg/again?to=//e"])
 async def test_no_link_makes_us_redirect_elsewhere(harness: ConnectHarness, to: str) -> None:
-    from urllib.parse import quote
-
     login = await harness.sign_in(harness.world.secret)
     connected = await harness.visit(f"{harness.api}/connect/{harness.public_id}?to={quote(to, safe='')}", login)
     entered = await harness.visit(location(connected))
-    assert location(entered) == "/_sg/"
+    assert location(entered) == "/"
     cookie = entered.cookies[0].partition(";")[0]
-    again = await harness.visit(f"/_sg/again?to={quote(to, safe='')}", cookie)
+    again = await harness.visit(f"{harness.shell}/_sg/again?to={quote(to, safe='')}", cookie)
     assert location(again) == f"{harness.api}/connect/{harness.public_id}"
+    unframed = await harness.visit(f"{harness.shell}/_sg/unframed?to={quote(to, safe='')}", cookie)
+    assert location(unframed) == "/"
     fields = {"token": harness.world.secret, "studio": harness.public_id, "to": to}
     posted = await harness.ask(f"{harness.api}/login", "POST", data=fields, Origin=harness.api)
     assert location(posted) == f"/connect/{harness.public_id}"
@@ -166,9 +196,10 @@ async def test_a_login_for_a_studio_that_is_none_leads_to_our_own_page(harness: 
 
 
 async def test_a_path_that_begins_with_two_slashes_is_refused(harness: ConnectHarness) -> None:
-    answer = await harness.visit("//evil.example/x")
-    assert answer.status == 400
-    assert "Location" not in answer.headers
+    for origin in (harness.origin, harness.shell):
+        answer = await harness.visit(f"{origin}//evil.example/x")
+        assert answer.status == 400
+        assert "Location" not in answer.headers
 
 
 async def test_a_wrong_token_is_told_so_and_sets_no_cookie(harness: ConnectHarness) -> None:
@@ -201,34 +232,45 @@ async def test_a_form_without_end_is_refused(harness: ConnectHarness, form: dict
 
 async def test_an_address_with_many_parameters_is_one_without_ours(harness: ConnectHarness) -> None:
     many = "&".join(["code=sgc_x", *(f"a{n}=" for n in range(50))])
-    assert (await harness.visit(f"/_sg/enter?{many}")).code == "BAD_CODE"
+    assert (await harness.visit(f"{harness.shell}/_sg/enter?{many}")).code == "BAD_CODE"
     assert (await harness.visit(f"{harness.api}/login?{many}")).status == 200
 
 
 async def test_a_login_ends_with_its_token(harness: ConnectHarness) -> None:
     login = await harness.sign_in(harness.world.secret)
-    assert location(await harness.visit(f"{harness.api}/connect/{harness.public_id}", login)).startswith(harness.origin)
+    assert location(await harness.visit(f"{harness.api}/connect/{harness.public_id}", login)).startswith(harness.shell)
     await harness.tokens.revoke_any(Operator(), harness.world.viewer.token_id)
     assert location(await harness.visit(f"{harness.api}/connect/{harness.public_id}", login)).startswith("/login")
 
 
 async def test_signing_out_ends_the_login_and_what_came_from_it(harness: ConnectHarness) -> None:
     login = await harness.sign_in(harness.world.secret)
-    entered = await harness.visit(location(await harness.visit(f"{harness.api}/connect/{harness.public_id}", login)))
-    session = entered.cookies[0].partition(";")[0]
-    assert (await harness.ask("/", cookie=session)).status == 200
+    shell, tool = await opened_with(harness, login)
+    assert await answers(harness, shell, tool) == [200, 200]
     out = await harness.ask(f"{harness.api}/logout", "POST", cookie=login, Origin=harness.api)
     assert out.status == 200
     assert "Max-Age=0" in out.cookies[0]
-    assert (await harness.ask("/", cookie=session)).code == "UNAUTHENTICATED"
+    assert await answers(harness, shell, tool) == [401, 401]
     assert location(await harness.visit(f"{harness.api}/connect/{harness.public_id}", login)).startswith("/login")
 
 
-async def signed_in_session(harness: ConnectHarness) -> tuple[str, str]:
-    """The cookies of a login, and of a session that was opened with it."""
-    login = await harness.sign_in(harness.world.secret)
+async def opened_with(harness: ConnectHarness, login: str) -> tuple[str, str]:
+    """The cookies of the shell and of the tool, in a browser with this login."""
     entered = await harness.visit(location(await harness.visit(f"{harness.api}/connect/{harness.public_id}", login)))
-    return login, entered.cookies[0].partition(";")[0]
+    shell = entered.cookies[0].partition(";")[0]
+    granted = await harness.grant(await harness.tool_code(shell))
+    return shell, granted.cookies[0].partition(";")[0]
+
+
+async def answers(harness: ConnectHarness, shell: str, tool: str) -> list[int]:
+    """The statuses with which the shell's origin and the tool's answer these cookies."""
+    return [(await harness.ask(f"{harness.shell}/_sg/state", cookie=shell)).status, (await harness.ask("/", cookie=tool)).status]
+
+
+async def signed_in_session(harness: ConnectHarness) -> tuple[str, str]:
+    """The cookies of a login, and of the tool of a session that was opened with it."""
+    login = await harness.sign_in(harness.world.secret)
+    return login, (await opened_with(harness, login))[1]
 
 
 async def test_signing_in_again_with_the_same_token_ends_nothing_and_signing_out_then_ends_all(harness: ConnectHarness) -> None:

@@ -51,7 +51,7 @@ async def test_a_link_on_another_site_may_lead_here(harness: ConnectHarness, coo
 
 
 async def test_a_cookie_of_another_studio_is_none(harness: ConnectHarness, cookie: str) -> None:
-    elsewhere = harness.addresses.session_origin("0" * 12)
+    elsewhere = harness.addresses.tool_origin("0" * 12)
     assert (await harness.ask(f"{elsewhere}/", cookie=cookie)).code == "UNAUTHENTICATED"
 
 
@@ -80,7 +80,7 @@ async def test_the_host_header_alone_decides(harness: ConnectHarness, cookie: st
         writer.close()
         return answer
 
-    own = harness.addresses.session_host(harness.public_id)
+    own = harness.addresses.tool_host(harness.public_id)
     assert (await by_host(own)).endswith(b"tiny")
     assert (await by_host(own.upper())).endswith(b"tiny")
     assert b"404" in (await by_host(f"x.{own}"))

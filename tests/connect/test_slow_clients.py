@@ -61,7 +61,7 @@ async def test_a_body_that_does_not_come_ends_the_request(harness: ConnectHarnes
 @pytest.mark.usefixtures("short_limits")
 @pytest.mark.parametrize("where", ["the API", "a session without a cookie", "no session"])
 async def test_a_body_that_goes_on_after_the_response_ends_the_connection(harness: ConnectHarness, where: str) -> None:
-    own = harness.addresses.session_host(harness.public_id)
+    own = harness.addresses.tool_host(harness.public_id)
     host = {"the API": harness.addresses.api_host, "a session without a cookie": own, "no session": f"x.{own}"}[where]
     answer, seconds = await dripped(harness.port, _post("/nothing", host))
     assert answer.count(b"HTTP/1.1 ") == 1
@@ -85,7 +85,7 @@ async def test_an_anonymous_body_that_nobody_reads_has_a_size(harness: ConnectHa
 
 @pytest.mark.usefixtures("short_limits")
 async def test_an_upload_to_a_session_may_take_its_time(harness: ConnectHarness) -> None:
-    host = harness.addresses.session_host(harness.public_id)
+    host = harness.addresses.tool_host(harness.public_id)
     head = f"POST /upload HTTP/1.1\nHost: {host}\nCookie: {await harness.enter()}\nContent-Length: 30\nConnection: close\n\n"
     answer, seconds = await dripped(harness.port, head)
     assert answer.startswith(b"HTTP/1.1 200 ")
@@ -95,7 +95,7 @@ async def test_an_upload_to_a_session_may_take_its_time(harness: ConnectHarness)
 @pytest.mark.usefixtures("short_limits")
 async def test_an_upload_to_a_session_may_not_pause_for_ever(harness: ConnectHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_protocol, "BODY_PAUSE_TIMEOUT_S", 2 * LIMIT_SECONDS)
-    host = harness.addresses.session_host(harness.public_id)
+    host = harness.addresses.tool_host(harness.public_id)
     answer, _ = await dripped(harness.port, _post("/upload", host, f"Cookie: {await harness.enter()}"), b"")
     assert answer.startswith(b"HTTP/1.1 408 ")
 
@@ -136,7 +136,7 @@ async def test_too_many_anonymous_connections_cost_the_oldest_its_place(
     async with opened(sqlite_database, tool, limits=limits) as harness:
         cookie = await harness.enter()
         user_reader, user_writer = await asyncio.open_connection("127.0.0.1", harness.port)
-        request = f"HEAD / HTTP/1.1\r\nHost: {harness.addresses.session_host(harness.public_id)}\r\nCookie: {cookie}\r\n\r\n".encode()
+        request = f"HEAD / HTTP/1.1\r\nHost: {harness.addresses.tool_host(harness.public_id)}\r\nCookie: {cookie}\r\n\r\n".encode()
         user_writer.write(request)
         await soon(user_reader.readuntil(b"\r\n\r\n"))
         clients = [await asyncio.open_connection("127.0.0.1", harness.port) for _ in range(5)]

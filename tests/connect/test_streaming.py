@@ -140,7 +140,7 @@ async def test_a_websocket_reader_that_stops_stops_the_tool_and_nobody_else(harn
 
 async def test_a_right_that_ends_closes_a_socket_whose_reader_stopped(harness: ConnectHarness) -> None:
     cookie = await harness.enter()
-    _, writer = await open_silently(harness, "/ws", cookie)
+    _, writer = await open_silently(harness, f"{harness.origin}/ws", cookie)
     command = f"tiny:send:{30 * MIB}".encode()
     writer.write(bytes([0x81, 0x80 | len(command)]) + bytes(4) + command)
     await asyncio.sleep(0.5)

@@ -59,7 +59,7 @@ class TabClient:
 
 @asynccontextmanager
 async def tab(harness: ConnectHarness, cookie: str) -> AsyncIterator[TabClient]:
-    async with harness.socket("/_sg/live", cookie) as socket:
+    async with harness.live(cookie) as socket:
         yield TabClient(socket)
 
 
@@ -72,7 +72,7 @@ async def changes(harness: ConnectHarness) -> list[str]:
 async def test_a_tab_counts_its_user_as_connected_until_it_closes(any_harness: ConnectHarness) -> None:
     harness = any_harness
     began = time.monotonic()
-    async with tab(harness, await harness.enter()) as one:
+    async with tab(harness, await harness.open_shell()) as one:
         opened = await one.notified("open")
         assert [(person["name"], person["tabs"]) for person in opened["people"]] == [("Ada", 1)]
         assert await changes(harness) == ["ada joined"]
@@ -90,7 +90,7 @@ async def is_alone(harness: ConnectHarness) -> bool:
 @pytest.mark.behaviour("B52", "B53")
 async def test_two_tabs_of_one_user_join_once_and_leave_once(any_harness: ConnectHarness) -> None:
     harness = any_harness
-    cookie = await harness.enter()
+    cookie = await harness.open_shell()
     async with tab(harness, cookie) as first:
         await first.notified("open")
         async with tab(harness, cookie) as second:
@@ -104,7 +104,7 @@ async def test_two_tabs_of_one_user_join_once_and_leave_once(any_harness: Connec
 @pytest.mark.behaviour("B53")
 async def test_a_tab_that_falls_silent_is_counted_out(sqlite_database: Database, tool: Upstream) -> None:
     async with opened(sqlite_database, tool, ping=0.2) as harness:
-        _, writer = await open_silently(harness, "/_sg/live", await harness.enter())
+        _, writer = await open_silently(harness, f"{harness.shell}/_sg/live", await harness.open_shell())
         await eventually(lambda: is_log(harness, ["ada joined"]))
         await eventually(lambda: is_log(harness, ["ada joined", "ada left"]))
         writer.close()
@@ -117,9 +117,9 @@ async def is_log(harness: ConnectHarness, log: list[str]) -> bool:
 @pytest.mark.behaviour("B52", "B54")
 async def test_everybody_sees_who_comes_and_goes(harness: ConnectHarness) -> None:
     viewer, _ = await harness.newcomer(name="grace")
-    async with tab(harness, await harness.enter()) as ada:
+    async with tab(harness, await harness.open_shell()) as ada:
         await ada.notified("open")
-        async with tab(harness, await harness.enter(viewer)) as grace:
+        async with tab(harness, await harness.open_shell(viewer)) as grace:
             await grace.notified("open")
             await ada.sees("Ada", "Grace")
         await ada.sees("Ada")
@@ -128,7 +128,7 @@ async def test_everybody_sees_who_comes_and_goes(harness: ConnectHarness) -> Non
 @pytest.mark.behaviour("B56", "B57", "B58")
 async def test_a_stop_is_told_with_code_reason_and_actor_and_the_tab_returns(any_harness: ConnectHarness, tool: Upstream) -> None:
     harness = any_harness
-    async with tab(harness, await harness.enter()) as one:
+    async with tab(harness, await harness.open_shell()) as one:
         await one.notified("open")
         began = time.monotonic()
         await harness.stop("Stopped for the night.")
@@ -149,7 +149,7 @@ async def test_a_stop_is_told_with_code_reason_and_actor_and_the_tab_returns(any
 
 @pytest.mark.behaviour("B84")
 async def test_a_waiting_tab_is_told_what_the_start_does(harness: ConnectHarness, tool: Upstream) -> None:
-    async with tab(harness, await harness.enter()) as one:
+    async with tab(harness, await harness.open_shell()) as one:
         await one.notified("open")
         await harness.stop()
         await harness.begin_session(tool)
@@ -160,7 +160,7 @@ async def test_a_waiting_tab_is_told_what_the_start_does(harness: ConnectHarness
 
 @pytest.mark.behaviour("B58")
 async def test_a_tab_that_opens_after_the_end_waits_too(harness: ConnectHarness, tool: Upstream) -> None:
-    cookie = await harness.enter()
+    cookie = await harness.open_shell()
     await harness.stop()
     async with tab(harness, cookie) as one:
         assert (await one.notified("end"))["returns"] is True
@@ -171,7 +171,7 @@ async def test_a_tab_that_opens_after_the_end_waits_too(harness: ConnectHarness,
 @pytest.mark.behaviour("B59")
 async def test_a_lost_right_is_told_and_closes_the_tab(harness: ConnectHarness) -> None:
     viewer, _ = await harness.newcomer()
-    async with tab(harness, await harness.enter(viewer)) as one:
+    async with tab(harness, await harness.open_shell(viewer)) as one:
         await one.notified("open")
         began = time.monotonic()
         await harness.members.update(
@@ -187,7 +187,7 @@ async def test_a_lost_right_is_told_and_closes_the_tab(harness: ConnectHarness) 
 @pytest.mark.behaviour("B59")
 async def test_a_waiting_tab_whose_right_is_lost_waits_no_longer(harness: ConnectHarness) -> None:
     viewer, _ = await harness.newcomer()
-    async with tab(harness, await harness.enter(viewer)) as one:
+    async with tab(harness, await harness.open_shell(viewer)) as one:
         await one.notified("open")
         await harness.stop()
         await one.notified("end")
@@ -198,7 +198,7 @@ async def test_a_waiting_tab_whose_right_is_lost_waits_no_longer(harness: Connec
 
 @pytest.mark.behaviour("B57")
 async def test_a_planned_disruption_is_warned_of(harness: ConnectHarness) -> None:
-    async with tab(harness, await harness.enter()) as one:
+    async with tab(harness, await harness.open_shell()) as one:
         await one.notified("open")
         planned = DisruptionPlanned(ConnectionErrorCode.LIFESPAN_EXPIRED, "The lifespan ends soon.", datetime(2030, 1, 1, tzinfo=UTC), 1)
         event = planned.event(Actor.system("lifespan"), harness.studio_id, "Penguins")
@@ -211,30 +211,31 @@ async def test_a_planned_disruption_is_warned_of(harness: ConnectHarness) -> Non
 @pytest.mark.behaviour("B57")
 async def test_a_tool_that_is_unreachable_is_told_to_the_tabs(mortal_harness: ConnectHarness) -> None:
     harness = mortal_harness
-    cookie = await harness.enter()
+    cookie = await harness.open_shell()
     async with tab(harness, cookie) as one:
         await one.notified("open")
-        await end_tool(harness, cookie)
-        await harness.ask("/", cookie=cookie)
+        tools = await harness.enter()
+        await end_tool(harness, tools)
+        await harness.ask("/", cookie=tools)
         assert (await one.notified("fault"))["code"] == "TOOL_UNREACHABLE"
 
 
 async def test_without_a_cookie_the_tab_is_told_to_enter_anew(harness: ConnectHarness) -> None:
-    async with harness.socket("/_sg/live") as socket:
+    async with harness.live() as socket:
         assert (await soon(socket.receive())).data == 4401
 
 
 async def test_another_page_cannot_be_a_tab(harness: ConnectHarness) -> None:
     import aiohttp
 
-    cookie = await harness.enter()
+    cookie = await harness.open_shell()
     with pytest.raises(aiohttp.WSServerHandshakeError):
-        async with harness.socket("/_sg/live", cookie, origin="http://evil.example"):
+        async with harness.live(cookie, origin="http://evil.example"):
             pass
 
 
 async def test_a_tab_that_sends_what_no_tab_sends_is_let_go(harness: ConnectHarness) -> None:
-    async with tab(harness, await harness.enter()) as one:
+    async with tab(harness, await harness.open_shell()) as one:
         await one.notified("open")
         await one.socket.send_str("x" * 5000)
         assert await one.closed()
@@ -242,7 +243,7 @@ async def test_a_tab_that_sends_what_no_tab_sends_is_let_go(harness: ConnectHarn
 
 
 async def test_fifty_tabs_that_come_and_go_leave_nobody_behind(harness: ConnectHarness) -> None:
-    cookies = [await harness.enter((await harness.newcomer())[0]) for _ in range(10)]
+    cookies = [await harness.open_shell((await harness.newcomer())[0]) for _ in range(10)]
 
     async def come_and_go(cookie: str) -> None:
         async with tab(harness, cookie) as one:

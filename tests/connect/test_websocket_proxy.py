@@ -41,7 +41,7 @@ async def test_path_query_and_headers_arrive_and_our_secrets_do_not(harness: Con
     assert got["target"] == "/api/kernels/a%2Fb/channels?session_id=%20x"
     assert named["cookie"] == "tool=1"
     assert named["origin"] == harness.origin
-    assert named["host"] == harness.addresses.session_host(harness.public_id)
+    assert named["host"] == harness.addresses.tool_host(harness.public_id)
     assert named["x-forwarded-proto"] == "http"
 
 

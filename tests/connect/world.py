@@ -1,6 +1,7 @@
 """A data plane over real sockets: uvicorn on a loopback port, one running Studio, and a tool on a unix socket."""
 
 import asyncio
+import json
 import os
 import re
 import socket
@@ -10,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 import uvicorn
@@ -115,7 +117,13 @@ class ConnectHarness:
 
     @property
     def origin(self) -> str:
-        return self.addresses.session_origin(self.public_id)
+        """The tool's."""
+        return self.addresses.tool_origin(self.public_id)
+
+    @property
+    def shell(self) -> str:
+        """The origin of the page around the tool."""
+        return self.addresses.shell_origin(self.public_id)
 
     async def ask(self, url: str, method: str = "GET", *, cookie: str | None = None, data: Any = None, **headers: str) -> Answer:
         """One request, no redirect followed. `Sec_Fetch_Dest="document"` becomes that header."""
@@ -138,19 +146,41 @@ class ConnectHarness:
         return answer.cookies[0].partition(";")[0]
 
     async def enter(self, viewer: Viewer | None = None, path: str = "/") -> str:
-        """Be let in by a one-time code; the session's cookie."""
+        """Be let in by a one-time code as a program; the tool's cookie."""
         url, _ = await self.codes.issue(viewer or self.world.viewer, self.studio_id, path)
-        answer = await self.ask(url)
+        answer = await self.ask(location(await self.ask(url)))
         assert answer.status == 303, answer.text
         return answer.cookies[0].partition(";")[0]
 
-    def socket(self, path: str, cookie: str | None = None, origin: str | None = "own", **options: Any) -> Any:
-        """Open a WebSocket on the session's origin; use as a context manager."""
+    async def open_shell(self, viewer: Viewer | None = None, path: str = "/") -> str:
+        """Be let in by a one-time code as a browser; the shell's cookie."""
+        url, _ = await self.codes.issue(viewer or self.world.viewer, self.studio_id, path)
+        answer = await self.visit(url)
+        assert answer.status == 303, answer.text
+        return answer.cookies[0].partition(";")[0]
+
+    async def tool_code(self, shell_cookie: str) -> str:
+        """A one-time code for the tool's cookie, as the shell's script asks for it."""
+        answer = await self.ask(f"{self.shell}/_sg/grant", "POST", cookie=shell_cookie, Origin=self.shell)
+        assert answer.status == 200, answer.text
+        return str(json.loads(answer.body)["code"])
+
+    async def grant(self, code: str = "", cookie: str | None = None, origin: str | None = None, query: str = "") -> Answer:
+        """Ask the tool's origin for its cookie, as the shell's script does; as a script of `origin` if it is given."""
+        headers = {"Origin": origin or self.shell, "Sec_Fetch_Site": "same-site", "Sec_Fetch_Mode": "cors", "Sec_Fetch_Dest": "empty"}
+        return await self.ask(f"/_sg/grant{query}", "POST", cookie=cookie, data=code, **headers)
+
+    def socket(self, path: str, cookie: str | None = None, origin: str | None = "own", at: str | None = None, **options: Any) -> Any:
+        """Open a WebSocket on the tool's origin, or on the origin `at`; use as a context manager."""
         headers = {"Cookie": cookie} if cookie else {}
         if origin is not None:
-            headers["Origin"] = self.origin if origin == "own" else origin
+            headers["Origin"] = at or self.origin if origin == "own" else origin
         options.setdefault("max_msg_size", 0)
-        return self.http.ws_connect(_encoded(f"{self.origin}{path}"), headers=headers, **options)
+        return self.http.ws_connect(_encoded(f"{at or self.origin}{path}"), headers=headers, **options)
+
+    def live(self, cookie: str | None = None, origin: str | None = "own") -> Any:
+        """Open the WebSocket of a tab of the shell; use as a context manager."""
+        return self.socket("/_sg/live", cookie, origin, at=self.shell)
 
     async def run_session(self, upstream: Upstream | None) -> None:
         """Run the next session of the Studio, with its tool at `upstream`."""
@@ -212,13 +242,14 @@ class ConnectHarness:
             await transaction.execute(update(core.studio).where(core.studio.c.id == self.studio_id).values(**values))
 
 
-async def open_silently(harness: ConnectHarness, path: str, cookie: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def open_silently(harness: ConnectHarness, url: str, cookie: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A WebSocket whose client does nothing by itself: it answers no ping and reads only what the test reads."""
     reader, writer = await asyncio.open_connection("127.0.0.1", harness.port)
+    target = urlsplit(url)
     lines = [
-        f"GET {path} HTTP/1.1",
-        f"Host: {harness.addresses.session_host(harness.public_id)}",
-        f"Origin: {harness.origin}",
+        f"GET {target.path} HTTP/1.1",
+        f"Host: {target.netloc}",
+        f"Origin: {target.scheme}://{target.netloc}",
         f"Cookie: {cookie}",
     ]
     lines += ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]

@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 
-from studiograph.walkthrough.notebook import Notebook
+from studiograph.walkthrough.notebook import Notebook, exchange_code
 from studiograph.walkthrough.server import client
 from tests.docker.server import Job
 
@@ -18,7 +17,7 @@ CONNECT = """mutation($id: ID!) {
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """`dial` is `host:port`; `headers` name the session's origin and hold its cookie."""
+    """`dial` is `host:port`; `headers` name the tool's origin and hold its cookie."""
 
     http: aiohttp.ClientSession
     dial: str
@@ -42,13 +41,8 @@ async def address(job: Job) -> str:
 @asynccontextmanager
 async def visiting(url: str, dial: str) -> AsyncIterator[Visitor]:
     """With the cookie that the address gives."""
-    target = urlsplit(url)
-    headers = {"Host": target.netloc, "Origin": f"{target.scheme}://{target.netloc}"}
     async with client() as http:
-        async with http.get(f"http://{dial}{target.path}?{target.query}", headers=headers, allow_redirects=False) as response:
-            assert response.cookies, response.status
-            headers["Cookie"] = "; ".join(f"{name}={cookie.value}" for name, cookie in response.cookies.items())
-        yield Visitor(http, dial, headers)
+        yield Visitor(http, dial, await exchange_code(http, dial, url))
 
 
 @asynccontextmanager

@@ -31,7 +31,11 @@ async def test_api_controller_and_proxy_work_together(tmp_path: Path, postgresql
         await eventually(runs)
         url = (await api.graphql(CONNECT, {"input": {"studioId": created["id"]}}))["connectStudio"]["url"]
         host = f"a{created['publicId']}.localhost:{proxy.port}"
-        entered = await proxy.http.get(url.replace(host, f"127.0.0.1:{proxy.port}"), headers={"Host": host}, follow_redirects=False)
+        assert url.startswith(f"http://s.{host}/")
+        dialled = url.replace(f"s.{host}", f"127.0.0.1:{proxy.port}")
+        sent = await proxy.http.get(dialled, headers={"Host": f"s.{host}"}, follow_redirects=False)
+        dialled = sent.headers["location"].replace(host, f"127.0.0.1:{proxy.port}")
+        entered = await proxy.http.get(dialled, headers={"Host": host}, follow_redirects=False)
         cookie = entered.headers["set-cookie"].partition(";")[0]
         answer = await proxy.http.get(f"{proxy.url}/headers", headers={"Host": host, "Cookie": cookie})
         assert answer.status_code == 200

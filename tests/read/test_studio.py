@@ -108,7 +108,7 @@ async def test_the_address_is_for_those_who_may_open_what_runs(database: Databas
     stopped = await factories.create_studio(database, world, status="STOPPED")
     guest, _ = await factories.create_viewer(database, world.workspace_id, Role.VIEW)
     reader, _ = await factories.create_token(database, world.user_id, [TokenScope.READ])
-    assert (await show(asker, world.viewer, running, "url"))["url"] == "http://a0123456789ab.localhost:8000/"
+    assert (await show(asker, world.viewer, running, "url"))["url"] == "http://s.a0123456789ab.localhost:8000/"
     assert (await show(asker, world.viewer, stopped, "url"))["url"] is None
     assert (await show(asker, guest, running, "url"))["url"] is None
     assert (await show(asker, reader, running, "url"))["url"] is None

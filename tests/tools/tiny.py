@@ -19,6 +19,7 @@ Paths (any method unless named):
   /slow?chunks=5&interval=0.1&size=10   a chunked response   /bytes?n=1000000    that many bytes, with Content-Length
   /status?code=503   that status                             /cookie?set=<header>  answers that Set-Cookie header
   /redirect?to=/x    302                                     /never              no answer until the client leaves
+  /pages/<any>       an HTML page with its path              /content?body=x&type=text/html&disposition=attachment    that response
   /env  /pids        JSON                                    /exit?code=3        ends the process after answering
   /print?text=x&times=1  writes lines to stdout              /abort              drops the connection without an answer
   /burn?seconds=0.5  uses that much processor time; with &in=child a child does that ends    /hold?n=1000000    keeps that much memory
@@ -32,6 +33,7 @@ Paths (any method unless named):
 import asyncio
 import base64
 import hashlib
+import html
 import json
 import os
 import signal
@@ -132,6 +134,15 @@ async def files(request: Request) -> None:
         await request.answer(404, "no such file")
 
 
+async def page(request: Request) -> None:
+    await request.answer(200, f"<!doctype html><title>page</title><main>{html.escape(request.path)}</main>", kind="text/html")
+
+
+async def content(request: Request) -> None:
+    disposition = [("Content-Disposition", request.query["disposition"])] if "disposition" in request.query else []
+    await request.answer(200, request.query.get("body", ""), *disposition, kind=request.query.get("type", "text/html"))
+
+
 async def upload(request: Request) -> None:
     body = b"".join(await request.chunks())
     uploads["requests"] += 1
@@ -220,8 +231,9 @@ async def hold(request: Request) -> None:
 ROUTES: dict[str, Callable[[Request], Awaitable[None]]] = {
     "/": home, "/headers": headers, "/upload": upload, "/uploads": upload_count, "/slow": slow, "/bytes": many_bytes, "/status": status,
     "/cookie": cookie, "/redirect": redirect, "/never": never, "/env": environment, "/pids": pids, "/exit": end, "/print": output,
-    "/abort": abort, "/burn": burn, "/hold": hold,
+    "/abort": abort, "/burn": burn, "/hold": hold, "/content": content,
 }  # fmt: skip
+FOLDERS: dict[str, Callable[[Request], Awaitable[None]]] = {"files": files, "pages": page}
 
 
 class WebSocket:
@@ -303,7 +315,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             if (request.header("upgrade") or "").lower() == "websocket":
                 await WebSocket(request).run()
                 break
-            handler = files if request.path.startswith("/files/") else ROUTES.get(request.path)
+            handler = FOLDERS.get(request.path.split("/")[1]) or ROUTES.get(request.path)
             if handler is None:
                 await request.answer(404, "not found")
             else:

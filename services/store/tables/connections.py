@@ -35,7 +35,7 @@ class Connection(SQLModel, table=True):
 
 
 class ConnectCode(SQLModel, table=True):
-    """A one-time code for a session's origin: 60 s, single use, bound to user, Studio, session number and origin.
+    """A one-time code for an origin of a session: 60 s at most, single use, bound to user, Studio, session number and origin.
 
     `login_id` names the browser's login it came from (none for a program's): what it opens ends with that login.
     """
