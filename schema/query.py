@@ -8,6 +8,7 @@ from typing import Annotated
 import strawberry
 
 from resolvers.batches import Load
+from resolvers.clone_previews import preview_clone
 from resolvers.loaders import (
     checkpoints,
     compute_environments,
@@ -22,7 +23,10 @@ from resolvers.loaders import (
 from schema.authorized import AuthorizedViewer, field
 from schema.field_metadata import AUTHENTICATED, Mark
 from schema.ids import BadId, GlobalId, argument_id, parse
+from schema.inputs.clones import CloneStudioInput
+from schema.inputs.field_paths import input_path, path_below_from
 from schema.root_value import RootValue
+from schema.types.clone_preview import ClonePreview
 from schema.types.node import Node
 from schema.types.operation import Operation
 from schema.types.people import User
@@ -35,6 +39,7 @@ from services.domain.errors import BadArgument
 from services.domain.limits import MAX_NAME_LENGTH
 from services.domain.names import name_key
 from services.domain.problems import Problems
+from services.studios.clone import LOCKED_FIELDS
 
 READ = Permission.WORKSPACE_READ
 MAX_NODES = 100
@@ -87,6 +92,7 @@ WhichOrganization = Annotated[OrganizationBy, strawberry.argument(description="T
 WhichWorkspace = Annotated[WorkspaceBy, strawberry.argument(description="The id or the slug of the workspace.")]
 StudioId = Annotated[strawberry.ID, strawberry.argument(description="The id of the Studio.")]
 WorkspaceId = Annotated[strawberry.ID, strawberry.argument(description="The id of the workspace.")]
+CloneInput = Annotated[CloneStudioInput, strawberry.argument(name="input", description="The input that `cloneStudio` would get.")]
 OperationId = Annotated[strawberry.ID, strawberry.argument(description="The id of the operation.")]
 StudioName = Annotated[
     str, strawberry.argument(description=f"The name to check: 1 to {MAX_NAME_LENGTH} characters. Upper and lower case count as equal.")
@@ -129,6 +135,11 @@ class Query:
     @field("The Studio with this id. Null if it does not exist or the viewer has no access to it.", READ)
     def studio(self, viewer: AuthorizedViewer, id: StudioId) -> Studio | None:  # noqa: A002 - the contract's word
         return viewer.load(studios.by_id, argument_id(id, "Studio", "id"))
+
+    @field("What `cloneStudio` would do with this input, without doing it.", Permission.STUDIO_CLONE)
+    def preview_clone(self, viewer: AuthorizedViewer, values: CloneInput) -> ClonePreview:
+        locked = [name for (name,) in map(input_path, zip(LOCKED_FIELDS, strict=True))]
+        return preview_clone(viewer.context, values.request, locked, path_below_from)  # type: ignore[return-value]  # awaited by the executor
 
     @field(
         "Whether no Studio of the workspace has this name yet. Null if the workspace does not exist or the viewer has no access to it.",

@@ -5,10 +5,15 @@ from services.store import access
 from services.store.db.database import Reader
 
 
-async def require_in_workspace(reader: Reader, viewer: Viewer, workspace_id: str, permission: Permission) -> None:
-    """Raises NotFound if the workspace is absent or hidden from the viewer (B92), Forbidden if they lack the permission there."""
+async def require_in_workspace(
+    reader: Reader, viewer: Viewer, workspace_id: str, permission: Permission, resource: Resource = Resource.WORKSPACE
+) -> None:
+    """Raises NotFound if the workspace is absent or hidden from the viewer (B92), Forbidden if they lack the permission there.
+
+    `resource` is what the request named: a part of the workspace is as hidden as the workspace.
+    """
     facts = await access.facts_of_workspace(reader, viewer, workspace_id)
-    decide(permission, facts).enforce(Resource.WORKSPACE)
+    decide(permission, facts).enforce(resource)
 
 
 async def require_on_studio(

@@ -229,6 +229,7 @@ async def create_checkpoint(
         "save_order": number,
         "session_number": number,
         "compute_environment_id": world.compute_environment_id,
+        "template_id": world.template_id,
         "named": False,
         "status": CheckpointStatus.FINALIZED,
         "author_id": world.user_id,

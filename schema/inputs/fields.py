@@ -29,10 +29,10 @@ def expected_revision(note: str = "") -> Any:
     return strawberry.field(default=None, description=f"{REVISION} {note}".strip())
 
 
-def decode(value: strawberry.ID, type_name: str, field: str) -> str:
-    """Returns the row id in a global id. Raises NotFound, with `field` of the request, for text that is not an id of a `type_name`."""
+def decode(value: strawberry.ID, type_name: str, *field: str) -> str:
+    """Returns the row id in a global id. Raises NotFound at the path `field` of the request for any other text."""
     try:
         return ids.decode(value, type_name)
     except NotFound as error:
-        error.field = [field]
+        error.field = list(field)
         raise

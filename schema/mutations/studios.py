@@ -3,7 +3,8 @@
 import strawberry
 
 from resolvers import payloads
-from schema.inputs.field_paths import path_below_overrides
+from schema.inputs.clones import CloneStudioInput
+from schema.inputs.field_paths import path_below_from, path_below_overrides
 from schema.inputs.studios import (
     CheckpointNowInput,
     CreateStudioInput,
@@ -29,6 +30,14 @@ class StudioMutations:
         CreateStudioInput,
         lambda services: services.studios.create,
         payloads.studio,
+    )
+    clone_studio: StudioResult = mutation(
+        "Creates a Studio that begins with the files of another one, and starts it unless `autoStart` is false. The source is not changed.",
+        Permission.STUDIO_CLONE,
+        CloneStudioInput,
+        lambda services: services.studios.clone,
+        payloads.studio,
+        path=path_below_from,
     )
     start_studio: StudioResult = mutation(
         "Starts a session of a Studio that is STOPPED, ERRORED or BUILD_FAILED. While it is BUILDING, STARTING or RUNNING, the call "

@@ -14,12 +14,13 @@ from resolvers.loaders import sessions as session_loaders
 from resolvers.loaders import stats as stats_loaders
 from schema.enums import StopReason, StudioStatus
 from schema.field_metadata import Mark
-from schema.fields import attribute, batched, computed, exactly, node_id, paged
+from schema.fields import attribute, batched, computed, derived, exactly, node_id, paged
+from schema.types.checkpoint import Lineage, checkpoint_arguments
 from schema.types.event_list import EventConnection, event_arguments
 from schema.types.logs import LogPage, studio_log_arguments
 from schema.types.node import Node
 from schema.types.studio_parts import AvailableAction, ConnectedUser, StudioConfiguration
-from services.rows.studio import StudioRow
+from services.rows.studio import LineageRow, StudioRow
 
 if TYPE_CHECKING:
     from schema.types.checkpoint import Checkpoint, CheckpointConnection
@@ -77,8 +78,12 @@ class Studio(Node):
     )
     configuration: StudioConfiguration = attribute("The configuration of the sessions.")
     checkpoints: Annotated["CheckpointConnection", strawberry.lazy("schema.types.checkpoint")] | None = paged(
-        checkpoint_loaders.pages, "The checkpoints of the Studio, the newest first. Null if an argument is invalid; the error says which."
+        checkpoint_loaders.pages,
+        "The checkpoints of the Studio, the newest first; then those that it inherited from the Studio it was made from. Null if an "
+        "argument is invalid; the error says which.",
+        arguments=checkpoint_arguments,
     )
+    lineage: Lineage = derived(LineageRow, "What the Studio comes from, and what was made from it.", of="id")
     latest_checkpoint: Annotated["Checkpoint", strawberry.lazy("schema.types.checkpoint")] | None = batched(
         checkpoint_loaders.newest,
         "The newest saved checkpoint, from which the next session starts. Null if nothing has been saved.",

@@ -40,6 +40,7 @@ class Permission(StrEnum):
     STUDIO_START = "studio.start"
     STUDIO_STOP = "studio.stop"
     STUDIO_CREATE = "studio.create"
+    STUDIO_CLONE = "studio.clone"
     STUDIO_EDIT = "studio.edit"
     CHECKPOINT_EDIT = "checkpoint.edit"
     MEMBER_MANAGE = "member.manage"
@@ -76,6 +77,9 @@ MATRIX: Mapping[Permission, Requirement] = MappingProxyType(
             Role.LAUNCH, TokenScope.OPERATE, "Stop a running Studio, cancel the build of its image, and force a stop that does not end."
         ),
         Permission.STUDIO_CREATE: Requirement(Role.MAINTAIN, TokenScope.OPERATE, "Create a Studio in the workspace."),
+        Permission.STUDIO_CLONE: Requirement(
+            Role.MAINTAIN, TokenScope.OPERATE, "Make a new Studio from a checkpoint of another one, in the same workspace."
+        ),
         Permission.STUDIO_EDIT: Requirement(
             Role.MAINTAIN,
             TokenScope.OPERATE,

@@ -106,6 +106,7 @@ class Action(StrEnum):
     EDIT = "EDIT"
     DELETE = "DELETE"
     CHECKPOINT_NOW = "CHECKPOINT_NOW"
+    CLONE = "CLONE"
     RETRY_BUILD = "RETRY_BUILD"
     FORCE_STOP = "FORCE_STOP"
 
@@ -129,6 +130,11 @@ ACTIONS: Mapping[Action, ActionRule] = MappingProxyType(
         Action.DELETE: ActionRule(Permission.STUDIO_DELETE, ENDED, "Only a Studio that has ended can be deleted. Stop it first."),
         Action.CHECKPOINT_NOW: ActionRule(
             Permission.CHECKPOINT_EDIT, frozenset({S.RUNNING}), "The Studio is not running. A checkpoint is saved when it stops."
+        ),
+        Action.CLONE: ActionRule(
+            Permission.STUDIO_CLONE,
+            frozenset(StudioStatus) - {S.STOPPING},
+            "The Studio is stopping, and its files are being saved. Clone it once it has stopped, or choose a checkpoint.",
         ),
         Action.RETRY_BUILD: ActionRule(
             Permission.STUDIO_START,

@@ -117,7 +117,10 @@ class SessionRow:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointRow:
-    """The saved file system of one session; `size` in bytes."""
+    """One saved file system of a session; `size` in bytes.
+
+    `position` is its place in the list of a Studio, where a greater one comes first; `is_inherited`: it is another Studio's (B41).
+    """
 
     id: str
     studio_id: str
@@ -128,11 +131,29 @@ class CheckpointRow:
     status: CheckpointStatus
     author_id: str
     parent_id: str | None
+    template_id: str | None
     size: int | None
     created_at: datetime
     saved_at: datetime | None
     deleted_at: datetime | None
+    position: int
+    is_inherited: bool
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineageRow:
+    """The Studio whose lineage is asked for."""
+
+    studio_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedStudioRow:
+    """A Studio that was made from a checkpoint of another one, or from a Studio that was; `checkpoint_id` is the nearest one."""
+
+    studio_id: str
+    checkpoint_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ class CheckpointState:
     status: str
     valid_status: str | None
     parent_id: str | None
+    template_id: str | None
     reference: str | None
     digest: str | None
     size: int | None
@@ -56,9 +57,11 @@ async def latest_saved(reader: Reader, studio_id: str) -> CheckpointState | None
     )
 
 
-async def newest_with_data(reader: Reader, studio_id: str) -> CheckpointState | None:
+async def newest_with_data(reader: Reader, studio_id: str, *, except_id: str | None = None) -> CheckpointState | None:
     """Returns the checkpoint that was saved last, or is INVALID: its data is missing, or was lost with its session before a save."""
     where = (T.studio_id == studio_id) & T.status.in_((*SAVED, CheckpointStatus.INVALID.value)) & T.deleted_at.is_(None)
+    if except_id is not None:
+        where &= T.id != except_id
     return RECORD.optional(
         (await reader.execute(select(*RECORD.columns).where(where).order_by(T.save_order.desc()).limit(1))).one_or_none()
     )

@@ -35,9 +35,13 @@ async def of_compute_environment(reader: Reader, environment_id: str) -> list[st
 
 
 async def of_template(reader: Reader, template_id: str) -> list[str]:
-    """Returns the Studios that run the template, or ran it."""
+    """Returns the Studios that run the template, or ran it, and the checkpoints with data that were made with it."""
     has_session = exists().where(R.studio_id == S.id, R.template_id == template_id)
-    return await _named(reader, "Studio", select(S.name).where(or_(S.template_id == template_id, has_session)))
+    checkpoints = select(C.name).where(C.template_id == template_id, C.reference.is_not(None), C.deleted_at.is_(None))
+    return [
+        *await _named(reader, "Studio", select(S.name).where(or_(S.template_id == template_id, has_session))),
+        *await _named(reader, "checkpoint", checkpoints),
+    ]
 
 
 async def of_user(reader: Reader, user_id: str) -> list[str]:

@@ -34,6 +34,7 @@ class StudioState:
     gpu: int
     lifespan_hours: int
     environment: list[dict[str, Any]]
+    conda_environment: str | None
     desired: str
     status: StudioStatus
     status_message: str | None
@@ -90,7 +91,7 @@ async def remove(transaction: Transaction, studio_id: str) -> None:
     runs = select(core.session.c.id).where(core.session.c.studio_id == studio_id)
     await transaction.execute(delete(core.session_stats).where(core.session_stats.c.session_id.in_(runs)))
     await outputs.remove_of_studio(transaction, studio_id)
-    for table in (core.star, core.session):
+    for table in (core.star, core.session, core.inherited_checkpoint):
         await transaction.execute(delete(table).where(table.c.studio_id == studio_id))
     await transaction.execute(delete(core.studio).where(T.id == studio_id))
 

@@ -1,37 +1,24 @@
 """Creates a Studio (B11)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from services.authorization import require_in_workspace
 from services.domain.access import Permission, Viewer
 from services.domain.compute_kinds import spec_of
-from services.domain.errors import Conflict, InvalidInput, NotFound
-from services.domain.event_payloads import StudioCreated
-from services.domain.ids import new_id, new_public_id
-from services.domain.names import name_key
+from services.domain.errors import InvalidInput, NotFound
 from services.domain.problems import Problems, invalid
-from services.domain.statuses import StudioStatus, TemplateStatus
+from services.domain.statuses import TemplateStatus
 from services.domain.time_policy import TimePolicy
 from services.secrets.env_vars import Seal
-from services.store import compute_environments, outbox, studios, templates
+from services.store import compute_environments, templates
 from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Transaction
-from services.store.studios import StudioState
 from services.store.templates import TemplateState
 from services.studios import configuration, validation
 from services.studios.requests import CreateStudioRequest, StudioOutcome
 from services.studios.start import StartStudio
-
-
-class NameTaken(Conflict):
-    """Another Studio of the workspace has this name (B15)."""
-
-    code = "NAME_TAKEN"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"There is already a Studio called {name!r} in this workspace. Choose another name.", field=("name",))
+from services.studios.studio_rows import NewStudio, add_studio, require_free_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,47 +40,15 @@ class CreateStudio:
         validation.check_description(problems, request.description)
         validation.check_configuration(problems, request.configuration, environment, settings, [])
         problems.raise_any()
-        key = name_key(request.name)
-        if await studios.name_taken(transaction, request.workspace_id, key):
-            raise NameTaken(request.name.strip())
+        await require_free_name(transaction, request.workspace_id, request.name)
         base = configuration.defaults(environment, settings, self.policy.lifespan_hours)
         values = configuration.merged(base, request.configuration, self.seal, [])
-        studio = await self._add(transaction, viewer, request, environment, values)
+        new = NewStudio(request.workspace_id, request.name, request.description, request.template_id, environment.id, values)
+        studio = await add_studio(transaction, viewer, new)
         if not request.auto_start:
             return StudioOutcome(studio.id)
         started = await self.start_studio.begin(transaction, viewer, studio, {})
         return StudioOutcome(studio.id, started.operation_id)
-
-    async def _add(
-        self,
-        transaction: Transaction,
-        viewer: Viewer,
-        request: CreateStudioRequest,
-        environment: EnvironmentState,
-        configured: Mapping[str, Any],
-    ) -> StudioState:
-        name = request.name.strip()
-        studio_id = new_id()
-        values = {
-            **configured,
-            "id": studio_id,
-            "public_id": new_public_id(),
-            "workspace_id": request.workspace_id,
-            "owner_id": viewer.user_id,
-            "template_id": request.template_id,
-            "compute_environment_id": environment.id,
-            "name": name,
-            "name_key": name_key(name),
-            "description": request.description,
-            "desired": StudioStatus.STOPPED.value,
-            "status": StudioStatus.STOPPED.value,
-        }
-        await studios.add(transaction, values)
-        created = StudioCreated(StudioStatus.STOPPED).event(viewer.actor, studio_id, name)
-        await outbox.append(transaction, request.workspace_id, [created])
-        studio = await studios.find(transaction, studio_id)
-        assert studio is not None
-        return studio
 
 
 async def _template(transaction: Transaction, request: CreateStudioRequest) -> TemplateState:

@@ -16,8 +16,8 @@ async def request_checkpoint(
     transaction: Transaction, viewer: Viewer, studio: StudioState, session: SessionState, name: str | None, policy: TimePolicy
 ) -> tuple[str, str]:
     """Adds the checkpoint and the operation that saves it, and makes the Studio due. Returns the ids of both."""
-    environment_id, base_id = session.compute_environment_id, session.base_checkpoint_id
-    checkpoint_id = await add_checkpoint(transaction, viewer, studio, environment_id, session.number, base_id, name)
+    environment_id, template_id, base_id = session.compute_environment_id, session.template_id, session.base_checkpoint_id
+    checkpoint_id = await add_checkpoint(transaction, viewer, studio, environment_id, template_id, session.number, base_id, name)
     deadline = transaction.now + policy.stop_deadline
     operation_id = await begin_operation(transaction, studio, OperationKind.CHECKPOINT, viewer.actor, deadline)
     await sessions.change(transaction, session.id, requested_checkpoint_id=checkpoint_id, requested_operation_id=operation_id)

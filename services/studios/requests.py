@@ -109,6 +109,24 @@ class RenameCheckpointRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class CloneStudioRequest:
+    """The request to make a new Studio from another one's latest checkpoint, or from a checkpoint: exactly one of the ids is given.
+
+    `locked` are the names of fields that the request tries to set, and that a clone has from its source (B42). An UNSET description is
+    the source's.
+    """
+
+    name: str
+    studio_id: str | None = None
+    checkpoint_id: str | None = None
+    description: Maybe[str | None] = UNSET
+    configuration: Configuration = field(default_factory=Configuration)
+    locked: tuple[str, ...] = ()
+    auto_start: bool = True
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CheckpointNowRequest:
     """The request to save a running session as a further checkpoint; without a name it gets the default one (B32, B34)."""
 

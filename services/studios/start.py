@@ -159,7 +159,7 @@ class StartStudio:
             "template_id": studio.template_id,
             "started_by": viewer.user_id,
             "configuration": configuration.of_session(studio, overrides, settings),
-            "checkpoint_id": await add_checkpoint(transaction, viewer, studio, environment.id, number, base_id),
+            "checkpoint_id": await add_checkpoint(transaction, viewer, studio, environment.id, studio.template_id, number, base_id),
             "base_checkpoint_id": base_id,
             "chosen_base": chosen_base,
         }

@@ -5,24 +5,26 @@ from dataclasses import asdict
 from typing import Any, Protocol, TypeVar
 
 from services.commands import CommandRunner, MutationCall
-from services.domain.access import MATRIX, Permission, Viewer
+from services.domain.access import MATRIX, Permission, Resource, Viewer, require_scope
 from services.domain.actor import Actor
 from services.domain.errors import CheckpointDataMissing, NotFound
 from services.domain.event_payloads import StarChanged
 from services.domain.time_policy import TimePolicy
 from services.secrets.env_vars import Seal
-from services.store import compute_environments, outbox, studios, templates
-from services.store.db.database import Transaction
+from services.store import checkpoints, compute_environments, outbox, studios, templates
+from services.store.db.database import Reader, Transaction
 from services.store.db.wakeups import WakeSource
 from services.store.studios import StudioState
 from services.studios import rights
 from services.studios.checkpoint_recheck import CheckpointRecheck
+from services.studios.clone import ClonePlan, CloneStudio
 from services.studios.create import CreateStudio
 from services.studios.delete import DeleteStudio
 from services.studios.force_stop import ForceStopStudio
 from services.studios.image_builds import ImageBuilds
 from services.studios.requests import (
     UNSET,
+    CloneStudioRequest,
     CreateStudioRequest,
     StartStudioRequest,
     StopStudioRequest,
@@ -60,12 +62,37 @@ class Studios:
         self._stop = StopStudio(policy)
         self._force_stop = ForceStopStudio(policy, installation)
         self._create = CreateStudio(policy, seal, self._start)
+        self._clone = CloneStudio(policy, seal, self._start)
         self._update = UpdateStudio(seal)
         self._delete = DeleteStudio(installation)
 
     async def create(self, viewer: Viewer, request: CreateStudioRequest) -> StudioOutcome:
         call = _call(viewer, "createStudio", Permission.STUDIO_CREATE, request)
         return await self._run(call, request, request.workspace_id, self._create)
+
+    async def clone(self, viewer: Viewer, request: CloneStudioRequest) -> StudioOutcome:
+        """Makes a new Studio from another one (B40). Has missing data of the checkpoint looked for once more before it refuses."""
+        call = _call(viewer, "cloneStudio", Permission.STUDIO_CLONE, request)
+        workspace_id = await self._workspace_of_source(request)
+        try:
+            return await self._run(call, request, workspace_id, self._clone)
+        except CheckpointDataMissing as error:
+            await self._recheck(error.checkpoint_id)
+            return await self._run(call, request, workspace_id, self._clone)
+
+    async def plan_clone(self, reader: Reader, viewer: Viewer, request: CloneStudioRequest) -> ClonePlan:
+        """Returns what `clone` would create, without effect (B43). Raises what `clone` would."""
+        require_scope(MATRIX[Permission.STUDIO_CLONE].scope, viewer.scopes)
+        return await self._clone.plan(reader, viewer, request)
+
+    async def _workspace_of_source(self, request: CloneStudioRequest) -> str:
+        if request.studio_id is not None:
+            return await rights.workspace_of(self._runner.database, request.studio_id)
+        async with self._runner.database.read() as reader:
+            checkpoint = await checkpoints.find(reader, request.checkpoint_id or "")
+        if checkpoint is None:
+            raise Resource.CHECKPOINT.not_found()
+        return checkpoint.workspace_id
 
     async def start(self, viewer: Viewer, request: StartStudioRequest) -> StudioOutcome:
         return await self._starting(viewer, "startStudio", request, self._start, self._start.as_accepted)

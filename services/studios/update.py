@@ -13,9 +13,9 @@ from services.store import compute_environments, outbox, studios
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import configuration, rights, validation
-from services.studios.create import NameTaken
 from services.studios.requests import UNSET, StudioOutcome, UpdateStudioRequest
 from services.studios.status_rules import require_status
+from services.studios.studio_rows import NameTaken
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,12 @@ async def an_older_checkpoint(database: Database, world: World) -> dict[str, Any
     return {"checkpointId": gid("Checkpoint", older)}
 
 
+async def a_source(database: Database, world: World) -> dict[str, Any]:
+    studio_id = await factories.create_studio(database, world, "Source")
+    await factories.create_checkpoint(database, world, studio_id)
+    return {"from": {"studioId": gid("Studio", studio_id)}, "name": "Clone"}
+
+
 async def a_user(database: Database, world: World) -> dict[str, Any]:
     await factories.allow_many_users(database)
     await factories.create_user(database, "grace")
@@ -81,6 +87,7 @@ async def a_studio_to_edit(database: Database, world: World) -> dict[str, Any]:
 
 INPUTS: dict[str, Prepare] = {
     "createStudio": a_new_studio,
+    "cloneStudio": a_source,
     "startStudio": a_studio,
     "stopStudio": a_running_studio,
     "updateStudio": a_studio_to_edit,
@@ -101,6 +108,19 @@ INPUTS: dict[str, Prepare] = {
 each = pytest.mark.parametrize("mutation", INPUTS)
 
 
-def id_field_of(arguments: dict[str, Any]) -> str:
-    """Returns the field that names what the mutation acts on."""
-    return next(name for name in arguments if name in IDS)
+def id_path_of(arguments: dict[str, Any]) -> list[str]:
+    """Returns the path of the field that names what the mutation acts on."""
+    if "from" in arguments:
+        return ["from", *id_path_of(arguments["from"])]
+    return [next(name for name in arguments if name in IDS)]
+
+
+def with_id(arguments: dict[str, Any], text: str) -> dict[str, Any]:
+    """Returns the arguments with `text` as the id of what the mutation acts on."""
+    first, *below = id_path_of(arguments)
+    return {**arguments, first: with_id(arguments[first], text) if below else text}
+
+
+def without_row(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Returns the arguments with the id of something that does not exist."""
+    return with_id(arguments, gid(IDS[id_path_of(arguments)[-1]], NOWHERE))

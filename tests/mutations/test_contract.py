@@ -11,6 +11,7 @@ KEYLESS = {"createToken"}
 
 NAMES = {
     "createStudio",
+    "cloneStudio",
     "startStudio",
     "stopStudio",
     "updateStudio",

@@ -8,7 +8,7 @@ from services.store.db.database import Database
 from tests import factories
 from tests.factories import World
 from tests.mutations.api import Api, gid
-from tests.mutations.inputs import IDS, INPUTS, NOWHERE, each, id_field_of
+from tests.mutations.inputs import INPUTS, NOWHERE, each, id_path_of, with_id, without_row
 from tests.mutations.mutation_fields import MUTATIONS
 
 OF_NO_WORKSPACE = {"createToken", "revokeToken"}
@@ -66,8 +66,7 @@ async def test_a_token_without_the_scope_learns_nothing_from_a_key_or_an_id(
     poorer, _ = await factories.create_token(database, world.user_id, set(TokenScope) - {scope})
     kind, _ = await api.outcome(world.viewer, mutation, **arguments, idempotencyKey="used")
     assert kind.endswith("Payload")
-    field = id_field_of(arguments)
-    absent = {**arguments, field: gid(IDS[field], NOWHERE)}
+    absent = without_row(arguments)
     answers = {
         await api.outcome(poorer, mutation, **each_input, idempotencyKey=key)
         for each_input in (arguments, absent)
@@ -83,6 +82,5 @@ async def test_text_that_is_not_an_id_is_not_found_at_its_field(
     api: Api, world: World, database: Database, mutation: str, bad: str
 ) -> None:
     arguments = await INPUTS[mutation](database, world)
-    field = id_field_of(arguments)
-    result = await api.mutate(world.viewer, mutation, **{**arguments, field: bad})
-    assert (result["__typename"], result["field"]) == ("NotFoundError", [field])
+    result = await api.mutate(world.viewer, mutation, **with_id(arguments, bad))
+    assert (result["__typename"], result["field"]) == ("NotFoundError", id_path_of(arguments))

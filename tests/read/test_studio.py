@@ -55,8 +55,8 @@ def allowed(seen: Any) -> set[str]:
 async def test_running_unlocks_connecting_copying_the_address_and_stopping(database: Database, world: World, asker: Asker) -> None:
     running = await factories.create_studio(database, world, status="RUNNING")
     stopped = await factories.create_studio(database, world, status="STOPPED")
-    assert allowed(await show(asker, world.viewer, running, ACTIONS)) == {"CONNECT", "COPY_URL", "STOP", "CHECKPOINT_NOW"}
-    assert allowed(await show(asker, world.viewer, stopped, ACTIONS)) == {"START", "EDIT", "DELETE"}
+    assert allowed(await show(asker, world.viewer, running, ACTIONS)) == {"CONNECT", "COPY_URL", "STOP", "CHECKPOINT_NOW", "CLONE"}
+    assert allowed(await show(asker, world.viewer, stopped, ACTIONS)) == {"START", "EDIT", "DELETE", "CLONE"}
 
 
 @pytest.mark.behaviour("B6")
@@ -67,8 +67,8 @@ async def test_running_unlocks_connecting_copying_the_address_and_stopping(datab
         (Role.VIEW, set(), set()),
         (Role.CONNECT, {"CONNECT", "COPY_URL"}, {"DELETE"}),
         (Role.LAUNCH, {"CONNECT", "COPY_URL", "STOP"}, {"DELETE", "START"}),
-        (Role.MAINTAIN, {"CONNECT", "COPY_URL", "STOP", "CHECKPOINT_NOW"}, {"DELETE", "START", "EDIT"}),
-        (Role.OWNER, {"CONNECT", "COPY_URL", "STOP", "CHECKPOINT_NOW"}, {"DELETE", "START", "EDIT"}),
+        (Role.MAINTAIN, {"CONNECT", "COPY_URL", "STOP", "CHECKPOINT_NOW", "CLONE"}, {"DELETE", "START", "EDIT", "CLONE"}),
+        (Role.OWNER, {"CONNECT", "COPY_URL", "STOP", "CHECKPOINT_NOW", "CLONE"}, {"DELETE", "START", "EDIT", "CLONE"}),
     ],
 )
 async def test_what_is_allowed_follows_the_role_of_who_asks(
@@ -85,7 +85,7 @@ async def test_what_is_allowed_follows_the_role_of_who_asks(
 async def test_a_start_that_lasts_too_long_may_be_forced_to_stop(database: Database, world: World, asker: Asker) -> None:
     old = await factories.create_studio(database, world, status="STARTING", status_since=BEGAN)
     new = await factories.create_studio(database, world, status="STARTING", status_since=datetime.now(UTC))
-    assert allowed(await show(asker, world.viewer, old, ACTIONS)) == {"FORCE_STOP"}
+    assert allowed(await show(asker, world.viewer, old, ACTIONS)) == {"FORCE_STOP", "CLONE"}
     seen = (await show(asker, world.viewer, new, "availableActions { action reason until }"))["availableActions"]
     later = next(action for action in seen if action["action"] == "FORCE_STOP")
     assert "from 20" in later["reason"]

@@ -12,8 +12,8 @@ from services.domain.ids import new_id
 from services.secrets.secret_box import SecretBox
 from services.store.db.database import Database
 from services.store.tables import core
-from services.studios.create import NameTaken
 from services.studios.requests import Configuration, CreateStudioRequest, EnvVar
+from services.studios.studio_rows import NameTaken
 from services.studios.studios import Studios
 from tests import factories
 from tests.factories import World

@@ -12,7 +12,7 @@ from services.store.tables.events import Event, Stream
 from services.store.tables.organizations import Installation, Organization, Workspace
 from services.store.tables.outputs import Output, OutputPiece
 from services.store.tables.stats import SessionStats
-from services.store.tables.studios import Checkpoint, Session, Star, Studio
+from services.store.tables.studios import Checkpoint, InheritedCheckpoint, Session, Star, Studio
 
 metadata = SQLModel.metadata
 
@@ -25,6 +25,7 @@ __all__ = [
     "Connection",
     "Event",
     "IdempotencyKey",
+    "InheritedCheckpoint",
     "Installation",
     "Login",
     "Membership",

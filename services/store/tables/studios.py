@@ -113,7 +113,7 @@ class Checkpoint(SQLModel, table=True):
     """One saved file system of a session. The row stays for lineage when the data is deleted (`deleted_at`).
 
     `number` counts the checkpoints of the Studio in the order of their creation, `save_order` in that of their newest saves (0: none yet).
-    `named`: a user gave it its name, so that it is kept whatever its age.
+    `named`: a user gave it its name, so that it is kept whatever its age. `template_id` is the template that its session ran.
     `reference` names the archive or image within its compute environment; `studio_id` has no foreign key, so that rows survive the Studio.
     `valid_status` is the status that an INVALID checkpoint has again once its data is back.
     """
@@ -140,6 +140,7 @@ class Checkpoint(SQLModel, table=True):
     valid_status: str | None = Field(default=None, max_length=16)
     author_id: str = columns.reference("user.id")
     parent_id: str | None = Field(default=None, max_length=32, index=True)
+    template_id: str | None = Field(default=None, max_length=32, index=True)
     reference: str | None = columns.text(nullable=True)
     digest: str | None = columns.text(nullable=True)
     size: int | None = columns.big(nullable=True)
@@ -147,6 +148,17 @@ class Checkpoint(SQLModel, table=True):
     saved_at: datetime | None = columns.time(nullable=True)
     deleted_at: datetime | None = columns.time(nullable=True)
     version: int = 1
+
+
+class InheritedCheckpoint(SQLModel, table=True):
+    """A checkpoint in the history of a Studio that was made from a checkpoint of another one (B41).
+
+    `depth` 0 is the checkpoint that it was made from, 1 the parent of that one, and so on.
+    """
+
+    studio_id: str = Field(primary_key=True, foreign_key="studio.id", max_length=32)
+    depth: int = Field(primary_key=True)
+    checkpoint_id: str = columns.reference("checkpoint.id")
 
 
 class Star(SQLModel, table=True):

@@ -1,0 +1,93 @@
+"""Finds what a new Studio is made from: a Studio's latest finished checkpoint, or a chosen one (B40)."""
+
+from dataclasses import dataclass
+
+from services.authorization import require_on_studio
+from services.domain.access import Permission, Resource, Viewer
+from services.domain.errors import CheckpointDataMissing, NotAllowedNow
+from services.domain.lifecycle import ENDED
+from services.domain.problems import invalid
+from services.domain.statuses import CheckpointStatus, StudioStatus
+from services.store import checkpoints, sessions, studios
+from services.store.checkpoints import CheckpointState
+from services.store.db.database import Reader
+from services.store.studios import StudioState
+
+FROM_STUDIO = ("studio_id",)
+FROM_CHECKPOINT = ("checkpoint_id",)
+
+
+@dataclass(frozen=True, slots=True)
+class CloneSource:
+    """The checkpoint that a new Studio starts from, and the Studio whose configuration it gets; None if that was deleted."""
+
+    checkpoint: CheckpointState
+    studio: StudioState | None
+
+
+async def source_studio(reader: Reader, viewer: Viewer, studio_id: str) -> CloneSource:
+    """Returns the Studio with its latest checkpoint that nothing is being saved to. Raises NotFound, Forbidden, NotAllowedNow,
+    CheckpointDataMissing."""
+    await require_on_studio(reader, viewer, studio_id, Permission.STUDIO_CLONE)
+    studio = await studios.find(reader, studio_id)
+    assert studio is not None
+    await _require_saved(reader, studio)
+    written = await _written_checkpoint(reader, studio)
+    latest = await checkpoints.newest_with_data(reader, studio.id, except_id=written)
+    if latest is None and studio.parent_checkpoint_id:
+        latest = await checkpoints.find(reader, studio.parent_checkpoint_id)
+    if latest is None:
+        raise _nothing_saved(studio)
+    if latest.status == CheckpointStatus.INVALID.value:
+        message = f"The data of the newest checkpoint {latest.name} is missing. Choose another checkpoint, or bring the data back."
+        raise CheckpointDataMissing(message, field=FROM_STUDIO, checkpoint_id=latest.id, older_checkpoint_id=None)
+    return CloneSource(latest, studio)
+
+
+async def source_checkpoint(reader: Reader, viewer: Viewer, found: CheckpointState) -> CloneSource:
+    """Returns a chosen checkpoint with its Studio, if that exists. Raises InvalidInput, NotAllowedNow, CheckpointDataMissing.
+
+    The caller has checked that the viewer may create Studios in the checkpoint's workspace.
+    """
+    studio = await studios.find(reader, found.studio_id)
+    if studio is not None:
+        await require_on_studio(reader, viewer, studio.id, Permission.STUDIO_CLONE, Resource.CHECKPOINT)
+    if found.deleted_at is not None:
+        raise invalid(*FROM_CHECKPOINT, "DELETED", f"The data of {found.name} was deleted. Choose another checkpoint.")
+    if found.status == CheckpointStatus.INVALID.value:
+        message = f"The data of the checkpoint {found.name} is missing. Choose another checkpoint, or bring the data back."
+        raise CheckpointDataMissing(message, field=FROM_CHECKPOINT, checkpoint_id=found.id, older_checkpoint_id=None)
+    if studio is not None and found.id == await _written_checkpoint(reader, studio):
+        message = (
+            f"The running session of {studio.name} is being saved to {found.name}. Save it as a further checkpoint with `checkpointNow`, "
+            "and choose that one; or choose an older checkpoint; or stop the Studio first."
+        )
+        raise NotAllowedNow(message, status=studio.status.value)
+    if found.status == CheckpointStatus.EMPTY.value:
+        raise invalid(*FROM_CHECKPOINT, "EMPTY", f"Nothing was saved to {found.name}. Choose another checkpoint.")
+    return CloneSource(found, studio)
+
+
+async def _written_checkpoint(reader: Reader, studio: StudioState) -> str | None:
+    """Returns the id of the checkpoint that the present session is saved to; None if there is no session."""
+    if studio.status in ENDED:
+        return None
+    session = await sessions.find(reader, studio.id, studio.session_number)
+    return session.checkpoint_id if session else None
+
+
+async def _require_saved(reader: Reader, studio: StudioState) -> None:
+    """Raises NotAllowedNow while the last files of the Studio are not saved: a clone would silently be made from older ones."""
+    if studio.status is StudioStatus.STOPPING:
+        message = "The Studio is stopping, and its files are being saved. Clone it once it has stopped, or choose a checkpoint."
+        raise NotAllowedNow(message, status=studio.status.value, until=studio.deadline)
+    if studio.status in ENDED and await sessions.unsaved(reader, studio.id):
+        message = "The files of the last session are not saved yet. Start the Studio, which saves them first, or choose a checkpoint."
+        raise NotAllowedNow(message, status=studio.status.value)
+
+
+def _nothing_saved(studio: StudioState) -> NotAllowedNow:
+    advice = "Start it, or create a new Studio from its template."
+    if studio.status is StudioStatus.RUNNING:
+        advice = "Save its running session with `checkpointNow`, then clone it."
+    return NotAllowedNow(f"Nothing of {studio.name} is saved yet that a new Studio could start from. {advice}", status=studio.status.value)
