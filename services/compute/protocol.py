@@ -163,7 +163,7 @@ class SaveRequest:
     """The arguments of `Compute.save`; `reference` is what the save will be called (`Compute.new_reference`).
 
     `interim`: the session runs on. `secrets` must not be found in what the engine shows of the save. `recorded` is the present data of the
-    session's checkpoint: it is returned instead of a new save if no file has changed since (B34).
+    session's checkpoint: it is returned instead of a new save if no file has changed since (B34). `progress` is told of unusual costs.
     """
 
     name: SessionName
@@ -171,6 +171,7 @@ class SaveRequest:
     interim: bool
     secrets: tuple[str, ...] = ()
     recorded: Saved | None = None
+    progress: "Progress | None" = None
 
 
 @dataclass(frozen=True, slots=True)

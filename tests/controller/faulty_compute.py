@@ -42,6 +42,7 @@ class FaultyCompute:
     build_log: tuple[bytes, ...] = (b"Step 1/2 : FROM base\n", b"Step 2/2 : RUN install\n")
     refuse_start: str | None = None
     refuse_save: str | None = None
+    save_cost: str | None = None
     refuse_removal: bool = False
     no_checkpoint: bool = False
     missing: set[str] = field(default_factory=set)
@@ -150,6 +151,8 @@ class FaultyCompute:
         return [reference for reference in self.saves if reference.startswith(f"{checkpoint_id}-final")]
 
     async def save(self, request: SaveRequest) -> Saved:
+        if self.save_cost and request.progress:
+            await request.progress(self.save_cost)
         await self._called("interim" if request.interim else "save")
         if self.refuse_save:
             raise ComputeFailed(self.refuse_save)

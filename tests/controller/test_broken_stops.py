@@ -1,13 +1,17 @@
 """Stops that meet engines that do not answer, bugs in the server, and unknown compute environments: nothing is lost or stuck."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
+from services.checkpoints.commands import Checkpoints
+from services.commands import CommandRunner
 from services.compute.protocol import ComputeUnknown
 from services.controller import controller
 from services.domain.time_policy import TimePolicy
-from services.studios.requests import StartStudioRequest, StopStudioRequest
+from services.store.tables import core
+from services.studios.requests import CheckpointNowRequest, StartStudioRequest, StopStudioRequest
 from tests.controller.harness import ControllerHarness, message_contains, no_cleanup_left
 
 
@@ -30,6 +34,22 @@ async def test_after_the_engine_answers_again_the_message_says_why_it_stopped(ha
     await harness.until(lambda: message_contains(harness, running, "Stopped by ada.\nWaiting"))
     harness.compute.silent = False
     assert (await harness.status(running, "STOPPED"))["status_message"] == "Stopped by ada."
+
+
+@pytest.mark.behaviour("B84")
+@pytest.mark.parametrize("requested", [True, False])
+async def test_an_unusual_cost_of_a_save_shows_in_the_operation(harness: ControllerHarness, running: str, requested: bool) -> None:
+    call = "interim" if requested else "save"
+    harness.compute.save_cost, harness.compute.hold[call] = "Writing 4,096 MiB.", asyncio.Event()
+    viewer = harness.world.viewer
+    if requested:
+        await Checkpoints(CommandRunner(harness.database), TimePolicy()).save_now(viewer, CheckpointNowRequest(running))
+    else:
+        await harness.studios.stop(viewer, StopStudioRequest(running))
+    await harness.called(call)
+    steps = (await harness.rows(core.operation))[-1]["steps"]
+    assert [step["message"] for step in steps if step["state"] == "IN_PROGRESS"] == ["Writing 4,096 MiB."]
+    harness.compute.hold[call].set()
 
 
 async def test_a_removal_that_meets_a_bug_becomes_a_cleanup_task(harness: ControllerHarness, running: str) -> None:

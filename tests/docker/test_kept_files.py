@@ -1,10 +1,12 @@
-"""What a checkpoint keeps of files and what it does not: the table in docs/images.md, shown."""
+"""What a checkpoint keeps of files and what it does not: the table of docs/images.md#what-a-checkpoint-does-not-keep, shown."""
 
 import json
+import re
 
 import pytest
 
-from services.compute.protocol import ComputeFailed, Saved
+from services.compute.docker import disk_space
+from services.compute.protocol import ComputeFailed, Saved, SaveRequest
 from tests.compute.world import GRACE, World
 from tests.docker.tiny_image import docker, tool_command
 
@@ -90,13 +92,31 @@ async def test_what_a_checkpoint_keeps_and_what_it_does_not(world: World) -> Non
     assert json.loads(execute(world, 2, LOOK)) == IN_THE_SESSION | NOT_KEPT
 
 
-async def test_a_sparse_file_that_would_not_fit_is_told_before_the_disk_is_full(world: World) -> None:
+@pytest.mark.behaviour("B8")
+async def test_a_sparse_file_that_would_not_fit_is_named_before_the_disk_is_full(world: World) -> None:
     await world.start(world.name(1))
     execute(world, 1, "import os; os.truncate(os.open('/workspace/huge', os.O_CREAT | os.O_RDWR), 8 << 40)")
-    with pytest.raises(
-        ComputeFailed, match=r"would write 8,388,608 MiB, and the engine's disk has [0-9,]+ MiB free\. A sparse file counts"
-    ):
+    with pytest.raises(ComputeFailed) as failed:
         await saved(world)
+    assert re.match(r"The save would write 8,388,608 MiB, and the engine's disk has [0-9,]+ MiB free\. ", failed.value.message)
+    assert 'A sparse file counts with its whole length: "/workspace/huge" (8,388,608 MiB). Shorten or remove' in failed.value.message
+    assert docker("ps", "--all", "--quiet", "--filter", f"name={world.name(1)}") != ""
+
+
+async def test_a_save_tells_what_a_sparse_file_costs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk_space, "MIN_ANNOUNCED_BYTES", 32 << 20)
+    told: list[str] = []
+
+    async def progress(message: str) -> None:
+        told.append(message)
+
+    await world.start(world.name(1))
+    execute(world, 1, MAKE)
+    for interim in (True, False):
+        reference = await world.compute.new_reference(world.name(1), "c1", interim=interim)
+        await world.compute.save(SaveRequest(world.name(1), reference, interim, progress=progress if interim else None))
+        await world.compute.stop(world.name(1), GRACE)
+    assert told == ['Writing 64 MiB. A sparse file counts with its whole length: "/workspace/sparse" (64 MiB).']
 
 
 def execute(world: World, number: int, program: str) -> str:

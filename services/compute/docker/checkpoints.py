@@ -107,7 +107,7 @@ class Checkpoints:
     async def _commit(self, container: Mapping[str, Any], request: SaveRequest, parent: Image) -> Image:
         """Commits what can be kept. A session that runs may write until the engine pauses it, so its names are looked at again."""
         await reserved_names.require_none(self._engine, container["Id"], COMMIT_TIMEOUT_SECONDS)
-        await disk_space.require(self._engine, container, COMMIT_TIMEOUT_SECONDS)
+        await disk_space.require(self._engine, container, COMMIT_TIMEOUT_SECONDS, request.progress)
         repository, _, tag = request.reference.rpartition(":")
         params = {"container": container["Id"], "repo": repository, "tag": tag, "pause": True}
         try:

@@ -68,6 +68,6 @@ async def _saved(claim: ClaimedStudio, former: SessionState) -> Saved:
         return saved
     try:
         await compute.stop(name, claim.policy.stop_grace)
-        return await save_session(claim, former, SaveKind.FINAL)
+        return await save_session(claim, former, SaveKind.FINAL, lambda message: claim.report_step(Step.CLEAN, message))
     except ComputeFailed as failed:
         raise PreviousSaveFailed(f"The former session still cannot be saved: {describe_error(failed)}") from failed

@@ -21,7 +21,9 @@ async def save_as_requested(claim: ClaimedStudio, limit: timedelta) -> None:
     await claim.report_step(Step.SAVE, operation_id=operation_id)
     try:
         async with asyncio.timeout(limit.total_seconds()):
-            saved = await save_session(claim, claim.session, SaveKind.REQUESTED)
+            saved = await save_session(
+                claim, claim.session, SaveKind.REQUESTED, lambda message: claim.report_step(Step.SAVE, message, operation_id=operation_id)
+            )
     except ComputeUnknown as error:
         if not await _is_overdue(claim, operation_id):
             raise

@@ -3,7 +3,7 @@
 import logging
 
 from services.checkpoints.saves import SaveKind
-from services.compute.protocol import ComputeUnknown, Saved, SaveRequest
+from services.compute.protocol import ComputeUnknown, Progress, Saved, SaveRequest
 from services.controller.lifecycle.claimed_studio import ClaimedStudio
 from services.domain.statuses import StudioStatus
 from services.secrets.secret_box import CannotOpen
@@ -16,8 +16,10 @@ from services.store.sessions import SessionState
 logger = logging.getLogger(__name__)
 
 
-async def save_session(claim: ClaimedStudio, session: SessionState, kind: SaveKind) -> Saved:
+async def save_session(claim: ClaimedStudio, session: SessionState, kind: SaveKind, progress: Progress | None = None) -> Saved:
     """Saves the session, or returns its finished save. Raises ComputeFailed, ComputeUnknown, LeaseLost.
+
+    `progress` shows what an unusual save costs; without one nobody is told.
 
     The save's name is recorded before the save begins, so that every save is either recorded or removed.
     """
@@ -32,7 +34,7 @@ async def save_session(claim: ClaimedStudio, session: SessionState, kind: SaveKi
         raise ComputeUnknown("a save of the same name is being removed")
     async with claim.services.database.read() as reader:
         checkpoint = await checkpoints.find(reader, checkpoint_id)
-    saved = await compute.save(SaveRequest(name, reference, kind.is_interim, secrets, _recorded(checkpoint)))
+    saved = await compute.save(SaveRequest(name, reference, kind.is_interim, secrets, _recorded(checkpoint), progress))
     if saved.reference != reference:
         await _give_back(claim, checkpoint_id, reference)
     return saved

@@ -93,7 +93,8 @@ async def _stop(claim: ClaimedStudio) -> None:
 
 async def _save(claim: ClaimedStudio, observation: Observation) -> None:
     await claim.report_step(Step.SAVE)
-    await _record(claim, observation, await save_session(claim, claim.session, SaveKind.FINAL))
+    saved = await save_session(claim, claim.session, SaveKind.FINAL, lambda message: claim.report_step(Step.SAVE, message))
+    await _record(claim, observation, saved)
 
 
 async def _record(claim: ClaimedStudio, observation: Observation, saved: Saved) -> None:
