@@ -27,8 +27,8 @@ async def test_running_sessions_are_saved_and_their_users_are_told(harness: Cont
     assert row["stop_reason"] == "COMPUTE_ENV_DELETED"
     assert row["status_message"] == "The compute environment Here is being removed. The files of the session are saved."
     assert [checkpoint["status"] for checkpoint in await harness.rows(core.checkpoint)] == ["FINALIZED"]
-    [told] = [event["payload"] for event in await harness.rows(core.event) if event["kind"] == "connection.error"]
-    assert (told["code"], told["retryable"]) == ("COMPUTE_ENV_DELETED", False)
+    [payload] = [event["payload"] for event in await harness.rows(core.event) if event["kind"] == "connection.error"]
+    assert (payload["code"], payload["retryable"]) == ("COMPUTE_ENV_DELETED", False)
     for studio in (running, stopped):
         with pytest.raises(InvalidInput, match="is disabled"):
             await harness.studios.start(harness.world.viewer, StartStudioRequest(studio))

@@ -40,14 +40,14 @@ async def rows(harness: ControllerHarness) -> dict[str, dict[str, Any]]:
 async def ended(harness: ControllerHarness, outcome: CheckpointOutcome) -> dict[str, Any]:
     """Wait until the operation has ended, and return its row."""
 
-    async def found() -> dict[str, Any]:
+    async def operation() -> dict[str, Any]:
         return next(row for row in await harness.rows(core.operation) if row["id"] == outcome.operation_id)
 
     async def has_ended() -> bool:
-        return bool((await found())["state"] != "RUNNING")
+        return bool((await operation())["state"] != "RUNNING")
 
     await harness.until(has_ended)
-    return await found()
+    return await operation()
 
 
 @pytest.mark.behaviour("B34")

@@ -105,10 +105,10 @@ async def test_a_sparse_file_that_would_not_fit_is_named_before_the_disk_is_full
 
 async def test_a_save_tells_what_a_sparse_file_costs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk_space, "MIN_ANNOUNCED_BYTES", 32 << 20)
-    told: list[str] = []
+    messages: list[str] = []
 
     async def progress(message: str) -> None:
-        told.append(message)
+        messages.append(message)
 
     await world.start(world.name(1))
     execute(world, 1, MAKE)
@@ -116,7 +116,7 @@ async def test_a_save_tells_what_a_sparse_file_costs(world: World, monkeypatch: 
         reference = await world.compute.new_reference(world.name(1), "c1", interim=interim)
         await world.compute.save(SaveRequest(world.name(1), reference, interim, progress=progress if interim else None))
         await world.compute.stop(world.name(1), GRACE)
-    assert told == ['Writing 64 MiB. A sparse file counts with its whole length: "/workspace/sparse" (64 MiB).']
+    assert messages == ['Writing 64 MiB. A sparse file counts with its whole length: "/workspace/sparse" (64 MiB).']
 
 
 def execute(world: World, number: int, program: str) -> str:

@@ -122,5 +122,5 @@ async def head(servers: ServerPairs) -> int:
 
 async def status_seqs(servers: ServerPairs, after: int) -> list[int]:
     kind = core.event.c.kind == Kind.STUDIO_STATUS.value
-    found = await rows(servers.database, core.event, core.event.c.stream_id == servers.world.workspace_id, kind, core.event.c.seq > after)
-    return sorted(row["seq"] for row in found)
+    events = await rows(servers.database, core.event, core.event.c.stream_id == servers.world.workspace_id, kind, core.event.c.seq > after)
+    return sorted(row["seq"] for row in events)

@@ -75,7 +75,7 @@ async def test_a_clone_begins_from_any_chosen_checkpoint_also_an_inherited_one(a
 
 async def checkpoint_ids(database: Database) -> dict[str, str]:
     async with database.read() as reader:
-        return {found.name: found.id for found in (await reader.execute(core.checkpoint.select())).all()}
+        return {row.name: row.id for row in (await reader.execute(core.checkpoint.select())).all()}
 
 
 @pytest.mark.behaviour("B40")
@@ -183,10 +183,10 @@ async def test_lineage_goes_up_and_down_across_studios(api: Api, world: World, d
     grandchild = await clone(api, world, child_id, "Grandchild", autoStart=False)
     other = await clone_of(api, world, (await checkpoint_ids(database))["first"], "Other", autoStart=False)
     up = (await api.run(world.viewer, LINEAGE, id=grandchild["studio"]["id"]))["data"]["studio"]["lineage"]["ancestors"]
-    assert [(found["name"], found["studio"]["name"]) for found in up] == [("childs", "Child"), ("second", "Source"), ("first", "Source")]
+    assert [(item["name"], item["studio"]["name"]) for item in up] == [("childs", "Child"), ("second", "Source"), ("first", "Source")]
     down = (await api.run(world.viewer, LINEAGE, id=gid("Studio", studio_id)))["data"]["studio"]["lineage"]["derived"]
-    found = {item["studio"]["name"]: item["checkpoint"]["name"] for item in down}
-    assert found == {"Child": "second", "Grandchild": "second", "Other": "first"}
+    bases = {item["studio"]["name"]: item["checkpoint"]["name"] for item in down}
+    assert bases == {"Child": "second", "Grandchild": "second", "Other": "first"}
     assert len(await listed(api, world, grandchild["studio"]["id"])) == 3
     assert {child["__typename"], other["__typename"]} == {"StudioPayload"}
 
