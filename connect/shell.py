@@ -22,8 +22,8 @@ STYLE = (ASSETS / "shell.css").read_bytes()
 VERSION = hashlib.sha256(SCRIPT + STYLE).hexdigest()[:12]
 FEATURES = (
     "accelerometer; autoplay; camera; clipboard-read; clipboard-write; display-capture; encrypted-media; fullscreen; gamepad; geolocation; "
-    "gyroscope; hid; magnetometer; microphone; midi; picture-in-picture; publickey-credentials-get; screen-wake-lock; serial; usb; "
-    "web-share; xr-spatial-tracking"
+    "gyroscope; hid; keyboard-map; local-fonts; magnetometer; microphone; midi; picture-in-picture; publickey-credentials-get; "
+    "screen-wake-lock; serial; usb; window-management; xr-spatial-tracking"
 )
 """What a tool may use, with the user's consent, as if its page had no frame: browsers keep it from frames of another origin by default."""
 IMMUTABLE = (b"cache-control", b"private, max-age=31536000, immutable")

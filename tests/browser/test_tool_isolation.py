@@ -5,6 +5,7 @@ from urllib.parse import quote
 import pytest
 from playwright.async_api import Error, Frame, Page, expect
 
+from tests.browser.conftest import Console
 from tests.browser.page_objects import STOP, run_studio, sign_in_at_session, start_studio, tool_frame
 from tests.server import Server
 
@@ -23,6 +24,7 @@ REGISTER = """async (script) => {
   await navigator.serviceWorker.register(script, { scope: '/' });
   await claimed;
 }"""
+STORE = "document.cookie = 'own=1', localStorage.setItem('own', '2'), document.cookie + localStorage.getItem('own')"
 SEEN = "async () => (await (await caches.open('seen')).keys()).map((request) => request.url)"
 
 
@@ -58,6 +60,23 @@ async def test_a_service_worker_of_the_tool_replaces_neither_the_bar_nor_the_rea
     frame = await tool_frame(tab, "taken by the worker")
     seen = await frame.evaluate(SEEN)
     assert sorted(seen) == [frame.url, f"{frame.url}_sg/probe"]
+
+
+async def test_a_tool_in_the_frame_may_do_what_it_may_in_a_tab(graces_tab: Page, server: Server) -> None:
+    console = Console()
+    console.listen(graces_tab)
+    _, url = await run_studio(server)
+    await graces_tab.goto(url)
+    await sign_in_at_session(graces_tab, server.world.secret)
+    await graces_tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    frame = await tool_frame(graces_tab, "tiny")
+    await graces_tab.frame_locator("#tool").locator("body").click()
+    assert await frame.evaluate("navigator.clipboard.writeText('copied').then(() => navigator.clipboard.readText())") == "copied"
+    assert await frame.evaluate(STORE) == "own=12"
+    await frame.evaluate("document.documentElement.requestFullscreen()")
+    graces_tab.on("dialog", lambda dialog: dialog.accept())
+    assert await frame.evaluate("confirm('Really?')")
+    assert console.complaints == []
 
 
 async def test_scripts_of_the_tool_do_not_reach_the_page_around_it(graces_tab: Page, server: Server) -> None:
