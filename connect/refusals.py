@@ -26,7 +26,8 @@ async def refuse(addresses: Addresses, public_id: str, request: Request, receive
 def _response(addresses: Addresses, public_id: str, request: Request, refusal: AccessError) -> Response:
     """Returns a redirect to the login, a page, or a code; a page in place of a framed tool may be framed by the shell."""
     if refusal.code in REENTRY_CODES and request.is_navigation:
-        return redirect(addresses.login_url(public_id, "/" if request.is_own_endpoint() else request.target.decode("latin-1")))
+        path = request.parameter("to") if request.is_own_endpoint() else request.target.decode("latin-1")
+        return redirect(addresses.login_url(public_id, path or "/"))
     if not request.is_page_load:
         return for_program(refusal)
     retry = request.method == "GET" and (refusal.waits or refusal.code in RETRY_CODES)

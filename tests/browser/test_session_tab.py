@@ -1,5 +1,6 @@
 """The tab around a tool: how it is opened, and what it shows when the session ends."""
 
+import re
 from urllib.parse import urlsplit
 
 import pytest
@@ -144,3 +145,28 @@ async def test_the_focus_in_the_frame_is_activity_of_its_user(graces_tab: Page, 
     async with (await opening.value).expect_event("framesent") as sending:
         await graces_tab.frame_locator("#tool").locator("body").click()
     assert await sending.value == '{"type":"active"}'
+
+
+async def test_an_open_tab_keeps_both_origins_signed_in(graces_tab: Page, server: Server) -> None:
+    _, url = await run_studio(server)
+    await graces_tab.clock.install()
+    await graces_tab.goto(url)
+    await sign_in_at_session(graces_tab, server.world.secret)
+    origin = (await tool_frame(graces_tab, "tiny")).url
+    await graces_tab.context.clear_cookies(name=re.compile("sg_session_.*"))
+    assert await graces_tab.context.cookies(origin) == []
+    async with graces_tab.expect_response(lambda response: response.url == f"{origin}_sg/grant" and response.ok):
+        await graces_tab.clock.fast_forward("02:05")
+    assert [cookie["httpOnly"] for cookie in await graces_tab.context.cookies(origin)] == [True]
+
+
+async def test_a_tool_whose_address_does_not_answer_is_tried_again(graces_tab: Page, server: Server) -> None:
+    _, url = await run_studio(server)
+    pattern = re.compile(r"//a[^/]*/_sg/grant$")
+    await graces_tab.context.route(pattern, lambda route: route.abort())
+    await graces_tab.goto(url)
+    await sign_in_at_session(graces_tab, server.world.secret)
+    await expect(graces_tab.locator("#notice")).to_contain_text("The address of the tool does not answer.")
+    await graces_tab.context.unroute(pattern)
+    await tool_frame(graces_tab, "tiny")
+    await expect(graces_tab.locator("#notice")).to_be_hidden()
