@@ -1,6 +1,7 @@
 """A test whose need the machine lacks is skipped with the reason, or fails where it is required; a run says at its end what was skipped."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,13 @@ def test_a_need_that_nobody_knows_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("STUDIOGRAPH_REQUIRE", "postgresql")
     with pytest.raises(pytest.UsageError, match=r"knows postgres, browser, .*; not postgresql"):
         conftest.pytest_configure()
+
+
+def test_ci_requires_whatever_a_machine_can_be_given() -> None:
+    script = (Path(__file__).parent.parent / ".ci/run").read_text()
+    words = re.search(r"^STUDIOGRAPH_REQUIRE=(\S+)", script, re.MULTILINE)
+    assert words is not None
+    assert {*words[1].split(","), "shared_list"} == set(needs.NEEDS)
 
 
 def test_a_summary_counts_the_skipped_tests_of_each_reason() -> None:
