@@ -68,7 +68,8 @@ class LeasedRows:
     async def release_owned(self, transaction: Transaction, owner: str) -> None:
         """Ends the leases of `owner`, which stops. Its rows are due at once."""
         values = {"lease_until": None, "lease_owner": None, "due_at": transaction.now}
-        await transaction.execute(update(self.table).where(self.table.c.lease_owner == owner, self.active).values(**values))
+        owned = await self._lock(transaction, self.table.c.lease_owner == owner, self.active)
+        await transaction.execute(update(self.table).where(self.table.c.id.in_(owned)).values(**values))
 
     async def release_all(self, transaction: Transaction) -> None:
         """Ends all leases at the start of a single process (SQLite), since their owners have ended. The rows are due at once."""
@@ -78,7 +79,17 @@ class LeasedRows:
 
     async def mark_due(self, transaction: Transaction, *where: ColumnElement[bool]) -> list[str]:
         """Makes the rows that meet `where` due at once, also those under a lease. Returns their ids."""
-        rows = await transaction.execute(update(self.table).where(*where).values(due_at=transaction.now).returning(self.table.c.id))
+        ids = await self._lock(transaction, *where)
+        await transaction.execute(update(self.table).where(self.table.c.id.in_(ids)).values(due_at=transaction.now))
+        return ids
+
+    async def _lock(self, transaction: Transaction, *where: ColumnElement[bool]) -> list[str]:
+        """Locks the rows that meet `where`, in the order of their ids: one statement that wrote them would lock them as it finds them.
+
+        Returns the ids. `claim` waits for no lock, and so needs no order.
+        """
+        c = self.table.c
+        rows = await transaction.execute(select(c.id).where(*where).order_by(c.id).with_for_update(key_share=True))
         return list(rows.scalars())
 
     async def next_due(self, reader: Reader, *where: ColumnElement[bool]) -> datetime | None:

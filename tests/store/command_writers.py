@@ -1,0 +1,233 @@
+"""The transactions of users' and operators' commands, as `tests.store.writers` wants them."""
+
+from services.compute.protocol import Report
+from services.compute_environments.commands import NewComputeEnvironment
+from services.domain.access import Role, TokenScope
+from services.domain.statuses import ComputeKind, Tool
+from services.identity.requests import AddMemberRequest, RemoveMemberRequest, RevokeTokenRequest, UpdateMemberRequest
+from services.identity.token_rules import NewToken
+from services.studios.environment_removal import EnvironmentRemoval
+from services.studios.requests import (
+    CheckpointNowRequest,
+    CreateStudioRequest,
+    RenameCheckpointRequest,
+    StartStudioRequest,
+    StopStudioRequest,
+    StudioActionRequest,
+    UpdateStudioRequest,
+)
+from services.templates.commands import NewTemplate, TemplateChanges
+from tests.store.scene import POLICY, Scene
+from tests.store.writers import Writers
+
+COMMANDS = Writers()
+STUDIOS = "services.studios.studios:Studios"
+CHECKPOINTS = "services.checkpoints.commands:Checkpoints"
+TOKENS = "services.identity.tokens:Tokens"
+ENVIRONMENTS = "services.compute_environments.commands:ComputeEnvironments"
+TEMPLATES = "services.templates.commands:Templates"
+PEOPLE = "services.identity.people:People"
+MEMBERS = "services.identity.members:Members"
+DIRECTORY = "services.identity.directory:UserDirectory"
+
+
+@COMMANDS.runs(f"{STUDIOS}._run", "services.commands:CommandRunner.run")
+async def create_a_studio(scene: Scene) -> None:
+    request = CreateStudioRequest(scene.world.workspace_id, "New", scene.world.template_id, idempotency_key="create")
+    await scene.studios.create(scene.world.viewer, request)
+
+
+@COMMANDS.runs()
+async def start(scene: Scene) -> None:
+    await scene.studios.start(scene.world.viewer, StartStudioRequest(scene.ids.stopped))
+
+
+@COMMANDS.runs()
+async def start_with_an_idempotency_key(scene: Scene) -> None:
+    await scene.studios.start(scene.world.viewer, StartStudioRequest(scene.ids.stopped, idempotency_key="key"))
+
+
+@COMMANDS.runs()
+async def stop(scene: Scene) -> None:
+    await scene.studios.stop(scene.world.viewer, StopStudioRequest(scene.ids.running))
+
+
+@COMMANDS.runs()
+async def cancel_a_build(scene: Scene) -> None:
+    await scene.studios.stop(scene.world.viewer, StopStudioRequest(scene.ids.building))
+
+
+@COMMANDS.runs()
+async def edit(scene: Scene) -> None:
+    await scene.studios.update(scene.world.viewer, UpdateStudioRequest(scene.ids.running, description="new", expected_revision=1))
+
+
+@COMMANDS.runs()
+async def delete(scene: Scene) -> None:
+    await scene.studios.delete(scene.world.viewer, StudioActionRequest(scene.ids.stopped))
+
+
+@COMMANDS.runs()
+async def star(scene: Scene) -> None:
+    await scene.studios.star(scene.world.viewer, StudioActionRequest(scene.ids.running))
+
+
+@COMMANDS.runs(f"{STUDIOS}.prepare_image")
+async def prepare_an_image(scene: Scene) -> None:
+    await scene.studios.prepare_image(scene.world.workspace_id, scene.world.template_id, scene.ids.environment.id)
+
+
+@COMMANDS.runs(f"{CHECKPOINTS}.save_now")
+async def save_now(scene: Scene) -> None:
+    await scene.checkpoints.save_now(scene.world.viewer, CheckpointNowRequest(scene.ids.running))
+
+
+@COMMANDS.runs(f"{CHECKPOINTS}._on_checkpoint")
+async def rename_a_checkpoint(scene: Scene) -> None:
+    await scene.checkpoints.rename(scene.world.viewer, RenameCheckpointRequest(scene.ids.checkpoint, "Renamed"))
+
+
+@COMMANDS.runs(f"{MEMBERS}.add")
+async def add_a_member(scene: Scene) -> None:
+    await scene.members.add(scene.world.viewer, AddMemberRequest(scene.world.workspace_id, "carol", Role.VIEW))
+
+
+@COMMANDS.runs(f"{MEMBERS}.update")
+async def change_a_role(scene: Scene) -> None:
+    await scene.members.update(scene.world.viewer, UpdateMemberRequest(scene.membership, Role.VIEW))
+
+
+@COMMANDS.runs(f"{MEMBERS}.remove")
+async def remove_a_member(scene: Scene) -> None:
+    await scene.members.remove(scene.world.viewer, RemoveMemberRequest(scene.membership))
+
+
+@COMMANDS.runs(f"{TOKENS}.create")
+async def create_a_token(scene: Scene) -> None:
+    await scene.tokens.create(scene.world.viewer, NewToken("new", [TokenScope.READ]))
+
+
+@COMMANDS.runs(f"{TOKENS}.issue", "services.commands:CommandRunner.run_for_operator")
+async def issue_a_token(scene: Scene) -> None:
+    await scene.tokens.issue(scene.operator, scene.world.user_id, NewToken("new", [TokenScope.READ]))
+
+
+@COMMANDS.runs(f"{TOKENS}.revoke")
+async def revoke_a_token(scene: Scene) -> None:
+    await scene.tokens.revoke(scene.world.viewer, RevokeTokenRequest(scene.world.viewer.token_id))
+
+
+@COMMANDS.runs(f"{TOKENS}.revoke_any")
+async def revoke_a_token_as_operator(scene: Scene) -> None:
+    await scene.tokens.revoke_any(scene.operator, scene.world.viewer.token_id)
+
+
+@COMMANDS.runs("services.identity.logins:Logins.sign_in")
+async def sign_in(scene: Scene) -> None:
+    await scene.logins.sign_in(scene.world.secret, scene.ids.login)
+
+
+@COMMANDS.runs("services.identity.logins:Logins.sign_out")
+async def sign_out(scene: Scene) -> None:
+    await scene.logins.sign_out(scene.ids.login)
+
+
+@COMMANDS.runs("services.connections.connect_codes:ConnectCodes.issue")
+async def issue_a_code(scene: Scene) -> None:
+    await scene.codes.issue(scene.world.viewer, scene.ids.running)
+
+
+@COMMANDS.runs("services.connections.connect_codes:ConnectCodes.redeem")
+async def redeem_a_code(scene: Scene) -> None:
+    await scene.codes.redeem("sgc_unknown", "http://a.localhost:8000")
+
+
+@COMMANDS.runs(f"{PEOPLE}.create_user")
+async def create_a_user(scene: Scene) -> None:
+    await scene.people.create_user(scene.operator, "carol")
+
+
+@COMMANDS.runs(f"{PEOPLE}.create_organization")
+async def create_an_organization(scene: Scene) -> None:
+    await scene.people.create_organization(scene.operator, "second", "Second")
+
+
+@COMMANDS.runs(f"{PEOPLE}.create_workspace")
+async def create_a_workspace(scene: Scene) -> None:
+    await scene.people.create_workspace(scene.operator, scene.world.organization_id, "second", "Second", scene.world.user_id)
+
+
+@COMMANDS.runs(f"{PEOPLE}.join")
+async def join_as_operator(scene: Scene) -> None:
+    await scene.people.join(scene.operator, scene.world.workspace_id, scene.ids.member, Role.VIEW)
+
+
+@COMMANDS.runs(f"{DIRECTORY}.edit_user")
+async def edit_a_user(scene: Scene) -> None:
+    await scene.directory.edit_user(scene.operator, await scene.directory.find_user("bob"), display_name="Bob")
+
+
+@COMMANDS.runs(f"{DIRECTORY}.remove_user")
+async def remove_a_user(scene: Scene) -> None:
+    await scene.directory.remove_user(scene.operator, await scene.directory.find_user("bob"))
+
+
+@COMMANDS.runs(f"{DIRECTORY}.rename_workspace", f"{DIRECTORY}.remove_workspace")
+async def rename_a_workspace(scene: Scene) -> None:
+    await scene.directory.rename_workspace(scene.operator, await scene.directory.find_workspace("lab"), "Laboratory")
+
+
+@COMMANDS.runs(f"{ENVIRONMENTS}.ensure", f"{ENVIRONMENTS}.add")
+async def add_an_environment(scene: Scene) -> None:
+    await scene.environments.add(scene.operator, scene.world.workspace_id, NewComputeEnvironment("New", ComputeKind.DOCKER))
+
+
+@COMMANDS.runs(f"{ENVIRONMENTS}.edit")
+async def edit_an_environment(scene: Scene) -> None:
+    await scene.environments.edit(scene.operator, scene.ids.environment, name="There")
+
+
+@COMMANDS.runs(f"{ENVIRONMENTS}.switch")
+async def switch_an_environment(scene: Scene) -> None:
+    await scene.environments.switch(scene.operator, scene.ids.environment, enabled=False)
+
+
+@COMMANDS.runs(f"{ENVIRONMENTS}.remove")
+async def remove_an_environment(scene: Scene) -> None:
+    await scene.environments.remove(scene.operator, scene.ids.environment)
+
+
+@COMMANDS.runs(f"{ENVIRONMENTS}.adopt_engine")
+async def adopt_an_engine(scene: Scene) -> None:
+    await scene.environments.adopt_engine(scene.operator, scene.ids.environment, "e" * 32)
+
+
+@COMMANDS.runs(f"{ENVIRONMENTS}.set_enabled")
+async def disable_a_kind(scene: Scene) -> None:
+    await scene.environments.set_enabled(scene.operator, ComputeKind.DOCKER, enabled=False)
+
+
+@COMMANDS.runs(f"{ENVIRONMENTS}.record_capacity")
+async def record_the_capacity(scene: Scene) -> None:
+    await scene.environments.record_capacity(scene.operator, scene.ids.environment.id, Report(cpu=2, memory_mib=1024, gpu=0))
+
+
+@COMMANDS.runs("services.studios.environment_removal:EnvironmentRemoval.stop_sessions")
+async def stop_the_sessions_of_an_environment(scene: Scene) -> None:
+    await EnvironmentRemoval(scene.runner, POLICY).stop_sessions(scene.operator, scene.ids.environment)
+
+
+@COMMANDS.runs(f"{TEMPLATES}.ensure", f"{TEMPLATES}.add")
+async def add_a_template(scene: Scene) -> None:
+    await scene.templates.add(scene.operator, scene.world.workspace_id, NewTemplate("New", Tool.CUSTOM, "true", "1.0"))
+
+
+@COMMANDS.runs(f"{TEMPLATES}.edit")
+async def edit_a_template(scene: Scene) -> None:
+    template = await scene.templates.find(scene.world.workspace_id, "Tiny")
+    await scene.templates.edit(scene.operator, template, TemplateChanges(name="Small"))
+
+
+@COMMANDS.runs(f"{TEMPLATES}.remove")
+async def remove_a_template(scene: Scene) -> None:
+    await scene.templates.remove(scene.operator, await scene.templates.find(scene.world.workspace_id, "Tiny"))
