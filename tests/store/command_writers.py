@@ -132,7 +132,7 @@ async def sign_out(scene: Scene) -> None:
     await scene.logins.sign_out(scene.ids.login)
 
 
-@COMMANDS.runs("services.connections.connect_codes:ConnectCodes.issue")
+@COMMANDS.runs("services.connections.connect_codes:ConnectCodes.issue", "services.connections.connect_codes:ConnectCodes.issue_tool_code")
 async def issue_a_code(scene: Scene) -> None:
     await scene.codes.issue(scene.world.viewer, scene.ids.running)
 
