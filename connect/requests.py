@@ -84,8 +84,13 @@ class Request:
             return False
         destination = self.header(b"sec-fetch-dest")
         if destination is not None:
-            return destination in {b"document", b"iframe", b"frame"}
+            return destination in {b"document", b"iframe", b"frame"} or self._is_forwarded_navigation
         return b"text/html" in (self.header(b"accept") or b"")
+
+    @property
+    def _is_forwarded_navigation(self) -> bool:
+        """Whether a service worker of the tool forwards a navigation: that hides whether it is one of a frame or of a whole tab."""
+        return self.header(b"sec-fetch-mode") == b"navigate" and self.header(b"sec-fetch-dest") == b"empty"
 
     @property
     def is_navigation(self) -> bool:
@@ -98,11 +103,11 @@ class Request:
         return self.header(b"sec-fetch-dest") is not None or self.is_page_load
 
     def is_framed(self, shell_origin: str) -> bool:
-        """Returns whether a browser loads the response in a frame: by Sec-Fetch-Dest, or where there is none, because the shell asks."""
+        """Returns whether a browser loads the response in a frame: by Sec-Fetch-Dest, or where that is hidden, because the shell asks."""
         destination = self.header(b"sec-fetch-dest")
-        if destination is not None:
-            return destination in {b"iframe", b"frame"}
-        return self.is_page_load and self.is_from(shell_origin)
+        if destination is None or self._is_forwarded_navigation:
+            return self.is_page_load and self.is_from(shell_origin)
+        return destination in {b"iframe", b"frame"}
 
     def is_from(self, origin: str) -> bool:
         """Returns whether a page of `origin` is the referrer."""
@@ -142,8 +147,9 @@ class Request:
 
     def _is_frame_of(self, shell_origin: str) -> bool:
         """Returns whether the shell loads a page in its frame. A page can hide its Referer, but not give that of another origin."""
-        fetched = (self.header(b"sec-fetch-site"), self.header(b"sec-fetch-mode"), self.header(b"sec-fetch-dest"))
-        return fetched == (b"same-site", b"navigate", b"iframe") and self.method == "GET" and self.is_from(shell_origin)
+        fetched = (self.header(b"sec-fetch-site"), self.header(b"sec-fetch-mode"))
+        is_frame = self.header(b"sec-fetch-dest") == b"iframe" or self._is_forwarded_navigation
+        return fetched == (b"same-site", b"navigate") and is_frame and self.method == "GET" and self.is_from(shell_origin)
 
     def _is_plain_visit(self) -> bool:
         return self.is_navigation and self.header(b"sec-fetch-mode") in {None, b"navigate"}

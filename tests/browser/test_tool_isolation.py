@@ -19,6 +19,11 @@ self.addEventListener('fetch', (event) => event.respondWith((async () => {
 """
 """Answers every request of its origin, `/_sg/` too, and records the addresses that it sees."""
 
+FORWARDING_WORKER = """
+self.addEventListener('install', () => self.skipWaiting());
+self.addEventListener('activate', (event) => event.waitUntil(clients.claim()));
+self.addEventListener('fetch', (event) => event.respondWith(fetch(event.request)));
+"""
 REGISTER = """async (script) => {
   const claimed = new Promise((resolve) => navigator.serviceWorker.addEventListener('controllerchange', resolve));
   await navigator.serviceWorker.register(script, { scope: '/' });
@@ -28,9 +33,14 @@ STORE = "document.cookie = 'own=1', localStorage.setItem('own', '2'), document.c
 SEEN = "async () => (await (await caches.open('seen')).keys()).map((request) => request.url)"
 
 
+async def register(frame: Frame, worker: str) -> None:
+    """Registers a service worker for the whole origin, as a script of the tool does."""
+    await frame.evaluate(REGISTER, f"/content?type=text/javascript&body={quote(worker, safe='')}")
+
+
 async def take_over(frame: Frame) -> None:
-    """Registers the worker, as a script of the tool does, and lets it answer an address of ours."""
-    await frame.evaluate(REGISTER, f"/content?type=text/javascript&body={quote(WORKER, safe='')}")
+    """Registers the worker that answers everything, and lets it answer an address of ours."""
+    await register(frame, WORKER)
     assert "taken" in await frame.evaluate("fetch('/_sg/probe').then((answer) => answer.text())")
 
 
@@ -60,6 +70,20 @@ async def test_a_service_worker_of_the_tool_replaces_neither_the_bar_nor_the_rea
     frame = await tool_frame(tab, "taken by the worker")
     seen = await frame.evaluate(SEEN)
     assert sorted(seen) == [frame.url, f"{frame.url}_sg/probe"]
+
+
+async def test_a_tool_whose_service_worker_forwards_requests_is_shown_in_the_frame(graces_tab: Page, server: Server) -> None:
+    _, url = await run_studio(server)
+    await graces_tab.goto(url)
+    await sign_in_at_session(graces_tab, server.world.secret)
+    await register(await tool_frame(graces_tab, "tiny"), FORWARDING_WORKER)
+    await graces_tab.goto(f"{url}pages/deep")
+    frame = await tool_frame(graces_tab, "/pages/deep")
+    await frame.evaluate("location.assign('/pages/next')")
+    await tool_frame(graces_tab, "/pages/next")
+    await frame.evaluate("document.body.innerHTML = '<form action=/upload method=post><button>Send</button></form>'")
+    await graces_tab.frame_locator("#tool").get_by_role("button").click()
+    await tool_frame(graces_tab, '"bytes": 0')
 
 
 async def test_a_tool_in_the_frame_may_do_what_it_may_in_a_tab(graces_tab: Page, server: Server) -> None:

@@ -45,6 +45,15 @@ async def test_the_frame_is_told_apart_from_the_tab(harness: ConnectHarness, coo
     assert (await harness.ask("/", cookie=cookie)).text == "tiny"
 
 
+async def test_the_frame_is_known_through_a_service_worker_of_the_tool(sqlite_database: Database, tmp_path: Path) -> None:
+    forwarded = {"Sec_Fetch_Dest": "empty"}
+    async with answering(sqlite_database, tmp_path, HTML) as (harness, cookie):
+        assert (await framed(harness, "/lab", cookie, **forwarded)).text == "tool"
+        assert (await framed(harness, "/lab", cookie, f"{harness.origin}/", **forwarded, Sec_Fetch_Site="same-origin")).text == "tool"
+        for referer in (f"{harness.origin}/", f"{harness.addresses.shell_origin('0' * 12)}/"):
+            assert (await framed(harness, "/lab", cookie, referer, **forwarded)).code == "CROSS_ORIGIN"
+
+
 async def test_without_sec_fetch_headers_the_frame_is_known_by_its_referer(harness: ConnectHarness, cookie: str) -> None:
     for path, body in (("/", "tiny"), ("/pages/x", "page")):
         page = {"cookie": cookie, "Accept": "text/html"}
@@ -233,6 +242,8 @@ async def test_another_session_of_the_tool_is_framed_again(harness: ConnectHarne
 
 async def test_a_page_of_ours_in_the_frame_may_be_framed_by_the_shell_alone(harness: ConnectHarness, cookie: str) -> None:
     await harness.stop()
-    answer = await framed(harness, "/lab", cookie)
-    assert "X-Frame-Options" not in answer.headers
-    assert f"frame-ancestors {harness.shell}" in answer.headers["Content-Security-Policy"].split("; ")
+    for destination in ("iframe", "empty"):  # the latter through a service worker of the tool
+        answer = await framed(harness, "/lab", cookie, Sec_Fetch_Dest=destination)
+        assert answer.status == 503
+        assert "X-Frame-Options" not in answer.headers
+        assert f"frame-ancestors {harness.shell}" in answer.headers["Content-Security-Policy"].split("; ")
