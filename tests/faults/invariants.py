@@ -86,11 +86,12 @@ async def history_is_that_of(servers: ServerPairs, studios: list[ModelledStudio]
     events = await rows(database, core.event, core.event.c.stream_id == workspace)
     events.sort(key=lambda row: int(row["seq"]))
     assert [row["seq"] for row in events] == list(range(1, len(events) + 1))
+    assert any(row["kind"] == Kind.CONNECTED_USERS.value for row in events), "no tab was ever counted"
     for studio in studios:
         studio_id = decode(studio.studio_id, "Studio")
         own = [row for row in events if row["studio_id"] == studio_id]
         assert _statuses(own) == ["STARTING", "RUNNING", "STOPPING", "STOPPED"] * studio.sessions
-        assert_alternating(own)
+        _assert_alternating(own)
         numbers = [row["number"] for row in await rows(database, core.session, core.session.c.studio_id == studio_id)]
         assert sorted(numbers) == list(range(1, studio.sessions + 1))
         checkpoints = await rows(database, core.checkpoint, core.checkpoint.c.studio_id == studio_id)
@@ -108,7 +109,7 @@ def _statuses(events: list[dict[str, Any]]) -> list[str]:
     return [payload["status"] for payload in payloads]
 
 
-def assert_alternating(events: list[dict[str, Any]]) -> None:
+def _assert_alternating(events: list[dict[str, Any]]) -> None:
     """A user who joined leaves before joining again."""
     changes = [json_value(row["payload"])["change"] for row in events if row["kind"] == Kind.CONNECTED_USERS.value]
     assert changes == ["joined", "left"] * (len(changes) // 2)

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from tests.faults.server_pairs import SESSIONS_DOMAIN, NoAnswer, ServerPairs
+from studiograph.walkthrough.api_client import ApiError
+from studiograph.walkthrough.notebook import exchange_code
+from tests.faults.server_pairs import NoAnswer, ServerPairs
 from tests.graphql_ids import global_id
 from tests.server import Server
 from tests.waiting import eventually
@@ -40,7 +42,7 @@ class ModelledStudio:
     public_id: str
     sessions: int = 0
     files: dict[str, str] = field(default_factory=dict)
-    cookie: str = ""
+    tool_headers: dict[str, str] = field(default_factory=dict)
 
     async def session(self) -> None:
         """Starts the Studio, compares its files with the model, writes some, stays for a while, and stops it."""
@@ -58,7 +60,7 @@ class ModelledStudio:
         key = {"studioId": self.studio_id, "idempotencyKey": f"start {self.public_id} {self.sessions}"}
         answer = await self.servers.graphql(self.chance, START, {"input": key})
         assert answer["startStudio"]["__typename"] == "StudioPayload", answer
-        self.cookie = ""
+        self.tool_headers = {}
         await self.becomes("RUNNING")
 
     async def stop(self) -> None:
@@ -89,29 +91,40 @@ class ModelledStudio:
         """The tool's answer through one of the proxies, asked again until there is one."""
 
         async def attempt(server: Server) -> bytes:
-            headers = await self._headers(server)
+            headers = await self._tool_headers(server)
             url = f"http://127.0.0.1:{server.port}{path}"
             async with self.servers.sessions.request(method, url, headers=headers, data=data, allow_redirects=False) as response:
                 if response.status >= 400 or response.status in {302, 303}:
-                    self.cookie = ""
+                    self.tool_headers = {}
                     raise NoAnswer(response.status, await response.read())
                 return await response.read()
 
         return await self.servers.call("proxy", self.chance, attempt)
 
-    async def _headers(self, server: Server) -> dict[str, str]:
-        host = f"a{self.public_id}.{SESSIONS_DOMAIN}"
-        headers = {"Host": host, "Origin": f"http://{host}"}
-        if not self.cookie:
-            key = {"studioId": self.studio_id}
-            url = (await self.servers.graphql(self.chance, CONNECT, {"input": key}))["connectStudio"]["url"]
-            code = urlsplit(url)
-            address = f"http://127.0.0.1:{server.port}{code.path}?{code.query}"
-            async with self.servers.sessions.get(address, headers=headers, allow_redirects=False) as response:
-                if not response.cookies:
-                    raise NoAnswer(response.status, url, address, await response.read())
-                self.cookie = "; ".join(f"{name}={cookie.value}" for name, cookie in response.cookies.items())
-        return headers | {"Cookie": self.cookie}
+    async def _tool_headers(self, server: Server) -> dict[str, str]:
+        """What a program sends to the tool's origin; of the first use of the session, until a proxy refuses it."""
+        if not self.tool_headers:
+            try:
+                self.tool_headers = await exchange_code(self.servers.sessions, f"127.0.0.1:{server.port}", await self._address())
+            except ApiError as error:
+                raise NoAnswer(str(error)) from error
+        return self.tool_headers
+
+    async def _shell_headers(self, server: Server) -> dict[str, str]:
+        """What a browser's tab sends to the shell's origin."""
+        url = urlsplit(await self._address())
+        headers = {"Host": url.netloc, "Origin": f"http://{url.netloc}", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "none"}
+        address = f"http://127.0.0.1:{server.port}{url.path}?{url.query}"
+        async with self.servers.sessions.get(address, headers=headers, allow_redirects=False) as response:
+            if not response.cookies:
+                raise NoAnswer(response.status)
+            cookie = "; ".join(f"{name}={cookie.value}" for name, cookie in response.cookies.items())
+        return {"Host": url.netloc, "Origin": headers["Origin"], "Cookie": cookie}
+
+    async def _address(self) -> str:
+        """An address with a code, which works once."""
+        answer = await self.servers.graphql(self.chance, CONNECT, {"input": {"studioId": self.studio_id}})
+        return str(answer["connectStudio"]["url"])
 
     @asynccontextmanager
     async def tab(self) -> AsyncIterator[None]:
@@ -129,7 +142,7 @@ class ModelledStudio:
         while True:
             server = chance.choice(self.servers.pairs["proxy"])
             with suppress(aiohttp.ClientError, NoAnswer, TimeoutError):
-                headers, url = await self._headers(server), f"ws://127.0.0.1:{server.port}/_sg/live"
+                headers, url = await self._shell_headers(server), f"ws://127.0.0.1:{server.port}/_sg/live"
                 async with self.servers.sessions.ws_connect(url, headers=headers) as socket:
                     async for _ in socket:
                         pass
