@@ -12,6 +12,7 @@ from services.controller.controller_services import ControllerServices
 from services.controller.lifecycle.environment_observer import EnvironmentObserver
 from services.controller.logs.log_collector import LogCollector
 from services.controller.maintenance.checkpoint_audit import CheckpointAudit
+from services.controller.maintenance.checkpoint_flattener import CheckpointFlattener
 from services.controller.maintenance.resource_cleaner import ResourceCleaner
 from services.controller.maintenance.retention import RetentionLoop
 from services.controller.stats.stats_sampler import StatsSampler
@@ -39,6 +40,7 @@ async def start_controller(core: SharedServices, computes: Computes, stack: Asyn
         ResourceCleaner(services),
         EnvironmentObserver(services),
         CheckpointAudit(services, core.wakeups),
+        CheckpointFlattener(services),
         StatsSampler(services),
         LogCollector(services, core.wakeups),
         Controller(services, core.wakeups),

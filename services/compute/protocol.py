@@ -151,11 +151,15 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A finished save. `reference` finds it again, `digest` proves its content, `size` is how many bytes it adds."""
+    """A finished save. `reference` finds it again, `digest` proves its content, `size` is how many bytes it adds.
+
+    `layers` is how many layers it has above those of the template; 0 where a kind has none.
+    """
 
     reference: str
     digest: str
     size: int
+    layers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +291,17 @@ class Compute(Protocol):
         """Saves the session's file system under the request's reference; returns the save of that reference if it was made before.
 
         Raises ComputeFailed.
+        """
+        ...
+
+    async def flat_reference(self, reference: str, checkpoint_id: str) -> str:
+        """Returns a name for the save `reference` with merged layers, which no other save has or had. It is written as a row before."""
+        ...
+
+    async def flatten(self, reference: str, target: str) -> Saved:
+        """Makes the save `target`, which has the same files as `reference`, by one layer above those of the template.
+
+        Raises CheckpointMissing, ComputeFailed, ComputeUnknown.
         """
         ...
 

@@ -106,6 +106,14 @@ class VerifiedCompute:
         async with self._verified("save"):
             return await self.inner.save(request)
 
+    async def flat_reference(self, reference: str, checkpoint_id: str) -> str:
+        with self.breaker.call("flat_reference"):
+            return await self.inner.flat_reference(reference, checkpoint_id)
+
+    async def flatten(self, reference: str, target: str) -> Saved:
+        async with self._verified("flatten"):
+            return await self.inner.flatten(reference, target)
+
     async def remove(self, name: SessionName) -> None:
         async with self._verified("remove"):
             await self.inner.remove(name)

@@ -38,6 +38,7 @@ class CheckpointState:
     reference: str | None
     digest: str | None
     size: int | None
+    layers: int
     saved_at: datetime | None
     deleted_at: datetime | None
 
@@ -97,6 +98,21 @@ async def next_save_order(reader: Reader, studio_id: str) -> int:
     """Returns the place of the Studio's next save in the order of its saves."""
     statement = select(T.save_order).where(T.studio_id == studio_id).order_by(T.save_order.desc()).limit(1)
     return int((await reader.execute(statement)).scalar_one_or_none() or 0) + 1
+
+
+async def with_many_layers(reader: Reader, environments: Collection[str], layers: int, limit: int) -> list[CheckpointState]:
+    """Returns at most `limit` saved checkpoints in these compute environments with more than so many layers, that no session uses."""
+    session = core.session.c
+    is_used = exists().where(session.saved.is_(False), session.studio_id == T.studio_id)
+    where = (
+        T.layers > literal(layers, literal_execute=True),
+        T.status == CheckpointStatus.FINALIZED.value,
+        T.reference.is_not(None),
+        T.deleted_at.is_(None),
+        is_null_or_one_of(T.compute_environment_id, environments),
+        ~is_used,
+    )
+    return RECORD.rows(await reader.execute(select(*RECORD.columns).where(*where).order_by(T.layers.desc()).limit(limit)))
 
 
 async def add(transaction: Transaction, values: dict[str, Any]) -> None:

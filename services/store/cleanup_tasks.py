@@ -86,10 +86,10 @@ async def add_session(
     return task
 
 
-async def add_checkpoint(transaction: Transaction, compute_environment_id: str, reference: str) -> None:
-    """Add the task to remove the data of a checkpoint."""
+async def add_checkpoint(transaction: Transaction, compute_environment_id: str, reference: str, delay: timedelta = timedelta()) -> None:
+    """Add the task to remove the data of a checkpoint, after `delay`."""
     values = {"compute_environment_id": compute_environment_id, "reference": reference}
-    times = {"created_at": transaction.now, "due_at": transaction.now}
+    times = {"created_at": transaction.now, "due_at": transaction.now + delay}
     await transaction.execute(insert(core.checkpoint_cleanup).values(id=new_id(), **values, **times))
 
 

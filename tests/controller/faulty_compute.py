@@ -42,6 +42,8 @@ class FaultyCompute:
     build_log: tuple[bytes, ...] = (b"Step 1/2 : FROM base\n", b"Step 2/2 : RUN install\n")
     refuse_start: str | None = None
     refuse_save: str | None = None
+    layers: int = 0
+    """Of the saves that it makes."""
     save_cost: str | None = None
     refuse_removal: bool = False
     no_checkpoint: bool = False
@@ -157,7 +159,15 @@ class FaultyCompute:
         if self.refuse_save:
             raise ComputeFailed(self.refuse_save)
         self.saves[request.reference] = True
-        return Saved(request.reference, "sha256:0", 10)
+        return Saved(request.reference, "sha256:0", 10, self.layers)
+
+    async def flat_reference(self, reference: str, checkpoint_id: str) -> str:
+        return f"{checkpoint_id}-flat-{new_id()}"
+
+    async def flatten(self, reference: str, target: str) -> Saved:
+        await self._called("flatten")
+        self.saves[target] = True
+        return Saved(target, "sha256:1", 10, 1)
 
     async def remove(self, name: SessionName) -> None:
         await self._called("remove")

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from schema.ids import encode
+from schema.ids import decode, encode
 from services.compute.docker import naming
 from services.compute.docker.engine import Engine
 from services.compute.docker.naming import INSTALLATION
@@ -74,8 +74,13 @@ class Job:
         return await eventually(there, limit, 0.05)
 
     async def upstream(self) -> Upstream:
+        return await self.upstream_of(decode(self.studio, "Studio"))
+
+    async def upstream_of(self, studio_id: str) -> Upstream:
+        """Returns the address of a Studio's tool, by the id of its row."""
+        run = core.session.c
         async with self.database.read() as reader:
-            newest = select(core.session.c.upstream).order_by(core.session.c.number.desc()).limit(1)
+            newest = select(run.upstream).where(run.studio_id == studio_id).order_by(run.number.desc()).limit(1)
             return Upstream.from_json((await reader.execute(newest)).scalar_one())
 
     async def checkpoints(self) -> list[str]:

@@ -13,13 +13,14 @@ from services.compute.docker import changes, disk_space, naming, request_bodies,
 from services.compute.docker.commits import Commits
 from services.compute.docker.engine import Absent, Conflict, Engine
 from services.compute.docker.images import Images
+from services.compute.docker.layering import COMMENT, Layering
 from services.compute.docker.request_bodies import Image
 from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, Saved, SaveRequest
 from services.domain.session_name import SessionName
 
 COMMIT_TIMEOUT_SECONDS = 540.0
 """An engine writes about 100 MB/s or 6 000 files/s (measured); shorter than a stop's deadline."""
-FINAL_TAG = "final"
+FINAL_TAG, FLAT_TAG = "final", "flat"
 NONCE_BYTES = 4
 MIN_SECRET_LENGTH = 6
 """In characters. A shorter value would be found by chance in an inspection, so it is searched in the variables only."""
@@ -31,6 +32,7 @@ class Checkpoints:
     def __init__(self, engine: Engine, images: Images) -> None:
         self._engine = engine
         self._images = images
+        self._layering = Layering(engine)
         self._at_work = Commits()
 
     async def at_work(self, container_id: str) -> None:
@@ -63,6 +65,17 @@ class Checkpoints:
         mark = FINAL_TAG if container is None else await changes.mark(self._engine, container)
         return f"{naming.repository(name)}:{checkpoint_id}-{mark}-{token_hex(NONCE_BYTES)}"
 
+    def flat_reference(self, reference: str, checkpoint_id: str) -> str:
+        """Returns the name of a save with merged layers that is to be made."""
+        return f"{reference.rpartition(':')[0]}:{checkpoint_id}-{FLAT_TAG}-{token_hex(NONCE_BYTES)}"
+
+    async def flatten(self, reference: str, target: str) -> Saved:
+        """Makes the save `target` with the files of `reference` in one layer; returns it if it was made before."""
+        made = await self._engine.find(f"images/{target}/json")
+        if made is None:
+            return await self._layering.flatten(reference, target)
+        return Saved(target, made["Id"], made["Size"], 1)
+
     async def finals(self, name: SessionName, checkpoint_id: str) -> list[str]:
         """Returns the saves that were made of the session after its end. Earlier versions named them without a nonce."""
         former = f"{naming.repository(name)}:{checkpoint_id}"
@@ -78,9 +91,9 @@ class Checkpoints:
         saved = await self._images.find(request.reference)
         if saved is None:
             return None
-        await self._search(saved.id, request.secrets)
+        layers = await self._search(saved.id, request.secrets)
         parent = await self._images.find(saved.parent) if saved.parent else None
-        return _saved(request.reference, saved, parent)
+        return _saved(request.reference, saved, parent, layers)
 
     async def save(self, container: Mapping[str, Any], request: SaveRequest) -> Saved:
         """Commits the container. A running one is paused: otherwise files would be saved half written. Raises ComputeFailed."""
@@ -92,7 +105,7 @@ class Checkpoints:
         if request.recorded is not None and await self._is_unchanged(container, request, request.recorded):
             return request.recorded
         saved = await self._at_work.run(container["Id"], lambda: self._commit(container, request, parent))
-        return _saved(request.reference, saved, parent)
+        return _saved(request.reference, saved, parent, await self._layers(saved.id))
 
     async def _is_unchanged(self, container: Mapping[str, Any], request: SaveRequest, recorded: Saved) -> bool:
         if not request.interim or _mark(recorded.reference) != _mark(request.reference):
@@ -109,7 +122,7 @@ class Checkpoints:
         await reserved_names.require_none(self._engine, container["Id"], COMMIT_TIMEOUT_SECONDS)
         await disk_space.require(self._engine, container, COMMIT_TIMEOUT_SECONDS, request.progress)
         repository, _, tag = request.reference.rpartition(":")
-        params = {"container": container["Id"], "repo": repository, "tag": tag, "pause": True}
+        params = {"container": container["Id"], "repo": repository, "tag": tag, "pause": True, "comment": COMMENT}
         try:
             created = await self._engine.call(
                 "POST", "commit", params=params, body=request_bodies.commit(parent), limit=COMMIT_TIMEOUT_SECONDS
@@ -132,13 +145,17 @@ class Checkpoints:
             await self._engine.call("DELETE", f"images/{image_id}", params={"force": True})
             raise
 
-    async def _search(self, image_id: str, secrets: tuple[str, ...]) -> None:
-        """Deletes a save whose configuration or history shows a secret, and raises ComputeFailed."""
+    async def _layers(self, image_id: str) -> int:
+        return _own_layers(await self._engine.call("GET", f"images/{image_id}/history"))
+
+    async def _search(self, image_id: str, secrets: tuple[str, ...]) -> int:
+        """Deletes a save whose configuration or history shows a secret, and raises ComputeFailed. Returns how many layers are ours."""
         inspected = await self._engine.call("GET", f"images/{image_id}/json")
         history = await self._engine.call("GET", f"images/{image_id}/history")
         if field := _location_of_secret([inspected, history], secrets):
             await self._engine.call("DELETE", f"images/{image_id}", params={"force": True})
             raise ComputeFailed(f"The save was discarded, because the image's {field} would have shown a secret value.")
+        return _own_layers(history)
 
     async def sweep_unnamed(self, container_id: str) -> None:
         """Removes images that an engine made of this container, and did not name before it was killed."""
@@ -163,9 +180,14 @@ class Checkpoints:
             raise ComputeUnknown(f"the image {reference} is still needed: {error}") from error
 
 
-def _saved(reference: str, image: Image, parent: Image | None) -> Saved:
+def _saved(reference: str, image: Image, parent: Image | None, layers: int) -> Saved:
     """The size is what the save added to the image that the session began from."""
-    return Saved(reference, image.id, max(0, image.size - (parent.size if parent else 0)))
+    return Saved(reference, image.id, max(0, image.size - (parent.size if parent else 0)), layers)
+
+
+def _own_layers(history: list[dict[str, Any]]) -> int:
+    """Returns how many layers sessions added, from a history with the newest first. A save without changes counts, too."""
+    return next((count for count, entry in enumerate(history) if entry.get("Comment") != COMMENT), len(history))
 
 
 def _mark(reference: str) -> str:

@@ -194,6 +194,12 @@ class DockerCompute:
             raise ComputeUnknown("the session has not ended yet")
         return await self._checkpoints.save(container, request)
 
+    async def flat_reference(self, reference: str, checkpoint_id: str) -> str:
+        return self._checkpoints.flat_reference(reference, checkpoint_id)
+
+    async def flatten(self, reference: str, target: str) -> Saved:
+        return await self._checkpoints.flatten(reference, target)
+
     async def remove(self, name: SessionName) -> None:
         """Removes the container first: then nothing uses the network or an unfinished save any more. Raises ComputeUnknown."""
         async with self._lock(name):

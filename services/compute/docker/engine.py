@@ -34,6 +34,10 @@ POSITIVE_FAILURES = (
 """Texts of errors with the status 500 that are definite: the same call would fail again."""
 
 
+Archive = bytes | AsyncIterator[bytes]
+"""A tar that is sent as the body of a request, at once or in pieces."""
+
+
 class Absent(Exception):
     """The engine answered that the object does not exist (404)."""
 
@@ -93,7 +97,7 @@ class Engine:
 
     @asynccontextmanager
     async def stream(
-        self, method: str, path: str, params: Mapping[str, Any], limit: float = CALL_TIMEOUT_SECONDS, *, archive: bytes | None = None
+        self, method: str, path: str, params: Mapping[str, Any], limit: float = CALL_TIMEOUT_SECONDS, *, archive: Archive | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Sends a request whose answer is read in pieces. `limit` is until it begins; `reading` translates errors after that.
 

@@ -45,6 +45,8 @@ from services.compute.protocol import (
 from services.domain.session_name import SessionName
 from services.domain.statuses import Tool
 
+NO_LAYERS = "An archive has no layers that could be merged."
+
 
 class ProcessCompute:
     """Sessions as directories below `root` and child processes of this machine.
@@ -142,6 +144,14 @@ class ProcessCompute:
             raise ComputeUnknown("the session has not ended yet")
         async with keeper_client.frozen(self._session_record(request.name)):
             return await self._archives.save(directory.files, request.reference, request.recorded)
+
+    async def flat_reference(self, reference: str, checkpoint_id: str) -> str:
+        """Archives have no layers."""
+        raise ComputeFailed(NO_LAYERS)
+
+    async def flatten(self, reference: str, target: str) -> Saved:
+        """Archives have no layers."""
+        raise ComputeFailed(NO_LAYERS)
 
     async def remove(self, name: SessionName) -> None:
         directory = self._data_directory.session(name)

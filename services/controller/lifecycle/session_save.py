@@ -64,7 +64,7 @@ async def _give_back(claim: ClaimedStudio, checkpoint_id: str, reference: str) -
 def _recorded(checkpoint: CheckpointState | None) -> Saved | None:
     if checkpoint is None or checkpoint.reference is None or checkpoint.digest is None:
         return None
-    return Saved(checkpoint.reference, checkpoint.digest, checkpoint.size or 0)
+    return Saved(checkpoint.reference, checkpoint.digest, checkpoint.size or 0, checkpoint.layers)
 
 
 async def _searchable_secrets(claim: ClaimedStudio, session: SessionState) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Builds the specification of a session: image, resources, environment variables and the checkpoint it starts from."""
 
 from services.compute.protocol import CheckpointMissing, ComputeFailed, ImageSpec, SessionSpec
+from services.controller.flattening import flatten
 from services.controller.lifecycle.claimed_studio import ClaimedStudio
 from services.secrets.env_vars import open_env_vars
 from services.secrets.secret_box import CannotOpen
@@ -8,11 +9,18 @@ from services.store import checkpoints
 from services.store.checkpoints import CheckpointState
 from services.store.compute_environments import EnvironmentState
 from services.store.templates import TemplateState
+from services.studios.progress import Step
+
+MAX_LAYERS = 90
+"""A start merges more layers of sessions than that: an engine takes about 125, and the template has some."""
 
 
 async def session_spec(claim: ClaimedStudio, image: ImageSpec, template: TemplateState, environment: EnvironmentState) -> SessionSpec:
     """Returns the specification of the claimed Studio's session. Raises CheckpointMissing, and ComputeFailed for lost secrets."""
     base = await _base_checkpoint(claim)
+    if base is not None and base.layers > MAX_LAYERS:
+        await claim.report_step(Step.SESSION, "Merging the layers of the checkpoint")
+        base = await flatten(claim.services.database, await claim.compute(), base)
     configuration = claim.session.configuration
     return SessionSpec(
         name=claim.name,

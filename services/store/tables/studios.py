@@ -123,6 +123,7 @@ class Checkpoint(SQLModel, table=True):
         Index("ix_checkpoint_saved", "studio_id", "number"),
         Index("ix_checkpoint_save_order", "studio_id", "save_order"),
         Index("ix_checkpoint_invalid", "id", postgresql_where=text("status = 'INVALID'"), sqlite_where=text("status = 'INVALID'")),
+        columns.partial_index("ix_checkpoint_layers", "layers", where="layers > 20"),
         columns.one_of("status", CheckpointStatus),
     )
 
@@ -144,6 +145,7 @@ class Checkpoint(SQLModel, table=True):
     reference: str | None = columns.text(nullable=True)
     digest: str | None = columns.text(nullable=True)
     size: int | None = columns.big(nullable=True)
+    layers: int = 0
     created_at: datetime = columns.time()
     saved_at: datetime | None = columns.time(nullable=True)
     deleted_at: datetime | None = columns.time(nullable=True)

@@ -1,0 +1,187 @@
+"""Takes layers out of images, and loads images that are made of the engine's layers and new ones (docs/architecture.md#checkpoints).
+
+An engine knows a layer by its digest. So an image is loaded with the tars of those layers alone that the engine does not have, and an image
+whose layers it all has in no time.
+"""
+
+import asyncio
+import hashlib
+import json
+import tarfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+from services.compute.docker.engine import Absent, Engine
+from services.compute.docker.json_stream import JsonStream
+from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown
+
+MAX_SILENCE_SECONDS = 300.0
+"""How long an engine may send nothing while it writes or reads an image: it first puts the whole image together on its disk."""
+PIECE_BYTES = 1 << 20
+DIGEST_PREFIX = "sha256:"
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer of an image: its digest (of the uncompressed tar), and its tar; None for one that the engine has."""
+
+    digest: str
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SplitImage:
+    """The layers of an image: the digests of those below, and the topmost ones with their tars; the lowest come first."""
+
+    below: list[str]
+    own: list[Layer]
+
+
+def layers_of(inspected: Mapping[str, Any]) -> list[str]:
+    """Returns the digests of an image's layers, the lowest first."""
+    return list((inspected.get("RootFS") or {}).get("Layers") or [])
+
+
+async def take(engine: Engine, image_id: str, comment: str, directory: Path) -> SplitImage:
+    """Writes the layers of an image that have `comment` in its history into `directory`. Raises CheckpointMissing, ComputeUnknown.
+
+    The engine sends the whole image; the other layers are dropped.
+    """
+    spool = directory / "image.tar"
+    try:
+        await _download(engine, image_id, spool)
+        return await asyncio.to_thread(_split, spool, comment, directory)
+    except Absent as error:
+        raise CheckpointMissing(f"The image {image_id} is no longer on the engine.") from error
+    except (tarfile.TarError, KeyError, ValueError) as error:
+        raise ComputeUnknown("the image that the Docker Engine sent cannot be read") from error
+    finally:
+        await asyncio.to_thread(spool.unlink, missing_ok=True)
+
+
+async def _download(engine: Engine, image_id: str, target: Path) -> None:
+    path = f"images/{image_id}/get"
+    with target.open("wb") as file:
+        async with engine.stream("GET", path, {}, MAX_SILENCE_SECONDS) as response:
+            while True:
+                async with engine.reading(path, MAX_SILENCE_SECONDS):
+                    piece = await response.content.read(PIECE_BYTES)
+                if not piece:
+                    return
+                await asyncio.to_thread(file.write, piece)
+
+
+def _split(spool: Path, comment: str, directory: Path) -> SplitImage:
+    """Splits an image's archive (as `docker save` makes it) into the layers below, and the topmost ones whose history has the comment."""
+    with tarfile.open(spool) as archive:
+        manifest = json.loads(_read(archive, "manifest.json"))[0]
+        config = json.loads(_read(archive, manifest["Config"]))
+        digests, paths = config["rootfs"]["diff_ids"], manifest["Layers"]
+        own = _topmost(config.get("history") or [], comment)
+        below, above = digests[: len(digests) - own], digests[len(digests) - own :]
+        layers = []
+        for number, (digest, path) in enumerate(zip(above, paths[len(paths) - own :], strict=True)):
+            target = directory / f"layer-{number}.tar"
+            content = archive.extractfile(path)
+            if content is None or _copy(content, target) != digest:
+                raise ValueError(f"the layer {digest} is damaged")
+            layers.append(Layer(digest, target))
+        return SplitImage(below, layers)
+
+
+def _topmost(history: Sequence[Mapping[str, Any]], comment: str) -> int:
+    """Returns how many of the last layers have the comment. A save without changes has an entry, but no layer."""
+    count = 0
+    for entry in reversed(history):
+        if entry.get("comment") != comment:
+            break
+        count += not entry.get("empty_layer", False)
+    return count
+
+
+def _read(archive: tarfile.TarFile, name: str) -> bytes:
+    content = archive.extractfile(name)
+    if content is None:
+        raise ValueError(f"{name} is no file")
+    return content.read()
+
+
+def _copy(source: IO[bytes], target: Path) -> str:
+    digest = hashlib.sha256()
+    with target.open("wb") as file:
+        while piece := source.read(PIECE_BYTES):
+            digest.update(piece)
+            file.write(piece)
+    return DIGEST_PREFIX + digest.hexdigest()
+
+
+def digest_of(path: Path) -> str:
+    """Returns the digest of a layer's tar. Blocking."""
+    with path.open("rb") as file:
+        return DIGEST_PREFIX + hashlib.file_digest(file, "sha256").hexdigest()
+
+
+async def load(engine: Engine, reference: str, like: Mapping[str, Any], layers: Sequence[Layer], comment: str) -> None:
+    """Makes the image `reference` of these layers, with the configuration of the inspected image `like`.
+
+    `comment` stands in its history for the new ones. Raises ComputeFailed, ComputeUnknown.
+    """
+    config = json.dumps(_configuration(like, layers, comment)).encode()
+    archive = _archive(reference, config, layers)
+    path = "images/load"
+    async with engine.stream("POST", path, {"quiet": "true"}, MAX_SILENCE_SECONDS, archive=archive) as response:
+        stream = JsonStream(engine, path, response, MAX_SILENCE_SECONDS)
+        while (line := await stream.next()) is not None:
+            if "error" in line:
+                raise ComputeFailed(f"The engine did not accept the image {reference}: {line['error']}.")
+
+
+def _configuration(like: Mapping[str, Any], layers: Sequence[Layer], comment: str) -> dict[str, Any]:
+    """Returns the image configuration (OCI image specification). A registry needs one entry of the history for each layer."""
+    created = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    return {
+        "architecture": like["Architecture"],
+        "os": like["Os"],
+        **({"variant": like["Variant"]} if like.get("Variant") else {}),
+        "created": created,
+        "config": like["Config"],
+        "rootfs": {"type": "layers", "diff_ids": [layer.digest for layer in layers]},
+        "history": [{"created": created, **({"comment": comment} if layer.path else {})} for layer in layers],
+    }
+
+
+async def _archive(reference: str, config: bytes, layers: Sequence[Layer]) -> AsyncIterator[bytes]:
+    """Yields the archive of an image. Layers that the engine has are named and left out."""
+    name = f"{hashlib.sha256(config).hexdigest()}.json"
+    paths = [f"{layer.digest.removeprefix(DIGEST_PREFIX)}/layer.tar" for layer in layers]
+    manifest = json.dumps([{"Config": name, "RepoTags": [reference], "Layers": paths}]).encode()
+    yield _header(name, len(config)) + config + _padding(len(config))
+    yield _header("manifest.json", len(manifest)) + manifest + _padding(len(manifest))
+    for path, layer in zip(paths, layers, strict=True):
+        if layer.path is None:
+            continue
+        size = layer.path.stat().st_size
+        yield _header(path, size)
+        with layer.path.open("rb") as file:
+            async for piece in _pieces(file):
+                yield piece
+        yield _padding(size)
+    yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+    while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+        yield piece
+
+
+def _header(name: str, size: int) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.size = size
+    return info.tobuf(tarfile.PAX_FORMAT)
+
+
+def _padding(size: int) -> bytes:
+    return bytes(-size % tarfile.BLOCKSIZE)

@@ -1,0 +1,167 @@
+"""Merges layers of an image into one (docs/architecture.md#checkpoints): the result on top of what is below them shows the same files.
+
+Layers are tars in which a file `.wh.<name>` deletes `<name>`, and `.wh..wh..opq` everything that lower layers have in its directory (OCI
+image specification, "Layer"). Nothing is extracted: names from layers never become paths of this machine.
+"""
+
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+WHITEOUT = ".wh."
+OPAQUE = ".wh..wh..opq"
+METADATA = ".wh..wh."
+"""The beginning of names that are reserved for storage drivers; only OPAQUE has a meaning in images."""
+NAME_HEADERS = ("path", "linkpath")
+"""The extended headers that tarfile writes in place of the fields of a header, even if these were changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A path that the result has: the layer that it comes from, counted from the lowest, and its header there."""
+
+    layer: int
+    info: tarfile.TarInfo
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What the result has, found from the highest layer down: the first that has a path decides."""
+
+    entries: dict[str, _Entry] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
+    """The paths that a layer deletes, and that no higher one has: they may exist below all of the layers."""
+    opaque: set[str] = field(default_factory=set)
+    """The directories whose content below all of the layers is hidden."""
+    hidden: set[str] = field(default_factory=set)
+    """The paths under which nothing of a lower layer is visible: deleted, replaced by another kind of file, or opaque."""
+
+    def add_layer(self, layer: int, members: Sequence[tarfile.TarInfo]) -> None:
+        """Adds the layer below those that were added before. Its own deletions concern only the layers under it."""
+        hidden_by_layer: set[str] = set()
+        for info in members:
+            path = _path(info)
+            directory, _, name = path.rpartition("/")
+            if self._is_hidden(path):
+                continue
+            if name == OPAQUE:
+                self.opaque.add(directory)
+                hidden_by_layer.add(directory)
+            elif name.startswith(METADATA):
+                continue
+            elif name.startswith(WHITEOUT):
+                self._delete(f"{directory}/{name.removeprefix(WHITEOUT)}".lstrip("/"), hidden_by_layer)
+            elif path not in self.entries:
+                self.entries[path] = _Entry(layer, info)
+                if not info.isdir():
+                    hidden_by_layer.add(path)
+        self.hidden |= hidden_by_layer
+
+    def _delete(self, path: str, hidden_by_layer: set[str]) -> None:
+        hidden_by_layer.add(path)
+        above = self.entries.get(path)
+        if above is None:
+            self.deleted.add(path)
+        elif above.info.isdir():  # made again in a higher layer, or it is in this very layer: nothing below may show through it
+            self.opaque.add(path)
+
+    def _is_hidden(self, path: str) -> bool:
+        """Whether a higher layer hides the path: it, or a directory that it is in, was deleted or replaced."""
+        steps = path.split("/")
+        return any("/".join(steps[:count]) in self.hidden for count in range(1, len(steps))) or self._is_replaced(path)
+
+    def _is_replaced(self, path: str) -> bool:
+        return path in self.hidden and path not in self.opaque
+
+
+def merge(layers: Sequence[Path], target: Path) -> None:
+    """Writes the tar of one layer that has the effect of `layers`, of which the lowest comes first. Blocking; raises OSError, TarError."""
+    archives = [tarfile.open(layer) for layer in layers]  # noqa: SIM115 - closed below, however many there are
+    try:
+        plan = _Plan()
+        members = [archive.getmembers() for archive in archives]
+        for layer in range(len(layers) - 1, -1, -1):
+            plan.add_layer(layer, members[layer])
+        with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as result:
+            _write(plan, archives, result)
+    finally:
+        for archive in archives:
+            archive.close()
+
+
+def _write(plan: _Plan, archives: Sequence[tarfile.TarFile], result: tarfile.TarFile) -> None:
+    """Writes parents before children, files before the links to them, and deletions in the order of their paths."""
+    markers = {f"{path}/{OPAQUE}".lstrip("/") for path in plan.opaque}
+    markers |= {_marker(path) for path in plan.deleted if not _has_hidden_parent(path, plan)}
+    links = _Links(plan)
+    for path in sorted([*plan.entries, *markers], key=lambda path: path.split("/")):
+        if path in markers:
+            result.addfile(tarfile.TarInfo(path))
+            continue
+        entry = plan.entries[path]
+        links.write(path, entry, archives[entry.layer], result)
+
+
+def _marker(path: str) -> str:
+    directory, _, name = path.rpartition("/")
+    return f"{directory}/{WHITEOUT}{name}".lstrip("/")
+
+
+def _has_hidden_parent(path: str, plan: _Plan) -> bool:
+    """Whether a deleted path lies in a directory that is deleted or opaque itself, so that it needs no marker of its own."""
+    steps = path.split("/")
+    parents = ["/".join(steps[:count]) for count in range(1, len(steps))]
+    return any(parent in plan.deleted or parent in plan.opaque for parent in parents)
+
+
+@dataclass(slots=True)
+class _Links:
+    """Writes files, and hard links to files of the same layer.
+
+    A link is to what its own layer has under the target's path, which a higher layer may have replaced. So the first path of such a group
+    gets the content, and the others become links to it.
+    """
+
+    plan: _Plan
+    written: dict[tuple[int, str], str] = field(default_factory=dict)
+    """The path under which the content of a file of a layer stands in the result."""
+
+    def write(self, path: str, entry: _Entry, archive: tarfile.TarFile, result: tarfile.TarFile) -> None:
+        if entry.info.isdir():
+            result.addfile(_named(entry.info, path))
+            return
+        source = _source(archive, entry.info)
+        key = (entry.layer, _path(source))
+        first = self.written.setdefault(key, path)
+        if first != path:
+            result.addfile(_link(source, path, first))
+            return
+        result.addfile(_named(source, path), archive.extractfile(source) if source.isreg() else None)
+
+
+def _source(archive: tarfile.TarFile, info: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Returns what a hard link of the layer is to, of whatever kind; anything else itself. Raises KeyError if the layer lacks it."""
+    while info.islnk():
+        info = archive.getmember(info.linkname)
+    return info
+
+
+def _named(info: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
+    """Returns the header for the same file under `path`."""
+    named = info.replace(name=path, deep=False)
+    named.pax_headers = {name: value for name, value in info.pax_headers.items() if name not in NAME_HEADERS or info.name == path}
+    return named
+
+
+def _link(source: tarfile.TarInfo, path: str, target: str) -> tarfile.TarInfo:
+    """Returns the header of a hard link at `path` to the file that was written at `target`."""
+    link = _named(source, path)
+    link.type, link.size, link.linkname = tarfile.LNKTYPE, 0, target
+    link.pax_headers = {name: value for name, value in link.pax_headers.items() if name not in ("size", "linkpath")}
+    return link
+
+
+def _path(info: tarfile.TarInfo) -> str:
+    """Returns the path without a leading `./` or `/`, and without a slash at its end."""
+    return info.name.removeprefix("./").strip("/")

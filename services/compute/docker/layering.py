@@ -1,0 +1,73 @@
+"""Puts the files of a checkpoint into few layers, or over the layers of another template (B37, B74)."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from services.compute.docker import image_layers
+from services.compute.docker.engine import Engine
+from services.compute.docker.image_layers import Layer, SplitImage, layers_of
+from services.compute.docker.layer_merge import merge
+from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, Saved
+
+COMMENT = "studiograph checkpoint"
+"""Stands in the history of an image for each layer that a session added, so that they are told from those of a template."""
+
+
+class Layering:
+    """Makes images of checkpoints on one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def flatten(self, reference: str, target: str) -> Saved:
+        """Makes the image `target`, which shows the same files as `reference` by one layer above those of the template.
+
+        Raises CheckpointMissing, ComputeFailed, ComputeUnknown.
+        """
+        inspected = await self._inspect(reference)
+        async with self._split(inspected["Id"]) as (split, directory):
+            return await self._make(target, inspected, [Layer(digest) for digest in split.below], split, directory)
+
+    async def rebase(self, reference: str, template: str, target: str) -> Saved:
+        """Makes the image `target`: what sessions added in `reference`, over the image of another template, with its configuration.
+
+        Raises CheckpointMissing, ComputeFailed, ComputeUnknown.
+        """
+        inspected, new = await self._inspect(reference), await self._inspect(template)
+        async with self._split(inspected["Id"]) as (split, directory):
+            return await self._make(target, new, [Layer(digest) for digest in layers_of(new)], split, directory)
+
+    @asynccontextmanager
+    async def _split(self, image_id: str) -> AsyncIterator[tuple[SplitImage, Path]]:
+        """Provides the layers that sessions added, in a directory that is removed afterwards."""
+        directory = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="studiograph-layers-"))
+        try:
+            yield await image_layers.take(self._engine, image_id, COMMENT, directory), directory
+        except OSError as error:
+            raise ComputeFailed(f"The layers of the checkpoint could not be read or written: {error.strerror}.") from error
+        finally:
+            await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
+
+    async def _make(self, target: str, like: dict[str, Any], below: list[Layer], split: SplitImage, directory: Path) -> Saved:
+        merged = directory / "merged.tar"
+        added: list[Layer] = []
+        if split.own:
+            await asyncio.to_thread(merge, [layer.path for layer in split.own if layer.path], merged)
+            added = [Layer(await asyncio.to_thread(image_layers.digest_of, merged), merged)]
+        layers = [*below, *added]
+        await image_layers.load(self._engine, target, like, layers, COMMENT)
+        made = await self._engine.find(f"images/{target}/json")
+        if made is None or layers_of(made) != [layer.digest for layer in layers]:
+            raise ComputeUnknown(f"the engine does not have the image {target} that it loaded")
+        return Saved(target, made["Id"], merged.stat().st_size if added else 0, len(added))
+
+    async def _inspect(self, reference: str) -> dict[str, Any]:
+        inspected = await self._engine.find(f"images/{reference}/json")
+        if inspected is None:
+            raise CheckpointMissing(f"The image {reference} is no longer on the engine.")
+        return inspected
