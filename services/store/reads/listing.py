@@ -27,7 +27,8 @@ class Listing(Generic[T]):
     """Reads lists of rows of one class under parents. `base` returns the select of its arguments, joined and restricted to the viewer.
 
     `id` settles the order of equal sort values; None if they are unique under a parent. `of_one` is a further condition for a list of
-    one parent, the parameter `parent`, where an index that gives the order begins with another column.
+    one parent, the parameter `parent`, where an index that gives the order begins with another column. `unjoined` returns the select of
+    its arguments over the same rows without joins: a page of one parent is chosen from it, and joined afterwards.
     """
 
     base: Callable[..., Select[Any]]
@@ -37,6 +38,7 @@ class Listing(Generic[T]):
     id: ColumnElement[Any] | None = None
     descending: bool = False
     of_one: ColumnElement[bool] | None = None
+    unjoined: Callable[..., Select[Any]] | None = None
     _queries: dict[tuple[bool, bool] | None, Query] = field(default_factory=dict)
     """The statements made so far, by whether there are many parents and whether the page is a later one; None: the one that counts."""
 
@@ -94,11 +96,14 @@ class Listing(Generic[T]):
         order = [column.desc() if self.descending else column.asc() for column in columns]
         limit = bindparam("limit", type_=Integer)
         statement = self.base(*self.record.columns, self.parent.label("parent"), self.sort.label("sort_value"))
-        if after:
-            statement = statement.where(self._is_after())
+        conditions = [self._is_after()] if after else []
         if not many:
-            conditions = [self.parent == bindparam("parent"), *([] if self.of_one is None else [self.of_one])]
-            return statement.where(*conditions).order_by(*order).limit(limit)
+            conditions += [self.parent == bindparam("parent"), *([] if self.of_one is None else [self.of_one])]
+            if self.unjoined is None:
+                return statement.where(*conditions).order_by(*order).limit(limit)
+            chosen = self.unjoined(self.id).where(*conditions).order_by(*order).limit(limit)
+            return statement.where(columns[-1].in_(chosen)).order_by(*order)
+        statement = statement.where(*conditions)
         row_number = func.row_number().over(partition_by=self.parent, order_by=order).label("row_number")
         numbered = statement.add_columns(row_number).where(is_one_of(self.parent, "parents")).subquery()
         return select(numbered).where(numbered.c.row_number <= limit).order_by(numbered.c.row_number)
