@@ -25,6 +25,8 @@ MAX_CONCURRENT_STEPS = 256
 """Studios that one process works on at the same time."""
 MAX_CONCURRENT_STEPS_PER_ENVIRONMENT = MAX_CONCURRENT_STEPS * 3 // 4
 """The same for each compute environment: one whose calls hang must leave capacity for the others."""
+MAX_CONCURRENT_STEPS_PER_SILENT_ENVIRONMENT = 4
+"""The same for one whose engine is known not to answer: its steps only say so, and more of them would wait under leases to be renewed."""
 MAX_CLAIMED_AT_ONCE = MAX_CONCURRENT_STEPS // 8
 """Studios leased in one transaction; more follow in the next one."""
 POLL_SECONDS = 5.0
@@ -114,8 +116,12 @@ class Controller:
         Only verified environments are claimed from: a controller that reaches another engine would not find their sessions there.
         """
         counts = Counter(lease.studio.compute_environment_id or "" for _, lease in self._active.values())
-        full = tuple(e for e, count in counts.items() if count >= MAX_CONCURRENT_STEPS_PER_ENVIRONMENT)
+        full = tuple(e for e, count in counts.items() if count >= self._max_steps(e))
         return Exclusions(tuple(self._active), full, self._services.computes.verified, self._services.computes.silent)
+
+    def _max_steps(self, environment_id: str) -> int:
+        is_silent = self._services.computes.is_silent(environment_id)
+        return MAX_CONCURRENT_STEPS_PER_SILENT_ENVIRONMENT if is_silent else MAX_CONCURRENT_STEPS_PER_ENVIRONMENT
 
     async def _pause_seconds(self) -> float:
         """Returns the seconds until the next Studio is due, at most POLL_SECONDS."""

@@ -28,6 +28,9 @@ OBSERVE_TIMEOUT_S = 10.0
 
 SILENCE = "compute environment does not answer"
 """The words in the status message of every Studio whose compute environment is silent."""
+SILENT_WRITE_PAUSE_S = 0.1
+"""Seconds between two reports that an environment is silent, of each that may write at a time: hundreds take some seconds, and leave
+most of a processor to the Studios of others."""
 
 
 class LeaseLost(Exception):
@@ -95,12 +98,15 @@ class ClaimedStudio:
     @asynccontextmanager
     async def result(self, *expected: StudioStatus) -> AsyncIterator[tuple[Transaction, StudioState]]:
         """Opens a transaction for a step's results, and reads the Studio. Raises LeaseLost, also if its status is not `expected`."""
-        slot = self.services.write_slots.of(self.session.compute_environment_id)
-        async with slot, outbox.stream_transaction(self.services.database, self.studio.workspace_id) as transaction:
-            studio = await studios.find_locked(transaction, self.studio.id)
-            if studio is None or not self._holds_lease(studio) or studio.status not in expected:
-                raise LeaseLost
-            yield transaction, studio
+        environment_id = self.session.compute_environment_id
+        async with self.services.write_slots.of(environment_id):
+            async with outbox.stream_transaction(self.services.database, self.studio.workspace_id) as transaction:
+                studio = await studios.find_locked(transaction, self.studio.id)
+                if studio is None or not self._holds_lease(studio) or studio.status not in expected:
+                    raise LeaseLost
+                yield transaction, studio
+            if self.services.computes.is_silent(environment_id):
+                await asyncio.sleep(SILENT_WRITE_PAUSE_S)
 
     async def require_lease(self, reader: Reader) -> None:
         """Checks the lease before a call that would harm another controller that took over. Raises LeaseLost."""
