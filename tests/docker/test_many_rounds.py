@@ -1,5 +1,6 @@
 """A hundred and more stops and starts of one Studio, with nothing lost and the engine's limit of layers never met (B37)."""
 
+import faulthandler
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from tests.waiting import eventually
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 ROUNDS = 130
+LIMIT_S = 1800
+"""In place of the limit of the other tests: a round takes one to ten seconds."""
 CLONE = """mutation($id: ID!) { cloneStudio(input: { from: { studioId: $id }, name: "Clone" }) {
   ... on StudioPayload { studio { id } } ... on Error { message } } }"""
 
@@ -35,6 +38,7 @@ async def layers(job: Job) -> int:
 
 @pytest.mark.behaviour("B37", "B41")
 async def test_130_rounds_keep_the_file_of_the_first_one_and_the_last_one_is_cloned(job: Job) -> None:
+    faulthandler.dump_traceback_later(LIMIT_S, exit=True)
     most = 0
     for number in range(1, ROUNDS + 1):
         await job.start()

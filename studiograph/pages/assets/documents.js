@@ -16,7 +16,7 @@ const ERROR_FIELDS = "... on Error { code message field }";
 
 const EVENT_FRAGMENT = `fragment EventFields on Event {
   __typename cursor at actor { name cause }
-  ... on StudioEvent { studioName }
+  ... on StudioEvent { studioName studioId }
   ... on MemberEvent { user { displayName } role }
   ... on StudioStatusEvent { previousStatus status statusMessage stopReason }
   ... on CheckpointEvent { checkpointChange: change checkpointName }
@@ -62,6 +62,28 @@ export const LOGS = `subscription Logs($studioId: ID!, $afterOffset: BigInt) {
     ... on LogChunk { nextOffset text skipped }
   }
 }`;
+
+export const CHECKPOINTS = `query Checkpoints($studioId: ID!) {
+  studio(id: $studioId) {
+    id name status
+    availableActions { action allowed reason }
+    checkpoints(first: 50) {
+      totalCount
+      nodes {
+        id name status savedAt size inherited
+        author { displayName } parent { name } studio { name }
+        neededBy { kind studio { name } }
+      }
+    }
+    lineage { ancestors { studio { name } } derived { studio { name } checkpoint { name } } }
+  }
+}`;
+
+const CHECKPOINT_RESULT = `{ __typename ... on CheckpointPayload { checkpoint { name } } ${ERROR_FIELDS} }`;
+export const CHECKPOINT_NOW = `mutation CheckpointNow($input: CheckpointNowInput!) { checkpointNow(input: $input) ${CHECKPOINT_RESULT} }`;
+export const RENAME_CHECKPOINT = `mutation RenameCheckpoint($input: RenameCheckpointInput!) { renameCheckpoint(input: $input) ${CHECKPOINT_RESULT} }`;
+export const DELETE_CHECKPOINT = `mutation DeleteCheckpoint($input: DeleteCheckpointInput!) { deleteCheckpoint(input: $input) ${CHECKPOINT_RESULT} }`;
+export const CLONE = `mutation Clone($input: CloneStudioInput!) { cloneStudio(input: $input) { __typename ... on StudioPayload { studio { name } } ${ERROR_FIELDS} } }`;
 
 export const CREATE = `mutation Create($input: CreateStudioInput!) { createStudio(input: $input) { __typename ... on StudioPayload { studio { id } } ${ERROR_FIELDS} } }`;
 export const START = `mutation Start($input: StartStudioInput!) { startStudio(input: $input) { __typename ${ERROR_FIELDS} } }`;

@@ -24,6 +24,12 @@ export function setChildren(node, children) {
 // Gives the text to screen readers.
 export const announce = (text) => setText(byId("announcement"), text);
 
+export function formatBytes(bytes) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  const power = bytes < 1 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1);
+  return `${Number((bytes / 1000 ** power).toPrecision(3))} ${units[power]}`;
+}
+
 export function formatTime(iso) {
   const at = new Date(iso);
   const today = at.toDateString() === new Date().toDateString();

@@ -1,7 +1,24 @@
 // The page `/`: signs in, subscribes, and sends mutations. Everything it shows comes from the API.
 
 import { SubscriptionClient, request } from "./client.js";
-import { CONNECT, CREATE, DELETE, EVENTS, FORCE_STOP, RETRY_BUILD, START, STOP, STUDIOS, VIEWER } from "./documents.js";
+import { CheckpointsDialog } from "./checkpoints_dialog.js";
+import {
+  CHECKPOINTS,
+  CHECKPOINT_NOW,
+  CLONE,
+  CONNECT,
+  CREATE,
+  DELETE,
+  DELETE_CHECKPOINT,
+  EVENTS,
+  FORCE_STOP,
+  RENAME_CHECKPOINT,
+  RETRY_BUILD,
+  START,
+  STOP,
+  STUDIOS,
+  VIEWER,
+} from "./documents.js";
 import { announce, byId, element, setChildren, setText } from "./dom.js";
 import { showEvent } from "./event_log.js";
 import { LogDialog } from "./log_dialog.js";
@@ -10,6 +27,7 @@ import { token } from "./token.js";
 
 const studioList = new StudioList(act);
 const logDialog = new LogDialog();
+const checkpointsDialog = new CheckpointsDialog(loadCheckpoints, actOnCheckpoint);
 const CONNECTION_LABELS = { live: ["live", "good"], reconnecting: ["reconnecting", "busy"], refused: ["not connected", "bad"] };
 const CHECKPOINT_MISSING = "CHECKPOINT_MISSING";
 const SIGN_OUT_MESSAGE = "studiograph.signOutMessage";
@@ -49,6 +67,7 @@ function subscribeTo(workspace) {
   subscriptions.subscribe(EVENTS, () => ({ ...scope, after }), (frame) => {
     after = frame.cursor ?? after;
     showEvent(frame);
+    if (["CheckpointEvent", "StudioStatusEvent"].includes(frame.__typename)) checkpointsDialog.refresh(frame.studioId);
   }, showProblem);
 }
 
@@ -98,6 +117,7 @@ function fillChoices() {
 async function act(action, studio, refusal) {
   if (refusal) return showProblem({ message: `${studio.name}: ${refusal}` });
   if (action === "CONNECT") return connect(studio);
+  if (action === "CHECKPOINTS") return checkpointsDialog.open(studio);
   if (action === "LOG") return logDialog.open(subscriptions, studio, showProblem);
   if (action === "START" || action === "RETRY_BUILD") return startStudio({ START, RETRY_BUILD }[action], studio);
   if (!(await confirmed(action, studio))) return undefined;
@@ -110,6 +130,26 @@ async function startStudio(mutation, studio, acceptOlderCheckpoint = false) {
   if (result?.code !== CHECKPOINT_MISSING) return result;
   // The user decides whether a session starts from older files than the newest, which are missing.
   return (await ask("Start without the newest files", `${studio.name}: ${result.message}`)) ? startStudio(mutation, studio, true) : undefined;
+}
+
+async function loadCheckpoints(studioId) {
+  try {
+    return (await request(token.get(), CHECKPOINTS, { studioId })).studio;
+  } catch (error) {
+    showProblem(error);
+    return null;
+  }
+}
+
+async function actOnCheckpoint(action, studio, checkpoint, name) {
+  const idempotencyKey = crypto.randomUUID?.();
+  const of = { checkpointId: checkpoint?.id, idempotencyKey };
+  if (action === "CHECKPOINT_NOW") return send(CHECKPOINT_NOW, { studioId: studio.id, idempotencyKey });
+  if (action === "START_FROM") return send(START, { studioId: studio.id, fromCheckpointId: checkpoint.id, idempotencyKey });
+  if (action === "RENAME") return send(RENAME_CHECKPOINT, { ...of, name });
+  if (action === "CLONE") return send(CLONE, { from: checkpoint ? { checkpointId: checkpoint.id } : { studioId: studio.id }, name, idempotencyKey });
+  const question = `Delete the checkpoint ${checkpoint.name} of ${studio.name}? Its files cannot be brought back.`;
+  return (await ask("Delete", question)) ? send(DELETE_CHECKPOINT, of) : null;
 }
 
 async function connect(studio) {

@@ -27,6 +27,7 @@ export class StudioCard {
     this.people = element("ul", { class: "people", "aria-label": "Connected" });
     this.buttons = new Map(ACTIONS.map((kind) => [kind.action, this.#button(kind, act)]));
     this.log = element("button", { type: "button", class: "plain", onclick: () => act("LOG", this.studio) }, "Log");
+    this.checkpoints = element("button", { type: "button", class: "plain", onclick: () => act("CHECKPOINTS", this.studio) }, "Checkpoints");
     this.node = element(
       "article",
       { class: "card", "data-studio": studio.id },
@@ -34,7 +35,7 @@ export class StudioCard {
       this.message,
       this.steps,
       this.people,
-      element("div", { class: "actions" }, ...this.buttons.values(), this.log),
+      element("div", { class: "actions" }, ...this.buttons.values(), this.checkpoints, this.log),
     );
     this.update(studio);
   }
@@ -51,6 +52,7 @@ export class StudioCard {
     this.#showPeople(studio.connectedUsers);
     this.log.hidden = !studio.lastStartedAt;
     this.log.setAttribute("aria-label", `Log of ${studio.name}`);
+    this.checkpoints.setAttribute("aria-label", `Checkpoints of ${studio.name}`);
     clearTimeout(this.allowTimer);
     const focused = document.activeElement;
     for (const available of studio.availableActions) this.#allow(available);
