@@ -17,6 +17,7 @@ from services.domain.errors import (
     QuotaExceeded,
     StaleRevision,
 )
+from services.domain.quotas import QuotaResource, QuotaScope, ResourceQuotaExceeded
 from services.domain.statuses import StudioStatus
 from services.rows.studio import CheckpointRow, CheckpointUseRow, StudioRow
 from services.store.reads import checkpoints, studios
@@ -75,7 +76,15 @@ class NotAllowedNowRow(ErrorRow):
 
 @dataclass(frozen=True, slots=True)
 class QuotaExceededRow(ErrorRow):
-    """A limit is reached."""
+    """A limit is reached. Only limits of what running sessions hold have the fields of this class; they are None for others."""
+
+    resource: QuotaResource | None = None
+    scope: QuotaScope | None = None
+    compute_environment_id: str | None = None
+    limit: float | None = None
+    used: float | None = None
+    requested: float | None = None
+    used_by: list[StudioRow] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +138,32 @@ async def error_row(context: Context, error: DomainError, input_path: InputPath)
         async with context.services.database.read() as reader:
             rows = await checkpoints.by_ids(reader, context.viewer.user_id, ids)
         return CheckpointMissingRow(code, message, field, rows.get(error.checkpoint_id), rows.get(error.older_checkpoint_id or ""))
+    if isinstance(error, ResourceQuotaExceeded):
+        return await _quota_exceeded(context, error, field)
     if isinstance(error, CheckpointNeeded):
         return CheckpointNeededRow(code, message, field, error.uses)
     for kind, row in PLAIN.items():
         if isinstance(error, kind):
             return row(code, message, field)
     raise error
+
+
+async def _quota_exceeded(context: Context, error: ResourceQuotaExceeded, field: list[str] | None) -> ErrorRow:
+    async with context.services.database.read() as reader:
+        rows = await studios.by_ids(reader, context.viewer.user_id, error.used_by)
+    exceeded = error.exceeded
+    return QuotaExceededRow(
+        error.code,
+        error.message,
+        field,
+        exceeded.resource,
+        exceeded.use.scope,
+        exceeded.use.compute_environment_id,
+        exceeded.limit,
+        exceeded.used,
+        exceeded.requested,
+        [rows[studio_id] for studio_id in error.used_by if studio_id in rows],
+    )
 
 
 async def _stale(context: Context, error: StaleRevision, input_path: InputPath) -> ErrorRow:

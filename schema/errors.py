@@ -5,10 +5,14 @@ from datetime import datetime
 import strawberry
 
 from resolvers import error_rows
+from resolvers.loaders import compute_environments
 from schema.enums import StudioStatus
-from schema.fields import attribute, exactly
+from schema.fields import attribute, batched, exactly
 from schema.types.checkpoint import Checkpoint, CheckpointUse
+from schema.types.compute import ComputeEnvironment
+from schema.types.quota import SCOPE_ENVIRONMENT
 from schema.types.studio import Studio
+from services.domain.quotas import MAX_HOLDERS, QuotaResource, QuotaScope
 
 
 @strawberry.interface(description="The fields that all errors of mutations have.")
@@ -101,9 +105,23 @@ class CheckpointMissingError(Error):
     is_type_of = exactly(error_rows.CheckpointMissingRow)
 
 
-@strawberry.type(description="A limit on the number of objects, such as access tokens of a user, is reached.")
+@strawberry.type(
+    description="A limit is reached: on what sessions hold at a time, or on the access tokens of a user. `Workspace.quotas` lists those of "
+    "sessions. Where several limits are reached, the error is about one of them."
+)
 class QuotaExceededError(Error):
     """B18, and tokens of a user."""
+
+    resource: QuotaResource | None = attribute("The limited resource of sessions. Null for access tokens.")
+    scope: QuotaScope | None = attribute("The sessions that the limit counts. Null for access tokens.")
+    compute_environment: ComputeEnvironment | None = batched(compute_environments.by_id, SCOPE_ENVIRONMENT, of="compute_environment_id")
+    limit: float | None = attribute("The limit that the start would exceed. Null for access tokens.")
+    used: float | None = attribute("The amount that sessions of the scope held when the start was refused. Null for access tokens.")
+    requested: float | None = attribute("The amount that the start asked for. Null for access tokens.")
+    used_by: list[Studio] | None = attribute(
+        f"The Studios whose sessions hold most of it, at most {MAX_HOLDERS}. Studios of workspaces of which the viewer is not a member "
+        "are not listed. Null for access tokens."
+    )
 
     is_type_of = exactly(error_rows.QuotaExceededRow)
 

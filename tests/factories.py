@@ -209,6 +209,8 @@ async def create_session(database: Database, world: World, studio_id: str, *, nu
         "created_at": BEGAN,
         "version": 1,
     }
+    configuration = values.get("configuration", defaults["configuration"])
+    defaults |= {name: configuration.get(name, 0) for name in ("cpu", "memory_mib", "gpu")}
     return str((await _insert(database, core.session, defaults, values))["id"])
 
 

@@ -20,10 +20,11 @@ class PresentValue(Protocol[C]):
     def value(self) -> C: ...
 
 
-CPU = "CPU cores of a session, for example 1.5. At most the capacity of the compute environment; 0 means its default, which is no limit."
+NO_LIMIT = "0 means its default, which is no limit; where a quota limits the resource, a session gets that of a new Studio instead."
+CPU = f"CPU cores of a session, for example 1.5. At most the capacity of the compute environment; {NO_LIMIT}"
 MEMORY = (
     f"Memory of a session in MiB, for example 4096. At least {MIN_MEMORY_MIB}, and at most the capacity of the compute environment; "
-    "0 means its default, which is no limit."
+    f"{NO_LIMIT}"
 )
 GPU = "The number of GPUs of a session. At most those of the compute environment; 0 means none."
 LIFESPAN = (

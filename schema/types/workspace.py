@@ -10,6 +10,7 @@ from resolvers.loaders import compute_environments as environment_loaders
 from resolvers.loaders import events as event_loaders
 from resolvers.loaders import members as member_loaders
 from resolvers.loaders import organizations
+from resolvers.loaders import quotas as quota_loaders
 from resolvers.loaders import studios as studio_loaders
 from resolvers.loaders import templates as template_loaders
 from resolvers.loaders import workspaces as workspace_loaders
@@ -21,6 +22,7 @@ from schema.types.compute import ComputeEnvironment, Template
 from schema.types.event_list import EventConnection, event_arguments
 from schema.types.node import Node
 from schema.types.people import MemberConnection
+from schema.types.quota import Quota
 from schema.types.studio_list import StatusCount, StudioConnection, count_arguments, list_arguments
 from services.rows.organizations import OrganizationRow, SettingsRow, WorkspaceRow
 
@@ -91,6 +93,12 @@ class Workspace(Node):
     settings: WorkspaceSettings = attribute("The settings of the workspace for its Studios.")
     compute_environments: list[ComputeEnvironment] = batched(
         environment_loaders.of_workspaces, "The compute environments of the workspace, sorted by name.", of="id"
+    )
+    quotas: list[Quota] = batched(
+        quota_loaders.of_workspaces,
+        "All limits on what sessions of the workspace can hold at a time: those of the workspace, of its organization and of its compute "
+        "environments. A start must have room within each that concerns it. Empty if there is no limit.",
+        of="id",
     )
     members: MemberConnection | None = paged(
         member_loaders.pages, "The members of the workspace, sorted by user name. Null if an argument is invalid; the error says which."

@@ -8,6 +8,7 @@ from services.domain.access import Permission, Resource, Viewer
 from services.domain.problems import Problems, invalid
 from services.domain.statuses import TemplateStatus
 from services.domain.time_policy import TimePolicy
+from services.quotas.admission import check
 from services.secrets.env_vars import Seal
 from services.store import checkpoints, compute_environments, inheritance, templates
 from services.store.compute_environments import EnvironmentState, WorkspaceSettings
@@ -28,6 +29,7 @@ class ClonePlan:
     """The Studio that a clone would be, whose checks have passed."""
 
     source: CloneSource
+    environment: EnvironmentState
     new: NewStudio
 
 
@@ -40,7 +42,7 @@ class CloneStudio:
     start_studio: StartStudio
 
     async def __call__(self, transaction: Transaction, viewer: Viewer, request: CloneStudioRequest) -> StudioOutcome:
-        """Raises what `plan` raises."""
+        """Raises what `plan` raises, and ResourceQuotaExceeded."""
         plan = await self.plan(transaction, viewer, request)
         studio = await add_studio(transaction, viewer, plan.new)
         await inheritance.inherit(transaction, studio.id, plan.source.checkpoint.id)
@@ -48,6 +50,14 @@ class CloneStudio:
             return StudioOutcome(studio.id)
         started = await self.start_studio.begin(transaction, viewer, studio, {})
         return StudioOutcome(studio.id, started.operation_id)
+
+    async def preview(self, reader: Reader, viewer: Viewer, request: CloneStudioRequest) -> ClonePlan:
+        """Returns what would be created. Raises what the command would."""
+        plan = await self.plan(reader, viewer, request)
+        if request.auto_start:
+            defaults = configuration.default_resources(plan.environment)
+            await check(reader, viewer, plan.environment, plan.new.configuration, defaults)
+        return plan
 
     async def plan(self, reader: Reader, viewer: Viewer, request: CloneStudioRequest) -> ClonePlan:
         """Returns what would be created. Raises NotFound, Forbidden, InvalidInput, NameTaken, NotAllowedNow, CheckpointDataMissing."""
@@ -70,7 +80,7 @@ class CloneStudio:
         if request.description is UNSET and source.studio is not None:
             description = source.studio.description
         new = NewStudio(checkpoint.workspace_id, request.name, description, template.id, environment.id, values, checkpoint.id)
-        return ClonePlan(source, new)
+        return ClonePlan(source, environment, new)
 
     def _base(self, source: CloneSource, environment: EnvironmentState, settings: WorkspaceSettings) -> dict[str, Any]:
         """Returns the configuration of the source; the defaults if its Studio was deleted."""

@@ -18,11 +18,18 @@ DEFAULT_MEMORY_MIB = 8192
 def defaults(environment: EnvironmentState, settings: WorkspaceSettings, lifespan_hours: int) -> dict[str, Any]:
     """Returns the configuration of a Studio for which nothing was requested. A capacity of 0 means that it is not known yet."""
     return {
-        "cpu": min(DEFAULT_CPU, environment.cpu or DEFAULT_CPU),
-        "memory_mib": min(DEFAULT_MEMORY_MIB, environment.memory_mib or DEFAULT_MEMORY_MIB),
+        **default_resources(environment),
         "gpu": 0,
         "lifespan_hours": lifespan_hours if settings.lifespan_hours is None else settings.lifespan_hours,
         "environment": [],
+    }
+
+
+def default_resources(environment: EnvironmentState) -> dict[str, Any]:
+    """Returns the cores and the memory of a Studio for which none were requested."""
+    return {
+        "cpu": min(DEFAULT_CPU, environment.cpu or DEFAULT_CPU),
+        "memory_mib": min(DEFAULT_MEMORY_MIB, environment.memory_mib or DEFAULT_MEMORY_MIB),
     }
 
 

@@ -30,7 +30,7 @@ class CreateStudio:
     start_studio: StartStudio
 
     async def __call__(self, transaction: Transaction, viewer: Viewer, request: CreateStudioRequest) -> StudioOutcome:
-        """Raises NotFound, Forbidden, InvalidInput, NameTaken."""
+        """Raises NotFound, Forbidden, InvalidInput, NameTaken, ResourceQuotaExceeded."""
         await require_in_workspace(transaction, viewer, request.workspace_id, Permission.STUDIO_CREATE)
         template = await _template(transaction, request)
         environment = await _environment(transaction, request, template)

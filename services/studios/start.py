@@ -13,6 +13,7 @@ from services.domain.lifecycle import Action, Trigger, status_refusal
 from services.domain.problems import Problems, invalid
 from services.domain.statuses import OperationKind, StudioStatus
 from services.domain.time_policy import TimePolicy
+from services.quotas.admission import admit
 from services.secrets.env_vars import Seal
 from services.store import compute_environments, outbox, sessions, studios, templates
 from services.store.compute_environments import EnvironmentState
@@ -38,8 +39,8 @@ class StartStudio:
     seal: Seal
 
     async def __call__(self, transaction: Transaction, viewer: Viewer, request: StartStudioRequest) -> StudioOutcome:
-        """Raises NotFound, Forbidden, StaleRevision, Conflict (stopping), NotAllowedNow (overrides while it runs), InvalidInput, and
-        CheckpointDataMissing, whatever the request accepts: the data may be back, and is looked for first."""
+        """Raises NotFound, Forbidden, StaleRevision, Conflict (stopping), NotAllowedNow (overrides while it runs), InvalidInput,
+        ResourceQuotaExceeded, and CheckpointDataMissing, whatever the request accepts: the data may be back, and is looked for first."""
         return await self._start(transaction, viewer, request, accept_older=False)
 
     async def as_accepted(self, transaction: Transaction, viewer: Viewer, request: StartStudioRequest) -> StudioOutcome:
@@ -66,7 +67,8 @@ class StartStudio:
     async def retry_build(self, transaction: Transaction, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
         """Builds the image of a BUILD_FAILED Studio again, and starts it. Repeated while it builds, it changes nothing (B12, B76).
 
-        Raises NotFound, Forbidden, StaleRevision, NotAllowedNow, and CheckpointDataMissing, whatever the request accepts.
+        Raises NotFound, Forbidden, StaleRevision, NotAllowedNow, ResourceQuotaExceeded, and CheckpointDataMissing, whatever the request
+        accepts.
         """
         return await self._retry_build(transaction, viewer, request, accept_older=False)
 
@@ -113,15 +115,20 @@ class StartStudio:
         accept_older: bool = False,
     ) -> StudioState:
         """Begins a session of an ended Studio, with `overrides` of its configuration. Raises InvalidInput without a usable environment,
-        CheckpointDataMissing, and NotFound for a checkpoint of another Studio."""
+        ResourceQuotaExceeded, CheckpointDataMissing, and NotFound for a checkpoint of another Studio."""
         environment = await _usable_environment(transaction, studio)
+        settings = await compute_environments.settings(transaction, studio.workspace_id)
+        requested = configuration.of_session(studio, overrides, settings)
+        session_configuration = await admit(transaction, viewer, environment, requested, configuration.default_resources(environment))
         template = await templates.find(transaction, studio.template_id)
         assert template is not None
         build = await ImageBuilds(self.policy).ensure(transaction, viewer.actor, template, environment)
         is_building = build is not None or studio.status is StudioStatus.BUILD_FAILED
         base_id = await start_base(transaction, studio, chosen_id=from_checkpoint_id, accept_older=accept_older)
         is_chosen = from_checkpoint_id is not None
-        session_number = await self._add_session(transaction, viewer, studio, environment, overrides, base_id, chosen_base=is_chosen)
+        session_number = await self._add_session(
+            transaction, viewer, studio, environment, session_configuration, base_id, chosen_base=is_chosen
+        )
         deadline = build.deadline if build else transaction.now + self.policy.start_deadline
         first = (Step.BUILD,) if is_building else ()
         values: dict[str, Any] = {
@@ -143,14 +150,13 @@ class StartStudio:
         viewer: Viewer,
         studio: StudioState,
         environment: EnvironmentState,
-        overrides: Mapping[str, Any],
+        session_configuration: dict[str, Any],
         base_id: str | None,
         *,
         chosen_base: bool,
     ) -> int:
         """Adds the rows of the session and of its checkpoint. Returns the session's number."""
         number = studio.session_number + 1
-        settings = await compute_environments.settings(transaction, studio.workspace_id)
         values = {
             "id": new_id(),
             "studio_id": studio.id,
@@ -158,7 +164,8 @@ class StartStudio:
             "compute_environment_id": environment.id,
             "template_id": studio.template_id,
             "started_by": viewer.user_id,
-            "configuration": configuration.of_session(studio, overrides, settings),
+            "configuration": session_configuration,
+            **{name: session_configuration[name] for name in ("cpu", "memory_mib", "gpu")},
             "checkpoint_id": await add_checkpoint(transaction, viewer, studio, environment.id, studio.template_id, number, base_id),
             "base_checkpoint_id": base_id,
             "chosen_base": chosen_base,

@@ -83,7 +83,7 @@ class Studios:
     async def plan_clone(self, reader: Reader, viewer: Viewer, request: CloneStudioRequest) -> ClonePlan:
         """Returns what `clone` would create, without effect (B43). Raises what `clone` would."""
         require_scope(MATRIX[Permission.STUDIO_CLONE].scope, viewer.scopes)
-        return await self._clone.plan(reader, viewer, request)
+        return await self._clone.preview(reader, viewer, request)
 
     async def _workspace_of_source(self, request: CloneStudioRequest) -> str:
         if request.studio_id is not None:

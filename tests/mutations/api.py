@@ -26,6 +26,7 @@ SELECTIONS = {
     "RemoveMemberPayload": "removedUserId workspace { id }",
     "InvalidInputError": "problems { field code message }",
     "NotAllowedNowError": "status until",
+    "QuotaExceededError": "resource scope computeEnvironment { name } limit used requested usedBy { name }",
     "StaleRevisionError": "currentRevision " + STUDIO,
     "CheckpointMissingError": "checkpoint { name } olderCheckpoint { name }",
 }

@@ -70,6 +70,21 @@ async def test_upgrade_and_downgrade_with_data_leave_nothing_behind(empty_url: s
     assert await migrate.current(empty_url) == migrations.HEAD
 
 
+@pytest.mark.behaviour("B18")
+async def test_sessions_that_began_before_there_were_quotas_count(empty_url: str) -> None:
+    await migrate.upgrade(empty_url)
+    database = Database(empty_url)
+    world = await factories.create_world(database)
+    studio_id = await factories.create_studio(database, world, status="RUNNING", session_number=1)
+    configuration = {"cpu": 1.5, "memory_mib": 4096, "gpu": 1, "lifespan_hours": 8, "environment": []}
+    await factories.create_session(database, world, studio_id, configuration=configuration)
+    await database.close()
+    await migrate.downgrade(empty_url, "0013")
+    await migrate.upgrade(empty_url)
+    held = select(core.session.c.cpu, core.session.c.memory_mib, core.session.c.gpu)
+    assert await _look(empty_url, lambda connection: connection.execute(held).one()) == (1.5, 4096, 1)
+
+
 async def test_a_database_that_was_never_migrated_is_refused_with_what_to_do(empty_url: str) -> None:
     assert await migrate.current(empty_url) is None
     with pytest.raises(OutdatedDatabase, match="Run `studiograph migrate`"):

@@ -3,8 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from services.domain.events import Kind
+from services.domain.quotas import QuotaResource, QuotaScope
 from services.store import (
     access_facts,
     builds,
@@ -17,6 +19,7 @@ from services.store import (
     log,
     output_sources,
     outputs,
+    quotas,
     retention,
     sessions,
     stats,
@@ -26,6 +29,7 @@ from services.store.db.database import Database
 from services.store.leases import Exclusions
 from services.store.reads import compute, connected, events
 from services.store.reads.listing import Window
+from services.store.tables import core
 from tests.store.history import LongHistory, make, watched
 
 pytestmark = pytest.mark.slow
@@ -52,6 +56,10 @@ async def reads(history: LongHistory) -> None:
         await connections.people(reader, studio)
         await connections.is_open(reader, studio, viewer.user_id)
         await compute.usage(reader, viewer.user_id, environments)
+        await quotas.uses(reader, viewer.user_id, [workspace])
+        for scope, scope_id in ((QuotaScope.WORKSPACE, workspace), (QuotaScope.COMPUTE_ENVIRONMENT, environments[0])):
+            await quotas.holders(reader, viewer.user_id, scope, scope_id, QuotaResource.CPU)
+        await quotas.holders(reader, viewer.user_id, QuotaScope.ORGANIZATION, history.world.organization_id, QuotaResource.SESSIONS)
         await connected.of_studios(reader, viewer.user_id, [studio])
         await disruptions.of_token(reader, viewer.token_id)
         await disruptions.of_member(reader, workspace, viewer.user_id)
@@ -90,6 +98,8 @@ async def trim(history: LongHistory) -> None:
 
 async def test_nothing_that_runs_again_and_again_reads_all_of_the_history(database: Database) -> None:
     history = await make(database)
+    async with database.write() as transaction:  # otherwise nothing is counted
+        await transaction.execute(update(core.workspace).values(max_sessions=5))
     async with watched(database) as plans:
         for calls in (reads, writes, trim):
             await calls(history)

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import and_, select
+from sqlalchemy import select
 
-from services.domain.lifecycle import ENDED
 from services.domain.statuses import ComputeKind, TemplateStatus, Tool
 from services.rows.organizations import CapacityRow, ComputeEnvironmentRow, TemplateRow, UsageRow
 from services.store.access import visible_studios, visible_to
 from services.store.db.database import Reader
 from services.store.db.query import Query, is_one_of
 from services.store.db.record import Record, converted
-from services.store.db.types import json_value, utc_time
+from services.store.db.types import utc_time
+from services.store.quotas import AMOUNTS, HOLDS
 from services.store.tables import core
 
 T = core.template.c
@@ -57,12 +57,13 @@ _ENVIRONMENTS = select(*ENVIRONMENT_RECORD.columns).where(visible_to(CE.workspac
 ENVIRONMENTS_BY_ID = Query(_ENVIRONMENTS.where(is_one_of(CE.id, "ids")))
 ENVIRONMENTS_OF = Query(_ENVIRONMENTS.where(is_one_of(CE.workspace_id, "workspace_ids")).order_by(CE.name_key, CE.id))
 
-ALLOCATIONS = Query(
-    visible_studios(R.compute_environment_id, R.configuration)
-    .join(core.session, and_(S.id == R.studio_id, S.session_number == R.number))
-    .where(is_one_of(R.compute_environment_id, "ids"), R.ended_at.is_(None), S.status.not_in(sorted(status.value for status in ENDED)))
+USAGE = Query(
+    visible_studios(R.compute_environment_id, *AMOUNTS)
+    .join(core.session, S.id == R.studio_id)
+    .where(is_one_of(R.compute_environment_id, "ids"), HOLDS)
+    .group_by(R.compute_environment_id)
 )
-"""The resources of each session that holds some (B5). There are few such sessions, since a machine is full at some point."""
+"""What the sessions of each compute environment hold (B5)."""
 
 KINDS = Query(select(CE.kind).where(CE.enabled.is_(True)).distinct().order_by(CE.kind))
 
@@ -89,13 +90,8 @@ async def environments_of(reader: Reader, viewer_id: str, workspace_ids: Sequenc
 
 async def usage(reader: Reader, viewer_id: str, ids: Sequence[str]) -> dict[str, UsageRow]:
     """Returns the resources of each compute environment that sessions hold, by its id (B5)."""
-    usages = {environment_id: UsageRow(0, 0.0, 0, 0) for environment_id in ids}
-    for environment_id, stored in await reader.all(ALLOCATIONS, viewer_id=viewer_id, ids=ids):
-        usage, allocated = usages[environment_id], json_value(stored)
-        usages[environment_id] = UsageRow(
-            usage.sessions + 1, usage.cpu + allocated["cpu"], usage.memory_mib + allocated["memory_mib"], usage.gpu + allocated["gpu"]
-        )
-    return usages
+    used = {environment_id: UsageRow(*amounts) for environment_id, *amounts in await reader.all(USAGE, viewer_id=viewer_id, ids=ids)}
+    return {environment_id: used.get(environment_id, UsageRow(0, 0.0, 0, 0)) for environment_id in ids}
 
 
 async def kinds(reader: Reader) -> list[ComputeKind]:

@@ -8,6 +8,7 @@ from sqlmodel import Field, SQLModel
 
 from services.domain.statuses import TemplateStatus
 from services.store.tables import columns
+from services.store.tables.quotas import QuotaColumns
 
 
 class Template(SQLModel, table=True):
@@ -37,7 +38,7 @@ class Template(SQLModel, table=True):
     version: int = 1
 
 
-class ComputeEnvironment(SQLModel, table=True):
+class ComputeEnvironment(QuotaColumns, table=True):
     """Where sessions run. `kind` is `process` or `docker`; `settings` belong to the kind. Capacity as last checked.
 
     `engine_id` marks the engine or data directory that its sessions and checkpoints are on; null until it was first checked.

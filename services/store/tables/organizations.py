@@ -6,6 +6,7 @@ from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from services.store.tables import columns
+from services.store.tables.quotas import QuotaColumns
 
 
 class Installation(SQLModel, table=True):
@@ -21,7 +22,7 @@ class Installation(SQLModel, table=True):
     created_at: datetime = columns.time()
 
 
-class Organization(SQLModel, table=True):
+class Organization(QuotaColumns, table=True):
     """A group of workspaces. In the database the table keeps the British spelling that its first migration gave it."""
 
     __tablename__ = "organisation"
@@ -33,7 +34,7 @@ class Organization(SQLModel, table=True):
     version: int = 1
 
 
-class Workspace(SQLModel, table=True):
+class Workspace(QuotaColumns, table=True):
     """The home of Studios, members and compute environments. Settings that are null leave the default.
 
     The column of `organization_id` is named `organisation_id` in the database, as its first migration named it.

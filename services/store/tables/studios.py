@@ -66,6 +66,7 @@ class Studio(SQLModel, table=True):
 class Session(SQLModel, table=True):
     """One run of a Studio, from start to stop, with the configuration it runs with.
 
+    `cpu`, `memory_mib` and `gpu` are what the configuration says that it holds until it ends, for sums over sessions (B5, B18).
     `upstream` is where its tool listens ({"unix": path} or {"host", "port"}, with `path_prefix` and `headers`), known once it runs.
     `exit_code` and `out_of_memory` are what was observed at its end; `saved` is set once its last checkpoint is recorded, or there is
     nothing to save. `stop_at` is the time of a stop that `stop_actor` requested with a grace; `warned_at` is when its end was announced.
@@ -86,6 +87,9 @@ class Session(SQLModel, table=True):
     template_id: str = columns.reference("template.id")
     started_by: str = columns.reference("user.id")
     configuration: Any = columns.json()
+    cpu: float = 0
+    memory_mib: int = 0
+    gpu: int = 0
     checkpoint_id: str = Field(max_length=32)
     base_checkpoint_id: str | None = Field(default=None, max_length=32)
     chosen_base: bool = False
