@@ -29,9 +29,9 @@ async def trim(database: Database, retention: timedelta) -> None:
         old = select(S.id).join(core.event, (E.stream_id == S.id) & (E.seq == S.horizon + 1)).where(E.at < now - retention)
         streams = (await reader.execute(old)).scalars().all()
     for stream_id in streams:
-        while await _trim_stream(database, stream_id, now - retention):
+        while await trim_stream(database, stream_id, now - retention):
             pass
-    for table, condition in _expired(now, retention):
+    for table, condition in expired_rows(now, retention):
         async with database.write() as transaction:
             await transaction.execute(delete(table).where(condition))
     while await _trim_outputs(database, now - retention):
@@ -52,7 +52,7 @@ async def _trim_outputs(database: Database, until: datetime) -> bool:
     return len(ids) == OUTPUTS_PER_TRANSACTION
 
 
-async def _trim_stream(database: Database, stream_id: str, until: datetime) -> bool:
+async def trim_stream(database: Database, stream_id: str, until: datetime) -> bool:
     """Deletes one batch of events in one transaction with the change of the horizon. Returns False once none are left."""
     async with outbox.stream_transaction(database, stream_id) as transaction:
         horizon = await _last_of_batch(transaction, stream_id, until)
@@ -70,7 +70,8 @@ async def _last_of_batch(transaction: Transaction, stream_id: str, until: dateti
     return last
 
 
-def _expired(now: datetime, retention: timedelta) -> list[tuple[Table, ColumnElement[bool]]]:
+def expired_rows(now: datetime, retention: timedelta) -> list[tuple[Table, ColumnElement[bool]]]:
+    """Returns the tables that are trimmed, each in a transaction of its own, with the condition of the rows that go."""
     connection, proxy, build = core.connection.c, core.proxy_instance.c, core.build.c
     operation, token, login, studio = core.operation.c, core.token.c, core.login.c, core.studio.c
     is_over = or_(token.revoked_at < now - retention, token.expires_at < now - retention)

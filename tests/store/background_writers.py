@@ -9,8 +9,8 @@ from services.checkpoints.saves import SaveKind
 from services.compute.protocol import Saved
 from services.connections.last_active import Activity
 from services.connections.presence import NewConnection, Presence
-from services.connections.tab_count_events import TabCountEvents
 from services.domain.actor import Actor
+from services.domain.event_payloads import TabsChanged
 from services.domain.ids import new_id
 from services.domain.lifecycle import Trigger
 from services.domain.statuses import BuildState
@@ -22,6 +22,7 @@ from services.store import (
     checkpoints,
     cleanup_tasks,
     compute_environments,
+    connections,
     installation,
     leases,
     outbox,
@@ -64,7 +65,6 @@ async def proxy_of(scene: Scene) -> Presence:
     async with scene.database.read() as reader:
         statement = select(core.connection.c.proxy_id).where(core.connection.c.id == scene.ids.tab)
         presence.proxy_id = (await reader.execute(statement)).scalar_one()
-    presence._tabs[scene.ids.tab] = tab(scene)
     return presence
 
 
@@ -80,7 +80,7 @@ async def a_tab_joins(scene: Scene) -> None:
 
 @BACKGROUND.runs(f"{PRESENCE}._end", f"{PRESENCE}.sweep")
 async def a_tab_leaves(scene: Scene) -> None:
-    await (await proxy_of(scene)).leave(scene.ids.tab)
+    await (await proxy_of(scene)).close()
 
 
 @BACKGROUND.runs(f"{PRESENCE}.beat")
@@ -90,22 +90,33 @@ async def a_heartbeat(scene: Scene) -> None:
 
 @BACKGROUND.runs(f"{PRESENCE}._reopen")
 async def a_tab_is_opened_again(scene: Scene) -> None:
-    await (await proxy_of(scene))._reopen(scene.ids.tab)
+    async with scene.stream() as transaction:
+        await connections.reopen(transaction, scene.ids.tab)
+        await connections.bump_version(transaction, scene.ids.running)
+        await outbox.append(transaction, scene.world.workspace_id, [])
 
 
 @BACKGROUND.runs("services.connections.last_active:Activity._write")
 async def tabs_are_used(scene: Scene) -> None:
-    await Activity(scene.database)._write(sorted(scene.ids.tabs, reverse=True), [])
+    activity = Activity(scene.database)
+    for tab_id in scene.ids.tabs:
+        activity.tab(tab_id)
+    await activity.flush()
 
 
 @BACKGROUND.runs()
 async def a_session_is_used(scene: Scene) -> None:
-    await Activity(scene.database)._write([], [(scene.ids.running, 1)])
+    activity = Activity(scene.database)
+    activity.session(scene.ids.running, 1)
+    await activity.flush()
 
 
 @BACKGROUND.runs("services.connections.tab_count_events:TabCountEvents._append")
 async def the_number_of_tabs_changes(scene: Scene) -> None:
-    await TabCountEvents(scene.database)._append(scene.world.workspace_id, {scene.ids.running: "Running"})
+    async with scene.stream() as transaction:
+        await outbox.append(
+            transaction, scene.world.workspace_id, [TabsChanged().event(Actor.system("test"), scene.ids.running, "Running")]
+        )
 
 
 @BACKGROUND.runs("services.connections.tool_errors:ToolErrors._append")
@@ -233,7 +244,7 @@ async def a_step_ends_a_session(scene: Scene) -> None:
         await outputs.close(transaction, scene.ids.session)
 
 
-@BACKGROUND.runs(f"{LIFECYCLE}.session_save:_is_reserved")
+@BACKGROUND.runs(f"{LIFECYCLE}.session_save:_is_reserved", "services.controller.flattening:flatten")
 async def a_save_is_announced(scene: Scene) -> None:
     async with scene.stream() as transaction:
         await studio_of(transaction, scene.ids.running)
@@ -333,7 +344,7 @@ async def a_build_ends(scene: Scene) -> None:
 
 @BACKGROUND.runs("services.store.retention:trim")
 async def old_rows_are_deleted(scene: Scene) -> None:
-    for table, condition in retention._expired(scene.database.now(), -LEASE):
+    for table, condition in retention.expired_rows(scene.database.now(), -LEASE):
         async with scene.database.write() as transaction:
             await transaction.execute(table.delete().where(condition))
 
@@ -344,9 +355,9 @@ async def old_outputs_are_deleted(scene: Scene) -> None:
         await outputs.remove(transaction, [scene.ids.session, scene.ids.build])
 
 
-@BACKGROUND.runs("services.store.retention:_trim_stream")
+@BACKGROUND.runs("services.store.retention:trim_stream")
 async def old_events_are_deleted(scene: Scene) -> None:
-    await retention._trim_stream(scene.database, scene.world.workspace_id, datetime.now(UTC) + LEASE)
+    await retention.trim_stream(scene.database, scene.world.workspace_id, datetime.now(UTC) + LEASE)
 
 
 @BACKGROUND.runs("services.live.log_history:mark_restored", "services.live.log_history:LogHistory._verify")
