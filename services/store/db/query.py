@@ -51,6 +51,30 @@ def _json_each(element: IsOneOf, compiler: Any, **kw: Any) -> str:
     return f"{compiler.process(element.column, **kw)} IN (SELECT value FROM json_each({compiler.process(element.array, **kw)}))"  # noqa: S608 - compiled SQL
 
 
+class IsSelected(ColumnElement[bool]):
+    """The condition that a column is one of the few values that a select gives, which are looked up one by one.
+
+    For IN, PostgreSQL may read the whole table to compare it with them.
+    """
+
+    inherit_cache = False
+    type = Boolean()
+
+    def __init__(self, column: Any, values: Select[Any]) -> None:
+        self.column = column
+        self.values = values.correlate(None).scalar_subquery()
+
+
+@compiles(IsSelected, "postgresql")
+def _any_selected(element: IsSelected, compiler: Any, **kw: Any) -> str:
+    return f"{compiler.process(element.column, **kw)} = ANY(ARRAY{compiler.process(element.values, **kw)})"
+
+
+@compiles(IsSelected, "sqlite")
+def _in_select(element: IsSelected, compiler: Any, **kw: Any) -> str:
+    return f"{compiler.process(element.column, **kw)} IN {compiler.process(element.values, **kw)}"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
     """A select whose variable parts are `bindparam`s, with values by name at each run. Each is made once, at module level."""

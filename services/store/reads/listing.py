@@ -10,7 +10,7 @@ from typing import Any, Generic
 from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select, tuple_
 
 from services.store.db.database import Reader
-from services.store.db.query import Query, Row, is_one_of
+from services.store.db.query import IsSelected, Query, Row, is_one_of
 from services.store.db.record import Record, T
 
 
@@ -102,7 +102,7 @@ class Listing(Generic[T]):
             if self.unjoined is None:
                 return statement.where(*conditions).order_by(*order).limit(limit)
             chosen = self.unjoined(self.id).where(*conditions).order_by(*order).limit(limit)
-            return statement.where(columns[-1].in_(chosen)).order_by(*order)
+            return statement.where(IsSelected(columns[-1], chosen)).order_by(*order)
         statement = statement.where(*conditions)
         row_number = func.row_number().over(partition_by=self.parent, order_by=order).label("row_number")
         numbered = statement.add_columns(row_number).where(is_one_of(self.parent, "parents")).subquery()
