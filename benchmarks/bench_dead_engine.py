@@ -118,14 +118,13 @@ async def refusing_engine(path: Path) -> AsyncIterator[str]:
 ENGINES = {"silent": silent_engine, "refused": refusing_engine}
 
 
-async def measure(server: Server, studios: int, rounds: int, idle_seconds: float) -> bool:
-    """Prints the figures of one database; returns whether they are good."""
+async def measure(server: Server, control: Server, studios: int, rounds: int, idle_seconds: float) -> bool:
+    """Prints the figures of one database; returns whether they are good. `control` has none of the Studios on a dead engine."""
     database = Database(server.database_url)
-    studio = await create(server, "Healthy")
-    await start_times(server, studio, 2)
-    alone = await start_times(server, studio, rounds)
-    print_times("  a start alone", alone)
-    print(f"  CPU of the idle server alone: {await cpu_share(server, idle_seconds):.1%} of a core")
+    healthy, alone = await create(server, "Healthy"), await create(control, "Healthy")
+    for each, studio in ((server, healthy), (control, alone)):
+        await start_times(each, studio, 2)
+    print(f"  CPU of the idle server alone: {await cpu_share(control, idle_seconds):.1%} of a core")
     is_good = True
     for name, engine in ENGINES.items():
         async with engine(server.directory / f"{name}.sock") as url:
@@ -133,9 +132,13 @@ async def measure(server: Server, studios: int, rounds: int, idle_seconds: float
             for stage in ("at once", "after a restart"):
                 if stage == "after a restart":
                     await server.restart()
-                times = await start_times(server, studio, rounds)
-                ratio = statistics.median(times) / statistics.median(alone)
-                print_times(f"  {name}, {stage}: a start beside {studios} Studios", times)
+                times: dict[str, list[float]] = {"alone": [], "beside": []}
+                for _ in range(rounds):  # in turn, so that what else the machine does slows both
+                    times["beside"] += await start_times(server, healthy, 1)
+                    times["alone"] += await start_times(control, alone, 1)
+                ratio = statistics.median(times["beside"]) / statistics.median(times["alone"])
+                print_times(f"  {name}, {stage}: a start alone", times["alone"])
+                print_times(f"  {name}, {stage}: a start beside {studios} Studios", times["beside"])
                 await eventually(partial(all_report_silence, database), SETTLE_SECONDS, 1)
                 share = await cpu_share(server, idle_seconds)
                 print(f"  {name}, {stage}: {ratio:.2f} times as long as alone; CPU of the idle server: {share:.1%} of a core", flush=True)
@@ -147,13 +150,20 @@ async def measure(server: Server, studios: int, rounds: int, idle_seconds: float
 
 async def main(studios: int, rounds: int, idle_seconds: float) -> bool:
     is_good = True
-    with tempfile.TemporaryDirectory(prefix="sgb-", ignore_cleanup_errors=True) as directory:
-        async with database_urls(Path(directory)) as urls:
-            for name, url in urls.items():
-                print(name)
-                (Path(directory) / name).mkdir()
-                async with running(Path(directory) / name, url) as server:
-                    is_good = await measure(server, studios, rounds, idle_seconds) and is_good
+    with tempfile.TemporaryDirectory(prefix="sgb-", ignore_cleanup_errors=True) as name:
+        directories = [Path(name) / part for part in ("measured", "control")]
+        for directory in directories:
+            directory.mkdir()
+        async with database_urls(directories[0]) as urls, database_urls(directories[1]) as control_urls:
+            for database, url in urls.items():
+                print(database)
+                for directory in directories:
+                    (directory / database).mkdir()
+                async with (
+                    running(directories[0] / database, url) as server,
+                    running(directories[1] / database, control_urls[database]) as control,
+                ):
+                    is_good = await measure(server, control, studios, rounds, idle_seconds) and is_good
     print("Within the limits." if is_good else "Over a limit.")
     return is_good
 
