@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from resolvers.context import Context
+from services.domain.access import Resource
 from services.domain.errors import NotFound
 from services.identity.requests import Membership
 from services.rows.organizations import MemberRow, WorkspaceRow
@@ -76,6 +77,13 @@ class RemoveMemberPayloadRow:
     workspace: WorkspaceRow | None
 
 
+@dataclass(frozen=True, slots=True)
+class WorkspacePayloadRow:
+    """The current workspace."""
+
+    workspace: WorkspaceRow
+
+
 async def studio(context: Context, outcome: StudioOutcome) -> StudioPayloadRow:
     """Returns the payload of commands on a Studio. Raises NotFound in a repeated call if the Studio was deleted since the first one."""
     async with context.services.database.read() as reader:
@@ -131,6 +139,15 @@ async def removed_member(context: Context, membership: Membership) -> RemoveMemb
     async with context.services.database.read() as reader:
         workspaces = await organizations.workspaces(reader, context.viewer.user_id, [membership.workspace_id])
     return RemoveMemberPayloadRow(membership.user_id, workspaces.get(membership.workspace_id))
+
+
+async def workspace(context: Context, workspace_id: str) -> WorkspacePayloadRow:
+    """Returns the payload of commands on a workspace. Raises NotFound in a repeated call if the viewer no longer sees it."""
+    async with context.services.database.read() as reader:
+        rows = await organizations.workspaces(reader, context.viewer.user_id, [workspace_id])
+    if workspace_id not in rows:
+        raise Resource.WORKSPACE.not_found()
+    return WorkspacePayloadRow(rows[workspace_id])
 
 
 async def _token(context: Context, token_id: str) -> TokenRow:

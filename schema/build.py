@@ -12,6 +12,7 @@ from schema.types import audit, events
 
 EVENTS = (
     audit.MemberEvent,
+    audit.WorkspaceSettingsEvent,
     events.StudioStatusEvent,
     events.StudioEditedEvent,
     events.StudioDeletedEvent,

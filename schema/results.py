@@ -115,6 +115,15 @@ class RemoveMemberPayload:
     is_type_of = exactly(payloads.RemoveMemberPayloadRow)
 
 
+@strawberry.type(description="The result of a successful `updateWorkspaceSettings`.")
+class WorkspacePayload:
+    """B93."""
+
+    workspace: Workspace = attribute("The current data of the workspace.")
+
+    is_type_of = exactly(payloads.WorkspacePayloadRow)
+
+
 StudioResult: TypeAlias = Annotated[
     StudioPayload
     | NotFoundError
@@ -166,4 +175,9 @@ MemberResult: TypeAlias = Annotated[
 RemoveMemberResult: TypeAlias = Annotated[
     RemoveMemberPayload | NotFoundError | ForbiddenError | InvalidInputError | ConflictError,
     strawberry.union("RemoveMemberResult", description="The result of `removeMember`: the payload, or an error."),
+]
+
+UpdateWorkspaceSettingsResult: TypeAlias = Annotated[
+    WorkspacePayload | NotFoundError | ForbiddenError | InvalidInputError | ConflictError,
+    strawberry.union("UpdateWorkspaceSettingsResult", description="The result of `updateWorkspaceSettings`: the payload, or an error."),
 ]

@@ -18,6 +18,7 @@ from services.live.stats_feed import StatsFeed
 from services.store.db.database import Database
 from services.store.db.wakeups import Wakeups
 from services.studios.studios import Studios
+from services.workspaces.commands import WorkspaceCommands
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Services:
     people: People
     studios: Studios
     checkpoints: Checkpoints
+    workspaces: WorkspaceCommands
     broker: Broker
     revocation_watcher: RevocationWatcher
     stats_feed: StatsFeed

@@ -26,6 +26,7 @@ from services.identity.tokens import Tokens
 from services.runtime import metrics
 from services.services import Services
 from services.studios.studios import Studios
+from services.workspaces.commands import WorkspaceCommands
 from studiograph import pages
 from studiograph.pages import fallbacks
 from studiograph.pages.fallbacks import BrowserEntry, NotFound
@@ -50,6 +51,7 @@ def build_services(core: SharedServices, settings: Settings, stack: AsyncExitSta
         people=People(runner),
         studios=Studios(runner, core.policy, core.box, core.installation, core.wakeups),
         checkpoints=Checkpoints(runner, core.policy),
+        workspaces=WorkspaceCommands(runner),
         broker=core.broker,
         revocation_watcher=core.revocation_watcher,
         stats_feed=core.stats_feed,

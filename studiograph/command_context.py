@@ -15,6 +15,7 @@ from services.store import migrate
 from services.store.db.database import Database
 from services.studios.environment_removal import EnvironmentRemoval
 from services.templates.commands import Templates
+from services.workspaces.commands import WorkspaceCommands
 from studiograph.settings import Settings
 from studiograph.shared_services import policy
 
@@ -26,6 +27,7 @@ class CommandContext:
     database: Database
     people: People
     directory: UserDirectory
+    workspaces: WorkspaceCommands
     tokens: Tokens
     templates: Templates
     compute_environments: ComputeEnvironments
@@ -47,6 +49,7 @@ async def command_context(settings: Settings) -> AsyncIterator[CommandContext]:
             database=database,
             people=people,
             directory=UserDirectory(runner),
+            workspaces=WorkspaceCommands(runner),
             tokens=tokens,
             templates=Templates(runner),
             compute_environments=ComputeEnvironments(runner),

@@ -166,6 +166,15 @@ async def create_world(database: Database, *, role: Role = Role.OWNER, user_name
     return World(installation_id, organization_id, workspace_id, template_id, compute_environment_id, viewer, secret)
 
 
+async def create_neighbour(database: Database, world: World, slug: str) -> World:
+    """Another workspace of the organization, with a template, a compute environment and an owner of its own."""
+    workspace_id = await create_workspace(database, slug, organization_id=world.organization_id)
+    viewer, secret = await create_viewer(database, workspace_id)
+    template_id = await create_template(database, workspace_id)
+    environment_id = await create_compute_environment(database, workspace_id, f"There {slug}")
+    return World(world.installation_id, world.organization_id, workspace_id, template_id, environment_id, viewer, secret)
+
+
 async def create_studio(
     database: Database, world: World, name: str | None = None, *, status: str = StudioStatus.STOPPED, session_number: int = 0, **values: Any
 ) -> str:

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 from services.studios.requests import Configuration
 
-SPECIAL_NAMES = {"memory_mib": "memoryMiB", "env_vars": "environment"}
+SPECIAL_NAMES = {"memory_mib": "memoryMiB", "max_memory_mib": "maxMemoryMiB", "env_vars": "environment"}
 """Fields whose name in the API is not the camel case of their name in the services."""
 SOURCE_FIELDS = frozenset({"studio_id", "checkpoint_id"})
 CONFIGURATION_FIELDS = frozenset(field.name for field in fields(Configuration))

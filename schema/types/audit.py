@@ -7,10 +7,11 @@ import strawberry
 
 from resolvers.loaders import users
 from schema.enums import Role
-from schema.fields import attribute, batched, exactly
+from schema.fields import attribute, batched, derived, exactly
+from schema.inputs.field_paths import input_path
 from schema.scalars import Cursor
 from schema.types.operation import Actor
-from services.rows.audit import MemberEventRow
+from services.rows.audit import MemberEventRow, WorkspaceSettingsEventRow
 
 if TYPE_CHECKING:
     from schema.types.people import User
@@ -35,3 +36,14 @@ class MemberEvent(Event):
     role: Role | None = attribute("The role of the member after the event. Null if the member was removed.")
 
     is_type_of = exactly(MemberEventRow)
+
+
+@strawberry.type(description="Settings of the workspace were changed.")
+class WorkspaceSettingsEvent(Event):
+    """B93."""
+
+    fields: list[str] = derived(
+        input_path, "The names of the changed settings, as in `UpdateWorkspaceSettingsInput`, for example `lifespanHours`.", of="fields"
+    )
+
+    is_type_of = exactly(WorkspaceSettingsEventRow)

@@ -52,6 +52,12 @@ class WorkspaceSettings:
         "The number of newest checkpoints that each Studio keeps; older ones are deleted after a save, except those that a user named or "
         "that something needs. 0 or null means that all are kept."
     )
+    max_sessions: int | None = attribute("The maximum number of sessions at a time. Null means no limit.")
+    max_cpu: float | None = attribute("The maximum of CPU cores that sessions hold at a time. Null means no limit.")
+    max_memory_mib: int | None = attribute(
+        "The maximum of memory in MiB that sessions hold at a time. Null means no limit.", name="maxMemoryMiB"
+    )
+    max_gpu: int | None = attribute("The maximum of GPUs that sessions hold at a time. Null means no limit.")
 
     is_type_of = exactly(SettingsRow)
 

@@ -43,6 +43,7 @@ class Permission(StrEnum):
     STUDIO_CLONE = "studio.clone"
     STUDIO_EDIT = "studio.edit"
     CHECKPOINT_EDIT = "checkpoint.edit"
+    WORKSPACE_EDIT = "workspace.edit"
     MEMBER_MANAGE = "member.manage"
     METRICS_READ = "metrics.read"
 
@@ -88,6 +89,9 @@ MATRIX: Mapping[Permission, Requirement] = MappingProxyType(
         Permission.CHECKPOINT_EDIT: Requirement(
             Role.MAINTAIN, TokenScope.OPERATE, "Save a running session as a checkpoint, and rename and delete checkpoints."
         ),
+        Permission.WORKSPACE_EDIT: Requirement(
+            Role.ADMIN, TokenScope.MANAGE, "Change the settings of the workspace, and the limits on what its sessions hold at a time."
+        ),
         Permission.MEMBER_MANAGE: Requirement(
             Role.OWNER, TokenScope.MANAGE, "Add members to the workspace, change their roles, and remove them."
         ),
@@ -128,7 +132,7 @@ OPERATOR_PERMISSIONS: Mapping[OperatorPermission, str] = MappingProxyType(
     {
         OperatorPermission.USER_MANAGE: "Add, change and remove users.",
         OperatorPermission.TOKEN_MANAGE: "Create and revoke access tokens of any user.",
-        OperatorPermission.WORKSPACE_MANAGE: "Add, change and remove workspaces, and give users a role in them.",
+        OperatorPermission.WORKSPACE_MANAGE: "Add, change and remove workspaces, give users a role in them, and limit organizations.",
         OperatorPermission.TEMPLATE_MANAGE: "Add, change and remove the templates of a workspace.",
         OperatorPermission.COMPUTE_ENVIRONMENT_MANAGE: "Add, change and remove compute environments, and enable or disable them.",
     }

@@ -239,6 +239,18 @@ class MemberChanged(EventPayload):
 
 
 @dataclass(frozen=True, slots=True)
+class WorkspaceSettingsChanged(EventPayload):
+    """Settings of a workspace changed; `fields` are the names of what changed."""
+
+    KIND = Kind.WORKSPACE_SETTINGS
+    fields: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, stored: Json) -> Self:
+        return cls(tuple(stored["fields"]))
+
+
+@dataclass(frozen=True, slots=True)
 class TokenRevoked(EventPayload):
     """A token was revoked; on the installation's stream."""
 

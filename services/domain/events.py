@@ -29,6 +29,7 @@ class Kind(StrEnum):
     STAR = "star"
     OPERATION = "operation"
     MEMBER_CHANGED = "member.changed"
+    WORKSPACE_SETTINGS = "workspace.settings"
     TOKEN_REVOKED = "token.revoked"  # noqa: S105 - the name of a kind, no secret
 
 

@@ -18,6 +18,14 @@ MIN_MEMORY_MIB = 64
 """MiB of memory: no tool starts in less."""
 MAX_CPU, MAX_MEMORY_MIB, MAX_GPU = 4096, 2**26, 64
 """Cores, MiB and GPUs of any machine there is: what a request may ask for where the compute environment's capacity is not known."""
+MAX_IDLE_MINUTES = 7 * 24 * 60
+"""Minutes without use that a workspace can set as its idle limit: a week (B93)."""
+MIN_CHECKPOINT_INTERVAL_SECONDS, MAX_CHECKPOINT_INTERVAL_SECONDS = 10, 24 * 60 * 60
+"""Seconds between two saves of a running session that a workspace can set: a save may pause the session (B93)."""
+MAX_KEPT_CHECKPOINTS = 10_000
+"""The number of checkpoints of each Studio that a workspace can set to be kept (B35)."""
+MAX_QUOTA = 2**31 - 1
+"""The largest limit of a quota: what an Int of GraphQL and a column of the databases hold (B18)."""
 MAX_IDEMPOTENCY_KEY_LENGTH = 128
 """Characters in an idempotency key (B95); its column is as wide."""
 IDEMPOTENCY_KEY_LIFETIME_HOURS = 24

@@ -15,7 +15,7 @@ from services.identity.requests import Membership
 from services.store import dependents, members, outbox, people, tokens
 from services.store import directory as store
 from services.store.db.database import Transaction
-from services.store.directory import UserState, WorkspaceState
+from services.store.directory import OrganizationState, UserState, WorkspaceState
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,19 @@ class UserDirectory:
             await store.remove_user(transaction, user.id)
 
         await self.runner.run_for_operator(operator, OperatorPermission.USER_MANAGE, None, body)
+
+    async def organizations(self) -> list[OrganizationState]:
+        """Returns all organizations by slug."""
+        async with self.runner.database.read() as reader:
+            return await store.organizations(reader)
+
+    async def find_organization(self, slug: str) -> OrganizationState:
+        """Returns the organization with that slug. Raises NotFound."""
+        async with self.runner.database.read() as reader:
+            organization = await store.find_organization(reader, slug)
+        if organization is None:
+            raise NotFound(f"There is no organization {slug}. `studiograph organization list` shows those that there are.")
+        return organization
 
     async def workspaces(self) -> list[WorkspaceState]:
         """Returns all workspaces by slug."""

@@ -27,6 +27,10 @@ class SettingsRow:
     idle_minutes: int | None
     checkpoint_interval_seconds: int | None
     kept_checkpoints: int | None
+    max_sessions: int | None
+    max_cpu: float | None
+    max_memory_mib: int | None
+    max_gpu: int | None
 
 
 @dataclass(frozen=True, slots=True)

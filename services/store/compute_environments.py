@@ -36,17 +36,25 @@ class EnvironmentState:
     gpu: int
     environment: list[dict[str, Any]]
     engine_id: str | None
+    max_sessions: int | None
+    max_cpu: float | None
+    max_memory_mib: int | None
+    max_gpu: int | None
     version: int
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceSettings:
-    """The settings of a workspace. None = the installation's default."""
+    """The settings of a workspace. None = the installation's default, or no limit."""
 
     lifespan_hours: int | None
     idle_minutes: int | None
     checkpoint_interval_seconds: int | None
     kept_checkpoints: int | None
+    max_sessions: int | None
+    max_cpu: float | None
+    max_memory_mib: int | None
+    max_gpu: int | None
 
 
 ENVIRONMENT_RECORD = Record.of_table(EnvironmentState, core.compute_environment)

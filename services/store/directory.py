@@ -13,6 +13,7 @@ from services.store.tables import core
 U = core.user.c
 W = core.workspace.c
 M = core.membership.c
+O = core.organization.c  # noqa: E741 - one letter for each table, as in the other modules
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,28 @@ class WorkspaceState:
     name_key: str
     organization_id: str
     organization: str
+    max_sessions: int | None
+    max_cpu: float | None
+    max_memory_mib: int | None
+    max_gpu: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationState:
+    """An organization, as the operator sees it. A limit of None is none."""
+
+    id: str
+    slug: str
+    name: str
+    max_sessions: int | None
+    max_cpu: float | None
+    max_memory_mib: int | None
+    max_gpu: int | None
 
 
 USER_RECORD = Record.of_table(UserState, core.user)
 WORKSPACE_RECORD = Record.of_table(WorkspaceState, core.workspace, organization=core.organization.c.slug)
+ORGANIZATION_RECORD = Record.of_table(OrganizationState, core.organization)
 _WORKSPACES = select(*WORKSPACE_RECORD.columns).join(core.organization, core.organization.c.id == W.organization_id)
 
 
@@ -73,6 +92,19 @@ async def remove_user(transaction: Transaction, user_id: str) -> None:
     for table in (core.connect_code, core.connection, core.token, core.star, core.membership, core.idempotency_key):
         await transaction.execute(delete(table).where(table.c.user_id == user_id))
     await transaction.execute(delete(core.user).where(U.id == user_id))
+
+
+async def organizations(reader: Reader) -> list[OrganizationState]:
+    return ORGANIZATION_RECORD.rows(await reader.execute(select(*ORGANIZATION_RECORD.columns).order_by(O.slug)))
+
+
+async def find_organization(reader: Reader, slug: str) -> OrganizationState | None:
+    return ORGANIZATION_RECORD.optional((await reader.execute(select(*ORGANIZATION_RECORD.columns).where(O.slug == slug))).one_or_none())
+
+
+async def change_organization(transaction: Transaction, organization_id: str, **values: Any) -> None:
+    """Writes columns that a reader can see, and increments `version`."""
+    await transaction.execute(update(core.organization).where(O.id == organization_id).values(**values, version=O.version + 1))
 
 
 async def workspaces(reader: Reader) -> list[WorkspaceState]:

@@ -6,7 +6,7 @@ import typer
 
 from services.domain.errors import DomainError
 from services.store.migrate import SchemaError
-from studiograph.cli import compute, template, tokens, users, workspace
+from studiograph.cli import compute, organization, template, tokens, users, workspace
 from studiograph.cli.database import migrate
 from studiograph.cli.demo import demo
 from studiograph.cli.doctor import doctor
@@ -32,6 +32,7 @@ app.command("demo")(demo)
 app.command("replace-key")(replace_key)
 app.command("restored")(restored)
 app.add_typer(users.app, name="user")
+app.add_typer(organization.app, name="organization")
 app.add_typer(workspace.app, name="workspace")
 app.add_typer(compute.app, name="compute")
 app.add_typer(template.app, name="template")

@@ -11,6 +11,7 @@ from services.controller.error_text import error_sentence
 from services.domain.ids import new_id
 from services.domain.statuses import ComputeKind
 from services.store.compute_environments import EnvironmentState
+from studiograph.cli.limits import MaxCpu, MaxGpu, MaxMemoryMib, MaxSessions, limit_changes, limits_of
 from studiograph.cli.options import load_settings
 from studiograph.cli.output import AsJson, print_done, print_object, print_rows
 from studiograph.cli.run_command import run_command
@@ -77,7 +78,7 @@ def show_compute(workspace: Workspace, name: Name, as_json: AsJson = False) -> N
     """
     environment = run_command(lambda context: _find(context, workspace, name))
     details = {"message": environment.message, "gpu": environment.gpu, "engineId": environment.engine_id}
-    print_object(_summary(environment) | details, as_json=as_json)
+    print_object(_summary(environment) | details | limits_of(environment), as_json=as_json)
 
 
 @app.command("edit")
@@ -86,25 +87,34 @@ def edit_compute(
     name: Name,
     new_name: Annotated[str | None, typer.Option("--name", help="The new name.")] = None,
     url: Annotated[str | None, typer.Option(help='The URL of the Docker Engine; "" = STUDIOGRAPH_DOCKER_URL.')] = None,
+    max_sessions: MaxSessions = None,
+    max_cpu: MaxCpu = None,
+    max_memory_mib: MaxMemoryMib = None,
+    max_gpu: MaxGpu = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change the name or the URL of a compute environment.
+    """Change a compute environment, or limit its sessions.
+
+    The limits are on what its sessions hold at a time. No session ends because a limit is lowered.
 
     Where another engine answers at the URL, its sessions and checkpoints are not touched until `studiograph compute adopt`.
 
     \b
     Example: studiograph compute edit lab "Lab server" --name "Old server" --url unix:///var/run/docker.sock
     """
-    if new_name is None and url is None:
-        raise typer.BadParameter("Give --name or --url.")
+    changes = limit_changes(max_sessions, max_cpu, max_memory_mib, max_gpu)
+    if new_name is None and url is None and not changes.values:
+        raise typer.BadParameter("Give --name, --url, or a limit such as --max-sessions.")
 
     async def work(context: CommandContext) -> EnvironmentState:
         environment = await _find(context, workspace, name)
         await context.compute_environments.edit(context.operator, environment, name=new_name, url=url)
+        if changes.values:
+            await context.workspaces.limit_environment(context.operator, environment, changes)
         return await _find(context, workspace, environment.name if new_name is None else new_name)
 
     changed = run_command(work)
-    print_done(f"Changed {changed.name}.", _summary(changed), as_json=as_json)
+    print_done(f"Changed {changed.name}.", _summary(changed) | limits_of(changed), as_json=as_json)
 
 
 @app.command("disable")

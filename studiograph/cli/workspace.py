@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from services.store.directory import WorkspaceState
+from studiograph.cli.limits import MaxCpu, MaxGpu, MaxMemoryMib, MaxSessions, limit_changes, limits_of
 from studiograph.cli.output import AsJson, print_done, print_object, print_rows
 from studiograph.cli.run_command import run_command
 from studiograph.command_context import CommandContext
@@ -62,25 +63,43 @@ def show_workspace(slug: Slug, as_json: AsJson = False) -> None:
 
     async def work(context: CommandContext) -> dict[str, Any]:
         workspace = await context.directory.find_workspace(slug)
-        return _summary(workspace) | {"members": await context.directory.members_of(workspace)}
+        return _summary(workspace) | limits_of(workspace) | {"members": await context.directory.members_of(workspace)}
 
     print_object(run_command(work), as_json=as_json)
 
 
 @app.command("edit")
-def edit_workspace(slug: Slug, name: Annotated[str, typer.Option(help="The new display name.")], as_json: AsJson = False) -> None:
-    """Change the display name of a workspace.
+def edit_workspace(
+    slug: Slug,
+    name: Annotated[str | None, typer.Option(help="The new display name.")] = None,
+    max_sessions: MaxSessions = None,
+    max_cpu: MaxCpu = None,
+    max_memory_mib: MaxMemoryMib = None,
+    max_gpu: MaxGpu = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rename a workspace, or limit its sessions.
+
+    The limits are on what its sessions hold at a time. No session ends because a limit is lowered. An administrator
+    of the workspace can set these limits, too.
 
     \b
-    Example: studiograph workspace edit lab --name "Laboratory"
+    Example: studiograph workspace edit lab --name "Laboratory" --max-sessions 20 --max-cpu none
     """
+    changes = limit_changes(max_sessions, max_cpu, max_memory_mib, max_gpu)
+    if name is None and not changes.values:
+        raise typer.BadParameter("Give --name, or a limit such as --max-sessions.")
 
     async def work(context: CommandContext) -> WorkspaceState:
         workspace = await context.directory.find_workspace(slug)
-        await context.directory.rename_workspace(context.operator, workspace, name)
+        if name is not None:
+            await context.directory.rename_workspace(context.operator, workspace, name)
+        if changes.values:
+            await context.workspaces.edit_settings(context.operator, workspace, changes)
         return await context.directory.find_workspace(slug)
 
-    print_done(f"Changed {slug}.", _summary(run_command(work)), as_json=as_json)
+    changed = run_command(work)
+    print_done(f"Changed {slug}.", _summary(changed) | limits_of(changed), as_json=as_json)
 
 
 @app.command("remove")

@@ -24,6 +24,8 @@ SELECTIONS = {
     "RevokeTokenPayload": "token { id revokedAt }",
     "MemberPayload": "member { user { id userName } role } workspace { id }",
     "RemoveMemberPayload": "removedUserId workspace { id }",
+    "WorkspacePayload": "workspace { settings { lifespanHours idleMinutes checkpointIntervalSeconds keptCheckpoints "
+    "maxSessions maxCpu maxMemoryMiB maxGpu } }",
     "InvalidInputError": "problems { field code message }",
     "NotAllowedNowError": "status until",
     "QuotaExceededError": "resource scope computeEnvironment { name } limit used requested usedBy { name }",

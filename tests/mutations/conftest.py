@@ -20,6 +20,7 @@ from services.services import Services
 from services.store.db.database import Database
 from services.store.db.wakeups import Wakeups
 from services.studios.studios import Studios
+from services.workspaces.commands import WorkspaceCommands
 from tests import factories
 from tests.factories import World
 from tests.mutations.api import Api
@@ -43,6 +44,7 @@ def services(database: Database) -> Services:
         members=Members(database, runner),
         studios=Studios(runner, TimePolicy(), SecretBox(SecretBox.new_key()), "installation", Wakeups(database)),
         checkpoints=Checkpoints(runner, TimePolicy()),
+        workspaces=WorkspaceCommands(runner),
         addresses=addresses,
         policy=TimePolicy(),
         connect_codes=ConnectCodes(database, addresses),

@@ -81,6 +81,10 @@ async def a_member_with_another_role(database: Database, world: World) -> dict[s
     return {**await a_member(database, world), "role": "VIEW"}
 
 
+async def a_workspace(_database: Database, world: World) -> dict[str, Any]:
+    return {"workspaceId": gid("Workspace", world.workspace_id), "lifespanHours": 4}
+
+
 async def a_studio_to_edit(database: Database, world: World) -> dict[str, Any]:
     return {**await a_studio(database, world), "name": "new"}
 
@@ -103,6 +107,7 @@ INPUTS: dict[str, Prepare] = {
     "addMember": a_user,
     "updateMember": a_member_with_another_role,
     "removeMember": a_member,
+    "updateWorkspaceSettings": a_workspace,
 }
 
 each = pytest.mark.parametrize("mutation", INPUTS)

@@ -55,12 +55,3 @@ def kinds_of(results: Sequence[Json]) -> dict[str, int]:
     """How many results there are of each type."""
     names = [result["__typename"] for result in results]
     return {name: names.count(name) for name in set(names)}
-
-
-async def create_neighbour(database: Database, world: World, slug: str) -> World:
-    """Another workspace of the organization, with a template, a compute environment and an owner of its own."""
-    workspace_id = await factories.create_workspace(database, slug, organization_id=world.organization_id)
-    viewer, secret = await factories.create_viewer(database, workspace_id)
-    template_id = await factories.create_template(database, workspace_id)
-    environment_id = await factories.create_compute_environment(database, workspace_id, f"There {slug}")
-    return World(world.installation_id, world.organization_id, workspace_id, template_id, environment_id, viewer, secret)

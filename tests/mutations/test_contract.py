@@ -29,6 +29,7 @@ NAMES = {
     "addMember",
     "updateMember",
     "removeMember",
+    "updateWorkspaceSettings",
 }
 
 every_mutation = pytest.mark.parametrize("name", sorted(MUTATIONS))

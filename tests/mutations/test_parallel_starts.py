@@ -19,7 +19,7 @@ from services.studios.studios import Studios
 from tests import factories
 from tests.factories import World
 from tests.mutations.api import Api
-from tests.mutations.quotas import SCOPES, create_neighbour, kinds_of, limit, quotas, start
+from tests.mutations.quotas import SCOPES, kinds_of, limit, quotas, start
 
 STARTS = 100
 
@@ -50,7 +50,7 @@ async def test_starts_of_any_size_in_several_workspaces_keep_the_limits_of_the_o
     api: Api, world: World, database: Database, processes: list[Studios], seed: int
 ) -> None:
     chance = random.Random(seed)
-    worlds = [world, *[await create_neighbour(database, world, f"neighbour-{number}") for number in range(3)]]
+    worlds = [world, *[await factories.create_neighbour(database, world, f"neighbour-{number}") for number in range(3)]]
     await limit(database, world, "ORGANIZATION", max_sessions=12, max_cpu=10.0, max_memory_mib=30_000)
     studios = [(each, await factories.create_studio(database, each)) for each in worlds for _ in range(STARTS // len(worlds))]
     chance.shuffle(studios)
@@ -82,7 +82,7 @@ async def test_starts_and_cancelled_builds_at_once_never_exceed_a_limit(
     api: Api, world: World, database: Database, processes: list[Studios]
 ) -> None:
     """What ends makes room at once, and no start counts it twice."""
-    other = await create_neighbour(database, world, "other")
+    other = await factories.create_neighbour(database, world, "other")
     await limit(database, world, "ORGANIZATION", max_sessions=3)
     async with database.write() as transaction:
         await transaction.execute(update(core.template).values(image="studiograph/tool:1", recipe="tool"))

@@ -11,7 +11,7 @@ from services.store.tables import core
 from tests import factories
 from tests.factories import World
 from tests.mutations.api import Api, gid
-from tests.mutations.quotas import SCOPES, create_neighbour, limit, quotas, running, start, stopped
+from tests.mutations.quotas import SCOPES, limit, quotas, running, start, stopped
 
 RESOURCES: dict[str, tuple[dict[str, Any], float, float, float]] = {
     "SESSIONS": ({"max_sessions": 1}, 1, 1, 1),
@@ -64,7 +64,7 @@ async def test_limits_and_use_are_visible_before_they_are_hit(api: Api, world: W
     await limit(database, world, "WORKSPACE", max_sessions=5, max_cpu=8.0)
     await limit(database, world, "ORGANIZATION", max_sessions=9)
     await limit(database, world, "COMPUTE_ENVIRONMENT", max_memory_mib=16384)
-    neighbour = await create_neighbour(database, world, "other")
+    neighbour = await factories.create_neighbour(database, world, "other")
     await limit(database, neighbour, "COMPUTE_ENVIRONMENT", max_sessions=1)
     await running(database, world, "Cells", cpu=0.1)
     await running(database, world, "Genes", cpu=0.2)
@@ -82,7 +82,7 @@ async def test_limits_and_use_are_visible_before_they_are_hit(api: Api, world: W
 @pytest.mark.behaviour("B92")
 async def test_studios_of_workspaces_that_are_hidden_count_and_are_not_named(api: Api, world: World, database: Database) -> None:
     await limit(database, world, "ORGANIZATION", max_sessions=2)
-    neighbour = await create_neighbour(database, world, "other")
+    neighbour = await factories.create_neighbour(database, world, "other")
     await running(database, world, "Cells")
     await running(database, neighbour, "Hidden")
     (studio,) = await stopped(database, world, 1)

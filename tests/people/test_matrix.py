@@ -27,8 +27,10 @@ LEAST_ROLE = {
     Permission.STUDIO_START: Role.LAUNCH,
     Permission.STUDIO_STOP: Role.LAUNCH,
     Permission.STUDIO_CREATE: Role.MAINTAIN,
+    Permission.STUDIO_CLONE: Role.MAINTAIN,
     Permission.STUDIO_EDIT: Role.MAINTAIN,
     Permission.CHECKPOINT_EDIT: Role.MAINTAIN,
+    Permission.WORKSPACE_EDIT: Role.ADMIN,
     Permission.MEMBER_MANAGE: Role.OWNER,
     Permission.METRICS_READ: Role.OWNER,
 }
@@ -42,10 +44,11 @@ SCOPES = {
         Permission.STUDIO_START,
         Permission.STUDIO_STOP,
         Permission.STUDIO_CREATE,
+        Permission.STUDIO_CLONE,
         Permission.STUDIO_EDIT,
         Permission.CHECKPOINT_EDIT,
     },
-    TokenScope.MANAGE: {Permission.MEMBER_MANAGE},
+    TokenScope.MANAGE: {Permission.MEMBER_MANAGE, Permission.WORKSPACE_EDIT},
 }
 
 EVERY_SET_OF_SCOPES = [frozenset(scopes) for size in range(5) for scopes in combinations(TokenScope, size)]

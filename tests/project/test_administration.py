@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from services.domain.access import Role
 from services.domain.errors import Conflict, DomainError, InvalidInput, NotFound, StillNeeded
@@ -39,9 +39,12 @@ class Administration:
 
         return asyncio.run(run())
 
+    def invoke(self, *words: str) -> Result:
+        return self._runner.invoke(app, words)
+
     def run(self, *words: str) -> str:
         """Returns what the command prints. Raises the error that it ends with."""
-        result = self._runner.invoke(app, words)
+        result = self.invoke(*words)
         if isinstance(result.exception, DomainError):
             raise result.exception
         assert result.exit_code == 0, result.output
@@ -183,3 +186,24 @@ async def stored_events(database: Database, stream_id: str) -> list[str]:
     async with database.read() as reader:
         statement = select(core.event.c.kind).where(core.event.c.stream_id == stream_id).order_by(core.event.c.seq)
         return list((await reader.execute(statement)).scalars())
+
+
+@pytest.mark.behaviour("B18")
+def test_sessions_of_a_workspace_an_organization_and_a_compute_environment_are_limited(administration: Administration) -> None:
+    as_json = administration.json
+    limits = ("--max-sessions", "20", "--max-cpu", "7.5", "--max-memory-mib", "65536", "--max-gpu", "0")
+    stored = {"maxSessions": 20, "maxCpu": 7.5, "maxMemoryMib": 65536, "maxGpu": 0}
+    for words in (("workspace", "edit", "lab"), ("organization", "edit", "acme"), ("compute", "edit", "lab", "Here")):
+        show = (words[0], "show", *words[2:])
+        assert as_json(*words, *limits).items() >= stored.items()
+        assert as_json(*show).items() >= stored.items()
+        administration.run(*words, "--max-cpu", "none")
+        assert as_json(*show).items() >= (stored | {"maxCpu": None}).items()
+        with pytest.raises(InvalidInput, match="A limit of GPUs must be"):
+            administration.run(*words, "--max-gpu", "-1")
+    assert as_json("organization", "list") == [{"slug": "acme", "name": "acme"}]
+
+
+@pytest.mark.parametrize("words", [["--max-cpu", "many"], ["--max-sessions", "1.5"], []])
+def test_a_limit_is_a_number_or_none(administration: Administration, words: list[str]) -> None:
+    assert administration.invoke("organization", "edit", "acme", *words).exit_code == 2

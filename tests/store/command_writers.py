@@ -17,6 +17,7 @@ from services.studios.requests import (
     UpdateStudioRequest,
 )
 from services.templates.commands import NewTemplate, TemplateChanges
+from services.workspaces.requests import LimitChanges, SettingsChanges, UpdateWorkspaceSettingsRequest
 from tests.store.scene import POLICY, Scene
 from tests.store.writers import Writers
 
@@ -25,6 +26,7 @@ STUDIOS = "services.studios.studios:Studios"
 CHECKPOINTS = "services.checkpoints.commands:Checkpoints"
 TOKENS = "services.identity.tokens:Tokens"
 ENVIRONMENTS = "services.compute_environments.commands:ComputeEnvironments"
+WORKSPACES = "services.workspaces.commands:WorkspaceCommands"
 TEMPLATES = "services.templates.commands:Templates"
 PEOPLE = "services.identity.people:People"
 MEMBERS = "services.identity.members:Members"
@@ -175,6 +177,23 @@ async def remove_a_user(scene: Scene) -> None:
 @COMMANDS.runs(f"{DIRECTORY}.rename_workspace", f"{DIRECTORY}.remove_workspace")
 async def rename_a_workspace(scene: Scene) -> None:
     await scene.directory.rename_workspace(scene.operator, await scene.directory.find_workspace("lab"), "Laboratory")
+
+
+@COMMANDS.runs(f"{WORKSPACES}.update_settings", f"{WORKSPACES}.edit_settings")
+async def change_the_settings(scene: Scene) -> None:
+    request = UpdateWorkspaceSettingsRequest(scene.world.workspace_id, SettingsChanges(idle_minutes=5), "settings")
+    await scene.workspaces.update_settings(scene.world.viewer, request)
+
+
+@COMMANDS.runs(f"{WORKSPACES}.limit_organization")
+async def limit_the_organization(scene: Scene) -> None:
+    organization = await scene.directory.find_organization("acme")
+    await scene.workspaces.limit_organization(scene.operator, organization, LimitChanges(max_cpu=100.0))
+
+
+@COMMANDS.runs(f"{WORKSPACES}.limit_environment")
+async def limit_an_environment(scene: Scene) -> None:
+    await scene.workspaces.limit_environment(scene.operator, scene.ids.environment, LimitChanges(max_gpu=1))
 
 
 @COMMANDS.runs(f"{ENVIRONMENTS}.ensure", f"{ENVIRONMENTS}.add")

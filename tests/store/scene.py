@@ -31,6 +31,7 @@ from services.store.db.wakeups import Wakeups
 from services.store.tables import core
 from services.studios.studios import Studios
 from services.templates.commands import Templates
+from services.workspaces.commands import WorkspaceCommands
 from tests import factories
 from tests.factories import World
 
@@ -104,6 +105,10 @@ class Scene:
         return People(self.runner)
 
     @cached_property
+    def workspaces(self) -> WorkspaceCommands:
+        return WorkspaceCommands(self.runner)
+
+    @cached_property
     def directory(self) -> UserDirectory:
         return UserDirectory(self.runner)
 
@@ -139,6 +144,7 @@ async def create_scene(database: Database) -> Scene:
     await factories.create_token(database, member)
     async with database.write() as transaction:
         await transaction.execute(update(core.compute_environment).values(kind="docker"))  # the process kind allows one user
+        await transaction.execute(update(core.organization).values(max_sessions=1000))  # so that starts lock its row
     environment = await ComputeEnvironments(CommandRunner(database)).find(world.workspace_id, "Here")
     now = datetime.now(UTC)
     leased = {"lease_owner": OWNER, "lease_epoch": 1, "lease_until": now + timedelta(hours=1)}

@@ -1,7 +1,7 @@
 """No two writers wait for each other in a circle on PostgreSQL: each pair of all that write is run against each other (ADR 4)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
@@ -12,12 +12,13 @@ from sqlalchemy import update
 from services.store import connections, outbox
 from services.store.db.database import Database, DatabaseUnavailable
 from services.store.tables import core
+from services.studios.requests import StartStudioRequest
 from tests import factories
 from tests.postgres import Cluster
 from tests.store import background_writers
 from tests.store.background_writers import BACKGROUND
 from tests.store.command_writers import COMMANDS
-from tests.store.interleaving import Run, interleave, observed, run_writer
+from tests.store.interleaving import Run, Writer, interleave, observed, run_writer
 from tests.store.scene import OWNER, Scene, create_scene
 from tests.store.writers import transaction_sites
 
@@ -75,12 +76,27 @@ async def test_no_pair_of_writers_deadlocks(two_processes: TwoProcesses) -> None
             await try_pair(one, other, two_processes)
 
 
-async def try_pair(one: str, other: str, two_processes: TwoProcesses) -> None:
+async def try_pair(one: str, other: str, two_processes: TwoProcesses, writers: Mapping[str, Writer] = WRITERS) -> None:
     """A circle is found whichever of the two pauses, so that it is the one with fewer locks."""
     try:
-        await interleave(WRITERS[one], WRITERS[other], two_processes.scenes, two_processes.monitor)
+        await interleave(writers[one], writers[other], two_processes.scenes, two_processes.monitor)
     except Exception as error:
         raise AssertionError(f"{one} against {other}: {error}") from error
+
+
+@pytest.mark.behaviour("B18")
+@pytest.mark.postgres
+async def test_starts_in_two_workspaces_of_an_organization_with_a_limit_do_not_deadlock(two_processes: TwoProcesses) -> None:
+    """They begin with the locks of two streams, and share the one of the organization."""
+    scene = two_processes.scenes[0]
+    neighbour = await factories.create_neighbour(scene.database, scene.world, "other")
+    studio = await factories.create_studio(scene.database, neighbour)
+
+    async def start_there(scene: Scene) -> None:
+        await scene.studios.start(neighbour.viewer, StartStudioRequest(studio))
+
+    await try_pair("start", "start there", two_processes, WRITERS | {"start there": start_there})
+    await try_pair("start there", "start", two_processes, WRITERS | {"start there": start_there})
 
 
 @pytest.mark.postgres

@@ -17,7 +17,7 @@ E = core.event.c
 S = core.studio.c
 ST = core.stream.c
 
-KINDS = sorted(kind.value for kind in SHOWN_KINDS | {Kind.MEMBER_CHANGED})
+KINDS = sorted(kind.value for kind in SHOWN_KINDS | {Kind.MEMBER_CHANGED, Kind.WORKSPACE_SETTINGS})
 """The kinds that the lists contain; those of the others only announce that a state has changed."""
 
 
