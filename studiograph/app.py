@@ -51,7 +51,7 @@ def build_services(core: SharedServices, settings: Settings, stack: AsyncExitSta
         people=People(runner),
         studios=Studios(runner, core.policy, core.box, core.installation, core.wakeups),
         checkpoints=Checkpoints(runner, core.policy),
-        workspaces=WorkspaceCommands(runner),
+        workspaces=WorkspaceCommands(runner, core.policy),
         broker=core.broker,
         revocation_watcher=core.revocation_watcher,
         stats_feed=core.stats_feed,

@@ -49,7 +49,7 @@ async def command_context(settings: Settings) -> AsyncIterator[CommandContext]:
             database=database,
             people=people,
             directory=UserDirectory(runner),
-            workspaces=WorkspaceCommands(runner),
+            workspaces=WorkspaceCommands(runner, policy(settings)),
             tokens=tokens,
             templates=Templates(runner),
             compute_environments=ComputeEnvironments(runner),

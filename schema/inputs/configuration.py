@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar
 import strawberry
 
 from services.domain.errors import InvalidInput, Problem
-from services.domain.limits import MAX_ENV_VAR_BYTES, MAX_ENV_VAR_KEY_LENGTH, MAX_ENV_VARS, MAX_LIFESPAN_HOURS, MIN_MEMORY_MIB
+from services.domain.limits import MAX_ENV_VAR_BYTES, MAX_ENV_VAR_KEY_LENGTH, MAX_ENV_VARS, MAX_LIFESPAN_HOURS, MIN_CPU, MIN_MEMORY_MIB
 from services.studios.requests import UNSET, Configuration, EnvVar, Maybe
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ class PresentValue(Protocol[C]):
 
 
 NO_LIMIT = "0 means its default, which is no limit; where a quota limits the resource, a session gets that of a new Studio instead."
-CPU = f"CPU cores of a session, for example 1.5. At most the capacity of the compute environment; {NO_LIMIT}"
+CPU = f"CPU cores of a session, for example 1.5. At least {MIN_CPU}, and at most the capacity of the compute environment; {NO_LIMIT}"
 MEMORY = (
     f"Memory of a session in MiB, for example 4096. At least {MIN_MEMORY_MIB}, and at most the capacity of the compute environment; "
     f"{NO_LIMIT}"

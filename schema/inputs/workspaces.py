@@ -27,13 +27,13 @@ class UpdateWorkspaceSettingsInput:
         "Null lets each Studio have a lifespan of its own."
     )
     idle_minutes: strawberry.Maybe[int | None] = strawberry.field(
-        description=f"The minutes without use after which a session is stopped: 1 to {MAX_IDLE_MINUTES}. It concerns sessions that start "
-        f"or are used from now on. {KEPT} 0 or null means never."
+        description=f"The minutes without use after which a session is stopped: 1 to {MAX_IDLE_MINUTES}. The idle time of running sessions "
+        f"begins again with the change. {KEPT} 0 or null means never."
     )
     checkpoint_interval_seconds: strawberry.Maybe[int | None] = strawberry.field(
         description=f"The seconds between two saves of a running session: {MIN_CHECKPOINT_INTERVAL_SECONDS} to "
-        f"{MAX_CHECKPOINT_INTERVAL_SECONDS}, or 0 for no periodic saves. It concerns running sessions from their next save on. {KEPT} "
-        "Null means the default of the server."
+        f"{MAX_CHECKPOINT_INTERVAL_SECONDS}, or 0 for no periodic saves. It holds for running sessions, too. {KEPT} Null means the "
+        "default of the server."
     )
     kept_checkpoints: strawberry.Maybe[int | None] = strawberry.field(
         description=f"The number of newest checkpoints that each Studio keeps: at most {MAX_KEPT_CHECKPOINTS}. It is applied after the "

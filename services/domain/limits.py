@@ -14,6 +14,8 @@ MAX_ENV_VAR_KEY_LENGTH = 255
 """Characters in the key of an environment variable."""
 MAX_ENV_VAR_BYTES = 32 * 1024
 """Bytes in the value of an environment variable, in UTF-8."""
+MIN_CPU = 0.01
+"""Cores: the least that an engine can limit. Less would be rounded to 0, which is no limit."""
 MIN_MEMORY_MIB = 64
 """MiB of memory: no tool starts in less."""
 MAX_CPU, MAX_MEMORY_MIB, MAX_GPU = 4096, 2**26, 64

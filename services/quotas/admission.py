@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.domain.access import Viewer
+from services.domain.limits import MIN_CPU, MIN_MEMORY_MIB
 from services.domain.quotas import (
     ExceededQuota,
     QuotaResource,
@@ -38,7 +39,7 @@ async def check(
     """Returns the configuration of a session that has room within all limits. Raises ResourceQuotaExceeded.
 
     A `cpu` or `memory_mib` of 0, which is no limit, becomes that of `defaults` where the resource has a quota: a session without a limit
-    of its own could use any amount, and count for none.
+    of its own could use any amount, and count for none. So does what is too little to be a limit, which earlier releases stored.
     """
     in_workspace = (await quotas.uses(reader, viewer.user_id, [environment.workspace_id])).get(environment.workspace_id, [])
     uses = [use for use in in_workspace if use.scope is not QuotaScope.COMPUTE_ENVIRONMENT or use.scope_id == environment.id]
@@ -50,9 +51,13 @@ async def check(
 
 
 def _bounded(uses: list[ScopeUse], configuration: Configuration, defaults: Configuration) -> dict[str, Any]:
-    resources = {"cpu": QuotaResource.CPU, "memory_mib": QuotaResource.MEMORY_MIB}
-    unbounded = [name for name, resource in resources.items() if any(use.limits.of(resource) is not None for use in uses)]
-    return {**configuration, **{name: configuration[name] or defaults[name] for name in unbounded}}
+    resources = {"cpu": (QuotaResource.CPU, MIN_CPU), "memory_mib": (QuotaResource.MEMORY_MIB, MIN_MEMORY_MIB)}
+    unbounded = [
+        name
+        for name, (resource, least) in resources.items()
+        if configuration[name] < least and any(use.limits.of(resource) is not None for use in uses)
+    ]
+    return {**configuration, **{name: defaults[name] for name in unbounded}}
 
 
 async def _refused(reader: Reader, viewer: Viewer, exceeded: ExceededQuota) -> ResourceQuotaExceeded:

@@ -71,6 +71,14 @@ async def add(transaction: Transaction, values: dict[str, Any]) -> None:
     await transaction.execute(insert(core.session).values(**values, created_at=transaction.now))
 
 
+async def change_running(transaction: Transaction, workspace_id: str, **values: Any) -> None:
+    """Writes columns of all sessions of a workspace that run, whose rows are locked in the order of their ids."""
+    environments = select(core.compute_environment.c.id).where(core.compute_environment.c.workspace_id == workspace_id)
+    running = T.compute_environment_id.in_(environments) & T.ended_at.is_(None) & T.running_at.is_not(None)
+    ids = list((await transaction.execute(select(T.id).where(running).order_by(T.id).with_for_update())).scalars())
+    await transaction.execute(update(core.session).where(T.id.in_(ids)).values(**values, version=T.version + 1))
+
+
 async def change(transaction: Transaction, session_id: str, **values: Any) -> None:
     """Writes columns that a reader can see, and increments `version`."""
     await transaction.execute(update(core.session).where(T.id == session_id).values(**values, version=T.version + 1))

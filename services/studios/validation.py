@@ -13,6 +13,7 @@ from services.domain.limits import (
     MAX_GRACE_SECONDS,
     MAX_LIFESPAN_HOURS,
     MAX_MEMORY_MIB,
+    MIN_CPU,
     MIN_MEMORY_MIB,
 )
 from services.domain.problems import Problems
@@ -54,7 +55,8 @@ def check_configuration(
     _check_amount(problems, "cpu", configuration.cpu, environment, "cores")
     _check_amount(problems, "memory_mib", configuration.memory_mib, environment, "MiB")
     _check_amount(problems, "gpu", configuration.gpu, environment, "GPUs")
-    _check_min_memory(problems, configuration.memory_mib)
+    _check_least(problems, "cpu", configuration.cpu, MIN_CPU, "The number of cores", "")
+    _check_least(problems, "memory_mib", configuration.memory_mib, MIN_MEMORY_MIB, "The memory", " MiB")
     _check_lifespan(problems, configuration.lifespan_hours, settings.lifespan_hours)
     _check_env_vars(problems, configuration.env_vars, secrets_by_key(stored))
 
@@ -80,11 +82,9 @@ def _check_amount(
         problems.add(field, "CAPACITY", message)
 
 
-def _check_min_memory(problems: Problems, value: Maybe[int]) -> None:
-    if value is not UNSET and 0 < value < MIN_MEMORY_MIB:
-        problems.add(
-            "memory_mib", "RANGE", f"The memory must be at least {MIN_MEMORY_MIB} MiB, or 0 for the default of the compute environment."
-        )
+def _check_least(problems: Problems, field: str, value: Maybe[float] | Maybe[int], least: float, noun: str, unit: str) -> None:
+    if value is not UNSET and 0 < value < least:
+        problems.add(field, "RANGE", f"{noun} must be at least {least}{unit}, or 0 for the default of the compute environment.")
 
 
 def _check_lifespan(problems: Problems, hours: Maybe[int], locked_hours: int | None) -> None:

@@ -44,7 +44,7 @@ def services(database: Database) -> Services:
         members=Members(database, runner),
         studios=Studios(runner, TimePolicy(), SecretBox(SecretBox.new_key()), "installation", Wakeups(database)),
         checkpoints=Checkpoints(runner, TimePolicy()),
-        workspaces=WorkspaceCommands(runner),
+        workspaces=WorkspaceCommands(runner, TimePolicy()),
         addresses=addresses,
         policy=TimePolicy(),
         connect_codes=ConnectCodes(database, addresses),

@@ -10,7 +10,7 @@ from services.store.db.database import Database
 from services.store.tables import core
 from tests import factories
 from tests.factories import World
-from tests.mutations.api import Api, gid
+from tests.mutations.api import Api, gid, problems
 from tests.mutations.quotas import SCOPES, limit, quotas, running, start, stopped
 
 RESOURCES: dict[str, tuple[dict[str, Any], float, float, float]] = {
@@ -154,6 +154,46 @@ async def test_an_unlimited_session_gets_the_default_where_its_resource_has_a_qu
         configuration = (await reader.execute(select(core.session.c.configuration))).scalar_one()
     assert (configuration["cpu"], configuration["memory_mib"]) == (2, 0)
     assert (await start(api, world.viewer, second, cpu=0))["requested"] == 2
+
+
+@pytest.mark.behaviour("B17")
+@pytest.mark.behaviour("B18")
+async def test_so_few_cores_that_they_are_no_limit_are_refused_and_count_as_the_default(api: Api, world: World, database: Database) -> None:
+    """An engine rounds them to 0, which is no limit."""
+    studio = await factories.create_studio(database, world, cpu=1e-10)
+    assert problems(await start(api, world.viewer, studio, cpu=1e-10)) == [("overrides.cpu", "RANGE")]
+    await limit(database, world, "WORKSPACE", max_cpu=1.0)
+    assert (await start(api, world.viewer, studio))["requested"] == 2
+
+
+@pytest.mark.behaviour("B18")
+async def test_a_refused_start_saves_no_overrides(api: Api, world: World, database: Database) -> None:
+    await limit(database, world, "WORKSPACE", max_cpu=1.0)
+    studio = await factories.create_studio(database, world)
+    values = {"studioId": gid("Studio", studio), "overrides": {"cpu": 1.5}, "save": True, "idempotencyKey": "k"}
+    assert (await api.mutate(world.viewer, "startStudio", **values))["__typename"] == "QuotaExceededError"
+    async with database.read() as reader:
+        row = (await reader.execute(select(core.studio.c.cpu, core.studio.c.revision))).one()
+    assert tuple(row) == (2, 1)
+    await limit(database, world, "WORKSPACE", max_cpu=1.5)
+    assert (await api.mutate(world.viewer, "startStudio", **values))["__typename"] == "StudioPayload"
+
+
+@pytest.mark.behaviour("B18")
+async def test_the_quotas_of_many_workspaces_take_as_many_statements_as_those_of_one(api: Api, world: World, database: Database) -> None:
+    query = "{ viewer { memberships { workspace { quotas { resource used computeEnvironment { name } } } } } }"
+    counts = []
+    for more in (1, 5):
+        for number in range(more):
+            neighbour = await factories.create_neighbour(database, world, f"other-{more}-{number}")
+            await factories.create_member(database, neighbour.workspace_id, user_id=world.user_id)
+            await limit(database, neighbour, "COMPUTE_ENVIRONMENT", max_sessions=1)
+            await running(database, neighbour, "Cells")
+        with database.count_statements() as counted:
+            response = await api.run(world.viewer, query)
+        assert "errors" not in response, response
+        counts.append(len(counted))
+    assert counts[0] == counts[1]
 
 
 @pytest.mark.behaviour("B18")

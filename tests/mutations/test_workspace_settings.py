@@ -1,14 +1,17 @@
 """The settings of a workspace, as administrators change them (B93)."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from services.domain.access import Operator, OperatorPermission, Role
 from services.domain.errors import Forbidden
 from services.identity.directory import UserDirectory
 from services.services import Services
 from services.store.db.database import Database
+from services.store.tables import core
 from services.workspaces.requests import LimitChanges
 from tests import factories
 from tests.factories import World
@@ -102,6 +105,22 @@ async def test_a_lifespan_of_the_workspace_holds_for_the_next_session(api: Api, 
     query = "query ($id: ID!) { studio(id: $id) { sessions { nodes { configuration { lifespanHours } } } } }"
     sessions = (await api.run(world.viewer, query, id=gid("Studio", studio)))["data"]["studio"]["sessions"]["nodes"]
     assert sessions == [{"configuration": {"lifespanHours": 3}}]
+
+
+@pytest.mark.behaviour("B93")
+async def test_idle_limit_and_checkpoint_interval_hold_for_running_sessions(api: Api, world: World, database: Database) -> None:
+    began, studio = datetime.now(UTC), await factories.create_studio(database, world, status="RUNNING", session_number=2)
+    await factories.create_session(database, world, studio, number=2, running_at=began)
+    await factories.create_session(database, world, studio, number=1, running_at=began, ended_at=began)
+    times = select(core.session.c.idle_stops_at, core.session.c.next_save_at).order_by(core.session.c.number.desc())
+    for idle, interval, expected in ((30, 60, [1800, 60]), (0, 0, [None, None]), (None, None, [None, 300])):
+        await change(api, world, idleMinutes=idle, checkpointIntervalSeconds=interval)
+        async with database.read() as reader:
+            running, ended = (await reader.execute(times)).all()
+        for at, seconds in zip(running, expected, strict=True):
+            assert (at is None) == (seconds is None)
+            assert at is None or timedelta(seconds=-5) < at - began - timedelta(seconds=seconds or 0) < timedelta(seconds=60)
+        assert tuple(ended) == (None, None)
 
 
 @pytest.mark.behaviour("B18")

@@ -181,7 +181,9 @@ async def rename_a_workspace(scene: Scene) -> None:
 
 @COMMANDS.runs(f"{WORKSPACES}.update_settings", f"{WORKSPACES}.edit_settings")
 async def change_the_settings(scene: Scene) -> None:
-    request = UpdateWorkspaceSettingsRequest(scene.world.workspace_id, SettingsChanges(idle_minutes=5), "settings")
+    request = UpdateWorkspaceSettingsRequest(
+        scene.world.workspace_id, SettingsChanges(idle_minutes=5, checkpoint_interval_seconds=60), "settings"
+    )
     await scene.workspaces.update_settings(scene.world.viewer, request)
 
 

@@ -106,7 +106,7 @@ class Scene:
 
     @cached_property
     def workspaces(self) -> WorkspaceCommands:
-        return WorkspaceCommands(self.runner)
+        return WorkspaceCommands(self.runner, POLICY)
 
     @cached_property
     def directory(self) -> UserDirectory:
