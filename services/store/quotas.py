@@ -48,6 +48,12 @@ _ENVIRONMENT_LIMITS = Query(
     .where(is_one_of(CE.workspace_id, "workspace_ids"), visible_to(CE.workspace_id), _has_limit(CE))
     .order_by(CE.name_key, CE.id)
 )
+_LIMITED_ORGANIZATION = Query(
+    select(O.id)
+    .select_from(core.organization)
+    .join(core.workspace, W.organization_id == O.id)
+    .where(W.id == bindparam("workspace_id"), _has_limit(O))
+)
 _SCOPE_LENGTH = 2 + len(LIMIT_NAMES)
 """The columns of a scope: id, name, limits."""
 _ORGANIZATIONS = select(W.organization_id).where(is_one_of(W.id, "workspace_ids"), visible_to(W.id))
@@ -82,6 +88,12 @@ class Holder:
     studio_id: str
     name: str
     amount: float
+
+
+async def limited_organization(reader: Reader, workspace_id: str) -> str | None:
+    """Returns the id of the workspace's organization if that has a limit."""
+    row = await reader.one(_LIMITED_ORGANIZATION, workspace_id=workspace_id)
+    return str(row[0]) if row else None
 
 
 async def lock_limited_organization(transaction: Transaction, workspace_id: str) -> None:

@@ -1,6 +1,7 @@
 """The commands on Studios as the API calls them: each in one transaction, and once per idempotency key (B95)."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any, Protocol, TypeVar
 
@@ -11,7 +12,7 @@ from services.domain.errors import CheckpointDataMissing, NotFound
 from services.domain.event_payloads import StarChanged
 from services.domain.time_policy import TimePolicy
 from services.secrets.env_vars import Seal
-from services.store import checkpoints, compute_environments, outbox, studios, templates
+from services.store import checkpoints, compute_environments, outbox, quotas, studios, templates
 from services.store.db.database import Reader, Transaction
 from services.store.db.wakeups import WakeSource
 from services.store.studios import StudioState
@@ -49,6 +50,8 @@ class OnStudio(Protocol):
 
 R = TypeVar("R")
 Command = Callable[[Transaction, Viewer, R], Awaitable[StudioOutcome]]
+Run = Callable[[MutationCall, Any, str, Command[Any]], Awaitable[StudioOutcome]]
+"""Runs a command on a request in a transaction of the workspace with the id."""
 
 
 class Studios:
@@ -68,17 +71,17 @@ class Studios:
 
     async def create(self, viewer: Viewer, request: CreateStudioRequest) -> StudioOutcome:
         call = _call(viewer, "createStudio", Permission.STUDIO_CREATE, request)
-        return await self._run(call, request, request.workspace_id, self._create)
+        return await self._run_start(call, request, request.workspace_id, self._create)
 
     async def clone(self, viewer: Viewer, request: CloneStudioRequest) -> StudioOutcome:
         """Makes a new Studio from another one (B40). Has missing data of the checkpoint looked for once more before it refuses."""
         call = _call(viewer, "cloneStudio", Permission.STUDIO_CLONE, request)
         workspace_id = await self._workspace_of_source(request)
         try:
-            return await self._run(call, request, workspace_id, self._clone)
+            return await self._run_start(call, request, workspace_id, self._clone)
         except CheckpointDataMissing as error:
             await self._recheck(error.checkpoint_id)
-            return await self._run(call, request, workspace_id, self._clone)
+            return await self._run_start(call, request, workspace_id, self._clone)
 
     async def plan_clone(self, reader: Reader, viewer: Viewer, request: CloneStudioRequest) -> ClonePlan:
         """Returns what `clone` would create, without effect (B43). Raises what `clone` would."""
@@ -131,12 +134,14 @@ class Studios:
     ) -> StudioOutcome:
         """Has an INVALID newest checkpoint looked for once more before it refuses, or starts from an older one as the request accepts."""
         try:
-            return await self._on_studio(viewer, mutation, Permission.STUDIO_START, request, command)
+            return await self._on_studio(viewer, mutation, Permission.STUDIO_START, request, command, self._run_start)
         except CheckpointDataMissing as error:
             await self._recheck(error.checkpoint_id)
-            return await self._on_studio(viewer, mutation, Permission.STUDIO_START, request, as_accepted)
+            return await self._on_studio(viewer, mutation, Permission.STUDIO_START, request, as_accepted, self._run_start)
 
-    async def _on_studio(self, viewer: Viewer, mutation: str, permission: Permission, request: Any, command: Command[Any]) -> StudioOutcome:
+    async def _on_studio(
+        self, viewer: Viewer, mutation: str, permission: Permission, request: Any, command: Command[Any], run: Run | None = None
+    ) -> StudioOutcome:
         call = _call(viewer, mutation, permission, request)
         try:
             workspace_id = await self._workspace(request)
@@ -145,7 +150,18 @@ class Studios:
             if recorded is None:
                 raise
             return StudioOutcome(**recorded)
-        return await self._run(call, request, workspace_id, command)
+        return await (run or self._run)(call, request, workspace_id, command)
+
+    async def _run_start(self, call: MutationCall, request: Any, workspace_id: str, command: Command[Any]) -> StudioOutcome:
+        """Runs a command that may start a session, and so may wait for the lock of the organization (`quotas.lock_limited_organization`).
+
+        The commands of this process wait for each other before they take a connection: a process that is frozen with the lock costs this
+        one a single connection, and not one for each workspace.
+        """
+        async with self._runner.database.read() as reader:
+            organization_id = await quotas.limited_organization(reader, workspace_id)
+        async with self._runner.database.queue(organization_id) if organization_id else nullcontext():
+            return await self._run(call, request, workspace_id, command)
 
     async def _workspace(self, request: OnStudio) -> str:
         return await rights.workspace_of(self._runner.database, request.studio_id)

@@ -11,6 +11,7 @@ from services.commands import CommandRunner
 from services.domain.quotas import ResourceQuotaExceeded
 from services.domain.time_policy import TimePolicy
 from services.secrets.secret_box import SecretBox
+from services.store import quotas as store
 from services.store.db.database import Database
 from services.store.db.wakeups import Wakeups
 from services.store.tables import core
@@ -107,3 +108,25 @@ async def test_starts_and_cancelled_builds_at_once_never_exceed_a_limit(
     await asyncio.gather(coming, watch())
     assert max(seen) <= 3
     assert await quotas(api, world) == [("ORGANIZATION", "SESSIONS", 3, 0)]
+
+
+@pytest.mark.postgres
+async def test_an_organization_that_another_process_has_locked_costs_one_connection(postgresql_url: str) -> None:
+    """A process that was frozen in a start: starts in many workspaces wait for it, and everything else goes on."""
+    frozen, database = Database(postgresql_url), Database(postgresql_url, pool_size=2)
+    world = await factories.create_world(frozen)
+    await limit(frozen, world, "ORGANIZATION", max_sessions=5)
+    homes = [await factories.create_neighbour(frozen, world, f"neighbour-{number}") for number in range(10)]
+    studios = [(home, await factories.create_studio(frozen, home)) for home in homes]
+    commands = Studios(CommandRunner(database), TimePolicy(), SecretBox(SecretBox.new_key()), "installation", Wakeups(database))
+    async with frozen.write() as transaction:
+        await store.lock_limited_organization(transaction, world.workspace_id)
+        waiting = [asyncio.create_task(commands.start(home.viewer, StartStudioRequest(studio))) for home, studio in studios]
+        await asyncio.wait(waiting, timeout=0.5)
+        async with asyncio.timeout(5), database.read() as reader:
+            assert await store.limited_organization(reader, world.workspace_id) == world.organization_id
+        assert not any(task.done() for task in waiting)
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert len([result for result in results if isinstance(result, ResourceQuotaExceeded)]) == 5
+    await frozen.close()
+    await database.close()
