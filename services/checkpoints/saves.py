@@ -13,6 +13,7 @@ from services.store.checkpoints import CheckpointState
 from services.store.db.database import Transaction
 from services.store.sessions import SessionState
 from services.store.studios import StudioState
+from services.studios.checkpoint_rows import remove_orphan
 
 
 class SaveRemoved(ComputeUnknown):
@@ -60,6 +61,7 @@ async def record(transaction: Transaction, studio: StudioState, session: Session
     await checkpoints.change(transaction, checkpoint.id, **values, status=status.value, saved_at=transaction.now)
     if kind is SaveKind.FINAL:
         await sessions.change(transaction, session.id, saved=True)
+        await remove_orphan(transaction, studio.parent_checkpoint_id)
     payload = CheckpointChanged(checkpoint.id, checkpoint.name, status, CheckpointChange.SAVED)
     event = payload.event(Actor.system("save"), studio.id, studio.name)
     await outbox.append(transaction, studio.workspace_id, [event])

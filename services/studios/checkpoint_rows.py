@@ -8,7 +8,7 @@ from services.domain.event_payloads import CheckpointChange, CheckpointChanged
 from services.domain.ids import new_id
 from services.domain.names import name_key
 from services.domain.statuses import CheckpointStatus
-from services.store import checkpoints, cleanup_tasks, outbox
+from services.store import checkpoint_uses, checkpoints, cleanup_tasks, outbox, studios
 from services.store.checkpoints import CheckpointState
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
@@ -55,10 +55,7 @@ async def add_checkpoint(
 
 async def remove_checkpoints(transaction: Transaction, studio: StudioState, unneeded: Sequence[CheckpointState], actor: Actor) -> None:
     """Marks the checkpoints as deleted, adds the tasks that remove their data, and appends the events."""
-    for checkpoint in unneeded:
-        if checkpoint.reference and checkpoint.compute_environment_id:
-            await cleanup_tasks.add_checkpoint(transaction, checkpoint.compute_environment_id, checkpoint.reference)
-    await checkpoints.delete_data(transaction, unneeded)
+    await _remove_data(transaction, unneeded)
     events = [
         CheckpointChanged(checkpoint.id, checkpoint.name, CheckpointStatus(checkpoint.status), CheckpointChange.DELETED).event(
             actor, studio.id, studio.name
@@ -66,6 +63,22 @@ async def remove_checkpoints(transaction: Transaction, studio: StudioState, unne
         for checkpoint in unneeded
     ]
     await outbox.append(transaction, studio.workspace_id, events)
+
+
+async def _remove_data(transaction: Transaction, unneeded: Sequence[CheckpointState]) -> None:
+    for checkpoint in unneeded:
+        if checkpoint.reference and checkpoint.compute_environment_id:
+            await cleanup_tasks.add_checkpoint(transaction, checkpoint.compute_environment_id, checkpoint.reference)
+    await checkpoints.delete_data(transaction, unneeded)
+
+
+async def remove_orphan(transaction: Transaction, checkpoint_id: str | None) -> None:
+    """Removes the data of a checkpoint whose Studio was deleted, unless something still needs it (B22)."""
+    checkpoint = await checkpoints.find(transaction, checkpoint_id) if checkpoint_id else None
+    if checkpoint is None or checkpoint.deleted_at is not None or await studios.find(transaction, checkpoint.studio_id) is not None:
+        return
+    if not await checkpoint_uses.uses(transaction, checkpoint.id):
+        await _remove_data(transaction, [checkpoint])
 
 
 async def _free_name(transaction: Transaction, studio: StudioState, number: int) -> str:

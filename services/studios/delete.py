@@ -9,7 +9,7 @@ from services.domain.session_name import SessionName
 from services.store import checkpoint_uses, cleanup_tasks, outbox, sessions, studios
 from services.store.db.database import Transaction
 from services.studios import rights
-from services.studios.checkpoint_rows import remove_checkpoints
+from services.studios.checkpoint_rows import remove_checkpoints, remove_orphan
 from services.studios.requests import StudioActionRequest, StudioOutcome
 from services.studios.status_rules import require_status
 
@@ -30,6 +30,7 @@ class DeleteStudio:
             name = SessionName(self.installation, studio.id, studio.public_id, session.number)
             await cleanup_tasks.add_session(transaction, session.compute_environment_id, name)
         await studios.remove(transaction, studio.id)
+        await remove_orphan(transaction, studio.parent_checkpoint_id)
         event = StudioDeleted().event(viewer.actor, studio.id, studio.name)
         await outbox.append(transaction, studio.workspace_id, [event])
         return StudioOutcome(studio.id)

@@ -163,3 +163,16 @@ async def test_a_deleted_studio_leaves_what_a_clone_has_yet_to_start_from(api: A
     async with database.read() as reader:
         rows = (await reader.execute(core.checkpoint.select().where(core.checkpoint.c.studio_id == source))).all()
     assert {row.id for row in rows if row.deleted_at is None} == {needed}
+
+
+@pytest.mark.behaviour("B22")
+async def test_what_a_deleted_studio_left_goes_with_the_last_one_that_needs_it(api: Api, world: World, database: Database) -> None:
+    source = await factories.create_studio(database, world, "Source")
+    needed = await factories.create_checkpoint(database, world, source, "needed")
+    clones = [await factories.create_studio(database, world, name, parent_checkpoint_id=needed) for name in ("One", "Two")]
+    left = []
+    for studio_id in (source, *clones):
+        await api.mutate(world.viewer, "deleteStudio", studioId=gid("Studio", studio_id))
+        async with database.read() as reader:
+            left.append((await reader.execute(core.checkpoint.select().where(core.checkpoint.c.id == needed))).one().deleted_at is None)
+    assert left == [True, True, False]

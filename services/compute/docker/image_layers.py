@@ -1,4 +1,4 @@
-"""Takes layers out of images, and loads images that are made of the engine's layers and new ones (docs/architecture.md#checkpoints).
+"""Takes layers out of images, and loads images that are made of the engine's layers and new ones (ADR 21).
 
 An engine knows a layer by its digest. So an image is loaded with the tars of those layers alone that the engine does not have, and an image
 whose layers it all has in no time.

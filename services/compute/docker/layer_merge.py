@@ -1,4 +1,4 @@
-"""Merges layers of an image into one (docs/architecture.md#checkpoints): the result on top of what is below them shows the same files.
+"""Merges layers of an image into one (ADR 21): the result on top of what is below them shows the same files.
 
 Layers are tars in which a file `.wh.<name>` deletes `<name>`, and `.wh..wh..opq` everything that lower layers have in its directory (OCI
 image specification, "Layer"). Nothing is extracted: names from layers never become paths of this machine.
