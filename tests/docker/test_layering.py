@@ -131,7 +131,7 @@ def exported(image: str) -> Iterator[tarfile.TarFile]:
 
 def tree(image: str) -> dict[str, tuple[Any, ...]]:
     """Each path of the image with all that can be seen of it; files that are one file have the same group."""
-    found: dict[str, tuple[Any, ...]] = {}
+    paths: dict[str, tuple[Any, ...]] = {}
     groups: dict[str, list[str]] = {}
     with exported(image) as archive:
         for info in archive:
@@ -140,12 +140,12 @@ def tree(image: str) -> dict[str, tuple[Any, ...]]:
             target = info.linkname if info.issym() else None
             groups.setdefault(info.linkname if info.islnk() else info.name, []).append(info.name)
             changed = None if info.name.partition("/")[0] in BY_ENGINE else int(info.mtime)
-            found[info.name] = (info.type, info.mode, info.uid, info.gid, changed, target, digest)
+            paths[info.name] = (info.type, info.mode, info.uid, info.gid, changed, target, digest)
     for first, names in groups.items():
-        shared = found[first]
+        shared = paths[first]
         for name in names:
-            found[name] = (*shared, tuple(sorted(names)))
-    return found
+            paths[name] = (*shared, tuple(sorted(names)))
+    return paths
 
 
 def inspect(image: str) -> dict[str, Any]:
@@ -194,10 +194,10 @@ async def test_what_a_session_added_is_put_over_another_template(layering: Layer
     checkpoint = images.after(images.after(old, PYTHON, "-c", own), PYTHON, "-c", "open('/workspace/more', 'w').write('1')")
     target = images.name()
     await layering.rebase(checkpoint, new, target)
-    found = tree(target)
-    assert {"workspace/mine", "workspace/more", "template/a/new"} <= found.keys()
-    assert not {"template/a/x/file", "template/c", "template/c/x/file"} & found.keys()
-    assert found["template/b/x/file"] == tree(new)["template/b/x/file"]
+    result = tree(target)
+    assert {"workspace/mine", "workspace/more", "template/a/new"} <= result.keys()
+    assert not {"template/a/x/file", "template/c", "template/c/x/file"} & result.keys()
+    assert result["template/b/x/file"] == tree(new)["template/b/x/file"]
     assert inspect(target)["Config"] == inspect(new)["Config"]
     assert layers_of(inspect(target))[:-1] == layers_of(inspect(new))
 

@@ -108,7 +108,7 @@ class CheckpointModel:
             seen = await self._look(studio)
             assert seen["status"] in ({"RUNNING"} if studio.running is not None else {"STOPPED", "ERRORED"}), (seen, self.steps)
             own = {node["id"]: (node["name"], node["status"]) for node in seen["checkpoints"]["nodes"] if not node["inherited"]}
-            own = {id_: found for id_, found in own.items() if id_ != studio.written_to and found[1] != "EMPTY"}
+            own = {id_: shown for id_, shown in own.items() if id_ != studio.written_to and shown[1] != "EMPTY"}
             assert own == {saved.id: (saved.name, "FINALIZED") for saved in studio.saved}, self.steps
             inherited = {node["id"] for node in seen["checkpoints"]["nodes"] if node["inherited"]}
             assert studio.base is None or not studio.saved or studio.base.id in inherited | self._removed, self.steps

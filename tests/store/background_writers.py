@@ -285,10 +285,10 @@ async def a_removal_ends(scene: Scene) -> None:
 @BACKGROUND.runs("services.controller.maintenance.checkpoint_audit:CheckpointAudit._look")
 async def a_checkpoint_is_valid_again(scene: Scene) -> None:
     async with scene.stream() as transaction:
-        found = await checkpoints.find(transaction, scene.ids.checkpoint)
-        assert found is not None
-        await saves.invalidate(transaction, await studio_of(transaction, scene.ids.stopped), found.id)
-        await saves.revalidate(transaction, found)
+        checkpoint = await checkpoints.find(transaction, scene.ids.checkpoint)
+        assert checkpoint is not None
+        await saves.invalidate(transaction, await studio_of(transaction, scene.ids.stopped), checkpoint.id)
+        await saves.revalidate(transaction, checkpoint)
 
 
 @BACKGROUND.runs("services.controller.stats.stats_sampler:StatsSampler._write")

@@ -79,10 +79,9 @@ export const CHECKPOINTS = `query Checkpoints($studioId: ID!) {
   }
 }`;
 
-const CHECKPOINT_RESULT = `{ __typename ... on CheckpointPayload { checkpoint { name } } ${ERROR_FIELDS} }`;
-export const CHECKPOINT_NOW = `mutation CheckpointNow($input: CheckpointNowInput!) { checkpointNow(input: $input) ${CHECKPOINT_RESULT} }`;
-export const RENAME_CHECKPOINT = `mutation RenameCheckpoint($input: RenameCheckpointInput!) { renameCheckpoint(input: $input) ${CHECKPOINT_RESULT} }`;
-export const DELETE_CHECKPOINT = `mutation DeleteCheckpoint($input: DeleteCheckpointInput!) { deleteCheckpoint(input: $input) ${CHECKPOINT_RESULT} }`;
+export const CHECKPOINT_NOW = `mutation CheckpointNow($input: CheckpointNowInput!) { checkpointNow(input: $input) { __typename ${ERROR_FIELDS} } }`;
+export const RENAME_CHECKPOINT = `mutation RenameCheckpoint($input: RenameCheckpointInput!) { renameCheckpoint(input: $input) { __typename ${ERROR_FIELDS} } }`;
+export const DELETE_CHECKPOINT = `mutation DeleteCheckpoint($input: DeleteCheckpointInput!) { deleteCheckpoint(input: $input) { __typename ${ERROR_FIELDS} } }`;
 export const CLONE = `mutation Clone($input: CloneStudioInput!) { cloneStudio(input: $input) { __typename ... on StudioPayload { studio { name } } ${ERROR_FIELDS} } }`;
 
 export const CREATE = `mutation Create($input: CreateStudioInput!) { createStudio(input: $input) { __typename ... on StudioPayload { studio { id } } ${ERROR_FIELDS} } }`;
