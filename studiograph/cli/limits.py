@@ -7,6 +7,7 @@ import typer
 
 from services.studios.requests import UNSET, Maybe
 from services.workspaces.requests import LimitChanges
+from services.workspaces.rules import check_changes
 
 NONE = "none"
 N = TypeVar("N", int, float)
@@ -34,13 +35,18 @@ class Limited(Protocol):
 
 
 def limit_changes(max_sessions: str | None, max_cpu: str | None, max_memory_mib: str | None, max_gpu: str | None) -> LimitChanges:
-    """Returns the changes that options ask for; an option of None was not given. Raises BadParameter for other texts."""
-    return LimitChanges(
+    """Returns the changes that options ask for; an option of None was not given. Raises BadParameter and InvalidInput.
+
+    Limits are checked before a command changes anything else.
+    """
+    changes = LimitChanges(
         _limit("--max-sessions", max_sessions, int),
         _limit("--max-cpu", max_cpu, float),
         _limit("--max-memory-mib", max_memory_mib, int),
         _limit("--max-gpu", max_gpu, int),
     )
+    check_changes(changes)
+    return changes
 
 
 def limits_of(row: Limited) -> dict[str, Any]:

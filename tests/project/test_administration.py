@@ -201,6 +201,9 @@ def test_sessions_of_a_workspace_an_organization_and_a_compute_environment_are_l
         assert as_json(*show).items() >= (stored | {"maxCpu": None}).items()
         with pytest.raises(InvalidInput, match="A limit of GPUs must be"):
             administration.run(*words, "--max-gpu", "-1")
+    with pytest.raises(InvalidInput):
+        administration.run("compute", "edit", "lab", "Here", "--name", "There", "--max-gpu", "-1")
+    assert [row["name"] for row in as_json("compute", "list", "lab")] == ["Here"]
     assert as_json("organization", "list") == [{"slug": "acme", "name": "acme"}]
 
 
