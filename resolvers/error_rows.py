@@ -16,11 +16,13 @@ from services.domain.errors import (
     NotFound,
     QuotaExceeded,
     StaleRevision,
+    StaleTemplate,
 )
 from services.domain.quotas import QuotaResource, QuotaScope, ResourceQuotaExceeded
 from services.domain.statuses import StudioStatus
+from services.rows.organizations import TemplateRow
 from services.rows.studio import CheckpointRow, CheckpointUseRow, StudioRow
-from services.store.reads import checkpoints, studios
+from services.store.reads import checkpoints, compute, studios
 
 InputPath = Callable[[Sequence[str]], list[str]]
 """Makes the path of a field in an input of the API from its path in the request of the services."""
@@ -96,6 +98,14 @@ class StaleRevisionRow(ErrorRow):
 
 
 @dataclass(frozen=True, slots=True)
+class StaleTemplateRow(ErrorRow):
+    """The template was edited since the client read it; `template` is its current row."""
+
+    current_revision: int
+    template: TemplateRow
+
+
+@dataclass(frozen=True, slots=True)
 class CheckpointNeededRow(ErrorRow):
     """Something needs the data of the checkpoint."""
 
@@ -133,6 +143,8 @@ async def error_row(context: Context, error: DomainError, input_path: InputPath)
         return NotAllowedNowRow(code, message, field, StudioStatus(error.status) if error.status else None, error.until)
     if isinstance(error, StaleRevision):
         return await _stale(context, error, input_path)
+    if isinstance(error, StaleTemplate):
+        return await _stale_template(context, error, input_path)
     if isinstance(error, CheckpointDataMissing):
         ids = [id_ for id_ in (error.checkpoint_id, error.older_checkpoint_id) if id_]
         async with context.services.database.read() as reader:
@@ -172,3 +184,11 @@ async def _stale(context: Context, error: StaleRevision, input_path: InputPath) 
     if error.studio_id not in rows:  # deleted since
         return NotFoundRow(NotFound.code, "The Studio was deleted.", input_path(["studio_id"]))
     return StaleRevisionRow(error.code, error.message, input_path(error.field or ()), error.revision, rows[error.studio_id])
+
+
+async def _stale_template(context: Context, error: StaleTemplate, input_path: InputPath) -> ErrorRow:
+    async with context.services.database.read() as reader:
+        rows = await compute.templates(reader, context.viewer.user_id, [error.template_id])
+    if error.template_id not in rows:  # removed since
+        return NotFoundRow(NotFound.code, "The template was removed.", input_path(["template_id"]))
+    return StaleTemplateRow(error.code, error.message, input_path(error.field or ()), error.revision, rows[error.template_id])

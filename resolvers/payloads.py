@@ -1,5 +1,6 @@
 """Reads the payloads of mutations after their commands. A repeated call returns the present data of the same objects (B95)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,12 +8,13 @@ from resolvers.context import Context
 from services.domain.access import Resource
 from services.domain.errors import NotFound
 from services.identity.requests import Membership
-from services.rows.organizations import MemberRow, WorkspaceRow
+from services.rows.organizations import MemberRow, TemplateRow, WorkspaceRow
 from services.rows.people import OperationRow, TokenRow
 from services.rows.studio import CheckpointRow, StudioRow
 from services.store.db.database import Reader
-from services.store.reads import checkpoints, operations, organizations, people, studios
+from services.store.reads import checkpoints, compute, operations, organizations, people, studios
 from services.studios.requests import CheckpointOutcome, StudioOutcome
+from services.templates.requests import RefreshOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,21 @@ class WorkspacePayloadRow:
     workspace: WorkspaceRow
 
 
+@dataclass(frozen=True, slots=True)
+class TemplatePayloadRow:
+    """The current template."""
+
+    template: TemplateRow
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshTemplatesPayloadRow:
+    """The current rows of the templates that were added, and of those that got another image."""
+
+    added: list[TemplateRow]
+    updated: list[TemplateRow]
+
+
 async def studio(context: Context, outcome: StudioOutcome) -> StudioPayloadRow:
     """Returns the payload of commands on a Studio. Raises NotFound in a repeated call if the Studio was deleted since the first one."""
     async with context.services.database.read() as reader:
@@ -148,6 +165,25 @@ async def workspace(context: Context, workspace_id: str) -> WorkspacePayloadRow:
     if workspace_id not in rows:
         raise Resource.WORKSPACE.not_found()
     return WorkspacePayloadRow(rows[workspace_id])
+
+
+async def template(context: Context, template_id: str) -> TemplatePayloadRow:
+    """Returns the payload of `createTemplate` and `updateTemplate`. Raises NotFound in a repeated call if the template was removed."""
+    rows = await _templates(context, [template_id])
+    if not rows:
+        raise NotFound("The template was removed.", field=("template_id",))
+    return TemplatePayloadRow(rows[0])
+
+
+async def refreshed_templates(context: Context, outcome: RefreshOutcome) -> RefreshTemplatesPayloadRow:
+    """Returns the payload of `refreshTemplates`; in a repeated call without templates that were removed since the first one."""
+    return RefreshTemplatesPayloadRow(await _templates(context, outcome.added), await _templates(context, outcome.updated))
+
+
+async def _templates(context: Context, ids: Sequence[str]) -> list[TemplateRow]:
+    async with context.services.database.read() as reader:
+        rows = await compute.templates(reader, context.viewer.user_id, ids)
+    return [rows[template_id] for template_id in ids if template_id in rows]
 
 
 async def _token(context: Context, token_id: str) -> TokenRow:

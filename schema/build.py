@@ -13,6 +13,7 @@ from schema.types import audit, events
 EVENTS = (
     audit.MemberEvent,
     audit.WorkspaceSettingsEvent,
+    audit.TemplateEvent,
     events.StudioStatusEvent,
     events.StudioEditedEvent,
     events.StudioDeletedEvent,

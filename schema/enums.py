@@ -107,10 +107,10 @@ describe(
     TemplateStatus,
     "How well a template is supported.",
     {
-        "RECOMMENDED": "The template has the newest release of its tool.",
+        "RECOMMENDED": "The template has the newest release of its tool. A custom template is a tool of its own.",
         "DEPRECATED": "A newer release of the tool is available in another template.",
-        "EXPERIMENTAL": "The template is new or untested and may not work.",
-        "UNSUPPORTED": "The template is too old. No new Studio can be created with it.",
+        "EXPERIMENTAL": "The template is new or untested and may not work. New Studios use it only with `acceptExperimental`.",
+        "UNSUPPORTED": "The connect version of the template is too old. No new Studio can be created with it; existing ones still start.",
     },
 )
 describe(
@@ -144,7 +144,7 @@ describe(
         "READ": "Allows queries, subscriptions and stars.",
         "OPERATE": "Allows mutations of Studios and checkpoints.",
         "CONNECT": "Allows opening running sessions.",
-        "MANAGE": "Allows changes of members, and of the viewer's access tokens.",
+        "MANAGE": "Allows changes of members and templates, and of the viewer's access tokens.",
     },
 )
 describe(

@@ -9,7 +9,7 @@ from resolvers.loaders import compute_environments
 from schema.enums import StudioStatus
 from schema.fields import attribute, batched, exactly
 from schema.types.checkpoint import Checkpoint, CheckpointUse
-from schema.types.compute import ComputeEnvironment
+from schema.types.compute import ComputeEnvironment, Template
 from schema.types.quota import SCOPE_ENVIRONMENT
 from schema.types.studio import Studio
 from services.domain.quotas import MAX_HOLDERS, QuotaResource, QuotaScope
@@ -106,21 +106,23 @@ class CheckpointMissingError(Error):
 
 
 @strawberry.type(
-    description="A limit is reached: on what sessions hold at a time, or on the access tokens of a user. `Workspace.quotas` lists those of "
-    "sessions. Where several limits are reached, the error is about one of them."
+    description="A limit is reached: on what sessions hold at a time, on the access tokens of a user, or on the templates of a workspace. "
+    "`Workspace.quotas` lists those of sessions. Where several limits are reached, the error is about one of them."
 )
 class QuotaExceededError(Error):
     """B18, and tokens of a user."""
 
-    resource: QuotaResource | None = attribute("The limited resource of sessions. Null for access tokens.")
-    scope: QuotaScope | None = attribute("The sessions that the limit counts. Null for access tokens.")
+    resource: QuotaResource | None = attribute("The limited resource of sessions. Null for access tokens and templates.")
+    scope: QuotaScope | None = attribute("The sessions that the limit counts. Null for access tokens and templates.")
     compute_environment: ComputeEnvironment | None = batched(compute_environments.by_id, SCOPE_ENVIRONMENT, of="compute_environment_id")
-    limit: float | None = attribute("The limit that the start would exceed. Null for access tokens.")
-    used: float | None = attribute("The amount that sessions of the scope held when the start was refused. Null for access tokens.")
-    requested: float | None = attribute("The amount that the start asked for. Null for access tokens.")
+    limit: float | None = attribute("The limit that the start would exceed. Null for access tokens and templates.")
+    used: float | None = attribute(
+        "The amount that sessions of the scope held when the start was refused. Null for access tokens and templates."
+    )
+    requested: float | None = attribute("The amount that the start asked for. Null for access tokens and templates.")
     used_by: list[Studio] | None = attribute(
         f"The Studios whose sessions hold most of it, at most {MAX_HOLDERS}. Studios of workspaces of which the viewer is not a member "
-        "are not listed. Null for access tokens."
+        "are not listed. Null for access tokens and templates."
     )
 
     is_type_of = exactly(error_rows.QuotaExceededRow)
@@ -134,3 +136,13 @@ class StaleRevisionError(Error):
     studio: Studio = attribute("The current data of the Studio.")
 
     is_type_of = exactly(error_rows.StaleRevisionRow)
+
+
+@strawberry.type(description="The template was edited since the client read it: `expectedRevision` is not its current revision.")
+class StaleTemplateError(Error):
+    """B95."""
+
+    current_revision: int = attribute("The current revision of the template.")
+    template: Template = attribute("The current data of the template.")
+
+    is_type_of = exactly(error_rows.StaleTemplateRow)

@@ -16,10 +16,12 @@ from schema.errors import (
     NotFoundError,
     QuotaExceededError,
     StaleRevisionError,
+    StaleTemplateError,
 )
 from schema.field_metadata import Mark
 from schema.fields import attribute, exactly, node_id
 from schema.types.checkpoint import Checkpoint
+from schema.types.compute import Template
 from schema.types.operation import Operation
 from schema.types.people import Member, Token
 from schema.types.studio import Studio
@@ -124,6 +126,25 @@ class WorkspacePayload:
     is_type_of = exactly(payloads.WorkspacePayloadRow)
 
 
+@strawberry.type(description="The result of a successful `createTemplate` or `updateTemplate`.")
+class TemplatePayload:
+    """B71."""
+
+    template: Template = attribute("The current data of the template.")
+
+    is_type_of = exactly(payloads.TemplatePayloadRow)
+
+
+@strawberry.type(description="The result of a successful `refreshTemplates`.")
+class RefreshTemplatesPayload:
+    """B72."""
+
+    added: list[Template] = attribute("The templates of newer releases that were added.")
+    updated: list[Template] = attribute("The templates whose recipe has changed, and that got its new image.")
+
+    is_type_of = exactly(payloads.RefreshTemplatesPayloadRow)
+
+
 StudioResult: TypeAlias = Annotated[
     StudioPayload
     | NotFoundError
@@ -180,4 +201,19 @@ RemoveMemberResult: TypeAlias = Annotated[
 UpdateWorkspaceSettingsResult: TypeAlias = Annotated[
     WorkspacePayload | NotFoundError | ForbiddenError | InvalidInputError | ConflictError,
     strawberry.union("UpdateWorkspaceSettingsResult", description="The result of `updateWorkspaceSettings`: the payload, or an error."),
+]
+
+CreateTemplateResult: TypeAlias = Annotated[
+    TemplatePayload | NotFoundError | ForbiddenError | InvalidInputError | ConflictError | QuotaExceededError,
+    strawberry.union("CreateTemplateResult", description="The result of `createTemplate`: the payload, or an error."),
+]
+
+UpdateTemplateResult: TypeAlias = Annotated[
+    TemplatePayload | NotFoundError | ForbiddenError | InvalidInputError | ConflictError | StaleTemplateError,
+    strawberry.union("UpdateTemplateResult", description="The result of `updateTemplate`: the payload, or an error."),
+]
+
+RefreshTemplatesResult: TypeAlias = Annotated[
+    RefreshTemplatesPayload | NotFoundError | ForbiddenError | InvalidInputError | ConflictError | QuotaExceededError,
+    strawberry.union("RefreshTemplatesResult", description="The result of `refreshTemplates`: the payload, or an error."),
 ]

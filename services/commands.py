@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 import orjson
@@ -11,6 +11,7 @@ from services.domain.access import Operator, OperatorPermission, TokenScope, Vie
 from services.domain.errors import Conflict
 from services.domain.limits import MAX_IDEMPOTENCY_KEY_LENGTH
 from services.domain.problems import invalid
+from services.domain.unset import UNSET
 from services.store import idempotency, outbox
 from services.store.db.database import Database, Transaction
 
@@ -106,6 +107,12 @@ class CommandRunner:
         if self.input_key is None:
             raise RuntimeError("this runner takes no idempotency keys")
         return hmac.digest(self.input_key, orjson.dumps(request, option=orjson.OPT_SORT_KEYS, default=str), "sha256").hex()
+
+
+def idempotency_input(request: Any) -> dict[str, Any]:
+    """Returns the part of a request that must be the same for a repetition under one idempotency key, without fields that are absent."""
+    values: dict[str, Any] = asdict(request, dict_factory=lambda items: {name: value for name, value in items if value is not UNSET})
+    return {name: value for name, value in values.items() if name != "idempotency_key"}
 
 
 def _result_of(recorded: idempotency.RecordedResult, digest: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from services.live.stats_feed import StatsFeed
 from services.store.db.database import Database
 from services.store.db.wakeups import Wakeups
 from services.studios.studios import Studios
+from services.templates.management import TemplateManagement
 from services.workspaces.commands import WorkspaceCommands
 
 
@@ -33,6 +34,7 @@ class Services:
     people: People
     studios: Studios
     checkpoints: Checkpoints
+    templates: TemplateManagement
     workspaces: WorkspaceCommands
     broker: Broker
     revocation_watcher: RevocationWatcher

@@ -10,6 +10,7 @@ from services.domain.compute_kinds import KINDS
 from services.identity.people import People
 from services.services import Services
 from services.templates.commands import Templates
+from services.templates.recipe_images import recipe_image
 from studiograph.app import build_api, build_services
 from studiograph.compute_factories import is_allowed, recipe_book
 from studiograph.controller_role import build_computes, engine_answers, start_controller
@@ -59,7 +60,7 @@ async def _demo(services: Services, computes: Computes, settings: Settings, stac
     environments = await _demo_environments(services.people, settings)
     if PROCESSES in environments:
         await compute_environments.set_enabled(Operator(), PROCESSES.kind, enabled=True)
-    demo = await first_run.prepare(token_file, computes, environments, recipe_book(settings).reference(RECIPE))
+    demo = await first_run.prepare(token_file, computes, environments, await recipe_image(recipe_book(settings), RECIPE))
     for kind, compute in demo.computes.items():
         if not KINDS[kind].builds_images:
             prepare_in_background(compute, stack)

@@ -26,8 +26,10 @@ from services.identity.tokens import Tokens
 from services.runtime import metrics
 from services.services import Services
 from services.studios.studios import Studios
+from services.templates.management import TemplateManagement
 from services.workspaces.commands import WorkspaceCommands
 from studiograph import pages
+from studiograph.compute_factories import recipe_book
 from studiograph.pages import fallbacks
 from studiograph.pages.fallbacks import BrowserEntry, NotFound
 from studiograph.settings import Settings
@@ -51,6 +53,7 @@ def build_services(core: SharedServices, settings: Settings, stack: AsyncExitSta
         people=People(runner),
         studios=Studios(runner, core.policy, core.box, core.installation, core.wakeups),
         checkpoints=Checkpoints(runner, core.policy),
+        templates=TemplateManagement(runner, recipe_book(settings)),
         workspaces=WorkspaceCommands(runner, core.policy),
         broker=core.broker,
         revocation_watcher=core.revocation_watcher,

@@ -10,13 +10,16 @@ from services.compute.registry import Computes
 from services.compute_environments.commands import ComputeEnvironments, NewComputeEnvironment
 from services.domain.access import Operator, TokenScope, Viewer
 from services.domain.errors import Conflict, Unauthenticated
+from services.domain.provided_release import ProvidedRelease
 from services.domain.statuses import ComputeKind, Tool
 from services.identity.people import People
 from services.identity.token_rules import NewToken
 from services.identity.tokens import Tokens
 from services.studios.requests import CreateStudioRequest
 from services.studios.studios import Studios
-from services.templates.commands import NewTemplate, Templates
+from services.templates.commands import Templates
+from services.templates.recipe_images import RecipeImage
+from services.templates.requests import NewTemplate
 from studiograph.private_files import read_private, replace_private
 
 DEMO_NAME = "demo"
@@ -24,6 +27,8 @@ TOKEN_FILE = "demo-token"  # noqa: S105 - the name of a file
 RECIPE = "jupyter"
 JUPYTERLAB = ImageSpec(Tool.JUPYTERLAB, "jupyterlab", "4.6.6")
 """As the process kind installs it; containers get the image that is built from RECIPE."""
+OWN_RELEASE = ProvidedRelease("JupyterLab", Tool.JUPYTERLAB, JUPYTERLAB.tool_version, prefix_capable=True)
+"""What the demo's template says if the operator has a recipe of their own in place of RECIPE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +66,14 @@ class FirstRun:
     compute_environments: ComputeEnvironments
     studios: Studios
 
-    async def prepare(self, token_file: Path, computes: Computes, environments: Sequence[DemoEnvironment], image: str) -> Demo:
-        """Creates the demo in `environments`; `image` is the reference of RECIPE's image. Raises ComputeFailed and ComputeUnknown if an
+    async def prepare(self, token_file: Path, computes: Computes, environments: Sequence[DemoEnvironment], image: RecipeImage) -> Demo:
+        """Creates the demo in `environments`; `image` is that of RECIPE. Raises ComputeFailed and ComputeUnknown if an
         environment cannot be used."""
         user_id = await self.people.find_user(DEMO_NAME) or await self.people.create_user(Operator(), DEMO_NAME, "Demo user")
         workspace_id = await self._workspace(user_id)
-        template = NewTemplate("JupyterLab", Tool.JUPYTERLAB, image, JUPYTERLAB.tool_version, RECIPE)
-        template_id = await self.templates.ensure(Operator(), workspace_id, template)
+        release = image.release or OWN_RELEASE
+        template = NewTemplate.of_release(release, release.title, RECIPE, image.reference)
+        template_id = await self.templates.ensure(Operator(), workspace_id, template, image)
         viewer, secret = await self._token(user_id, token_file)
         computes_by_kind = {
             environment.kind: await self._prepare_environment(viewer, computes, environment, workspace_id, template_id)

@@ -5,9 +5,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from connect.access_errors import ERROR_TEXTS
+from services.compute.docker.recipes import RECIPES
 from services.domain.access import MATRIX, OPERATOR_PERMISSIONS, Role, role_allows
 from services.domain.lifecycle import ACTIONS, TRANSITIONS
 from services.domain.statuses import StopReason
+from services.domain.template_status import STATUS_RULES, SUPPORTED_EARLIER_MINORS, is_supported
+from services.domain.versions import ConnectVersion
 from services.runtime.metrics import DEFINITIONS, LABELS
 from studiograph.settings import Settings
 
@@ -45,6 +48,71 @@ and is the same in every process: take `max`, not `sum`. It is read with three s
 database is away.
 The usual `process_*` metrics (processor time, memory, file descriptors, start) are there on Linux.
 """
+TEMPLATES_INTRODUCTION = """
+A template is a container image of one tool. Members with the role ADMIN add and change the templates of their workspace (`createTemplate`,
+`updateTemplate`, `refreshTemplates`); the operator does the same, and removes them, with `studiograph template`. The tool of a template
+cannot be changed. Each change is a `TemplateEvent` in the log of the workspace. [images.md](images.md) says what an image must do.
+
+## Status
+
+The status of a template is not stored. It follows from all templates of its workspace, and changes when one is added, edited or removed.
+The first rule that holds decides:
+"""
+TEMPLATES_RULES = """
+- **The newest release** of a tool has the newest tool version, and among equal ones the newest connect version. Numbers are compared as
+  numbers, zeros at the end do not count, `rc`, `beta` and the like come before the version without them, and any other addition after it
+  (4.0rc1, 4.0, 4.0-u1). Equal releases, such as two variants of an image, are RECOMMENDED together.
+- **The newest connect version** is the highest one of the workspace's templates. Experimental and CUSTOM ones do not count: a trial, or
+  somebody's own image, ends the support of nothing. A mistaken version is corrected with `updateTemplate`, and the statuses follow.
+- **CUSTOM templates** are each a tool of their own, without other releases: RECOMMENDED, unless one of the first two rules holds.
+- **Studios that exist** start whatever the status of their template is. A clone has the template of its source, and needs no
+  `acceptExperimental`; an UNSUPPORTED template serves no clone either.
+
+## The support window
+
+The newest minor version of the connect component and the {minors} before it are supported. Patches make no difference, and a new major
+version ends the support of the one before. If the newest connect version is {newest}:
+
+"""
+TEMPLATES_REFRESH = """
+## Refresh
+
+`refreshTemplates` and `studiograph template refresh` compare the templates of a workspace with the recipes that the server has now, for
+each recipe that the workspace has a template of:
+
+| the recipe | what happens |
+|---|---|
+| has the versions of a template, and other content | the template gets the new image; its revision stays |
+| has a newer version than all templates of the recipe | a new template is added, and the older ones become DEPRECATED |
+| is older, or is gone | nothing |
+| is the operator's own, which says no version | all templates of the recipe get the new image |
+
+Studios keep their template, and checkpoints their files: a new image serves first sessions alone. A recipe that the workspace has no
+template of is added with `createTemplate(recipe:)`. The start of `make run` refreshes the recipe of the demo's template.
+
+## The provided recipes
+
+A template of a provided recipe has these values; `createTemplate` refuses others (LOCKED).
+
+"""
+
+
+def templates() -> str:
+    """Returns the page of templates: the rules of their statuses, the support window, and the provided recipes."""
+    newest = ConnectVersion(0, 12, 0)
+    examples = [ConnectVersion(0, 12, 9), *(ConnectVersion(0, 12 - back, 0) for back in range(1, SUPPORTED_EARLIER_MINORS + 2))]
+    window = [(f"`{_text(version)}`", "yes" if is_supported(version, newest) else "no") for version in examples]
+    statuses = [(status.value, meaning) for status, meaning in STATUS_RULES.items()]
+    recipes = [
+        (f"`{recipe.name}`", recipe.release.tool.value, recipe.version, recipe.release.connect_version, str(recipe.release.port))
+        for recipe in RECIPES.values()
+    ]
+    return (
+        f"# Templates\n\n{MADE}{TEMPLATES_INTRODUCTION}\n{_table(('status', 'when'), statuses)}"
+        f"{TEMPLATES_RULES.format(minors=SUPPORTED_EARLIER_MINORS, newest=_text(newest))}"
+        f"{_table(('connect version', 'supported'), window)}{TEMPLATES_REFRESH}"
+        f"{_table(('recipe', 'tool', 'tool version', 'connect version', 'port'), recipes)}"
+    )
 
 
 def settings() -> str:
@@ -124,6 +192,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "rights.md": rights,
     "connect-codes.md": connect_codes,
     "metrics.md": metrics,
+    "templates.md": templates,
 }
 
 
@@ -141,6 +210,10 @@ def main(arguments: list[str]) -> int:
     for name, page in PAGES.items():
         (DOCS / name).write_text(page())
     return 0
+
+
+def _text(version: ConnectVersion) -> str:
+    return f"{version.major}.{version.minor}.{version.patch}"
 
 
 def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

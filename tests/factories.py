@@ -15,7 +15,7 @@ from services.domain.actor import Actor
 from services.domain.events import INSTALLATION_STREAM
 from services.domain.ids import new_id, new_public_id, new_secret, secret_hash
 from services.domain.names import name_key
-from services.domain.statuses import CheckpointStatus, OperationKind, OperationState, StudioStatus, TemplateStatus, Tool
+from services.domain.statuses import CheckpointStatus, OperationKind, OperationState, StudioStatus, Tool
 from services.store import outbox
 from services.store.db.database import Database
 from services.store.tables import core
@@ -128,11 +128,13 @@ async def create_template(database: Database, workspace_id: str, name: str = "Ti
         "image": "true",
         "tool_version": "1.0",
         "connect_version": "0.1.0",
-        "status": TemplateStatus.RECOMMENDED,
+        "experimental": False,
         "port": 8888,
         "ready_path": "/",
         "single_user": False,
         "embeddable": True,
+        "prefix_capable": False,
+        "revision": 1,
         "version": 1,
     }
     return await _insert_named(database, core.template, name, defaults, values)

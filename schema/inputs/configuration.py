@@ -7,7 +7,8 @@ import strawberry
 
 from services.domain.errors import InvalidInput, Problem
 from services.domain.limits import MAX_ENV_VAR_BYTES, MAX_ENV_VAR_KEY_LENGTH, MAX_ENV_VARS, MAX_LIFESPAN_HOURS, MIN_CPU, MIN_MEMORY_MIB
-from services.studios.requests import UNSET, Configuration, EnvVar, Maybe
+from services.domain.unset import UNSET, Maybe
+from services.studios.requests import Configuration, EnvVar
 
 T = TypeVar("T")
 C = TypeVar("C", covariant=True)

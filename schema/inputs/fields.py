@@ -29,6 +29,15 @@ def expected_revision(note: str = "") -> Any:
     return strawberry.field(default=None, description=f"{REVISION} {note}".strip())
 
 
+def expected_template_revision() -> Any:
+    """Returns the field that refuses an edit of a revision of a template which the client has not read (B95)."""
+    return strawberry.field(
+        default=None,
+        description="The `Template.revision` that the client has read. If the template has another revision now, nothing changes and the "
+        "result is a StaleTemplateError. If omitted or null, the revision is not checked.",
+    )
+
+
 def decode(value: strawberry.ID, type_name: str, *field: str) -> str:
     """Returns the row id in a global id. Raises NotFound at the path `field` of the request for any other text."""
     try:

@@ -49,7 +49,8 @@ class CreateStudioInput:
     workspace_id: strawberry.ID = strawberry.field(description="The id of the workspace in which the Studio is created.")
     name: str = strawberry.field(description=NAME)
     template_id: strawberry.ID = strawberry.field(
-        description="The id of the template that the sessions run. It must belong to the workspace and must not be UNSUPPORTED."
+        description="The id of the template that the sessions run. It must belong to the workspace and must not be UNSUPPORTED. If it "
+        "is EXPERIMENTAL, `acceptExperimental` must be true."
     )
     description: str | None = strawberry.field(default=None, description=f"{DESCRIPTION} If omitted or null, the Studio has none.")
     compute_environment_id: strawberry.ID | None = strawberry.field(
@@ -73,6 +74,11 @@ class CreateStudioInput:
         default=None, description=f"{ENVIRONMENT} If omitted or null, none."
     )
     auto_start: bool = strawberry.field(default=True, description="Whether the first session is started at once. The default is true.")
+    accept_experimental: bool = strawberry.field(
+        default=False,
+        description="Whether the template may be EXPERIMENTAL. The default is false: for such a template the result is then an "
+        "InvalidInputError with the problem EXPERIMENTAL.",
+    )
     idempotency_key: str | None = idempotency_key()
 
     def request(self) -> CreateStudioRequest:
@@ -85,6 +91,7 @@ class CreateStudioInput:
             description=self.description,
             configuration=configuration(self),
             auto_start=self.auto_start,
+            accept_experimental=self.accept_experimental,
             idempotency_key=self.idempotency_key,
         )
 

@@ -4,9 +4,9 @@ from datetime import datetime
 
 import strawberry
 
-from resolvers.loaders import compute_environments
+from resolvers.loaders import compute_environments, templates
 from schema.enums import ComputeKind, TemplateStatus, Tool
-from schema.fields import attribute, batched, exactly, node_id
+from schema.fields import attribute, batched, derived, exactly, node_id
 from schema.types.node import Node
 from services.rows.organizations import CapacityRow, ComputeEnvironmentRow, TemplateRow, UsageRow
 
@@ -23,13 +23,26 @@ class Template(Node):
     )
     tool_version: str = attribute("The version of the tool, for example `4.2.5`.")
     connect_version: str = attribute("The version of the component that connects the tool with Studiograph, as major.minor.patch.")
-    status: TemplateStatus = attribute("How well the template is supported.")
+    recipe: str | None = attribute(
+        "The name of the recipe from which the server builds the image where sessions run. Null if the image is pulled from a registry."
+    )
+    is_built_here: bool = derived(
+        lambda recipe: recipe is not None, "Whether the server builds the image itself, from `recipe`, before the first start.", of="recipe"
+    )
+    status: TemplateStatus = batched(
+        templates.statuses, "How well the template is supported. It follows from all templates of the workspace and changes with them."
+    )
+    experimental: bool = attribute("Whether the template is marked as experimental. It is UNSUPPORTED all the same once it is too old.")
     icon_url: str | None = attribute("The URL of an icon of the template. Null if it has none.")
     port: int = attribute("The TCP port on which the tool listens in its container.")
     single_user: bool = attribute("Whether the tool serves only one user at a time.")
     embeddable: bool = attribute(
         "Whether the browser shows the tool inside a page of Studiograph, which displays warnings. If not, the tool fills the tab."
     )
+    prefix_capable: bool = attribute(
+        "Whether the tool can serve below a path prefix, which it then takes from the variable CONNECT_TOOL_PATH_PREFIX."
+    )
+    revision: int = attribute("The number of the edit that made the present values: 1 for a new template, one more with each edit.")
     created_at: datetime = attribute("The time at which the template was added to the workspace.")
 
     is_type_of = exactly(TemplateRow)

@@ -122,7 +122,10 @@ class Workspace(Node):
         arguments=count_arguments,
     )
     templates: list[Template] = batched(
-        template_loaders.of_workspaces, "The templates of the workspace, sorted by name.", of="id", arguments=template_arguments
+        template_loaders.of_workspaces,
+        "The templates of the workspace: the RECOMMENDED ones first, then by tool, the newest release first.",
+        of="id",
+        arguments=template_arguments,
     )
     events: EventConnection | None = paged(
         event_loaders.of_workspaces,

@@ -43,6 +43,7 @@ class Permission(StrEnum):
     STUDIO_CLONE = "studio.clone"
     STUDIO_EDIT = "studio.edit"
     CHECKPOINT_EDIT = "checkpoint.edit"
+    TEMPLATE_MANAGE = "template.manage"
     WORKSPACE_EDIT = "workspace.edit"
     MEMBER_MANAGE = "member.manage"
     METRICS_READ = "metrics.read"
@@ -88,6 +89,9 @@ MATRIX: Mapping[Permission, Requirement] = MappingProxyType(
         ),
         Permission.CHECKPOINT_EDIT: Requirement(
             Role.MAINTAIN, TokenScope.OPERATE, "Save a running session as a checkpoint, and rename and delete checkpoints."
+        ),
+        Permission.TEMPLATE_MANAGE: Requirement(
+            Role.ADMIN, TokenScope.MANAGE, "Add and change the templates of the workspace, and add newer releases of the provided ones."
         ),
         Permission.WORKSPACE_EDIT: Requirement(
             Role.ADMIN, TokenScope.MANAGE, "Change the settings of the workspace, and the limits on what its sessions hold at a time."
@@ -170,6 +174,7 @@ class Resource(Enum):
     STUDIO = ("Studio", "studio_id")
     CHECKPOINT = ("checkpoint", "checkpoint_id")
     OPERATION = ("operation", "operation_id")
+    TEMPLATE = ("template", "template_id")
 
     def not_found(self) -> NotFound:
         """Returns the error for an object that does not exist or is hidden from the viewer: the two must read the same."""

@@ -127,6 +127,17 @@ class CheckpointDataMissing(DomainError):
         self.older_checkpoint_id = older_checkpoint_id
 
 
+class StaleTemplate(DomainError):
+    """The expected revision is not that of the template (B95)."""
+
+    code = "STALE_REVISION"
+
+    def __init__(self, message: str, *, template_id: str, revision: int) -> None:
+        super().__init__(message, field=("expected_revision",))
+        self.template_id = template_id
+        self.revision = revision
+
+
 class StaleRevision(DomainError):
     """The expected revision is not the current one; `studio_id` names the Studio to read again (B95)."""
 

@@ -28,6 +28,14 @@ class CheckpointChange(StrEnum):
     DELETED = "deleted"
 
 
+class TemplateChange(StrEnum):
+    """What happened to a template; the values are those stored in the log."""
+
+    ADDED = "added"
+    EDITED = "edited"
+    REMOVED = "removed"
+
+
 class PresenceChange(StrEnum):
     """Whether a user connected or left; the values are those stored in the log."""
 
@@ -248,6 +256,21 @@ class WorkspaceSettingsChanged(EventPayload):
     @classmethod
     def from_json(cls, stored: Json) -> Self:
         return cls(tuple(stored["fields"]))
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateChanged(EventPayload):
+    """A template of the workspace was added, edited or removed; `fields` are the names of what was edited."""
+
+    KIND = Kind.TEMPLATE_CHANGED
+    template_id: str
+    name: str
+    change: TemplateChange
+    fields: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, stored: Json) -> Self:
+        return cls(stored["template_id"], stored["name"], TemplateChange(stored["change"]), tuple(stored.get("fields", ())))
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ class Kind(StrEnum):
     OPERATION = "operation"
     MEMBER_CHANGED = "member.changed"
     WORKSPACE_SETTINGS = "workspace.settings"
+    TEMPLATE_CHANGED = "template.changed"
     TOKEN_REVOKED = "token.revoked"  # noqa: S105 - the name of a kind, no secret
 
 

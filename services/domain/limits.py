@@ -28,6 +28,16 @@ MAX_KEPT_CHECKPOINTS = 10_000
 """The number of checkpoints of each Studio that a workspace can set to be kept (B35)."""
 MAX_QUOTA = 2**31 - 1
 """The largest limit of a quota: what an Int of GraphQL and a column of the databases hold (B18)."""
+MAX_TEMPLATES = 200
+"""Templates of one workspace: a list of them has no pages."""
+MAX_IMAGE_LENGTH = 512
+"""Characters in the image of a template, which is a reference or a command line."""
+MAX_READY_PATH_LENGTH = 512
+"""Characters in the path at which a tool shows that it is ready."""
+MAX_ICON_URL_LENGTH = 2048
+"""Characters in the https URL of an icon."""
+MAX_ICON_DATA_LENGTH = 32 * 1024
+"""Characters in the data URL of an icon, which every list of templates carries."""
 MAX_IDEMPOTENCY_KEY_LENGTH = 128
 """Characters in an idempotency key (B95); its column is as wide."""
 IDEMPOTENCY_KEY_LIFETIME_HOURS = 24

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from services.domain.access import Role
 from services.domain.actor import Actor
-from services.domain.event_payloads import MemberChanged, WorkspaceSettingsChanged
+from services.domain.event_payloads import MemberChanged, TemplateChange, TemplateChanged, WorkspaceSettingsChanged
 from services.domain.events import Cursor, Kind, LoggedEvent
 from services.rows.events import StudioEventRow, event_row
 
@@ -31,15 +31,34 @@ class WorkspaceSettingsEventRow:
     fields: list[str]
 
 
-AnyEventRow = StudioEventRow | MemberEventRow | WorkspaceSettingsEventRow
+@dataclass(frozen=True, slots=True)
+class TemplateEventRow:
+    """A template was added, edited or removed."""
+
+    cursor: Cursor
+    at: datetime
+    actor: Actor
+    template_id: str
+    template_name: str
+    change: TemplateChange
+    fields: list[str]
+
+
+AnyEventRow = StudioEventRow | MemberEventRow | TemplateEventRow | WorkspaceSettingsEventRow
+AUDIT_KINDS = frozenset({Kind.MEMBER_CHANGED, Kind.TEMPLATE_CHANGED, Kind.WORKSPACE_SETTINGS})
+"""The kinds of events that lists show and that are not about a Studio."""
 
 
 def any_event_row(event: LoggedEvent) -> AnyEventRow:
-    """Returns the row of an event of SHOWN_KINDS, or of a change of members or of the workspace."""
+    """Returns the row of an event of SHOWN_KINDS or AUDIT_KINDS."""
+    if event.kind is Kind.MEMBER_CHANGED:
+        member = MemberChanged.from_json(event.payload)
+        return MemberEventRow(event.cursor, event.at, event.actor, member.user_id, member.role)
+    if event.kind is Kind.TEMPLATE_CHANGED:
+        template = TemplateChanged.from_json(event.payload)
+        fields = list(template.fields)
+        return TemplateEventRow(event.cursor, event.at, event.actor, template.template_id, template.name, template.change, fields)
     if event.kind is Kind.WORKSPACE_SETTINGS:
-        changed = WorkspaceSettingsChanged.from_json(event.payload)
-        return WorkspaceSettingsEventRow(event.cursor, event.at, event.actor, list(changed.fields))
-    if event.kind is not Kind.MEMBER_CHANGED:
-        return event_row(event)
-    payload = MemberChanged.from_json(event.payload)
-    return MemberEventRow(event.cursor, event.at, event.actor, payload.user_id, payload.role)
+        settings = WorkspaceSettingsChanged.from_json(event.payload)
+        return WorkspaceSettingsEventRow(event.cursor, event.at, event.actor, list(settings.fields))
+    return event_row(event)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from services.domain.access import Role
 from services.domain.events import Cursor
-from services.domain.statuses import ComputeKind, StudioStatus, TemplateStatus, Tool
+from services.domain.statuses import ComputeKind, StudioStatus, Tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class StatusCountRow:
 
 @dataclass(frozen=True, slots=True)
 class TemplateRow:
-    """A template: an image of one tool."""
+    """A template: an image of one tool. `recipe` is what the image is built from; None if it is pulled."""
 
     id: str
     workspace_id: str
@@ -79,12 +79,15 @@ class TemplateRow:
     image: str
     tool_version: str
     connect_version: str
-    status: TemplateStatus
+    experimental: bool
+    recipe: str | None
     icon_url: str | None
     port: int
     single_user: bool
     embeddable: bool
+    prefix_capable: bool
     created_at: datetime
+    revision: int
     version: int
 
 

@@ -25,9 +25,15 @@ class TemplateState:
     image: str
     recipe: str | None
     tool_version: str
-    status: str
+    connect_version: str
+    experimental: bool
+    icon_url: str | None
     port: int
     ready_path: str
+    single_user: bool
+    embeddable: bool
+    prefix_capable: bool
+    revision: int
 
 
 RECORD = Record.of_table(TemplateState, core.template)
@@ -47,6 +53,12 @@ async def of_workspace(reader: Reader, workspace_id: str) -> list[TemplateState]
     return RECORD.rows(await reader.execute(select(*RECORD.columns).where(T.workspace_id == workspace_id).order_by(T.name_key)))
 
 
+async def recipes_of(reader: Reader, workspace_id: str) -> list[str]:
+    """Returns the names of the recipes from which images of the workspace's templates are built."""
+    statement = select(T.recipe).where(T.workspace_id == workspace_id, T.recipe.is_not(None)).distinct()
+    return list((await reader.execute(statement)).scalars())
+
+
 async def name_taken(reader: Reader, template: TemplateState, key: str) -> bool:
     """Returns whether another template of the workspace has this name key."""
     clash = (T.workspace_id == template.workspace_id) & (T.name_key == key) & (T.id != template.id)
@@ -57,14 +69,8 @@ async def insert_template(transaction: Transaction, workspace_id: str, name: str
     """Returns the id of the new row. `values` are the columns that the caller decides."""
     template_id = new_id()
     keys = {"id": template_id, "workspace_id": workspace_id, "name": name, "name_key": name_key(name)}
-    await transaction.execute(insert(core.template).values(**keys, **values, created_at=transaction.now, version=1))
+    await transaction.execute(insert(core.template).values(**keys, **values, created_at=transaction.now, revision=1, version=1))
     return template_id
-
-
-async def change_image(transaction: Transaction, template_id: str, recipe: str, image: str) -> None:
-    """Sets the image of a template of this recipe. Does nothing if that is its image already, or if it has another recipe."""
-    differs = (T.id == template_id) & (T.recipe == recipe) & (T.image != image)
-    await transaction.execute(update(core.template).where(differs).values(image=image, version=T.version + 1))
 
 
 async def change(transaction: Transaction, template_id: str, **values: Any) -> None:

@@ -6,17 +6,17 @@ from typing import Any
 from services.authorization import require_in_workspace
 from services.domain.access import Permission, Resource, Viewer
 from services.domain.problems import Problems, invalid
-from services.domain.statuses import TemplateStatus
 from services.domain.time_policy import TimePolicy
+from services.domain.unset import UNSET
 from services.quotas.admission import check
 from services.secrets.env_vars import Seal
 from services.store import checkpoints, compute_environments, inheritance, templates
 from services.store.compute_environments import EnvironmentState, WorkspaceSettings
 from services.store.db.database import Reader, Transaction
 from services.store.templates import TemplateState
-from services.studios import configuration, validation
+from services.studios import configuration, template_rules, validation
 from services.studios.clone_source import CloneSource, source_checkpoint, source_studio
-from services.studios.requests import UNSET, CloneStudioRequest, StudioOutcome
+from services.studios.requests import CloneStudioRequest, StudioOutcome
 from services.studios.start import StartStudio
 from services.studios.studio_rows import NewStudio, add_studio, require_free_name
 
@@ -105,9 +105,7 @@ async def _template(reader: Reader, source: CloneSource) -> TemplateState:
     template = await templates.find(reader, template_id) if template_id else None
     if template is None:
         raise invalid("from", "TEMPLATE_REMOVED", "The template of the checkpoint was removed, so that no Studio can be made from it.")
-    if template.status == TemplateStatus.UNSUPPORTED.value:
-        message = f"The template {template.name} is no longer supported for new Studios. Migrate the Studio to a newer template instead."
-        raise invalid("from", "UNSUPPORTED", message)
+    await template_rules.require_usable(reader, template, "from", accept_experimental=True)  # as whoever made the source accepted it
     return template
 
 

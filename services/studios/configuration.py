@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from services.domain.unset import UNSET
 from services.secrets.env_vars import Seal, StoredEnvVars, secrets_by_key
 from services.store.compute_environments import EnvironmentState, WorkspaceSettings
 from services.store.studios import StudioState
-from services.studios.requests import UNSET, Configuration
+from services.studios.requests import Configuration
 
 FIELDS = ("cpu", "memory_mib", "gpu", "lifespan_hours", "environment")
 """The columns of a Studio that make its configuration."""

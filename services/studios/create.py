@@ -8,14 +8,13 @@ from services.domain.access import Permission, Viewer
 from services.domain.compute_kinds import spec_of
 from services.domain.errors import InvalidInput, NotFound
 from services.domain.problems import Problems, invalid
-from services.domain.statuses import TemplateStatus
 from services.domain.time_policy import TimePolicy
 from services.secrets.env_vars import Seal
 from services.store import compute_environments, templates
 from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Transaction
 from services.store.templates import TemplateState
-from services.studios import configuration, validation
+from services.studios import configuration, template_rules, validation
 from services.studios.requests import CreateStudioRequest, StudioOutcome
 from services.studios.start import StartStudio
 from services.studios.studio_rows import NewStudio, add_studio, require_free_name
@@ -55,9 +54,7 @@ async def _template(transaction: Transaction, request: CreateStudioRequest) -> T
     template = await templates.find(transaction, request.template_id)
     if template is None or template.workspace_id != request.workspace_id:
         raise NotFound.absent("template in this workspace", field=("template_id",))
-    if template.status == TemplateStatus.UNSUPPORTED.value:
-        message = f"{template.name} is no longer supported. Choose a recommended template."
-        raise invalid("template_id", "UNSUPPORTED", message)
+    await template_rules.require_usable(transaction, template, "template_id", accept_experimental=request.accept_experimental)
     return template
 
 

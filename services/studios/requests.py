@@ -1,19 +1,8 @@
 """The requests that commands on Studios take, and their outcome. Ids are those of rows; units are cores, MiB, hours, seconds."""
 
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Final, Literal, TypeAlias, TypeVar
 
-
-class Unset(Enum):
-    """The type of UNSET: a field that is absent, as opposed to null."""
-
-    UNSET = "unset"
-
-
-UNSET: Final = Unset.UNSET
-T = TypeVar("T")
-Maybe: TypeAlias = T | Literal[Unset.UNSET]
+from services.domain.unset import UNSET, Maybe
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +34,8 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class CreateStudioRequest:
+    """The request to create a Studio. `accept_experimental`: the template may be EXPERIMENTAL (B72)."""
+
     workspace_id: str
     name: str
     template_id: str
@@ -52,6 +43,7 @@ class CreateStudioRequest:
     description: str | None = None
     configuration: Configuration = field(default_factory=Configuration)
     auto_start: bool = True
+    accept_experimental: bool = False
     idempotency_key: str | None = None
 
 

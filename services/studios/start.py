@@ -13,6 +13,7 @@ from services.domain.lifecycle import Action, Trigger, status_refusal
 from services.domain.problems import Problems, invalid
 from services.domain.statuses import OperationKind, StudioStatus
 from services.domain.time_policy import TimePolicy
+from services.domain.unset import UNSET
 from services.quotas.admission import admit
 from services.secrets.env_vars import Seal
 from services.store import compute_environments, outbox, sessions, studios, templates
@@ -23,7 +24,7 @@ from services.studios import configuration, rights, validation
 from services.studios.checkpoint_rows import add_checkpoint
 from services.studios.image_builds import ImageBuilds
 from services.studios.progress import Step
-from services.studios.requests import UNSET, StartStudioRequest, StudioActionRequest, StudioOutcome
+from services.studios.requests import StartStudioRequest, StudioActionRequest, StudioOutcome
 from services.studios.start_base import start_base
 from services.studios.status_rules import is_repeat, require_status
 from services.studios.transitions import begin_operation, move

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any, Protocol, TypeVar
 
-from services.commands import CommandRunner, MutationCall
+from services.commands import CommandRunner, MutationCall, idempotency_input
 from services.domain.access import MATRIX, Permission, Resource, Viewer, require_scope
 from services.domain.actor import Actor
 from services.domain.errors import CheckpointDataMissing, NotFound
@@ -24,7 +24,6 @@ from services.studios.delete import DeleteStudio
 from services.studios.force_stop import ForceStopStudio
 from services.studios.image_builds import ImageBuilds
 from services.studios.requests import (
-    UNSET,
     CloneStudioRequest,
     CreateStudioRequest,
     StartStudioRequest,
@@ -175,13 +174,7 @@ class Studios:
 
 def _call(viewer: Viewer, mutation: str, permission: Permission, request: Any) -> MutationCall:
     """Raises Forbidden if the viewer's token lacks the scope that `permission` needs, before anything is read."""
-    return MutationCall(viewer, mutation, MATRIX[permission].scope, request.idempotency_key, _idempotency_input(request))
-
-
-def _idempotency_input(request: Any) -> dict[str, Any]:
-    """The part of a request that must be the same for a repetition under one idempotency key; fields that are absent are left out."""
-    values: dict[str, Any] = asdict(request, dict_factory=lambda items: {name: value for name, value in items if value is not UNSET})
-    return {name: value for name, value in values.items() if name != "idempotency_key"}
+    return MutationCall(viewer, mutation, MATRIX[permission].scope, request.idempotency_key, idempotency_input(request))
 
 
 async def _star(transaction: Transaction, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:

@@ -8,12 +8,13 @@ from services.domain.event_payloads import StudioEdited
 from services.domain.lifecycle import Action
 from services.domain.names import name_key
 from services.domain.problems import Problems
+from services.domain.unset import UNSET
 from services.secrets.env_vars import Seal
 from services.store import compute_environments, outbox, studios
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import configuration, rights, validation
-from services.studios.requests import UNSET, StudioOutcome, UpdateStudioRequest
+from services.studios.requests import StudioOutcome, UpdateStudioRequest
 from services.studios.status_rules import require_status
 from services.studios.studio_rows import NameTaken
 

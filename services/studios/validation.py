@@ -17,9 +17,10 @@ from services.domain.limits import (
     MIN_MEMORY_MIB,
 )
 from services.domain.problems import Problems
+from services.domain.unset import UNSET, Maybe
 from services.secrets.env_vars import StoredEnvVars, secrets_by_key
 from services.store.compute_environments import EnvironmentState, WorkspaceSettings
-from services.studios.requests import UNSET, Configuration, EnvVar, Maybe
+from services.studios.requests import Configuration, EnvVar
 
 ENV_VAR_KEY = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 RESERVED_KEYS = frozenset({"CONNECT_TOOL_PORT", "CONNECT_TOOL_SOCKET", "CONNECT_TOOL_PATH_PREFIX"})

@@ -1,1 +1,1 @@
-"""What the sessions of a workspace run: the commands that add, change and remove templates."""
+"""What the sessions of a workspace run: the commands that add, change, refresh and remove templates."""

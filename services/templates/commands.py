@@ -1,117 +1,109 @@
-"""The operator's commands that add, change and remove the templates of a workspace, for the command line and the demo."""
+"""The operator's commands that add, change, refresh and remove the templates of a workspace, for the command line and the demo."""
 
 from dataclasses import asdict, dataclass
 
 from services.commands import CommandRunner
 from services.domain.access import Operator, OperatorPermission
 from services.domain.errors import Conflict, NotFound, StillNeeded
-from services.domain.names import name_key
-from services.domain.problems import check_name
-from services.domain.statuses import TemplateStatus, Tool
+from services.domain.event_payloads import TemplateChange, TemplateChanged
+from services.domain.problems import Problems
+from services.domain.statuses import TemplateStatus
+from services.domain.template_status import catalogue_order, release_key, statuses
 from services.store import dependents
 from services.store import templates as store
 from services.store.db.database import Transaction
 from services.store.templates import TemplateState
-
-
-@dataclass(frozen=True, slots=True)
-class NewTemplate:
-    """A template to be added.
-
-    `image` is an image reference, or what the process kind runs: a word it knows, or for CUSTOM a shell-quoted command line. With a
-    `recipe` (a directory of images/) a container image is built where sessions run, rather than pulled.
-    """
-
-    name: str
-    tool: Tool
-    image: str
-    tool_version: str
-    recipe: str | None = None
-    connect_version: str = "0.1.0"
-    status: TemplateStatus = TemplateStatus.RECOMMENDED
-    icon_url: str | None = None
-    port: int = 8888
-    ready_path: str = "/"
-    single_user: bool = False
-    embeddable: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateChanges:
-    """What is to be changed of a template; None leaves a value. An `image` takes the place of the recipe, too."""
-
-    name: str | None = None
-    image: str | None = None
-    tool_version: str | None = None
-    status: TemplateStatus | None = None
-    port: int | None = None
-    ready_path: str | None = None
+from services.templates import releases
+from services.templates.recipe_images import RecipeImage, Recipes, existing_images
+from services.templates.requests import NewTemplate, RefreshOutcome, TemplateChanges
+from services.templates.template_rows import add_template, edit_template, given_values, log_change, replace_image
+from services.templates.validation import check_values
 
 
 @dataclass(frozen=True, slots=True)
 class Templates:
-    """Adds, changes and removes templates.
-
-    When one is added, an existing template of the same name is not changed, except for the image of its recipe.
-    """
+    """Each method that takes an operator is one command; it raises Forbidden without the permission TEMPLATE_MANAGE."""
 
     runner: CommandRunner
 
-    async def ensure(self, operator: Operator, workspace_id: str, template: NewTemplate) -> str:
-        """Returns the id of the workspace's template of that name, which is added if needed. With the same recipe, its image is updated.
+    async def ensure(self, operator: Operator, workspace_id: str, template: NewTemplate, image: RecipeImage) -> str:
+        """Returns the id of the workspace's template of the newest release of a recipe, which is brought up to date.
 
-        Raises Forbidden.
+        Without a template of the recipe, it is that of the template's name, which is added if needed.
         """
 
         async def body(transaction: Transaction) -> str:
-            return await _ensure(transaction, workspace_id, template)
+            await releases.refresh(transaction, operator.actor, workspace_id, image)
+            siblings = [each for each in await store.of_workspace(transaction, workspace_id) if each.recipe == image.recipe]
+            if siblings:
+                return max(siblings, key=release_key).id
+            present = await store.id_of(transaction, workspace_id, template.name)
+            return present or await add_template(transaction, operator.actor, workspace_id, template)
 
         return await self.runner.run_for_operator(operator, OperatorPermission.TEMPLATE_MANAGE, workspace_id, body)
 
     async def add(self, operator: Operator, workspace_id: str, template: NewTemplate) -> str:
-        """Does the same as `ensure`, but raises Conflict if an existing template has another image. Raises Forbidden, InvalidInput."""
+        """Returns the id of the workspace's template of that name, which is added if needed; with the same recipe and versions, it gets
+        the image. Raises InvalidInput, QuotaExceeded, and Conflict if an existing template has another image."""
 
         async def body(transaction: Transaction) -> str:
-            template_id = await _ensure(transaction, workspace_id, template)
-            row = await store.find(transaction, template_id)
-            if row is not None and row.image != template.image:
-                raise Conflict(f"There is a template {template.name} already, and it runs {row.image}. Give this one another name.")
-            return template_id
+            template_id = await store.id_of(transaction, workspace_id, template.name)
+            present = await store.find(transaction, template_id) if template_id else None
+            if present is None:
+                return await add_template(transaction, operator.actor, workspace_id, template)
+            if template.recipe is not None and _release_of(present) == _release_of(template):
+                await replace_image(transaction, operator.actor, present, template.image)
+            elif present.image != template.image:
+                raise Conflict(f"There is a template {template.name} already, and it runs {present.image}. Give this one another name.")
+            return present.id
 
-        check_name(template.name)
+        problems = Problems()
+        check_values(problems, template.tool, asdict(template), allows_commands=True)
+        problems.raise_any()
         return await self.runner.run_for_operator(operator, OperatorPermission.TEMPLATE_MANAGE, workspace_id, body)
 
-    async def of_workspace(self, workspace_id: str) -> list[TemplateState]:
-        """Returns the templates of a workspace by name."""
+    async def of_workspace(self, workspace_id: str) -> list[tuple[TemplateState, TemplateStatus]]:
+        """Returns the templates of a workspace in the order of the catalogue, each with its status."""
         async with self.runner.database.read() as reader:
-            return await store.of_workspace(reader, workspace_id)
+            templates = await store.of_workspace(reader, workspace_id)
+        status_by_id = statuses(templates)
+        return [(template, status_by_id[template.id]) for template in catalogue_order(templates)]
 
-    async def find(self, workspace_id: str, name: str) -> TemplateState:
-        """Returns the workspace's template of that name. Raises NotFound."""
+    async def find(self, workspace_id: str, name: str) -> tuple[TemplateState, TemplateStatus]:
+        """Returns the workspace's template of that name, with its status. Raises NotFound."""
         async with self.runner.database.read() as reader:
             template_id = await store.id_of(reader, workspace_id, name)
-            template = await store.find(reader, template_id) if template_id else None
-        if template is None:
+        found = [pair for pair in await self.of_workspace(workspace_id) if pair[0].id == template_id]
+        if not found:
             raise NotFound(f"There is no template {name} in this workspace.")
-        return template
+        return found[0]
 
     async def edit(self, operator: Operator, template: TemplateState, changes: TemplateChanges) -> None:
-        """Changes a template; Studios meet it at their next start. Raises InvalidInput, and Conflict for a name that is taken."""
+        """Changes a template; Studios meet it at their next start. Raises InvalidInput, and TemplateNameTaken."""
 
         async def body(transaction: Transaction) -> None:
-            values = {field: value for field, value in asdict(changes).items() if value is not None}
-            if changes.name is not None:
-                if await store.name_taken(transaction, template, name_key(changes.name)):
-                    raise Conflict(f"There is a template {changes.name.strip()} already in this workspace.", field=("name",))
-                values |= {"name": changes.name.strip(), "name_key": name_key(changes.name)}
-            if changes.image is not None:
-                values["recipe"] = None
-            if values:
-                await store.change(transaction, template.id, **values)
+            present = await store.find(transaction, template.id)
+            if present is None:
+                raise NotFound(f"There is no template {template.name} in this workspace.")
+            await edit_template(transaction, operator.actor, present, changes)
 
-        if changes.name is not None:
-            check_name(changes.name)
+        problems = Problems()
+        check_values(problems, template.tool, given_values(changes), allows_commands=True)
+        problems.raise_any()
         await self.runner.run_for_operator(operator, OperatorPermission.TEMPLATE_MANAGE, template.workspace_id, body)
+
+    async def refresh(self, operator: Operator, workspace_id: str, recipes: Recipes) -> RefreshOutcome:
+        """Adds newer releases of the recipes that the workspace has templates of, and updates the images of present ones."""
+
+        async def body(transaction: Transaction) -> RefreshOutcome:
+            outcome = RefreshOutcome()
+            for image in images:
+                outcome += await releases.refresh(transaction, operator.actor, workspace_id, image)
+            return outcome
+
+        async with self.runner.database.read() as reader:
+            images = await existing_images(recipes, await store.recipes_of(reader, workspace_id))
+        return await self.runner.run_for_operator(operator, OperatorPermission.TEMPLATE_MANAGE, workspace_id, body)
 
     async def remove(self, operator: Operator, template: TemplateState) -> None:
         """Removes a template that no Studio uses. Raises StillNeeded, which names the Studios that do."""
@@ -121,15 +113,11 @@ class Templates:
             if needed_by:
                 raise StillNeeded(f"The template {template.name}", needed_by)
             await store.remove(transaction, template.id)
+            event = TemplateChanged(template.id, template.name, TemplateChange.REMOVED)
+            await log_change(transaction, operator.actor, template.workspace_id, event)
 
         await self.runner.run_for_operator(operator, OperatorPermission.TEMPLATE_MANAGE, template.workspace_id, body)
 
 
-async def _ensure(transaction: Transaction, workspace_id: str, template: NewTemplate) -> str:
-    template_id = await store.id_of(transaction, workspace_id, template.name)
-    values = asdict(template)
-    if template_id is None:
-        return await store.insert_template(transaction, workspace_id, values.pop("name"), values)
-    if template.recipe is not None:
-        await store.change_image(transaction, template_id, template.recipe, template.image)
-    return template_id
+def _release_of(template: NewTemplate | TemplateState) -> tuple[str | None, str, str]:
+    return template.recipe, template.tool_version, template.connect_version

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-from services.studios.requests import UNSET, Maybe
+from services.domain.unset import UNSET, Maybe
 
 
 @dataclass(frozen=True, slots=True)

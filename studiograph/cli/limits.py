@@ -5,7 +5,7 @@ from typing import Annotated, Any, Protocol, TypeVar
 
 import typer
 
-from services.studios.requests import UNSET, Maybe
+from services.domain.unset import UNSET, Maybe
 from services.workspaces.requests import LimitChanges
 from services.workspaces.rules import check_changes
 

@@ -1,12 +1,17 @@
-"""The command `studiograph template`: adds, shows, changes and removes the templates of a workspace."""
+"""The command `studiograph template`: adds, shows, changes, refreshes and removes the templates of a workspace."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
+from services.compute.docker import RecipeBook
 from services.domain.statuses import TemplateStatus, Tool
+from services.domain.unset import UNSET
+from services.domain.versions import CONNECT_VERSION
 from services.store.templates import TemplateState
-from services.templates.commands import NewTemplate, TemplateChanges
+from services.templates.recipe_images import recipe_image
+from services.templates.requests import NewTemplate, TemplateChanges
 from studiograph.cli.options import load_settings
 from studiograph.cli.output import AsJson, print_done, print_object, print_rows
 from studiograph.cli.run_command import run_command
@@ -15,6 +20,7 @@ from studiograph.compute_factories import recipe_book
 
 app = typer.Typer(help="Manage the templates of a workspace.", no_args_is_help=True)
 
+Found = tuple[TemplateState, TemplateStatus]
 Workspace = Annotated[str, typer.Argument(help="The slug of the workspace.")]
 Name = Annotated[str, typer.Argument(help="The name of the template.")]
 
@@ -28,8 +34,10 @@ def add_template(
         str,
         typer.Option(help="Instead of --image: a provided image, such as `jupyter`, or one of STUDIOGRAPH_IMAGES_DIR.", show_default=False),
     ] = "",
-    tool: Annotated[Tool, typer.Option(help="The kind of tool.")] = Tool.CUSTOM,
-    version: Annotated[str, typer.Option(help="The tool's version.")] = "1",
+    tool: Annotated[Tool | None, typer.Option(help="The kind of tool; without it that of a provided recipe, else CUSTOM.")] = None,
+    version: Annotated[str | None, typer.Option(help="The tool's version; without it that of a provided recipe, else 1.")] = None,
+    connect_version: Annotated[str, typer.Option(help="The version of the connect component.")] = CONNECT_VERSION,
+    experimental: Annotated[bool, typer.Option(help="New Studios use the template only if they accept an experimental one.")] = False,
     port: Annotated[int, typer.Option(help="The port on which the tool listens.", min=1, max=65535)] = 8888,
     ready_path: Annotated[str, typer.Option(help="The path whose response shows that the tool is ready.")] = "/",
     as_json: AsJson = False,
@@ -37,21 +45,31 @@ def add_template(
     """Add a template with a provided image or an image of your own.
 
     \b
-    Examples: studiograph template add lab JupyterLab --recipe jupyter --tool JUPYTERLAB --version 4.6.6
-              studiograph template add lab Marimo --image registry.example.org/marimo:0.14 --port 2718
+    Examples: studiograph template add lab JupyterLab --recipe jupyter
+              studiograph template add lab Marimo --image registry.example.org/marimo:0.14 --version 0.14 --port 2718
     """
     if bool(image) == bool(recipe):
         raise typer.BadParameter("Give --image or --recipe.")
     settings = load_settings()
-    reference = image or recipe_book(settings).reference(recipe)
-    template = NewTemplate(name, tool, reference, version, recipe or None, port=port, ready_path=ready_path)
+    template = NewTemplate(name, tool or Tool.CUSTOM, image, version or "1", None, connect_version, port=port, ready_path=ready_path)
 
-    async def work(context: CommandContext) -> TemplateState:
+    async def work(context: CommandContext) -> Found:
+        made = await _of_recipe(template, recipe, recipe_book(settings), tool, version) if recipe else template
         workspace_id = await workspace_of(context, workspace)
-        await context.templates.add(context.operator, workspace_id, template)
+        await context.templates.add(context.operator, workspace_id, replace(made, experimental=experimental))
         return await context.templates.find(workspace_id, name)
 
-    print_done(f"{name} runs {reference}.", _summary(run_command(work, settings)), as_json=as_json)
+    added = run_command(work, settings)
+    print_done(f"{name} runs {added[0].image}.", _summary(*added), as_json=as_json)
+
+
+async def _of_recipe(template: NewTemplate, recipe: str, recipes: RecipeBook, tool: Tool | None, version: str | None) -> NewTemplate:
+    """Returns the template with the image of the recipe, and with what a provided recipe says unless the options say otherwise."""
+    image = await recipe_image(recipes, recipe)
+    if image.release is None:
+        return replace(template, recipe=recipe, image=image.reference)
+    made = NewTemplate.of_release(image.release, template.name, recipe, image.reference)
+    return replace(made, tool=tool or made.tool, tool_version=version or made.tool_version)
 
 
 @app.command("list")
@@ -62,10 +80,10 @@ def list_templates(workspace: Workspace, as_json: AsJson = False) -> None:
     Example: studiograph template list lab --json
     """
 
-    async def work(context: CommandContext) -> list[TemplateState]:
+    async def work(context: CommandContext) -> list[Found]:
         return await context.templates.of_workspace(await workspace_of(context, workspace))
 
-    print_rows([_summary(template) for template in run_command(work)], as_json=as_json)
+    print_rows([_summary(*found) for found in run_command(work)], as_json=as_json)
 
 
 @app.command("show")
@@ -76,12 +94,18 @@ def show_template(workspace: Workspace, name: Name, as_json: AsJson = False) -> 
     Example: studiograph template show lab JupyterLab
     """
 
-    async def work(context: CommandContext) -> TemplateState:
+    async def work(context: CommandContext) -> Found:
         return await context.templates.find(await workspace_of(context, workspace), name)
 
-    template = run_command(work)
-    details = {"recipe": template.recipe, "port": template.port, "readyPath": template.ready_path}
-    print_object(_summary(template) | details, as_json=as_json)
+    template, status = run_command(work)
+    details = {
+        "connectVersion": template.connect_version,
+        "experimental": template.experimental,
+        "recipe": template.recipe,
+        "port": template.port,
+        "readyPath": template.ready_path,
+    }
+    print_object(_summary(template, status) | details, as_json=as_json)
 
 
 @app.command("edit")
@@ -91,7 +115,8 @@ def edit_template(
     new_name: Annotated[str | None, typer.Option("--name", help="The new name.")] = None,
     image: Annotated[str | None, typer.Option(help="Another container image.")] = None,
     version: Annotated[str | None, typer.Option(help="The tool's version.")] = None,
-    status: Annotated[TemplateStatus | None, typer.Option(help="The support status; UNSUPPORTED ones are not offered.")] = None,
+    connect_version: Annotated[str | None, typer.Option(help="The version of the connect component.")] = None,
+    experimental: Annotated[bool | None, typer.Option(help="Whether new Studios must accept that the template is experimental.")] = None,
     port: Annotated[int | None, typer.Option(help="The port on which the tool listens.", min=1, max=65535)] = None,
     ready_path: Annotated[str | None, typer.Option(help="The path whose response shows that the tool is ready.")] = None,
     as_json: AsJson = False,
@@ -101,32 +126,63 @@ def edit_template(
     \b
     Example: studiograph template edit lab Marimo --image registry.example.org/marimo:0.15 --version 0.15
     """
-    changes = TemplateChanges(new_name, image, version, status, port, ready_path)
+    options: dict[str, Any] = {
+        "name": new_name,
+        "image": image,
+        "tool_version": version,
+        "connect_version": connect_version,
+        "experimental": experimental,
+        "port": port,
+        "ready_path": ready_path,
+    }
+    changes = TemplateChanges(**{field: UNSET if value is None else value for field, value in options.items()})
     if changes == TemplateChanges():
         raise typer.BadParameter("Give at least one option to change.")
 
-    async def work(context: CommandContext) -> TemplateState:
+    async def work(context: CommandContext) -> Found:
         workspace_id = await workspace_of(context, workspace)
-        template = await context.templates.find(workspace_id, name)
+        template, _ = await context.templates.find(workspace_id, name)
         await context.templates.edit(context.operator, template, changes)
         return await context.templates.find(workspace_id, template.name if new_name is None else new_name)
 
     changed = run_command(work)
-    print_done(f"Changed {changed.name}.", _summary(changed), as_json=as_json)
+    print_done(f"Changed {changed[0].name}.", _summary(*changed), as_json=as_json)
+
+
+@app.command("refresh")
+def refresh_templates(workspace: Workspace, as_json: AsJson = False) -> None:
+    """Add newer releases of the recipes that the workspace has templates of.
+
+    Present templates stay, and so do their Studios. Where the recipe of the same release has changed, the image is replaced.
+
+    \b
+    Example: studiograph template refresh lab
+    """
+    settings = load_settings()
+
+    async def work(context: CommandContext) -> dict[str, list[str]]:
+        workspace_id = await workspace_of(context, workspace)
+        outcome = await context.templates.refresh(context.operator, workspace_id, recipe_book(settings))
+        names = {template.id: template.name for template, _ in await context.templates.of_workspace(workspace_id)}
+        return {"added": [names[added] for added in outcome.added], "updated": [names[updated] for updated in outcome.updated]}
+
+    refreshed = run_command(work, settings)
+    lines = [f"{word.capitalize()}: {', '.join(names)}." for word, names in refreshed.items() if names]
+    print_done("\n".join(lines or ["Nothing is newer."]), refreshed, as_json=as_json)
 
 
 @app.command("remove")
 def remove_template(workspace: Workspace, name: Name, as_json: AsJson = False) -> None:
     """Remove a template that no Studio uses.
 
-    It is refused while Studios use it, and they are listed. `edit --status UNSUPPORTED` keeps new Studios from it.
+    It is refused while Studios use it, and they are listed. After `edit --experimental`, new Studios must accept it explicitly.
 
     \b
     Example: studiograph template remove lab Marimo
     """
 
     async def work(context: CommandContext) -> str:
-        template = await context.templates.find(await workspace_of(context, workspace), name)
+        template, _ = await context.templates.find(await workspace_of(context, workspace), name)
         await context.templates.remove(context.operator, template)
         return template.name
 
@@ -134,11 +190,11 @@ def remove_template(workspace: Workspace, name: Name, as_json: AsJson = False) -
     print_done(f"Removed {removed}.", {"removed": removed}, as_json=as_json)
 
 
-def _summary(template: TemplateState) -> dict[str, Any]:
+def _summary(template: TemplateState, status: TemplateStatus) -> dict[str, Any]:
     return {
         "name": template.name,
         "tool": template.tool,
         "version": template.tool_version,
-        "status": template.status,
+        "status": status,
         "image": template.image,
     }

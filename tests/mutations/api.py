@@ -14,12 +14,19 @@ from services.domain.access import Viewer
 Json = dict[str, Any]
 
 STUDIO = "studio { id name description revision status statusMessage isStarred configuration { cpu memoryMiB gpu lifespanHours } }"
+TEMPLATE = (
+    "template { id name tool image recipe isBuiltHere toolVersion connectVersion status experimental iconUrl port singleUser embeddable "
+    "prefixCapable revision }"
+)
 SELECTIONS = {
     "StudioPayload": STUDIO + " operation { id kind state }",
     "DeleteStudioPayload": "deletedStudioId",
     "ConnectStudioPayload": "url expiresAt",
     "CheckpointPayload": "checkpoint { id name status } operation { id kind state }",
     "CheckpointNeededError": "neededBy { kind studio { name } }",
+    "TemplatePayload": TEMPLATE,
+    "RefreshTemplatesPayload": "added { id name toolVersion image status } updated { id name image }",
+    "StaleTemplateError": "currentRevision " + TEMPLATE,
     "CreateTokenPayload": "secret token { id name scopes hint expiresAt revokedAt }",
     "RevokeTokenPayload": "token { id revokedAt }",
     "MemberPayload": "member { user { id userName } role } workspace { id }",

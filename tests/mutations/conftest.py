@@ -20,11 +20,13 @@ from services.services import Services
 from services.store.db.database import Database
 from services.store.db.wakeups import Wakeups
 from services.studios.studios import Studios
+from services.templates.management import TemplateManagement
 from services.workspaces.commands import WorkspaceCommands
 from tests import factories
 from tests.factories import World
 from tests.mutations.api import Api
 from tests.mutations.mutation_fields import CORE
+from tests.mutations.recipes import ReleasedRecipes
 
 
 @pytest.fixture
@@ -33,7 +35,12 @@ async def world(database: Database) -> World:
 
 
 @pytest.fixture
-def services(database: Database) -> Services:
+def recipes() -> ReleasedRecipes:
+    return ReleasedRecipes()
+
+
+@pytest.fixture
+def services(database: Database, recipes: ReleasedRecipes) -> Services:
     """Those that mutations call."""
     runner = CommandRunner(database, b"key")
     addresses = Addresses("http://localhost:8000", "localhost:8000")
@@ -44,6 +51,7 @@ def services(database: Database) -> Services:
         members=Members(database, runner),
         studios=Studios(runner, TimePolicy(), SecretBox(SecretBox.new_key()), "installation", Wakeups(database)),
         checkpoints=Checkpoints(runner, TimePolicy()),
+        templates=TemplateManagement(runner, recipes),
         workspaces=WorkspaceCommands(runner, TimePolicy()),
         addresses=addresses,
         policy=TimePolicy(),

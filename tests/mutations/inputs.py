@@ -13,7 +13,7 @@ from tests.mutations.api import gid
 
 Prepare = Callable[[Database, World], Awaitable[dict[str, Any]]]
 NOWHERE = "0" * 32
-IDS = {"workspaceId": "Workspace", "studioId": "Studio", "checkpointId": "Checkpoint"}
+IDS = {"workspaceId": "Workspace", "studioId": "Studio", "checkpointId": "Checkpoint", "templateId": "Template"}
 """The input fields that name what a mutation acts on, with the types of their ids."""
 
 
@@ -66,6 +66,20 @@ async def a_source(database: Database, world: World) -> dict[str, Any]:
     return {"from": {"studioId": gid("Studio", studio_id)}, "name": "Clone"}
 
 
+async def a_new_template(_database: Database, world: World) -> dict[str, Any]:
+    workspace_id = gid("Workspace", world.workspace_id)
+    return {"workspaceId": workspace_id, "name": "Marimo", "image": "example/marimo:0.14", "tool": "CUSTOM", "toolVersion": "0.14"}
+
+
+async def a_template_to_edit(_database: Database, world: World) -> dict[str, Any]:
+    return {"templateId": gid("Template", world.template_id), "port": 2718}
+
+
+async def a_template_of_a_recipe(database: Database, world: World) -> dict[str, Any]:
+    await factories.create_template(database, world.workspace_id, "JupyterLab", tool="JUPYTERLAB", tool_version="4.5.0", recipe="jupyter")
+    return {"workspaceId": gid("Workspace", world.workspace_id)}
+
+
 async def a_user(database: Database, world: World) -> dict[str, Any]:
     await factories.allow_many_users(database)
     await factories.create_user(database, "grace")
@@ -104,6 +118,9 @@ INPUTS: dict[str, Prepare] = {
     "renameCheckpoint": a_checkpoint,
     "checkpointNow": a_running_studio,
     "deleteCheckpoint": an_older_checkpoint,
+    "createTemplate": a_new_template,
+    "updateTemplate": a_template_to_edit,
+    "refreshTemplates": a_template_of_a_recipe,
     "addMember": a_user,
     "updateMember": a_member_with_another_role,
     "removeMember": a_member,

@@ -30,6 +30,7 @@ LEAST_ROLE = {
     Permission.STUDIO_CLONE: Role.MAINTAIN,
     Permission.STUDIO_EDIT: Role.MAINTAIN,
     Permission.CHECKPOINT_EDIT: Role.MAINTAIN,
+    Permission.TEMPLATE_MANAGE: Role.ADMIN,
     Permission.WORKSPACE_EDIT: Role.ADMIN,
     Permission.MEMBER_MANAGE: Role.OWNER,
     Permission.METRICS_READ: Role.OWNER,
@@ -48,7 +49,7 @@ SCOPES = {
         Permission.STUDIO_EDIT,
         Permission.CHECKPOINT_EDIT,
     },
-    TokenScope.MANAGE: {Permission.MEMBER_MANAGE, Permission.WORKSPACE_EDIT},
+    TokenScope.MANAGE: {Permission.TEMPLATE_MANAGE, Permission.MEMBER_MANAGE, Permission.WORKSPACE_EDIT},
 }
 
 EVERY_SET_OF_SCOPES = [frozenset(scopes) for size in range(5) for scopes in combinations(TokenScope, size)]

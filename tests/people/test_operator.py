@@ -17,7 +17,9 @@ from services.store import compute_environments, templates
 from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Database
 from services.store.templates import TemplateState
-from services.templates.commands import NewTemplate, TemplateChanges, Templates
+from services.templates.commands import Templates
+from services.templates.recipe_images import RecipeImage
+from services.templates.requests import NewTemplate, TemplateChanges
 from tests import factories
 from tests.factories import World
 
@@ -39,7 +41,8 @@ def on_template(change: Callable[[Templates, Operator, TemplateState], Awaitable
     """Returns the call that changes the world's template."""
 
     async def call(templates: Templates, _: ComputeEnvironments, world: World, operator: Operator) -> object:
-        return await change(templates, operator, await templates.find(world.workspace_id, "Tiny"))
+        template, _status = await templates.find(world.workspace_id, "Tiny")
+        return await change(templates, operator, template)
 
     return call
 
@@ -56,7 +59,9 @@ COMPUTE_ENVIRONMENT_CALLS: dict[str, Call] = {
     "remove": on_environment(lambda environments, operator, environment: environments.remove(operator, environment)),
 }
 TEMPLATE_CALLS: dict[str, Call] = {
-    "ensure": lambda templates, _, world, operator: templates.ensure(operator, world.workspace_id, TEMPLATE),
+    "ensure": lambda templates, _, world, operator: templates.ensure(
+        operator, world.workspace_id, TEMPLATE, RecipeImage("own", "studiograph/own:1", None)
+    ),
     "add": lambda templates, _, world, operator: templates.add(operator, world.workspace_id, TEMPLATE),
     "edit": on_template(lambda templates, operator, template: templates.edit(operator, template, TemplateChanges(port=2718))),
     "remove": on_template(lambda templates, operator, template: templates.remove(operator, template)),

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
+from services.compute.docker.recipes import RECIPES
 from services.domain.access import Role
 from services.domain.errors import Conflict, DomainError, InvalidInput, NotFound, StillNeeded
 from services.domain.events import INSTALLATION_STREAM, Kind
@@ -111,11 +112,36 @@ def test_a_removal_that_stops_sessions_disables_the_environment_even_if_it_is_st
 def test_a_template_is_listed_changed_and_removed(administration: Administration) -> None:
     run, as_json = administration.run, administration.json
     assert [row["name"] for row in as_json("template", "list", "lab")] == ["Tiny"]
-    changed = as_json("template", "edit", "lab", "Tiny", "--image", "example/tiny:2", "--version", "2", "--status", "DEPRECATED")
-    assert changed == {"name": "Tiny", "tool": "CUSTOM", "version": "2", "status": "DEPRECATED", "image": "example/tiny:2"}
-    assert as_json("template", "show", "lab", "Tiny")["recipe"] is None
+    changed = as_json("template", "edit", "lab", "Tiny", "--image", "example/tiny:2", "--version", "2", "--experimental")
+    assert changed == {"name": "Tiny", "tool": "CUSTOM", "version": "2", "status": "EXPERIMENTAL", "image": "example/tiny:2"}
+    assert as_json("template", "edit", "lab", "Tiny", "--no-experimental")["status"] == "RECOMMENDED"
+    shown = as_json("template", "show", "lab", "Tiny")
+    assert (shown["recipe"], shown["connectVersion"], shown["experimental"]) == (None, "0.1.0", False)
     assert run("template", "remove", "lab", "Tiny") == "Removed Tiny.\n"
     assert as_json("template", "list", "lab") == []
+
+
+def test_values_of_a_template_are_checked(administration: Administration) -> None:
+    with pytest.raises(InvalidInput, match="no reference to a container image"):
+        administration.run("template", "add", "lab", "Desktop", "--image", "Not An Image", "--tool", "XPRA")
+    with pytest.raises(InvalidInput, match="A connect version is three numbers"):
+        administration.run("template", "edit", "lab", "Tiny", "--connect-version", "1")
+    assert administration.json("template", "edit", "lab", "Tiny", "--image", "python -m http.server")["image"] == "python -m http.server"
+
+
+@pytest.mark.behaviour("B72")
+def test_a_refresh_adds_the_newer_release_of_a_provided_image(administration: Administration) -> None:
+    run, as_json = administration.run, administration.json
+    assert run("template", "refresh", "lab") == "Nothing is newer.\n"
+    made = as_json("template", "add", "lab", "JupyterLab", "--recipe", "jupyter")
+    assert (made["tool"], made["version"]) == ("JUPYTERLAB", RECIPES["jupyter"].version)
+    assert made["image"].startswith("studiograph/jupyter:")
+    as_json("template", "edit", "lab", "JupyterLab", "--version", "3.0")
+    added = f"JupyterLab {RECIPES['jupyter'].version}"
+    assert run("template", "refresh", "lab") == f"Added: {added}.\n"
+    assert as_json("template", "refresh", "lab") == {"added": [], "updated": []}
+    listed = [(row["name"], row["status"]) for row in as_json("template", "list", "lab")]
+    assert listed == [(added, "RECOMMENDED"), ("Tiny", "RECOMMENDED"), ("JupyterLab", "DEPRECATED")]
 
 
 def test_a_user_is_listed_changed_and_removed(administration: Administration) -> None:

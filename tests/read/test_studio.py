@@ -290,15 +290,6 @@ async def test_a_compute_environment_shows_what_it_has_and_what_sessions_hold(da
     ]
 
 
-async def test_templates_that_are_too_old_show_only_if_asked_for(database: Database, world: World, asker: Asker) -> None:
-    await factories.create_template(database, world.workspace_id, "Ancient", status="UNSUPPORTED")
-    query = 'query ($all: Boolean!) { workspace(by: { slug: "lab" }) { templates(includeUnsupported: $all) { name status tool port } } }'
-    names = {
-        all_: [t["name"] for t in (await asker.data(world.viewer, query, all=all_))["workspace"]["templates"]] for all_ in (True, False)
-    }
-    assert names == {True: ["Ancient", "Tiny"], False: ["Tiny"]}
-
-
 @pytest.mark.behaviour("B15")
 async def test_whether_a_name_is_free_can_be_asked(database: Database, world: World, asker: Asker) -> None:
     await factories.create_studio(database, world, "Straße")

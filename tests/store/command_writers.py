@@ -16,7 +16,8 @@ from services.studios.requests import (
     StudioActionRequest,
     UpdateStudioRequest,
 )
-from services.templates.commands import NewTemplate, TemplateChanges
+from services.templates.recipe_images import RecipeImage
+from services.templates.requests import CreateTemplateRequest, NewTemplate, RefreshTemplatesRequest, TemplateChanges, UpdateTemplateRequest
 from services.workspaces.requests import LimitChanges, SettingsChanges, UpdateWorkspaceSettingsRequest
 from tests.store.scene import POLICY, Scene
 from tests.store.writers import Writers
@@ -28,6 +29,7 @@ TOKENS = "services.identity.tokens:Tokens"
 ENVIRONMENTS = "services.compute_environments.commands:ComputeEnvironments"
 WORKSPACES = "services.workspaces.commands:WorkspaceCommands"
 TEMPLATES = "services.templates.commands:Templates"
+MANAGEMENT = "services.templates.management:TemplateManagement"
 PEOPLE = "services.identity.people:People"
 MEMBERS = "services.identity.members:Members"
 DIRECTORY = "services.identity.directory:UserDirectory"
@@ -238,17 +240,48 @@ async def stop_the_sessions_of_an_environment(scene: Scene) -> None:
     await EnvironmentRemoval(scene.runner, POLICY).stop_sessions(scene.operator, scene.ids.environment)
 
 
-@COMMANDS.runs(f"{TEMPLATES}.ensure", f"{TEMPLATES}.add")
+@COMMANDS.runs(f"{TEMPLATES}.add")
 async def add_a_template(scene: Scene) -> None:
     await scene.templates.add(scene.operator, scene.world.workspace_id, NewTemplate("New", Tool.CUSTOM, "true", "1.0"))
 
 
+@COMMANDS.runs(f"{TEMPLATES}.ensure")
+async def ensure_the_template_of_a_recipe(scene: Scene) -> None:
+    image = RecipeImage("jupyter", "studiograph/jupyter:4.6.6-new", scene.recipes.release("jupyter"))
+    template = NewTemplate("JupyterLab", Tool.JUPYTERLAB, image.reference, "4.6.6", "jupyter")
+    await scene.templates.ensure(scene.operator, scene.world.workspace_id, template, image)
+
+
 @COMMANDS.runs(f"{TEMPLATES}.edit")
 async def edit_a_template(scene: Scene) -> None:
-    template = await scene.templates.find(scene.world.workspace_id, "Tiny")
+    template, _ = await scene.templates.find(scene.world.workspace_id, "Tiny")
     await scene.templates.edit(scene.operator, template, TemplateChanges(name="Small"))
 
 
 @COMMANDS.runs(f"{TEMPLATES}.remove")
 async def remove_a_template(scene: Scene) -> None:
-    await scene.templates.remove(scene.operator, await scene.templates.find(scene.world.workspace_id, "Tiny"))
+    template, _ = await scene.templates.find(scene.world.workspace_id, "Tiny")
+    await scene.templates.remove(scene.operator, template)
+
+
+@COMMANDS.runs(f"{TEMPLATES}.refresh")
+async def refresh_the_templates(scene: Scene) -> None:
+    await scene.templates.refresh(scene.operator, scene.world.workspace_id, scene.recipes)
+
+
+@COMMANDS.runs(f"{MANAGEMENT}.create")
+async def create_a_template_as_a_member(scene: Scene) -> None:
+    request = CreateTemplateRequest(scene.world.workspace_id, "Lab", recipe="jupyter", idempotency_key="template")
+    await scene.template_management.create(scene.world.viewer, request)
+
+
+@COMMANDS.runs(f"{MANAGEMENT}.update")
+async def update_a_template_as_a_member(scene: Scene) -> None:
+    request = UpdateTemplateRequest(scene.world.template_id, TemplateChanges(port=2718), idempotency_key="template")
+    await scene.template_management.update(scene.world.viewer, request)
+
+
+@COMMANDS.runs(f"{MANAGEMENT}.refresh")
+async def refresh_the_templates_as_a_member(scene: Scene) -> None:
+    request = RefreshTemplatesRequest(scene.world.workspace_id, idempotency_key="template")
+    await scene.template_management.refresh(scene.world.viewer, request)

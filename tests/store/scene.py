@@ -9,6 +9,7 @@ from sqlalchemy import update
 
 from services.checkpoints.commands import Checkpoints
 from services.commands import CommandRunner
+from services.compute.docker import RecipeBook
 from services.compute_environments.commands import ComputeEnvironments
 from services.connections.addresses import Addresses
 from services.connections.connect_codes import ConnectCodes
@@ -31,6 +32,7 @@ from services.store.db.wakeups import Wakeups
 from services.store.tables import core
 from services.studios.studios import Studios
 from services.templates.commands import Templates
+from services.templates.management import TemplateManagement
 from services.workspaces.commands import WorkspaceCommands
 from tests import factories
 from tests.factories import World
@@ -119,6 +121,14 @@ class Scene:
     @cached_property
     def templates(self) -> Templates:
         return Templates(self.runner)
+
+    @cached_property
+    def template_management(self) -> TemplateManagement:
+        return TemplateManagement(self.runner, self.recipes)
+
+    @property
+    def recipes(self) -> RecipeBook:
+        return RecipeBook()
 
     @property
     def operator(self) -> Operator:

@@ -35,6 +35,10 @@ PAYLOADS: list[tuple[p.EventPayload, dict[str, object]]] = [
     (p.StarChanged(), {}),
     (p.OperationChanged("o"), {"operation_id": "o"}),
     (p.MemberChanged("w", "u", Role.OWNER), {"workspace_id": "w", "user_id": "u", "role": "OWNER"}),
+    (
+        p.TemplateChanged("t", "JupyterLab", p.TemplateChange.EDITED, ("image", "port")),
+        {"template_id": "t", "name": "JupyterLab", "change": "edited", "fields": ["image", "port"]},
+    ),
     (p.WorkspaceSettingsChanged(("max_cpu",)), {"fields": ["max_cpu"]}),
     (p.TokenRevoked("t"), {"token_id": "t"}),
 ]

@@ -85,6 +85,23 @@ async def test_sessions_that_began_before_there_were_quotas_count(empty_url: str
     assert await _look(empty_url, lambda connection: connection.execute(held).one()) == (1.5, 4096, 1)
 
 
+async def test_stored_statuses_of_templates_become_marks(empty_url: str) -> None:
+    await migrate.upgrade(empty_url)
+    database = Database(empty_url)
+    world = await factories.create_world(database)
+    for name in ("DEPRECATED", "EXPERIMENTAL", "UNSUPPORTED"):
+        await factories.create_template(database, world.workspace_id, name)
+    await factories.create_studio(database, world)
+    await database.close()
+    await migrate.downgrade(empty_url, "0014")
+    await _look(empty_url, lambda connection: connection.execute(text("UPDATE template SET status = name WHERE name <> 'Tiny'")))
+
+    await migrate.upgrade(empty_url)
+    marked = text("SELECT name FROM template WHERE experimental = true ORDER BY name")
+    assert await _look(empty_url, lambda connection: connection.execute(marked).scalars().all()) == ["EXPERIMENTAL", "UNSUPPORTED"]
+    assert await _look(empty_url, lambda connection: connection.execute(text("SELECT count(*) FROM studio")).scalar()) == 1
+
+
 async def test_a_database_that_was_never_migrated_is_refused_with_what_to_do(empty_url: str) -> None:
     assert await migrate.current(empty_url) is None
     with pytest.raises(OutdatedDatabase, match="Run `studiograph migrate`"):

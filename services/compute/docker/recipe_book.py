@@ -5,6 +5,7 @@ from pathlib import Path
 
 from services.compute.docker import recipes
 from services.compute.protocol import ComputeFailed
+from services.domain.provided_release import ProvidedRelease
 
 DOCKERFILE = "Dockerfile"
 
@@ -27,8 +28,8 @@ class RecipeBook:
 
     def context(self, recipe: str) -> bytes:
         """Returns the build context as a tar. Reads files. Raises ComputeFailed."""
-        directory = self.own / recipe if self.own else None
-        if directory is None or not (directory / DOCKERFILE).is_file():
+        directory = self._own_directory(recipe)
+        if directory is None:
             return recipes.context(recipe, certificates=self._trusted())
         files = {path.relative_to(directory).as_posix(): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
         trusted = self._trusted()
@@ -37,6 +38,15 @@ class RecipeBook:
     def reference(self, recipe: str) -> str:
         """Returns the reference of a recipe's image: another content or base has another one. Reads files. Raises ComputeFailed."""
         return recipes.called(recipe, self.base, self.context(recipe))
+
+    def release(self, recipe: str) -> ProvidedRelease | None:
+        """Returns what a provided recipe makes; None for a recipe of the operator's own, also where it has the name of a provided one."""
+        is_provided = recipe in recipes.RECIPES and self._own_directory(recipe) is None
+        return recipes.RECIPES[recipe].release if is_provided else None
+
+    def _own_directory(self, recipe: str) -> Path | None:
+        directory = self.own / recipe if self.own else None
+        return directory if directory is not None and (directory / DOCKERFILE).is_file() else None
 
     def _trusted(self) -> bytes | None:
         if self.certificates is None:

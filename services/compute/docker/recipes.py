@@ -14,6 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from services.compute.protocol import ComputeFailed
+from services.domain.provided_release import ProvidedRelease
+from services.domain.statuses import Tool
 
 IMAGES = Path(__file__).resolve().parents[3] / "images"
 """Beside the packages, in the source tree as in an installation."""
@@ -25,11 +27,15 @@ DIGEST_CHARACTERS = 12
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A provided image: the version of its tool, and the files of its context besides those of `images/<name>`."""
+    """A provided image: what templates of it say, and the files of its context besides those of `images/<name>`."""
 
     name: str
-    version: str
+    release: ProvidedRelease
     shared: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        return self.release.tool_version
 
     def files(self) -> dict[str, bytes]:
         """Returns the files that the Dockerfile may COPY, by path."""
@@ -43,9 +49,14 @@ def trust() -> dict[str, bytes]:
     return {"trust": (IMAGES / "trust").read_bytes()}
 
 
-RECIPES: Mapping[str, Recipe] = MappingProxyType(
-    {recipe.name: recipe for recipe in (Recipe("jupyter", "4.6.6", {"requirements.txt": REQUIREMENTS / "jupyterlab-4.6.6.txt"}),)}
+_RECIPES = (
+    Recipe(
+        "jupyter",
+        ProvidedRelease("JupyterLab", Tool.JUPYTERLAB, "4.6.6", prefix_capable=True),
+        {"requirements.txt": REQUIREMENTS / "jupyterlab-4.6.6.txt"},
+    ),
 )
+RECIPES: Mapping[str, Recipe] = MappingProxyType({recipe.name: recipe for recipe in _RECIPES})
 
 
 def context(recipe: str, *, certificates: bytes | None = None) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from services.domain.statuses import ComputeKind, TemplateStatus, Tool
+from services.domain.statuses import ComputeKind, Tool
 from services.rows.organizations import CapacityRow, ComputeEnvironmentRow, TemplateRow, UsageRow
 from services.store.access import visible_studios, visible_to
 from services.store.db.database import Reader
@@ -28,12 +28,15 @@ TEMPLATE_RECORD = Record(
     image=T.image,
     tool_version=T.tool_version,
     connect_version=T.connect_version,
-    status=converted(TemplateStatus, T.status),
+    experimental=converted(bool, T.experimental),
+    recipe=T.recipe,
     icon_url=T.icon_url,
     port=T.port,
     single_user=converted(bool, T.single_user),
     embeddable=converted(bool, T.embeddable),
+    prefix_capable=converted(bool, T.prefix_capable),
     created_at=converted(utc_time, T.created_at),
+    revision=T.revision,
     version=T.version,
 )
 _TEMPLATES = select(*TEMPLATE_RECORD.columns).where(visible_to(T.workspace_id))

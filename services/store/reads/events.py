@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import Select, and_, bindparam, select
 
-from services.domain.events import Kind, LoggedEvent
+from services.domain.events import LoggedEvent
+from services.rows.audit import AUDIT_KINDS
 from services.rows.events import SHOWN_KINDS
 from services.store.access import visible_to
 from services.store.db.database import Reader
@@ -17,7 +18,7 @@ E = core.event.c
 S = core.studio.c
 ST = core.stream.c
 
-KINDS = sorted(kind.value for kind in SHOWN_KINDS | {Kind.MEMBER_CHANGED, Kind.WORKSPACE_SETTINGS})
+KINDS = sorted(kind.value for kind in SHOWN_KINDS | AUDIT_KINDS)
 """The kinds that the lists contain; those of the others only announce that a state has changed."""
 
 

@@ -6,18 +6,18 @@ from typing import Any
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from services.domain.statuses import TemplateStatus
 from services.store.tables import columns
 from services.store.tables.quotas import QuotaColumns
 
 
 class Template(SQLModel, table=True):
-    """An image of one tool. `tool` and `status` are words of `services.domain.statuses`.
+    """An image of one tool. `tool` is a word of `services.domain.statuses`; the status is derived (`services.domain.template_status`).
 
-    `recipe` is the directory of images/ that the image is built from where it is missing; null = it is pulled.
+    `recipe` is the directory of images/ that the image is built from where it is missing; null = it is pulled. `revision` counts edits
+    only; `version` counts every change that a reader can see. `prefix_capable`: the tool honours $CONNECT_TOOL_PATH_PREFIX.
     """
 
-    __table_args__ = (UniqueConstraint("workspace_id", "name_key"), columns.one_of("status", TemplateStatus))
+    __table_args__ = (UniqueConstraint("workspace_id", "name_key"),)
 
     id: str = columns.key()
     workspace_id: str = columns.reference("workspace.id")
@@ -28,13 +28,15 @@ class Template(SQLModel, table=True):
     recipe: str | None = Field(default=None, max_length=64)
     tool_version: str = Field(max_length=64)
     connect_version: str = Field(max_length=32)
-    status: str = Field(max_length=16)
+    experimental: bool = False
     icon_url: str | None = columns.text(nullable=True)
     port: int
     ready_path: str = columns.text(default="/")
     single_user: bool = False
     embeddable: bool = True
+    prefix_capable: bool = False
     created_at: datetime = columns.time()
+    revision: int = 1
     version: int = 1
 
 

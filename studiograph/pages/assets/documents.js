@@ -18,6 +18,7 @@ const EVENT_FRAGMENT = `fragment EventFields on Event {
   __typename cursor at actor { name cause }
   ... on StudioEvent { studioName studioId }
   ... on MemberEvent { user { displayName } role }
+  ... on TemplateEvent { templateChange: change templateName }
   ... on StudioStatusEvent { previousStatus status statusMessage stopReason }
   ... on CheckpointEvent { checkpointChange: change checkpointName }
   ... on ConnectedUsersEvent { presenceChange: change user { displayName } }

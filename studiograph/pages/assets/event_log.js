@@ -12,6 +12,7 @@ const DESCRIPTIONS = {
   DisruptionWarningEvent: (event) => `: ${event.reason}`,
   StudioEditedEvent: () => " was edited",
   StudioDeletedEvent: () => " was deleted",
+  TemplateEvent: (event) => ` was ${event.templateChange.toLowerCase()}`,
   MemberEvent: (event) => (event.role ? ` has the role ${event.role} now` : " left the workspace"),
 };
 
@@ -33,7 +34,7 @@ export function showEvent(event) {
   const line = element(
     "li",
     {},
-    element("strong", {}, event.studioName ?? event.user?.displayName ?? "Somebody"),
+    element("strong", {}, event.studioName ?? event.templateName ?? event.user?.displayName ?? "Somebody"),
     `${describe(event)} `,
     element("div", { class: "muted small" }, element("time", { datetime: event.at }, formatTime(event.at)), ` · by ${actorName(event.actor)}`),
   );

@@ -1,0 +1,1 @@
+"""The rules of templates: versions, statuses, and the forms of their values."""
