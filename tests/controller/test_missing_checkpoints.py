@@ -62,6 +62,19 @@ async def test_an_older_checkpoint_is_used_once_the_user_accepts_it(harness: Con
 
 
 @pytest.mark.behaviour("B38")
+async def test_a_chosen_checkpoint_that_is_missing_leaves_the_newest_to_start_from(harness: ControllerHarness, studio: str) -> None:
+    viewer = harness.world.viewer
+    chosen, _, newest = await harness.rows(core.checkpoint)
+    harness.compute.missing = {chosen["reference"]}
+    await harness.studios.start(viewer, StartStudioRequest(studio, from_checkpoint_id=chosen["id"]))
+    row = await harness.status(studio, "ERRORED")
+    assert row["status_message"].endswith("Start from another checkpoint, or from the newest one.")
+    await harness.studios.start(viewer, StartStudioRequest(studio))
+    await harness.status(studio, "RUNNING")
+    assert harness.compute.specs[-1].base == newest["reference"]
+
+
+@pytest.mark.behaviour("B38")
 @pytest.mark.parametrize("interim", [True, False])
 async def test_a_start_that_finds_its_unsaved_former_session_gone_asks_first(
     harness: ControllerHarness, studio: str, interim: bool

@@ -54,7 +54,9 @@ async def fail_start(claim: ClaimedStudio, trigger: Trigger, message: str, missi
             await builds.invalidate_image(transaction, claim.session.compute_environment_id, missing_image, message)
         if trigger is Trigger.CHECKPOINT_MISSING and claim.session.base_checkpoint_id:
             missing = await saves.invalidate(transaction, studio, claim.session.base_checkpoint_id)
-            if missing is not None:
+            if claim.session.chosen_base:
+                message = f"{message} Start from another checkpoint, or from the newest one."
+            elif missing is not None:
                 message = f"{message} {(await fallback(transaction, studio, missing))[1]}"
         await _end(claim, transaction, studio, trigger, message)
 
