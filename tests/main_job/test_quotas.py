@@ -5,16 +5,25 @@ from typing import Any
 import pytest
 
 from tests.graphql_ids import global_id
-from tests.main_job.test_sessions import STOP, add, studio
 from tests.server import Server
 from tests.waiting import eventually
 
+CREATE = "mutation($input: CreateStudioInput!) { createStudio(input: $input) { ... on StudioPayload { studio { id } } } }"
+STOP = "mutation($id: ID!) { stopStudio(input: { studioId: $id }) { __typename } }"
+STATUS = "query($id: ID!) { studio(id: $id) { status } }"
 LIMIT = """mutation($id: ID!) { updateWorkspaceSettings(input: { workspaceId: $id, maxSessions: 1, maxCpu: 3 }) {
   ... on WorkspacePayload { workspace { settings { maxSessions } } } ... on Error { message } } }"""
 USE = """query($id: ID!) { workspace(by: { id: $id }) {
   quotas { resource limit used } computeEnvironments { enabled inUse { sessions cpu } } } }"""
 START = """mutation($id: ID!, $cpu: Float) { startStudio(input: { studioId: $id, overrides: { cpu: $cpu } }) {
   __typename ... on QuotaExceededError { resource used limit requested usedBy { name } } } }"""
+
+
+async def add(server: Server, name: str) -> str:
+    world = server.world
+    ids = {"workspaceId": global_id("Workspace", world.workspace_id), "templateId": global_id("Template", world.template_id)}
+    answer = await server.graphql(CREATE, {"input": {**ids, "name": name, "autoStart": False}})
+    return str(answer["createStudio"]["studio"]["id"])
 
 
 async def use(server: Server) -> tuple[list[tuple[str, float, float]], list[dict[str, Any]]]:
@@ -50,4 +59,4 @@ async def test_a_session_makes_room_once_it_has_stopped(server: Server) -> None:
 
 
 async def is_in(server: Server, studio_id: str, status: str) -> bool:
-    return bool((await studio(server, studio_id))["status"] == status)
+    return bool((await server.graphql(STATUS, {"id": studio_id}))["studio"]["status"] == status)
