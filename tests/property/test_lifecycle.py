@@ -157,16 +157,16 @@ def test_every_end_carries_a_reason_of_its_own() -> None:
 
 @pytest.mark.behaviour("B14", "B21")
 @pytest.mark.parametrize("status", sorted(ENDED))
-def test_what_has_ended_can_be_started_edited_and_deleted_and_nothing_else(status: StudioStatus) -> None:
+def test_what_has_ended_can_be_started_edited_cloned_and_deleted_and_nothing_else(status: StudioStatus) -> None:
     allowed = {action for action in Action if status_refusal(status, action) is None}
     again = {Action.RETRY_BUILD} if status is S.BUILD_FAILED else set()
-    assert allowed == {Action.START, Action.EDIT, Action.DELETE} | again
+    assert allowed == {Action.START, Action.EDIT, Action.CLONE, Action.DELETE} | again
 
 
 @pytest.mark.behaviour("B6")
-def test_a_running_one_can_be_connected_to_its_url_copied_and_stopped_and_nothing_else() -> None:
+def test_a_running_one_can_be_connected_to_its_url_copied_saved_cloned_and_stopped_and_nothing_else() -> None:
     allowed = {action for action in Action if status_refusal(S.RUNNING, action) is None}
-    assert allowed == {Action.CONNECT, Action.COPY_URL, Action.STOP}
+    assert allowed == {Action.CONNECT, Action.COPY_URL, Action.CHECKPOINT_NOW, Action.CLONE, Action.STOP}
 
 
 @pytest.mark.behaviour("B7")
