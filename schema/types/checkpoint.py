@@ -51,6 +51,10 @@ class Checkpoint(Node):
         "The size of the saved data in bytes. In a Docker compute environment only what was added since `parent` counts. Null before the "
         "first save."
     )
+    pause_seconds: float | None = attribute(
+        "The seconds for which the processes of the session stood still during the newest save, at most. 0 for a save after the end of the "
+        "session. Null before the first save."
+    )
     session_number: int = attribute("The number of the session whose files were saved.")
     studio: Annotated["Studio", strawberry.lazy("schema.types.studio")] | None = batched(
         studios.by_id, "The Studio of the session. Null after the Studio was deleted.", of="studio_id"

@@ -57,6 +57,7 @@ async def record(transaction: Transaction, studio: StudioState, session: Session
         await cleanup_tasks.add_checkpoint(transaction, checkpoint.compute_environment_id, checkpoint.reference)
     status = CheckpointStatus.INTERIM if kind is SaveKind.PERIODIC else CheckpointStatus.FINALIZED
     values: dict[str, Any] = {"reference": saved.reference, "digest": saved.digest, "size": saved.size, "layers": saved.layers}
+    values["pause_seconds"] = saved.pause_seconds
     values["save_order"] = await checkpoints.next_save_order(transaction, studio.id)
     await checkpoints.change(transaction, checkpoint.id, **values, status=status.value, saved_at=transaction.now)
     if kind is SaveKind.FINAL:

@@ -153,13 +153,15 @@ class Observation:
 class Saved:
     """A finished save. `reference` finds it again, `digest` proves its content, `size` is how many bytes it adds.
 
-    `layers` is how many layers it has above those of the template; 0 where a kind has none.
+    `layers` is how many layers it has above those of the template; 0 where a kind has none. `pause_seconds` is for how long at most the
+    session's processes stood still for it.
     """
 
     reference: str
     digest: str
     size: int
     layers: int = 0
+    pause_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,7 @@ class CheckpointRow:
     parent_id: str | None
     template_id: str | None
     size: int | None
+    pause_seconds: float | None
     created_at: datetime
     saved_at: datetime | None
     deleted_at: datetime | None

@@ -153,3 +153,16 @@ async def test_a_child_outlives_its_parent(world: World) -> None:
     third = await saved(world, 3, "c3", second)
     assert tags(world) == {save.reference.rpartition(":")[2] for save in (second, third)}
     assert third.digest
+
+
+@pytest.mark.behaviour("B34")
+async def test_a_save_tells_how_long_the_session_stood_still(world: World) -> None:
+    name = world.name()
+    await put(await world.start(name), "a.bin", b"a" * MIB)
+    began = f"{time.time():.6f}"
+    saved_running = await world.save(name, "c1", interim=True)
+    words = ("--filter", f"container={name}", "--since", began, "--until", f"{time.time():.6f}", "--format", "{{.TimeNano}}")
+    paused, resumed = (int(docker("events", "--filter", f"event={event}", *words)) for event in ("pause", "unpause"))
+    assert 0 < (resumed - paused) / 1e9 <= saved_running.pause_seconds
+    await world.compute.stop(name, GRACE)
+    assert (await world.save(name, "c1", interim=False)).pause_seconds == 0

@@ -6,7 +6,9 @@ the name, which is unique and was written as a row before, finds what is left of
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from secrets import token_hex
+from time import monotonic
 from typing import Any
 
 from services.compute.docker import changes, disk_space, naming, request_bodies, reserved_names
@@ -104,8 +106,10 @@ class Checkpoints:
             )
         if request.recorded is not None and await self._is_unchanged(container, request, request.recorded):
             return request.recorded
-        saved = await self._at_work.run(container["Id"], lambda: self._commit(container, request, parent))
-        return _saved(request.reference, saved, parent, await self._layers(saved.id))
+        pause = _Pause()
+        image = await self._at_work.run(container["Id"], lambda: self._commit(container, request, parent, pause))
+        saved = _saved(request.reference, image, parent, await self._layers(image.id))
+        return replace(saved, pause_seconds=pause.seconds if request.interim else 0.0)
 
     async def _is_unchanged(self, container: Mapping[str, Any], request: SaveRequest, recorded: Saved) -> bool:
         if not request.interim or _mark(recorded.reference) != _mark(request.reference):
@@ -117,18 +121,20 @@ class Checkpoints:
         inspected = await self._engine.find(f"images/{saved.id}/json")
         return inspected is not None and inspected.get("Container", container["Id"]) == container["Id"]
 
-    async def _commit(self, container: Mapping[str, Any], request: SaveRequest, parent: Image) -> Image:
+    async def _commit(self, container: Mapping[str, Any], request: SaveRequest, parent: Image, pause: "_Pause") -> Image:
         """Commits what can be kept. A session that runs may write until the engine pauses it, so its names are looked at again."""
         await reserved_names.require_none(self._engine, container["Id"], COMMIT_TIMEOUT_SECONDS)
         await disk_space.require(self._engine, container, COMMIT_TIMEOUT_SECONDS, request.progress)
         repository, _, tag = request.reference.rpartition(":")
         params = {"container": container["Id"], "repo": repository, "tag": tag, "pause": True, "comment": COMMENT}
+        began = monotonic()
         try:
             created = await self._engine.call(
                 "POST", "commit", params=params, body=request_bodies.commit(parent), limit=COMMIT_TIMEOUT_SECONDS
             )
         except (Absent, Conflict) as error:
             raise ComputeUnknown(f"the session's container went away during the save: {error}") from error
+        pause.seconds = monotonic() - began
         await self._search(created["Id"], request.secrets)
         if request.interim:
             await self._require_no_reserved_names(container, created["Id"])
@@ -178,6 +184,13 @@ class Checkpoints:
             return
         except Conflict as error:
             raise ComputeUnknown(f"the image {reference} is still needed: {error}") from error
+
+
+@dataclass(slots=True)
+class _Pause:
+    """How long an engine took for a commit, during which it pauses a running container."""
+
+    seconds: float = 0.0
 
 
 def _saved(reference: str, image: Image, parent: Image | None, layers: int) -> Saved:

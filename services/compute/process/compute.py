@@ -3,8 +3,10 @@
 import os
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 
 from services.compute.process import (
     engine_marker,
@@ -142,8 +144,10 @@ class ProcessCompute:
             return await self._archives.save(directory.files, request.reference, request.recorded)
         if not request.interim:
             raise ComputeUnknown("the session has not ended yet")
+        began = monotonic()
         async with keeper_client.frozen(self._session_record(request.name)):
-            return await self._archives.save(directory.files, request.reference, request.recorded)
+            saved = await self._archives.save(directory.files, request.reference, request.recorded)
+        return saved if saved == request.recorded else replace(saved, pause_seconds=monotonic() - began)
 
     async def flat_reference(self, reference: str, checkpoint_id: str) -> str:
         """Archives have no layers."""

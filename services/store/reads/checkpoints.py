@@ -39,6 +39,7 @@ def _record(source: FromClause) -> Record[CheckpointRow]:
         parent_id=c.parent_id,
         template_id=c.template_id,
         size=c.size,
+        pause_seconds=c.pause_seconds,
         created_at=converted(utc_time, c.created_at),
         saved_at=nullable(utc_time, c.saved_at),
         deleted_at=nullable(utc_time, c.deleted_at),

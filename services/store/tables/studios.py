@@ -150,6 +150,7 @@ class Checkpoint(SQLModel, table=True):
     digest: str | None = columns.text(nullable=True)
     size: int | None = columns.big(nullable=True)
     layers: int = 0
+    pause_seconds: float | None = None
     created_at: datetime = columns.time()
     saved_at: datetime | None = columns.time(nullable=True)
     deleted_at: datetime | None = columns.time(nullable=True)

@@ -61,6 +61,7 @@ export class CheckpointsDialog {
     const facts = [
       checkpoint.savedAt ? `saved ${formatTime(checkpoint.savedAt)}` : "not saved yet",
       checkpoint.size === null ? "" : formatBytes(checkpoint.size),
+      checkpoint.pauseSeconds ? `paused the session for ${checkpoint.pauseSeconds.toFixed(1)} s` : "",
       `by ${checkpoint.author.displayName}`,
       checkpoint.parent ? `from ${checkpoint.parent.name}` : "",
       checkpoint.inherited ? `inherited from ${checkpoint.studio?.name ?? "a deleted Studio"}` : "",

@@ -71,7 +71,7 @@ export const CHECKPOINTS = `query Checkpoints($studioId: ID!) {
     checkpoints(first: 50) {
       totalCount
       nodes {
-        id name status savedAt size inherited
+        id name status savedAt size pauseSeconds inherited
         author { displayName } parent { name } studio { name }
         neededBy { kind studio { name } }
       }
