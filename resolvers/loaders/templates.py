@@ -6,6 +6,7 @@ from resolvers.batches import LoadContext
 from resolvers.loaders.factories import one_each, unique
 from services.domain import template_status
 from services.domain.statuses import TemplateStatus
+from services.domain.template_status import Release
 from services.rows.organizations import TemplateRow
 from services.store.reads import compute as reads
 
@@ -21,12 +22,12 @@ async def of_workspaces(context: LoadContext, workspace_ids: Sequence[str], incl
 
 async def statuses(context: LoadContext, rows: Sequence[TemplateRow], _arguments: None) -> list[TemplateStatus]:
     """Derives the status of each template from all templates of its workspace, which one statement reads."""
-    catalogues = await reads.templates_of(context.reader, context.viewer.user_id, unique([row.workspace_id for row in rows]))
+    workspace_ids = unique([row.workspace_id for row in rows])
+    releases = await reads.releases_of(context.reader, context.viewer.user_id, workspace_ids)
     known: dict[str, TemplateStatus] = {}
-    for workspace_id in unique([row.workspace_id for row in rows]):
-        requested = [row for row in rows if row.workspace_id == workspace_id]  # one may have been removed since it was read
-        templates = {row.id: row for row in [*requested, *catalogues.get(workspace_id, [])]}
-        known |= template_status.statuses(templates.values())
+    for workspace_id in workspace_ids:
+        requested: list[Release] = [row for row in rows if row.workspace_id == workspace_id]  # one may have been removed since
+        known |= template_status.statuses({each.id: each for each in [*requested, *releases.get(workspace_id, [])]}.values())
     return [known[row.id] for row in rows]
 
 

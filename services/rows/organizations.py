@@ -92,6 +92,18 @@ class TemplateRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseRow:
+    """What of a template decides the statuses of the templates of its workspace; without what may be long, such as icons."""
+
+    id: str
+    workspace_id: str
+    tool: str
+    tool_version: str
+    connect_version: str
+    experimental: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CapacityRow:
     """An amount of resources: cores, MiB, devices."""
 

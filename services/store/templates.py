@@ -7,6 +7,7 @@ from sqlalchemy import delete, exists, insert, select, update
 
 from services.domain.ids import new_id
 from services.domain.names import name_key
+from services.rows.organizations import ReleaseRow
 from services.store.db.database import Reader, Transaction
 from services.store.db.record import Record
 from services.store.tables import core
@@ -37,6 +38,7 @@ class TemplateState:
 
 
 RECORD = Record.of_table(TemplateState, core.template)
+RELEASE_RECORD = Record.of_table(ReleaseRow, core.template)
 
 
 async def find(reader: Reader, template_id: str) -> TemplateState | None:
@@ -51,6 +53,11 @@ async def id_of(reader: Reader, workspace_id: str, name: str) -> str | None:
 async def of_workspace(reader: Reader, workspace_id: str) -> list[TemplateState]:
     """Returns the templates of a workspace by name."""
     return RECORD.rows(await reader.execute(select(*RECORD.columns).where(T.workspace_id == workspace_id).order_by(T.name_key)))
+
+
+async def releases_of(reader: Reader, workspace_id: str) -> list[ReleaseRow]:
+    """Returns what decides the statuses of the templates of a workspace."""
+    return RELEASE_RECORD.rows(await reader.execute(select(*RELEASE_RECORD.columns).where(T.workspace_id == workspace_id)))
 
 
 async def recipes_of(reader: Reader, workspace_id: str) -> list[str]:

@@ -10,7 +10,7 @@ from services.store.templates import TemplateState
 
 async def status_of(reader: Reader, template: TemplateState) -> TemplateStatus:
     """Returns the present status of the template, which follows from all templates of its workspace."""
-    return template_status.statuses(await templates.of_workspace(reader, template.workspace_id))[template.id]
+    return template_status.statuses(await templates.releases_of(reader, template.workspace_id))[template.id]
 
 
 async def require_usable(reader: Reader, template: TemplateState, field: str, *, accept_experimental: bool) -> None:

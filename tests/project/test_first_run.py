@@ -94,6 +94,20 @@ async def test_the_second_start_finds_it_and_knows_the_token(demo: Demo) -> None
         assert await demo.look(url, again) == first
 
 
+@pytest.mark.behaviour("B72")
+async def test_a_newer_release_of_the_demos_image_is_a_second_template(demo: Demo, studiograph: Command) -> None:
+    async with own_server(demo.directory):
+        pass
+    studiograph("template", "edit", "demo", "JupyterLab", "--version", "4.5.0")
+    async with own_server(demo.directory) as (url, token):
+        data = await demo.look(url, token)
+    assert data["workspace"] == {
+        "templates": [{"name": f"JupyterLab {JUPYTERLAB.tool_version}"}, {"name": "JupyterLab"}],
+        "computeEnvironments": [{"name": "This machine", "kind": "PROCESS"}],
+        "studios": {"nodes": [{"name": "First look", "status": "STOPPED"}]},
+    }
+
+
 async def test_only_the_servers_user_can_read_the_token(demo: Demo) -> None:
     async with own_server(demo.directory) as (_, token):
         assert token.startswith("sgt_")

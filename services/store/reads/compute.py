@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from services.domain.statuses import ComputeKind, Tool
-from services.rows.organizations import CapacityRow, ComputeEnvironmentRow, TemplateRow, UsageRow
+from services.rows.organizations import CapacityRow, ComputeEnvironmentRow, ReleaseRow, TemplateRow, UsageRow
 from services.store.access import visible_studios, visible_to
 from services.store.db.database import Reader
 from services.store.db.query import Query, is_one_of
@@ -43,6 +43,9 @@ _TEMPLATES = select(*TEMPLATE_RECORD.columns).where(visible_to(T.workspace_id))
 TEMPLATES_BY_ID = Query(_TEMPLATES.where(is_one_of(T.id, "ids")))
 TEMPLATES_OF = Query(_TEMPLATES.where(is_one_of(T.workspace_id, "workspace_ids")).order_by(T.name_key, T.id))
 
+RELEASE_RECORD = Record.of_table(ReleaseRow, core.template, experimental=converted(bool, T.experimental))
+RELEASES_OF = Query(select(*RELEASE_RECORD.columns).where(visible_to(T.workspace_id), is_one_of(T.workspace_id, "workspace_ids")))
+
 ENVIRONMENT_RECORD = Record(
     ComputeEnvironmentRow,
     id=CE.id,
@@ -74,6 +77,11 @@ KINDS = Query(select(CE.kind).where(CE.enabled.is_(True)).distinct().order_by(CE
 async def templates(reader: Reader, viewer_id: str, ids: Sequence[str]) -> dict[str, TemplateRow]:
     """Returns the templates that the viewer may see, by id."""
     return TEMPLATE_RECORD.keyed(await reader.all(TEMPLATES_BY_ID, viewer_id=viewer_id, ids=ids), T.id)
+
+
+async def releases_of(reader: Reader, viewer_id: str, workspace_ids: Sequence[str]) -> dict[str, list[ReleaseRow]]:
+    """Returns what decides the statuses of the templates of each workspace."""
+    return RELEASE_RECORD.grouped(await reader.all(RELEASES_OF, viewer_id=viewer_id, workspace_ids=workspace_ids), T.workspace_id)
 
 
 async def templates_of(reader: Reader, viewer_id: str, workspace_ids: Sequence[str]) -> dict[str, list[TemplateRow]]:
