@@ -85,9 +85,37 @@ def studio_card(page: Page, name: str = "Analysis") -> Locator:
 
 async def run_a_cell(tab: Page, tool: FrameLocator) -> None:
     """Runs a cell of a new notebook as a person does: click, type, Shift+Enter."""
+    await new_notebook(tab, tool)
+    await type_cell(tab, tool, "print(6 * 7)")
+    await expect_output(tool, "42")
+
+
+async def new_notebook(tab: Page, tool: FrameLocator) -> None:
+    """Opens a new notebook in JupyterLab, and waits for its kernel. On a busy machine JupyterLab asks whether to wait on."""
+    await tab.add_locator_handler(tool.get_by_role("button", name="Continue waiting"), lambda button: button.click())
     await tool.locator('.jp-LauncherCard[data-category="Notebook"]').first.click()
     await expect(tool.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=TOOL_TIMEOUT_MS)
-    await tool.locator(".jp-Notebook .jp-Cell .cm-content").first.click()
-    await tab.keyboard.type("print(6 * 7)")
+
+
+async def open_notebook(tab: Page, tool: FrameLocator) -> None:
+    """Opens the notebook that `new_notebook` made."""
+    await tab.add_locator_handler(tool.get_by_role("button", name="Continue waiting"), lambda button: button.click())
+    await listed_file(tool, "Untitled.ipynb").dblclick(timeout=TOOL_TIMEOUT_MS)
+    await expect(tool.locator(".jp-Notebook .jp-Cell .cm-content").first).to_be_visible(timeout=TOOL_TIMEOUT_MS)
+
+
+def listed_file(tool: FrameLocator, name: str) -> Locator:
+    """Returns the file in JupyterLab's file browser; its panel of collaborators lists what others have open."""
+    return tool.locator(".jp-FileBrowser .jp-DirListing-itemText").filter(has_text=name)
+
+
+async def type_cell(tab: Page, tool: FrameLocator, code: str) -> None:
+    """Types into the notebook's last cell and runs it."""
+    await tool.locator(".jp-Notebook .jp-Cell .cm-content").last.click()
+    await tab.keyboard.type(code)
     await tab.keyboard.press("Shift+Enter")
-    await expect(tool.locator(".jp-OutputArea-output").filter(has_text="42").first).to_be_visible(timeout=TOOL_TIMEOUT_MS)
+
+
+async def expect_output(tool: FrameLocator, text: str) -> None:
+    """Waits until a cell shows an output with `text`."""
+    await expect(tool.locator(".jp-OutputArea-output").filter(has_text=text).first).to_be_visible(timeout=TOOL_TIMEOUT_MS)

@@ -9,7 +9,7 @@ from playwright.async_api import BrowserContext, Page, expect
 from services.domain.statuses import Tool
 from services.store.db.database import Database
 from tests.browser.conftest import sign_in
-from tests.browser.page_objects import START, STOP, run_a_cell, studio_card
+from tests.browser.page_objects import START, STOP, listed_file, run_a_cell, studio_card
 from tests.factories import create_template
 from tests.jupyterlab import IMAGE
 from tests.server import Server, running
@@ -64,5 +64,5 @@ async def test_a_person_works_in_jupyterlab_is_told_why_it_stopped_and_comes_bac
     await expect(tab.locator("#overlay")).to_be_hidden(timeout=60_000)
     await expect(tab.locator("#state")).to_have_text("Running")
     await expect(tool.locator(".jp-Notebook, .jp-Launcher").first).to_be_visible(timeout=60_000)
-    await expect(tool.locator(".jp-DirListing-itemText").filter(has_text="Untitled.ipynb")).to_be_visible()
+    await expect(listed_file(tool, "Untitled.ipynb")).to_be_visible()
     await expect(tool.locator(".jp-OutputArea-output").filter(has_text="42").first).to_be_visible(timeout=60_000)

@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 from services.domain.access import Role
 from tests import factories
 from tests.browser.conftest import sign_in
-from tests.browser.page_objects import run_a_cell, studio_card
+from tests.browser.page_objects import listed_file, run_a_cell, studio_card
 from tests.docker.built import provided
 from tests.docker.server import Job, docker_job
 
@@ -46,7 +46,7 @@ async def test_a_colleague_opens_the_shared_address_and_is_told_who_stopped_it(j
         await expect(tab.locator("#people")).to_contain_text("Grace")
     await expect(studio_card(page, "Contained").locator(".people")).to_contain_text("Grace")
     tool = graces_tab.frame_locator("#tool")
-    await expect(tool.locator(".jp-DirListing-itemText").filter(has_text="Untitled.ipynb")).to_be_visible()
+    await expect(listed_file(tool, "Untitled.ipynb")).to_be_visible()
 
     await studio_card(page, "Contained").get_by_role("button", name="Stop").click()
     await page.get_by_role("dialog").get_by_role("button", name="Stop").click()  # others are connected

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from services.compute.process import ProcessCompute
+from services.compute.process.jupyterlab import directory_name
 from services.compute.process.locks import locked
 from services.compute.protocol import ComputeFailed, ImageSpec, SessionSpec, Upstream
 from services.domain.session_name import SessionName
@@ -189,7 +190,7 @@ async def test_an_installation_can_be_cancelled_and_repeated(root: Path, sockets
         await asyncio.wait_for(compute.ensure_image(IMAGE, quietly), 0.5)
     with pytest.raises(ComputeFailed, match="could not be installed: ERROR"):
         await asyncio.gather(compute.ensure_image(IMAGE, quietly), compute.ensure_image(IMAGE, quietly))
-    assert not (root / "tools" / f"jupyterlab-{VERSION}" / "complete").exists()
+    assert not (root / "tools" / directory_name(IMAGE) / "complete").exists()
 
 
 @pytest.mark.behaviour("B84")
@@ -200,7 +201,7 @@ async def test_a_start_that_waits_for_an_installation_by_another_says_so(root: P
         await messages.put(message)
 
     (root / "tools").mkdir(parents=True, mode=0o700)
-    async with locked(root / "tools" / f"jupyterlab-{VERSION}.lock"):
+    async with locked(root / "tools" / f"{directory_name(IMAGE)}.lock"):
         waiting = asyncio.create_task(compute.ensure_image(IMAGE, progress))
         assert await asyncio.wait_for(messages.get(), 30) == f"Installing JupyterLab {VERSION}"
         waiting.cancel()

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from services.commands import CommandRunner
+from services.compute.process.jupyterlab import directory_name
 from services.compute_environments.commands import ComputeEnvironments
 from services.domain.access import Operator
 from services.domain.statuses import ComputeKind
@@ -47,7 +48,7 @@ def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def demo(tmp_path: Path, no_engine: None) -> Demo:
     """With JupyterLab marked as installed: nothing is fetched."""
-    tool = tmp_path / f"data/tools/jupyterlab-{JUPYTERLAB.tool_version}"
+    tool = tmp_path / "data/tools" / directory_name(JUPYTERLAB)
     tool.mkdir(parents=True)
     (tool / "complete").touch()
     (tmp_path / "data").chmod(0o700)

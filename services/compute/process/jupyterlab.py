@@ -1,6 +1,6 @@
 """Installs JupyterLab on this machine, once per version from a list with hashes, and builds its command and variables."""
 
-import json
+import hashlib
 import os
 import shutil
 import sys
@@ -14,15 +14,24 @@ from services.compute.protocol import ComputeFailed, ImageSpec, Progress
 
 REQUIREMENTS = Path(__file__).parents[1] / "requirements"
 """Shared with the image of the docker kind (`docker/recipes.py`)."""
+PROVIDED_IMAGE = Path(__file__).resolve().parents[3] / "images" / "jupyter"
+CONFIGURATION = PROVIDED_IMAGE / "etc"
+"""The image's configuration, for both kinds: `arguments` overrides what is only for containers."""
+SERVER_EXTENSION = PROVIDED_IMAGE / "studiograph_jupyter"
 COMPLETE_MARKER = "complete"
-QUIET = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
-"""Settings by which JupyterLab does not fetch announcements from its makers."""
-SAVING = {"@jupyterlab/docmanager-extension:plugin": {"autosaveInterval": 10}}
-"""Settings by which it saves documents every 10 s instead of 120: a stop and a checkpoint keep only what was saved."""
+DIGEST_CHARACTERS = 8
 
 
 def tool_directory(data_directory: DataDirectory, image: ImageSpec) -> Path:
-    return data_directory.tools / f"jupyterlab-{image.tool_version}"
+    """Returns the directory of its installation. Raises ComputeFailed for a version that has no list of packages."""
+    return data_directory.tools / directory_name(image)
+
+
+def directory_name(image: ImageSpec) -> str:
+    """Returns a name that changes with what is installed: an installation that sessions use is never changed. Raises as above."""
+    files = [path for directory in (CONFIGURATION, SERVER_EXTENSION) for path in directory.rglob("*") if path.suffix in (".py", ".json")]
+    content = b"".join(path.read_bytes() for path in [requirements(image), *sorted(files)])
+    return f"jupyterlab-{image.tool_version}-{hashlib.sha256(content).hexdigest()[:DIGEST_CHARACTERS]}"
 
 
 def requirements(image: ImageSpec) -> Path:
@@ -66,10 +75,8 @@ async def _run(argv: list[str], progress: Progress, lock: int) -> None:
 
 
 def _finish(target: Path) -> None:
-    configuration = target / "etc" / "jupyter" / "labconfig"
-    configuration.mkdir(parents=True, exist_ok=True)
-    (configuration / "page_config.json").write_text(json.dumps(QUIET))
-    (configuration / "default_setting_overrides.json").write_text(json.dumps(SAVING))
+    shutil.copytree(CONFIGURATION, target / "etc" / "jupyter", dirs_exist_ok=True)
+    shutil.copytree(SERVER_EXTENSION, overlay.tool_packages(target) / SERVER_EXTENSION.name, ignore=shutil.ignore_patterns("__pycache__"))
     (target / COMPLETE_MARKER).touch()
 
 
