@@ -13,7 +13,10 @@ from services.store.db.database import Database
 from tests.browser.conftest import sign_in
 from tests.browser.page_objects import START, add_studio, create_colleague, open_session, studio_card
 from tests.factories import create_checkpoint, create_studio
+from tests.graphql_ids import global_id
 from tests.server import Server, running
+
+UPDATE_TEMPLATE = "mutation ($input: UpdateTemplateInput!) { updateTemplate(input: $input) { ... on TemplatePayload { template { id } } } }"
 
 
 async def test_a_wrong_token_is_told_and_nothing_shows(page: Page, server: Server) -> None:
@@ -52,6 +55,24 @@ async def test_a_studio_is_added_started_and_stopped_without_a_reload(signed_in:
     await studio_card(signed_in).get_by_role("button", name="Stop").click()
     await expect(studio_card(signed_in).locator(".badge")).to_have_text("stopped")
     assert await signed_in.evaluate("window.notReloaded")
+
+
+@pytest.mark.behaviour("B72")
+async def test_an_experimental_template_is_used_only_after_it_is_accepted(page: Page, server: Server) -> None:
+    experimental = {"templateId": global_id("Template", server.world.template_id), "experimental": True}
+    await server.graphql(UPDATE_TEMPLATE, {"input": experimental})
+    await sign_in(page, server)
+    await page.get_by_text("Add a Studio").click()
+    await page.get_by_label("Name").fill("Analysis")
+    await expect(page.get_by_label("Template")).to_contain_text("Echo (experimental)")
+    await page.get_by_label("Template").select_option(label="Tiny")
+    await expect(page.get_by_label("I accept that it is experimental")).to_be_hidden()
+    await page.get_by_label("Template").select_option(label="Echo (experimental)")
+    await page.get_by_role("button", name="Add", exact=True).click()
+    await expect(page.get_by_label("I accept that it is experimental")).to_be_focused()  # the form is not sent
+    await page.get_by_label("I accept that it is experimental").check()
+    await page.get_by_role("button", name="Add", exact=True).click()
+    await expect(studio_card(page).locator(".badge")).to_have_text("stopped")
 
 
 @pytest.mark.behaviour("B83")

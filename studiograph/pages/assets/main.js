@@ -110,8 +110,23 @@ function fillForm() {
 function fillChoices() {
   const chosen = memberships.find(({ workspace }) => workspace.id === byId("workspace").value);
   const options = (choices) => choices.map(({ id, name }) => element("option", { value: id }, name));
-  setChildren(byId("template"), options(chosen?.workspace.templates ?? []));
+  setChildren(byId("template"), options((chosen?.workspace.templates ?? []).map(withStatus)));
   setChildren(byId("environment"), options((chosen?.workspace.computeEnvironments ?? []).filter(({ enabled }) => enabled)));
+  askForExperimental();
+}
+
+function withStatus({ id, name, status }) {
+  return { id, name: status === "RECOMMENDED" ? name : `${name} (${status.toLowerCase()})` };
+}
+
+function askForExperimental() {
+  // Shows the box that accepts an experimental template while one is chosen; it must be checked then.
+  const templates = memberships.flatMap(({ workspace }) => workspace.templates);
+  const isExperimental = templates.some(({ id, status }) => id === byId("template").value && status === "EXPERIMENTAL");
+  const box = byId("create").acceptExperimental;
+  byId("experimental").hidden = !isExperimental;
+  box.required = isExperimental;
+  if (!isExperimental) box.checked = false;
 }
 
 async function act(action, studio, refusal) {
@@ -250,6 +265,7 @@ async function create(event) {
   const input = {
     workspaceId: form.workspace.value,
     templateId: form.template.value,
+    acceptExperimental: form.acceptExperimental.checked,
     computeEnvironmentId: form.environment.value,
     name: form.elements.name.value,
     autoStart: event.submitter?.value !== "add",
@@ -268,6 +284,7 @@ async function start() {
   byId("sign-in").addEventListener("submit", signIn);
   byId("create").addEventListener("submit", create);
   byId("workspace").addEventListener("change", fillChoices);
+  byId("template").addEventListener("change", askForExperimental);
   byId("sign-out").addEventListener("click", () => signOut());
   byId("problem").lastElementChild.addEventListener("click", hideProblem);
   showSignedIn(false);
