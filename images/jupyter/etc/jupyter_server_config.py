@@ -1,4 +1,4 @@
-"""Lets JupyterLab's server run the cells of notebooks and keep the open documents (ADR 22). Both compute kinds read this file."""
+"""Lets JupyterLab's server run the cells of notebooks and keep the open documents (ADR 24). Both compute kinds read this file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Runs in JupyterLab's server, in sessions of both compute kinds: what its server-side execution of cells lacks (ADR 22)."""
+"""Runs in JupyterLab's server, in sessions of both compute kinds: what its server-side execution of cells lacks (ADR 24)."""
 
 
 def _jupyter_server_extension_points() -> list[dict[str, object]]:
