@@ -151,7 +151,9 @@ def edit_template(
 
 @app.command("refresh")
 def refresh_templates(workspace: Workspace, as_json: AsJson = False) -> None:
-    """Add newer releases of the recipes that the workspace has templates of.
+    """Add newer releases of the recipes in use.
+
+    They become templates beside those that the workspace has of the recipe.
 
     Present templates stay, and so do their Studios. Where the recipe of the same release has changed, the image is replaced.
 

@@ -65,8 +65,8 @@ async def test_a_template_of_an_image_has_what_was_given(api: Api, world: World)
         "prefixCapable": True,
     }
     template = await create(api, world, **values, name="  Lab  ", readyPath="/lab")
-    given = {"name": "Lab", "tool": "JUPYTERLAB", "image": "example/jupyterlab:4.6.6", "toolVersion": "4.6.6", **values}
-    assert {**template, **given} == template
+    requested = {"name": "Lab", "tool": "JUPYTERLAB", "image": "example/jupyterlab:4.6.6", "toolVersion": "4.6.6", **values}
+    assert {**template, **requested} == template
     assert (template["recipe"], template["isBuiltHere"], template["status"], template["revision"]) == (None, False, "EXPERIMENTAL", 1)
 
 
