@@ -15,7 +15,8 @@ from services.compute.protocol import Upstream
 from services.store.db.database import Database
 from tests.connect.loop_turns import longest_turn
 from tests.connect.scripted_tools import facing_frames
-from tests.connect.world import ConnectHarness, open_silently, serving
+from tests.connect.sockets import serving
+from tests.connect.world import ConnectHarness, open_silently
 from tests.connect.world import harness as opened
 from tests.waiting import eventually, soon
 

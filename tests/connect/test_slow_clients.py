@@ -13,7 +13,8 @@ from connect.port_limits import PortLimits
 from connect.requests import Receive, Scope, Send
 from services.compute.protocol import Upstream
 from services.store.db.database import Database
-from tests.connect.world import ConnectHarness, serving
+from tests.connect.sockets import serving
+from tests.connect.world import ConnectHarness
 from tests.connect.world import harness as opened
 from tests.waiting import soon
 

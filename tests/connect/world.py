@@ -14,8 +14,6 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
-import uvicorn
-from aiohttp.abc import AbstractResolver, ResolveResult
 from sqlalchemy import select, update
 from websockets.asyncio.client import connect
 from websockets.datastructures import Headers
@@ -25,8 +23,6 @@ from yarl import URL
 from connect.app import ConnectApp, Dispatcher
 from connect.authorization_cache import AuthorizationCache
 from connect.port_limits import PortLimits
-from connect.requests import Receive, Scope, Send
-from connect.server_protocols import options
 from services.commands import CommandRunner
 from services.compute.protocol import Upstream
 from services.connections.addresses import Addresses
@@ -48,30 +44,12 @@ from services.store.tables import core
 from services.studios import progress, transitions
 from services.studios.progress import Step
 from tests import factories
+from tests.connect.sockets import client, nothing_but_api, serving
 from tests.factories import World
 from tests.waiting import eventually, soon
 
 TINY = Path(__file__).parents[1] / "tools" / "tiny.py"
 T = TypeVar("T")
-
-
-class Loopback(AbstractResolver):
-    """Every name is this machine."""
-
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
-        return [ResolveResult(hostname=host, host="127.0.0.1", port=port, family=socket.AF_INET, proto=0, flags=0)]
-
-    async def close(self) -> None:
-        pass
-
-
-async def nothing_but_api(scope: Scope, receive: Receive, send: Send) -> None:
-    """Stands where the API's application stands."""
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1000})
-    elif scope["type"] == "http":
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
-        await send({"type": "http.response.body", "body": b"the API"})
 
 
 @dataclass(slots=True)
@@ -301,7 +279,7 @@ async def harness(
         tokens = Tokens(database, runner)
         stack.push_async_callback(tokens.close)
         codes = ConnectCodes(database, addresses)
-        http = await stack.enter_async_context(_client())
+        http = await stack.enter_async_context(client())
         it = ConnectHarness(
             database, world, addresses, broker, presence, codes, tokens, Members(database, runner, one_user=False), http, port
         )
@@ -327,29 +305,6 @@ async def harness(
         await it.run_session(upstream)
         assert state.status is StudioStatus.STOPPED
         yield it
-
-
-@asynccontextmanager
-async def _client() -> AsyncIterator[aiohttp.ClientSession]:
-    connector = aiohttp.TCPConnector(resolver=Loopback(), limit=0)
-    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False) as client:
-        yield client
-
-
-@asynccontextmanager
-async def serving(app: Any, listening: socket.socket, ping: float = 10.0, limits: PortLimits | None = None) -> AsyncIterator[None]:
-    """Serves an application on the listening socket with the protocols of the data plane."""
-    settings = options(None, limits or PortLimits()) | {"ws_ping_interval": ping, "ws_ping_timeout": ping}
-    config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1, **settings)
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
-    await server.startup(sockets=[listening])
-    await server.on_tick(0)  # sets the Date header
-    try:
-        yield
-    finally:
-        await soon(server.shutdown(sockets=[listening]))
 
 
 @asynccontextmanager
