@@ -132,7 +132,7 @@ async def test_while_it_starts_it_is_not_running_and_can_neither_be_stopped_nor_
         assert refused["until"] > row["statusSince"]
         assert (await server.graphql(DELETE, {"id": cells}))["deleteStudio"]["__typename"] == "NotAllowedNowError"
         await next_statuses(frames, "RUNNING")
-    assert (await studio(server, cells))["url"].startswith("http://a")
+    assert (await studio(server, cells))["url"].startswith("http://s.a")
 
 
 @pytest.mark.behaviour("B12")
