@@ -46,7 +46,8 @@ async def run_studio(server: Server) -> str:
 async def open_tab(api: Server, proxy: Server, studio_id: str) -> AsyncIterator[None]:
     """A browser tab with the session open; it is counted once its socket has said so."""
     url = urlsplit((await api.graphql(CONNECT, {"id": studio_id}))["connectStudio"]["url"])
-    entered = await proxy.http.get(f"{proxy.url}{url.path}?{url.query}", headers={"Host": url.netloc}, follow_redirects=False)
+    browser = {"Host": url.netloc, "Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}
+    entered = await proxy.http.get(f"{proxy.url}{url.path}?{url.query}", headers=browser, follow_redirects=False)
     headers = {"Cookie": entered.headers["set-cookie"].partition(";")[0]}
     origin = Origin(f"http://{url.netloc}")
     address = f"ws://{url.netloc}/_sg/live"
