@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import BrowserContext, FrameLocator, Locator, Page, ViewportSize, expect
 
+from tests.browser.jupyterlab_sessions import Session, process_session
 from tests.browser.page_objects import TOOL_TIMEOUT_MS, new_notebook, open_notebook
-from tests.browser.test_closed_tab import Session, process_session
 
 pytestmark = [pytest.mark.slow, pytest.mark.behaviour("B77")]
 TALL = ViewportSize(width=1200, height=4000)

@@ -1,96 +1,28 @@
 """A notebook without an open tab: its cells run on, what they print is kept, and users who have it open see the same."""
 
-import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, FrameLocator, Page, expect
+from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from services.domain.access import Role
-from services.domain.statuses import Tool
-from services.store.db.database import Database
+from tests.browser.jupyterlab_sessions import Session, docker_session, process_session
 from tests.browser.page_objects import (
-    CONNECT,
-    STOP,
     TOOL_TIMEOUT_MS,
-    URL,
-    add_studio,
     create_colleague,
     expect_output,
     new_notebook,
     open_notebook,
-    sign_in_at_session,
-    start_studio,
     type_cell,
 )
-from tests.docker.built import provided
-from tests.docker.server import docker_job
-from tests.docker.visitor import visiting
-from tests.factories import create_template
-from tests.graphql_ids import global_id
-from tests.jupyterlab import IMAGE
-from tests.server import Server, running
 from tests.soak import rounds
-from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 LINES = 90 if rounds(0) else 12
 """How many lines the cell prints, one a second. In `make soak`, more than the 60 s after which JupyterLab drops documents without a tab."""
 PRINT_LINES = f"import time\nfor i in range({LINES}): print('line', i, flush=True); time.sleep(1)\n"
 PRINT_WITHOUT_PAUSE = "import time\nfor i in range(10**5): print('number', i, flush=True); time.sleep(0.1)\n"
-NOTEBOOK = "/api/contents/Untitled.ipynb"
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A running JupyterLab Studio."""
-
-    server: Server
-    studio: str
-
-    async def open(self, tab: Page, token: str | None = None) -> FrameLocator:
-        """Opens it in `tab` and signs in as the user who has `token`, or the owner. Returns the frame of JupyterLab."""
-        await tab.goto((await self.server.graphql(URL, {"id": self.studio}))["studio"]["url"])
-        await sign_in_at_session(tab, token or self.server.world.secret)
-        return tab.frame_locator("#tool")
-
-    async def saved(self, text: str) -> None:
-        """Waits until the notebook's file holds `text`; no tab is open for it."""
-        url = (await self.server.graphql(CONNECT, {"id": self.studio}))["connectStudio"]["url"]
-        async with visiting(url, f"127.0.0.1:{self.server.port}") as visitor:
-
-            async def holds_text() -> bool:
-                return text in (await visitor.get(NOTEBOOK))[1]
-
-            await eventually(holds_text, limit=LINES + 60, every=0.5)
-
-    async def stop_and_start(self) -> None:
-        await self.server.graphql(STOP, {"id": self.studio})
-        await start_studio(self.server, self.studio)
-
-
-@contextlib.asynccontextmanager
-async def process_session(directory: Path, database_url: str, tools: Path) -> AsyncIterator[Session]:
-    (directory / "data").mkdir(mode=0o700)
-    (directory / "data/tools").symlink_to(tools)
-    async with running(directory, database_url) as server:
-        database = Database(database_url)
-        template = await create_template(
-            database, server.world.workspace_id, "JupyterLab", tool=Tool.JUPYTERLAB, image=IMAGE.image, tool_version=IMAGE.tool_version
-        )
-        await database.close()
-        session = Session(server, await add_studio(server, templateId=global_id("Template", template)))
-        await start_studio(server, session.studio)
-        yield session
-
-
-@contextlib.asynccontextmanager
-async def docker_session(directory: Path, database_url: str) -> AsyncIterator[Session]:
-    async with docker_job(directory, database_url, image=await provided("jupyter"), port=8888) as job:
-        await start_studio(job.server, job.studio)
-        yield Session(job.server, job.studio)
 
 
 @pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.docker)])
