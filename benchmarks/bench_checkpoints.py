@@ -20,7 +20,7 @@ from sqlalchemy import select
 
 from benchmarks.contained import served
 from services.compute.docker.engine import Engine
-from services.compute.docker.layering import Layering
+from services.compute.docker.layering import CheckpointImages
 from services.store.tables import core
 from tests.docker.server import Job
 from tests.docker.tiny_image import docker, run
@@ -99,7 +99,7 @@ async def measure(job: Job, engine: Engine, size: int) -> None:
 
 async def merged(engine: Engine, job: Job) -> None:
     target = "studiograph-bench:merged"
-    await Layering(engine).flatten(await newest_reference(job), target)
+    await CheckpointImages(engine).flatten(await newest_reference(job), target)
     docker("rmi", target)
 
 

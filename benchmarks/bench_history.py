@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ async def measure(database: Database, made: LongHistory) -> dict[str, float]:
     least = {}
     for name, statement in statements(made).items():
         async with database.read() as reader:
-            least[name] = await least_time(lambda statement=statement, reader=reader: statement(reader))  # type: ignore[misc]
+            least[name] = await least_time(partial(statement, reader))
     await retention.trim(database, KEEP)
     least["retention: nothing to remove"] = await least_time(lambda: retention.trim(database, KEEP))
     return least

@@ -137,9 +137,10 @@ class Query:
         return viewer.load(studios.by_id, argument_id(id, "Studio", "id"))
 
     @field("What `cloneStudio` would do with this input, without doing it.", Permission.STUDIO_CLONE)
-    def preview_clone(self, viewer: AuthorizedViewer, values: CloneInput) -> ClonePreview:
+    async def preview_clone(self, viewer: AuthorizedViewer, values: CloneInput) -> ClonePreview:
         locked = [name for (name,) in map(input_path, zip(LOCKED_FIELDS, strict=True))]
-        return preview_clone(viewer.context, values.request, locked, path_below_from)  # type: ignore[return-value]  # awaited by the executor
+        preview = preview_clone(viewer.context, values.request, locked, path_below_from)
+        return await preview  # type: ignore[return-value]  # the type is shown from the row
 
     @field(
         "Whether no Studio of the workspace has this name yet. Null if the workspace does not exist or the viewer has no access to it.",

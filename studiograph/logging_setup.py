@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from services.runtime.outage import Outage
+from services.runtime.outage import ServiceOutage
 
 LIBRARIES = ("alembic", "asyncio", "aiosqlite", "aiohttp", "uvicorn", "websockets", "sqlalchemy")
 STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
@@ -53,7 +53,7 @@ class DropQueryStrings(logging.Filter):
 
 
 class SummarizeOutages(logging.Filter):
-    """Puts the text of an Outage in the place of its traceback: a database that does not answer is no mistake in the code."""
+    """Puts the text of a ServiceOutage in the place of its traceback: a database that does not answer is no mistake in the code."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
@@ -64,12 +64,12 @@ class SummarizeOutages(logging.Filter):
         return True
 
 
-def _outages(error: BaseException) -> tuple[Outage, ...]:
-    """Returns the error, or those of a group; nothing if one of them is no Outage."""
+def _outages(error: BaseException) -> tuple[ServiceOutage, ...]:
+    """Returns the error, or those of a group; nothing if one of them is no ServiceOutage."""
     if isinstance(error, BaseExceptionGroup):
         groups = [_outages(each) for each in error.exceptions]
         return tuple(outage for group in groups for outage in group) if all(groups) else ()
-    return (error,) if isinstance(error, Outage) else ()
+    return (error,) if isinstance(error, ServiceOutage) else ()
 
 
 def configure(level: str, style: str, *, requests: bool = False) -> None:

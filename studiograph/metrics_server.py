@@ -13,14 +13,14 @@ from studiograph.http_server import open_listener
 from studiograph.operator_errors import OperatorError
 from studiograph.settings import Settings
 from studiograph.web import metrics
-from studiograph.web.exposition import Exposition
+from studiograph.web.exposition import MetricsText
 
 MAX_CONNECTIONS = 100
 """Those of a few monitoring systems: nobody authenticates here, so that this bounds all connections."""
 CLOSE_SECONDS = 1
 
 
-async def serve_metrics(exposition: Exposition, settings: Settings, stack: AsyncExitStack) -> None:
+async def serve_metrics(exposition: MetricsText, settings: Settings, stack: AsyncExitStack) -> None:
     """Serves at the settings' METRICS_ADDRESS, if there is one, until the stack is closed. Raises OperatorError if it is taken."""
     if not settings.metrics_address:
         return
@@ -35,7 +35,7 @@ async def serve_metrics(exposition: Exposition, settings: Settings, stack: Async
     stack.push_async_callback(_end, server, serving)
 
 
-def _config(exposition: Exposition, settings: Settings) -> uvicorn.Config:
+def _config(exposition: MetricsText, settings: Settings) -> uvicorn.Config:
     """The limits of time and size are those of the server's port, and sessions' subnets are dropped here, too."""
     limits = PortLimits.of(settings.message_memory_mib, MAX_CONNECTIONS, MAX_CONNECTIONS)
     return uvicorn.Config(

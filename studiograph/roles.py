@@ -63,5 +63,5 @@ async def _serve_http(settings: Settings, role: Role, listener: socket.socket, p
         core.exposition.read_at_scrape(
             metrics.UNFINISHED_MESSAGE_BYTES, lambda: limits.messages.held_bytes + limits.unauthorized_messages.held_bytes
         )
-        server = http_server(app, settings, limits, lambda: print("\n".join(http_app.startup_message), flush=True), http_app.stop)  # noqa: T201
+        server = http_server(app, settings, limits, lambda: print("\n".join(http_app.startup_message), flush=True), http_app.stop)  # noqa: T201 - what the operator waits for
         await server.serve(sockets=[listener])

@@ -21,7 +21,7 @@ from services.store.db.wakeups import Wakeups
 from studiograph.operator_errors import OperatorError
 from studiograph.private_files import installation_key
 from studiograph.settings import Settings
-from studiograph.web.exposition import Exposition
+from studiograph.web.exposition import MetricsText
 
 LOG_WITNESS_FILE = "log_origin"
 """The name of a file in the data directory that records which run of a server last used the SQLite database."""
@@ -48,7 +48,7 @@ class SharedServices:
     output_signals: OutputSignals
     presence: Presence
     addresses: Addresses
-    exposition: Exposition
+    exposition: MetricsText
 
 
 async def open_shared_services(settings: Settings, port: int, stack: AsyncExitStack) -> SharedServices:
@@ -103,8 +103,8 @@ async def open_shared_services(settings: Settings, port: int, stack: AsyncExitSt
     )
 
 
-def _exposition(database: Database, broker: Broker, presence: Presence) -> Exposition:
-    exposition = Exposition(database)
+def _exposition(database: Database, broker: Broker, presence: Presence) -> MetricsText:
+    exposition = MetricsText(database)
     exposition.read_at_scrape(metrics.EVENT_FEEDS, lambda: len(broker.streams))
     exposition.read_at_scrape(metrics.EVENT_SUBSCRIBERS, lambda: broker.subscriber_count)
     exposition.read_at_scrape(metrics.QUEUED_EVENTS, lambda: broker.queued_events)

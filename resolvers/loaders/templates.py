@@ -6,7 +6,7 @@ from resolvers.batches import LoadContext
 from resolvers.loaders.factories import one_each, unique
 from services.domain import template_status
 from services.domain.statuses import TemplateStatus
-from services.domain.template_status import Release
+from services.domain.template_status import TemplateRelease
 from services.rows.organizations import TemplateRow
 from services.store.reads import compute as reads
 
@@ -26,7 +26,7 @@ async def statuses(context: LoadContext, rows: Sequence[TemplateRow], _arguments
     releases = await reads.releases_of(context.reader, context.viewer.user_id, workspace_ids)
     known: dict[str, TemplateStatus] = {}
     for workspace_id in workspace_ids:
-        requested: list[Release] = [row for row in rows if row.workspace_id == workspace_id]  # one may have been removed since
+        requested: list[TemplateRelease] = [row for row in rows if row.workspace_id == workspace_id]  # one may have been removed since
         known |= template_status.statuses({each.id: each for each in [*requested, *releases.get(workspace_id, [])]}.values())
     return [known[row.id] for row in rows]
 

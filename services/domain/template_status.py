@@ -19,7 +19,7 @@ STATUS_RULES = {
 """What each status means. The first rule that holds for a template decides."""
 
 
-class Release(Protocol):
+class TemplateRelease(Protocol):
     """What of a template decides the statuses; the words of `tool` are those of `Tool`."""
 
     @property
@@ -34,11 +34,11 @@ class Release(Protocol):
     def experimental(self) -> bool: ...
 
 
-R = TypeVar("R", bound=Release)
+R = TypeVar("R", bound=TemplateRelease)
 ReleaseKey = tuple[ToolVersionKey, ConnectVersion]
 
 
-def release_key(release: Release) -> ReleaseKey:
+def release_key(release: TemplateRelease) -> ReleaseKey:
     """Returns the key by which releases of one tool are ordered: the tool's version decides, then the connect version."""
     return tool_version_key(release.tool_version), ConnectVersion.parse(release.connect_version)
 
@@ -50,7 +50,7 @@ def is_supported(version: ConnectVersion, newest: ConnectVersion | None) -> bool
     return newest.minor - version.minor <= SUPPORTED_EARLIER_MINORS
 
 
-def newest_connect_version(releases: Iterable[Release]) -> ConnectVersion | None:
+def newest_connect_version(releases: Iterable[TemplateRelease]) -> ConnectVersion | None:
     """Returns the connect version at which the support window of a workspace ends.
 
     Experimental and custom templates do not move the window: a trial, or somebody's own image, must not end the support of the others.
@@ -59,7 +59,7 @@ def newest_connect_version(releases: Iterable[Release]) -> ConnectVersion | None
     return max(versions, default=None)
 
 
-def statuses(releases: Collection[Release]) -> dict[str, TemplateStatus]:
+def statuses(releases: Collection[TemplateRelease]) -> dict[str, TemplateStatus]:
     """Returns the status of each template of a workspace, by id. `releases` are all templates of the workspace.
 
     A custom template is a tool of its own, without other releases. Equal releases of one tool, such as two variants of an image, are
@@ -84,18 +84,18 @@ def catalogue_order(releases: Collection[R]) -> list[R]:
     )
 
 
-def _marked_status(release: Release, newest: ConnectVersion | None) -> TemplateStatus | None:
+def _marked_status(release: TemplateRelease, newest: ConnectVersion | None) -> TemplateStatus | None:
     """Returns the status of a template that is neither RECOMMENDED nor DEPRECATED; None for the others."""
     if not is_supported(ConnectVersion.parse(release.connect_version), newest):
         return TemplateStatus.UNSUPPORTED
     return TemplateStatus.EXPERIMENTAL if release.experimental else None
 
 
-def _age_status(release: Release, newest_keys: dict[str, ReleaseKey]) -> TemplateStatus:
+def _age_status(release: TemplateRelease, newest_keys: dict[str, ReleaseKey]) -> TemplateStatus:
     is_newest = release_key(release) == newest_keys[_line(release)]
     return TemplateStatus.RECOMMENDED if is_newest else TemplateStatus.DEPRECATED
 
 
-def _line(release: Release) -> str:
+def _line(release: TemplateRelease) -> str:
     """Returns what the releases that follow one another have in common: their tool, or the custom template itself."""
     return release.id if release.tool == Tool.CUSTOM else release.tool

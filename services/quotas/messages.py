@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from services.domain.quotas import DECIMALS, MAX_HOLDERS, ExceededQuota, QuotaResource, QuotaScope
-from services.store.quotas import Holder
+from services.store.quotas import QuotaHolder
 
 MAX_NAMED = 5
 """The number of Studios that the message names; the error lists more."""
@@ -20,7 +20,7 @@ UNITS = {
 }
 
 
-def refusal(exceeded: ExceededQuota, holders: Sequence[Holder]) -> str:
+def refusal(exceeded: ExceededQuota, holders: Sequence[QuotaHolder]) -> str:
     """Returns the message about the first limit that has no room."""
     use, resource = exceeded.use, exceeded.resource
     limit = f"The {SCOPES[use.scope]} {use.name} may have {_amount(exceeded.limit, resource)} at a time"
@@ -34,7 +34,7 @@ def refusal(exceeded: ExceededQuota, holders: Sequence[Holder]) -> str:
     )
 
 
-def _users(exceeded: ExceededQuota, holders: Sequence[Holder]) -> str:
+def _users(exceeded: ExceededQuota, holders: Sequence[QuotaHolder]) -> str:
     """Names the largest of the Studios that the viewer sees, and says that there are others."""
     named = [
         holder.name if exceeded.resource is QuotaResource.SESSIONS else f"{holder.name} ({_number(holder.amount)})"

@@ -60,7 +60,7 @@ LABELS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
+class MetricDefinition:
     """A metric as the documentation lists it. `is_shared`: it describes the installation, so that every process gives the same value."""
 
     name: str
@@ -70,12 +70,12 @@ class Definition:
     is_shared: bool
 
 
-DEFINITIONS: list[Definition] = []
+DEFINITIONS: list[MetricDefinition] = []
 """All metrics but those of the process, in the order of the documentation."""
 
 
 def _list(name: str, metric: type, description: str, labels: Sequence[str], *, is_shared: bool = False) -> None:
-    DEFINITIONS.append(Definition(name, metric.__name__.lower(), description, tuple(labels), is_shared))
+    DEFINITIONS.append(MetricDefinition(name, metric.__name__.lower(), description, tuple(labels), is_shared))
 
 
 def _counter(name: str, description: str, labels: Sequence[str] = ()) -> Counter:

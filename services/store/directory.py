@@ -13,7 +13,7 @@ from services.store.tables import core
 U = core.user.c
 W = core.workspace.c
 M = core.membership.c
-O = core.organization.c  # noqa: E741 - one letter for each table, as in the other modules
+ORG = core.organization.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +95,16 @@ async def remove_user(transaction: Transaction, user_id: str) -> None:
 
 
 async def organizations(reader: Reader) -> list[OrganizationState]:
-    return ORGANIZATION_RECORD.rows(await reader.execute(select(*ORGANIZATION_RECORD.columns).order_by(O.slug)))
+    return ORGANIZATION_RECORD.rows(await reader.execute(select(*ORGANIZATION_RECORD.columns).order_by(ORG.slug)))
 
 
 async def find_organization(reader: Reader, slug: str) -> OrganizationState | None:
-    return ORGANIZATION_RECORD.optional((await reader.execute(select(*ORGANIZATION_RECORD.columns).where(O.slug == slug))).one_or_none())
+    return ORGANIZATION_RECORD.optional((await reader.execute(select(*ORGANIZATION_RECORD.columns).where(ORG.slug == slug))).one_or_none())
 
 
 async def change_organization(transaction: Transaction, organization_id: str, **values: Any) -> None:
     """Writes columns that a reader can see, and increments `version`."""
-    await transaction.execute(update(core.organization).where(O.id == organization_id).values(**values, version=O.version + 1))
+    await transaction.execute(update(core.organization).where(ORG.id == organization_id).values(**values, version=ORG.version + 1))
 
 
 async def workspaces(reader: Reader) -> list[WorkspaceState]:

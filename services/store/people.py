@@ -8,7 +8,7 @@ from services.store.db.database import Reader, Transaction
 from services.store.tables import core
 
 U = core.user.c
-O = core.organization.c  # noqa: E741 - one letter for each table, as in the other modules
+ORG = core.organization.c
 W = core.workspace.c
 
 
@@ -34,11 +34,11 @@ async def insert_user(transaction: Transaction, values: dict[str, Any]) -> None:
 
 
 async def organization_id_of(reader: Reader, slug: str) -> str | None:
-    return (await reader.execute(select(O.id).where(O.slug == slug))).scalar_one_or_none()
+    return (await reader.execute(select(ORG.id).where(ORG.slug == slug))).scalar_one_or_none()
 
 
 async def organization_exists(reader: Reader, organization_id: str) -> bool:
-    return bool((await reader.execute(select(exists().where(O.id == organization_id)))).scalar_one())
+    return bool((await reader.execute(select(exists().where(ORG.id == organization_id)))).scalar_one())
 
 
 async def insert_organization(transaction: Transaction, values: dict[str, Any]) -> None:

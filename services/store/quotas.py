@@ -14,7 +14,7 @@ from services.store.db.database import Reader, Transaction
 from services.store.db.query import Query, is_one_of
 from services.store.tables import core
 
-O = core.organization.c  # noqa: E741 - one letter for each table, as in the other modules
+ORG = core.organization.c
 W = core.workspace.c
 CE = core.compute_environment.c
 R = core.session.c
@@ -38,9 +38,9 @@ def _limits_of(columns: Any) -> list[ColumnElement[Any]]:
 
 
 _LIMITS = Query(
-    select(W.id, W.id, W.name, *_limits_of(W), O.id, O.name, *_limits_of(O))
+    select(W.id, W.id, W.name, *_limits_of(W), ORG.id, ORG.name, *_limits_of(ORG))
     .select_from(core.workspace)
-    .join(core.organization, O.id == W.organization_id)
+    .join(core.organization, ORG.id == W.organization_id)
     .where(is_one_of(W.id, "workspace_ids"), visible_to(W.id))
 )
 _ENVIRONMENT_LIMITS = Query(
@@ -49,10 +49,10 @@ _ENVIRONMENT_LIMITS = Query(
     .order_by(CE.name_key, CE.id)
 )
 _LIMITED_ORGANIZATION = Query(
-    select(O.id)
+    select(ORG.id)
     .select_from(core.organization)
-    .join(core.workspace, W.organization_id == O.id)
-    .where(W.id == bindparam("workspace_id"), _has_limit(O))
+    .join(core.workspace, W.organization_id == ORG.id)
+    .where(W.id == bindparam("workspace_id"), _has_limit(ORG))
 )
 _SCOPE_LENGTH = 2 + len(LIMIT_NAMES)
 """The columns of a scope: id, name, limits."""
@@ -82,7 +82,7 @@ _HOLDERS = {(scope, resource): _holders(scope, resource) for scope in QuotaScope
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class QuotaHolder:
     """A Studio whose session holds an amount of a resource."""
 
     studio_id: str
@@ -105,7 +105,7 @@ async def lock_limited_organization(transaction: Transaction, workspace_id: str)
     if transaction.connection.dialect.name == "sqlite":
         return
     organization_id = select(W.organization_id).where(W.id == workspace_id).scalar_subquery()
-    await transaction.execute(select(O.id).where(O.id == organization_id, _has_limit(O)).with_for_update(key_share=True))
+    await transaction.execute(select(ORG.id).where(ORG.id == organization_id, _has_limit(ORG)).with_for_update(key_share=True))
 
 
 async def uses(reader: Reader, viewer_id: str, workspace_ids: Sequence[str]) -> dict[str, list[ScopeUse]]:
@@ -136,7 +136,7 @@ async def _used(reader: Reader, params: dict[str, Any]) -> dict[str, ResourceAmo
     return used
 
 
-async def holders(reader: Reader, viewer_id: str, scope: QuotaScope, scope_id: str, resource: QuotaResource) -> list[Holder]:
+async def holders(reader: Reader, viewer_id: str, scope: QuotaScope, scope_id: str, resource: QuotaResource) -> list[QuotaHolder]:
     """Returns the Studios that hold most of a resource in a scope, among those that the viewer sees; at most MAX_HOLDERS."""
     rows = await reader.all(_HOLDERS[scope, resource], viewer_id=viewer_id, scope_id=scope_id)
-    return [Holder(*row) for row in rows]
+    return [QuotaHolder(*row) for row in rows]

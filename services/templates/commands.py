@@ -14,7 +14,7 @@ from services.store import templates as store
 from services.store.db.database import Transaction
 from services.store.templates import TemplateState
 from services.templates import releases
-from services.templates.recipe_images import RecipeImage, Recipes, existing_images
+from services.templates.recipe_images import RecipeImage, RecipeSource, existing_images
 from services.templates.requests import NewTemplate, RefreshOutcome, TemplateChanges
 from services.templates.template_rows import add_template, edit_template, given_values, log_change, replace_image
 from services.templates.validation import check_values
@@ -92,7 +92,7 @@ class Templates:
         problems.raise_any()
         await self.runner.run_for_operator(operator, OperatorPermission.TEMPLATE_MANAGE, template.workspace_id, body)
 
-    async def refresh(self, operator: Operator, workspace_id: str, recipes: Recipes) -> RefreshOutcome:
+    async def refresh(self, operator: Operator, workspace_id: str, recipes: RecipeSource) -> RefreshOutcome:
         """Adds newer releases of the recipes that the workspace has templates of, and updates the images of present ones."""
 
         async def body(transaction: Transaction) -> RefreshOutcome:

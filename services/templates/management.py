@@ -14,7 +14,7 @@ from services.store import templates as store
 from services.store.db.database import Reader, Transaction
 from services.store.templates import TemplateState
 from services.templates import releases
-from services.templates.recipe_images import RecipeImage, Recipes, existing_images, recipe_image
+from services.templates.recipe_images import RecipeImage, RecipeSource, existing_images, recipe_image
 from services.templates.requests import CreateTemplateRequest, NewTemplate, RefreshOutcome, RefreshTemplatesRequest, UpdateTemplateRequest
 from services.templates.template_rows import add_template, edit_template, given_values
 from services.templates.validation import check_recipe_name, check_values
@@ -29,7 +29,7 @@ class TemplateManagement:
     """Each method is one command, which needs the permission TEMPLATE_MANAGE."""
 
     runner: CommandRunner
-    recipes: Recipes
+    recipes: RecipeSource
 
     async def create(self, viewer: Viewer, request: CreateTemplateRequest) -> str:
         """Returns the id of the new template. Raises NotFound, Forbidden, InvalidInput, TemplateNameTaken, QuotaExceeded."""

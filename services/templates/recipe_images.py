@@ -12,7 +12,7 @@ from services.domain.problems import invalid
 from services.domain.provided_release import ProvidedRelease
 
 
-class Recipes(Protocol):
+class RecipeSource(Protocol):
     """The recipes that the server can build. A `RecipeBook` is one."""
 
     def reference(self, recipe: str) -> str:
@@ -33,7 +33,7 @@ class RecipeImage:
     release: ProvidedRelease | None
 
 
-async def recipe_image(recipes: Recipes, recipe: str) -> RecipeImage:
+async def recipe_image(recipes: RecipeSource, recipe: str) -> RecipeImage:
     """Returns the image of the recipe. Raises InvalidInput for one that does not exist or cannot be read."""
     try:
         return await asyncio.to_thread(_read, recipes, recipe)
@@ -41,7 +41,7 @@ async def recipe_image(recipes: Recipes, recipe: str) -> RecipeImage:
         raise invalid("recipe", "UNKNOWN", str(error)) from error
 
 
-async def existing_images(recipes: Recipes, names: Iterable[str]) -> list[RecipeImage]:
+async def existing_images(recipes: RecipeSource, names: Iterable[str]) -> list[RecipeImage]:
     """Returns the images of those recipes that there are still."""
     images = []
     for name in sorted(names):
@@ -50,5 +50,5 @@ async def existing_images(recipes: Recipes, names: Iterable[str]) -> list[Recipe
     return images
 
 
-def _read(recipes: Recipes, recipe: str) -> RecipeImage:
+def _read(recipes: RecipeSource, recipe: str) -> RecipeImage:
     return RecipeImage(recipe, recipes.reference(recipe), recipes.release(recipe))

@@ -16,7 +16,7 @@ from services.workspaces.requests import LimitChanges
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class SettingRange:
     """What a setting may be, besides null: 0, or `least` to `most`. `zero` says what 0 means."""
 
     noun: str
@@ -34,17 +34,17 @@ class Range:
         return f"{self.noun} must be {self.least:,g} to {self.most:,.0f} {self.unit}, or 0 for {self.zero}."
 
 
-RANGES: Mapping[str, Range] = {
-    "lifespan_hours": Range("A lifespan", 1, MAX_LIFESPAN_HOURS, "hours", "no limit"),
-    "idle_minutes": Range("An idle limit", 1, MAX_IDLE_MINUTES, "minutes", "none"),
-    "checkpoint_interval_seconds": Range(
+RANGES: Mapping[str, SettingRange] = {
+    "lifespan_hours": SettingRange("A lifespan", 1, MAX_LIFESPAN_HOURS, "hours", "no limit"),
+    "idle_minutes": SettingRange("An idle limit", 1, MAX_IDLE_MINUTES, "minutes", "none"),
+    "checkpoint_interval_seconds": SettingRange(
         "A checkpoint interval", MIN_CHECKPOINT_INTERVAL_SECONDS, MAX_CHECKPOINT_INTERVAL_SECONDS, "seconds", "no periodic saves"
     ),
-    "kept_checkpoints": Range("The number of kept checkpoints", 1, MAX_KEPT_CHECKPOINTS, "checkpoints", "all"),
-    "max_sessions": Range("A limit of sessions", 1, MAX_QUOTA, "sessions", "none"),
-    "max_cpu": Range("A limit of cores", 0.01, MAX_QUOTA, "cores", "none"),
-    "max_memory_mib": Range("A limit of memory", 1, MAX_QUOTA, "MiB", "none"),
-    "max_gpu": Range("A limit of GPUs", 1, MAX_QUOTA, "GPUs", "none"),
+    "kept_checkpoints": SettingRange("The number of kept checkpoints", 1, MAX_KEPT_CHECKPOINTS, "checkpoints", "all"),
+    "max_sessions": SettingRange("A limit of sessions", 1, MAX_QUOTA, "sessions", "none"),
+    "max_cpu": SettingRange("A limit of cores", 0.01, MAX_QUOTA, "cores", "none"),
+    "max_memory_mib": SettingRange("A limit of memory", 1, MAX_QUOTA, "MiB", "none"),
+    "max_gpu": SettingRange("A limit of GPUs", 1, MAX_QUOTA, "GPUs", "none"),
 }
 
 

@@ -18,7 +18,7 @@ MaxMemoryMib = Annotated[str | None, typer.Option(help='The maximum of memory th
 MaxGpu = Annotated[str | None, typer.Option(help='The maximum of GPUs that sessions hold; "none" = no limit.')]
 
 
-class Limited(Protocol):
+class LimitedRow(Protocol):
     """A row with limits. None is no limit."""
 
     @property
@@ -49,7 +49,7 @@ def limit_changes(max_sessions: str | None, max_cpu: str | None, max_memory_mib:
     return changes
 
 
-def limits_of(row: Limited) -> dict[str, Any]:
+def limits_of(row: LimitedRow) -> dict[str, Any]:
     """Returns the limits of a row, as `show` prints them."""
     return {
         "maxSessions": row.max_sessions,

@@ -23,7 +23,7 @@ DATABASE_TIMEOUT_SECONDS = 3.0
 """A scrape gives the metrics of the process without a database that takes longer."""
 
 
-class Exposition:
+class MetricsText:
     """Makes the text of `/metrics` of one process."""
 
     def __init__(self, database: Database) -> None:

@@ -13,7 +13,7 @@ from services.domain.errors import DomainError, Forbidden, Unauthenticated
 from services.runtime.metrics import CONTENT_TYPE
 from services.store import members
 from services.store.db.database import Database, DatabaseUnavailable
-from studiograph.web.exposition import Exposition
+from studiograph.web.exposition import MetricsText
 
 PATH = "/metrics"
 AUTH_SECONDS = 10.0
@@ -27,7 +27,7 @@ OWNERS_ONLY = (
 UNAVAILABLE = "The database is not available at the moment, so that the access token cannot be checked."
 
 
-def routes(exposition: Exposition, database: Database, authenticate: Callable[[str], Awaitable[Viewer]]) -> list[BaseRoute]:
+def routes(exposition: MetricsText, database: Database, authenticate: Callable[[str], Awaitable[Viewer]]) -> list[BaseRoute]:
     """Returns the route on the server's port, which needs the token of an owner of all workspaces."""
 
     async def guarded(request: Request) -> Response:
@@ -47,7 +47,7 @@ def routes(exposition: Exposition, database: Database, authenticate: Callable[[s
     return [Route(PATH, guarded, methods=["GET"])]
 
 
-def open_routes(exposition: Exposition) -> list[BaseRoute]:
+def open_routes(exposition: MetricsText) -> list[BaseRoute]:
     """Returns the route on the address of metrics, which whoever reaches it may read."""
 
     async def metrics(_request: Request) -> Response:
@@ -56,7 +56,7 @@ def open_routes(exposition: Exposition) -> list[BaseRoute]:
     return [Route(PATH, metrics, methods=["GET"])]
 
 
-async def _metrics(exposition: Exposition) -> Response:
+async def _metrics(exposition: MetricsText) -> Response:
     return Response(await exposition.text(), headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
 

@@ -49,7 +49,7 @@ SWITCH_OFF = "!jupyter labextension disable --level=user @datalayer/jupyter-serv
 
 
 @dataclass(frozen=True, slots=True)
-class Notebook:
+class NotebookPage:
     """A notebook that is open in a tab."""
 
     tab: Page
@@ -95,12 +95,12 @@ async def session(tmp_path: Path, sqlite_url: str, jupyterlab_tools: Path) -> As
 
 
 @pytest.fixture
-async def notebook(session: Session, context: BrowserContext) -> Notebook:
+async def notebook(session: Session, context: BrowserContext) -> NotebookPage:
     tab = await context.new_page()
     await tab.set_viewport_size(TALL)
     tool = await session.open(tab)
     await new_notebook(tab, tool)
-    return Notebook(tab, tool)
+    return NotebookPage(tab, tool)
 
 
 def workspace(session: Session) -> Path:
@@ -108,7 +108,7 @@ def workspace(session: Session) -> Path:
     return next((session.server.directory / "data/sessions").glob("*/files/workspace"))
 
 
-async def test_cells_output_what_they_would_if_a_tab_ran_them(notebook: Notebook, session: Session) -> None:
+async def test_cells_output_what_they_would_if_a_tab_ran_them(notebook: NotebookPage, session: Session) -> None:
     """One session for all, since a session takes most of the time."""
     await outputs_are_cleared(notebook, workspace(session))
     await displays_are_updated(notebook)
@@ -119,7 +119,7 @@ async def test_cells_output_what_they_would_if_a_tab_ran_them(notebook: Notebook
     await the_user_switches_server_side_execution_off(notebook, session)
 
 
-async def outputs_are_cleared(notebook: Notebook, workspace: Path) -> None:
+async def outputs_are_cleared(notebook: NotebookPage, workspace: Path) -> None:
     await expect(outputs(await notebook.run(FRAMES))).to_have_text("frame 2\n")
     cell = await notebook.run(CLEARED_LATER)
     await expect(outputs(cell)).to_have_text("kept until the next output\n")
@@ -128,14 +128,14 @@ async def outputs_are_cleared(notebook: Notebook, workspace: Path) -> None:
     await expect(outputs(cell)).to_have_text("next output\n")
 
 
-async def displays_are_updated(notebook: Notebook) -> None:
+async def displays_are_updated(notebook: NotebookPage) -> None:
     cell = await notebook.run(DISPLAYS)
     await expect(outputs(cell)).to_have_text(["two", "same", "same"])
     await notebook.run("handle.update(HTML('<i>three</i>'))")
     await expect(outputs(cell)).to_have_text(["three", "same", "same"])
 
 
-async def streams_errors_and_questions_are_shown(notebook: Notebook) -> None:
+async def streams_errors_and_questions_are_shown(notebook: NotebookPage) -> None:
     await expect(outputs(await notebook.run(PROGRESS_BAR))).to_have_text(["██████████ 10/10 done\n", "on stdout\n"])
     cell = await notebook.run(FLUSHED_LINES)
     await expect(outputs(cell).filter(has_text="a line of some length 2999")).to_be_visible(timeout=TOOL_TIMEOUT_MS)
@@ -148,14 +148,14 @@ async def streams_errors_and_questions_are_shown(notebook: Notebook) -> None:
     await expect(outputs(cell).last).to_have_text("Hello Ada Grace\n")
 
 
-async def threads_print_into_their_cell(notebook: Notebook, workspace: Path) -> None:
+async def threads_print_into_their_cell(notebook: NotebookPage, workspace: Path) -> None:
     cell = await notebook.run(THREAD)
     await expect(prompt(cell)).to_have_text(re.compile(r"\[\d+\]:"))  # it has ended
     (workspace / "go-on-too").touch()
     await expect(outputs(cell)).to_have_text("from a thread\n")
 
 
-async def cells_are_interrupted(notebook: Notebook) -> None:
+async def cells_are_interrupted(notebook: NotebookPage) -> None:
     cell = await notebook.run_loop()
     waiting = await notebook.run("print('waiting')")
     await notebook.press("interrupt")
@@ -172,7 +172,7 @@ async def cells_are_interrupted(notebook: Notebook) -> None:
     await expect(outputs(question).first).to_contain_text("KeyboardInterrupt")
 
 
-async def the_kernel_is_restarted_while_a_cell_runs(notebook: Notebook) -> None:
+async def the_kernel_is_restarted_while_a_cell_runs(notebook: NotebookPage) -> None:
     cell = await notebook.run_loop()
     await notebook.press("restart")
     await notebook.tool.get_by_role("button", name="Confirm Kernel Restart").click()
@@ -183,7 +183,7 @@ async def the_kernel_is_restarted_while_a_cell_runs(notebook: Notebook) -> None:
     await expect(prompt(cell)).to_have_text("[1]:")
 
 
-async def the_user_switches_server_side_execution_off(notebook: Notebook, session: Session) -> None:
+async def the_user_switches_server_side_execution_off(notebook: NotebookPage, session: Session) -> None:
     """A cell that waits for another shows it, as only a tab's own execution does; the server's cells show no star until they run."""
     await expect(outputs(await notebook.run(SWITCH_OFF))).to_contain_text("switched off", timeout=TOOL_TIMEOUT_MS)
     await session.stop_and_start()

@@ -15,7 +15,7 @@ from connect.server_protocols import options
 from tests.waiting import soon
 
 
-class Loopback(AbstractResolver):
+class LoopbackResolver(AbstractResolver):
     """Every name is this machine."""
 
     async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
@@ -36,7 +36,7 @@ async def nothing_but_api(scope: Scope, receive: Receive, send: Send) -> None:
 
 @asynccontextmanager
 async def client() -> AsyncIterator[aiohttp.ClientSession]:
-    connector = aiohttp.TCPConnector(resolver=Loopback(), limit=0)
+    connector = aiohttp.TCPConnector(resolver=LoopbackResolver(), limit=0)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False) as client:
         yield client
 

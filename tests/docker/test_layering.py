@@ -13,7 +13,7 @@ import pytest
 
 from services.compute.docker.engine import Engine
 from services.compute.docker.image_layers import layers_of
-from services.compute.docker.layering import COMMENT, Layering
+from services.compute.docker.layering import COMMENT, CheckpointImages
 from services.compute.protocol import CheckpointMissing
 from tests.docker.engine import URL
 from tests.docker.tiny_image import docker, tiny_image, tool_command
@@ -77,7 +77,7 @@ for _ in range(int(sys.argv[2])):
 """
 
 
-class Images:
+class ImageSeries:
     """The images of one test, which are removed with it."""
 
     def __init__(self) -> None:
@@ -102,8 +102,8 @@ class Images:
 
 
 @pytest.fixture
-def images() -> Iterator[Images]:
-    made = Images()
+def images() -> Iterator[ImageSeries]:
+    made = ImageSeries()
     yield made
     for name in reversed(made.names):
         subprocess.run(["docker", "rmi", name], capture_output=True, check=False)
@@ -112,7 +112,7 @@ def images() -> Iterator[Images]:
 @pytest.fixture
 async def layering() -> Any:
     engine = Engine(URL)
-    yield Layering(engine)
+    yield CheckpointImages(engine)
     await engine.close()
 
 
@@ -153,7 +153,7 @@ def inspect(image: str) -> dict[str, Any]:
     return inspected
 
 
-def template(images: Images, *, env: str = "V=1") -> str:
+def template(images: ImageSeries, *, env: str = "V=1") -> str:
     prepare = "import os; [os.makedirs('/template/%s/%s' % (a, b)) for a in 'abc' for b in 'xy']; " + (
         "[open('/template/%s/%s/file' % (a, b), 'w').write(a + b) for a in 'abc' for b in 'xy']"
     )
@@ -167,7 +167,7 @@ def template(images: Images, *, env: str = "V=1") -> str:
 
 @pytest.mark.behaviour("B37")
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_a_flattened_checkpoint_shows_exactly_the_same_files(layering: Layering, images: Images, seed: int) -> None:
+async def test_a_flattened_checkpoint_shows_exactly_the_same_files(layering: CheckpointImages, images: ImageSeries, seed: int) -> None:
     start = checkpoint = template(images)
     for number in range(ROUNDS):
         checkpoint = images.after(checkpoint, PYTHON, "-c", WORK, str(seed + number), str(CHANGES))
@@ -187,7 +187,7 @@ async def test_a_flattened_checkpoint_shows_exactly_the_same_files(layering: Lay
 
 
 @pytest.mark.behaviour("B74")
-async def test_what_a_session_added_is_put_over_another_template(layering: Layering, images: Images) -> None:
+async def test_what_a_session_added_is_put_over_another_template(layering: CheckpointImages, images: ImageSeries) -> None:
     old, new = template(images), template(images, env="V=2")
     new = images.after(new, PYTHON, "-c", "open('/template/a/new', 'w').write('2'); open('/template/b/x/file', 'w').write('2')", comment="")
     own = "import os, shutil; open('/workspace/mine', 'w').write('1'); os.remove('/template/a/x/file'); shutil.rmtree('/template/c')"
@@ -203,13 +203,13 @@ async def test_what_a_session_added_is_put_over_another_template(layering: Layer
 
 
 @pytest.mark.behaviour("B37")
-async def test_an_image_that_is_gone_is_reported_as_missing(layering: Layering, images: Images) -> None:
+async def test_an_image_that_is_gone_is_reported_as_missing(layering: CheckpointImages, images: ImageSeries) -> None:
     with pytest.raises(CheckpointMissing):
         await layering.flatten(f"{images.repository}:none", f"{images.repository}:target")
 
 
 @pytest.mark.behaviour("B37")
-async def test_a_checkpoint_without_changes_becomes_its_template_again(layering: Layering, images: Images) -> None:
+async def test_a_checkpoint_without_changes_becomes_its_template_again(layering: CheckpointImages, images: ImageSeries) -> None:
     start = template(images)
     checkpoint = images.after(start, "/bin/sh", "-c", ":")
     target = images.name()

@@ -35,7 +35,7 @@ Files = dict[str, str]
 
 
 @dataclass(slots=True)
-class Saved:
+class ModelCheckpoint:
     """A checkpoint of the model."""
 
     id: str
@@ -52,14 +52,14 @@ class ModelStudio:
 
     id: str
     name: str
-    base: Saved | None = None
-    saved: list[Saved] = field(default_factory=list)
+    base: ModelCheckpoint | None = None
+    saved: list[ModelCheckpoint] = field(default_factory=list)
     running: Files | None = None
     written_to: str = ""
-    began_from: Saved | None = None
+    began_from: ModelCheckpoint | None = None
 
     @property
-    def latest(self) -> Saved | None:
+    def latest(self) -> ModelCheckpoint | None:
         return self.saved[-1] if self.saved else self.base
 
 
@@ -120,7 +120,7 @@ class CheckpointModel:
         """The ids of all checkpoints but those that the model still has."""
         return {studio.base.id for studio in self.studios if studio.base and not self._exists(studio.base)}
 
-    def _exists(self, checkpoint: Saved) -> bool:
+    def _exists(self, checkpoint: ModelCheckpoint) -> bool:
         return any(checkpoint in studio.saved for studio in self.studios)
 
     async def finish(self) -> None:
@@ -142,7 +142,7 @@ class CheckpointModel:
         request = {"workspaceId": global_id("Workspace", world.workspace_id), "templateId": global_id("Template", world.template_id)}
         self.studios.append(await self._made(CREATE, {**request, "name": self._name("Studio"), "autoStart": False}))
 
-    async def _start(self, studio: ModelStudio, base: Saved | None = None) -> None:
+    async def _start(self, studio: ModelStudio, base: ModelCheckpoint | None = None) -> None:
         chosen = {"fromCheckpointId": base.id} if base else {}
         await self._with_kills(lambda: self._call(START, {"studioId": studio.id, **chosen, "idempotencyKey": self._name("start")}))
         await self._becomes(studio, "RUNNING")
@@ -169,7 +169,7 @@ class CheckpointModel:
             name = await eventually(lambda: self._finalized(studio, checkpoint_id), LIMIT_S)
         except TimeoutError:
             raise AssertionError(f"never saved: {await self._look(studio)}, {self.steps}\n{self.server.log[-3000:]}") from None
-        studio.saved.append(Saved(checkpoint_id, name, dict(studio.running)))
+        studio.saved.append(ModelCheckpoint(checkpoint_id, name, dict(studio.running)))
 
     async def _finalized(self, studio: ModelStudio, checkpoint_id: str) -> str:
         nodes = (await self._look(studio))["checkpoints"]["nodes"]
@@ -190,10 +190,10 @@ class CheckpointModel:
         assert studio.running is not None
         name = await self._finalized(studio, studio.written_to)
         assert name, (await self._look(studio), self.steps)
-        studio.saved.append(Saved(studio.written_to, name, studio.running))
+        studio.saved.append(ModelCheckpoint(studio.written_to, name, studio.running))
         studio.running, studio.written_to, studio.began_from = None, "", None
 
-    def _clone_base(self, studio: ModelStudio) -> Saved | None:
+    def _clone_base(self, studio: ModelStudio) -> ModelCheckpoint | None:
         return studio.latest
 
     async def _clone(self, studio: ModelStudio) -> None:
@@ -216,7 +216,7 @@ class CheckpointModel:
         if answer["__typename"] == "CheckpointPayload":
             studio.saved.remove(checkpoint)
 
-    def _outcomes_of_removal(self, owner: ModelStudio, checkpoint: Saved) -> set[str]:
+    def _outcomes_of_removal(self, owner: ModelStudio, checkpoint: ModelCheckpoint) -> set[str]:
         """A running session may have been saved as INTERIM, from which the next start would continue instead."""
         uses = [studio for studio in self.studios if checkpoint is studio.began_from or checkpoint is studio.latest]
         if not uses:

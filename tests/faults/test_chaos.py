@@ -27,7 +27,7 @@ MAX_STARTS = 3
 ADOPT = "studiograph compute adopt"
 
 
-class Faults:
+class RoundFaults:
     """The faults of one round: a server of each role is frozen, and one of all is killed and started again at once."""
 
     def __init__(self, servers: ServerPairs, chance: random.Random, freeze_seconds: float) -> None:
@@ -73,7 +73,7 @@ async def use_until(studio: ModelledStudio, faults_over: asyncio.Event) -> None:
         await studio.session()
 
 
-async def chaos_round(servers: ServerPairs, studios: list[ModelledStudio], faults: Faults) -> None:
+async def chaos_round(servers: ServerPairs, studios: list[ModelledStudio], faults: RoundFaults) -> None:
     faults_over = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         for studio in studios:
@@ -112,7 +112,7 @@ async def test_frozen_and_killed_servers_lose_nothing_and_do_nothing_twice(tmp_p
         await eventually(lambda: says(servers, ADOPT))
         for number in range(count):
             print(f"round {number + 1} of {count}, {sum(studio.sessions for studio in studios)} sessions so far", flush=True)  # noqa: T201
-            await chaos_round(servers, studios, Faults(servers, random.Random(f"{seed} round {number}"), seconds))
+            await chaos_round(servers, studios, RoundFaults(servers, random.Random(f"{seed} round {number}"), seconds))
         await asyncio.gather(*(studio.session() for studio in studios))
         await invariants.nothing_is_left(servers)
         await invariants.history_is_that_of(servers, studios)

@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from services.runtime.outage import Outage
+from services.runtime.outage import ServiceOutage
 from studiograph.logging_setup import SummarizeOutages
 from tests.server import running
 
@@ -32,14 +32,16 @@ def record_of(error: Exception) -> logging.LogRecord:
     return logging.LogRecord("test", logging.ERROR, "test.py", 1, "%s failed", ("A step",), (type(error), error, None))
 
 
-@pytest.mark.parametrize("error", [Outage("no answer"), ExceptionGroup("steps", [Outage("no answer"), Outage("no answer")])])
+@pytest.mark.parametrize(
+    "error", [ServiceOutage("no answer"), ExceptionGroup("steps", [ServiceOutage("no answer"), ServiceOutage("no answer")])]
+)
 def test_an_outage_is_logged_in_one_line(error: Exception) -> None:
     record = record_of(error)
     assert SummarizeOutages().filter(record)
     assert logging.Formatter().format(record) == "A step failed: no answer"
 
 
-@pytest.mark.parametrize("error", [ValueError("a mistake"), ExceptionGroup("steps", [Outage("no answer"), ValueError("a mistake")])])
+@pytest.mark.parametrize("error", [ValueError("a mistake"), ExceptionGroup("steps", [ServiceOutage("no answer"), ValueError("a mistake")])])
 def test_an_unexpected_error_is_logged_with_its_traceback(error: Exception) -> None:
     record = record_of(error)
     assert SummarizeOutages().filter(record)

@@ -20,7 +20,7 @@ from services.identity.token_rules import NewToken
 from services.identity.tokens import Tokens
 from services.runtime import metrics
 from services.store.db.database import Database
-from studiograph.web.exposition import Exposition
+from studiograph.web.exposition import MetricsText
 from studiograph.web.request_metrics import METHODS, ROUTE_LABELS
 from tests import factories
 from tests.graphql_ids import global_id
@@ -227,7 +227,7 @@ async def test_an_address_of_its_own_needs_no_token_and_serves_nothing_else(tmp_
 
 async def test_without_the_database_a_process_still_tells_of_itself(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/nowhere/studiograph.db")
-    scraped = Scrape((await Exposition(database).text()).decode())
+    scraped = Scrape((await MetricsText(database).text()).decode())
     await database.close()
     assert scraped.value("studiograph_database_up") == 0
     assert not scraped.labels("studio_status") & set(StudioStatus)

@@ -29,7 +29,7 @@ class RolledBack(Exception):
 
 
 @dataclass(slots=True)
-class Run:
+class WriterRun:
     """One run of a writer. It pauses after its locking statement number `pause_after`; 0: never."""
 
     pause_after: int = 0
@@ -52,7 +52,7 @@ class Run:
         return bool(self.locking) and STREAM_LOCK.search(self.locking[0]) is not None
 
 
-RUN: ContextVar[Run | None] = ContextVar("run", default=None)
+RUN: ContextVar[WriterRun | None] = ContextVar("run", default=None)
 
 
 def _before(connection: Any, _cursor: Any, _statement: str, *_: Any) -> None:
@@ -90,7 +90,7 @@ def observed(database: Database) -> Iterator[None]:
             event.remove(engine, name, listener)
 
 
-async def run_writer(writer: Writer, scene: Any, run: Run) -> None:
+async def run_writer(writer: Writer, scene: Any, run: WriterRun) -> None:
     """Runs a writer up to its first commit. What it refuses is fine: it may meet the rows that the other one has changed."""
     RUN.set(run)
     with suppress(RolledBack, DomainError):
@@ -106,7 +106,7 @@ async def interleave(one: Writer, other: Writer, scenes: tuple[Any, Any], monito
 
 async def _pause_once(one: Writer, other: Writer, scenes: tuple[Any, Any], monitor: asyncpg.Connection, number: int) -> bool:
     """Returns whether `one` has that many locking statements."""
-    first, second = Run(number), Run()
+    first, second = WriterRun(number), WriterRun()
     running = asyncio.create_task(run_writer(one, scenes[0], first))
     pausing = asyncio.create_task(first.paused.wait())
     try:

@@ -62,7 +62,7 @@ class SceneIds:
 
 
 @dataclass
-class Scene:
+class WriterScene:
     """What a writer needs: the rows, and the services of a process of its own."""
 
     database: Database
@@ -147,7 +147,7 @@ class Scene:
         return Membership(self.world.workspace_id, self.ids.member)
 
 
-async def create_scene(database: Database) -> Scene:
+async def create_scene(database: Database) -> WriterScene:
     """Writes the rows of a scene."""
     world = await factories.create_world(database)
     member = await factories.create_member(database, world.workspace_id, Role.LAUNCH, user_id=await factories.create_user(database, "bob"))
@@ -181,7 +181,7 @@ async def create_scene(database: Database) -> Scene:
         attempt_reference = f"{own}.attempt"
         await cleanup_tasks.add_save_attempt(transaction, environment.id, own, attempt_reference, timedelta(0))
     ids = SceneIds(running, stopped, building, session, build, checkpoint, own, attempt_reference, tab, tabs, member, login, environment)
-    return Scene(database, world, ids)
+    return WriterScene(database, world, ids)
 
 
 async def _add_build(transaction: Transaction, world: World) -> str:

@@ -18,8 +18,8 @@ from tests.postgres import Cluster
 from tests.store import background_writers
 from tests.store.background_writers import BACKGROUND
 from tests.store.command_writers import COMMANDS
-from tests.store.interleaving import Run, Writer, interleave, observed, run_writer
-from tests.store.scene import OWNER, Scene, create_scene
+from tests.store.interleaving import Writer, WriterRun, interleave, observed, run_writer
+from tests.store.scene import OWNER, WriterScene, create_scene
 from tests.store.writers import transaction_sites
 
 WRITERS = COMMANDS.by_name | BACKGROUND.by_name
@@ -45,7 +45,7 @@ def test_every_transaction_that_writes_is_tried() -> None:
 class TwoProcesses:
     """Two processes on the same rows, and a connection that sees which of them waits for a lock."""
 
-    scenes: tuple[Scene, Scene]
+    scenes: tuple[WriterScene, WriterScene]
     monitor: asyncpg.Connection
 
 
@@ -56,7 +56,7 @@ async def two_processes(postgres_cluster: Cluster, postgresql_url: str, postgres
     monitor = await postgres_cluster.connect(postgres_database)
     scene = await create_scene(one)
     with observed(one), observed(other):
-        yield TwoProcesses((scene, Scene(other, scene.world, scene.ids)), monitor)
+        yield TwoProcesses((scene, WriterScene(other, scene.world, scene.ids)), monitor)
     await monitor.close()
     await one.close()
     await other.close()
@@ -68,7 +68,7 @@ async def two_processes(postgres_cluster: Cluster, postgresql_url: str, postgres
 async def test_no_pair_of_writers_deadlocks(two_processes: TwoProcesses) -> None:
     runs = {}
     for name, writer in WRITERS.items():
-        runs[name] = Run()
+        runs[name] = WriterRun()
         await run_writer(writer, two_processes.scenes[0], runs[name])
     assert [name for name, run in runs.items() if not run.locking] == [], "these lock nothing, so that they show nothing"
     for one, other in combinations_with_replacement(sorted(runs, key=lambda name: len(runs[name].locking)), 2):
@@ -92,7 +92,7 @@ async def test_starts_in_two_workspaces_of_an_organization_with_a_limit_do_not_d
     neighbour = await factories.create_neighbour(scene.database, scene.world, "other")
     studio = await factories.create_studio(scene.database, neighbour)
 
-    async def start_there(scene: Scene) -> None:
+    async def start_there(scene: WriterScene) -> None:
         await scene.studios.start(neighbour.viewer, StartStudioRequest(studio))
 
     await try_pair("start", "start there", two_processes, WRITERS | {"start there": start_there})
@@ -103,11 +103,11 @@ async def test_starts_in_two_workspaces_of_an_organization_with_a_limit_do_not_d
 async def test_a_pair_that_locks_in_two_orders_is_found(two_processes: TwoProcesses) -> None:
     """So that the test above would find one."""
 
-    async def stream_first(scene: Scene) -> None:
+    async def stream_first(scene: WriterScene) -> None:
         async with scene.stream() as transaction:
             await connections.bump_version(transaction, scene.ids.running)
 
-    async def studio_first(scene: Scene) -> None:
+    async def studio_first(scene: WriterScene) -> None:
         async with scene.database.write() as transaction:
             await connections.bump_version(transaction, scene.ids.running)
             await outbox.lock_stream(transaction, scene.world.workspace_id)

@@ -4,7 +4,7 @@ A site is `module:function` or `module:Class.method`. Which there are is found b
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,21 +20,15 @@ class Writers:
     by_name: dict[str, Writer] = field(default_factory=dict)
     sites: set[str] = field(default_factory=set)
 
-    def runs(self, *sites: str) -> "Decorator":
-        """Registers a writer that runs these sites, or the same statements as they do."""
+    def runs(self, *sites: str) -> Callable[[Writer], Writer]:
+        """Registers the decorated writer, which runs these sites, or the same statements as they do."""
         self.sites.update(sites)
-        return Decorator(self)
 
+        def register(writer: Writer) -> Writer:
+            self.by_name[writer.__name__] = writer
+            return writer
 
-@dataclass(slots=True)
-class Decorator:
-    """Adds the decorated function to `writers`."""
-
-    writers: Writers
-
-    def __call__(self, writer: Writer) -> Writer:
-        self.writers.by_name[writer.__name__] = writer
-        return writer
+        return register
 
 
 def transaction_sites() -> set[str]:

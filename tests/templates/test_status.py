@@ -12,7 +12,7 @@ RECOMMENDED, DEPRECATED, EXPERIMENTAL, UNSUPPORTED = TemplateStatus
 
 
 @dataclass(frozen=True)
-class Example:
+class ExampleTemplate:
     """A template; `tool_version` is its id, too."""
 
     tool_version: str
@@ -26,7 +26,7 @@ class Example:
         return f"{self.name or self.tool_version}"
 
 
-def of(*examples: Example) -> list[TemplateStatus]:
+def of(*examples: ExampleTemplate) -> list[TemplateStatus]:
     return list(statuses(examples).values())
 
 
@@ -57,42 +57,47 @@ def test_a_new_major_version_ends_the_support_of_the_one_before(version: str, ex
 
 @pytest.mark.behaviour("B72")
 def test_the_newest_release_of_each_tool_is_recommended_and_older_ones_are_deprecated() -> None:
-    xpra = Example("6.2", tool=Tool.XPRA)
-    assert of(Example("4.6.6"), Example("4.10.0"), xpra, Example("4.9.0")) == [DEPRECATED, RECOMMENDED, RECOMMENDED, DEPRECATED]
+    xpra = ExampleTemplate("6.2", tool=Tool.XPRA)
+    assert of(ExampleTemplate("4.6.6"), ExampleTemplate("4.10.0"), xpra, ExampleTemplate("4.9.0")) == [
+        DEPRECATED,
+        RECOMMENDED,
+        RECOMMENDED,
+        DEPRECATED,
+    ]
 
 
 @pytest.mark.behaviour("B72")
 def test_the_tools_version_decides_before_the_connect_version() -> None:
-    assert of(Example("4.7.0", "0.4.0"), Example("4.6.6", "0.5.0")) == [RECOMMENDED, DEPRECATED]
-    first, second = Example("4.7.0", "0.5.0", name="first"), Example("4.7.0", "0.5.1", name="second")
+    assert of(ExampleTemplate("4.7.0", "0.4.0"), ExampleTemplate("4.6.6", "0.5.0")) == [RECOMMENDED, DEPRECATED]
+    first, second = ExampleTemplate("4.7.0", "0.5.0", name="first"), ExampleTemplate("4.7.0", "0.5.1", name="second")
     assert of(first, second) == [DEPRECATED, RECOMMENDED]
 
 
 @pytest.mark.behaviour("B72")
 def test_equal_releases_are_recommended_together() -> None:
-    assert of(Example("4.7.0", name="cpu"), Example("4.7.0", name="gpu")) == [RECOMMENDED, RECOMMENDED]
+    assert of(ExampleTemplate("4.7.0", name="cpu"), ExampleTemplate("4.7.0", name="gpu")) == [RECOMMENDED, RECOMMENDED]
 
 
 @pytest.mark.behaviour("B72")
 def test_an_experimental_release_takes_no_recommendation_away_and_ends_no_support() -> None:
-    assert of(Example("4.6.6"), Example("5.0.0", "0.9.0", experimental=True)) == [RECOMMENDED, EXPERIMENTAL]
+    assert of(ExampleTemplate("4.6.6"), ExampleTemplate("5.0.0", "0.9.0", experimental=True)) == [RECOMMENDED, EXPERIMENTAL]
 
 
 @pytest.mark.behaviour("B72")
 def test_an_experimental_template_that_is_too_old_is_unsupported() -> None:
-    assert of(Example("4.6.6", "0.2.0", experimental=True), Example("4.7.0")) == [UNSUPPORTED, RECOMMENDED]
+    assert of(ExampleTemplate("4.6.6", "0.2.0", experimental=True), ExampleTemplate("4.7.0")) == [UNSUPPORTED, RECOMMENDED]
 
 
 @pytest.mark.behaviour("B72")
 def test_a_newest_release_out_of_the_window_leaves_the_recommendation_to_a_supported_one() -> None:
-    xpra = Example("6.2", "0.8.0", tool=Tool.XPRA)
-    assert of(Example("4.7.0", "0.5.0"), Example("4.6.6", "0.6.0"), xpra) == [UNSUPPORTED, RECOMMENDED, RECOMMENDED]
+    xpra = ExampleTemplate("6.2", "0.8.0", tool=Tool.XPRA)
+    assert of(ExampleTemplate("4.7.0", "0.5.0"), ExampleTemplate("4.6.6", "0.6.0"), xpra) == [UNSUPPORTED, RECOMMENDED, RECOMMENDED]
 
 
 @pytest.mark.behaviour("B72")
 def test_custom_templates_are_tools_of_their_own_within_the_window_of_the_others() -> None:
-    marimo = Example("0.14", tool=Tool.CUSTOM)
-    old, new = Example("1", "0.2.0", tool=Tool.CUSTOM), Example("2", "7.0.0", tool=Tool.CUSTOM)
-    assert of(marimo, Example("0.15", tool=Tool.CUSTOM)) == [RECOMMENDED, RECOMMENDED]
-    assert of(old, new, Example("4.6.6")) == [UNSUPPORTED, RECOMMENDED, RECOMMENDED]
+    marimo = ExampleTemplate("0.14", tool=Tool.CUSTOM)
+    old, new = ExampleTemplate("1", "0.2.0", tool=Tool.CUSTOM), ExampleTemplate("2", "7.0.0", tool=Tool.CUSTOM)
+    assert of(marimo, ExampleTemplate("0.15", tool=Tool.CUSTOM)) == [RECOMMENDED, RECOMMENDED]
+    assert of(old, new, ExampleTemplate("4.6.6")) == [UNSUPPORTED, RECOMMENDED, RECOMMENDED]
     assert newest_connect_version([old, new]) is None

@@ -15,7 +15,7 @@ from services.compute.docker import changes, disk_space, naming, request_bodies,
 from services.compute.docker.commits import Commits
 from services.compute.docker.engine import Absent, Conflict, Engine
 from services.compute.docker.images import Images
-from services.compute.docker.layering import COMMENT, Layering
+from services.compute.docker.layering import COMMENT, CheckpointImages
 from services.compute.docker.request_bodies import Image
 from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, Saved, SaveRequest
 from services.domain.session_name import SessionName
@@ -34,7 +34,7 @@ class Checkpoints:
     def __init__(self, engine: Engine, images: Images) -> None:
         self._engine = engine
         self._images = images
-        self._layering = Layering(engine)
+        self._layering = CheckpointImages(engine)
         self._at_work = Commits()
 
     async def at_work(self, container_id: str) -> None:

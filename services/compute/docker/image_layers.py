@@ -25,7 +25,7 @@ DIGEST_PREFIX = "sha256:"
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class ImageLayer:
     """A layer of an image: its digest (of the uncompressed tar), and its tar; None for one that the engine has."""
 
     digest: str
@@ -37,7 +37,7 @@ class SplitImage:
     """The layers of an image: the digests of those below, and the topmost ones with their tars; the lowest come first."""
 
     below: list[str]
-    own: list[Layer]
+    own: list[ImageLayer]
 
 
 def layers_of(inspected: Mapping[str, Any]) -> list[str]:
@@ -88,7 +88,7 @@ def _split(spool: Path, comment: str, directory: Path) -> SplitImage:
             content = archive.extractfile(path)
             if content is None or _copy(content, target) != digest:
                 raise ValueError(f"the layer {digest} is damaged")
-            layers.append(Layer(digest, target))
+            layers.append(ImageLayer(digest, target))
         return SplitImage(below, layers)
 
 
@@ -124,7 +124,7 @@ def digest_of(path: Path) -> str:
         return DIGEST_PREFIX + hashlib.file_digest(file, "sha256").hexdigest()
 
 
-async def load(engine: Engine, reference: str, like: Mapping[str, Any], layers: Sequence[Layer], comment: str) -> None:
+async def load(engine: Engine, reference: str, like: Mapping[str, Any], layers: Sequence[ImageLayer], comment: str) -> None:
     """Makes the image `reference` of these layers, with the configuration of the inspected image `like`.
 
     `comment` stands in its history for the new ones. Raises ComputeFailed, ComputeUnknown.
@@ -139,7 +139,7 @@ async def load(engine: Engine, reference: str, like: Mapping[str, Any], layers: 
                 raise ComputeFailed(f"The engine did not accept the image {reference}: {line['error']}.")
 
 
-def _configuration(like: Mapping[str, Any], layers: Sequence[Layer], comment: str) -> dict[str, Any]:
+def _configuration(like: Mapping[str, Any], layers: Sequence[ImageLayer], comment: str) -> dict[str, Any]:
     """Returns the image configuration (OCI image specification). A registry needs one entry of the history for each layer."""
     created = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     return {
@@ -153,7 +153,7 @@ def _configuration(like: Mapping[str, Any], layers: Sequence[Layer], comment: st
     }
 
 
-async def _archive(reference: str, config: bytes, layers: Sequence[Layer]) -> AsyncIterator[bytes]:
+async def _archive(reference: str, config: bytes, layers: Sequence[ImageLayer]) -> AsyncIterator[bytes]:
     """Yields the archive of an image. Layers that the engine has are named and left out."""
     name = f"{hashlib.sha256(config).hexdigest()}.json"
     paths = [f"{layer.digest.removeprefix(DIGEST_PREFIX)}/layer.tar" for layer in layers]

@@ -10,7 +10,7 @@ from typing import Any
 
 from services.compute.docker import image_layers
 from services.compute.docker.engine import Engine
-from services.compute.docker.image_layers import Layer, SplitImage, layers_of
+from services.compute.docker.image_layers import ImageLayer, SplitImage, layers_of
 from services.compute.docker.layer_merge import merge
 from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, Saved
 
@@ -18,7 +18,7 @@ COMMENT = "studiograph checkpoint"
 """Stands in the history of an image for each layer that a session added, so that they are told from those of a template."""
 
 
-class Layering:
+class CheckpointImages:
     """Makes images of checkpoints on one engine."""
 
     def __init__(self, engine: Engine) -> None:
@@ -31,7 +31,7 @@ class Layering:
         """
         inspected = await self._inspect(reference)
         async with self._split(inspected["Id"]) as (split, directory):
-            return await self._make(target, inspected, [Layer(digest) for digest in split.below], split, directory)
+            return await self._make(target, inspected, [ImageLayer(digest) for digest in split.below], split, directory)
 
     async def rebase(self, reference: str, template: str, target: str) -> Saved:
         """Makes the image `target`: what sessions added in `reference`, over the image of another template, with its configuration.
@@ -40,7 +40,7 @@ class Layering:
         """
         inspected, new = await self._inspect(reference), await self._inspect(template)
         async with self._split(inspected["Id"]) as (split, directory):
-            return await self._make(target, new, [Layer(digest) for digest in layers_of(new)], split, directory)
+            return await self._make(target, new, [ImageLayer(digest) for digest in layers_of(new)], split, directory)
 
     @asynccontextmanager
     async def _split(self, image_id: str) -> AsyncIterator[tuple[SplitImage, Path]]:
@@ -53,12 +53,12 @@ class Layering:
         finally:
             await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
 
-    async def _make(self, target: str, like: dict[str, Any], below: list[Layer], split: SplitImage, directory: Path) -> Saved:
+    async def _make(self, target: str, like: dict[str, Any], below: list[ImageLayer], split: SplitImage, directory: Path) -> Saved:
         merged = directory / "merged.tar"
-        added: list[Layer] = []
+        added: list[ImageLayer] = []
         if split.own:
             await asyncio.to_thread(merge, [layer.path for layer in split.own if layer.path], merged)
-            added = [Layer(await asyncio.to_thread(image_layers.digest_of, merged), merged)]
+            added = [ImageLayer(await asyncio.to_thread(image_layers.digest_of, merged), merged)]
         layers = [*below, *added]
         await image_layers.load(self._engine, target, like, layers, COMMENT)
         made = await self._engine.find(f"images/{target}/json")

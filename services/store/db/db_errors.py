@@ -8,14 +8,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from services.runtime import metrics
-from services.runtime.outage import Outage
+from services.runtime.outage import ServiceOutage
 
 UNAVAILABLE_SQLITE_MESSAGES = ("locked", "unable to open", "disk i/o", "is full", "readonly", "not a database", "image is malformed")
 UNAVAILABLE_SQLSTATES = ("08", "53", "57P", "55P03", "40")
 """Beginnings of SQLSTATEs: connection lost, out of resources, shutting down, lock timeout, rolled back because of another transaction."""
 
 
-class DatabaseUnavailable(Outage):
+class DatabaseUnavailable(ServiceOutage):
     """The database does not answer or cannot continue. The transaction is rolled back, unless it was being committed."""
 
 

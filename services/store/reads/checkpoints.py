@@ -18,7 +18,7 @@ from services.store.reads.listing import Listing, Window
 from services.store.tables import core
 
 C = core.checkpoint.c
-I = core.inherited_checkpoint.c  # noqa: E741 - as the letters of the other tables
+INHERITED = core.inherited_checkpoint.c
 ESCAPE = "\\"
 ANY_NAME = "%"
 
@@ -54,8 +54,12 @@ def _own(position: Any = C.number) -> Select[Any]:
 
 
 def _inherited() -> Select[Any]:
-    listed = (C.id == I.checkpoint_id) & C.deleted_at.is_(None)
-    columns = ((literal(0, Integer) - I.depth).label("position"), true().label("is_inherited"), I.studio_id.label("list_studio_id"))
+    listed = (C.id == INHERITED.checkpoint_id) & C.deleted_at.is_(None)
+    columns = (
+        (literal(0, Integer) - INHERITED.depth).label("position"),
+        true().label("is_inherited"),
+        INHERITED.studio_id.label("list_studio_id"),
+    )
     return select(*core.checkpoint.c, *columns).join(core.inherited_checkpoint, listed)
 
 

@@ -13,27 +13,27 @@ from services.store.reads.checkpoints import SINGLE, SINGLE_RECORD
 from services.store.tables import core
 
 C = core.checkpoint.c
-I = core.inherited_checkpoint.c  # noqa: E741 - as the letters of the other tables
+INHERITED = core.inherited_checkpoint.c
 S = core.studio.c
 MAX_DERIVED = 200
 """The number of Studios made from one Studio that are read; the newest first."""
 
 ANCESTORS = Query(
-    select(*SINGLE_RECORD.columns, I.studio_id)
-    .join(core.inherited_checkpoint, I.checkpoint_id == SINGLE.c.id)
-    .where(is_one_of(I.studio_id, "studio_ids"), visible_to(SINGLE.c.workspace_id))
-    .order_by(I.depth)
+    select(*SINGLE_RECORD.columns, INHERITED.studio_id)
+    .join(core.inherited_checkpoint, INHERITED.checkpoint_id == SINGLE.c.id)
+    .where(is_one_of(INHERITED.studio_id, "studio_ids"), visible_to(SINGLE.c.workspace_id))
+    .order_by(INHERITED.depth)
 )
 _closest = (
     select(
         C.studio_id.label("source_id"),
         C.id.label("checkpoint_id"),
-        I.studio_id.label("studio_id"),
+        INHERITED.studio_id.label("studio_id"),
         S.created_at,
-        func.row_number().over(partition_by=(C.studio_id, I.studio_id), order_by=I.depth).label("closeness"),
+        func.row_number().over(partition_by=(C.studio_id, INHERITED.studio_id), order_by=INHERITED.depth).label("closeness"),
     )
-    .join(core.inherited_checkpoint, I.checkpoint_id == C.id)
-    .join(core.studio, S.id == I.studio_id)
+    .join(core.inherited_checkpoint, INHERITED.checkpoint_id == C.id)
+    .join(core.studio, S.id == INHERITED.studio_id)
     .where(is_one_of(C.studio_id, "studio_ids"), visible_to(C.workspace_id))
     .subquery()
 )
