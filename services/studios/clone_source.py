@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from services.authorization import require_on_studio
 from services.domain.access import Permission, Resource, Viewer
-from services.domain.errors import CheckpointDataMissing, NotAllowedNow
+from services.domain.errors import NotAllowedNow
 from services.domain.lifecycle import ENDED
-from services.domain.problems import invalid
-from services.domain.statuses import CheckpointStatus, StudioStatus
+from services.domain.statuses import StudioStatus
 from services.store import checkpoints, sessions, studios
 from services.store.checkpoints import CheckpointState
 from services.store.db.database import Reader
 from services.store.studios import StudioState
+from services.studios.usable_checkpoint import require_usable
 
 FROM_STUDIO = ("studio_id",)
 FROM_CHECKPOINT = ("checkpoint_id",)
@@ -38,9 +38,7 @@ async def source_studio(reader: Reader, viewer: Viewer, studio_id: str) -> Clone
         latest = await checkpoints.find(reader, studio.parent_checkpoint_id)
     if latest is None:
         raise _nothing_saved(studio)
-    if latest.status == CheckpointStatus.INVALID.value:
-        message = f"The data of the newest checkpoint {latest.name} is missing. Choose another checkpoint, or bring the data back."
-        raise CheckpointDataMissing(message, field=FROM_STUDIO, checkpoint_id=latest.id, older_checkpoint_id=None)
+    require_usable(latest, FROM_STUDIO)
     return CloneSource(latest, studio)
 
 
@@ -52,19 +50,13 @@ async def source_checkpoint(reader: Reader, viewer: Viewer, found: CheckpointSta
     studio = await studios.find(reader, found.studio_id)
     if studio is not None:
         await require_on_studio(reader, viewer, studio.id, Permission.STUDIO_CLONE, Resource.CHECKPOINT)
-    if found.deleted_at is not None:
-        raise invalid(*FROM_CHECKPOINT, "DELETED", f"The data of {found.name} was deleted. Choose another checkpoint.")
-    if found.status == CheckpointStatus.INVALID.value:
-        message = f"The data of the checkpoint {found.name} is missing. Choose another checkpoint, or bring the data back."
-        raise CheckpointDataMissing(message, field=FROM_CHECKPOINT, checkpoint_id=found.id, older_checkpoint_id=None)
     if studio is not None and found.id == await _written_checkpoint(reader, studio):
         message = (
             f"The running session of {studio.name} is being saved to {found.name}. Save it as a further checkpoint with `checkpointNow`, "
             "and choose that one; or choose an older checkpoint; or stop the Studio first."
         )
         raise NotAllowedNow(message, status=studio.status.value)
-    if found.status == CheckpointStatus.EMPTY.value:
-        raise invalid(*FROM_CHECKPOINT, "EMPTY", f"Nothing was saved to {found.name}. Choose another checkpoint.")
+    require_usable(found, FROM_CHECKPOINT)
     return CloneSource(found, studio)
 
 

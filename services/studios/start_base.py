@@ -1,12 +1,12 @@
 """Chooses the checkpoint that a session starts from: never an older one, or none, unless the user has accepted that (B10, B38)."""
 
 from services.domain.errors import CheckpointDataMissing, NotFound
-from services.domain.problems import invalid
 from services.domain.statuses import CheckpointStatus
 from services.store import checkpoints, sessions
 from services.store.checkpoints import CheckpointState
 from services.store.db.database import Reader
 from services.store.studios import StudioState
+from services.studios.usable_checkpoint import require_usable
 
 FROM_CHECKPOINT = ("from_checkpoint_id",)
 ACCEPT_OLDER = ("accept_older_checkpoint",)
@@ -38,13 +38,7 @@ async def _chosen(reader: Reader, studio: StudioState, checkpoint_id: str) -> st
     chosen = await checkpoints.find(reader, checkpoint_id)
     if chosen is None or chosen.studio_id != studio.id:
         raise NotFound.absent("checkpoint of this Studio", field=FROM_CHECKPOINT)
-    if chosen.deleted_at is not None:
-        raise invalid(*FROM_CHECKPOINT, "DELETED", f"The data of the checkpoint {chosen.name} was deleted. Choose another checkpoint.")
-    if chosen.status == CheckpointStatus.EMPTY.value:
-        raise invalid(*FROM_CHECKPOINT, "EMPTY", f"Nothing was saved to the checkpoint {chosen.name}. Choose another checkpoint.")
-    if chosen.status == CheckpointStatus.INVALID.value:
-        message = f"The data of the checkpoint {chosen.name} is missing. Choose another checkpoint, or bring the data back."
-        raise CheckpointDataMissing(message, field=FROM_CHECKPOINT, checkpoint_id=chosen.id, older_checkpoint_id=None)
+    require_usable(chosen, FROM_CHECKPOINT)
     return chosen.id
 
 
