@@ -51,8 +51,9 @@ async def install(data_directory: DataDirectory, image: ImageSpec, progress: Pro
     async with locked(data_directory.tools / f"{target.name}.lock") as lock:  # beside it: several data directories may share their tools
         if not (target / COMPLETE_MARKER).exists():
             await in_thread(shutil.rmtree, target, ignore_errors=True)
-            await _run([sys.executable, "-m", "venv", str(target)], progress, lock)
-            await _run([*_pip(target), "install", "--require-hashes", "--no-deps", "-r", str(packages)], progress, lock)
+            real = target.resolve()  # scripts name their interpreter by a full path, which must not go through a link that may be removed
+            await _run([sys.executable, "-m", "venv", str(real)], progress, lock)
+            await _run([*_pip(real), "install", "--require-hashes", "--no-deps", "-r", str(packages)], progress, lock)
             await in_thread(_finish, target)
 
 
