@@ -7,6 +7,7 @@ from string import Template
 
 import orjson
 
+from connect import reload_script
 from connect.authorization import Decision
 from connect.pages import ASSETS
 from connect.requests import Headers, Request
@@ -16,7 +17,7 @@ from services.connections.addresses import Addresses
 from services.connections.paths import relative_path
 from services.store.access_facts import Facts
 
-PAGE = Template((ASSETS / "shell.html").read_text("utf-8"))
+PAGE = Template((ASSETS / "shell.html").read_text("utf-8").replace("$reload", reload_script.SCRIPT))
 SCRIPT = (ASSETS / "shell.js").read_bytes()
 STYLE = (ASSETS / "shell.css").read_bytes()
 VERSION = hashlib.sha256(SCRIPT + STYLE).hexdigest()[:12]

@@ -1,22 +1,24 @@
 """Routes of the pages `/` and `/explore`: static files without a build step, which use only the public API."""
 
 from pathlib import Path
+from string import Template
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from connect.reload_script import SCRIPT, SOURCE
 from studiograph.pages.fallbacks import EXPLORER_PATH, HOME_PATH
 
 HERE = Path(__file__).parent
 PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; connect-src 'self'; "
+    f"default-src 'none'; script-src 'self' {SOURCE}; style-src 'self'; img-src 'self' https: data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 # GraphiQL writes style elements and brings its fonts and icons as data.
 EXPLORER_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; img-src 'self' data:; "
+    f"default-src 'none'; script-src 'self' {SOURCE}; style-src 'self' 'unsafe-inline'; font-src 'self' data:; img-src 'self' data:; "
     "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 
@@ -43,4 +45,5 @@ async def _explore(_request: Request) -> Response:
 
 
 def _document(name: str, policy: str) -> Response:
-    return FileResponse(HERE / name, headers={"Content-Security-Policy": policy, "Cache-Control": "no-cache"})
+    text = Template((HERE / name).read_text("utf-8")).substitute(reload=SCRIPT)
+    return HTMLResponse(text, headers={"Content-Security-Policy": policy, "Cache-Control": "no-cache"})

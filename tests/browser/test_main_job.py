@@ -38,7 +38,7 @@ async def test_a_person_works_in_jupyterlab_is_told_why_it_stopped_and_comes_bac
 ) -> None:
     await sign_in(page, lab_server)
     await page.get_by_text("Add a Studio").click()
-    await page.get_by_label("Name").fill("Analysis")
+    await page.locator("#name").fill("Analysis")
     await page.get_by_label("Template").select_option(label="JupyterLab")
     await page.get_by_role("button", name="Add", exact=True).click()
     await studio_card(page).get_by_role("button", name="Start").click()

@@ -48,7 +48,7 @@ async def test_what_a_session_prints_shows_while_it_runs_and_after_it_stopped(si
 async def test_a_studio_is_added_started_and_stopped_without_a_reload(signed_in: Page) -> None:
     await signed_in.evaluate("window.notReloaded = true")
     await signed_in.get_by_text("Add a Studio").click()
-    await signed_in.get_by_label("Name").fill("Analysis")
+    await signed_in.locator("#name").fill("Analysis")
     await signed_in.get_by_label("Template").select_option(label="Echo")
     await signed_in.get_by_role("button", name="Add and start").click()
     await expect(studio_card(signed_in).locator(".badge")).to_have_text("running")
@@ -63,7 +63,7 @@ async def test_an_experimental_template_is_used_only_after_it_is_accepted(page: 
     await server.graphql(UPDATE_TEMPLATE, {"input": experimental})
     await sign_in(page, server)
     await page.get_by_text("Add a Studio").click()
-    await page.get_by_label("Name").fill("Analysis")
+    await page.locator("#name").fill("Analysis")
     await expect(page.get_by_label("Template")).to_contain_text("Echo (experimental)")
     await page.get_by_label("Template").select_option(label="Tiny")
     await expect(page.get_by_label("I accept that it is experimental")).to_be_hidden()
@@ -265,7 +265,7 @@ async def test_it_says_that_it_reconnects_and_misses_nothing(page: Page, server:
 async def test_a_refused_name_is_told_with_what_to_do(signed_in: Page, server: Server) -> None:
     await add_studio(server)
     await signed_in.get_by_text("Add a Studio").click()
-    await signed_in.get_by_label("Name").fill("analysis")
+    await signed_in.locator("#name").fill("analysis")
     await signed_in.get_by_label("Template").select_option(label="Echo")
     await signed_in.get_by_role("button", name="Add", exact=True).click()
     await expect(signed_in.get_by_role("alert")).to_contain_text("Choose another name")

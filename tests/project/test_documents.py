@@ -25,7 +25,7 @@ def _of_page(path: Path) -> dict[str, str]:
     return {f"{path.name} {index}": block for index, block in enumerate(blocks)}
 
 
-PARTS = ("CARD_FRAGMENT", "EVENT_FRAGMENT", "ERROR_FIELDS")
+PARTS = ("CARD_FRAGMENT", "EVENT_FRAGMENT", "ERROR_FIELDS", "PROBLEM_FIELDS")
 """The strings of the page's script that other documents insert."""
 DOCUMENTS = {
     **{f"page {name}": text for name, text in _of_script(ASSETS / "documents.js").items() if name not in PARTS},

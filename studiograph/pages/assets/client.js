@@ -1,5 +1,6 @@
 // GraphQL for pages without a build step: requests over HTTP, subscriptions over graphql-transport-ws (the library graphql-ws).
 
+const REPEAT_DELAYS_MS = [200, 800, null];
 const FIRST_RETRY_DELAY_MS = 500;
 const MAX_RETRY_DELAY_MS = 15_000;
 const PING_INTERVAL_MS = 20_000;
@@ -18,21 +19,29 @@ const requestError = ({ message, extensions }) => new RequestError(message, exte
 
 export async function request(token, query, variables = {}) {
   // Sends one query or mutation and returns its data. Throws RequestError, also where the server does not answer.
-  let response;
-  try {
-    response = await fetch("/graphql", {
-      method: "POST",
-      headers: { "Content-Type": "application/json", Accept: "application/graphql-response+json, application/json", Authorization: `Bearer ${token}` },
-      body: JSON.stringify({ query, variables }),
-    });
-  } catch {
-    throw new RequestError("The server does not answer. Check that it runs, and try again.", "UNREACHABLE");
-  }
+  const response = await post(token, query, variables);
   const result = await response.json().catch(() => ({}));
   const error = result.errors?.[0];
   if (error) throw requestError(error);
   if (!result.data) throw new RequestError(`The server answered ${response.status} without data.`, "NO_DATA");
   return result.data;
+}
+
+async function post(token, query, variables) {
+  // A request that the network broke is sent again, where that cannot act twice.
+  const repeatable = query.startsWith("query") || Boolean(variables.input?.idempotencyKey);
+  for (const delay of repeatable ? REPEAT_DELAYS_MS : [null]) {
+    try {
+      return await fetch("/graphql", {
+        method: "POST",
+        headers: { "Content-Type": "application/json", Accept: "application/graphql-response+json, application/json", Authorization: `Bearer ${token}` },
+        body: JSON.stringify({ query, variables }),
+      });
+    } catch {
+      if (delay !== null) await new Promise((resolve) => setTimeout(resolve, delay));
+    }
+  }
+  throw new RequestError("The server does not answer. Check that it runs, and try again.", "UNREACHABLE");
 }
 
 export class SubscriptionClient {

@@ -13,6 +13,7 @@ const CARD_FRAGMENT = `fragment CardFields on Studio {
 }`;
 
 const ERROR_FIELDS = "... on Error { code message field }";
+const PROBLEM_FIELDS = "... on Error { code message field } ... on InvalidInputError { problems { field message } }";
 
 const EVENT_FRAGMENT = `fragment EventFields on Event {
   __typename cursor at actor { name cause }
@@ -31,7 +32,13 @@ export const VIEWER = `query Viewer {
     userName displayName
     memberships {
       role
-      workspace { id name eventCursor viewerCanCreateStudios templates { id name status } computeEnvironments { id name enabled } events(first: 20) { nodes { ...EventFields } } }
+      workspace {
+        id name eventCursor viewerCanCreateStudios
+        settings { lifespanHours }
+        templates { id name status recipe }
+        computeEnvironments { id name enabled capacity { cpu memoryMiB gpu } }
+        events(first: 20) { nodes { ...EventFields } }
+      }
     }
   }
 }
@@ -64,10 +71,14 @@ export const LOGS = `subscription Logs($studioId: ID!, $afterOffset: BigInt) {
   }
 }`;
 
-export const CHECKPOINTS = `query Checkpoints($studioId: ID!) {
+export const STUDIO = `query Studio($studioId: ID!) {
   studio(id: $studioId) {
-    id name status
+    id name status description revision createdAt
     availableActions { action allowed reason }
+    owner { displayName }
+    template { name toolVersion status }
+    computeEnvironment { name }
+    configuration { cpu memoryMiB gpu lifespanHours condaEnvironment environment { key value secret } }
     checkpoints(first: 50) {
       totalCount
       nodes {
@@ -76,16 +87,33 @@ export const CHECKPOINTS = `query Checkpoints($studioId: ID!) {
         neededBy { kind studio { name } }
       }
     }
-    lineage { ancestors { studio { name } } derived { studio { name } checkpoint { name } } }
+    lineage { ancestors { name studio { id name } } derived { studio { id name } checkpoint { name } } }
+  }
+}`;
+
+export const QUOTAS = `query Quotas($workspaceId: ID!) {
+  node(id: $workspaceId) { ... on Workspace { quotas { resource scope limit used computeEnvironment { name } } } }
+}`;
+
+export const PREVIEW_CLONE = `query PreviewClone($input: CloneStudioInput!) {
+  previewClone(input: $input) {
+    lockedFields
+    refusals { code message field }
+    wouldCreate {
+      description cpu memoryMiB gpu lifespanHours
+      environment { key value secret }
+      checkpoint { name } template { name } computeEnvironment { name }
+    }
   }
 }`;
 
 export const CHECKPOINT_NOW = `mutation CheckpointNow($input: CheckpointNowInput!) { checkpointNow(input: $input) { __typename ${ERROR_FIELDS} } }`;
 export const RENAME_CHECKPOINT = `mutation RenameCheckpoint($input: RenameCheckpointInput!) { renameCheckpoint(input: $input) { __typename ${ERROR_FIELDS} } }`;
 export const DELETE_CHECKPOINT = `mutation DeleteCheckpoint($input: DeleteCheckpointInput!) { deleteCheckpoint(input: $input) { __typename ${ERROR_FIELDS} } }`;
-export const CLONE = `mutation Clone($input: CloneStudioInput!) { cloneStudio(input: $input) { __typename ... on StudioPayload { studio { name } } ${ERROR_FIELDS} } }`;
+export const CLONE = `mutation Clone($input: CloneStudioInput!) { cloneStudio(input: $input) { __typename ... on StudioPayload { studio { id name } } ${PROBLEM_FIELDS} } }`;
 
-export const CREATE = `mutation Create($input: CreateStudioInput!) { createStudio(input: $input) { __typename ... on StudioPayload { studio { id } } ${ERROR_FIELDS} } }`;
+export const CREATE = `mutation Create($input: CreateStudioInput!) { createStudio(input: $input) { __typename ... on StudioPayload { studio { id } } ${PROBLEM_FIELDS} } }`;
+export const UPDATE = `mutation Update($input: UpdateStudioInput!) { updateStudio(input: $input) { __typename ${PROBLEM_FIELDS} } }`;
 export const START = `mutation Start($input: StartStudioInput!) { startStudio(input: $input) { __typename ${ERROR_FIELDS} } }`;
 export const STOP = `mutation Stop($input: StopStudioInput!) { stopStudio(input: $input) { __typename ${ERROR_FIELDS} } }`;
 export const FORCE_STOP = `mutation ForceStop($input: StudioActionInput!) { forceStopStudio(input: $input) { __typename ${ERROR_FIELDS} } }`;

@@ -17,6 +17,14 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+// A button that is not allowed can be focused and gives the reason; `disabled` would hide it from the keyboard.
+export function allow(button, refusal) {
+  button.setAttribute("aria-disabled", String(Boolean(refusal)));
+  button.title = refusal ?? "";
+}
+
+export const isAllowed = (button) => button.getAttribute("aria-disabled") !== "true";
+
 export function setChildren(node, children) {
   node.replaceChildren(...children);
 }

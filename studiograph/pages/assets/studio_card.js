@@ -1,6 +1,7 @@
 // The card of one Studio: created once, then updated in place, so that the keyboard focus stays where it is.
 
-import { formatTime, element, setChildren, setText } from "./dom.js";
+import { allow, element, formatTime, isAllowed, setChildren, setText } from "./dom.js";
+import { studioAddress } from "./lineage_tree.js";
 
 const TONES = { RUNNING: "good", STARTING: "busy", BUILDING: "busy", STOPPING: "busy", ERRORED: "bad", BUILD_FAILED: "bad", STOPPED: "idle" };
 // An optional action shows only while it is allowed.
@@ -19,7 +20,7 @@ const STEP_LABELS = { SUCCEEDED: "done", IN_PROGRESS: "now", PENDING: "to do", E
 
 export class StudioCard {
   constructor(studio, act) {
-    this.name = element("h3");
+    this.name = element("a", { href: studioAddress(studio.id) });
     this.badge = element("span", { class: "badge" });
     this.about = element("div", { class: "muted small about" });
     this.message = element("div", { class: "muted small" });
@@ -27,15 +28,15 @@ export class StudioCard {
     this.people = element("ul", { class: "people", "aria-label": "Connected" });
     this.buttons = new Map(ACTIONS.map((kind) => [kind.action, this.#button(kind, act)]));
     this.log = element("button", { type: "button", class: "plain", onclick: () => act("LOG", this.studio) }, "Log");
-    this.checkpoints = element("button", { type: "button", class: "plain", onclick: () => act("CHECKPOINTS", this.studio) }, "Checkpoints");
+    this.details = element("a", { href: studioAddress(studio.id), class: "details-link" }, "Details");
     this.node = element(
       "article",
       { class: "card", "data-studio": studio.id },
-      element("div", { class: "head" }, this.name, this.badge, this.about),
+      element("div", { class: "head" }, element("h3", {}, this.name), this.badge, this.about),
       this.message,
       this.steps,
       this.people,
-      element("div", { class: "actions" }, ...this.buttons.values(), this.checkpoints, this.log),
+      element("div", { class: "actions" }, ...this.buttons.values(), this.details, this.log),
     );
     this.update(studio);
   }
@@ -52,7 +53,7 @@ export class StudioCard {
     this.#showPeople(studio.connectedUsers);
     this.log.hidden = !studio.lastStartedAt;
     this.log.setAttribute("aria-label", `Log of ${studio.name}`);
-    this.checkpoints.setAttribute("aria-label", `Checkpoints of ${studio.name}`);
+    this.details.setAttribute("aria-label", `Details of ${studio.name}`);
     clearTimeout(this.allowTimer);
     const focused = document.activeElement;
     for (const available of studio.availableActions) this.#allow(available);
@@ -82,7 +83,7 @@ export class StudioCard {
   #focusNext() {
     // The pressed button is hidden now (Start of a running Studio): focus the next primary action, never one that ends something.
     const next = ACTIONS.filter(({ primary }) => primary).map(({ action }) => this.buttons.get(action));
-    [...next, this.log].find((button) => !button.hidden && button.getAttribute("aria-disabled") !== "true")?.focus();
+    [...next, this.log].find((button) => !button.hidden && isAllowed(button))?.focus();
   }
 
   #showPeople(users) {
@@ -94,8 +95,7 @@ export class StudioCard {
   }
 
   #button({ action, label, primary, optional }, act) {
-    // A button of an action that is not allowed can be focused and gives the reason; `disabled` would hide it from the keyboard.
-    const press = () => act(action, this.studio, button.getAttribute("aria-disabled") === "true" ? button.title : "");
+    const press = () => act(action, this.studio, isAllowed(button) ? "" : button.title);
     const button = element("button", { type: "button", class: primary ? "primary" : "", onclick: press }, label);
     button.dataset.optional = Boolean(optional);
     return button;
@@ -110,9 +110,8 @@ export class StudioCard {
     if (!button) return;
     // The server sends nothing at that time, because the status does not change.
     if (until) this.allowTimer = setTimeout(() => this.#allow({ action, allowed: true }), Date.parse(until) - Date.now());
-    button.setAttribute("aria-disabled", String(!allowed));
+    allow(button, allowed ? "" : (reason ?? "Not now."));
     button.setAttribute("aria-label", `${button.textContent} ${this.studio.name}`);
-    button.title = allowed ? "" : (reason ?? "");
     if (action === "CONNECT") button.hidden = !allowed && this.studio.status !== "STARTING";
     if (button.dataset.optional === "true") button.hidden = !allowed;
     if (action === "START") button.hidden = this.studio.status === "RUNNING" || this.#isAllowed("RETRY_BUILD");

@@ -6,6 +6,7 @@ import { byId, announce } from "./dom.js";
 export class StudioList {
   #cards = new Map();
   #act;
+  #only = null; // the id of the Studio whose own view is shown
 
   constructor(act) {
     this.#act = act;
@@ -16,7 +17,25 @@ export class StudioList {
     if (frame.__typename === "StudioListSnapshot") this.#snapshot(workspaceId, frame.studios);
     else if (frame.__typename === "StudioEntered" || frame.__typename === "StudioChanged") this.#put(frame.studio);
     else if (frame.__typename === "StudioLeft") this.#remove(frame.studioId);
-    byId("none").hidden = this.#cards.size > 0;
+    this.#showNone();
+  }
+
+  // Shows the card of one Studio only; of all for null.
+  showOnly(studioId) {
+    this.#only = studioId;
+    for (const [id, card] of this.#cards) {
+      card.node.hidden = this.#isHidden(id);
+      card.details.hidden = studioId !== null;
+    }
+    this.#showNone();
+  }
+
+  #isHidden(studioId) {
+    return this.#only !== null && this.#only !== studioId;
+  }
+
+  #showNone() {
+    byId("none").hidden = this.#cards.size > 0 || this.#only !== null;
   }
 
   markLastKnown() {
@@ -39,6 +58,7 @@ export class StudioList {
 
   #add(studio) {
     const card = new StudioCard(studio, this.#act);
+    card.node.hidden = this.#isHidden(studio.id);
     this.#cards.set(studio.id, card);
     byId("studios").append(card.node);
   }
