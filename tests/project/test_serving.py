@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from connect import reload_script
 from services.commands import CommandRunner
 from services.domain.access import Operator
 from services.identity.people import People
@@ -74,12 +75,14 @@ async def test_the_api_origin_is_guarded_by_headers(server: Server) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/explore"])
-async def test_a_page_allows_no_foreign_and_no_inline_script(server: Server, path: str) -> None:
+async def test_a_page_allows_no_foreign_script_and_one_of_its_own_that_is_inline(server: Server, path: str) -> None:
     answer = await server.http.get(f"{server.url}{path}")
     assert answer.status_code == 200
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
-    assert "script-src 'self';" in policy
+    assert f"script-src 'self' {reload_script.SOURCE};" in policy
+    assert answer.text.count("<script>") == 1
+    assert f"<script>{reload_script.SCRIPT}</script>" in answer.text
     assert "https://" not in answer.text.replace("https://www.w3.org", "")
 
 
