@@ -18,6 +18,7 @@ EVENTS = (
     events.StudioEditedEvent,
     events.StudioDeletedEvent,
     events.CheckpointEvent,
+    events.MigrationEvent,
     events.ConnectedUsersEvent,
     events.ConnectionErrorEvent,
     events.DisruptionWarningEvent,

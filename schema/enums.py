@@ -15,6 +15,9 @@ from services.domain.statuses import (
     ComputeKind,
     ConnectionErrorCode,
     LogSource,
+    MigrationDifferenceKind,
+    MigrationIssueKind,
+    MigrationState,
     OperationKind,
     OperationState,
     StepState,
@@ -221,6 +224,38 @@ describe(
     {"SESSION": "The tool of a session, and the programs that it started.", "BUILD": "The build of a Studio's image."},
 )
 describe(
+    MigrationState,
+    "How far an attempt to migrate a Studio is.",
+    {
+        "MIGRATING": "The new Studio is being started, or its session is being checked.",
+        "SUCCEEDED": "The tool of the new Studio answers, and nothing was found to be wrong.",
+        "WITH_ISSUES": "The tool of the new Studio answers, and some things were found to be wrong.",
+        "FAILED": "The new Studio could not be started.",
+        "DISCARDED": "A user discarded the migration. The new Studio is deleted.",
+    },
+)
+describe(
+    MigrationIssueKind,
+    "The kind of an issue of a migrated Studio.",
+    {
+        "TOOL_NOT_STARTED": "The tool did not start.",
+        "FILE_CONFLICT": "Both the original and the new template changed a file. The original's is used.",
+        "PACKAGE_BROKEN": "A package that the original installed cannot be loaded.",
+        "INTERPRETER_MISSING": "A program names an interpreter that the new template does not have.",
+        "LIBRARY_MISSING": "A program or library needs a shared library that the new template does not have.",
+        "EXTENSION_REFUSED": "The tool does not load an extension.",
+    },
+)
+describe(
+    MigrationDifferenceKind,
+    "What differs between two templates.",
+    {
+        "TOOL_VERSION": "The version of the tool.",
+        "CONNECT_VERSION": "The version of the connect component.",
+        "IMAGE": "The reference of the image.",
+    },
+)
+describe(
     OrderDirection,
     "The direction in which a list is sorted.",
     {
@@ -247,6 +282,9 @@ __all__ = [
     "ComputeKind",
     "ConnectionErrorCode",
     "LogSource",
+    "MigrationDifferenceKind",
+    "MigrationIssueKind",
+    "MigrationState",
     "OperationKind",
     "OperationState",
     "OrderDirection",

@@ -1,12 +1,14 @@
 """The root type Query. Each field declares what it requires; what the viewer may not see is null, like what does not exist (B92)."""
 
 from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import version
 from types import MappingProxyType
 from typing import Annotated
 
 import strawberry
 
+from resolvers import migration_plans
 from resolvers.batches import Load
 from resolvers.clone_previews import preview_clone
 from resolvers.loaders import (
@@ -25,8 +27,10 @@ from schema.field_metadata import AUTHENTICATED, Mark
 from schema.ids import BadId, GlobalId, argument_id, parse
 from schema.inputs.clones import CloneStudioInput
 from schema.inputs.field_paths import input_path, path_below_from
+from schema.inputs.migrations import ACCEPT_EXPERIMENTAL, CHECKPOINT, TEMPLATE, migration_request
 from schema.root_value import RootValue
 from schema.types.clone_preview import ClonePreview
+from schema.types.migration import MigrationPlan
 from schema.types.node import Node
 from schema.types.operation import Operation
 from schema.types.people import User
@@ -93,6 +97,9 @@ WhichWorkspace = Annotated[WorkspaceBy, strawberry.argument(description="The id 
 StudioId = Annotated[strawberry.ID, strawberry.argument(description="The id of the Studio.")]
 WorkspaceId = Annotated[strawberry.ID, strawberry.argument(description="The id of the workspace.")]
 CloneInput = Annotated[CloneStudioInput, strawberry.argument(name="input", description="The input that `cloneStudio` would get.")]
+SourceId = Annotated[strawberry.ID | None, strawberry.argument(description=CHECKPOINT)]
+TargetId = Annotated[strawberry.ID | None, strawberry.argument(description=TEMPLATE)]
+AcceptExperimental = Annotated[bool, strawberry.argument(description=ACCEPT_EXPERIMENTAL)]
 OperationId = Annotated[strawberry.ID, strawberry.argument(description="The id of the operation.")]
 StudioName = Annotated[
     str, strawberry.argument(description=f"The name to check: 1 to {MAX_NAME_LENGTH} characters. Upper and lower case count as equal.")
@@ -141,6 +148,24 @@ class Query:
         locked = [name for (name,) in map(input_path, zip(LOCKED_FIELDS, strict=True))]
         preview = preview_clone(viewer.context, values.request, locked, path_below_from)
         return await preview  # type: ignore[return-value]  # the type is shown from the row
+
+    @field(
+        "What `migrateStudio` would do with these values, without doing it. Null if the Studio does not exist or the viewer has no access "
+        "to it.",
+        READ,
+    )
+    async def migration_plan(
+        self,
+        viewer: AuthorizedViewer,
+        studio_id: StudioId,
+        checkpoint_id: SourceId = None,
+        template_id: TargetId = None,
+        accept_experimental: AcceptExperimental = False,
+    ) -> MigrationPlan | None:
+        argument_id(studio_id, "Studio", "studioId")
+        request = partial(migration_request, studio_id, checkpoint_id, template_id, accept_experimental=accept_experimental)
+        plan = migration_plans.migration_plan(viewer.context, request, input_path)
+        return await plan  # type: ignore[return-value]  # the type is shown from the row
 
     @field(
         "Whether no Studio of the workspace has this name yet. Null if the workspace does not exist or the viewer has no access to it.",

@@ -41,7 +41,7 @@ class StudioPayload:
     is_type_of = exactly(payloads.StudioPayloadRow)
 
 
-@strawberry.type(description="The result of a successful `deleteStudio`.")
+@strawberry.type(description="The result of a successful `deleteStudio` or `discardMigration`.")
 class DeleteStudioPayload:
     """B22."""
 
@@ -161,6 +161,11 @@ StudioResult: TypeAlias = Annotated[
 DeleteStudioResult: TypeAlias = Annotated[
     DeleteStudioPayload | NotFoundError | ForbiddenError | InvalidInputError | ConflictError | NotAllowedNowError | StaleRevisionError,
     strawberry.union("DeleteStudioResult", description="The result of `deleteStudio`: the payload, or an error."),
+]
+
+DiscardMigrationResult: TypeAlias = Annotated[
+    DeleteStudioPayload | NotFoundError | ForbiddenError | InvalidInputError | ConflictError | NotAllowedNowError,
+    strawberry.union("DiscardMigrationResult", description="The result of `discardMigration`: the payload, or an error."),
 ]
 
 ConnectStudioResult: TypeAlias = Annotated[

@@ -15,7 +15,7 @@ from services.domain.actor import Actor
 from services.domain.events import INSTALLATION_STREAM
 from services.domain.ids import new_id, new_public_id, new_secret, secret_hash
 from services.domain.names import name_key
-from services.domain.statuses import CheckpointStatus, OperationKind, OperationState, StudioStatus, Tool
+from services.domain.statuses import CheckpointStatus, MigrationState, OperationKind, OperationState, StudioStatus, Tool
 from services.store import outbox
 from services.store.db.database import Database
 from services.store.tables import core
@@ -253,6 +253,28 @@ async def create_checkpoint(
         "version": 1,
     }
     return await _insert_named(database, core.checkpoint, name or f"studio_{number}", defaults, values)
+
+
+async def create_migration_attempt(database: Database, world: World, original_id: str, studio_id: str, **values: Any) -> str:
+    """An attempt of the world's owner to migrate the original, which has begun."""
+    defaults = {
+        "id": new_id(),
+        "workspace_id": world.workspace_id,
+        "original_id": original_id,
+        "original_name": "Original",
+        "studio_id": studio_id,
+        "studio_name": "Migrated",
+        "source_checkpoint_id": new_id(),
+        "checkpoint_id": new_id(),
+        "from_template_id": world.template_id,
+        "to_template_id": world.template_id,
+        "actor": Actor.user(world.user_id, world.viewer.user_name).to_json(),
+        "state": MigrationState.MIGRATING,
+        "issues": [],
+        "created_at": BEGAN,
+        "version": 1,
+    }
+    return str((await _insert(database, core.migration_attempt, defaults, values))["id"])
 
 
 async def create_operation(database: Database, world: World, studio_id: str, **values: Any) -> str:

@@ -22,6 +22,7 @@ LIST_KINDS = frozenset(
         Kind.STUDIO_EDITED,
         Kind.STUDIO_DELETED,
         Kind.CHECKPOINT,
+        Kind.MIGRATION,
         Kind.CONNECTED_USERS,
         Kind.CONNECTED_TABS,
         Kind.OPERATION,

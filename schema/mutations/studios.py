@@ -5,6 +5,7 @@ import strawberry
 from resolvers import payloads
 from schema.inputs.clones import CloneStudioInput
 from schema.inputs.field_paths import path_below_from, path_below_overrides
+from schema.inputs.migrations import DiscardMigrationInput, MigrateStudioInput
 from schema.inputs.studios import (
     CheckpointNowInput,
     CreateStudioInput,
@@ -16,7 +17,14 @@ from schema.inputs.studios import (
     UpdateStudioInput,
 )
 from schema.mutations.command import mutation
-from schema.results import CheckpointResult, ConnectStudioResult, DeleteCheckpointResult, DeleteStudioResult, StudioResult
+from schema.results import (
+    CheckpointResult,
+    ConnectStudioResult,
+    DeleteCheckpointResult,
+    DeleteStudioResult,
+    DiscardMigrationResult,
+    StudioResult,
+)
 from services.domain.access import Permission
 
 
@@ -38,6 +46,22 @@ class StudioMutations:
         lambda services: services.studios.clone,
         payloads.studio,
         path=path_below_from,
+    )
+    migrate_studio: StudioResult = mutation(
+        "Creates a Studio that begins with the files of another one over a newer template of the same tool, and starts it. The original is "
+        "not changed. `Studio.migrationAttempts` tells what was found to be wrong; a migration is best effort.",
+        Permission.STUDIO_CLONE,
+        MigrateStudioInput,
+        lambda services: services.studios.migrate,
+        payloads.studio,
+    )
+    discard_migration: DiscardMigrationResult = mutation(
+        "Deletes the Studio that a migration made, and ends its first session without saving it. A later session must be stopped before. "
+        "This cannot be undone. The attempt and its issues stay.",
+        Permission.STUDIO_DELETE,
+        DiscardMigrationInput,
+        lambda services: services.studios.discard_migration,
+        payloads.deleted_studio,
     )
     start_studio: StudioResult = mutation(
         "Starts a session of a Studio that is STOPPED, ERRORED or BUILD_FAILED. While it is BUILDING, STARTING or RUNNING, the call "

@@ -55,7 +55,9 @@ class Checkpoint(Node):
         "The seconds for which the processes of the session stood still during the newest save, at most. 0 for a save after the end of the "
         "session. Null before the first save."
     )
-    session_number: int = attribute("The number of the session whose files were saved.")
+    session_number: int = attribute(
+        "The number of the session whose files were saved. 0 for the files that a migration put over a newer template."
+    )
     studio: Annotated["Studio", strawberry.lazy("schema.types.studio")] | None = batched(
         studios.by_id, "The Studio of the session. Null after the Studio was deleted.", of="studio_id"
     )

@@ -4,12 +4,13 @@ from datetime import datetime
 
 import strawberry
 
-from resolvers.loaders import checkpoints, studios, users
-from schema.enums import CheckpointStatus, ConnectionErrorCode, StopReason, StudioStatus, describe
+from resolvers.loaders import checkpoints, migration_attempts, studios, users
+from schema.enums import CheckpointStatus, ConnectionErrorCode, MigrationState, StopReason, StudioStatus, describe
 from schema.fields import attribute, batched, derived, exactly, node_id
 from schema.inputs.field_paths import input_path
 from schema.types.audit import Event
 from schema.types.checkpoint import Checkpoint
+from schema.types.migration import MigrationAttempt
 from schema.types.people import User
 from schema.types.studio import Studio
 from services.domain.event_payloads import CheckpointChange, PresenceChange
@@ -18,6 +19,7 @@ from services.rows.events import (
     ConnectedUsersEventRow,
     ConnectionErrorEventRow,
     DisruptionWarningEventRow,
+    MigrationEventRow,
     StudioDeletedEventRow,
     StudioEditedEventRow,
     StudioStatusEventRow,
@@ -100,6 +102,20 @@ class CheckpointEvent(StudioEvent):
     change: CheckpointChange = attribute("The kind of the change.")
 
     is_type_of = exactly(CheckpointEventRow)
+
+
+@strawberry.type(
+    description="A migration of a Studio began or got a result. There is an event of the original and one of the new Studio each time."
+)
+class MigrationEvent(StudioEvent):
+    """B75."""
+
+    attempt: MigrationAttempt | None = batched(
+        migration_attempts.by_id, "The current data of the attempt. Null once both Studios are deleted.", of="attempt_id"
+    )
+    state: MigrationState = attribute("The state of the attempt after the change.")
+
+    is_type_of = exactly(MigrationEventRow)
 
 
 @strawberry.type(description="A user connected to the session of a Studio, or disconnected from it.")

@@ -13,6 +13,7 @@ from schema.types.events import (
     ConnectedUsersEvent,
     ConnectionErrorEvent,
     DisruptionWarningEvent,
+    MigrationEvent,
     StudioDeletedEvent,
     StudioEditedEvent,
     StudioStatusEvent,
@@ -146,6 +147,7 @@ StudioEventFrame = Annotated[
     StudioStatusSnapshot
     | StudioStatusEvent
     | CheckpointEvent
+    | MigrationEvent
     | ConnectedUsersEvent
     | ConnectionErrorEvent
     | DisruptionWarningEvent

@@ -7,7 +7,7 @@ import strawberry
 
 from resolvers import studios as rules
 from resolvers.loaders import checkpoints as checkpoint_loaders
-from resolvers.loaders import compute_environments, operations, studios, templates, users, workspaces
+from resolvers.loaders import compute_environments, migration_attempts, operations, studios, templates, users, workspaces
 from resolvers.loaders import events as event_loaders
 from resolvers.loaders import logs as log_loaders
 from resolvers.loaders import sessions as session_loaders
@@ -21,10 +21,12 @@ from schema.types.logs import LogPage, studio_log_arguments
 from schema.types.node import Node
 from schema.types.studio_parts import AvailableAction, ConnectedUser, StudioConfiguration
 from services.rows.studio import LineageRow, StudioRow
+from services.store.reads.migration_attempts import MAX_ATTEMPTS
 
 if TYPE_CHECKING:
     from schema.types.checkpoint import Checkpoint, CheckpointConnection
     from schema.types.compute import ComputeEnvironment, Template
+    from schema.types.migration import MigrationAttempt
     from schema.types.operation import ProgressStep
     from schema.types.people import User
     from schema.types.session import SessionConnection
@@ -93,6 +95,11 @@ class Studio(Node):
         checkpoint_loaders.by_id,
         "The checkpoint of another Studio from which this Studio was created. Null if it was created from a template alone.",
         of="parent_checkpoint_id",
+    )
+    migration_attempts: list[Annotated["MigrationAttempt", strawberry.lazy("schema.types.migration")]] = batched(
+        migration_attempts.of_studios,
+        f"The attempts to migrate the Studio to a newer template, and the one that made it; the newest first, at most {MAX_ATTEMPTS}.",
+        of="id",
     )
     connected_users: list[ConnectedUser] = batched(
         studios.connected_users, "The users who are connected to the session; who connected first comes first.", of="id"

@@ -70,6 +70,20 @@ async def record(transaction: Transaction, studio: StudioState, session: Session
         await apply_retention(transaction, studio)
 
 
+async def record_rebased(transaction: Transaction, studio: StudioState, checkpoint: CheckpointState, saved: Saved) -> None:
+    """Makes `saved` the data of the checkpoint that a migrated Studio begins from (B74). Raises SaveRemoved."""
+    if not await cleanup_tasks.take_save_attempt(transaction, checkpoint.id, saved.reference):
+        raise SaveRemoved
+    await cleanup_tasks.end_save_attempts(transaction, checkpoint.id)
+    values: dict[str, Any] = {"reference": saved.reference, "digest": saved.digest, "size": saved.size, "layers": saved.layers}
+    values |= {"pause_seconds": 0.0, "save_order": await checkpoints.next_save_order(transaction, studio.id)}
+    status = CheckpointStatus.FINALIZED
+    await checkpoints.change(transaction, checkpoint.id, **values, status=status.value, saved_at=transaction.now)
+    await remove_orphan(transaction, studio.parent_checkpoint_id)
+    payload = CheckpointChanged(checkpoint.id, checkpoint.name, status, CheckpointChange.SAVED)
+    await outbox.append(transaction, studio.workspace_id, [payload.event(Actor.system("migration"), studio.id, studio.name)])
+
+
 async def invalidate(transaction: Transaction, studio: StudioState, checkpoint_id: str) -> CheckpointState | None:
     """Marks a checkpoint whose data is missing or damaged as INVALID (B30). Returns it; None if there is no such row."""
     checkpoint = await checkpoints.find(transaction, checkpoint_id)

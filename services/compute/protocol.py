@@ -307,6 +307,13 @@ class Compute(Protocol):
         """
         ...
 
+    async def rebase(self, source: Saved, image: ImageSpec, target: str) -> Saved:
+        """Makes the save `target`: the files that sessions added in `source`, over another template's image, which is there.
+
+        Returns the save of that name if it was made before. Raises CheckpointMissing, ComputeFailed, ComputeUnknown.
+        """
+        ...
+
     async def remove(self, name: SessionName) -> None:
         """Removes all its resources, but no checkpoint. Does nothing if it is absent. Raises ComputeUnknown if that fails."""
         ...

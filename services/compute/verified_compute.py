@@ -114,6 +114,10 @@ class VerifiedCompute:
         async with self._verified("flatten"):
             return await self.inner.flatten(reference, target)
 
+    async def rebase(self, source: Saved, image: ImageSpec, target: str) -> Saved:
+        async with self._verified("rebase"):
+            return await self.inner.rebase(source, image, target)
+
     async def remove(self, name: SessionName) -> None:
         async with self._verified("remove"):
             await self.inner.remove(name)

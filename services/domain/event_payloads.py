@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 from services.domain.access import Role
 from services.domain.actor import Actor
 from services.domain.events import Kind, NewEvent
-from services.domain.statuses import CheckpointStatus, ConnectionErrorCode, StopReason, StudioStatus
+from services.domain.statuses import CheckpointStatus, ConnectionErrorCode, MigrationState, StopReason, StudioStatus
 
 Json = Mapping[str, Any]
 
@@ -226,6 +226,19 @@ class OperationChanged(EventPayload):
 
     KIND = Kind.OPERATION
     operation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationChanged(EventPayload):
+    """An attempt to migrate the event's Studio, or the one that made it, began or got a result."""
+
+    KIND = Kind.MIGRATION
+    attempt_id: str
+    state: MigrationState
+
+    @classmethod
+    def from_json(cls, stored: Json) -> Self:
+        return cls(stored["attempt_id"], MigrationState(stored["state"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     DISRUPTION_WARNING = "disruption.warning"
     STAR = "star"
     OPERATION = "operation"
+    MIGRATION = "migration"
     MEMBER_CHANGED = "member.changed"
     WORKSPACE_SETTINGS = "workspace.settings"
     TEMPLATE_CHANGED = "template.changed"

@@ -102,6 +102,35 @@ class LogSource(StrEnum):
     BUILD = "BUILD"
 
 
+class MigrationState(StrEnum):
+    """How far an attempt to migrate a Studio to a newer template is (B74, B75)."""
+
+    MIGRATING = "MIGRATING"
+    SUCCEEDED = "SUCCEEDED"
+    WITH_ISSUES = "WITH_ISSUES"
+    FAILED = "FAILED"
+    DISCARDED = "DISCARDED"
+
+
+class MigrationIssueKind(StrEnum):
+    """What is wrong in a migrated session (B74)."""
+
+    TOOL_NOT_STARTED = "TOOL_NOT_STARTED"
+    FILE_CONFLICT = "FILE_CONFLICT"
+    PACKAGE_BROKEN = "PACKAGE_BROKEN"
+    INTERPRETER_MISSING = "INTERPRETER_MISSING"
+    LIBRARY_MISSING = "LIBRARY_MISSING"
+    EXTENSION_REFUSED = "EXTENSION_REFUSED"
+
+
+class MigrationDifferenceKind(StrEnum):
+    """In what two templates of one tool differ (B73)."""
+
+    TOOL_VERSION = "TOOL_VERSION"
+    CONNECT_VERSION = "CONNECT_VERSION"
+    IMAGE = "IMAGE"
+
+
 class StepState(StrEnum):
     """The state of one step of an operation (B84)."""
 

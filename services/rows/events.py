@@ -11,6 +11,7 @@ from services.domain.event_payloads import (
     CheckpointChanged,
     ConnectionFailed,
     DisruptionPlanned,
+    MigrationChanged,
     PresenceChange,
     PresenceChanged,
     StudioCreated,
@@ -18,7 +19,7 @@ from services.domain.event_payloads import (
     StudioStatusChanged,
 )
 from services.domain.events import Cursor, Kind, LoggedEvent
-from services.domain.statuses import CheckpointStatus, ConnectionErrorCode, StopReason, StudioStatus
+from services.domain.statuses import CheckpointStatus, ConnectionErrorCode, MigrationState, StopReason, StudioStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,14 @@ class DisruptionWarningEventRow(StudioEventRow):
     planned_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class MigrationEventRow(StudioEventRow):
+    """An attempt to migrate the Studio, or the one that made it, began or got a result."""
+
+    attempt_id: str
+    state: MigrationState
+
+
 Common = tuple[Cursor, datetime, str, str, Actor]
 
 
@@ -140,6 +149,11 @@ def _disruption_warning(event: LoggedEvent) -> StudioEventRow:
     return DisruptionWarningEventRow(*_common(event), event.user_id, payload.code, payload.reason, payload.at)
 
 
+def _migration(event: LoggedEvent) -> StudioEventRow:
+    payload = MigrationChanged.from_json(event.payload)
+    return MigrationEventRow(*_common(event), payload.attempt_id, payload.state)
+
+
 _ROWS: Mapping[Kind, Callable[[LoggedEvent], StudioEventRow]] = MappingProxyType(
     {
         Kind.STUDIO_CREATED: _created,
@@ -147,6 +161,7 @@ _ROWS: Mapping[Kind, Callable[[LoggedEvent], StudioEventRow]] = MappingProxyType
         Kind.STUDIO_EDITED: _edited,
         Kind.STUDIO_DELETED: _deleted,
         Kind.CHECKPOINT: _checkpoint,
+        Kind.MIGRATION: _migration,
         Kind.CONNECTED_USERS: _connected_users,
         Kind.CONNECTION_ERROR: _connection_error,
         Kind.DISRUPTION_WARNING: _disruption_warning,

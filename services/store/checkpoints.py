@@ -16,6 +16,8 @@ from services.store.tables import core
 T = core.checkpoint.c
 SAVED = (CheckpointStatus.INTERIM.value, CheckpointStatus.FINALIZED.value)
 """The statuses of checkpoints that a start can begin from."""
+MIGRATION_SESSION = 0
+"""The session number of a checkpoint that no session saved: a migration put the files of another Studio over a template (B74)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,12 @@ async def newest_with_data(reader: Reader, studio_id: str, *, except_id: str | N
     return RECORD.optional(
         (await reader.execute(select(*RECORD.columns).where(where).order_by(T.save_order.desc()).limit(1))).one_or_none()
     )
+
+
+async def of_migration(reader: Reader, studio_id: str) -> CheckpointState | None:
+    """Returns the checkpoint that a migrated Studio begins from, EMPTY until its files are put over the template; else None."""
+    where = (T.studio_id == studio_id) & (T.session_number == MIGRATION_SESSION)
+    return RECORD.optional((await reader.execute(select(*RECORD.columns).where(where))).one_or_none())
 
 
 async def invalid(reader: Reader, environments: Collection[str], after: str, limit: int) -> list[CheckpointState]:

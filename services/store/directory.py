@@ -133,6 +133,6 @@ async def change_workspace(transaction: Transaction, workspace_id: str, **values
 
 async def remove_workspace(transaction: Transaction, workspace_id: str) -> None:
     """Deletes the row and those that belong to it. Its stream stays, since subscribers may still read its last events."""
-    for table in (core.template, core.checkpoint, core.operation, core.membership):
+    for table in (core.migration_attempt, core.template, core.checkpoint, core.operation, core.membership):
         await transaction.execute(delete(table).where(table.c.workspace_id == workspace_id))
     await transaction.execute(delete(core.workspace).where(W.id == workspace_id))

@@ -1,8 +1,8 @@
 """Stores which checkpoints a Studio that was made from another one has inherited (B41)."""
 
-from sqlalchemy import Integer, insert, literal, select
+from sqlalchemy import Integer, exists, insert, literal, select
 
-from services.store.db.database import Transaction
+from services.store.db.database import Reader, Transaction
 from services.store.tables import core
 
 C = core.checkpoint.c
@@ -17,3 +17,10 @@ async def inherit(transaction: Transaction, studio_id: str, checkpoint_id: str) 
     chain = chain.union_all(parents)
     rows = select(literal(studio_id), chain.c.depth, chain.c.id)
     await transaction.execute(insert(core.inherited_checkpoint).from_select(["studio_id", "depth", "checkpoint_id"], rows))
+
+
+async def has(reader: Reader, studio_id: str, checkpoint_id: str) -> bool:
+    """Returns whether the Studio has inherited the checkpoint."""
+    inherited = core.inherited_checkpoint.c
+    found = select(inherited.depth).where(inherited.studio_id == studio_id, inherited.checkpoint_id == checkpoint_id)
+    return bool((await reader.execute(select(exists(found)))).scalar_one())

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, exists, insert, select, update
 
 from services.domain.statuses import StudioStatus
-from services.store import outputs
+from services.store import migration_attempts, outputs
 from services.store.db.database import Reader, Transaction
 from services.store.db.query import Query
 from services.store.db.record import Record, converted
@@ -94,6 +94,7 @@ async def remove(transaction: Transaction, studio_id: str) -> None:
     for table in (core.star, core.session, core.inherited_checkpoint):
         await transaction.execute(delete(table).where(table.c.studio_id == studio_id))
     await transaction.execute(delete(core.studio).where(T.id == studio_id))
+    await migration_attempts.remove_of_deleted(transaction, studio_id)
 
 
 async def name_taken(reader: Reader, workspace_id: str, key: str, *, except_id: str | None = None) -> bool:

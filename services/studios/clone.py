@@ -15,7 +15,7 @@ from services.store.compute_environments import EnvironmentState, WorkspaceSetti
 from services.store.db.database import Reader, Transaction
 from services.store.templates import TemplateState
 from services.studios import configuration, template_rules, validation
-from services.studios.clone_source import CloneSource, source_checkpoint, source_studio
+from services.studios.clone_source import CloneSource, source_checkpoint, source_environment, source_studio
 from services.studios.requests import CloneStudioRequest, StudioOutcome
 from services.studios.start import StartStudio
 from services.studios.studio_rows import NewStudio, add_studio, require_free_name
@@ -64,7 +64,7 @@ class CloneStudio:
         source = await find_source(reader, viewer, request)
         checkpoint = source.checkpoint
         template = await _template(reader, source)
-        environment = await _environment(reader, source)
+        environment = await source_environment(reader, source, "from")
         settings = await compute_environments.settings(reader, checkpoint.workspace_id)
         stored = source.studio.environment if source.studio else []
         problems = Problems()
@@ -107,14 +107,3 @@ async def _template(reader: Reader, source: CloneSource) -> TemplateState:
         raise invalid("from", "TEMPLATE_REMOVED", "The template of the checkpoint was removed, so that no Studio can be made from it.")
     await template_rules.require_usable(reader, template, "from", accept_experimental=True)  # as whoever made the source accepted it
     return template
-
-
-async def _environment(reader: Reader, source: CloneSource) -> EnvironmentState:
-    environment_id = source.checkpoint.compute_environment_id
-    environment = await compute_environments.find(reader, environment_id) if environment_id else None
-    if environment is None:
-        raise invalid("from", "ENVIRONMENT_REMOVED", "The compute environment that has the checkpoint was removed.")
-    if not environment.enabled:
-        message = f"The compute environment {environment.name}, which has the checkpoint, is disabled. Ask an administrator to enable it."
-        raise invalid("from", "DISABLED", message)
-    return environment

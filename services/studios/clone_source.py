@@ -6,11 +6,14 @@ from services.authorization import require_on_studio
 from services.domain.access import Permission, Resource, Viewer
 from services.domain.errors import NotAllowedNow
 from services.domain.lifecycle import ENDED
+from services.domain.problems import invalid
 from services.domain.statuses import StudioStatus
-from services.store import checkpoints, sessions, studios
+from services.store import checkpoints, compute_environments, sessions, studios
 from services.store.checkpoints import CheckpointState
+from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Reader
 from services.store.studios import StudioState
+from services.studios.start_base import first_base
 from services.studios.usable_checkpoint import require_usable
 
 FROM_STUDIO = ("studio_id",)
@@ -34,8 +37,8 @@ async def source_studio(reader: Reader, viewer: Viewer, studio_id: str) -> Clone
     await _require_saved(reader, studio)
     written = await _written_checkpoint(reader, studio)
     latest = await checkpoints.newest_with_data(reader, studio.id, except_id=written)
-    if latest is None and studio.parent_checkpoint_id:
-        latest = await checkpoints.find(reader, studio.parent_checkpoint_id)
+    if latest is None:
+        latest = await first_base(reader, studio)
     if latest is None:
         raise _nothing_saved(studio)
     require_usable(latest, FROM_STUDIO)
@@ -58,6 +61,18 @@ async def source_checkpoint(reader: Reader, viewer: Viewer, found: CheckpointSta
         raise NotAllowedNow(message, status=studio.status.value)
     require_usable(found, FROM_CHECKPOINT)
     return CloneSource(found, studio)
+
+
+async def source_environment(reader: Reader, source: CloneSource, field: str) -> EnvironmentState:
+    """Returns the compute environment that has the checkpoint, in which the new Studio runs. Raises InvalidInput at `field`."""
+    environment_id = source.checkpoint.compute_environment_id
+    environment = await compute_environments.find(reader, environment_id) if environment_id else None
+    if environment is None:
+        raise invalid(field, "ENVIRONMENT_REMOVED", "The compute environment that has the checkpoint was removed.")
+    if not environment.enabled:
+        message = f"The compute environment {environment.name}, which has the checkpoint, is disabled. Ask an administrator to enable it."
+        raise invalid(field, "DISABLED", message)
+    return environment
 
 
 async def _written_checkpoint(reader: Reader, studio: StudioState) -> str | None:

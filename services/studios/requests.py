@@ -119,6 +119,29 @@ class CloneStudioRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class MigrateStudioRequest:
+    """The request to migrate a Studio to a newer template of its tool (B74).
+
+    None means: the newest recommended template, the latest checkpoint, and a free name after the original and the new version.
+    """
+
+    studio_id: str
+    checkpoint_id: str | None = None
+    template_id: str | None = None
+    name: str | None = None
+    accept_experimental: bool = False
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DiscardMigrationRequest:
+    """The request to delete the Studio that a migration made (B75)."""
+
+    studio_id: str
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CheckpointNowRequest:
     """The request to save a running session as a further checkpoint; without a name it gets the default one (B32, B34)."""
 

@@ -21,9 +21,7 @@ async def start_base(reader: Reader, studio: StudioState, *, chosen_id: str | No
     """
     if chosen_id is not None:
         return await _chosen(reader, studio, chosen_id)
-    newest = await checkpoints.newest_with_data(reader, studio.id)
-    if newest is None and studio.parent_checkpoint_id:
-        newest = await checkpoints.find(reader, studio.parent_checkpoint_id)
+    newest = await checkpoints.newest_with_data(reader, studio.id) or await first_base(reader, studio)
     if newest is None or newest.status != CheckpointStatus.INVALID.value:
         return newest.id if newest else studio.parent_checkpoint_id
     if await sessions.unsaved(reader, studio.id):
@@ -32,6 +30,16 @@ async def start_base(reader: Reader, studio: StudioState, *, chosen_id: str | No
     if not accept_older:
         raise CheckpointDataMissing(message, field=ACCEPT_OLDER, checkpoint_id=newest.id, older_checkpoint_id=older_id)
     return older_id
+
+
+async def first_base(reader: Reader, studio: StudioState) -> CheckpointState | None:
+    """Returns the checkpoint that the first session of the Studio starts from; None for the image of the template alone.
+
+    A migration puts the one that the Studio was made from over another template: that one itself has the former template (B74).
+    """
+    if studio.parent_checkpoint_id is None:
+        return None
+    return await checkpoints.of_migration(reader, studio.id) or await checkpoints.find(reader, studio.parent_checkpoint_id)
 
 
 async def _chosen(reader: Reader, studio: StudioState, checkpoint_id: str) -> str:
@@ -48,9 +56,10 @@ async def fallback(reader: Reader, studio: StudioState, missing: CheckpointState
     `missing` has no data, or never had: its session was lost before the first save.
     """
     older = await checkpoints.latest_saved(reader, studio.id)
-    if older is None and studio.parent_checkpoint_id not in (None, missing.id):
-        parent = await checkpoints.find(reader, studio.parent_checkpoint_id or "")
-        older = parent if parent and parent.status != CheckpointStatus.INVALID.value and parent.deleted_at is None else None
+    if older is None:
+        first = await first_base(reader, studio)
+        is_usable = first is not None and first.status != CheckpointStatus.INVALID.value and first.deleted_at is None
+        older = first if is_usable and first and first.id != missing.id else None
     source = f"from the older checkpoint {older.name}" if older else "without any saved files"
     if missing.reference is None:
         loss = f"The files of the last session were lost before they were saved as {missing.name}."

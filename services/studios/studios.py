@@ -23,9 +23,14 @@ from services.studios.create import CreateStudio
 from services.studios.delete import DeleteStudio
 from services.studios.force_stop import ForceStopStudio
 from services.studios.image_builds import ImageBuilds
+from services.studios.migration.discard import DiscardMigration
+from services.studios.migration.migrate import MigrateStudio
+from services.studios.migration.plan import MigrationPlan, check_quotas, make_plan
 from services.studios.requests import (
     CloneStudioRequest,
     CreateStudioRequest,
+    DiscardMigrationRequest,
+    MigrateStudioRequest,
     StartStudioRequest,
     StopStudioRequest,
     StudioActionRequest,
@@ -65,8 +70,10 @@ class Studios:
         self._force_stop = ForceStopStudio(policy, installation)
         self._create = CreateStudio(policy, seal, self._start)
         self._clone = CloneStudio(policy, seal, self._start)
+        self._migrate = MigrateStudio(self._start)
         self._update = UpdateStudio(seal)
         self._delete = DeleteStudio(installation)
+        self._discard_migration = DiscardMigration(installation, self._delete)
 
     async def create(self, viewer: Viewer, request: CreateStudioRequest) -> StudioOutcome:
         call = _call(viewer, "createStudio", Permission.STUDIO_CREATE, request)
@@ -95,6 +102,26 @@ class Studios:
         if checkpoint is None:
             raise Resource.CHECKPOINT.not_found()
         return checkpoint.workspace_id
+
+    async def migrate(self, viewer: Viewer, request: MigrateStudioRequest) -> StudioOutcome:
+        """Migrates a Studio to a newer template (B74). Has missing data of the checkpoint looked for once more before it refuses."""
+        call = _call(viewer, "migrateStudio", Permission.STUDIO_CLONE, request)
+        workspace_id = await self._workspace(request)
+        try:
+            return await self._run_start(call, request, workspace_id, self._migrate)
+        except CheckpointDataMissing as error:
+            await self._recheck(error.checkpoint_id)
+            return await self._run_start(call, request, workspace_id, self._migrate)
+
+    async def plan_migration(self, reader: Reader, viewer: Viewer, request: MigrateStudioRequest) -> MigrationPlan:
+        """Returns what `migrate` would do, without effect, and what blocks it (B73). Raises NotFound for an original that is not seen."""
+        plan = await make_plan(reader, viewer, request)
+        await check_quotas(reader, viewer, plan)
+        return plan
+
+    async def discard_migration(self, viewer: Viewer, request: DiscardMigrationRequest) -> StudioOutcome:
+        """Deletes the Studio that a migration made (B75)."""
+        return await self._on_studio(viewer, "discardMigration", Permission.STUDIO_DELETE, request, self._discard_migration)
 
     async def start(self, viewer: Viewer, request: StartStudioRequest) -> StudioOutcome:
         return await self._starting(viewer, "startStudio", request, self._start, self._start.as_accepted)

@@ -169,6 +169,13 @@ class FaultyCompute:
         self.saves[target] = True
         return Saved(target, "sha256:1", 10, 1)
 
+    async def rebase(self, source: Saved, image: ImageSpec, target: str) -> Saved:
+        await self._called("rebase")
+        if self.no_checkpoint or source.reference not in self.saves or source.reference in self.missing:
+            raise CheckpointMissing(f"The save {source.reference} is gone.")
+        self.saves[target] = True
+        return Saved(target, f"sha256:{image.image}", 10, 1)
+
     async def remove(self, name: SessionName) -> None:
         await self._called("remove")
         if self.refuse_removal:

@@ -66,6 +66,21 @@ async def a_source(database: Database, world: World) -> dict[str, Any]:
     return {"from": {"studioId": gid("Studio", studio_id)}, "name": "Clone"}
 
 
+async def a_migration(database: Database, world: World) -> dict[str, Any]:
+    old = await factories.create_template(database, world.workspace_id, "Xpra 6.1", tool="XPRA", tool_version="6.1")
+    await factories.create_template(database, world.workspace_id, "Xpra 6.2", tool="XPRA", tool_version="6.2")
+    studio_id = await factories.create_studio(database, world, "Original", template_id=old)
+    await factories.create_checkpoint(database, world, studio_id, template_id=old)
+    return {"studioId": gid("Studio", studio_id)}
+
+
+async def a_failed_migration(database: Database, world: World) -> dict[str, Any]:
+    original = await factories.create_studio(database, world, "Original")
+    studio_id = await factories.create_studio(database, world, "Original (6.2)", status="ERRORED", session_number=1)
+    await factories.create_migration_attempt(database, world, original, studio_id, state="FAILED")
+    return {"studioId": gid("Studio", studio_id)}
+
+
 async def a_new_template(_database: Database, world: World) -> dict[str, Any]:
     workspace_id = gid("Workspace", world.workspace_id)
     return {"workspaceId": workspace_id, "name": "Marimo", "image": "example/marimo:0.14", "tool": "CUSTOM", "toolVersion": "0.14"}
@@ -106,6 +121,8 @@ async def a_studio_to_edit(database: Database, world: World) -> dict[str, Any]:
 INPUTS: dict[str, Prepare] = {
     "createStudio": a_new_studio,
     "cloneStudio": a_source,
+    "migrateStudio": a_migration,
+    "discardMigration": a_failed_migration,
     "startStudio": a_studio,
     "stopStudio": a_running_studio,
     "updateStudio": a_studio_to_edit,

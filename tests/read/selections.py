@@ -4,9 +4,12 @@ from collections.abc import Iterator
 
 from graphql import GraphQLField, GraphQLInterfaceType, GraphQLObjectType, GraphQLSchema, get_named_type, is_leaf_type, is_required_argument
 
+MAX_DEPTH = 5
+"""The number of types on one way down: with more, all that a Studio leads to is more than one operation may select."""
+
 
 def everything(schema: GraphQLSchema, type_name: str, inside: tuple[str, ...] = ()) -> str:
-    """A selection of every field without a required argument; no type is entered twice on one way down."""
+    """A selection of every field without a required argument; no type is entered twice on one way down, and at most MAX_DEPTH types."""
     kind = schema.type_map[type_name]
     assert isinstance(kind, GraphQLObjectType | GraphQLInterfaceType)
     parts = [part for name, field in kind.fields.items() if (part := _part(schema, name, field, (*inside, type_name)))]
@@ -19,7 +22,7 @@ def _part(schema: GraphQLSchema, name: str, field: GraphQLField, inside: tuple[s
         return None
     if is_leaf_type(kind):
         return name
-    if isinstance(kind, GraphQLObjectType):
+    if isinstance(kind, GraphQLObjectType) and len(inside) < MAX_DEPTH:
         return f"{name} {everything(schema, kind.name, inside)}"
     return f"{name} {{ __typename }}"
 

@@ -217,6 +217,7 @@ async def a_step_begins_a_stop(scene: WriterScene) -> None:
     f"{LIFECYCLE}.stop:_record",
     f"{LIFECYCLE}.requested_save:_complete",
     f"{LIFECYCLE}.former_sessions:_save",
+    "services.controller.rebasing:_record",
 )
 async def a_step_records_a_save(scene: WriterScene) -> None:
     async with scene.stream() as transaction:
@@ -233,6 +234,7 @@ async def a_step_records_a_save(scene: WriterScene) -> None:
     f"{LIFECYCLE}.stop:_end_unsaved",
     f"{LIFECYCLE}.start_failure:fail_start",
     f"{LIFECYCLE}.start_failure:fail_without_former_session",
+    f"{LIFECYCLE}.start_failure:fail_without_source",
     f"{LIFECYCLE}.build:_fail",
     f"{LIFECYCLE}.requested_save:_abandon",
 )
@@ -244,7 +246,7 @@ async def a_step_ends_a_session(scene: WriterScene) -> None:
         await outputs.close(transaction, scene.ids.session)
 
 
-@BACKGROUND.runs(f"{LIFECYCLE}.session_save:_is_reserved", "services.controller.flattening:flatten")
+@BACKGROUND.runs(f"{LIFECYCLE}.session_save:_is_reserved", "services.controller.flattening:flatten", "services.controller.rebasing:rebase")
 async def a_save_is_announced(scene: WriterScene) -> None:
     async with scene.stream() as transaction:
         await studio_of(transaction, scene.ids.running)

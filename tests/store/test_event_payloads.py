@@ -7,7 +7,7 @@ import pytest
 from services.domain import event_payloads as p
 from services.domain.access import Role
 from services.domain.events import Kind
-from services.domain.statuses import CheckpointStatus, ConnectionErrorCode, StopReason, StudioStatus
+from services.domain.statuses import CheckpointStatus, ConnectionErrorCode, MigrationState, StopReason, StudioStatus
 
 PAYLOADS: list[tuple[p.EventPayload, dict[str, object]]] = [
     (p.StudioCreated(StudioStatus.STOPPED), {"status": "STOPPED"}),
@@ -34,6 +34,7 @@ PAYLOADS: list[tuple[p.EventPayload, dict[str, object]]] = [
     ),
     (p.StarChanged(), {}),
     (p.OperationChanged("o"), {"operation_id": "o"}),
+    (p.MigrationChanged("a", MigrationState.WITH_ISSUES), {"attempt_id": "a", "state": "WITH_ISSUES"}),
     (p.MemberChanged("w", "u", Role.OWNER), {"workspace_id": "w", "user_id": "u", "role": "OWNER"}),
     (
         p.TemplateChanged("t", "JupyterLab", p.TemplateChange.EDITED, ("image", "port")),

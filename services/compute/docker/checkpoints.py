@@ -78,6 +78,14 @@ class Checkpoints:
             return await self._layering.flatten(reference, target)
         return Saved(target, made["Id"], made["Size"], 1)
 
+    async def rebase(self, source: Saved, template_id: str, target: str) -> Saved:
+        """Makes the save `target` with what sessions added in `source` over a template; returns it if it was made before."""
+        base = await self.base(source.reference, source.digest or None)
+        made = await self._engine.find(f"images/{target}/json")
+        if made is None:
+            return await self._layering.rebase(base.id, template_id, target)
+        return Saved(target, made["Id"], made["Size"], 1)
+
     async def finals(self, name: SessionName, checkpoint_id: str) -> list[str]:
         """Returns the saves that were made of the session after its end. Earlier versions named them without a nonce."""
         former = f"{naming.repository(name)}:{checkpoint_id}"

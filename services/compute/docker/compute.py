@@ -200,6 +200,12 @@ class DockerCompute:
     async def flatten(self, reference: str, target: str) -> Saved:
         return await self._checkpoints.flatten(reference, target)
 
+    async def rebase(self, source: Saved, image: ImageSpec, target: str) -> Saved:
+        template = await self._images.find(image.image)
+        if template is None:
+            raise ComputeUnknown(f"the image {image.image} was removed at this moment")
+        return await self._checkpoints.rebase(source, template.id, target)
+
     async def remove(self, name: SessionName) -> None:
         """Removes the container first: then nothing uses the network or an unfinished save any more. Raises ComputeUnknown."""
         async with self._lock(name):

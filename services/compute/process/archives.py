@@ -88,6 +88,20 @@ class Archives:
         if code:
             raise ComputeFailed(f"The checkpoint's archive {reference} could not be restored: {reason}.")
 
+    async def share(self, reference: str, digest: str, target: str) -> Saved:
+        """Gives the archive a second name, so that it stays when the first is removed. Raises CheckpointMissing, ComputeUnknown."""
+        if not await self.is_there(reference, digest or None):
+            raise CheckpointMissing(f"The checkpoint's archive {reference} was removed, or is not what was saved.")
+        path = self._data_directory.checkpoint(target)
+        try:
+            await in_thread(_link, self._data_directory.checkpoint(reference), path)
+        except OSError as error:
+            raise ComputeUnknown(f"the checkpoint's archive {reference} cannot be shared: {error.strerror}") from error
+        saved = await self.find(target)
+        if saved is None:
+            raise ComputeUnknown("the shared archive was removed at this moment")
+        return saved
+
     async def is_there(self, reference: str, digest: str | None) -> bool:
         """Returns whether the archive is there, and is what was saved. Raises ComputeUnknown."""
         actual_digest = await self._actual_digest(reference)
@@ -121,6 +135,16 @@ def file_digest(path: Path) -> str:
 
 def _publish(part: Path, path: Path) -> None:
     part.rename(path)
+    _sync_directory(path)
+
+
+def _link(source: Path, path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.hardlink_to(source)
+    _sync_directory(path)
+
+
+def _sync_directory(path: Path) -> None:
     directory = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(directory)

@@ -157,6 +157,10 @@ class ProcessCompute:
         """Archives have no layers."""
         raise ComputeFailed(NO_LAYERS)
 
+    async def rebase(self, source: Saved, image: ImageSpec, target: str) -> Saved:
+        """An archive holds a session's files alone, so that the same archive is right over another release of the tool."""
+        return await self._archives.share(source.reference, source.digest, target)
+
     async def remove(self, name: SessionName) -> None:
         directory = self._data_directory.session(name)
         lock = self._lock(name)

@@ -1,6 +1,7 @@
 """Builds the specification of a session: image, resources, environment variables and the checkpoint it starts from."""
 
 from services.compute.protocol import CheckpointMissing, ComputeFailed, ImageSpec, SessionSpec
+from services.controller import rebasing
 from services.controller.flattening import flatten
 from services.controller.lifecycle.claimed_studio import ClaimedStudio
 from services.secrets.env_vars import open_env_vars
@@ -18,6 +19,9 @@ MAX_LAYERS = 90
 async def session_spec(claim: ClaimedStudio, image: ImageSpec, template: TemplateState, environment: EnvironmentState) -> SessionSpec:
     """Returns the specification of the claimed Studio's session. Raises CheckpointMissing, and ComputeFailed for lost secrets."""
     base = await _base_checkpoint(claim)
+    if base is not None and rebasing.is_due(base):
+        await claim.report_step(Step.SESSION, "Putting the files over the new template")
+        base = await rebasing.rebase(claim, base, image)
     if base is not None and base.layers > MAX_LAYERS:
         await claim.report_step(Step.SESSION, "Merging the layers of the checkpoint")
         base = await flatten(claim.services.database, await claim.compute(), base)
@@ -41,7 +45,8 @@ async def _base_checkpoint(claim: ClaimedStudio) -> CheckpointState | None:
         return None
     async with claim.services.database.read() as reader:
         base = await checkpoints.find(reader, claim.session.base_checkpoint_id)
-    if base is None or base.deleted_at is not None or base.reference is None:
+    has_data = base is not None and (base.reference is not None or rebasing.is_due(base))
+    if base is None or base.deleted_at is not None or not has_data:
         raise CheckpointMissing("The checkpoint from which the session starts was deleted.")
     return base
 

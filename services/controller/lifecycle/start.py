@@ -9,13 +9,21 @@ from services.controller.error_text import describe_error
 from services.controller.lifecycle.claimed_studio import ClaimedStudio, LeaseLost
 from services.controller.lifecycle.former_sessions import PreviousSaveFailed, PreviousSessionLost, clean_up_former_sessions
 from services.controller.lifecycle.session_spec import session_spec
-from services.controller.lifecycle.start_failure import act_on_deadline, fail_start, fail_without_former_session, report_unknown
+from services.controller.lifecycle.start_failure import (
+    act_on_deadline,
+    fail_start,
+    fail_without_former_session,
+    fail_without_source,
+    report_unknown,
+)
 from services.controller.lifecycle.tool_readiness import wait_for_tool
+from services.controller.rebasing import SourceMissing
 from services.domain.lifecycle import Trigger
 from services.domain.statuses import OperationState, StudioStatus
 from services.store import compute_environments, sessions, templates
 from services.store.compute_environments import WorkspaceSettings
 from services.store.db.database import DatabaseUnavailable
+from services.studios.migration import attempts
 from services.studios.progress import Step
 from services.studios.transitions import end_operation, move, set_status_message
 
@@ -51,6 +59,8 @@ async def _advance(claim: ClaimedStudio) -> datetime | None:
     except ComputeUnknown as error:
         reason = describe_error(error)
         return await (act_on_deadline(claim, reason) if claim.is_late else report_unknown(claim, reason))
+    except SourceMissing as error:
+        await fail_without_source(claim, error.checkpoint, describe_error(error))
     except CheckpointMissing as error:
         await fail_start(claim, Trigger.CHECKPOINT_MISSING, describe_error(error))
     except PreviousSaveFailed as error:
@@ -94,6 +104,7 @@ async def _complete(claim: ClaimedStudio, upstream: Upstream) -> None:
         times = _session_times(claim, transaction.now, settings)
         await sessions.change(transaction, claim.session.id, upstream=upstream.to_json(), running_at=transaction.now, **times)
         await end_operation(transaction, studio, studio.operation_id, OperationState.SUCCEEDED)
+        await attempts.succeed(transaction, studio)
         actor = await claim.actor(transaction, studio)
         await move(transaction, studio, Trigger.READY, actor, None, deadline=None, due_at=transaction.now)
 

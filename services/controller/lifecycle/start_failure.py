@@ -12,7 +12,8 @@ from services.controller.logs.log_drain import drain
 from services.domain.actor import Actor
 from services.domain.lifecycle import Trigger
 from services.domain.statuses import StudioStatus
-from services.store import builds, cleanup_tasks, outputs, sessions
+from services.store import builds, cleanup_tasks, outputs, sessions, studios
+from services.store.checkpoints import CheckpointState
 from services.store.db.database import Transaction
 from services.store.sessions import SessionState
 from services.store.studios import StudioState
@@ -59,6 +60,16 @@ async def fail_start(claim: ClaimedStudio, trigger: Trigger, message: str, missi
             elif missing is not None:
                 message = f"{message} {(await fallback(transaction, studio, missing))[1]}"
         await _end(claim, transaction, studio, trigger, message)
+
+
+async def fail_without_source(claim: ClaimedStudio, source: CheckpointState, message: str) -> None:
+    """Ends the first start of a migrated Studio: the original's checkpoint has no data now. Each further start looks for it again."""
+    await drain(claim)
+    async with claim.result(StudioStatus.STARTING) as (transaction, studio):
+        original = await studios.find(transaction, source.studio_id)
+        if original is not None:
+            await saves.invalidate(transaction, original, source.id)
+        await _end(claim, transaction, studio, Trigger.CHECKPOINT_MISSING, message)
 
 
 async def fail_without_former_session(claim: ClaimedStudio, former: SessionState, message: str) -> None:

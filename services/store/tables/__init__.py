@@ -9,6 +9,7 @@ from services.store.tables.commands import IdempotencyKey, Operation
 from services.store.tables.compute import ComputeEnvironment, Template
 from services.store.tables.connections import ConnectCode, Connection, ProxyInstance
 from services.store.tables.events import Event, Stream
+from services.store.tables.migrations import MigrationAttempt
 from services.store.tables.organizations import Installation, Organization, Workspace
 from services.store.tables.outputs import Output, OutputPiece
 from services.store.tables.stats import SessionStats
@@ -29,6 +30,7 @@ __all__ = [
     "Installation",
     "Login",
     "Membership",
+    "MigrationAttempt",
     "Operation",
     "Organization",
     "Output",

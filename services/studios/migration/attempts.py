@@ -1,0 +1,64 @@
+"""Records attempts to migrate a Studio and what became of them, each with events of both Studios (B75)."""
+
+from collections.abc import Sequence
+
+from services.domain.actor import Actor
+from services.domain.event_payloads import MigrationChanged
+from services.domain.migration_issues import MigrationIssue, bounded
+from services.domain.statuses import MigrationIssueKind, MigrationState
+from services.store import migration_attempts, outbox, studios, templates
+from services.store.db.database import Transaction
+from services.store.migration_attempts import AttemptState, NewAttempt
+from services.store.studios import StudioState
+
+
+async def begin(transaction: Transaction, actor: Actor, new: NewAttempt) -> None:
+    """Records an attempt that is MIGRATING, with the Studio that it has just added."""
+    await migration_attempts.add(transaction, new)
+    attempt = await migration_attempts.of_studio(transaction, new.studio_id)
+    assert attempt is not None
+    await _append_events(transaction, attempt, MigrationState.MIGRATING, actor)
+
+
+async def succeed(transaction: Transaction, studio: StudioState) -> None:
+    """Ends the attempt that made the Studio, if one did: its tool answers."""
+    if studio.parent_checkpoint_id is None:
+        return
+    attempt = await migration_attempts.of_studio(transaction, studio.id)
+    if attempt is not None and attempt.state in (MigrationState.MIGRATING, MigrationState.FAILED):
+        await end(transaction, attempt, MigrationState.SUCCEEDED, [])
+
+
+async def fail_start(transaction: Transaction, studio: StudioState, message: str | None) -> None:
+    """Ends the attempt that made the Studio, if one did: its tool could not be started."""
+    if studio.parent_checkpoint_id is None:
+        return
+    attempt = await migration_attempts.of_studio(transaction, studio.id)
+    if attempt is None or attempt.state is not MigrationState.MIGRATING:
+        return
+    template = await templates.find(transaction, studio.template_id)
+    subject = template.name if template else studio.name
+    issue = MigrationIssue(MigrationIssueKind.TOOL_NOT_STARTED, subject, message or "The session could not be started.")
+    await end(transaction, attempt, MigrationState.FAILED, [issue])
+
+
+async def end(transaction: Transaction, attempt: AttemptState, state: MigrationState, issues: Sequence[MigrationIssue]) -> None:
+    """Records the outcome of an attempt with the issues that were found."""
+    await migration_attempts.end(transaction, attempt.id, state, bounded(issues))
+    await _append_events(transaction, attempt, state, Actor.system("migration"))
+
+
+async def discard(transaction: Transaction, actor: Actor, attempt: AttemptState) -> None:
+    """Records that a user discarded the attempt. Its issues stay, to be mended in the original."""
+    await migration_attempts.end(transaction, attempt.id, MigrationState.DISCARDED)
+    await _append_events(transaction, attempt, MigrationState.DISCARDED, actor)
+
+
+async def _append_events(transaction: Transaction, attempt: AttemptState, state: MigrationState, actor: Actor) -> None:
+    """Appends an event of the new Studio and one of the original, since clients follow either."""
+    payload = MigrationChanged(attempt.id, state)
+    events = [payload.event(actor, attempt.studio_id, attempt.studio_name)]
+    original = await studios.find(transaction, attempt.original_id)
+    if original is not None:
+        events.append(payload.event(actor, original.id, original.name))
+    await outbox.append(transaction, attempt.workspace_id, events)

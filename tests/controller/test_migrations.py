@@ -1,0 +1,188 @@
+"""The first start of a migrated Studio: its files are put over the new template once, whatever happens meanwhile (B74)."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from services.compute.protocol import ComputeUnknown
+from services.domain.session_name import SessionName
+from services.store.tables import core
+from services.studios.requests import (
+    DiscardMigrationRequest,
+    MigrateStudioRequest,
+    StartStudioRequest,
+    StopStudioRequest,
+    StudioActionRequest,
+)
+from tests import factories
+from tests.controller.harness import ControllerHarness, message_contains
+
+
+async def original(harness: ControllerHarness) -> str:
+    """A stopped Studio with a checkpoint, and a newer release of its tool."""
+    for version in ("6.1", "6.2"):
+        template_id = await factories.create_template(
+            harness.database, harness.world.workspace_id, f"Xpra {version}", tool="XPRA", tool_version=version, image=f"xpra:{version}"
+        )
+        if version == "6.1":
+            studio_id = await factories.create_studio(harness.database, harness.world, "Desk", template_id=template_id)
+            await factories.create_checkpoint(harness.database, harness.world, studio_id, template_id=template_id, reference="saved")
+    harness.compute.saves["saved"] = True
+    return studio_id
+
+
+async def migrate(harness: ControllerHarness, studio_id: str) -> str:
+    return (await harness.studios.migrate(harness.world.viewer, MigrateStudioRequest(studio_id))).studio_id
+
+
+async def attempt(harness: ControllerHarness) -> dict[str, Any]:
+    return (await harness.rows(core.migration_attempt))[-1]
+
+
+async def rebased(harness: ControllerHarness, studio_id: str) -> dict[str, Any]:
+    """The checkpoint that the migrated Studio begins from."""
+    found = [row for row in await harness.rows(core.checkpoint) if row["studio_id"] == studio_id and row["session_number"] == 0]
+    return found[0]
+
+
+@pytest.mark.behaviour("B74")
+async def test_the_first_session_begins_from_the_files_over_the_new_template(harness: ControllerHarness) -> None:
+    source = await original(harness)
+    made = await migrate(harness, source)
+    await harness.status(made, "RUNNING")
+    begun = await rebased(harness, made)
+    assert (begun["status"], begun["digest"], begun["layers"]) == ("FINALIZED", "sha256:xpra:6.2", 1)
+    spec = harness.compute.specs[-1]
+    assert (spec.image.image, spec.base, spec.base_digest) == ("xpra:6.2", begun["reference"], begun["digest"])
+    assert [row for row in await harness.rows(core.checkpoint_cleanup) if row["checkpoint_id"]] == []
+    kinds = [(row["kind"], row["payload"]["state"]) for row in await harness.rows(core.event) if row["kind"] == "migration"]
+    assert kinds[:2] == [("migration", "MIGRATING")] * 2
+
+
+@pytest.mark.behaviour("B74")
+async def test_a_later_start_puts_nothing_over_the_template_again(harness: ControllerHarness) -> None:
+    made = await migrate(harness, await original(harness))
+    await harness.status(made, "RUNNING")
+    await harness.studios.stop(harness.world.viewer, StopStudioRequest(made))
+    await harness.status(made, "STOPPED")
+    await harness.studios.start(harness.world.viewer, StartStudioRequest(made))
+    await harness.status(made, "RUNNING")
+    assert harness.compute.calls.count("rebase") == 1
+
+
+@pytest.mark.behaviour("B39", "B74")
+async def test_a_server_that_dies_while_files_are_put_over_the_template_does_it_again(harness: ControllerHarness) -> None:
+    gate = harness.compute.hold["rebase"] = asyncio.Event()
+    made = await migrate(harness, await original(harness))
+    await harness.called("rebase")
+    await harness.crash()
+    del harness.compute.hold["rebase"]
+    gate.set()
+    await harness.start()
+    await harness.status(made, "RUNNING")
+    assert harness.compute.calls.count("rebase") == 2
+    kept = (await rebased(harness, made))["reference"]
+
+    async def only_one_is_left() -> bool:
+        return [name for name in harness.compute.saves if name != "saved"] == [kept]
+
+    await harness.until(only_one_is_left)
+
+
+@pytest.mark.behaviour("B74")
+async def test_an_engine_that_does_not_answer_meanwhile_is_asked_again(harness: ControllerHarness) -> None:
+    source = await original(harness)
+    harness.compute.broken["rebase"] = ComputeUnknown("no answer")
+    made = await migrate(harness, source)
+
+    async def waits() -> bool:
+        return await message_contains(harness, made, "does not answer")
+
+    await harness.until(waits)
+    del harness.compute.broken["rebase"]
+    await harness.status(made, "RUNNING")
+
+
+@pytest.mark.behaviour("B74", "B75")
+async def test_a_first_start_that_fails_fails_the_attempt_and_can_be_repeated(harness: ControllerHarness) -> None:
+    source = await original(harness)
+    harness.compute.refuse_start = "The image has no shell."
+    made = await migrate(harness, source)
+    await harness.status(made, "ERRORED")
+    failed = await attempt(harness)
+    assert (failed["state"], [issue["kind"] for issue in failed["issues"]]) == ("FAILED", ["TOOL_NOT_STARTED"])
+    assert "no shell" in failed["issues"][0]["message"]
+    harness.compute.refuse_start = None
+    await harness.studios.start(harness.world.viewer, StartStudioRequest(made))
+    await harness.status(made, "RUNNING")
+    assert harness.compute.calls.count("rebase") == 1
+    assert harness.compute.specs[-1].base == (await rebased(harness, made))["reference"]
+
+
+@pytest.mark.behaviour("B39", "B74")
+async def test_a_source_whose_data_is_missing_is_found_once_it_is_back(harness: ControllerHarness) -> None:
+    source = await original(harness)
+    harness.compute.missing.add("saved")
+    made = await migrate(harness, source)
+    row = await harness.status(made, "ERRORED")
+    assert (row["stop_reason"], (await attempt(harness))["state"]) == ("CHECKPOINT_MISSING", "FAILED")
+    statuses = {
+        row["studio_id"]: row["status"] for row in await harness.rows(core.checkpoint) if row["session_number"] != 1 or row["reference"]
+    }
+    assert statuses == {source: "INVALID", made: "EMPTY"}
+    harness.compute.missing.clear()
+    await harness.studios.start(harness.world.viewer, StartStudioRequest(made))
+    await harness.status(made, "RUNNING")
+
+
+@pytest.mark.behaviour("B74")
+async def test_the_original_may_be_deleted_while_its_files_are_put_over_the_template(harness: ControllerHarness) -> None:
+    source = await original(harness)
+    gate = harness.compute.hold["rebase"] = asyncio.Event()
+    made = await migrate(harness, source)
+    await harness.called("rebase")
+    await harness.studios.delete(harness.world.viewer, StudioActionRequest(source))
+    gate.set()
+    await harness.status(made, "RUNNING")
+
+    async def source_is_removed() -> bool:
+        return "saved" not in harness.compute.saves
+
+    await harness.until(source_is_removed)
+
+
+@pytest.mark.behaviour("B75")
+async def test_a_migration_that_is_discarded_while_it_starts_leaves_nothing(harness: ControllerHarness) -> None:
+    source = await original(harness)
+    gate = harness.compute.hold["rebase"] = asyncio.Event()
+    made = await migrate(harness, source)
+    await harness.called("rebase")
+    name = await harness.name(made)
+    await harness.studios.discard_migration(harness.world.viewer, DiscardMigrationRequest(made))
+    gate.set()
+    await session_is_absent(harness, name)
+    assert (await attempt(harness))["state"] == "DISCARDED"
+    attempts = [row for row in await harness.rows(core.checkpoint_cleanup) if row["checkpoint_id"]]
+    assert [row["reference"] in harness.compute.saves for row in attempts] in ([True], [False])
+
+
+@pytest.mark.behaviour("B75")
+async def test_a_running_migration_is_discarded_in_one_call(harness: ControllerHarness) -> None:
+    made = await migrate(harness, await original(harness))
+    await harness.status(made, "RUNNING")
+    name = await harness.name(made)
+    await harness.studios.discard_migration(harness.world.viewer, DiscardMigrationRequest(made))
+    await session_is_absent(harness, name)
+
+    async def only_the_original_is_left() -> bool:
+        return list(harness.compute.saves) == ["saved"]
+
+    await harness.until(only_the_original_is_left)
+
+
+async def session_is_absent(harness: ControllerHarness, name: SessionName) -> None:
+    async def is_absent() -> bool:
+        return str(name) not in harness.compute.observations
+
+    await harness.until(is_absent)
