@@ -7,7 +7,7 @@ from services.domain.errors import Conflict
 from services.domain.lifecycle import ENDED, Action, Trigger
 from services.domain.session_name import SessionName
 from services.domain.statuses import OperationState, StudioStatus
-from services.store import leases, migration_attempts
+from services.store import cleanup_tasks, leases, migration_attempts
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import rights
@@ -44,6 +44,7 @@ class DiscardMigration:
             raise NotAMigration(message, field=("studio_id",))
         if studio.status not in ENDED:
             await self._end_trial(transaction, viewer, studio)
+        await cleanup_tasks.end_save_attempts(transaction, attempt.checkpoint_id)
         await attempts.discard(transaction, viewer.actor, attempt)
         return await self.delete_studio(transaction, viewer, StudioActionRequest(studio.id))
 
