@@ -197,7 +197,7 @@ async def test_an_installation_can_be_cancelled_and_repeated(root: Path, sockets
 def test_scripts_of_an_installation_do_not_depend_on_the_link_it_was_made_through(lab: World, jupyterlab_tools: Path) -> None:
     script = (jupyterlab_tools / directory_name(IMAGE) / "bin/jupyter").read_text()
     interpreter = script.splitlines()[0].removeprefix("#!")
-    assert Path(interpreter).is_relative_to(await asyncio.to_thread(jupyterlab_tools.resolve))
+    assert Path(interpreter).is_relative_to(jupyterlab_tools.resolve())
 
 
 async def test_a_start_that_waits_for_an_installation_by_another_says_so(root: Path) -> None:
