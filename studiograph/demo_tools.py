@@ -24,9 +24,11 @@ def prepare_in_background(compute: Compute, stack: AsyncExitStack) -> None:
 async def _prepare(compute: Compute) -> None:
     try:
         await compute.ensure_image(JUPYTERLAB, _log_progress)
+        logger.info("JupyterLab is installed.")
     except (ComputeFailed, ComputeUnknown) as error:
         logger.warning("JupyterLab could not be installed: %s The next start of a Studio tries again.", error)
 
 
 async def _log_progress(message: str) -> None:
-    logger.info("JupyterLab: %s", message)
+    # A line for each package would push the address and the token out of the terminal.
+    logger.log(logging.DEBUG if message.startswith("Collecting") else logging.INFO, "JupyterLab: %s", message)

@@ -22,6 +22,7 @@ const EVENT_FRAGMENT = `fragment EventFields on Event {
   ... on TemplateEvent { templateChange: change templateName }
   ... on StudioStatusEvent { previousStatus status statusMessage stopReason }
   ... on CheckpointEvent { checkpointChange: change checkpointName }
+  ... on MigrationEvent { migrationState: state }
   ... on ConnectedUsersEvent { presenceChange: change user { displayName } }
   ... on ConnectionErrorEvent { reason }
   ... on DisruptionWarningEvent { reason }
@@ -88,6 +89,18 @@ export const STUDIO = `query Studio($studioId: ID!) {
       }
     }
     lineage { ancestors { name studio { id name } } derived { studio { id name } checkpoint { name } } }
+    migrationAttempts {
+      state createdAt originalName studioName actor { name }
+      original { id name } studio { id name }
+      fromTemplate { name } toTemplate { name } checkpoint { name }
+      issues { kind message commands }
+    }
+  }
+  migrationPlan(studioId: $studioId) {
+    canMigrate
+    blockers { code message }
+    fromTemplate { name } toTemplate { name } checkpoint { name }
+    differences { kind before after }
   }
 }`;
 
@@ -111,6 +124,9 @@ export const CHECKPOINT_NOW = `mutation CheckpointNow($input: CheckpointNowInput
 export const RENAME_CHECKPOINT = `mutation RenameCheckpoint($input: RenameCheckpointInput!) { renameCheckpoint(input: $input) { __typename ${ERROR_FIELDS} } }`;
 export const DELETE_CHECKPOINT = `mutation DeleteCheckpoint($input: DeleteCheckpointInput!) { deleteCheckpoint(input: $input) { __typename ${ERROR_FIELDS} } }`;
 export const CLONE = `mutation Clone($input: CloneStudioInput!) { cloneStudio(input: $input) { __typename ... on StudioPayload { studio { id name } } ${PROBLEM_FIELDS} } }`;
+
+export const MIGRATE = `mutation Migrate($input: MigrateStudioInput!) { migrateStudio(input: $input) { __typename ${ERROR_FIELDS} } }`;
+export const DISCARD_MIGRATION = `mutation DiscardMigration($input: DiscardMigrationInput!) { discardMigration(input: $input) { __typename ${ERROR_FIELDS} } }`;
 
 export const CREATE = `mutation Create($input: CreateStudioInput!) { createStudio(input: $input) { __typename ... on StudioPayload { studio { id } } ${PROBLEM_FIELDS} } }`;
 export const UPDATE = `mutation Update($input: UpdateStudioInput!) { updateStudio(input: $input) { __typename ${PROBLEM_FIELDS} } }`;

@@ -4,9 +4,17 @@ import { statusLabel } from "./studio_card.js";
 import { byId, formatTime, element } from "./dom.js";
 
 const MAX_EVENTS = 30;
+const MIGRATIONS = {
+  MIGRATING: "migration to a newer template began",
+  SUCCEEDED: "migration succeeded",
+  WITH_ISSUES: "migration found problems",
+  FAILED: "migration failed",
+  DISCARDED: "migration was discarded",
+};
 const DESCRIPTIONS = {
   StudioStatusEvent: (event) => ` ${event.previousStatus ? statusChange(event.status, event.statusMessage ?? "") : "was added"}`,
   CheckpointEvent: (event) => `: checkpoint ${event.checkpointName} ${event.checkpointChange.toLowerCase()}`,
+  MigrationEvent: (event) => `: ${MIGRATIONS[event.migrationState]}`,
   ConnectedUsersEvent: (event) => `: ${event.user?.displayName ?? "somebody"} ${event.presenceChange.toLowerCase()}`,
   ConnectionErrorEvent: (event) => `: ${event.reason}`,
   DisruptionWarningEvent: (event) => `: ${event.reason}`,

@@ -28,7 +28,7 @@ const actions = new StudioActions(
   (studio, checkpoint) => cloneDialog.open(studio, checkpoint),
 );
 const studioList = new StudioList((...pressed) => actions.onCard(...pressed));
-const studioView = new StudioView(async (studioId) => (await read(STUDIO, { studioId }))?.studio, actions, showStudioOrAll);
+const studioView = new StudioView(loadStudio, actions, showStudioOrAll);
 
 async function loadViewer() {
   ({ viewer } = await request(token.get(), VIEWER));
@@ -43,6 +43,11 @@ async function loadViewer() {
   subscriptions = new SubscriptionClient(token.get(), showConnection);
   workspaces.forEach(subscribeTo);
   studioView.follow();
+}
+
+async function loadStudio(studioId) {
+  const { studio, migrationPlan } = (await read(STUDIO, { studioId })) ?? {};
+  return studio ? { ...studio, migrationPlan } : null;
 }
 
 function subscribeTo(workspace) {

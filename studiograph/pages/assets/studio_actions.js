@@ -5,7 +5,9 @@ import {
   CONNECT,
   DELETE,
   DELETE_CHECKPOINT,
+  DISCARD_MIGRATION,
   FORCE_STOP,
+  MIGRATE,
   RENAME_CHECKPOINT,
   RETRY_BUILD,
   START,
@@ -36,14 +38,21 @@ export class StudioActions {
   }
 
   // Answers the result of the mutation; null if it was refused, or if the user said no.
-  async onCheckpoint(action, studio, checkpoint = null, name = null) {
+  async onPart(action, studio, checkpoint = null, name = null) {
     const of = { checkpointId: checkpoint?.id, idempotencyKey: newKey() };
+    if (action === "MIGRATE") return send(MIGRATE, { studioId: studio.id, idempotencyKey: newKey() });
+    if (action === "DISCARD") return this.#discard(studio);
     if (action === "CLONE") return this.openClone(studio, checkpoint);
     if (action === "CHECKPOINT_NOW") return send(CHECKPOINT_NOW, { studioId: studio.id, idempotencyKey: newKey() });
     if (action === "START_FROM") return send(START, { studioId: studio.id, fromCheckpointId: checkpoint.id, idempotencyKey: newKey() });
     if (action === "RENAME") return send(RENAME_CHECKPOINT, { ...of, name });
     const question = `Delete the checkpoint ${checkpoint.name} of ${studio.name}? Its files cannot be brought back.`;
     return (await ask("Delete", question)) ? send(DELETE_CHECKPOINT, of) : null;
+  }
+
+  async #discard(studio) {
+    const question = `Delete ${studio.name}, with what was changed in it? The Studio that was migrated stays as it is.`;
+    return (await ask("Discard", question)) ? send(DISCARD_MIGRATION, { studioId: studio.id, idempotencyKey: newKey() }) : null;
   }
 
   // Saves changes of the configuration. Answers null if it was refused; an InvalidInputError or a StaleRevisionError for the form to show.

@@ -4,9 +4,10 @@ import { CheckpointList } from "./checkpoint_list.js";
 import { ConfigurationFields } from "./configuration_fields.js";
 import { allow, byId, element, formatTime, isAllowed, setChildren, setText } from "./dom.js";
 import { lineageTree } from "./lineage_tree.js";
+import { MigrationPanel } from "./migration_panel.js";
 import { showProblem } from "./problem.js";
 
-const REFRESHING_EVENTS = ["CheckpointEvent", "StudioStatusEvent", "StudioEditedEvent", "StudioDeletedEvent"];
+const REFRESHING_EVENTS = ["CheckpointEvent", "StudioStatusEvent", "StudioEditedEvent", "StudioDeletedEvent", "MigrationEvent"];
 const ADDRESS = /^#studio=(.+)$/;
 
 export class StudioView {
@@ -23,6 +24,7 @@ export class StudioView {
     this.actions = actions;
     this.onShow = onShow;
     this.checkpoints = new CheckpointList((...asked) => this.#act(...asked));
+    this.migration = new MigrationPanel((...asked) => this.#act(...asked));
     byId("edit-fields").append(this.#fields.node);
     byId("edit-open").addEventListener("click", () => isAllowed(byId("edit-open")) && this.#openEdit());
     byId("edit-cancel").addEventListener("click", () => this.#closeEdit());
@@ -70,6 +72,7 @@ export class StudioView {
     const tree = lineageTree(studio);
     setChildren(byId("lineage"), tree ? [tree] : [element("p", { class: "muted small" }, "It comes from no other Studio, and no other was made from it.")]);
     this.checkpoints.show(studio);
+    this.migration.show(studio);
   }
 
   #openEdit() {
@@ -108,7 +111,7 @@ export class StudioView {
   }
 
   async #act(...asked) {
-    const result = await this.actions.onCheckpoint(...asked);
+    const result = await this.actions.onPart(...asked);
     await this.refresh(this.#studioId);
     return result;
   }
