@@ -21,6 +21,14 @@ query ($first: Int!) { workspace(by: { slug: "lab" }) {
     sessions(first: 2) { totalCount nodes { number startedBy { userName } configuration { cpu } checkpoint { name } template { name } } }
   } } } } }
 """
+CHECKPOINTS = """
+query ($id: ID!) { studio(id: $id) {
+  checkpoints(first: 100, search: "analysis") { totalCount nodes {
+    name status size savedAt pauseSeconds inherited author { userName } parent { name } studio { name } neededBy { kind studio { name } }
+  } }
+  lineage { ancestors { name } derived { studio { name } } }
+} }
+"""
 
 
 async def add_studios(database: Database, world: World, count: int) -> None:
@@ -43,6 +51,21 @@ async def test_a_list_with_every_relation_takes_as_many_statements_for_a_hundred
         counts.append(await asker.statements(world.viewer, EVERYTHING, first=100))
     assert len(set(counts)) == 1, counts
     assert counts[0] <= 22, counts
+
+
+@pytest.mark.behaviour("B32", "B35", "B36")
+async def test_checkpoints_with_all_that_is_known_of_them_take_as_many_statements_for_200_as_for_two(
+    database: Database, world: World, asker: Asker
+) -> None:
+    studio_id = await factories.create_studio(database, world)
+    counts = []
+    saved = 0
+    for total in (2, 200):
+        for number in range(saved + 1, total + 1):
+            await factories.create_checkpoint(database, world, studio_id, f"analysis_{number}", number=number)
+        saved = total
+        counts.append(await asker.statements(world.viewer, CHECKPOINTS, id=encode("Studio", studio_id)))
+    assert counts[0] == counts[1] <= 10, counts
 
 
 async def test_each_relation_that_is_asked_for_is_one_statement(database: Database, world: World, asker: Asker) -> None:
