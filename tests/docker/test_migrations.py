@@ -1,0 +1,133 @@
+"""Migrations on a real engine: the files of a session over the image of a newer release (B74, B75)."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.compute.world import ask_json, get, put
+from tests.docker.images import variant
+from tests.docker.migrations import add_release, attempts, migrate
+from tests.docker.server import Job, docker_job
+from tests.docker.tiny_image import docker
+
+pytestmark = pytest.mark.docker
+KILLS = 4
+LONGEST_START_S = 2.0
+"""Seconds in which the first start of a migrated tiny tool is over: the kills fall before, between and after its steps."""
+
+
+def release(number: int) -> str:
+    """An image of the tiny tool with files of its own."""
+    return variant(
+        f"release-{number}",
+        f"RUN echo {number} >/opt/release && echo {number} >/opt/both && echo {number} >/opt/only-{number}",
+        f"ENV RELEASE={number}",
+    ).image
+
+
+@pytest.fixture
+async def job(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Job]:
+    """A Studio on the older of two releases."""
+    async with docker_job(tmp_path, sqlite_url, image=release(1)) as job:
+        await add_release(job, release(2))
+        yield job
+
+
+async def work(job: Job) -> None:
+    """Starts the original, and leaves in it what a person would."""
+    await job.start()
+    await job.status("RUNNING")
+    await put(await job.upstream(), "notes.txt", b"mine")
+    docker("exec", job.containers()[0], "sh", "-c", "echo mine >/opt/both; rm /opt/only-1")
+
+
+async def stopped_after_work(job: Job) -> None:
+    await work(job)
+    await job.stop()
+    await job.status("STOPPED")
+
+
+@pytest.mark.behaviour("B74")
+async def test_a_migrated_studio_has_the_files_of_the_session_and_those_of_the_new_release(job: Job) -> None:
+    await stopped_after_work(job)
+    migration = await migrate(job)
+    await migration.status("RUNNING")
+    assert await get(await migration.upstream(), "notes.txt") == b"mine"
+    [container] = job.containers()
+    assert docker("exec", container, "cat", "/opt/release", "/opt/only-2", "/opt/both").split() == ["2", "2", "mine"]
+    assert docker("exec", container, "ls", "/opt").split() == ["both", "only-2", "release", "tiny.py"]
+    assert (await ask_json(await migration.upstream(), "/env"))["RELEASE"] == "2"
+    assert (await migration.result())["state"] == "SUCCEEDED"
+
+
+@pytest.mark.behaviour("B74")
+async def test_the_original_is_not_touched_and_neither_studio_reaches_the_other(job: Job) -> None:
+    await stopped_after_work(job)
+    await job.start()
+    await job.status("RUNNING")
+    await put(await job.upstream(), "later.txt", b"not saved yet")
+    migration = await migrate(job)
+    await migration.status("RUNNING")
+    assert (await job.look())["status"] == "RUNNING"
+    assert await get(await migration.upstream(), "later.txt") is None
+    await put(await migration.upstream(), "notes.txt", b"of the new one")
+    assert await get(await job.upstream(), "notes.txt") == b"mine"
+    await job.stop()
+    await job.status("STOPPED")
+    await migration.discard()
+    await job.only_checkpoints_left()
+    await job.start()
+    await job.status("RUNNING")
+    assert await get(await job.upstream(), "notes.txt") == b"mine"
+
+
+@pytest.mark.behaviour("B75")
+async def test_what_was_mended_in_the_original_is_migrated_from_its_newest_checkpoint(job: Job) -> None:
+    await stopped_after_work(job)
+    first = await migrate(job)
+    await first.status("RUNNING")
+    await first.discard()
+    await job.start()
+    await job.status("RUNNING")
+    await put(await job.upstream(), "notes.txt", b"mended")
+    await job.stop()
+    await job.status("STOPPED")
+    second = await migrate(job)
+    await second.status("RUNNING")
+    assert await get(await second.upstream(), "notes.txt") == b"mended"
+    await second.result()
+    shown = [(attempt["state"], attempt["checkpoint"]["name"]) for attempt in await attempts(job, job.studio)]
+    assert shown == [("SUCCEEDED", "Contained_2"), ("DISCARDED", "Contained_1")]
+
+
+@pytest.mark.behaviour("B37", "B74")
+async def test_a_migrated_studio_is_stopped_started_and_migrated_again(job: Job) -> None:
+    await stopped_after_work(job)
+    migration = await migrate(job)
+    await migration.status("RUNNING")
+    moved = Job(job.server, job.database, migration.studio, job.url)
+    await moved.stop()
+    await moved.status("STOPPED")
+    await add_release(job, release(3), new="6.3")
+    again = await migrate(moved)
+    await again.status("RUNNING")
+    assert await get(await again.upstream(), "notes.txt") == b"mine"
+    [container] = job.containers()
+    assert docker("exec", container, "ls", "/opt").split() == ["both", "only-3", "release", "tiny.py"]
+
+
+@pytest.mark.behaviour("B39", "B74")
+async def test_a_migration_survives_the_death_of_the_server_at_any_point(job: Job) -> None:
+    await stopped_after_work(job)
+    for kill in range(KILLS):
+        migration = await migrate(job)
+        await asyncio.sleep((kill + random.random()) / KILLS * LONGEST_START_S)  # the point is what matters
+        await job.server.kill9()
+        await job.server.start()
+        await migration.status("RUNNING")
+        assert await get(await migration.upstream(), "notes.txt") == b"mine"
+        await migration.discard()
+    await job.only_checkpoints_left()
