@@ -17,7 +17,7 @@ from services.store.db.database import Database
 from tests import factories
 from tests.factories import World
 from tests.read.asking import Asker
-from tests.read.test_statements import CHECKPOINTS
+from tests.read.checkpoint_documents import CHECKPOINTS
 
 WORKSPACE = """query($id: ID!) { node(id: $id) { ... on Workspace { studios(first: 100) { nodes {
   checkpoints(first: 5) { totalCount nodes { name status size savedAt author { userName } neededBy { kind } } } } } } } }"""

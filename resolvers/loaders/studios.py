@@ -13,10 +13,12 @@ from services.rows.page import Page
 from services.rows.studio import StudioRow
 from services.search.selection import BY_NAME, EVERYTHING, StudioFilter, StudioOrder
 from services.store.reads import connected, studio_lists
+from services.store.reads import labels as label_reads
 from services.store.reads import studios as reads
 
 by_id = one_each(reads.by_ids)
 details = one_each(reads.details)
+labels = list_each(label_reads.of_studios)
 connected_users = list_each(connected.of_studios)
 
 

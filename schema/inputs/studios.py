@@ -16,7 +16,8 @@ from schema.inputs.configuration import (
     variables,
 )
 from schema.inputs.fields import decode, expected_revision, idempotency_key
-from services.domain.limits import MAX_DESCRIPTION_LENGTH, MAX_GRACE_SECONDS, MAX_NAME_LENGTH
+from services.domain.labels import RULE, Label
+from services.domain.limits import MAX_DESCRIPTION_LENGTH, MAX_GRACE_SECONDS, MAX_LABELS, MAX_NAME_LENGTH
 from services.domain.time_policy import TimePolicy
 from services.studios.configuration import DEFAULT_CPU, DEFAULT_MEMORY_MIB
 from services.studios.requests import (
@@ -25,6 +26,7 @@ from services.studios.requests import (
     CreateStudioRequest,
     DeleteCheckpointRequest,
     RenameCheckpointRequest,
+    SetLabelsRequest,
     StartStudioRequest,
     StopStudioRequest,
     StudioActionRequest,
@@ -40,6 +42,36 @@ ACCEPT_OLDER_CHECKPOINT = (
 )
 UNCHANGED = "If omitted or null, the value of the Studio is used."
 KEPT = "If omitted, the present value stays; null is an error."
+
+
+@strawberry.input(description="A label of a Studio.")
+class LabelInput:
+    """B86."""
+
+    key: str = strawberry.field(description=f"The key: {RULE}. A Studio has one label of each key.")
+    value: str = strawberry.field(description=f"The value: {RULE}.")
+
+
+def labels_of(given: list[LabelInput] | None) -> tuple[Label, ...]:
+    return tuple(Label(label.key, label.value) for label in given or ())
+
+
+@strawberry.input(description="The input of `setLabels`: a Studio, and all labels that it shall have.")
+class SetLabelsInput:
+    """B86."""
+
+    studio_id: strawberry.ID = strawberry.field(description=STUDIO_ID)
+    labels: list[LabelInput] = strawberry.field(description=f"All labels of the Studio, at most {MAX_LABELS}. An empty list removes all.")
+    expected_revision: int | None = expected_revision()
+    idempotency_key: str | None = idempotency_key()
+
+    def request(self) -> SetLabelsRequest:
+        return SetLabelsRequest(
+            studio_id=decode(self.studio_id, "Studio", "studio_id"),
+            labels=labels_of(self.labels),
+            expected_revision=self.expected_revision,
+            idempotency_key=self.idempotency_key,
+        )
 
 
 @strawberry.input(description="The input of `createStudio`: the Studio to create.")
@@ -79,6 +111,9 @@ class CreateStudioInput:
         description="Whether the template may be EXPERIMENTAL. The default is false: for such a template the result is then an "
         "InvalidInputError with the problem EXPERIMENTAL.",
     )
+    labels: list[LabelInput] | None = strawberry.field(
+        default=None, description=f"The labels of the Studio, at most {MAX_LABELS}. If omitted or null, none."
+    )
     idempotency_key: str | None = idempotency_key()
 
     def request(self) -> CreateStudioRequest:
@@ -92,6 +127,7 @@ class CreateStudioInput:
             configuration=configuration(self),
             auto_start=self.auto_start,
             accept_experimental=self.accept_experimental,
+            labels=labels_of(self.labels),
             idempotency_key=self.idempotency_key,
         )
 

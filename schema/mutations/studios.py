@@ -11,6 +11,7 @@ from schema.inputs.studios import (
     CreateStudioInput,
     DeleteCheckpointInput,
     RenameCheckpointInput,
+    SetLabelsInput,
     StartStudioInput,
     StopStudioInput,
     StudioActionInput,
@@ -101,6 +102,13 @@ class StudioMutations:
         Permission.STUDIO_EDIT,
         UpdateStudioInput,
         lambda services: services.studios.update,
+        payloads.studio,
+    )
+    set_labels: StudioResult = mutation(
+        "Gives a Studio these labels in place of all that it has, in every status.",
+        Permission.STUDIO_EDIT,
+        SetLabelsInput,
+        lambda services: services.studios.set_labels,
         payloads.studio,
     )
     delete_studio: DeleteStudioResult = mutation(

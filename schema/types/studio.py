@@ -19,7 +19,8 @@ from schema.types.checkpoint import Lineage, checkpoint_arguments
 from schema.types.event_list import EventConnection, event_arguments
 from schema.types.logs import LogPage, studio_log_arguments
 from schema.types.node import Node
-from schema.types.studio_parts import AvailableAction, ConnectedUser, StudioConfiguration
+from schema.types.studio_parts import AvailableAction, ConnectedUser, Label, StudioConfiguration
+from services.domain.limits import MAX_LABELS
 from services.rows.studio import LineageRow, StudioRow
 from services.store.reads.migration_attempts import MAX_ATTEMPTS
 
@@ -55,6 +56,7 @@ class Studio(Node):
         users.by_id, "The user who created the Studio.", of="owner_id"
     )
     is_starred: bool = attribute("Whether the viewer has marked the Studio with a star.", marks=(Mark.VIEWER,))
+    labels: list[Label] = batched(studios.labels, f"The labels of the Studio, sorted by key; at most {MAX_LABELS}.", of="id")
     status: StudioStatus = attribute("The present status of the Studio.")
     status_message: str | None = attribute("More about the status, as text for people. Null if there is nothing to add.")
     status_since: datetime = attribute("The time at which the Studio entered its present status.")

@@ -8,6 +8,7 @@ import strawberry
 from resolvers.loaders import studios, users
 from schema.enums import Action
 from schema.fields import attribute, batched, exactly
+from services.domain import labels
 from services.rows.studio import AvailableActionRow, ConfigurationRow, ConnectedUserRow, SessionConfigurationRow, VariableRow
 
 if TYPE_CHECKING:
@@ -17,6 +18,16 @@ CPU = "The number of CPU cores. 0 means the default of the compute environment, 
 MEMORY = "The memory in MiB. 0 means the default of the compute environment, which is no limit."
 LIFESPAN = "The hours after which a session is stopped, counted from the time at which it is running. 0 means no limit."
 VARIABLES = "The environment variables, without those of the compute environment."
+
+
+@strawberry.type(description="A label of a Studio, by which people and programs group Studios.")
+class Label:
+    """B86."""
+
+    key: str = attribute("The key of the label. A Studio has one label of each key.")
+    value: str = attribute("The value of the label.")
+
+    is_type_of = exactly(labels.Label)
 
 
 @strawberry.type(description="An environment variable of a session.")

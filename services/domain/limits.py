@@ -4,6 +4,10 @@ MAX_NAME_LENGTH = 80
 """Characters in the name of a Studio, checkpoint, workspace, template or access token, without outer blanks (B15, B32, B94)."""
 MAX_DESCRIPTION_LENGTH = 2048
 """Characters in a Studio's description (B15)."""
+MAX_LABELS = 25
+"""Labels of one Studio (B86)."""
+MIN_LABEL_LENGTH, MAX_LABEL_LENGTH = 2, 39
+"""Characters in the key, and in the value, of a label."""
 MAX_LIFESPAN_HOURS = 120
 """Hours after which a session is stopped at the latest, unless its lifespan is 0, which means unlimited (B13)."""
 MAX_GRACE_SECONDS = 3600

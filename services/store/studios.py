@@ -91,7 +91,7 @@ async def remove(transaction: Transaction, studio_id: str) -> None:
     runs = select(core.session.c.id).where(core.session.c.studio_id == studio_id)
     await transaction.execute(delete(core.session_stats).where(core.session_stats.c.session_id.in_(runs)))
     await outputs.remove_of_studio(transaction, studio_id)
-    for table in (core.star, core.session, core.inherited_checkpoint):
+    for table in (core.star, core.studio_label, core.session, core.inherited_checkpoint):
         await transaction.execute(delete(table).where(table.c.studio_id == studio_id))
     await transaction.execute(delete(core.studio).where(T.id == studio_id))
     await migration_attempts.remove_of_deleted(transaction, studio_id)

@@ -10,7 +10,7 @@ from services.domain.time_policy import TimePolicy
 from services.domain.unset import UNSET
 from services.quotas.admission import check
 from services.secrets.env_vars import Seal
-from services.store import checkpoints, compute_environments, inheritance, templates
+from services.store import checkpoints, compute_environments, inheritance, labels, templates
 from services.store.compute_environments import EnvironmentState, WorkspaceSettings
 from services.store.db.database import Reader, Transaction
 from services.store.templates import TemplateState
@@ -46,6 +46,8 @@ class CloneStudio:
         plan = await self.plan(transaction, viewer, request)
         studio = await add_studio(transaction, viewer, plan.new)
         await inheritance.inherit(transaction, studio.id, plan.source.checkpoint.id)
+        if plan.source.studio is not None:
+            await labels.copy(transaction, plan.source.studio.id, studio.id)
         if not request.auto_start:
             return StudioOutcome(studio.id)
         started = await self.start_studio.begin(transaction, viewer, studio, {})

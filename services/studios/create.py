@@ -7,10 +7,11 @@ from services.authorization import require_in_workspace
 from services.domain.access import Permission, Viewer
 from services.domain.compute_kinds import spec_of
 from services.domain.errors import InvalidInput, NotFound
+from services.domain.labels import check_labels
 from services.domain.problems import Problems, invalid
 from services.domain.time_policy import TimePolicy
 from services.secrets.env_vars import Seal
-from services.store import compute_environments, templates
+from services.store import compute_environments, labels, templates
 from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Transaction
 from services.store.templates import TemplateState
@@ -38,12 +39,14 @@ class CreateStudio:
         problems.check_name(request.name)
         validation.check_description(problems, request.description)
         validation.check_configuration(problems, request.configuration, environment, settings, [])
+        check_labels(problems, request.labels)
         problems.raise_any()
         await require_free_name(transaction, request.workspace_id, request.name)
         base = configuration.defaults(environment, settings, self.policy.lifespan_hours)
         values = configuration.merged(base, request.configuration, self.seal, [])
         new = NewStudio(request.workspace_id, request.name, request.description, request.template_id, environment.id, values)
         studio = await add_studio(transaction, viewer, new)
+        await labels.replace(transaction, studio.id, request.labels)
         if not request.auto_start:
             return StudioOutcome(studio.id)
         started = await self.start_studio.begin(transaction, viewer, studio, {})

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from services.domain.labels import Label
 from services.domain.unset import UNSET, Maybe
 
 
@@ -44,6 +45,7 @@ class CreateStudioRequest:
     configuration: Configuration = field(default_factory=Configuration)
     auto_start: bool = True
     accept_experimental: bool = False
+    labels: tuple[Label, ...] = ()
     idempotency_key: str | None = None
 
 
@@ -79,6 +81,16 @@ class UpdateStudioRequest:
     name: Maybe[str] = UNSET
     description: Maybe[str | None] = UNSET
     configuration: Configuration = field(default_factory=Configuration)
+    expected_revision: int | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetLabelsRequest:
+    """The request to give a Studio these labels in place of all that it has (B86)."""
+
+    studio_id: str
+    labels: tuple[Label, ...]
     expected_revision: int | None = None
     idempotency_key: str | None = None
 

@@ -23,6 +23,7 @@ from services.studios.create import CreateStudio
 from services.studios.delete import DeleteStudio
 from services.studios.force_stop import ForceStopStudio
 from services.studios.image_builds import ImageBuilds
+from services.studios.labels import set_labels
 from services.studios.migration.discard import DiscardMigration
 from services.studios.migration.migrate import MigrateStudio
 from services.studios.migration.plan import MigrationPlan, check_quotas, make_plan
@@ -31,6 +32,7 @@ from services.studios.requests import (
     CreateStudioRequest,
     DiscardMigrationRequest,
     MigrateStudioRequest,
+    SetLabelsRequest,
     StartStudioRequest,
     StopStudioRequest,
     StudioActionRequest,
@@ -148,6 +150,9 @@ class Studios:
 
     async def force_stop(self, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
         return await self._on_studio(viewer, "forceStopStudio", Permission.STUDIO_STOP, request, self._force_stop)
+
+    async def set_labels(self, viewer: Viewer, request: SetLabelsRequest) -> StudioOutcome:
+        return await self._on_studio(viewer, "setLabels", Permission.STUDIO_EDIT, request, set_labels)
 
     async def star(self, viewer: Viewer, request: StudioActionRequest) -> StudioOutcome:
         return await self._on_studio(viewer, "starStudio", Permission.STUDIO_STAR, request, _star)

@@ -43,8 +43,8 @@ async def attempt(harness: ControllerHarness) -> dict[str, Any]:
 
 async def rebased(harness: ControllerHarness, studio_id: str) -> dict[str, Any]:
     """The checkpoint that the migrated Studio begins from."""
-    found = [row for row in await harness.rows(core.checkpoint) if row["studio_id"] == studio_id and row["session_number"] == 0]
-    return found[0]
+    rebased = [row for row in await harness.rows(core.checkpoint) if row["studio_id"] == studio_id and row["session_number"] == 0]
+    return rebased[0]
 
 
 @pytest.mark.behaviour("B74")

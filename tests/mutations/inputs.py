@@ -30,6 +30,10 @@ async def a_studio(database: Database, world: World) -> dict[str, Any]:
     return {"studioId": gid("Studio", await factories.create_studio(database, world))}
 
 
+async def a_studio_to_label(database: Database, world: World) -> dict[str, Any]:
+    return {**await a_studio(database, world), "labels": [{"key": "genome", "value": "GRCh38"}]}
+
+
 async def a_running_studio(database: Database, world: World) -> dict[str, Any]:
     studio_id = await factories.create_studio(database, world, status="RUNNING", session_number=1)
     await factories.create_session(database, world, studio_id, upstream={"unix": "/run/tool.sock"})
@@ -130,6 +134,7 @@ INPUTS: dict[str, Prepare] = {
     "forceStopStudio": a_studio_whose_start_does_not_end,
     "retryBuild": a_studio_whose_build_failed,
     "connectStudio": a_running_studio,
+    "setLabels": a_studio_to_label,
     "starStudio": a_studio,
     "unstarStudio": a_studio,
     "renameCheckpoint": a_checkpoint,

@@ -19,6 +19,7 @@ NAMES = {
     "retryBuild",
     "forceStopStudio",
     "connectStudio",
+    "setLabels",
     "starStudio",
     "unstarStudio",
     "renameCheckpoint",

@@ -7,6 +7,7 @@ from services.store.db.database import Database
 from tests import factories
 from tests.factories import World
 from tests.read.asking import Asker
+from tests.read.checkpoint_documents import CHECKPOINTS
 
 EVERYTHING = """
 query ($first: Int!) { workspace(by: { slug: "lab" }) {
@@ -20,14 +21,6 @@ query ($first: Int!) { workspace(by: { slug: "lab" }) {
     checkpoints(first: 2) { totalCount nodes { name author { userName } parent { name } studio { name } } }
     sessions(first: 2) { totalCount nodes { number startedBy { userName } configuration { cpu } checkpoint { name } template { name } } }
   } } } } }
-"""
-CHECKPOINTS = """
-query ($id: ID!) { studio(id: $id) {
-  checkpoints(first: 100, search: "analysis") { totalCount nodes {
-    name status size savedAt pauseSeconds inherited author { userName } parent { name } studio { name } neededBy { kind studio { name } }
-  } }
-  lineage { ancestors { name } derived { studio { name } } }
-} }
 """
 
 

@@ -32,6 +32,7 @@ TABLES_OF_A_WORKSPACE = {
         core.output_piece,
         core.connection,
         core.checkpoint,
+        core.studio_label,
         core.operation,
         core.event,
         core.template,

@@ -13,7 +13,7 @@ from services.store.tables.migrations import MigrationAttempt
 from services.store.tables.organizations import Installation, Organization, Workspace
 from services.store.tables.outputs import Output, OutputPiece
 from services.store.tables.stats import SessionStats
-from services.store.tables.studios import Checkpoint, InheritedCheckpoint, Session, Star, Studio
+from services.store.tables.studios import Checkpoint, InheritedCheckpoint, Session, Star, Studio, StudioLabel
 
 metadata = SQLModel.metadata
 
@@ -42,6 +42,7 @@ __all__ = [
     "Star",
     "Stream",
     "Studio",
+    "StudioLabel",
     "Template",
     "Token",
     "User",

@@ -1,4 +1,4 @@
-"""The tables of Studios, their sessions and checkpoints, and the stars of users."""
+"""The tables of Studios, their sessions, checkpoints and labels, and the stars of users."""
 
 from datetime import datetime
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
+from services.domain.limits import MAX_LABEL_LENGTH
 from services.domain.statuses import CheckpointStatus, StudioStatus
 from services.store.tables import columns
 
@@ -166,6 +167,16 @@ class InheritedCheckpoint(SQLModel, table=True):
     studio_id: str = Field(primary_key=True, foreign_key="studio.id", max_length=32)
     depth: int = Field(primary_key=True)
     checkpoint_id: str = columns.reference("checkpoint.id")
+
+
+class StudioLabel(SQLModel, table=True):
+    """A label of a Studio: one value for each key (B86)."""
+
+    __table_args__ = (Index("ix_studiolabel_pair", "key", "value", "studio_id"),)
+
+    studio_id: str = Field(primary_key=True, foreign_key="studio.id", max_length=32)
+    key: str = Field(primary_key=True, max_length=MAX_LABEL_LENGTH)
+    value: str = Field(max_length=MAX_LABEL_LENGTH)
 
 
 class Star(SQLModel, table=True):

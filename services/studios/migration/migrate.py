@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.domain.access import Viewer
-from services.store import inheritance
+from services.store import inheritance, labels
 from services.store.checkpoints import MIGRATION_SESSION
 from services.store.db.database import Transaction
 from services.store.migration_attempts import NewAttempt
@@ -33,6 +33,7 @@ class MigrateStudio:
         source_id = new.parent_checkpoint_id
         assert source_id is not None
         await inheritance.inherit(transaction, studio.id, source_id)
+        await labels.copy(transaction, plan.original.id, studio.id)
         ids = (new.compute_environment_id, new.template_id)
         checkpoint_id = await add_checkpoint(transaction, viewer, studio, *ids, MIGRATION_SESSION, source_id)
         attempt = NewAttempt(
