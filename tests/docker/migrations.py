@@ -76,5 +76,5 @@ async def outcome(job: Job, **values: Any) -> dict[str, Any]:
 
 
 async def attempts(job: Job, studio: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = (await job.server.graphql(ATTEMPTS, {"id": studio}))["studio"]["migrationAttempts"]
-    return found
+    listed: list[dict[str, Any]] = (await job.server.graphql(ATTEMPTS, {"id": studio}))["studio"]["migrationAttempts"]
+    return listed
