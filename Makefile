@@ -61,8 +61,9 @@ image: ## Build the container image of the server (BASE=debian:bookworm CERTIFIC
 images: $(VENV)/.run ## Build the images of the provided templates (NAMES=jupyter, BASE and CERTIFICATES as above)
 	@set -e; for image in $(or $(NAMES),$$($(RECIPES))); do $(RECIPES) $$image $(CERTIFICATES) | docker build $(BUILD) --tag studiograph/$$image -; done
 
-images-test: $(VENV)/.dev ## Test the images of templates and server, built on a local Debian base
-	STUDIOGRAPH_REQUIRE=docker $(BIN)/python -m pytest $(addprefix tests/docker/test_,jupyter.py tools.py unfit_images.py server_image.py recipes.py) $(ARGS)
+images-test: $(VENV)/.dev ## Build each provided image on a local Debian base, and work in it with a browser; then test the other images
+	STUDIOGRAPH_REQUIRE=docker,browser $(BIN)/python -m pytest -m "" tests/images \
+		$(addprefix tests/docker/test_,jupyter.py tools.py unfit_images.py server_image.py recipes.py) $(ARGS)
 
 lock: $(VENV)/.dev ## Renew the locked versions of the dependencies (ARGS=--upgrade takes the newest)
 	PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(COMPILE) $(ARGS) --output-file=requirements.txt pyproject.toml

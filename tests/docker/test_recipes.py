@@ -1,6 +1,7 @@
 """What images are built from: the same bytes for the same content, and a company's certificates where they are given."""
 
 import io
+import re
 import shutil
 import subprocess
 import sys
@@ -32,9 +33,46 @@ def test_a_context_has_all_that_its_dockerfile_copies(recipe: str) -> None:
     assert {"Dockerfile", "trust"} <= set(file_names)
     assert file_names == sorted(file_names)
     for line in (IMAGES / recipe / "Dockerfile").read_text().splitlines():
-        if line.startswith("COPY "):
+        if line.startswith("COPY ") and "--from=" not in line:
             sources = [word.rstrip("/") for word in line.split()[1:-1] if "[" not in word]
             assert all(any(name == source or name.startswith(f"{source}/") for name in file_names) for source in sources), line
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_no_file_of_a_recipe_names_a_host(recipe: str) -> None:
+    """Packages come from where the machine that builds is set up to find them."""
+    named = {name for name, data in RECIPES[recipe].files().items() if b"://" in data}
+    assert not named
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_what_pip_installs_has_hashes(recipe: str) -> None:
+    for line in RECIPES[recipe].files()["Dockerfile"].decode().splitlines():
+        assert "pip install" not in line or "--require-hashes --no-deps -r" in line
+
+
+@pytest.mark.parametrize(("recipe", "package"), [("xpra", "xpra=3.1.3-*"), ("r-ide", "r-base-core=4.2.2.*")])
+def test_debian_packages_of_a_tool_have_the_version_of_its_templates(recipe: str, package: str) -> None:
+    assert f"'{package}'" in RECIPES[recipe].files()["Dockerfile"].decode()
+    assert package.partition("=")[2].startswith(RECIPES[recipe].version)
+
+
+def test_rstudio_has_the_same_r_so_that_both_are_recommended() -> None:
+    dockerfile = (IMAGES / "rstudio/Dockerfile").read_text()
+    assert f"ARG RSTUDIO=rocker/rstudio:{RECIPES['r-ide'].version}\n" in dockerfile
+    assert "rstudio" not in RECIPES
+
+
+def test_code_server_is_a_package_of_one_hash_and_has_the_version_of_its_vs_code() -> None:
+    line = RECIPES["vscode"].files()["code-server.sha256"].decode()
+    match = re.fullmatch(r"[0-9a-f]{64}  code-server-4([0-9.]+)\.tgz\n", line)
+    assert match
+    assert RECIPES["vscode"].version == f"1{match[1]}"
+
+
+def test_a_recipe_has_the_files_of_the_one_that_it_extends_but_for_its_own() -> None:
+    extended, own = RECIPES["jupyter"].files(), RECIPES["r-ide"].files()
+    assert {name for name, data in extended.items() if own.get(name) != data} == {"Dockerfile"}
 
 
 def test_a_context_does_not_depend_on_where_and_how_the_files_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

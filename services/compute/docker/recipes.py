@@ -27,11 +27,15 @@ DIGEST_CHARACTERS = 12
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A provided image: what templates of it say, and the files of its context besides those of `images/<name>`."""
+    """A provided image: what templates of it say, and the files of its context besides those of `images/<name>`.
+
+    `extends` names another recipe, whose files are in the context as well; a file of the recipe's own takes the place of one of them.
+    """
 
     name: str
     release: ProvidedRelease
     shared: Mapping[str, Path] = field(default_factory=dict)
+    extends: str | None = None
 
     @property
     def version(self) -> str:
@@ -39,9 +43,12 @@ class Recipe:
 
     def files(self) -> dict[str, bytes]:
         """Returns the files that the Dockerfile may COPY, by path."""
-        own = IMAGES / self.name
-        paths = {path.relative_to(own).as_posix(): path for path in own.rglob("*") if path.is_file()}
-        return {**trust(), **{name: path.read_bytes() for name, path in {**paths, **self.shared}.items()}}
+        paths = {**(_paths(IMAGES / self.extends) if self.extends else {}), **_paths(IMAGES / self.name), **self.shared}
+        return {**trust(), **{name: path.read_bytes() for name, path in paths.items()}}
+
+
+def _paths(directory: Path) -> dict[str, Path]:
+    return {path.relative_to(directory).as_posix(): path for path in directory.rglob("*") if path.is_file()}
 
 
 def trust() -> dict[str, bytes]:
@@ -49,12 +56,12 @@ def trust() -> dict[str, bytes]:
     return {"trust": (IMAGES / "trust").read_bytes()}
 
 
+_JUPYTERLAB = {"requirements.txt": REQUIREMENTS / "jupyterlab-4.6.6.txt"}
 _RECIPES = (
-    Recipe(
-        "jupyter",
-        ProvidedRelease("JupyterLab", Tool.JUPYTERLAB, "4.6.6", prefix_capable=True),
-        {"requirements.txt": REQUIREMENTS / "jupyterlab-4.6.6.txt"},
-    ),
+    Recipe("jupyter", ProvidedRelease("JupyterLab", Tool.JUPYTERLAB, "4.6.6", prefix_capable=True), _JUPYTERLAB),
+    Recipe("vscode", ProvidedRelease("VS Code", Tool.VSCODE, "1.100.3", port=8080, ready_path="/healthz")),
+    Recipe("xpra", ProvidedRelease("Xpra desktop", Tool.XPRA, "3.1.3", port=14500)),
+    Recipe("r-ide", ProvidedRelease("R", Tool.R_IDE, "4.2.2", prefix_capable=True), _JUPYTERLAB, extends="jupyter"),
 )
 RECIPES: Mapping[str, Recipe] = MappingProxyType({recipe.name: recipe for recipe in _RECIPES})
 

@@ -1,0 +1,117 @@
+"""A Studio of a provided recipe on the Docker Engine, whose image the server builds, opened in a browser through the proxy."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from playwright.async_api import FrameLocator, Page, expect
+
+from tests.browser.page_objects import CONNECT
+from tests.docker.built import HOST_STORE, base_image
+from tests.docker.recipe_jobs import log
+from tests.docker.server import CREATE, Job, docker_job
+from tests.docker.tiny_image import docker, run
+from tests.graphql_ids import global_id
+from tests.waiting import eventually
+
+BUILD_LIMIT_S = 1800.0
+"""Seconds for a build whose packages come over a slow network."""
+MIB = 1 << 20
+NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
+"""What Chromium says of a request that it drops because an interface of the machine came up, as those of a session do as it starts."""
+ADD_TEMPLATE = """mutation($input: CreateTemplateInput!) {
+  createTemplate(input: $input) { ... on TemplatePayload { template { id image } } ... on Error { message } } }"""
+
+
+@dataclass(slots=True)
+class RecipeStudio:
+    """A Studio whose template is made from a recipe. Times in seconds."""
+
+    job: Job
+    recipe: str
+    image: str
+    build_seconds: float = 0.0
+    start_seconds: float = 0.0
+
+    @property
+    def figures(self) -> str:
+        size = int(docker("image", "inspect", "-f", "{{.Size}}", self.image)) // MIB
+        return f"{self.recipe}: built in {self.build_seconds:.0f} s, {size} MiB, starts in {self.start_seconds:.1f} s"
+
+    async def wait_built(self) -> None:
+        """Waits until the first start has built the image and its tool answers; the build's log is there."""
+        begun = monotonic()
+        await self._status_within("BUILDING", 60)
+
+        async def is_over() -> bool:
+            return bool((await self.job.look())["status"] != "BUILDING")
+
+        await eventually(is_over, limit=BUILD_LIMIT_S, every=0.5)
+        self.build_seconds = monotonic() - begun
+        await self._status_within("RUNNING", 180)
+        assert "Successfully tagged" in await log(self.job)
+
+    async def stop(self) -> None:
+        await self.job.stop()
+        await self._status_within("STOPPED", 300)
+
+    async def start(self) -> None:
+        begun = monotonic()
+        await self.job.start()
+        await self._status_within("RUNNING", 180)
+        self.start_seconds = monotonic() - begun
+
+    async def open(self, tab: Page, shows: str) -> FrameLocator:
+        """Opens the session in the tab, and returns the frame of the tool once it shows the selector `shows`."""
+        url = (await self.job.server.graphql(CONNECT, {"id": self.job.studio}))["connectStudio"]["url"]
+        dropped: list[str] = []
+        tab.on("requestfailed", lambda request: dropped.append(request.url) if request.failure == NETWORK_CHANGED else None)
+        await tab.goto(url)
+        tool = tab.frame_locator("#tool")
+
+        async def is_shown() -> bool:
+            if dropped:
+                dropped.clear()
+                await tab.reload()
+            return await tool.locator(shows).first.is_visible()
+
+        await eventually(is_shown, every=0.2)
+        await expect(tab.locator("#state")).to_have_text("Running")
+        return tool
+
+    async def file_has(self, path: str, text: str) -> None:
+        """Waits until a file of the session has the text."""
+
+        async def is_there() -> bool:
+            return text in await run("exec", *self.job.containers(), "sh", "-c", f"cat {path} 2>/dev/null || true")
+
+        await eventually(is_there, every=0.2)
+
+    async def _status_within(self, status: str, seconds: float) -> None:
+        async def is_reached() -> bool:
+            studio = await self.job.look()
+            assert studio["status"] not in {"ERRORED", "BUILD_FAILED"}, (studio, (await log(self.job))[-4000:])
+            return bool(studio["status"] == status)
+
+        await eventually(is_reached, limit=seconds, every=0.05)
+
+
+@asynccontextmanager
+async def recipe_studio(directory: Path, database_url: str, recipe: str) -> AsyncIterator[RecipeStudio]:
+    """A Studio that is being built. Everything but the image is removed from the engine at the end."""
+    certificates = str(HOST_STORE) if HOST_STORE.exists() else ""
+    async with docker_job(directory, database_url, image_base=await base_image(), image_certificates=certificates) as job:
+        world = job.server.world
+        template = await _add_template(job, {"workspaceId": global_id("Workspace", world.workspace_id), "name": recipe, "recipe": recipe})
+        fields = {"workspaceId": global_id("Workspace", world.workspace_id), "templateId": template["id"]}
+        made = await job.server.graphql(CREATE, {"input": {**fields, "name": "Work", "autoStart": True}})
+        job.studio = made["createStudio"]["studio"]["id"]
+        yield RecipeStudio(job, recipe, template["image"])
+
+
+async def _add_template(job: Job, fields: dict[str, str]) -> dict[str, Any]:
+    template: dict[str, Any] = (await job.server.graphql(ADD_TEMPLATE, {"input": fields}))["createTemplate"]["template"]
+    return template
