@@ -20,12 +20,13 @@ CREATE = f"mutation($input: CreateStudioInput!) {{ result: createStudio(input: $
 CLONE = f"mutation($input: CloneStudioInput!) {{ result: cloneStudio(input: $input) {RESULT} }}"
 START = f"mutation($input: StartStudioInput!) {{ result: startStudio(input: $input) {RESULT} }}"
 STOP = f"mutation($input: StopStudioInput!) {{ result: stopStudio(input: $input) {RESULT} }}"
+MIGRATE = f"mutation($input: MigrateStudioInput!) {{ result: migrateStudio(input: $input) {RESULT} }}"
 DELETE = "mutation($input: StudioActionInput!) { result: deleteStudio(input: $input) { __typename ... on Error { code message } } }"
 SAVE = """mutation($input: CheckpointNowInput!) { result: checkpointNow(input: $input) { __typename
   ... on Error { code message } ... on CheckpointPayload { checkpoint { id } } } }"""
 RENAME = "mutation($input: RenameCheckpointInput!) { result: renameCheckpoint(input: $input) { __typename ... on Error { code message } } }"
 REMOVE = "mutation($input: DeleteCheckpointInput!) { result: deleteCheckpoint(input: $input) { __typename ... on Error { code message } } }"
-LOOK = """query($id: ID!) { studio(id: $id) { status statusMessage
+LOOK = """query($id: ID!) { studio(id: $id) { status statusMessage migrationAttempts { state }
   checkpoints(first: 100) { nodes { id name status inherited } } } }"""
 PATHS = [f"f{number}" for number in range(5)]
 LIMIT_S = 120.0
@@ -48,6 +49,7 @@ class ModelStudio:
     """A Studio of the model. `saved` are its own checkpoints in the order of their saves; `running` are the files of its session.
 
     `base` is the checkpoint that it was made from; `written_to` the one that its session is saved to, and `began_from` where it began.
+    `is_newest_release`: its template cannot be migrated any further.
     """
 
     id: str
@@ -57,6 +59,7 @@ class ModelStudio:
     running: Files | None = None
     written_to: str = ""
     began_from: ModelCheckpoint | None = None
+    is_newest_release: bool = False
 
     @property
     def latest(self) -> ModelCheckpoint | None:
@@ -66,8 +69,9 @@ class ModelStudio:
 class CheckpointModel:
     """Runs random commands on a server, each also on the model, and compares the two."""
 
-    def __init__(self, server: Server, database: Database, chance: random.Random) -> None:
-        self.server, self.database, self.chance = server, database, chance
+    def __init__(self, server: Server, database: Database, chance: random.Random, *, migrates: bool = False) -> None:
+        """`migrates`: the template of the world has a newer release, which Studios are migrated to."""
+        self.server, self.database, self.chance, self.migrates = server, database, chance, migrates
         self.studios: list[ModelStudio] = []
         self.steps: list[str] = []
         self._count = 0
@@ -96,6 +100,7 @@ class CheckpointModel:
             ("stop", running, self._stop),
             ("crash", running, self._crash),
             ("clone", clonable if room else [], self._clone),
+            ("migrate", [studio for studio in clonable if not studio.is_newest_release] if room and self.migrates else [], self._migrate),
             ("rename", [studio for studio in self.studios if studio.saved], self._rename),
             ("delete checkpoint", [studio for studio in self.studios if studio.saved], self._remove),
             ("delete", stopped if len(self.studios) > 2 else [], self._delete),
@@ -202,7 +207,31 @@ class CheckpointModel:
         expected = base or studio.latest
         copy = await self._made(CLONE, {"from": made_from, "name": self._name("Clone"), "autoStart": False})
         copy.base = expected
+        copy.is_newest_release = self._owner(expected, studio).is_newest_release
         self.studios.append(copy)
+
+    def _owner(self, checkpoint: ModelCheckpoint | None, default: ModelStudio) -> ModelStudio:
+        return next((studio for studio in self.studios if checkpoint in studio.saved), default)
+
+    async def _migrate(self, studio: ModelStudio) -> None:
+        """The new Studio begins at once, from a checkpoint of its own with the files of the original's latest one."""
+        base = studio.latest
+        assert base is not None
+        values = {"studioId": studio.id, "name": self._name("Migrated"), "idempotencyKey": self._name("migrate")}
+        made = ModelStudio((await self._with_kills(lambda: self._call(MIGRATE, values)))["studio"]["id"], values["name"])
+        made.base, made.is_newest_release = base, True
+        await self._becomes(made, "RUNNING")
+        nodes = [node for node in (await self._look(made))["checkpoints"]["nodes"] if not node["inherited"]]
+        made.written_to = nodes[0]["id"]  # the newest
+        rebased = next(node for node in nodes if node["status"] == "FINALIZED")
+        made.began_from = ModelCheckpoint(rebased["id"], rebased["name"], dict(base.files))
+        made.saved, made.running = [made.began_from], dict(base.files)
+        self.studios.append(made)
+        await eventually(lambda: self._is_checked(made), LIMIT_S)
+
+    async def _is_checked(self, studio: ModelStudio) -> bool:
+        attempts = (await self._look(studio))["migrationAttempts"]
+        return [attempt["state"] for attempt in attempts] == ["SUCCEEDED"]
 
     async def _rename(self, studio: ModelStudio) -> None:
         checkpoint, name = self.chance.choice(studio.saved), self._name("name")

@@ -11,7 +11,9 @@ from sqlalchemy import select
 
 from services.store.db.database import Database
 from services.store.tables import core
+from tests.docker.migrations import add_release
 from tests.docker.server import docker_job
+from tests.docker.tiny_image import tiny_image
 from tests.faults.checkpoint_model import CheckpointModel
 from tests.server import Server, processes_in, running
 from tests.soak import rounds
@@ -23,10 +25,10 @@ ENGINE_ID_FILE = ".engine-id"
 CLEANUP_SECONDS = 90.0
 
 
-def model(server: Server, database: Database) -> CheckpointModel:
+def model(server: Server, database: Database, *, migrates: bool = False) -> CheckpointModel:
     seed = os.environ.get("STUDIOGRAPH_SEED") or str(random.randrange(1 << 32))
     print(f"STUDIOGRAPH_SEED={seed}")  # noqa: T201 - pytest shows it where the test fails
-    return CheckpointModel(server, database, random.Random(seed))
+    return CheckpointModel(server, database, random.Random(seed), migrates=migrates)
 
 
 async def run_steps(made: CheckpointModel, count: int) -> None:
@@ -66,10 +68,11 @@ async def test_process_sessions_hold_what_the_model_says(tmp_path: Path, sqlite_
 @pytest.mark.docker
 @pytest.mark.slow
 @pytest.mark.soak
-@pytest.mark.behaviour("B10", "B22", "B31", "B32", "B34", "B35", "B38", "B40", "B41", "B44")
+@pytest.mark.behaviour("B10", "B22", "B31", "B32", "B34", "B35", "B38", "B40", "B41", "B44", "B74")
 async def test_containers_hold_what_the_model_says(tmp_path: Path, sqlite_url: str) -> None:
     async with docker_job(tmp_path, sqlite_url, checkpoint_interval_seconds=INTERVAL_SECONDS) as job:
-        await run_steps(model(job.server, job.database), STEPS["docker"] * rounds(1))
+        await add_release(job, tiny_image(job.url))
+        await run_steps(model(job.server, job.database, migrates=True), STEPS["docker"] * rounds(1))
         await job.only_checkpoints_left()
         async with job.database.read() as reader:
             left = (await reader.execute(select(core.checkpoint.c.name).where(core.checkpoint.c.deleted_at.is_(None)))).all()
