@@ -10,8 +10,9 @@ import pytest
 from schema.ids import decode
 from services.store.tables import core
 from tests.compute.world import get, put
+from tests.docker.migrations import add_release, migrate
 from tests.docker.server import STUDIO, Job, docker_job
-from tests.docker.tiny_image import docker
+from tests.docker.tiny_image import docker, tiny_image
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
@@ -36,8 +37,8 @@ async def layers(job: Job) -> int:
     return int(docker("image", "inspect", "--format", "{{len .RootFS.Layers}}", reference))
 
 
-@pytest.mark.behaviour("B37", "B41")
-async def test_130_rounds_keep_the_file_of_the_first_one_and_the_last_one_is_cloned(job: Job) -> None:
+@pytest.mark.behaviour("B37", "B41", "B74")
+async def test_130_rounds_keep_the_file_of_the_first_one_and_the_last_one_is_cloned_and_migrated(job: Job) -> None:
     faulthandler.dump_traceback_later(LIMIT_S, exit=True)
     most = 0
     for number in range(1, ROUNDS + 1):
@@ -55,6 +56,11 @@ async def test_130_rounds_keep_the_file_of_the_first_one_and_the_last_one_is_clo
     await job.stop()
     await job.status("STOPPED")
     assert await get(await clone(job), "round-1") == b"1"
+    await add_release(job, tiny_image(job.url))
+    migration = await migrate(job)
+    await migration.status("RUNNING")
+    for number in (1, 20, 91, ROUNDS):
+        assert await get(await migration.upstream(), f"round-{number}") == str(number).encode()
 
 
 async def clone(job: Job) -> Any:
