@@ -60,7 +60,8 @@ async def _demo(services: Services, computes: Computes, settings: Settings, stac
     environments = await _demo_environments(services.people, settings)
     if PROCESSES in environments:
         await compute_environments.set_enabled(Operator(), PROCESSES.kind, enabled=True)
-    demo = await first_run.prepare(token_file, computes, environments, await recipe_image(recipe_book(settings), RECIPE))
+    recipes = recipe_book(settings)
+    demo = await first_run.prepare(token_file, computes, environments, await recipe_image(recipes, RECIPE), recipes)
     for kind, compute in demo.computes.items():
         if not KINDS[kind].builds_images:
             prepare_in_background(compute, stack)

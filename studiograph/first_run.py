@@ -18,7 +18,7 @@ from services.identity.tokens import Tokens
 from services.studios.requests import CreateStudioRequest
 from services.studios.studios import Studios
 from services.templates.commands import Templates
-from services.templates.recipe_images import RecipeImage
+from services.templates.recipe_images import RecipeImage, RecipeSource
 from services.templates.requests import NewTemplate
 from studiograph.private_files import read_private, replace_private
 
@@ -66,14 +66,20 @@ class FirstRun:
     compute_environments: ComputeEnvironments
     studios: Studios
 
-    async def prepare(self, token_file: Path, computes: Computes, environments: Sequence[DemoEnvironment], image: RecipeImage) -> Demo:
-        """Creates the demo in `environments`; `image` is that of RECIPE. Raises ComputeFailed and ComputeUnknown if an
-        environment cannot be used."""
+    async def prepare(
+        self, token_file: Path, computes: Computes, environments: Sequence[DemoEnvironment], image: RecipeImage, recipes: RecipeSource
+    ) -> Demo:
+        """Creates the demo in `environments`, with a template of each provided recipe where one of them builds images.
+
+        `image` is that of RECIPE. Raises ComputeFailed and ComputeUnknown if an environment cannot be used.
+        """
         user_id = await self.people.find_user(DEMO_NAME) or await self.people.create_user(Operator(), DEMO_NAME, "Demo user")
         workspace_id = await self._workspace(user_id)
         release = image.release or OWN_RELEASE
         template = NewTemplate.of_release(release, release.title, RECIPE, image.reference)
         template_id = await self.templates.ensure(Operator(), workspace_id, template, image)
+        if CONTAINERS in environments:
+            await self.templates.refresh(Operator(), workspace_id, recipes, add_missing=True)
         viewer, secret = await self._token(user_id, token_file)
         computes_by_kind = {
             environment.kind: await self._prepare_environment(viewer, computes, environment, workspace_id, template_id)

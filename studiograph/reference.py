@@ -88,7 +88,8 @@ each recipe that the workspace has a template of:
 | is the operator's own, which says no version | all templates of the recipe get the new image |
 
 Studios keep their template, and checkpoints their files: a new image serves first sessions alone. A recipe that the workspace has no
-template of is added with `createTemplate(recipe:)`. The start of `make run` refreshes the recipe of the demo's template.
+template of is added with `createTemplate(recipe:)`; `addMissing`, or `--add-missing`, adds all provided ones. The start of `make run`
+does so in the demo workspace if a Docker Engine answers.
 
 ## The provided recipes
 

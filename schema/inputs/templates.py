@@ -51,7 +51,7 @@ class CreateTemplateInput:
     tool_version: str | None = strawberry.field(default=None, description=f"{TOOL_VERSION} {NEEDED}")
     connect_version: str | None = strawberry.field(default=None, description=f"{CONNECT} {OF_RECIPE} `{CONNECT_VERSION}`.")
     experimental: bool = strawberry.field(default=False, description=f"{EXPERIMENTAL} The default is false.")
-    icon_url: str | None = strawberry.field(default=None, description=f"{ICON} If omitted or null, the template has none.")
+    icon_url: str | None = strawberry.field(default=None, description=f"{ICON} If omitted or null, that of the provided recipe, or none.")
     port: int | None = strawberry.field(default=None, description=f"{PORT} {OF_RECIPE} {DEFAULT_PORT}.")
     ready_path: str | None = strawberry.field(default=None, description=f"{READY_PATH} {OF_RECIPE} `{DEFAULT_READY_PATH}`.")
     single_user: bool | None = strawberry.field(default=None, description=f"{SINGLE_USER} {OF_RECIPE} false.")
@@ -123,7 +123,12 @@ class RefreshTemplatesInput:
     """B72."""
 
     workspace_id: strawberry.ID = strawberry.field(description="The id of the workspace.")
+    add_missing: bool = strawberry.field(
+        default=False,
+        description="Whether the provided recipes that the workspace has no template of become templates, too. The default is false.",
+    )
     idempotency_key: str | None = idempotency_key()
 
     def request(self) -> RefreshTemplatesRequest:
-        return RefreshTemplatesRequest(decode(self.workspace_id, "Workspace", "workspace_id"), self.idempotency_key)
+        workspace_id = decode(self.workspace_id, "Workspace", "workspace_id")
+        return RefreshTemplatesRequest(workspace_id, self.add_missing, self.idempotency_key)

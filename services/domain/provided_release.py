@@ -22,3 +22,4 @@ class ProvidedRelease:
     single_user: bool = False
     embeddable: bool = True
     prefix_capable: bool = False
+    icon_url: str | None = None

@@ -92,17 +92,18 @@ class Templates:
         problems.raise_any()
         await self.runner.run_for_operator(operator, OperatorPermission.TEMPLATE_MANAGE, template.workspace_id, body)
 
-    async def refresh(self, operator: Operator, workspace_id: str, recipes: RecipeSource) -> RefreshOutcome:
-        """Adds newer releases of the recipes that the workspace has templates of, and updates the images of present ones."""
+    async def refresh(self, operator: Operator, workspace_id: str, recipes: RecipeSource, *, add_missing: bool = False) -> RefreshOutcome:
+        """Adds newer releases of the recipes that the workspace has templates of, and updates the images of present ones.
+
+        With `add_missing` it also adds the provided recipes that the workspace has no template of.
+        """
 
         async def body(transaction: Transaction) -> RefreshOutcome:
-            outcome = RefreshOutcome()
-            for image in images:
-                outcome += await releases.refresh(transaction, operator.actor, workspace_id, image)
-            return outcome
+            return await releases.refresh_all(transaction, operator.actor, workspace_id, images, add_missing=add_missing)
 
         async with self.runner.database.read() as reader:
-            images = await existing_images(recipes, await store.recipes_of(reader, workspace_id))
+            names = await store.recipes_of(reader, workspace_id)
+        images = await existing_images(recipes, {*names, *(recipes.provided() if add_missing else ())})
         return await self.runner.run_for_operator(operator, OperatorPermission.TEMPLATE_MANAGE, workspace_id, body)
 
     async def remove(self, operator: Operator, template: TemplateState) -> None:

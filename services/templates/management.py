@@ -72,22 +72,22 @@ class TemplateManagement:
     async def refresh(self, viewer: Viewer, request: RefreshTemplatesRequest) -> RefreshOutcome:
         """Adds newer releases of the recipes that the workspace has templates of, and updates the images of present ones.
 
+        With `add_missing` it also adds the provided recipes that the workspace has no template of.
+
         Raises NotFound, Forbidden, QuotaExceeded.
         """
         workspace_id = request.workspace_id
 
         async def body(transaction: Transaction) -> dict[str, Any]:
             await _require(transaction, viewer, workspace_id)
-            outcome = RefreshOutcome()
-            for image in images:
-                outcome += await releases.refresh(transaction, viewer.actor, workspace_id, image)
+            outcome = await releases.refresh_all(transaction, viewer.actor, workspace_id, images, add_missing=request.add_missing)
             return {"added": list(outcome.added), "updated": list(outcome.updated)}
 
         call = MutationCall(viewer, "refreshTemplates", SCOPE, request.idempotency_key, idempotency_input(request))
         async with self.runner.database.read() as reader:
             await _require(reader, viewer, workspace_id)
             names = await store.recipes_of(reader, workspace_id)
-        images = await existing_images(self.recipes, names)
+        images = await existing_images(self.recipes, {*names, *(self.recipes.provided() if request.add_missing else ())})
         result = await self.runner.run(call, workspace_id, body)
         return RefreshOutcome(tuple(result["added"]), tuple(result["updated"]))
 
@@ -118,12 +118,17 @@ def _new_template(request: CreateTemplateRequest, image: RecipeImage | None) -> 
     problems = Problems()
     if (request.image is None) == (request.recipe is None):
         problems.add("image", "ONE_OF", "Give an image or a recipe, and not both.")
-    values: dict[str, Any] = {"name": request.name, "icon_url": request.icon_url, "experimental": request.experimental}
-    values |= _release_values(problems, request, image.release if image else None)
+    release = image.release if image else None
+    values: dict[str, Any] = {"name": request.name, "icon_url": _icon_url(request, release), "experimental": request.experimental}
+    values |= _release_values(problems, request, release)
     checked = values if request.image is None else {**values, "image": request.image}
     check_values(problems, values.get("tool", ""), checked, allows_commands=False)
     problems.raise_any()
     return NewTemplate(**values, recipe=request.recipe, image=image.reference if image else request.image or "")
+
+
+def _icon_url(request: CreateTemplateRequest, release: ProvidedRelease | None) -> str | None:
+    return release.icon_url if request.icon_url is None and release is not None else request.icon_url
 
 
 def _release_values(problems: Problems, request: CreateTemplateRequest, release: ProvidedRelease | None) -> dict[str, Any]:

@@ -19,6 +19,10 @@ class RecipeSource(Protocol):
         """Returns the reference of a recipe's image: another content has another one. Reads files. Raises ComputeFailed."""
         ...
 
+    def provided(self) -> Iterable[str]:
+        """Returns the names of the provided recipes."""
+        ...
+
     def release(self, recipe: str) -> ProvidedRelease | None:
         """Returns what a provided recipe makes; None for a recipe of the operator's own."""
         ...

@@ -32,7 +32,7 @@ class NewTemplate:
 
     @classmethod
     def of_release(cls, release: ProvidedRelease, name: str, recipe: str, image: str, icon_url: str | None = None) -> "NewTemplate":
-        """Returns the template of a provided recipe, whose image has the reference `image`."""
+        """Returns the template of a provided recipe, whose image has the reference `image`; its icon is the recipe's if none is given."""
         return cls(
             name=name,
             tool=release.tool,
@@ -40,7 +40,7 @@ class NewTemplate:
             tool_version=release.tool_version,
             recipe=recipe,
             connect_version=release.connect_version,
-            icon_url=icon_url,
+            icon_url=icon_url or release.icon_url,
             port=release.port,
             ready_path=release.ready_path,
             single_user=release.single_user,
@@ -103,7 +103,10 @@ class UpdateTemplateRequest:
 
 @dataclass(frozen=True, slots=True)
 class RefreshTemplatesRequest:
+    """The request to refresh the templates of a workspace; `add_missing`: also to add the provided recipes that it has no template of."""
+
     workspace_id: str
+    add_missing: bool = False
     idempotency_key: str | None = None
 
 

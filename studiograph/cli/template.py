@@ -150,7 +150,13 @@ def edit_template(
 
 
 @app.command("refresh")
-def refresh_templates(workspace: Workspace, as_json: AsJson = False) -> None:
+def refresh_templates(
+    workspace: Workspace,
+    add_missing: Annotated[
+        bool, typer.Option("--add-missing", help="Add the provided recipes that the workspace has none of, too.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Add newer releases of the recipes in use.
 
     They become templates beside those that the workspace has of the recipe.
@@ -158,13 +164,15 @@ def refresh_templates(workspace: Workspace, as_json: AsJson = False) -> None:
     Present templates stay, and so do their Studios. Where the recipe of the same release has changed, the image is replaced.
 
     \b
-    Example: studiograph template refresh lab
+    Examples: studiograph template refresh lab
+
+              studiograph template refresh lab --add-missing
     """
     settings = load_settings()
 
     async def work(context: CommandContext) -> dict[str, list[str]]:
         workspace_id = await workspace_of(context, workspace)
-        outcome = await context.templates.refresh(context.operator, workspace_id, recipe_book(settings))
+        outcome = await context.templates.refresh(context.operator, workspace_id, recipe_book(settings), add_missing=add_missing)
         names = {template.id: template.name for template, _ in await context.templates.of_workspace(workspace_id)}
         return {"added": [names[added] for added in outcome.added], "updated": [names[updated] for updated in outcome.updated]}
 

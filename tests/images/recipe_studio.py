@@ -10,7 +10,7 @@ from typing import Any
 from playwright.async_api import FrameLocator, Page, expect
 
 from tests.browser.page_objects import CONNECT
-from tests.docker.built import HOST_STORE, base_image
+from tests.docker.built import base_image, certificates
 from tests.docker.recipe_jobs import log
 from tests.docker.server import CREATE, Job, docker_job
 from tests.docker.tiny_image import docker, run
@@ -102,8 +102,9 @@ class RecipeStudio:
 @asynccontextmanager
 async def recipe_studio(directory: Path, database_url: str, recipe: str) -> AsyncIterator[RecipeStudio]:
     """A Studio that is being built. Everything but the image is removed from the engine at the end."""
-    certificates = str(HOST_STORE) if HOST_STORE.exists() else ""
-    async with docker_job(directory, database_url, image_base=await base_image(), image_certificates=certificates) as job:
+    trusted = directory / "authorities.crt"
+    trusted.write_bytes(certificates() or b"")
+    async with docker_job(directory, database_url, image_base=await base_image(), image_certificates=str(trusted)) as job:
         world = job.server.world
         template = await _add_template(job, {"workspaceId": global_id("Workspace", world.workspace_id), "name": recipe, "recipe": recipe})
         fields = {"workspaceId": global_id("Workspace", world.workspace_id), "templateId": template["id"]}

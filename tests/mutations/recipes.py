@@ -25,5 +25,8 @@ class ReleasedRecipes:
         release = self.releases[recipe]
         return f"studiograph/{recipe}:{release.tool_version}-{self.content}" if release else f"studiograph/{recipe}:{self.content}"
 
+    def provided(self) -> list[str]:
+        return [recipe for recipe, release in self.releases.items() if release is not None]
+
     def release(self, recipe: str) -> ProvidedRelease | None:
         return self.releases[recipe]

@@ -8,6 +8,8 @@ from sqlalchemy import select
 
 from services.domain.access import Role
 from services.domain.limits import MAX_TEMPLATES
+from services.domain.provided_release import ProvidedRelease
+from services.domain.statuses import Tool
 from services.store.db.database import Database
 from services.store.tables import core
 from tests import factories
@@ -320,6 +322,20 @@ async def test_a_refresh_adds_nothing_older_and_nothing_that_the_workspace_does_
     recipes.releases = {"jupyter": jupyter("4.5.0"), "other": jupyter("9.0")}
     result = await refresh(api, world)
     assert (result["added"], result["updated"]) == ([], [])
+
+
+@pytest.mark.behaviour("B72")
+async def test_a_refresh_adds_the_provided_recipes_that_are_missing_if_it_is_asked_to(
+    api: Api, world: World, database: Database, recipes: ReleasedRecipes
+) -> None:
+    desktop = ProvidedRelease("Desktop", Tool.XPRA, "3.1.3", icon_url="data:image/png;base64,AA==")
+    recipes.releases |= {"desktop": desktop}
+    await api.mutate(world.viewer, "createTemplate", **of_recipe(world))
+    await create(api, world, name="Desktop", tool="XPRA", toolVersion="3.0")
+    added = (await refresh(api, world, addMissing=True))["added"]
+    assert [each["name"] for each in added] == ["Desktop 3.1.3"]
+    assert ("Desktop 3.1.3", "desktop", desktop.icon_url) in await stored(database, "name", "recipe", "icon_url")
+    assert (await refresh(api, world, addMissing=True))["added"] == []
 
 
 async def test_a_refresh_passes_over_a_recipe_that_is_gone(api: Api, world: World, recipes: ReleasedRecipes) -> None:

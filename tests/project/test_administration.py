@@ -144,6 +144,17 @@ def test_a_refresh_adds_the_newer_release_of_a_provided_image(administration: Ad
     assert listed == [(added, "RECOMMENDED"), ("Tiny", "RECOMMENDED"), ("JupyterLab", "DEPRECATED")]
 
 
+@pytest.mark.behaviour("B70", "B71", "B72")
+def test_the_provided_recipes_can_be_added_at_once(administration: Administration) -> None:
+    as_json = administration.json
+    assert as_json("template", "refresh", "lab", "--add-missing")["added"] == [RECIPES[name].release.title for name in sorted(RECIPES)]
+    assert as_json("template", "refresh", "lab", "--add-missing") == {"added": [], "updated": []}
+    listed = [(row["name"], row["tool"], row["version"], row["status"]) for row in as_json("template", "list", "lab")]
+    for recipe in RECIPES.values():
+        assert (recipe.release.title, recipe.release.tool.value, recipe.version, "RECOMMENDED") in listed
+    assert all(recipe.release.icon_url for recipe in RECIPES.values())
+
+
 def test_a_user_is_listed_changed_and_removed(administration: Administration) -> None:
     run, as_json = administration.run, administration.json
     workspace_id = administration.world.workspace_id

@@ -78,7 +78,7 @@ async def test_an_engine_is_a_second_place_and_an_image_that_cannot_be_built_is_
 
         await eventually(is_reported)
     assert data["workspace"] == {
-        "templates": [{"name": "JupyterLab"}],
+        "templates": [{"name": name} for name in ("JupyterLab", "R", "VS Code", "Xpra desktop")],
         "computeEnvironments": [{"name": "Docker on this machine", "kind": "DOCKER"}, {"name": "This machine", "kind": "PROCESS"}],
         "studios": {
             "nodes": [{"name": "First look", "status": "STOPPED"}, {"name": "First look, in a container", "status": "STOPPED"}],

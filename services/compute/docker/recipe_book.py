@@ -1,5 +1,6 @@
 """Finds the recipe of an image, provided or the operator's own, and builds its context with the settings of all builds."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,10 @@ class RecipeBook:
     def reference(self, recipe: str) -> str:
         """Returns the reference of a recipe's image: another content or base has another one. Reads files. Raises ComputeFailed."""
         return recipes.called(recipe, self.base, self.context(recipe))
+
+    def provided(self) -> Iterable[str]:
+        """Returns the names of the provided recipes, those that the operator replaced by their own left out."""
+        return [recipe for recipe in recipes.RECIPES if self.release(recipe) is not None]
 
     def release(self, recipe: str) -> ProvidedRelease | None:
         """Returns what a provided recipe makes; None for a recipe of the operator's own, also where it has the name of a provided one."""

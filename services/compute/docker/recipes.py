@@ -4,6 +4,7 @@
 standard output, for `docker build -`: see `make images`.
 """
 
+import base64
 import hashlib
 import io
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from services.compute.protocol import ComputeFailed
 from services.domain.provided_release import ProvidedRelease
@@ -56,12 +58,21 @@ def trust() -> dict[str, bytes]:
     return {"trust": (IMAGES / "trust").read_bytes()}
 
 
+def _icon_url(recipe: str) -> str:
+    """Returns the icon of a recipe's templates, `images/icons/<recipe>.svg`, as a data URL."""
+    return f"data:image/svg+xml;base64,{base64.b64encode((IMAGES / 'icons' / f'{recipe}.svg').read_bytes()).decode()}"
+
+
+def _release(recipe: str, title: str, tool: Tool, version: str, **values: Any) -> ProvidedRelease:
+    return ProvidedRelease(title, tool, version, icon_url=_icon_url(recipe), **values)
+
+
 _JUPYTERLAB = {"requirements.txt": REQUIREMENTS / "jupyterlab-4.6.6.txt"}
 _RECIPES = (
-    Recipe("jupyter", ProvidedRelease("JupyterLab", Tool.JUPYTERLAB, "4.6.6", prefix_capable=True), _JUPYTERLAB),
-    Recipe("vscode", ProvidedRelease("VS Code", Tool.VSCODE, "1.100.3", port=8080, ready_path="/healthz")),
-    Recipe("xpra", ProvidedRelease("Xpra desktop", Tool.XPRA, "3.1.3", port=14500)),
-    Recipe("r-ide", ProvidedRelease("R", Tool.R_IDE, "4.2.2", prefix_capable=True), _JUPYTERLAB, extends="jupyter"),
+    Recipe("jupyter", _release("jupyter", "JupyterLab", Tool.JUPYTERLAB, "4.6.6", prefix_capable=True), _JUPYTERLAB),
+    Recipe("vscode", _release("vscode", "VS Code", Tool.VSCODE, "1.100.3", port=8080, ready_path="/healthz")),
+    Recipe("xpra", _release("xpra", "Xpra desktop", Tool.XPRA, "3.1.3", port=14500)),
+    Recipe("r-ide", _release("r-ide", "R", Tool.R_IDE, "4.2.2", prefix_capable=True), _JUPYTERLAB, extends="jupyter"),
 )
 RECIPES: Mapping[str, Recipe] = MappingProxyType({recipe.name: recipe for recipe in _RECIPES})
 
