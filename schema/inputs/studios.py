@@ -164,7 +164,7 @@ class StartStudioInput:
     from_checkpoint_id: strawberry.ID | None = strawberry.field(
         default=None,
         description="The id of the checkpoint of this Studio from which the session starts. Newer checkpoints stay, so that this can be "
-        "undone. If omitted or null, the newest one.",
+        "undone. An error if the Studio is already starting or running from another one. If omitted or null, the newest one.",
     )
     accept_older_checkpoint: bool = strawberry.field(default=False, description=ACCEPT_OLDER_CHECKPOINT)
     expected_revision: int | None = expected_revision()

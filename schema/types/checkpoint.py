@@ -11,6 +11,7 @@ from resolvers.pagination import DEFAULT_FIRST, page_arguments
 from schema.enums import CheckpointStatus, CheckpointUseKind
 from schema.fields import After, First, attribute, batched, exactly, node_id
 from schema.scalars import BigInt, Cursor
+from schema.search_text import MAX_SEARCH_LENGTH, search_text
 from schema.types.node import Node
 from schema.types.page import EDGE_CURSOR, EDGES, NODES, PAGE_INFO, TOTAL, PageInfo
 from services.rows.studio import CheckpointRow, CheckpointUseRow, DerivedStudioRow, LineageRow
@@ -135,11 +136,12 @@ class Lineage:
 Search = Annotated[
     str | None,
     strawberry.argument(
-        description="Only checkpoints whose name contains this text. Upper and lower case count as equal. If omitted or null, all."
+        description=f"Only checkpoints whose name contains this text of at most {MAX_SEARCH_LENGTH} characters. Upper and lower case count "
+        "as equal. If omitted or null, all."
     ),
 ]
 
 
 def checkpoint_arguments(search: Search = None, first: First = DEFAULT_FIRST, after: After = strawberry.UNSET) -> CheckpointArguments:
     """Returns the arguments of a connection of checkpoints. Raises BadArgument."""
-    return CheckpointArguments(page_arguments(first, after), search)
+    return CheckpointArguments(page_arguments(first, after), search_text(search, "search", "search"))

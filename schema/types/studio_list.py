@@ -12,6 +12,7 @@ from schema.field_metadata import Mark, described
 from schema.fields import After, First, attribute, batched, exactly
 from schema.ids import BadId, decode
 from schema.scalars import Cursor
+from schema.search_text import MAX_SEARCH_LENGTH, search_text
 from schema.types.page import EDGE_CURSOR, EDGES, NODES, PAGE_INFO, TOTAL, PageInfo
 from schema.types.studio import Studio
 from services.domain.errors import BadArgument
@@ -21,7 +22,6 @@ from services.search.selection import StudioFilter as Selection
 from services.search.selection import StudioOrder as Ordering
 
 MAX_IDS = 100
-MAX_TEXT = 200
 
 
 @strawberry.input(
@@ -53,7 +53,7 @@ class StudioFilter:
     )
     name_contains: str | None = strawberry.field(
         default=None,
-        description=f"A part of the name of the Studio, at most {MAX_TEXT} characters. Upper and lower case count as equal. "
+        description=f"A part of the name of the Studio, at most {MAX_SEARCH_LENGTH} characters. Upper and lower case count as equal. "
         "If omitted or null, any name.",
     )
 
@@ -66,7 +66,7 @@ class StudioFilter:
             compute_environments=_row_ids(self.compute_environments, "ComputeEnvironment", "computeEnvironments"),
             starred=self.starred,
             connected=self.connected,
-            name_contains=_printable(self.name_contains),
+            name_contains=search_text(self.name_contains, "filter", "filter.nameContains"),
         )
 
 
@@ -119,12 +119,6 @@ def _row_ids(ids: list[strawberry.ID] | None, type_name: str, name: str) -> tupl
         return tuple(sorted({decode(text, type_name) for text in ids}))
     except BadId as error:
         raise BadArgument("filter", "BAD_ID", f"In `filter.{name}`: {error.message}") from error
-
-
-def _printable(text: str | None) -> str | None:
-    if text is not None and (len(text) > MAX_TEXT or not text.isprintable()):
-        raise BadArgument("filter", "OUT_OF_RANGE", f"`filter.nameContains` takes at most {MAX_TEXT} printable characters.")
-    return text
 
 
 @strawberry.type(description="A Studio in a page, with its cursor.")

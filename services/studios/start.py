@@ -53,7 +53,7 @@ class StartStudio:
         await self._check_override_rights(transaction, viewer, studio, request)
         rights.check_revision(studio, request.expected_revision)
         if is_repeat(studio, Action.START):
-            return _repeated(studio, request)
+            return await self._repeated(transaction, studio, request)
         refusal = status_refusal(studio.status, Action.START)
         if refusal is not None:
             raise Conflict(refusal)
@@ -94,6 +94,16 @@ class StartStudio:
         """Raises Forbidden without the right to edit, if the request saves its overrides or contains environment variables (B1)."""
         if request.save or request.configuration.env_vars is not UNSET:
             await require_on_studio(transaction, viewer, studio.id, Permission.STUDIO_EDIT)
+
+    async def _repeated(self, transaction: Transaction, studio: StudioState, request: StartStudioRequest) -> StudioOutcome:
+        """Returns the outcome of a repeated start. Raises NotAllowedNow for overrides and for another checkpoint than that of the session,
+        which would have no effect (B1)."""
+        if not request.configuration.is_empty:
+            raise _too_late(studio, "its configuration cannot change now", "with the overrides")
+        session = await sessions.find(transaction, studio.id, studio.session_number)
+        if request.from_checkpoint_id is not None and session is not None and session.base_checkpoint_id != request.from_checkpoint_id:
+            raise _too_late(studio, "it cannot start from another checkpoint now", "from the checkpoint")
+        return StudioOutcome(studio.id, studio.operation_id)
 
     async def _overrides(self, transaction: Transaction, studio: StudioState, request: StartStudioRequest) -> dict[str, Any]:
         if request.configuration.is_empty:
@@ -175,15 +185,10 @@ class StartStudio:
         return number
 
 
-def _repeated(studio: StudioState, request: StartStudioRequest) -> StudioOutcome:
-    """Returns the outcome of a repeated start. Raises NotAllowedNow for overrides, which would have no effect (B1)."""
-    if not request.configuration.is_empty:
-        state, advice = (
-            ("running", "Stop it first") if studio.status is StudioStatus.RUNNING else ("starting", "Stop it once it is running")
-        )
-        message = f"The Studio is already {state}, so its configuration cannot change now. {advice}, then start it with the overrides."
-        raise NotAllowedNow(message, status=studio.status.value, until=studio.deadline)
-    return StudioOutcome(studio.id, studio.operation_id)
+def _too_late(studio: StudioState, refusal: str, wish: str) -> NotAllowedNow:
+    state, advice = ("running", "Stop it first") if studio.status is StudioStatus.RUNNING else ("starting", "Stop it once it is running")
+    message = f"The Studio is already {state}, so {refusal}. {advice}, then start it {wish}."
+    return NotAllowedNow(message, status=studio.status.value, until=studio.deadline)
 
 
 async def _usable_environment(transaction: Transaction, studio: StudioState) -> EnvironmentState:

@@ -107,12 +107,13 @@ def _check_env_vars(problems: Problems, env_vars: Maybe[tuple[EnvVar, ...]], kep
     """Checks that keys are valid in shells and unique (B16), and that there is a secret for each value that is to be kept (B14)."""
     if env_vars is UNSET:
         return
+    if len(env_vars) > MAX_ENV_VARS:  # the others are not looked at: comparing all of them, and all that is wrong, would grow with them
+        problems.add("env_vars", "LENGTH", f"A Studio can have at most {MAX_ENV_VARS} environment variables. Remove some.")
+        return
     for index, variable in enumerate(env_vars):
         _check_env_var(problems, f"env_vars.{index}", variable, kept)
     for key in _duplicates([variable.key for variable in env_vars]):
         problems.add("env_vars", "DUPLICATE", f"The variable {key} is given more than once. Give it once.")
-    if len(env_vars) > MAX_ENV_VARS:
-        problems.add("env_vars", "LENGTH", f"A Studio can have at most {MAX_ENV_VARS} environment variables. Remove some.")
 
 
 def _duplicates(keys: Sequence[str]) -> list[str]:

@@ -133,6 +133,21 @@ async def test_a_start_from_a_checkpoint_that_cannot_be_started_from_says_why(ap
         assert (result["__typename"], result["field"]) == ("NotFoundError", ["fromCheckpointId"])
 
 
+@pytest.mark.behaviour("B1", "B38")
+@pytest.mark.parametrize("status", ["BUILDING", "STARTING", "RUNNING"])
+async def test_a_start_from_another_checkpoint_than_that_of_the_session_is_no_silent_success(
+    api: Api, world: World, database: Database, status: str
+) -> None:
+    studio_id = await factories.create_studio(database, world, status=status, session_number=1)
+    older = await factories.create_checkpoint(database, world, studio_id, "older")
+    newer = await factories.create_checkpoint(database, world, studio_id, "newer", number=2)
+    await factories.create_session(database, world, studio_id, base_checkpoint_id=newer)
+    refused = await start(api, world, studio_id, older)
+    assert (refused["__typename"], refused["status"]) == ("NotAllowedNowError", status)
+    assert "cannot start from another checkpoint now" in refused["message"]
+    assert (await start(api, world, studio_id, newer))["__typename"] == "StudioPayload"
+
+
 async def start(api: Api, world: World, studio_id: str, checkpoint_id: str) -> dict[str, Any]:
     values = {"studioId": gid("Studio", studio_id), "fromCheckpointId": gid("Checkpoint", checkpoint_id)}
     return await api.mutate(world.viewer, "startStudio", **values)

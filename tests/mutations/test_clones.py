@@ -159,6 +159,13 @@ async def test_a_preview_shows_what_would_be_created_and_creates_nothing(api: Ap
         assert len((await reader.execute(core.studio.select())).all()) == 1
 
 
+@pytest.mark.parametrize("text", ["\0", "\ud800", "a" * 201])
+async def test_a_search_for_what_no_name_contains_is_a_typed_error(api: Api, world: World, database: Database, text: str) -> None:
+    studio_id = await source(database, world)
+    answer = await api.run(world.viewer, CHECKPOINTS, id=gid("Studio", studio_id), search=text)
+    assert answer["errors"][0]["extensions"] == {"code": "OUT_OF_RANGE", "argument": "search"}
+
+
 @pytest.mark.behaviour("B43", "B92")
 async def test_a_preview_tells_a_stranger_nothing(api: Api, world: World, database: Database) -> None:
     studio_id = await source(database, world)

@@ -62,6 +62,12 @@ async def test_everything_wrong_with_a_new_studio_is_said_at_once(api: Api, worl
     ]
 
 
+@pytest.mark.behaviour("B16")
+async def test_too_many_variables_are_one_problem(api: Api, world: World, new: dict[str, Any]) -> None:
+    variables = [{"key": "1BAD", "value": ""}] * 101
+    assert problems(await api.mutate(world.viewer, "createStudio", **new | {"environment": variables})) == [("environment", "LENGTH")]
+
+
 @pytest.mark.behaviour("B1")
 async def test_a_stopped_studio_is_started_with_overrides_for_this_session(api: Api, world: World, database: Database) -> None:
     studio_id = gid("Studio", await factories.create_studio(database, world, "Analysis"))

@@ -77,6 +77,12 @@ async def test_slugs_and_names_tell_a_stranger_nothing(database: Database, world
     assert await asker.data(stranger, query, id=encode("Workspace", new_id())) == nothing
 
 
+@pytest.mark.parametrize("slug", ["\0", "\ud800"])
+async def test_text_that_no_column_holds_is_the_slug_of_nothing(world: World, asker: Asker, slug: str) -> None:
+    query = "query ($slug: String!) { workspace(by: { slug: $slug }) { id } organization(by: { slug: $slug }) { id } }"
+    assert await asker.data(world.viewer, query, slug=slug) == {"workspace": None, "organization": None}
+
+
 @pytest.mark.behaviour("B92")
 async def test_a_shared_workspace_shows_nothing_of_the_others(database: Database, world: World, asker: Asker) -> None:
     private = await factories.create_workspace(database, "private")

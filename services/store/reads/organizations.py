@@ -56,7 +56,7 @@ async def workspaces(reader: Reader, viewer_id: str, ids: Sequence[str]) -> dict
 
 async def workspaces_by_slug(reader: Reader, viewer_id: str, slugs: Sequence[str]) -> dict[str, WorkspaceRow]:
     """Returns the workspaces that the viewer is a member of, by slug."""
-    return WORKSPACE_RECORD.keyed(await reader.all(WORKSPACES_BY_SLUG, viewer_id=viewer_id, slugs=slugs), W.slug)
+    return WORKSPACE_RECORD.keyed(await reader.all(WORKSPACES_BY_SLUG, viewer_id=viewer_id, slugs=_possible(slugs)), W.slug)
 
 
 async def workspaces_of(reader: Reader, viewer_id: str, organization_ids: Sequence[str]) -> dict[str, list[WorkspaceRow]]:
@@ -71,7 +71,12 @@ async def organizations(reader: Reader, viewer_id: str, ids: Sequence[str]) -> d
 
 async def organizations_by_slug(reader: Reader, viewer_id: str, slugs: Sequence[str]) -> dict[str, OrganizationRow]:
     """Returns the organizations of which the viewer sees a workspace, by slug."""
-    return ORGANIZATION_RECORD.keyed(await reader.all(ORGANIZATIONS_BY_SLUG, viewer_id=viewer_id, slugs=slugs), ORG.slug)
+    return ORGANIZATION_RECORD.keyed(await reader.all(ORGANIZATIONS_BY_SLUG, viewer_id=viewer_id, slugs=_possible(slugs)), ORG.slug)
+
+
+def _possible(slugs: Sequence[str]) -> list[str]:
+    """Returns the slugs without those that nothing can have, such as text with NUL, which PostgreSQL refuses even in a condition."""
+    return [slug for slug in slugs if slug.isprintable()]
 
 
 async def name_taken(reader: Reader, viewer_id: str, workspace_id: str, name_key: str) -> bool | None:
