@@ -84,29 +84,31 @@ async def record_rebased(transaction: Transaction, studio: StudioState, checkpoi
     await outbox.append(transaction, studio.workspace_id, [payload.event(Actor.system("migration"), studio.id, studio.name)])
 
 
-async def invalidate(transaction: Transaction, studio: StudioState, checkpoint_id: str) -> CheckpointState | None:
-    """Marks a checkpoint whose data is missing or damaged as INVALID (B30). Returns it; None if there is no such row."""
+async def invalidate(transaction: Transaction, checkpoint_id: str) -> CheckpointState | None:
+    """Marks a checkpoint whose data is missing or damaged as INVALID, with an event of its own Studio: a clone may have found it out (B30).
+
+    Returns it; None if there is no such row.
+    """
     checkpoint = await checkpoints.find(transaction, checkpoint_id)
     if checkpoint is None or checkpoint.status == CheckpointStatus.INVALID.value:
         return checkpoint
     values: dict[str, Any] = {"status": CheckpointStatus.INVALID.value, "valid_status": checkpoint.status}
     if checkpoint.save_order == 0:  # its session was lost before the first save: it takes the place that this would have had
-        values["save_order"] = await checkpoints.next_save_order(transaction, studio.id)
+        values["save_order"] = await checkpoints.next_save_order(transaction, checkpoint.studio_id)
     await checkpoints.change(transaction, checkpoint.id, **values)
     payload = CheckpointChanged(checkpoint.id, checkpoint.name, CheckpointStatus.INVALID, CheckpointChange.INVALIDATED)
-    event = payload.event(Actor.system("checkpoint-missing"), studio.id, studio.name)
-    await outbox.append(transaction, studio.workspace_id, [event])
+    await _append_event(transaction, checkpoint, payload, "checkpoint-missing")
     return checkpoint
 
 
-async def mark_lost(transaction: Transaction, studio: StudioState, session: SessionState) -> CheckpointState | None:
+async def mark_lost(transaction: Transaction, session: SessionState) -> CheckpointState | None:
     """Records that a session is gone whose files were not saved, so that the next start asks before it goes on without them (B38).
 
     Returns its checkpoint, which is INVALID now if it never had a save; an interim save stays the newest one (B31).
     """
     checkpoint = await checkpoints.find(transaction, session.checkpoint_id)
     if checkpoint is not None and checkpoint.status == CheckpointStatus.EMPTY.value:
-        await invalidate(transaction, studio, checkpoint.id)
+        await invalidate(transaction, checkpoint.id)
     return checkpoint
 
 
@@ -117,9 +119,12 @@ async def revalidate(transaction: Transaction, found: CheckpointState) -> None:
         return
     status = CheckpointStatus(checkpoint.valid_status or CheckpointStatus.FINALIZED)
     await checkpoints.change(transaction, checkpoint.id, status=status.value, valid_status=None)
-    studio = await studios.find(transaction, checkpoint.studio_id)
-    if studio is None:
-        return  # it was deleted; nobody is told
     payload = CheckpointChanged(checkpoint.id, checkpoint.name, status, CheckpointChange.REVALIDATED)
-    event = payload.event(Actor.system("checkpoint-audit"), studio.id, studio.name)
-    await outbox.append(transaction, studio.workspace_id, [event])
+    await _append_event(transaction, checkpoint, payload, "checkpoint-audit")
+
+
+async def _append_event(transaction: Transaction, checkpoint: CheckpointState, payload: CheckpointChanged, cause: str) -> None:
+    """Appends an event of the checkpoint's Studio; none if that was deleted."""
+    studio = await studios.find(transaction, checkpoint.studio_id)
+    if studio is not None:
+        await outbox.append(transaction, studio.workspace_id, [payload.event(Actor.system(cause), studio.id, studio.name)])

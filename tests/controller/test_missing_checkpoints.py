@@ -4,8 +4,9 @@ import pytest
 
 from services.controller.maintenance import checkpoint_audit
 from services.domain.errors import CheckpointDataMissing
+from services.domain.event_payloads import CheckpointChange
 from services.store.tables import core
-from services.studios.requests import StartStudioRequest, StopStudioRequest
+from services.studios.requests import CloneStudioRequest, StartStudioRequest, StopStudioRequest
 from tests.controller.harness import ControllerHarness, change_sessions, database_now, message_contains
 from tests.waiting import eventually
 
@@ -106,6 +107,18 @@ async def test_a_start_that_finds_its_unsaved_former_session_gone_asks_first(
     await harness.studios.start(viewer, StartStudioRequest(studio, accept_older_checkpoint=not interim))
     await harness.status(studio, "RUNNING")
     assert harness.compute.specs[-1].base == (lost if interim else older)["reference"]
+
+
+@pytest.mark.behaviour("B30", "B44")
+async def test_a_clone_that_finds_its_base_missing_is_an_event_of_the_studio_that_saved_it(harness: ControllerHarness, studio: str) -> None:
+    viewer = harness.world.viewer
+    harness.compute.no_checkpoint = True
+    clone = (await harness.studios.clone(viewer, CloneStudioRequest(name="Clone", studio_id=studio))).studio_id
+    row = await harness.status(clone, "ERRORED")
+    assert row["stop_reason"] == "CHECKPOINT_MISSING"
+    assert await statuses(harness) == ["FINALIZED", "FINALIZED", "INVALID"]
+    events = [row for row in await harness.rows(core.event) if row["payload"].get("change") == CheckpointChange.INVALIDATED.value]
+    assert [(event["studio_id"], event["studio_name"]) for event in events] == [(studio, "Cells")]
 
 
 async def last_status_is(harness: ControllerHarness, status: str) -> bool:

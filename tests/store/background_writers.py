@@ -289,7 +289,7 @@ async def a_checkpoint_is_valid_again(scene: WriterScene) -> None:
     async with scene.stream() as transaction:
         checkpoint = await checkpoints.find(transaction, scene.ids.checkpoint)
         assert checkpoint is not None
-        await saves.invalidate(transaction, await studio_of(transaction, scene.ids.stopped), checkpoint.id)
+        await saves.invalidate(transaction, checkpoint.id)
         await saves.revalidate(transaction, checkpoint)
 
 

@@ -124,7 +124,7 @@ async def _end_lost(claim: ClaimedStudio) -> None:
     message = "The session was removed from the compute environment from outside. Start it again from its newest checkpoint."
     end = SessionEnd(Trigger.COMPUTE_ENV_LOST, Actor.system("removed-outside"), message, cleanup=claim.name)
     async with claim.result(StudioStatus.RUNNING) as (transaction, studio):
-        await saves.mark_lost(transaction, studio, claim.session)
+        await saves.mark_lost(transaction, claim.session)
         await end_session(transaction, studio, end)
 
 

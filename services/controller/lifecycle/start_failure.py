@@ -12,7 +12,7 @@ from services.controller.logs.log_drain import drain
 from services.domain.actor import Actor
 from services.domain.lifecycle import Trigger
 from services.domain.statuses import StudioStatus
-from services.store import builds, cleanup_tasks, outputs, sessions, studios
+from services.store import builds, cleanup_tasks, outputs, sessions
 from services.store.checkpoints import CheckpointState
 from services.store.db.database import Transaction
 from services.store.sessions import SessionState
@@ -54,7 +54,7 @@ async def fail_start(claim: ClaimedStudio, trigger: Trigger, message: str, missi
         if missing_image:
             await builds.invalidate_image(transaction, claim.session.compute_environment_id, missing_image, message)
         if trigger is Trigger.CHECKPOINT_MISSING and claim.session.base_checkpoint_id:
-            missing = await saves.invalidate(transaction, studio, claim.session.base_checkpoint_id)
+            missing = await saves.invalidate(transaction, claim.session.base_checkpoint_id)
             if claim.session.chosen_base:
                 message = f"{message} Start from another checkpoint, or from the newest one."
             elif missing is not None:
@@ -66,9 +66,7 @@ async def fail_without_source(claim: ClaimedStudio, source: CheckpointState, mes
     """Ends the first start of a migrated Studio: the original's checkpoint has no data now. Each further start looks for it again."""
     await drain(claim)
     async with claim.result(StudioStatus.STARTING) as (transaction, studio):
-        original = await studios.find(transaction, source.studio_id)
-        if original is not None:
-            await saves.invalidate(transaction, original, source.id)
+        await saves.invalidate(transaction, source.id)
         await _end(claim, transaction, studio, Trigger.CHECKPOINT_MISSING, message)
 
 
@@ -78,7 +76,7 @@ async def fail_without_former_session(claim: ClaimedStudio, former: SessionState
     async with claim.result(StudioStatus.STARTING) as (transaction, studio):
         await sessions.change(transaction, former.id, saved=True)
         await cleanup_tasks.add_session(transaction, former.compute_environment_id, claim.name_of(former.number))
-        lost = await saves.mark_lost(transaction, studio, former)
+        lost = await saves.mark_lost(transaction, former)
         if lost is not None:
             kept = f"Start it again to continue from {lost.name}, which has the files of the last periodic save."
             message = f"{message} {kept if lost.reference else (await fallback(transaction, studio, lost))[1]}"

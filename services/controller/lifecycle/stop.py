@@ -145,7 +145,7 @@ async def _end_lost(claim: ClaimedStudio) -> None:
     )
     end = SessionEnd(Trigger.COMPUTE_ENV_LOST, Actor.system("removed-outside"), message, cleanup=claim.name)
     async with claim.result(StudioStatus.STOPPING) as (transaction, studio):
-        await saves.mark_lost(transaction, studio, claim.session)
+        await saves.mark_lost(transaction, claim.session)
         await end_session(transaction, studio, end)
 
 
