@@ -244,6 +244,7 @@ describe(
         "INTERPRETER_MISSING": "A program names an interpreter that the new template does not have.",
         "LIBRARY_MISSING": "A program or library needs a shared library that the new template does not have.",
         "EXTENSION_REFUSED": "The tool does not load an extension.",
+        "CHECK_INCOMPLETE": "The session could not be checked, so that more may be wrong.",
     },
 )
 describe(

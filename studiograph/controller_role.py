@@ -15,6 +15,7 @@ from services.controller.maintenance.checkpoint_audit import CheckpointAudit
 from services.controller.maintenance.checkpoint_flattener import CheckpointFlattener
 from services.controller.maintenance.resource_cleaner import ResourceCleaner
 from services.controller.maintenance.retention import RetentionLoop
+from services.controller.migration.checker import MigrationChecker
 from services.controller.stats.stats_sampler import StatsSampler
 from studiograph.compute_factories import compute_factories, engine_probe, is_allowed
 from studiograph.metrics_server import serve_metrics
@@ -41,6 +42,7 @@ async def start_controller(core: SharedServices, computes: Computes, stack: Asyn
         EnvironmentObserver(services),
         CheckpointAudit(services, core.wakeups),
         CheckpointFlattener(services),
+        MigrationChecker(services, core.wakeups),
         StatsSampler(services),
         LogCollector(services, core.wakeups),
         Controller(services, core.wakeups),

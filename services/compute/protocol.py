@@ -181,6 +181,29 @@ class SaveRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Program:
+    """A program to be run beside the tool of a running session, with the tool's image but without the Studio's variables.
+
+    It is ended after `seconds`, and of its output at most `max_bytes` are kept.
+    """
+
+    argv: tuple[str, ...]
+    seconds: float
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFiles:
+    """Which files sessions added or changed, as paths relative to the root directory of their image.
+
+    `conflicts` are those of them that another template changed, too, in another way.
+    """
+
+    paths: tuple[str, ...]
+    conflicts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """A change of a session's resources, to be followed by `observe`. `name` None: any session may have changed."""
 
@@ -312,6 +335,17 @@ class Compute(Protocol):
 
         Returns the save of that name if it was made before. Raises CheckpointMissing, ComputeFailed, ComputeUnknown.
         """
+        ...
+
+    async def session_files(self, name: SessionName, source: Saved, image: ImageSpec) -> SessionFiles:
+        """Returns which files sessions added in `source`, and which of them the template of `image` changed as well.
+
+        `name` is the session that began from the same files. May take minutes. Raises CheckpointMissing, ComputeFailed, ComputeUnknown.
+        """
+        ...
+
+    async def run(self, name: SessionName, program: Program) -> bytes:
+        """Runs a program in the session and returns its output, which is not to be trusted. Raises ComputeFailed, ComputeUnknown."""
         ...
 
     async def remove(self, name: SessionName) -> None:

@@ -15,10 +15,12 @@ from services.compute.protocol import (
     OutputChunk,
     OutputSink,
     Presence,
+    Program,
     Progress,
     Report,
     Saved,
     SaveRequest,
+    SessionFiles,
     SessionSpec,
     Upstream,
     Usage,
@@ -117,6 +119,14 @@ class VerifiedCompute:
     async def rebase(self, source: Saved, image: ImageSpec, target: str) -> Saved:
         async with self._verified("rebase"):
             return await self.inner.rebase(source, image, target)
+
+    async def session_files(self, name: SessionName, source: Saved, image: ImageSpec) -> SessionFiles:
+        async with self._verified("session_files"):
+            return await self.inner.session_files(name, source, image)
+
+    async def run(self, name: SessionName, program: Program) -> bytes:
+        async with self._verified("run"):
+            return await self.inner.run(name, program)
 
     async def remove(self, name: SessionName) -> None:
         async with self._verified("remove"):

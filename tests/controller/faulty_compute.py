@@ -18,10 +18,12 @@ from services.compute.protocol import (
     OutputChunk,
     OutputSink,
     Presence,
+    Program,
     Progress,
     Report,
     Saved,
     SaveRequest,
+    SessionFiles,
     SessionSpec,
     Upstream,
     Usage,
@@ -52,6 +54,8 @@ class FaultyCompute:
     hold: dict[str, asyncio.Event] = field(default_factory=dict)
     broken: dict[str, Exception] = field(default_factory=dict)
     printed: bytes = b"bad\nworse\n"
+    files: SessionFiles = SessionFiles(())  # noqa: RUF009 - immutable
+    report: bytes = b""
     usage: Usage = Usage(1.0, 1000)  # noqa: RUF009 - immutable
     piece: int = 1 << 16
     more: asyncio.Event | None = None
@@ -175,6 +179,16 @@ class FaultyCompute:
             raise CheckpointMissing(f"The save {source.reference} is gone.")
         self.saves[target] = True
         return Saved(target, f"sha256:{image.image}", 10, 1)
+
+    async def session_files(self, name: SessionName, source: Saved, image: ImageSpec) -> SessionFiles:
+        await self._called("session_files")
+        return self.files
+
+    async def run(self, name: SessionName, program: Program) -> bytes:
+        """Answers with `report`, in whose lines MARK stands for the mark that the program is given."""
+        await self._called("run")
+        mark = next(word for word in program.argv if word.startswith("studiograph-"))
+        return self.report.replace(b"MARK", mark.encode())
 
     async def remove(self, name: SessionName) -> None:
         await self._called("remove")

@@ -16,6 +16,7 @@ from services.controller.lifecycle.environment_observer import EnvironmentObserv
 from services.controller.logs.log_collector import LogCollector
 from services.controller.maintenance.checkpoint_audit import CheckpointAudit
 from services.controller.maintenance.resource_cleaner import ResourceCleaner
+from services.controller.migration.checker import MigrationChecker
 from services.domain.session_name import SessionName
 from services.store.db.database import Database, Wake
 from services.store.db.wakeups import Wakeups
@@ -70,6 +71,7 @@ class ControllerHarness:
             EnvironmentObserver(self.services),
             CheckpointAudit(self.services, self.wakeups),
             LogCollector(self.services, self.wakeups),
+            MigrationChecker(self.services, self.wakeups),
         ]
         for part in self.running:
             await part.start()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.compute.protocol import ComputeUnknown
+from services.compute.protocol import ComputeFailed, ComputeUnknown, SessionFiles
 from services.domain.session_name import SessionName
 from services.store.tables import core
 from services.studios.requests import (
@@ -189,3 +189,86 @@ async def session_is_absent(harness: ControllerHarness, name: SessionName) -> No
         return str(name) not in harness.compute.observations
 
     await eventually(is_absent)
+
+
+PATHS = SessionFiles(("opt/lib/python3.11/site-packages/numpy-1.0.dist-info/RECORD",))
+
+
+async def result(harness: ControllerHarness) -> dict[str, Any]:
+    """Waits until the attempt has a result."""
+
+    async def is_over() -> bool:
+        return bool((await attempt(harness))["state"] != "MIGRATING")
+
+    await eventually(is_over)
+    return await attempt(harness)
+
+
+async def xpra_with_pip(harness: ControllerHarness) -> str:
+    """The original, of a tool whose users install by pip."""
+    source = await original(harness)
+    async with harness.database.write() as transaction:
+        await transaction.execute(core.template.update().where(core.template.c.tool == "XPRA").values(tool="JUPYTERLAB"))
+    return source
+
+
+@pytest.mark.behaviour("B74")
+async def test_what_the_session_reports_becomes_issues_with_commands(harness: ControllerHarness) -> None:
+    source = await xpra_with_pip(harness)
+    harness.compute.files, harness.compute.report = PATHS, b"MARK\tpython-import\tnumpy\tImportError: no\n"
+    await harness.status(await migrate(harness, source), "RUNNING")
+    ended = await result(harness)
+    assert ended["state"] == "WITH_ISSUES"
+    [issue] = ended["issues"]
+    assert (issue["kind"], issue["subject"], issue["commands"]) == ("PACKAGE_BROKEN", "numpy", ["pip uninstall --yes numpy"])
+    states = [row["payload"]["state"] for row in await harness.rows(core.event) if row["kind"] == "migration"]
+    assert states == ["MIGRATING", "MIGRATING", "WITH_ISSUES", "WITH_ISSUES"]
+
+
+@pytest.mark.behaviour("B16", "B74")
+async def test_a_secret_that_the_session_reports_is_masked(harness: ControllerHarness) -> None:
+    source = await xpra_with_pip(harness)
+    variable = {"key": "TOKEN", "value": harness.services.seal.seal("hunter2hunter2"), "secret": True}
+    async with harness.database.write() as transaction:
+        await transaction.execute(core.studio.update().values(environment=[variable]))
+    harness.compute.files, harness.compute.report = PATHS, b"MARK\tpython-import\tnumpy\tKeyError: hunter2hunter2\n"
+    await harness.status(await migrate(harness, source), "RUNNING")
+    [issue] = (await result(harness))["issues"]
+    assert "hunter2" not in issue["message"]
+
+
+@pytest.mark.behaviour("B74")
+async def test_a_session_that_cannot_be_looked_at_says_so(harness: ControllerHarness) -> None:
+    source = await xpra_with_pip(harness)
+    harness.compute.files, harness.compute.broken["run"] = PATHS, ComputeFailed("A program did not end.")
+    await harness.status(await migrate(harness, source), "RUNNING")
+    ended = await result(harness)
+    assert (ended["state"], [issue["kind"] for issue in ended["issues"]]) == ("WITH_ISSUES", ["CHECK_INCOMPLETE"])
+
+
+@pytest.mark.behaviour("B74")
+async def test_a_server_that_dies_during_the_check_checks_again(harness: ControllerHarness) -> None:
+    source = await xpra_with_pip(harness)
+    harness.compute.files = PATHS
+    gate = harness.compute.hold["run"] = asyncio.Event()
+    await harness.status(await migrate(harness, source), "RUNNING")
+    await harness.called("run")
+    await harness.crash()
+    del harness.compute.hold["run"]
+    gate.set()
+    await harness.start()
+    assert (await result(harness))["state"] == "SUCCEEDED"
+
+
+@pytest.mark.behaviour("B75")
+async def test_a_migration_that_is_discarded_during_the_check_stays_discarded(harness: ControllerHarness) -> None:
+    source = await xpra_with_pip(harness)
+    harness.compute.files = PATHS
+    gate = harness.compute.hold["run"] = asyncio.Event()
+    made = await migrate(harness, source)
+    await harness.status(made, "RUNNING")
+    await harness.called("run")
+    await harness.studios.discard_migration(harness.world.viewer, DiscardMigrationRequest(made))
+    gate.set()
+    await only_the_original_is_left(harness)
+    assert (await attempt(harness))["state"] == "DISCARDED"

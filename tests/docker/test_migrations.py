@@ -1,17 +1,19 @@
 """Migrations on a real engine: the files of a session over the image of a newer release (B74, B75)."""
 
 import asyncio
+import json
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from services.store.tables import core
 from tests.compute.world import ask_json, get, put
 from tests.docker.images import variant
 from tests.docker.migrations import add_release, attempts, migrate
 from tests.docker.server import Job, docker_job
-from tests.docker.tiny_image import docker
+from tests.docker.tiny_image import docker, tool_command
 
 pytestmark = pytest.mark.docker
 KILLS = 4
@@ -19,13 +21,26 @@ LONGEST_START_S = 2.0
 """Seconds in which the first start of a migrated tiny tool is over: the kills fall before, between and after its steps."""
 
 
+PYTHON = tool_command()[0]
+PACKAGES = f"{Path(PYTHON).parents[1]}/lib/{Path(PYTHON).name}/site-packages"
+LINK_PYTHON = json.dumps([PYTHON, "-c", f"import os; os.symlink({PYTHON!r}, '/bin/python3'); os.makedirs({PACKAGES!r}, exist_ok=True)"])
+INSTALL = """import pathlib
+packages = pathlib.Path({packages!r})
+packages.joinpath("chart.py").write_text("import colours")
+info = packages / "chart-1.0.dist-info"
+info.mkdir()
+info.joinpath("METADATA").write_text("Metadata-Version: 2.1\\nName: chart\\nVersion: 1.0\\n")
+info.joinpath("RECORD").write_text("chart.py,,\\nchart-1.0.dist-info/METADATA,,\\n")
+pathlib.Path("/bin/plot").write_text("#!/opt/runtime-1\\n")
+"""
+"""Installs a package that needs a module which only the first release has, and a program that is run by what only that has."""
+
+
 def release(number: int) -> str:
-    """An image of the tiny tool with files of its own."""
-    return variant(
-        f"release-{number}",
-        f"RUN echo {number} >/opt/release && echo {number} >/opt/both && echo {number} >/opt/only-{number}",
-        f"ENV RELEASE={number}",
-    ).image
+    """An image of the tiny tool with files of its own; the first release has a module and an interpreter that later ones lack."""
+    files = f"RUN echo {number} >/opt/release && echo {number} >/opt/both && echo {number} >/opt/only-{number}"
+    first = (f"RUN touch {PACKAGES}/colours.py && mv /bin/nice /opt/runtime-1",) if number == 1 else ()
+    return variant(f"migration-{number}", f"RUN {LINK_PYTHON}", files, *first, f"ENV RELEASE={number}").image
 
 
 @pytest.fixture
@@ -60,7 +75,8 @@ async def test_a_migrated_studio_has_the_files_of_the_session_and_those_of_the_n
     assert docker("exec", container, "cat", "/opt/release", "/opt/only-2", "/opt/both").split() == ["2", "2", "mine"]
     assert docker("exec", container, "ls", "/opt").split() == ["both", "only-2", "release", "tiny.py"]
     assert (await ask_json(await migration.upstream(), "/env"))["RELEASE"] == "2"
-    assert (await migration.result())["state"] == "SUCCEEDED"
+    result = await migration.result()
+    assert [(issue["kind"], issue["subject"]) for issue in result["issues"]] == [("FILE_CONFLICT", "/opt/both")]
 
 
 @pytest.mark.behaviour("B74")
@@ -100,7 +116,7 @@ async def test_what_was_mended_in_the_original_is_migrated_from_its_newest_check
     assert await get(await second.upstream(), "notes.txt") == b"mended"
     await second.result()
     shown = [(attempt["state"], attempt["checkpoint"]["name"]) for attempt in await attempts(job, job.studio)]
-    assert shown == [("SUCCEEDED", "Contained_2"), ("DISCARDED", "Contained_1")]
+    assert shown == [("WITH_ISSUES", "Contained_2"), ("DISCARDED", "Contained_1")]
 
 
 @pytest.mark.behaviour("B37", "B74")
@@ -131,3 +147,38 @@ async def test_a_migration_survives_the_death_of_the_server_at_any_point(job: Jo
         assert await get(await migration.upstream(), "notes.txt") == b"mine"
         await migration.discard()
     await job.only_checkpoints_left()
+
+
+@pytest.mark.behaviour("B74")
+async def test_software_that_the_new_release_does_not_fit_is_reported(job: Job) -> None:
+    await job.start()
+    await job.status("RUNNING")
+    docker("exec", job.containers()[0], "python3", "-c", INSTALL.format(packages=PACKAGES))
+    await job.stop()
+    await job.status("STOPPED")
+    async with job.database.write() as transaction:
+        await transaction.execute(core.template.update().values(tool="JUPYTERLAB"))
+    result = await (await migrate(job)).result()
+    issues = {issue["kind"]: issue for issue in result["issues"]}
+    assert result["state"] == "WITH_ISSUES"
+    broken = issues["PACKAGE_BROKEN"]
+    assert (broken["subject"], broken["commands"]) == ("chart", ["pip uninstall --yes chart"])
+    assert broken["message"] == "chart cannot be loaded: ModuleNotFoundError: No module named 'colours'"
+    assert (issues["INTERPRETER_MISSING"]["subject"], len(issues)) == ("/bin/plot", 2)
+
+
+@pytest.mark.behaviour("B74")
+async def test_a_session_that_prints_without_end_is_no_trouble(job: Job) -> None:
+    await job.start()
+    await job.status("RUNNING")
+    container = job.containers()[0]
+    docker("exec", container, "python3", "-c", INSTALL.format(packages=PACKAGES))
+    flood = "#!/bin/sh\nwhile :; do echo 12345678901234567890; done\n"
+    docker("exec", container, PYTHON, "-c", f"import os; os.remove('/bin/python3'); open('/bin/python3', 'w').write({flood!r})")
+    docker("exec", container, PYTHON, "-c", "import os; os.chmod('/bin/python3', 0o755)")
+    await job.stop()
+    await job.status("STOPPED")
+    migration = await migrate(job)
+    result = await migration.result()
+    assert {issue["kind"] for issue in result["issues"]} <= {"FILE_CONFLICT"}
+    await migration.status("RUNNING")

@@ -10,10 +10,10 @@ from services.compute.protocol import Saved
 from services.connections.last_active import Activity
 from services.connections.presence import NewConnection, Presence
 from services.domain.actor import Actor
-from services.domain.event_payloads import TabsChanged
+from services.domain.event_payloads import MigrationChanged, TabsChanged
 from services.domain.ids import new_id
 from services.domain.lifecycle import Trigger
-from services.domain.statuses import BuildState
+from services.domain.statuses import BuildState, MigrationState
 from services.live import log_history
 from services.secrets.installation import replace_key
 from services.secrets.secret_box import SecretBox
@@ -25,6 +25,7 @@ from services.store import (
     connections,
     installation,
     leases,
+    migration_attempts,
     outbox,
     outputs,
     retention,
@@ -252,6 +253,16 @@ async def a_save_is_announced(scene: WriterScene) -> None:
         await studio_of(transaction, scene.ids.running)
         reference = scene.ids.attempt_reference
         await cleanup_tasks.add_save_attempt(transaction, scene.ids.environment.id, scene.ids.attempt, reference, LEASE)
+
+
+@BACKGROUND.runs("services.controller.migration.check:_record")
+async def a_migration_is_checked(scene: WriterScene) -> None:
+    async with scene.stream() as transaction:
+        studio = await studio_of(transaction, scene.ids.running)
+        await migration_attempts.of_studio(transaction, studio.id)
+        await migration_attempts.end(transaction, new_id(), MigrationState.SUCCEEDED, [])
+        event = MigrationChanged(new_id(), MigrationState.SUCCEEDED).event(Actor.system("test"), studio.id, studio.name)
+        await outbox.append(transaction, studio.workspace_id, [event])
 
 
 @BACKGROUND.runs(f"{LIFECYCLE}.session_save:_give_back")

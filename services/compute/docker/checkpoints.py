@@ -11,13 +11,13 @@ from secrets import token_hex
 from time import monotonic
 from typing import Any
 
-from services.compute.docker import changes, disk_space, naming, request_bodies, reserved_names
+from services.compute.docker import changes, disk_space, naming, request_bodies, reserved_names, session_files
 from services.compute.docker.commits import Commits
 from services.compute.docker.engine import Absent, Conflict, Engine
 from services.compute.docker.images import Images
 from services.compute.docker.layering import COMMENT, CheckpointImages
 from services.compute.docker.request_bodies import Image
-from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, Saved, SaveRequest
+from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, Saved, SaveRequest, SessionFiles
 from services.domain.session_name import SessionName
 
 COMMIT_TIMEOUT_SECONDS = 540.0
@@ -85,6 +85,14 @@ class Checkpoints:
         if made is None:
             return await self._layering.rebase(base.id, template_id, target)
         return Saved(target, made["Id"], made["Size"], 1)
+
+    async def session_files(self, source: Saved, template_id: str) -> SessionFiles:
+        """Returns which files sessions added in `source`, and which of them the template changed as well."""
+        await self.base(source.reference, source.digest or None)
+        checkpoint, template = [await self._engine.find(f"images/{each}/json") for each in (source.reference, template_id)]
+        if checkpoint is None or template is None:
+            raise ComputeUnknown("an image was removed at this moment")
+        return await session_files.compare(self._engine, checkpoint, template, COMMENT)
 
     async def finals(self, name: SessionName, checkpoint_id: str) -> list[str]:
         """Returns the saves that were made of the session after its end. Earlier versions named them without a nonce."""

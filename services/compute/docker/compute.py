@@ -19,6 +19,7 @@ from services.compute.docker import (
     firewall,
     image_builds,
     naming,
+    programs,
     reach,
     request_bodies,
     session_events,
@@ -45,10 +46,12 @@ from services.compute.protocol import (
     OutputChunk,
     OutputSink,
     Presence,
+    Program,
     Progress,
     Report,
     Saved,
     SaveRequest,
+    SessionFiles,
     SessionSpec,
     Upstream,
     Usage,
@@ -205,6 +208,18 @@ class DockerCompute:
         if template is None:
             raise ComputeUnknown(f"the image {image.image} was removed at this moment")
         return await self._checkpoints.rebase(source, template.id, target)
+
+    async def session_files(self, name: SessionName, source: Saved, image: ImageSpec) -> SessionFiles:
+        template = await self._images.find(image.image)
+        if template is None:
+            raise ComputeUnknown(f"the image {image.image} was removed at this moment")
+        return await self._checkpoints.session_files(source, template.id)
+
+    async def run(self, name: SessionName, program: Program) -> bytes:
+        container = await self._containers.find(name)
+        if container is None:
+            raise ComputeFailed("The session is not there, so that nothing can be run in it.")
+        return await programs.run(self._engine, container["Id"], program)
 
     async def remove(self, name: SessionName) -> None:
         """Removes the container first: then nothing uses the network or an unfinished save any more. Raises ComputeUnknown."""

@@ -97,14 +97,22 @@ class Engine:
 
     @asynccontextmanager
     async def stream(
-        self, method: str, path: str, params: Mapping[str, Any], limit: float = CALL_TIMEOUT_SECONDS, *, archive: Archive | None = None
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any],
+        limit: float = CALL_TIMEOUT_SECONDS,
+        *,
+        archive: Archive | None = None,
+        body: Mapping[str, Any] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Sends a request whose answer is read in pieces. `limit` is until it begins; `reading` translates errors after that.
 
-        `archive` is a tar that is sent as the body.
+        `archive` is a tar that is sent as the body; `body` one in JSON.
         """
         headers = {"Content-Type": "application/x-tar"} if archive is not None else None
-        query = self._client()._query(path, method, params=dict(params), data=archive, headers=headers, timeout=aiohttp.ClientTimeout())
+        data = json.dumps(body) if body is not None else archive
+        query = self._client()._query(path, method, params=dict(params), data=data, headers=headers, timeout=aiohttp.ClientTimeout())
         async with self._answering(path, limit):
             response = await query.__aenter__()
         try:

@@ -52,7 +52,7 @@ async def take(engine: Engine, image_id: str, comment: str, directory: Path) -> 
     """
     spool = directory / "image.tar"
     try:
-        await _download(engine, image_id, spool)
+        await download(engine, f"images/{image_id}/get", spool)
         return await asyncio.to_thread(_split, spool, comment, directory)
     except Absent as error:
         raise CheckpointMissing(f"The image {image_id} is no longer on the engine.") from error
@@ -62,8 +62,8 @@ async def take(engine: Engine, image_id: str, comment: str, directory: Path) -> 
         await asyncio.to_thread(spool.unlink, missing_ok=True)
 
 
-async def _download(engine: Engine, image_id: str, target: Path) -> None:
-    path = f"images/{image_id}/get"
+async def download(engine: Engine, path: str, target: Path) -> None:
+    """Writes the archive of one image or of several into a file. Raises OSError, Absent, ComputeUnknown."""
     with target.open("wb") as file:
         async with engine.stream("GET", path, {}, MAX_SILENCE_SECONDS) as response:
             while True:
@@ -77,10 +77,10 @@ async def _download(engine: Engine, image_id: str, target: Path) -> None:
 def _split(spool: Path, comment: str, directory: Path) -> SplitImage:
     """Splits an image's archive (as `docker save` makes it) into the layers below, and the topmost ones whose history has the comment."""
     with tarfile.open(spool) as archive:
-        manifest = json.loads(_read(archive, "manifest.json"))[0]
-        config = json.loads(_read(archive, manifest["Config"]))
+        manifest = json.loads(read(archive, "manifest.json"))[0]
+        config = json.loads(read(archive, manifest["Config"]))
         digests, paths = config["rootfs"]["diff_ids"], manifest["Layers"]
-        own = _topmost(config.get("history") or [], comment)
+        own = topmost(config.get("history") or [], comment)
         below, above = digests[: len(digests) - own], digests[len(digests) - own :]
         layers = []
         for number, (digest, path) in enumerate(zip(above, paths[len(paths) - own :], strict=True)):
@@ -92,7 +92,7 @@ def _split(spool: Path, comment: str, directory: Path) -> SplitImage:
         return SplitImage(below, layers)
 
 
-def _topmost(history: Sequence[Mapping[str, Any]], comment: str) -> int:
+def topmost(history: Sequence[Mapping[str, Any]], comment: str) -> int:
     """Returns how many of the last layers have the comment. A save without changes has an entry, but no layer."""
     count = 0
     for entry in reversed(history):
@@ -102,7 +102,8 @@ def _topmost(history: Sequence[Mapping[str, Any]], comment: str) -> int:
     return count
 
 
-def _read(archive: tarfile.TarFile, name: str) -> bytes:
+def read(archive: tarfile.TarFile, name: str) -> bytes:
+    """Returns the content of a file of the archive. Raises KeyError, ValueError."""
     content = archive.extractfile(name)
     if content is None:
         raise ValueError(f"{name} is no file")

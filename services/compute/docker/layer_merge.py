@@ -18,7 +18,7 @@ NAME_HEADERS = ("path", "linkpath")
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class LayerEntry:
     """A path that the result has: the layer that it comes from, counted from the lowest, and its header there."""
 
     layer: int
@@ -26,10 +26,10 @@ class _Entry:
 
 
 @dataclass(slots=True)
-class _Plan:
+class LayerPlan:
     """What the result has, found from the highest layer down: the first that has a path decides."""
 
-    entries: dict[str, _Entry] = field(default_factory=dict)
+    entries: dict[str, LayerEntry] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
     """The paths that a layer deletes, and that no higher one has: they may exist below all of the layers."""
     opaque: set[str] = field(default_factory=set)
@@ -53,7 +53,7 @@ class _Plan:
             elif name.startswith(WHITEOUT):
                 self._delete(f"{directory}/{name.removeprefix(WHITEOUT)}".lstrip("/"), hidden_by_layer)
             elif path not in self.entries:
-                self.entries[path] = _Entry(layer, info)
+                self.entries[path] = LayerEntry(layer, info)
                 if not info.isdir():
                     hidden_by_layer.add(path)
         self.hidden |= hidden_by_layer
@@ -79,7 +79,7 @@ def merge(layers: Sequence[Path], target: Path) -> None:
     """Writes the tar of one layer that has the effect of `layers`, of which the lowest comes first. Blocking; raises OSError, TarError."""
     archives = [tarfile.open(layer) for layer in layers]  # noqa: SIM115 - closed below, however many there are
     try:
-        plan = _Plan()
+        plan = LayerPlan()
         members = [archive.getmembers() for archive in archives]
         for layer in range(len(layers) - 1, -1, -1):
             plan.add_layer(layer, members[layer])
@@ -90,7 +90,7 @@ def merge(layers: Sequence[Path], target: Path) -> None:
             archive.close()
 
 
-def _write(plan: _Plan, archives: Sequence[tarfile.TarFile], result: tarfile.TarFile) -> None:
+def _write(plan: LayerPlan, archives: Sequence[tarfile.TarFile], result: tarfile.TarFile) -> None:
     """Writes parents before children, files before the links to them, and deletions in the order of their paths."""
     markers = {f"{path}/{OPAQUE}".lstrip("/") for path in plan.opaque}
     markers |= {_marker(path) for path in plan.deleted if not _has_hidden_parent(path, plan)}
@@ -108,7 +108,7 @@ def _marker(path: str) -> str:
     return f"{directory}/{WHITEOUT}{name}".lstrip("/")
 
 
-def _has_hidden_parent(path: str, plan: _Plan) -> bool:
+def _has_hidden_parent(path: str, plan: LayerPlan) -> bool:
     """Whether a deleted path lies in a directory that is deleted or opaque itself, so that it needs no marker of its own."""
     steps = path.split("/")
     parents = ["/".join(steps[:count]) for count in range(1, len(steps))]
@@ -123,15 +123,15 @@ class _Links:
     gets the content, and the others become links to it.
     """
 
-    plan: _Plan
+    plan: LayerPlan
     written: dict[tuple[int, str], str] = field(default_factory=dict)
     """The path under which the content of a file of a layer stands in the result."""
 
-    def write(self, path: str, entry: _Entry, archive: tarfile.TarFile, result: tarfile.TarFile) -> None:
+    def write(self, path: str, entry: LayerEntry, archive: tarfile.TarFile, result: tarfile.TarFile) -> None:
         if entry.info.isdir():
             result.addfile(_named(entry.info, path))
             return
-        source = _source(archive, entry.info)
+        source = linked_file(archive, entry.info)
         key = (entry.layer, _path(source))
         first = self.written.setdefault(key, path)
         if first != path:
@@ -140,7 +140,7 @@ class _Links:
         result.addfile(_named(source, path), archive.extractfile(source) if source.isreg() else None)
 
 
-def _source(archive: tarfile.TarFile, info: tarfile.TarInfo) -> tarfile.TarInfo:
+def linked_file(archive: tarfile.TarFile, info: tarfile.TarInfo) -> tarfile.TarInfo:
     """Returns what a hard link of the layer is to, of whatever kind; anything else itself. Raises KeyError if the layer lacks it."""
     while info.islnk():
         info = archive.getmember(info.linkname)

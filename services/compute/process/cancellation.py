@@ -3,8 +3,9 @@
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -24,10 +25,19 @@ async def in_thread(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> 
         raise
 
 
-async def run_program(argv: Sequence[str], *, on_line: Line | None = None, keep: tuple[int, ...] = ()) -> tuple[int, str]:
+async def run_program(
+    argv: Sequence[str],
+    *,
+    on_line: Line | None = None,
+    keep: tuple[int, ...] = (),
+    env_vars: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    max_bytes: int | None = None,
+) -> tuple[int, str]:
     """Runs a program to its end; returns its exit code and its output. A cancelled call kills it and its children, and waits for that.
 
-    `keep` are descriptors that the program inherits, so that it holds a lock if this server is killed.
+    `keep` are descriptors that the program inherits, so that it holds a lock if this server is killed. `env_vars` are all of its variables
+    (None: those of the server). What it prints beyond `max_bytes` is read and dropped.
     """
     process = await asyncio.create_subprocess_exec(
         *argv,
@@ -37,11 +47,16 @@ async def run_program(argv: Sequence[str], *, on_line: Line | None = None, keep:
         start_new_session=True,
         pass_fds=keep,
         limit=MAX_LINE_BYTES,
+        env=env_vars,
+        cwd=cwd,
     )
     assert process.stdout is not None
-    lines = []
+    lines, size = [], 0
     try:
         async for raw in process.stdout:
+            size += len(raw)
+            if max_bytes is not None and size > max_bytes:
+                continue
             lines.append(raw.decode(errors="replace"))
             if on_line:
                 await on_line(lines[-1].rstrip())

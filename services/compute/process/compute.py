@@ -13,6 +13,7 @@ from services.compute.process import (
     jupyterlab,
     keeper_client,
     logs,
+    programs,
     readiness,
     session_directory,
     session_watcher,
@@ -25,6 +26,8 @@ from services.compute.process.cancellation import in_thread
 from services.compute.process.capacity import report
 from services.compute.process.data_directory import DataDirectory, SessionDirectory, SessionRecord
 from services.compute.process.locks import locked, try_lock
+from services.compute.process.overlay import VENV_DIRECTORY
+from services.compute.process.procfs import MARKER
 from services.compute.process.state import end_orphans, observe
 from services.compute.protocol import (
     Change,
@@ -36,10 +39,12 @@ from services.compute.protocol import (
     OutputChunk,
     OutputSink,
     Presence,
+    Program,
     Progress,
     Report,
     Saved,
     SaveRequest,
+    SessionFiles,
     SessionSpec,
     Upstream,
     Usage,
@@ -160,6 +165,18 @@ class ProcessCompute:
     async def rebase(self, source: Saved, image: ImageSpec, target: str) -> Saved:
         """An archive holds a session's files alone, so that the same archive is right over another release of the tool."""
         return await self._archives.share(source.reference, source.digest, target)
+
+    async def session_files(self, name: SessionName, source: Saved, image: ImageSpec) -> SessionFiles:
+        """Lists what pip installed. There are no conflicts: a tool's installation is beside a session's files, not below them."""
+        return SessionFiles(await in_thread(programs.installed_paths, self._data_directory.session(name).files))
+
+    async def run(self, name: SessionName, program: Program) -> bytes:
+        """Runs the program with the variables of the session's tool, as the user of this server."""
+        session_record, files = self._session_record(name), self._data_directory.session(name).files
+        env_vars = tools.base_env_vars(session_record, files, self._data_directory.root / "cache" / "pip")
+        environment = files / VENV_DIRECTORY / "bin"
+        env_vars |= {"PATH": os.pathsep.join([str(environment), env_vars["PATH"]]), MARKER: session_record.marker}
+        return await programs.run(program, env_vars, files / "workspace")
 
     async def remove(self, name: SessionName) -> None:
         directory = self._data_directory.session(name)

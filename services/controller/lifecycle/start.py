@@ -104,7 +104,7 @@ async def _complete(claim: ClaimedStudio, upstream: Upstream) -> None:
         times = _session_times(claim, transaction.now, settings)
         await sessions.change(transaction, claim.session.id, upstream=upstream.to_json(), running_at=transaction.now, **times)
         await end_operation(transaction, studio, studio.operation_id, OperationState.SUCCEEDED)
-        await attempts.succeed(transaction, studio)
+        await attempts.begin_again(transaction, studio)
         actor = await claim.actor(transaction, studio)
         await move(transaction, studio, Trigger.READY, actor, None, deadline=None, due_at=transaction.now)
 

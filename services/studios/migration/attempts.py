@@ -20,13 +20,13 @@ async def begin(transaction: Transaction, actor: Actor, new: NewAttempt) -> None
     await _append_events(transaction, attempt, MigrationState.MIGRATING, actor)
 
 
-async def succeed(transaction: Transaction, studio: StudioState) -> None:
-    """Ends the attempt that made the Studio, if one did: its tool answers."""
+async def begin_again(transaction: Transaction, studio: StudioState) -> None:
+    """Makes a failed attempt MIGRATING again, if one made the Studio: its tool answers now, and its session is to be checked."""
     if studio.parent_checkpoint_id is None:
         return
-    attempt = await migration_attempts.of_studio(transaction, studio.id)
-    if attempt is not None and attempt.state in (MigrationState.MIGRATING, MigrationState.FAILED):
-        await end(transaction, attempt, MigrationState.SUCCEEDED, [])
+    attempt = await migration_attempts.begin_again(transaction, studio.id)
+    if attempt is not None:
+        await _append_events(transaction, attempt, MigrationState.MIGRATING, Actor.system("migration"))
 
 
 async def fail_start(transaction: Transaction, studio: StudioState, message: str | None) -> None:

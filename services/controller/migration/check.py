@@ -1,0 +1,104 @@
+"""Checks the session of one migrated Studio, and records what was found (B74)."""
+
+import logging
+from dataclasses import replace
+from secrets import token_hex
+
+from services.compute.protocol import CheckpointMissing, ComputeFailed, ImageSpec, Saved, SessionFiles
+from services.compute.verified_compute import VerifiedCompute
+from services.controller.controller_services import ControllerServices
+from services.controller.error_text import describe_error
+from services.controller.migration.probes import findings, probes
+from services.domain.migration_checks import Finding, SessionReport, issues_of
+from services.domain.migration_files import installed_software
+from services.domain.migration_issues import MigrationIssue
+from services.domain.migration_tools import RULES
+from services.domain.session_name import SessionName
+from services.domain.statuses import MigrationIssueKind, MigrationState, StudioStatus, Tool
+from services.secrets.masking import forms, masked
+from services.secrets.secret_box import CannotOpen
+from services.secrets.session_secrets import session_secrets
+from services.store import checkpoints, migration_attempts, outbox, sessions, studios, templates
+from services.store.migration_attempts import AttemptState
+from services.store.sessions import SessionState
+from services.store.studios import StudioState
+from services.store.templates import TemplateState
+from services.studios.migration import attempts
+
+logger = logging.getLogger(__name__)
+
+MARK_BYTES = 12
+
+
+async def check_attempt(services: ControllerServices, attempt: AttemptState) -> None:
+    """Looks at the running session of the attempt's Studio and ends the attempt, unless that changed meanwhile. Raises ComputeUnknown."""
+    async with services.database.read() as reader:
+        studio = await studios.find(reader, attempt.studio_id)
+        session = await sessions.find(reader, attempt.studio_id, studio.session_number) if studio else None
+        template = await templates.find(reader, attempt.to_template_id)
+    if studio is None or session is None or template is None or studio.status is not StudioStatus.RUNNING:
+        return
+    try:
+        issues = await _issues(services, attempt, studio, session, template)
+    except ComputeFailed as error:
+        issues = [_incomplete(template, describe_error(error))]
+    await _record(services, attempt, session, issues)
+
+
+def _incomplete(template: TemplateState, reason: str) -> MigrationIssue:
+    message = f"The tool answers, and the session could not be checked further: {reason}"
+    return MigrationIssue(MigrationIssueKind.CHECK_INCOMPLETE, template.name, message)
+
+
+async def _issues(
+    services: ControllerServices, attempt: AttemptState, studio: StudioState, session: SessionState, template: TemplateState
+) -> list[MigrationIssue]:
+    compute = await services.computes.get(session.compute_environment_id)
+    name = SessionName(services.installation, studio.id, studio.public_id, session.number)
+    files = await _session_files(services, compute, attempt, name, template)
+    software = installed_software(files.paths)
+    mark, reported = f"studiograph-{token_hex(MARK_BYTES)}", list[Finding]()
+    for probe in probes(software, mark):
+        reported += findings(await compute.run(name, probe.program), mark)
+    issues = issues_of(RULES[Tool(template.tool)], SessionReport(software, files.conflicts, reported))
+    secret_forms = forms(await _secrets(services, session))
+    return [replace(issue, subject=masked(issue.subject, secret_forms), message=masked(issue.message, secret_forms)) for issue in issues]
+
+
+async def _session_files(
+    services: ControllerServices, compute: VerifiedCompute, attempt: AttemptState, name: SessionName, template: TemplateState
+) -> SessionFiles:
+    """Compares the files with the checkpoint of the original; without its data, those over the new template tell what was added."""
+    image = ImageSpec(template.tool, template.image, template.tool_version, built=template.recipe is not None)
+    for checkpoint_id in (attempt.source_checkpoint_id, attempt.checkpoint_id):
+        async with services.database.read() as reader:
+            checkpoint = await checkpoints.find(reader, checkpoint_id)
+        if checkpoint is None or checkpoint.reference is None or checkpoint.deleted_at is not None:
+            continue
+        try:
+            saved = Saved(checkpoint.reference, checkpoint.digest or "", checkpoint.size or 0)
+            return await compute.session_files(name, saved, image)
+        except CheckpointMissing:
+            continue
+    return SessionFiles(())
+
+
+async def _secrets(services: ControllerServices, session: SessionState) -> tuple[str, ...]:
+    """Returns the secrets that are masked in what the session reports; none if they cannot be decrypted, as the session has none then."""
+    try:
+        return await session_secrets(services.database, services.seal, session)
+    except CannotOpen:
+        logger.warning("What session %s reports is not searched for secrets: they were sealed with another key", session.id)
+        return ()
+
+
+async def _record(services: ControllerServices, attempt: AttemptState, session: SessionState, issues: list[MigrationIssue]) -> None:
+    """Ends the attempt, unless it was discarded, or its session ended, while it was checked."""
+    async with outbox.stream_transaction(services.database, attempt.workspace_id) as transaction:
+        current = await migration_attempts.of_studio(transaction, attempt.studio_id)
+        studio = await studios.find(transaction, attempt.studio_id)
+        if current is None or current.state is not MigrationState.MIGRATING or studio is None:
+            return
+        if studio.status is StudioStatus.RUNNING and studio.session_number == session.number:
+            state = MigrationState.WITH_ISSUES if issues else MigrationState.SUCCEEDED
+            await attempts.end(transaction, current, state, issues)

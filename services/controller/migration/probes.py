@@ -1,0 +1,68 @@
+"""The programs that look at the session of a migrated Studio, and what they report."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.compute.protocol import Program
+from services.domain.migration_checks import Finding
+from services.domain.migration_files import InstalledSoftware
+
+PROBE = Path(__file__).with_name("session_probe.py")
+RUN_PYTHON = 'command -v python3 >/dev/null && exec python3 -I -c "$1" "$2" "$3"'
+RUN_R = 'command -v Rscript >/dev/null || exit 0; probe=$1; shift; exec Rscript --vanilla -e "$probe" "$@"'
+LOAD_R = """words <- commandArgs(TRUE)
+for (name in words[-1]) {
+  error <- tryCatch({ suppressMessages(loadNamespace(name)); NULL }, error = function(e) conditionMessage(e))
+  if (!is.null(error)) cat(words[1], "r-load", name, gsub("[[:space:]]+", " ", error), "\n", sep = "\t")
+}"""
+LIST_EXTENSIONS = """tool=$(command -v code-server) || tool=/opt/code-server/bin/code-server
+[ -x "$tool" ] || tool="/opt/code-server/bin/node /opt/code-server/out/node/entry.js"
+list=$($tool --list-extensions 2>/dev/null) || exit 0
+for name in $list; do printf '%s\textension\t%s\n' "$0" "$name"; done
+printf '%s\textensions-listed\tall\n' "$0" """
+SECONDS = 180.0
+"""How long one of the programs may take."""
+MAX_OUTPUT_BYTES = 1 << 18
+MAX_FINDINGS = 500
+MAX_FIELD_LENGTH = 500
+"""Characters of each field of a line that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A program and the mark with which its lines begin. Nobody in the session can know the mark before."""
+
+    mark: str
+    program: Program
+
+
+def probes(software: InstalledSoftware, mark: str) -> Iterator[Probe]:
+    """Returns what is to be run in a session where this software was installed."""
+    wanted = {"python": sorted({each.name for each in software.python}), "programs": [f"/{path}" for path in software.programs]}
+    if wanted["python"] or wanted["programs"]:
+        yield _probe(mark, "/bin/sh", "-c", RUN_PYTHON, "sh", PROBE.read_text(), mark, json.dumps(wanted))
+    if software.r:
+        yield _probe(mark, "/bin/sh", "-c", RUN_R, "sh", LOAD_R, mark, *software.r)
+    if software.extensions:
+        yield _probe(mark, "/bin/sh", "-c", LIST_EXTENSIONS, mark)
+
+
+def _probe(mark: str, *argv: str) -> Probe:
+    return Probe(mark, Program(argv, SECONDS, MAX_OUTPUT_BYTES))
+
+
+def findings(output: bytes, mark: str) -> list[Finding]:
+    """Returns what the lines of a program's output report. The session may have changed them: every field is cut and made printable."""
+    found: list[Finding] = []
+    for line in output.decode(errors="replace").splitlines():
+        fields = [_printable(field) for field in line.split("\t")]
+        if len(fields) >= 3 and fields[0] == mark and len(found) < MAX_FINDINGS:
+            kind, subject, detail, owner = (*fields[1:5], "", "")[:4]
+            found.append(Finding(kind, subject, detail, owner))
+    return found
+
+
+def _printable(text: str) -> str:
+    return "".join(character for character in text[:MAX_FIELD_LENGTH] if character.isprintable()).strip()

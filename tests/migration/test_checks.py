@@ -1,0 +1,101 @@
+"""The issues of a migrated Studio, and the commands that each tool has to mend them."""
+
+import pytest
+
+from services.domain.migration_checks import MAX_LISTED, Finding, SessionReport, issues_of
+from services.domain.migration_files import InstalledSoftware, PythonPackage
+from services.domain.migration_issues import MigrationIssue
+from services.domain.migration_tools import RULES
+from services.domain.statuses import MigrationIssueKind as Kind
+from services.domain.statuses import Tool
+
+pytestmark = pytest.mark.behaviour("B74")
+SOFTWARE = InstalledSoftware(
+    (PythonPackage("numpy", "3.11"), PythonPackage("old", "3.10")),
+    ("jsonlite",),
+    ("ms-python.python",),
+    ("tree",),
+    ("usr/bin/tree", "opt/jupyter/bin/plot"),
+)
+VERSION = Finding("python-version", "3.11")
+
+
+def issues(tool: Tool, *findings: Finding, conflicts: tuple[str, ...] = (), software: InstalledSoftware = SOFTWARE) -> list[MigrationIssue]:
+    return issues_of(RULES[tool], SessionReport(software, conflicts, findings))
+
+
+@pytest.mark.parametrize(
+    ("tool", "finding", "kind", "commands"),
+    [
+        (Tool.JUPYTERLAB, Finding("python-import", "numpy", "ImportError"), Kind.PACKAGE_BROKEN, ("pip uninstall --yes numpy",)),
+        (Tool.JUPYTERLAB, Finding("python-twice", "numpy", "1 and 2"), Kind.PACKAGE_BROKEN, ("pip uninstall --yes numpy",)),
+        (Tool.JUPYTERLAB, Finding("python-requirement", "six", "lab needs", "numpy"), Kind.PACKAGE_BROKEN, ("pip uninstall --yes numpy",)),
+        (Tool.R_IDE, Finding("r-load", "jsonlite", "no"), Kind.PACKAGE_BROKEN, ("Rscript -e 'remove.packages(\"jsonlite\")'",)),
+        (Tool.XPRA, Finding("library", "/usr/bin/tree", "libx.so.1", "system:tree"), Kind.LIBRARY_MISSING, ("apt-get remove --yes tree",)),
+        (
+            Tool.VSCODE,
+            Finding("interpreter", "/opt/jupyter/bin/plot", "/usr/bin/python3.10", "python:plot"),
+            Kind.INTERPRETER_MISSING,
+            ("pip uninstall --yes plot",),
+        ),
+        (Tool.XPRA, Finding("python-import", "numpy", "ImportError"), Kind.PACKAGE_BROKEN, ()),
+    ],
+)
+def test_each_finding_is_an_issue_with_the_commands_of_the_tool(
+    tool: Tool, finding: Finding, kind: Kind, commands: tuple[str, ...]
+) -> None:
+    [issue] = issues(tool, finding)
+    assert (issue.kind, issue.commands) == (kind, commands)
+
+
+def test_packages_of_another_python_are_one_issue() -> None:
+    [issue] = issues(Tool.JUPYTERLAB, VERSION)
+    assert (issue.kind, issue.subject, issue.commands) == (Kind.INTERPRETER_MISSING, "Python 3.10", ("pip uninstall --yes old",))
+
+
+def test_an_extension_that_the_tool_does_not_list_is_refused() -> None:
+    listed = Finding("extensions-listed", "all")
+    [issue] = issues(Tool.VSCODE, listed, Finding("extension", "other.thing"))
+    assert (issue.kind, issue.commands) == (Kind.EXTENSION_REFUSED, ("code-server --uninstall-extension ms-python.python",))
+    assert issues(Tool.VSCODE, listed, Finding("extension", "MS-Python.python")) == []
+    assert issues(Tool.VSCODE) == []
+
+
+@pytest.mark.parametrize(
+    "finding",
+    [
+        Finding("python-import", "requests", "never installed by the original"),
+        Finding("python-import", "numpy; rm -rf /", "x"),
+        Finding("r-load", "other", "x"),
+        Finding("library", "/etc/shadow", "x", "system:tree"),
+        Finding("nonsense", "numpy", "x"),
+    ],
+)
+def test_what_a_session_claims_about_anything_else_is_no_issue(finding: Finding) -> None:
+    assert issues(Tool.JUPYTERLAB, finding) == []
+
+
+def test_a_name_that_is_none_is_in_no_command() -> None:
+    [issue] = issues(Tool.XPRA, Finding("library", "/usr/bin/tree", "libx.so.1", "system:tree; reboot"))
+    assert issue.commands == ()
+    [issue] = issues(Tool.XPRA, Finding("library", "/usr/bin/tree", "libx.so.1", "shell:tree"))
+    assert issue.commands == ()
+
+
+def test_conflicts_are_listed_up_to_a_limit_and_the_package_database_says_what_to_do() -> None:
+    conflicts = ("var/lib/dpkg/status", *(f"etc/conf-{number:03}" for number in range(100)))
+    found = issues(Tool.JUPYTERLAB, conflicts=conflicts)
+    assert len(found) == MAX_LISTED
+    [status] = issues(Tool.JUPYTERLAB, conflicts=conflicts[:1])
+    assert (status.kind, status.subject, status.commands) == (
+        Kind.FILE_CONFLICT,
+        "/var/lib/dpkg/status",
+        ("apt-get remove --yes tree",),
+    )
+    [package] = issues(Tool.JUPYTERLAB, conflicts=("opt/lib/python3.11/site-packages/numpy/core.py",))
+    assert (package.subject, package.commands) == ("numpy", ("pip uninstall --yes numpy",))
+
+
+def test_the_same_thing_is_one_issue() -> None:
+    finding = Finding("python-import", "numpy", "ImportError")
+    assert len(issues(Tool.JUPYTERLAB, finding, finding)) == 1
