@@ -8,6 +8,8 @@ MAX_LABELS = 25
 """Labels of one Studio (B86)."""
 MIN_LABEL_LENGTH, MAX_LABEL_LENGTH = 2, 39
 """Characters in the key, and in the value, of a label."""
+MAX_CONDA_ENVIRONMENT_LENGTH = 2048
+"""Characters in the text of a Studio's Conda environment (B76)."""
 MAX_LIFESPAN_HOURS = 120
 """Hours after which a session is stopped at the latest, unless its lifespan is 0, which means unlimited (B13)."""
 MAX_GRACE_SECONDS = 3600
