@@ -29,7 +29,7 @@ from services.studios.studios import Studios
 from services.templates.management import TemplateManagement
 from services.workspaces.commands import WorkspaceCommands
 from studiograph import pages
-from studiograph.compute_factories import recipe_book
+from studiograph.compute_factories import conda_images, recipe_book
 from studiograph.pages import fallbacks
 from studiograph.pages.fallbacks import BrowserEntry, NotFound
 from studiograph.settings import Settings
@@ -51,7 +51,7 @@ def build_services(core: SharedServices, settings: Settings, stack: AsyncExitSta
         tokens=tokens,
         members=Members(core.database, runner, one_user=settings.process_compute),
         people=People(runner),
-        studios=Studios(runner, core.policy, core.box, core.installation, core.wakeups),
+        studios=Studios(runner, core.policy, core.box, core.installation, core.wakeups, conda_images(settings)),
         checkpoints=Checkpoints(runner, core.policy),
         templates=TemplateManagement(runner, recipe_book(settings)),
         workspaces=WorkspaceCommands(runner, core.policy),

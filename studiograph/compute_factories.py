@@ -1,12 +1,15 @@
 """Creates the `Compute` client of a compute environment: one factory for each kind, from the settings."""
 
 from services.compute.docker import DockerCompute, RecipeBook
+from services.compute.docker.recipes import conda_installer
 from services.compute.process import ProcessCompute
 from services.compute.protocol import Compute
 from services.compute.registry import Factory
+from services.conda.channels import ChannelPolicy
 from services.domain.compute_kinds import KINDS
 from services.domain.statuses import ComputeKind
 from services.store.compute_environments import EnvironmentState
+from services.studios.conda_images import CondaImages
 from studiograph.settings import Settings
 
 
@@ -32,6 +35,16 @@ def is_allowed(settings: Settings, kind: ComputeKind) -> bool:
 def engine_probe(settings: Settings) -> DockerCompute:
     """Returns a client of the settings' Docker Engine, only for `inspect`: without an installation it cannot create sessions."""
     return DockerCompute(settings.docker_url, "none", "none", pool=settings.docker_subnets)
+
+
+def conda_images(settings: Settings) -> CondaImages:
+    """Returns the images with Conda packages that this server can build."""
+    channels = ChannelPolicy(settings.conda_base_url, _words(settings.conda_channels), _words(settings.conda_allowed_channels))
+    return CondaImages(channels, conda_installer())
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip().rstrip("/") for word in text.split(",") if word.strip())
 
 
 def recipe_book(settings: Settings) -> RecipeBook:

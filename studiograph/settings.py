@@ -10,9 +10,11 @@ from typing import Annotated, Self
 from pydantic import AliasChoices, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.conda.channels import ChannelPolicy
 from services.domain.time_policy import TimePolicy
 
 Seconds = Annotated[int, Field(gt=0)]
+CHANNELS = ChannelPolicy()
 DEFAULTS = TimePolicy()
 """The limits that have a setting take their default from here."""
 
@@ -83,6 +85,20 @@ class Settings(BaseSettings):
     image_certificates: Path | None = Field(
         default=None,
         description="A file of certificate authorities that built images trust besides the usual ones, as behind a proxy that opens TLS.",
+    )
+    conda_channels: str = Field(
+        default=",".join(CHANNELS.default),
+        description="The Conda channels of environments that name none, separated by commas; the first has precedence.",
+    )
+    conda_base_url: str = Field(
+        default=CHANNELS.base_url,
+        pattern=r"^(https?|file)://[^\s@?#]+$",
+        description="The address below which Conda channels with a name are: that of a mirror, where there is one. Builds must reach it.",
+    )
+    conda_allowed_channels: str = Field(
+        default="",
+        description="The names and addresses of channels that Conda environments may use, separated by commas. Empty: every name and every "
+        "https address.",
     )
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
     log_format: str = Field(

@@ -17,7 +17,13 @@ from schema.inputs.configuration import (
 )
 from schema.inputs.fields import decode, expected_revision, idempotency_key
 from services.domain.labels import RULE, Label
-from services.domain.limits import MAX_DESCRIPTION_LENGTH, MAX_GRACE_SECONDS, MAX_LABELS, MAX_NAME_LENGTH
+from services.domain.limits import (
+    MAX_CONDA_ENVIRONMENT_LENGTH,
+    MAX_DESCRIPTION_LENGTH,
+    MAX_GRACE_SECONDS,
+    MAX_LABELS,
+    MAX_NAME_LENGTH,
+)
 from services.domain.time_policy import TimePolicy
 from services.studios.configuration import DEFAULT_CPU, DEFAULT_MEMORY_MIB
 from services.studios.requests import (
@@ -39,6 +45,10 @@ DESCRIPTION = f"What the Studio is for, as text for people: at most {MAX_DESCRIP
 ACCEPT_OLDER_CHECKPOINT = (
     "Whether the session may start from an older checkpoint, or without any saved files, if the data of the newest one is missing or the "
     "last session was lost before its first save. The default is false: the mutation then returns a CheckpointMissingError that names both."
+)
+CONDA = (
+    f"Conda packages, as the text of an `environment.yml` file: at most {MAX_CONDA_ENVIRONMENT_LENGTH} characters. Only for a template "
+    "with a recipe, on containers."
 )
 UNCHANGED = "If omitted or null, the value of the Studio is used."
 KEPT = "If omitted, the present value stays; null is an error."
@@ -105,6 +115,9 @@ class CreateStudioInput:
     environment: list[EnvironmentVariableInput] | None = strawberry.field(
         default=None, description=f"{ENVIRONMENT} If omitted or null, none."
     )
+    conda_environment: str | None = strawberry.field(
+        default=None, description=f"{CONDA} They are built into the image before the first start. If omitted or null, none."
+    )
     auto_start: bool = strawberry.field(default=True, description="Whether the first session is started at once. The default is true.")
     accept_experimental: bool = strawberry.field(
         default=False,
@@ -125,6 +138,7 @@ class CreateStudioInput:
             compute_environment_id=environment_id and decode(environment_id, "ComputeEnvironment", "compute_environment_id"),
             description=self.description,
             configuration=configuration(self),
+            conda_environment=self.conda_environment,
             auto_start=self.auto_start,
             accept_experimental=self.accept_experimental,
             labels=labels_of(self.labels),
@@ -212,6 +226,9 @@ class UpdateStudioInput:
     environment: strawberry.Maybe[list[EnvironmentVariableInput] | None] = strawberry.field(
         description=f"{ENVIRONMENT} The whole present list is replaced; secret variables that are given without a value keep theirs. {KEPT}"
     )
+    conda_environment: strawberry.Maybe[str | None] = strawberry.field(
+        description=f"{CONDA} Locked once files of a session are saved, which contain the packages. If omitted, it stays; null removes it."
+    )
     expected_revision: int | None = expected_revision()
     idempotency_key: str | None = idempotency_key()
 
@@ -228,6 +245,7 @@ class UpdateStudioInput:
                 lifespan_hours=not_null(self.lifespan_hours),
                 env_vars=variables(self.environment.value if self.environment else None),
             ),
+            conda_environment=nullable(self.conda_environment),
             expected_revision=self.expected_revision,
             idempotency_key=self.idempotency_key,
         )

@@ -68,11 +68,29 @@ class ImageSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class CondaLayer:
+    """Conda packages to be installed on the image `base` of the recipe, which is built first if it is missing.
+
+    `environment` is {"channels", "packages", "pip"} of a `CondaEnvironment`, and {"kernel"}: whether notebooks run in it.
+    """
+
+    base: str
+    environment: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class ImageBuild:
     """An image to be built from the recipe `directory`, the name of a directory of images/, and named `reference`."""
 
     reference: str
     directory: str
+    conda: CondaLayer | None = None
+
+    @classmethod
+    def of_recipe(cls, reference: str, recipe: Mapping[str, Any]) -> "ImageBuild":
+        """Returns the build that the `recipe` of a build's row describes."""
+        conda = dict(recipe.get("conda") or {})
+        return cls(reference, recipe["directory"], CondaLayer(conda.pop("base"), conda) if conda else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from services.checkpoints import saves
 from services.compute.protocol import CheckpointMissing, ComputeUnknown, ImageSpec, Saved
 from services.controller.lifecycle.claimed_studio import ClaimedStudio
-from services.domain.statuses import CheckpointStatus, StudioStatus
+from services.domain.statuses import StudioStatus
 from services.store import checkpoints, cleanup_tasks
-from services.store.checkpoints import MIGRATION_SESSION, CheckpointState
+from services.store.checkpoints import CheckpointState
 from services.store.cleanup_tasks import LATE_SAVE
 
 
@@ -15,11 +15,6 @@ class SourceMissing(CheckpointMissing):
     def __init__(self, checkpoint: CheckpointState, reason: str) -> None:
         super().__init__(f"The migration starts from the checkpoint {checkpoint.name}, whose data is missing: {reason}")
         self.checkpoint = checkpoint
-
-
-def is_due(base: CheckpointState) -> bool:
-    """Returns whether the checkpoint is that of a migration, and still without files."""
-    return base.session_number == MIGRATION_SESSION and base.status == CheckpointStatus.EMPTY.value
 
 
 async def rebase(claim: ClaimedStudio, base: CheckpointState, image: ImageSpec) -> CheckpointState:

@@ -26,7 +26,8 @@ BUILDS = LeasedRows(core.build, active=B.state == BuildState.RUNNING.value)
 class Build:
     """One attempt to build an image.
 
-    `recipe` is {"directory": the name of a directory of images/}; `message` is its last step, or why it failed.
+    `recipe` is {"directory": the name of a recipe}, with {"conda": ...} for Conda packages on its image; `message` is its last step, or why
+    it failed.
     """
 
     id: str

@@ -44,6 +44,11 @@ class CheckpointState:
     saved_at: datetime | None
     deleted_at: datetime | None
 
+    @property
+    def awaits_files(self) -> bool:
+        """Whether it is that of a migration whose files are still to be put over the new template."""
+        return self.session_number == MIGRATION_SESSION and self.status == CheckpointStatus.EMPTY.value
+
 
 RECORD = Record.of_table(CheckpointState, core.checkpoint)
 

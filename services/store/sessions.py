@@ -17,7 +17,8 @@ T = core.session.c
 class SessionState:
     """The columns of a session that commands and the controller need.
 
-    `configuration` is {cpu, memory_mib, gpu, lifespan_hours, environment}.
+    `configuration` is {cpu, memory_mib, gpu, lifespan_hours, environment}; in a Studio with Conda packages also {image}: what the session
+    begins from in place of the template's image, None if its base has it all.
     """
 
     id: str

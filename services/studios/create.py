@@ -16,6 +16,7 @@ from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Transaction
 from services.store.templates import TemplateState
 from services.studios import configuration, template_rules, validation
+from services.studios.conda_images import CondaImages
 from services.studios.requests import CreateStudioRequest, StudioOutcome
 from services.studios.start import StartStudio
 from services.studios.studio_rows import NewStudio, add_studio, require_free_name
@@ -28,6 +29,7 @@ class CreateStudio:
     policy: TimePolicy
     seal: Seal
     start_studio: StartStudio
+    conda: CondaImages
 
     async def __call__(self, transaction: Transaction, viewer: Viewer, request: CreateStudioRequest) -> StudioOutcome:
         """Raises NotFound, Forbidden, InvalidInput, NameTaken, ResourceQuotaExceeded."""
@@ -40,10 +42,12 @@ class CreateStudio:
         validation.check_description(problems, request.description)
         validation.check_configuration(problems, request.configuration, environment, settings, [])
         check_labels(problems, request.labels)
+        if request.conda_environment is not None:
+            self.conda.check(problems, request.conda_environment, template, environment)
         problems.raise_any()
         await require_free_name(transaction, request.workspace_id, request.name)
         base = configuration.defaults(environment, settings, self.policy.lifespan_hours)
-        values = configuration.merged(base, request.configuration, self.seal, [])
+        values = configuration.merged(base, request.configuration, self.seal, []) | {"conda_environment": request.conda_environment}
         new = NewStudio(request.workspace_id, request.name, request.description, request.template_id, environment.id, values)
         studio = await add_studio(transaction, viewer, new)
         await labels.replace(transaction, studio.id, request.labels)

@@ -35,7 +35,8 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class CreateStudioRequest:
-    """The request to create a Studio. `accept_experimental`: the template may be EXPERIMENTAL (B72)."""
+    """The request to create a Studio. `accept_experimental`: the template may be EXPERIMENTAL (B72). `conda_environment` is the text of
+    an `environment.yml` (B76)."""
 
     workspace_id: str
     name: str
@@ -43,6 +44,7 @@ class CreateStudioRequest:
     compute_environment_id: str | None = None
     description: str | None = None
     configuration: Configuration = field(default_factory=Configuration)
+    conda_environment: str | None = None
     auto_start: bool = True
     accept_experimental: bool = False
     labels: tuple[Label, ...] = ()
@@ -81,6 +83,7 @@ class UpdateStudioRequest:
     name: Maybe[str] = UNSET
     description: Maybe[str | None] = UNSET
     configuration: Configuration = field(default_factory=Configuration)
+    conda_environment: Maybe[str | None] = UNSET
     expected_revision: int | None = None
     idempotency_key: str | None = None
 

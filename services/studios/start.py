@@ -16,13 +16,15 @@ from services.domain.time_policy import TimePolicy
 from services.domain.unset import UNSET
 from services.quotas.admission import admit
 from services.secrets.env_vars import Seal
-from services.store import compute_environments, outbox, sessions, studios, templates
+from services.store import checkpoints, compute_environments, outbox, sessions, studios, templates
 from services.store.compute_environments import EnvironmentState
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
+from services.store.templates import TemplateState
 from services.studios import configuration, rights, validation
 from services.studios.checkpoint_rows import add_checkpoint
-from services.studios.image_builds import ImageBuilds
+from services.studios.conda_images import CondaImages
+from services.studios.image_builds import BuiltImage, ImageBuilds
 from services.studios.progress import Step
 from services.studios.requests import StartStudioRequest, StudioActionRequest, StudioOutcome
 from services.studios.start_base import start_base
@@ -38,6 +40,7 @@ class StartStudio:
 
     policy: TimePolicy
     seal: Seal
+    conda: CondaImages
 
     async def __call__(self, transaction: Transaction, viewer: Viewer, request: StartStudioRequest) -> StudioOutcome:
         """Raises NotFound, Forbidden, StaleRevision, Conflict (stopping), NotAllowedNow (overrides while it runs), InvalidInput,
@@ -133,9 +136,13 @@ class StartStudio:
         session_configuration = await admit(transaction, viewer, environment, requested, configuration.default_resources(environment))
         template = await templates.find(transaction, studio.template_id)
         assert template is not None
-        build = await ImageBuilds(self.policy).ensure(transaction, viewer.actor, template, environment)
-        is_building = build is not None or studio.status is StudioStatus.BUILD_FAILED
         base_id = await start_base(transaction, studio, chosen_id=from_checkpoint_id, accept_older=accept_older)
+        image = BuiltImage.of_template(template)
+        if studio.conda_environment is not None:
+            image = await self._conda_image(transaction, template, studio.conda_environment, base_id)
+            session_configuration |= {"image": image.reference if image else None}
+        build = await ImageBuilds(self.policy).ensure(transaction, viewer.actor, image, environment)
+        is_building = build is not None or studio.status is StudioStatus.BUILD_FAILED
         is_chosen = from_checkpoint_id is not None
         session_number = await self._add_session(
             transaction, viewer, studio, environment, session_configuration, base_id, chosen_base=is_chosen
@@ -154,6 +161,14 @@ class StartStudio:
         if is_building:
             return await move(transaction, studio, Trigger.START_BUILDING, viewer.actor, BUILDING_MESSAGE, **values)
         return await move(transaction, studio, Trigger.START, viewer.actor, "Starting.", **values)
+
+    async def _conda_image(self, transaction: Transaction, template: TemplateState, text: str, base_id: str | None) -> BuiltImage | None:
+        """Returns the image with the packages; None where the session starts from a checkpoint, which contains them (B42).
+
+        The checkpoint of a migration is still to be put over the new template, with packages (B74).
+        """
+        base = await checkpoints.find(transaction, base_id) if base_id is not None else None
+        return self.conda.image(template, text) if base is None or base.awaits_files else None
 
     async def _add_session(
         self,

@@ -19,10 +19,11 @@ from services.store.studios import StudioState
 from services.studios import rights
 from services.studios.checkpoint_recheck import CheckpointRecheck
 from services.studios.clone import ClonePlan, CloneStudio
+from services.studios.conda_images import CondaImages
 from services.studios.create import CreateStudio
 from services.studios.delete import DeleteStudio
 from services.studios.force_stop import ForceStopStudio
-from services.studios.image_builds import ImageBuilds
+from services.studios.image_builds import BuiltImage, ImageBuilds
 from services.studios.labels import set_labels
 from services.studios.migration.discard import DiscardMigration
 from services.studios.migration.migrate import MigrateStudio
@@ -63,17 +64,20 @@ Run = Callable[[MutationCall, Any, str, Command[Any]], Awaitable[StudioOutcome]]
 class Studios:
     """The commands of users on Studios. Every method raises the errors of its command, besides IdempotencyKeyReused."""
 
-    def __init__(self, runner: CommandRunner, policy: TimePolicy, seal: Seal, installation: str, wakes: WakeSource) -> None:
+    def __init__(
+        self, runner: CommandRunner, policy: TimePolicy, seal: Seal, installation: str, wakes: WakeSource, conda: CondaImages | None = None
+    ) -> None:
+        conda = conda or CondaImages()
         self._runner = runner
         self._recheck = CheckpointRecheck(runner.database, wakes)
         self._image_builds = ImageBuilds(policy)
-        self._start = StartStudio(policy, seal)
+        self._start = StartStudio(policy, seal, conda)
         self._stop = StopStudio(policy)
         self._force_stop = ForceStopStudio(policy, installation)
-        self._create = CreateStudio(policy, seal, self._start)
+        self._create = CreateStudio(policy, seal, self._start, conda)
         self._clone = CloneStudio(policy, seal, self._start)
         self._migrate = MigrateStudio(self._start)
-        self._update = UpdateStudio(seal)
+        self._update = UpdateStudio(seal, conda)
         self._delete = DeleteStudio(installation)
         self._discard_migration = DiscardMigration(installation, self._delete)
 
@@ -134,7 +138,7 @@ class Studios:
             template = await templates.find(transaction, template_id)
             environment = await compute_environments.find(transaction, environment_id)
             if template is not None and environment is not None:
-                await self._image_builds.ensure(transaction, Actor.system("preparation"), template, environment)
+                await self._image_builds.ensure(transaction, Actor.system("preparation"), BuiltImage.of_template(template), environment)
 
     async def stop(self, viewer: Viewer, request: StopStudioRequest) -> StudioOutcome:
         return await self._on_studio(viewer, "stopStudio", Permission.STUDIO_STOP, request, self._stop)

@@ -16,7 +16,7 @@ from services.store import builds, compute_environments, outputs, templates
 from services.store.db.database import DatabaseUnavailable, Transaction
 from services.store.tables import core
 from services.studios import image_builds
-from services.studios.image_builds import ImageBuilds
+from services.studios.image_builds import BuiltImage, ImageBuilds
 from services.studios.requests import StartStudioRequest, StopStudioRequest, StudioActionRequest
 from tests.controller.harness import ControllerHarness
 
@@ -173,7 +173,7 @@ async def test_a_build_that_the_system_asked_for_goes_on_without_anybody(harness
         environment = await compute_environments.find(transaction, harness.world.compute_environment_id)
         assert template
         assert environment
-        await ImageBuilds(TimePolicy()).ensure(transaction, Actor.system("demo"), template, environment)
+        await ImageBuilds(TimePolicy()).ensure(transaction, Actor.system("demo"), BuiltImage.of_template(template), environment)
     studio = await harness.add()
     await harness.called("build")
     await harness.studios.stop(harness.world.viewer, StopStudioRequest(studio))

@@ -111,6 +111,15 @@ async def test_a_template_that_is_no_newer_release_is_refused_by_name(
     assert (shown["canMigrate"], shown["toTemplate"], shown["differences"]) == (False, None, [])
 
 
+@pytest.mark.behaviour("B73", "B74", "B76")
+async def test_conda_packages_cannot_go_to_a_template_that_is_not_built_here(api: Api, world: World, database: Database) -> None:
+    source = await original(database, world, conda_environment="dependencies: [numpy]")
+    assert problems(await migrate(api, world, source.id)) == [("templateId", "CONDA_PACKAGES")]
+    shown = await plan(api, world, source.id)
+    assert shown["canMigrate"] is False
+    assert "Choose a template that has a recipe" in shown["blockers"][0]["message"]
+
+
 @pytest.mark.behaviour("B73", "B74")
 async def test_without_a_newer_release_there_is_nothing_to_migrate_to(api: Api, world: World, database: Database) -> None:
     newest = (await original(database, world, "6.3")).id

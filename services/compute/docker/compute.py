@@ -17,7 +17,6 @@ from services.compute.docker import (
     engine_marker,
     env_vars,
     firewall,
-    image_builds,
     naming,
     programs,
     reach,
@@ -29,6 +28,7 @@ from services.compute.docker import (
 from services.compute.docker.checkpoints import Checkpoints
 from services.compute.docker.containers import Containers
 from services.compute.docker.engine import Absent, Engine
+from services.compute.docker.image_builder import ImageBuilder
 from services.compute.docker.images import Images
 from services.compute.docker.logs import Logs
 from services.compute.docker.networks import Networks
@@ -89,7 +89,7 @@ class DockerCompute:
         self._containers = Containers(self._engine, installation, environment_id)
         self._networks = Networks(self._engine, environment_id, pool)
         self._logs = Logs(self._engine, self._containers.find)
-        self._recipes = recipes or RecipeBook()
+        self._image_builder = ImageBuilder(self._engine, self._images, recipes or RecipeBook())
         self._fixed_reach = self._reach = Reach(mode) if mode else None
         self._joined: set[SessionName] = set()
         self._locks: WeakValueDictionary[SessionName, asyncio.Lock] = WeakValueDictionary()
@@ -123,9 +123,7 @@ class DockerCompute:
         await self._images.ensure(image, progress)
 
     async def build_image(self, build: ImageBuild, printed: OutputSink) -> None:
-        context = await asyncio.to_thread(self._recipes.context, build.directory)
-        await image_builds.build(self._engine, build.reference, context, self._recipes.arguments, printed)
-        await self._images.built(build.reference)
+        await self._image_builder.build(build, printed)
 
     async def ensure_session(self, spec: SessionSpec, progress: Progress) -> None:
         async with self._lock(spec.name):

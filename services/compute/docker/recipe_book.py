@@ -1,8 +1,9 @@
 """Finds the recipe of an image, provided or the operator's own, and builds its context with the settings of all builds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from services.compute.docker import recipes
 from services.compute.protocol import ComputeFailed
@@ -35,6 +36,10 @@ class RecipeBook:
         files = {path.relative_to(directory).as_posix(): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
         trusted = self._trusted()
         return recipes.packed({**recipes.trust(), **files} | ({recipes.CERTIFICATES: trusted} if trusted else {}))
+
+    def conda_context(self, environment: Mapping[str, Any]) -> bytes:
+        """Returns the build context that installs Conda packages on an image. Reads files. Raises ComputeFailed."""
+        return recipes.conda_context(environment, certificates=self._trusted())
 
     def reference(self, recipe: str) -> str:
         """Returns the reference of a recipe's image: another content or base has another one. Reads files. Raises ComputeFailed."""

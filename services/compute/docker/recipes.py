@@ -7,6 +7,7 @@ standard output, for `docker build -`: see `make images`.
 import base64
 import hashlib
 import io
+import json
 import sys
 import tarfile
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ IMAGES = Path(__file__).resolve().parents[3] / "images"
 """Beside the packages, in the source tree as in an installation."""
 REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements"
 CERTIFICATES = "certificates.crt"
+CONDA, CONDA_ENVIRONMENT = "conda", "environment.json"
 PROGRAM, TEXT = 0o755, 0o644
 DIGEST_CHARACTERS = 12
 
@@ -85,6 +87,23 @@ def context(recipe: str, *, certificates: bytes | None = None) -> bytes:
     if recipe not in RECIPES:
         raise ComputeFailed(f"There is no recipe {recipe!r}; there is {', '.join(RECIPES)}.")
     return packed(RECIPES[recipe].files() | ({CERTIFICATES: certificates} if certificates else {}))
+
+
+def conda_files() -> dict[str, bytes]:
+    """Returns the files that install Conda packages on an image, by path."""
+    directory = IMAGES / CONDA
+    return {**trust(), **{path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}}
+
+
+def conda_installer() -> str:
+    """Returns the digest of these files: others make another image of the same packages."""
+    return hashlib.sha256(packed(conda_files())).hexdigest()
+
+
+def conda_context(environment: Mapping[str, Any], *, certificates: bytes | None = None) -> bytes:
+    """Returns the build context that installs the environment on an image, as a tar."""
+    described = {CONDA_ENVIRONMENT: json.dumps(dict(environment), sort_keys=True).encode()}
+    return packed(conda_files() | described | ({CERTIFICATES: certificates} if certificates else {}))
 
 
 def packed(files: Mapping[str, bytes]) -> bytes:

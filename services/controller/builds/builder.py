@@ -156,7 +156,7 @@ class _BuildAttempt:
             try:
                 async with asyncio.timeout(await self._remaining_seconds()):
                     compute = await self._services.computes.get(self._build.compute_environment_id)
-                    await compute.build_image(ImageBuild(self._build.reference, self._build.recipe["directory"]), self._print)
+                    await compute.build_image(ImageBuild.of_recipe(self._build.reference, self._build.recipe), self._print)
                 return BuildState.SUCCEEDED, None
             except ComputeFailed as error:
                 return BuildState.FAILED, f"The image {self._build.reference} could not be built: {describe_error(error)}"

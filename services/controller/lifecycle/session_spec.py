@@ -19,7 +19,7 @@ MAX_LAYERS = 90
 async def session_spec(claim: ClaimedStudio, image: ImageSpec, template: TemplateState, environment: EnvironmentState) -> SessionSpec:
     """Returns the specification of the claimed Studio's session. Raises CheckpointMissing, and ComputeFailed for lost secrets."""
     base = await _base_checkpoint(claim)
-    if base is not None and rebasing.is_due(base):
+    if base is not None and base.awaits_files:
         await claim.report_step(Step.SESSION, "Putting the files over the new template")
         base = await rebasing.rebase(claim, base, image)
     if base is not None and base.layers > MAX_LAYERS:
@@ -45,7 +45,7 @@ async def _base_checkpoint(claim: ClaimedStudio) -> CheckpointState | None:
         return None
     async with claim.services.database.read() as reader:
         base = await checkpoints.find(reader, claim.session.base_checkpoint_id)
-    has_data = base is not None and (base.reference is not None or rebasing.is_due(base))
+    has_data = base is not None and (base.reference is not None or base.awaits_files)
     if base is None or base.deleted_at is not None or not has_data:
         raise CheckpointMissing("The checkpoint from which the session starts was deleted.")
     return base

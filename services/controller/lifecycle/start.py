@@ -86,9 +86,11 @@ async def _start(claim: ClaimedStudio) -> None:
         environment = await compute_environments.find(reader, claim.session.compute_environment_id)
     assert template is not None
     assert environment is not None
-    image = ImageSpec(template.tool, template.image, template.tool_version, built=template.recipe is not None)
+    reference = claim.session.configuration.get("image", template.image)
+    image = ImageSpec(template.tool, reference or template.image, template.tool_version, built=template.recipe is not None)
     await claim.report_step(Step.TOOL)
-    await compute.ensure_image(image, lambda message: claim.report_step(Step.TOOL, message))
+    if reference is not None:
+        await compute.ensure_image(image, lambda message: claim.report_step(Step.TOOL, message))
     await claim.report_step(Step.SESSION)
     spec = await session_spec(claim, image, template, environment)
     await compute.ensure_session(spec, lambda message: claim.report_step(Step.SESSION, message))

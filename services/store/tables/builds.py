@@ -13,7 +13,8 @@ from services.store.tables import columns
 class Build(SQLModel, table=True):
     """One attempt to build the image `reference` in a compute environment; what it prints is the output of the same id.
 
-    `recipe` is {"directory": a directory of images/, "arguments": {...}}. `actor` requested the build. `due_at` is when a builder
+    `recipe` is {"directory": the name of a recipe}, and for Conda packages on its image also {"conda": {"base": that image, "channels",
+    "packages", "pip", "kernel"}}. `actor` requested the build. `due_at` is when a builder
     must look at it; null = nothing to do. Studios in BUILDING name it in `build_id`.
     """
 

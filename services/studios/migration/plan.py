@@ -17,7 +17,7 @@ from services.store.templates import TemplateState
 from services.studios import configuration
 from services.studios.clone_source import CloneSource, source_checkpoint, source_environment, source_studio
 from services.studios.migration.names import free_name
-from services.studios.migration.target import find_target
+from services.studios.migration.target import find_target, require_packages
 from services.studios.requests import MigrateStudioRequest
 from services.studios.studio_rows import NewStudio, require_free_name
 
@@ -78,7 +78,7 @@ async def make_plan(reader: Reader, viewer: Viewer, request: MigrateStudioReques
     plan = MigrationPlan(original, current, blockers=forbidden)
     if not forbidden:
         plan.source = await plan.collect(_source(reader, viewer, original, request.checkpoint_id))
-    plan.target = await plan.collect(find_target(reader, current, request.template_id, accept_experimental=request.accept_experimental))
+    plan.target = await plan.collect(_target(reader, plan, request))
     if plan.source is not None:
         plan.environment = await plan.collect(source_environment(reader, plan.source, ".".join(SOURCE_FIELD)))
     await plan.collect(_require_none_in_progress(reader, original))
@@ -91,6 +91,12 @@ async def check_quotas(reader: Reader, viewer: Viewer, plan: MigrationPlan) -> N
     if not plan.blockers and plan.environment is not None:
         values = plan.new_studio().configuration
         await plan.collect(check(reader, viewer, plan.environment, values, configuration.default_resources(plan.environment)))
+
+
+async def _target(reader: Reader, plan: MigrationPlan, request: MigrateStudioRequest) -> TemplateState:
+    target = await find_target(reader, plan.current, request.template_id, accept_experimental=request.accept_experimental)
+    require_packages(plan.original, target)
+    return target
 
 
 async def _source(reader: Reader, viewer: Viewer, original: StudioState, checkpoint_id: str | None) -> CloneSource:

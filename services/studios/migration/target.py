@@ -9,6 +9,7 @@ from services.domain.statuses import TemplateStatus, Tool
 from services.domain.template_status import release_key
 from services.store import templates
 from services.store.db.database import Reader
+from services.store.studios import StudioState
 from services.store.templates import TemplateState
 from services.studios import template_rules
 
@@ -17,6 +18,13 @@ class NoNewerTemplate(Conflict):
     """No template of the workspace is a recommended release of the tool that is newer than the Studio's."""
 
     code = "NO_NEWER_TEMPLATE"
+
+
+def require_packages(original: StudioState, target: TemplateState) -> None:
+    """Raises InvalidInput if the Studio has Conda packages, and the target's image is not built here, so that it cannot have them (B76)."""
+    if original.conda_environment is not None and target.recipe is None:
+        message = f"{original.name} has Conda packages, which cannot be built into {target.name}. Choose a template that has a recipe."
+        raise invalid("template_id", "CONDA_PACKAGES", message)
 
 
 async def find_target(reader: Reader, current: TemplateState, chosen_id: str | None, *, accept_experimental: bool) -> TemplateState:
