@@ -1,9 +1,11 @@
 """Studios with Conda packages, through the API on a real engine: built, used in a notebook, shared, cloned, refused."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select, update
@@ -13,9 +15,9 @@ from services.store.tables import core
 from tests.docker.built import BASE, HOST_STORE, provided
 from tests.docker.conda_channel import NATIVE, Channel, Package, served_channel
 from tests.docker.migrations import add_release, migrate
-from tests.docker.recipe_jobs import ended, log, logged
+from tests.docker.recipe_jobs import ended, log, logged, write
 from tests.docker.server import Job, docker_job
-from tests.docker.tiny_image import docker
+from tests.docker.tiny_image import docker, tiny_image
 from tests.docker.visitor import notebook
 from tests.waiting import eventually
 
@@ -70,17 +72,24 @@ class CondaJob:
             return await opened.run(cell)
 
 
-@pytest.fixture
-async def conda(tmp_path: Path, sqlite_url: str) -> AsyncIterator[CondaJob]:
-    image = await provided("jupyter")
-    settings = {"image_base": BASE, "image_certificates": str(HOST_STORE) if HOST_STORE.exists() else "", "conda_channels": "local"}
+@asynccontextmanager
+async def conda_job(
+    tmp_path: Path, sqlite_url: str, image: str, *, tool: str = "CUSTOM", recipe: str, **options: Any
+) -> AsyncIterator[CondaJob]:
+    """A job whose template is the image of a recipe. The images that are built are gone at the end."""
+    settings: dict[str, Any] = {
+        "image_base": BASE,
+        "image_certificates": str(HOST_STORE) if HOST_STORE.exists() else "",
+        "conda_channels": "local",
+    }
     async with (
         served_channel(tmp_path / "channel") as channel,
-        docker_job(tmp_path, sqlite_url, image=image, port=8888, conda_base_url=channel.base_url, **settings) as job,
+        docker_job(tmp_path, sqlite_url, image=image, conda_base_url=channel.base_url, **settings, **options) as job,
     ):
         async with job.database.write() as transaction:
-            await transaction.execute(update(core.template).values(tool="JUPYTERLAB", recipe="jupyter"))
-        made = CondaJob(job, channel, encode("Template", job.server.world.template_id), encode("Workspace", job.server.world.workspace_id))
+            await transaction.execute(update(core.template).values(tool=tool, recipe=recipe))
+        world = job.server.world
+        made = CondaJob(job, channel, encode("Template", world.template_id), encode("Workspace", world.workspace_id))
         try:
             yield made
         finally:
@@ -88,6 +97,13 @@ async def conda(tmp_path: Path, sqlite_url: str) -> AsyncIterator[CondaJob]:
     for reference in references:
         if docker("images", "-q", reference):
             docker("rmi", "-f", reference)
+
+
+@pytest.fixture
+async def conda(tmp_path: Path, sqlite_url: str) -> AsyncIterator[CondaJob]:
+    """JupyterLab, as it is provided."""
+    async with conda_job(tmp_path, sqlite_url, await provided("jupyter"), tool="JUPYTERLAB", recipe="jupyter", port=8888) as made:
+        yield made
 
 
 async def test_packages_are_built_into_the_image_and_work_in_notebooks_and_terminals(conda: CondaJob) -> None:
@@ -221,3 +237,38 @@ async def test_a_migration_installs_the_packages_on_the_newer_template(conda: Co
     printed = await conda.printed("import tinytool; print(tinytool.answer, *[open(p).read() for p in ('/opt/release', 'notes.txt')])")
     assert printed.split() == ["42", "newer", "mine"]
     assert [state for _, state in await conda.builds()] == ["SUCCEEDED", "SUCCEEDED"]
+
+
+async def test_what_pip_cannot_install_fails_with_what_pip_says(conda: CondaJob) -> None:
+    await conda.create("Unknown", "dependencies: [python, {pip: [iniconfig==0.0.999]}]")
+    failed = await ended(conda.job, "BUILD_FAILED")
+    assert "could not be built: The packages of pip could not be installed: Could not find a version" in failed["statusMessage"]
+
+
+async def test_a_channel_that_is_not_there_fails_with_its_address(conda: CondaJob) -> None:
+    await conda.create("Nowhere", "channels: [elsewhere]\ndependencies: [python]")
+    failed = await ended(conda.job, "BUILD_FAILED")
+    assert (
+        f"A channel cannot be read: could not find subdir 'noarch' in channel '{conda.channel.base_url}/elsewhere"
+        in failed["statusMessage"]
+    )
+
+
+async def test_the_image_of_an_own_recipe_is_built_first_and_once_where_it_is_missing(tmp_path: Path, sqlite_url: str) -> None:
+    """Of two environments that need it at the same time."""
+    write(tmp_path, f"FROM {tiny_image()}", "RUN echo the-recipe")
+    template = f"studiograph-test/own-{uuid4().hex[:12]}:1"
+    async with conda_job(tmp_path, sqlite_url, template, recipe="tool", port=8000, images_dir=str(tmp_path / "images")) as conda:
+        studios = []
+        for name, text in (("One", "dependencies: [tinyprogram]"), ("Two", "dependencies: [tinyprogram=1.0]")):
+            await conda.create(name, text)
+            studios.append(conda.job.studio)
+        steps = []
+        for studio in studios:
+            conda.job.studio = studio
+            await ended(conda.job, "RUNNING")
+            steps.append("RUN echo the-recipe" in await log(conda.job))
+        assert sorted(steps) == [False, True]
+        for container in conda.job.containers():
+            assert docker("exec", container, "tinyprogram") == "from /opt/conda"
+    docker("rmi", "-f", template)
