@@ -50,4 +50,4 @@ def url(studio: StudioRow, context: Context) -> str | None:
 
 
 def _decide(permission: Permission, studio: StudioRow, context: Context) -> Decision:
-    return decide(permission, AccessFacts(studio.viewer_role, context.viewer.scopes))
+    return decide(permission, AccessFacts(studio.viewer_role, context.viewer.scopes, studio.studios_enabled))

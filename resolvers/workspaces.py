@@ -6,5 +6,6 @@ from services.rows.organizations import WorkspaceRow
 
 
 def can_create_studios(workspace: WorkspaceRow, context: Context) -> bool:
-    """Returns whether the role and the access token of the viewer let them create Studios (B91)."""
-    return decide(Permission.STUDIO_CREATE, AccessFacts(workspace.viewer_role, context.viewer.scopes)).is_allowed
+    """Returns whether the role and the access token of the viewer let them create Studios (B91), and the workspace has them (B97)."""
+    facts = AccessFacts(workspace.viewer_role, context.viewer.scopes, workspace.settings.studios_enabled)
+    return decide(Permission.STUDIO_CREATE, facts).is_allowed

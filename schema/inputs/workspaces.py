@@ -11,6 +11,7 @@ from services.domain.limits import (
     MAX_LIFESPAN_HOURS,
     MIN_CHECKPOINT_INTERVAL_SECONDS,
 )
+from services.domain.unset import UNSET
 from services.workspaces.requests import SettingsChanges, UpdateWorkspaceSettingsRequest
 
 KEPT = "If omitted, the present value stays."
@@ -39,6 +40,9 @@ class UpdateWorkspaceSettingsInput:
         description=f"The number of newest checkpoints that each Studio keeps: at most {MAX_KEPT_CHECKPOINTS}. It is applied after the "
         f"next save of each Studio. {KEPT} 0 or null means that all are kept."
     )
+    studios_enabled: strawberry.Maybe[bool | None] = strawberry.field(
+        description=f"Whether Studios can be added and started. False ends no session. {KEPT} Null means true."
+    )
     max_sessions: strawberry.Maybe[int | None] = strawberry.field(description=f"The maximum number of sessions at a time. {NO_LIMIT}")
     max_cpu: strawberry.Maybe[float | None] = strawberry.field(
         description=f"The maximum of CPU cores that sessions hold at a time. {NO_LIMIT}"
@@ -55,6 +59,7 @@ class UpdateWorkspaceSettingsInput:
             idle_minutes=nullable(self.idle_minutes),
             checkpoint_interval_seconds=nullable(self.checkpoint_interval_seconds),
             kept_checkpoints=nullable(self.kept_checkpoints),
+            studios_enabled=UNSET if self.studios_enabled is None else self.studios_enabled.value is not False,
             max_sessions=nullable(self.max_sessions),
             max_cpu=nullable(self.max_cpu),
             max_memory_mib=nullable(self.max_memory_mib),

@@ -52,6 +52,7 @@ class WorkspaceSettings:
         "The number of newest checkpoints that each Studio keeps; older ones are deleted after a save, except those that a user named or "
         "that something needs. 0 or null means that all are kept."
     )
+    studios_enabled: bool = attribute("Whether Studios can be added and started. If false, those that run go on until they stop.")
     max_sessions: int | None = attribute("The maximum number of sessions at a time. Null means no limit.")
     max_cpu: float | None = attribute("The maximum of CPU cores that sessions hold at a time. Null means no limit.")
     max_memory_mib: int | None = attribute(

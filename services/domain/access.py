@@ -7,7 +7,7 @@ from enum import Enum, IntEnum, StrEnum
 from types import MappingProxyType
 
 from services.domain.actor import Actor
-from services.domain.errors import Forbidden, NotFound
+from services.domain.errors import Forbidden, NotFound, StudiosSwitchedOff
 
 
 class Role(IntEnum):
@@ -56,6 +56,8 @@ class Requirement:
     role: Role
     scope: TokenScope
     description: str
+    needs_studios: bool = False
+    """Whether it is denied while Studios are switched off in the workspace (B97)."""
 
 
 MATRIX: Mapping[Permission, Requirement] = MappingProxyType(
@@ -74,13 +76,17 @@ MATRIX: Mapping[Permission, Requirement] = MappingProxyType(
             Role.LAUNCH,
             TokenScope.OPERATE,
             "Start a Studio, also with other resources for one session, and retry the failed build of its image.",
+            needs_studios=True,
         ),
         Permission.STUDIO_STOP: Requirement(
             Role.LAUNCH, TokenScope.OPERATE, "Stop a running Studio, cancel the build of its image, and force a stop that does not end."
         ),
-        Permission.STUDIO_CREATE: Requirement(Role.MAINTAIN, TokenScope.OPERATE, "Create a Studio in the workspace."),
+        Permission.STUDIO_CREATE: Requirement(Role.MAINTAIN, TokenScope.OPERATE, "Create a Studio in the workspace.", needs_studios=True),
         Permission.STUDIO_CLONE: Requirement(
-            Role.MAINTAIN, TokenScope.OPERATE, "Make a new Studio from a checkpoint of another one, in the same workspace."
+            Role.MAINTAIN,
+            TokenScope.OPERATE,
+            "Make a new Studio from a checkpoint of another one, in the same workspace.",
+            needs_studios=True,
         ),
         Permission.STUDIO_EDIT: Requirement(
             Role.MAINTAIN,
@@ -165,6 +171,7 @@ class AccessFacts:
 
     role: Role | None
     scopes: frozenset[TokenScope]
+    studios_enabled: bool = True
 
 
 class Resource(Enum):
@@ -187,6 +194,7 @@ class Denial(StrEnum):
 
     NOT_FOUND = NotFound.code
     FORBIDDEN = Forbidden.code
+    SWITCHED_OFF = StudiosSwitchedOff.code
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +202,8 @@ class Decision:
     """Whether a viewer may do something.
 
     `denial` is None if they may. NOT_FOUND means that the viewer must not learn that the thing exists. FORBIDDEN means that the viewer
-    sees the thing but may not do this to it; only then `message` explains to them what they lack.
+    sees the thing but may not do this to it: `message` explains to them what they lack. SWITCHED_OFF means that nobody may do this in the
+    workspace now.
     """
 
     denial: Denial | None = None
@@ -205,11 +214,13 @@ class Decision:
         return self.denial is None
 
     def enforce(self, resource: Resource) -> None:
-        """Raises NotFound about `resource`, or Forbidden; returns if the access is allowed."""
+        """Raises NotFound about `resource`, Forbidden or StudiosSwitchedOff; returns if the access is allowed."""
         if self.denial is Denial.NOT_FOUND:
             raise resource.not_found()
         if self.denial is Denial.FORBIDDEN:
             raise Forbidden(self.message)
+        if self.denial is Denial.SWITCHED_OFF:
+            raise StudiosSwitchedOff(self.message)
 
 
 ALLOWED = Decision()
@@ -227,6 +238,8 @@ def decide(permission: Permission, facts: AccessFacts) -> Decision:
         needed, actual = requirement.role.name, facts.role.name
         message = f"This needs the role {needed} or above; yours is {actual}. Ask an owner of the workspace."
         return Decision(Denial.FORBIDDEN, message)
+    if requirement.needs_studios and not facts.studios_enabled:
+        return Decision(Denial.SWITCHED_OFF, "Studios are switched off in this workspace. Ask one of its administrators to switch them on.")
     return decide_scope(requirement.scope, facts.scopes)
 
 

@@ -57,6 +57,12 @@ class Forbidden(DomainError):
     code = "FORBIDDEN"
 
 
+class StudiosSwitchedOff(Forbidden):
+    """Studios are switched off in the workspace: none is added or started, whoever asks (B97)."""
+
+    code = "STUDIOS_SWITCHED_OFF"
+
+
 class Unauthenticated(DomainError):
     """The request has no token, or one that is unknown, expired or revoked (all read the same)."""
 

@@ -33,7 +33,8 @@ class VariableRow:
 class StudioRow:
     """A Studio without its long texts.
 
-    `viewer_role` and `is_starred` are those of the viewer; `event_cursor` is of the same moment as the row.
+    `viewer_role` and `is_starred` are those of the viewer; `studios_enabled` is the setting of the workspace; `event_cursor` is of the same
+    moment as the row.
     """
 
     id: str
@@ -58,6 +59,7 @@ class StudioRow:
     idle_stops_at: datetime | None
     is_starred: bool
     viewer_role: Role
+    studios_enabled: bool
     event_cursor: Cursor
     configuration: ConfigurationRow
 

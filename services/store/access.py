@@ -6,11 +6,12 @@ from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, ex
 
 from services.domain.access import AccessFacts, Role, Viewer
 from services.store.db.database import Reader
-from services.store.db.query import Query
+from services.store.db.query import Query, Row
 from services.store.tables import core
 
 M = core.membership.c
 S = core.studio.c
+W = core.workspace.c
 VIEWER_MEMBERSHIP = core.membership.alias("viewer_membership")
 """The viewer's own membership, for reads that show the viewer's role."""
 
@@ -42,10 +43,15 @@ def _viewer() -> BindParameter[str]:
     return bindparam("viewer_id")
 
 
-OF_WORKSPACE = Query(select(M.role).where(M.workspace_id == bindparam("workspace_id"), M.user_id == _viewer()))
+OF_WORKSPACE = Query(
+    select(M.role, W.studios_enabled)
+    .join(core.workspace, W.id == M.workspace_id)
+    .where(M.workspace_id == bindparam("workspace_id"), M.user_id == _viewer())
+)
 OF_STUDIO = Query(
-    select(M.role)
+    select(M.role, W.studios_enabled)
     .select_from(core.studio)
+    .join(core.workspace, W.id == S.workspace_id)
     .join(core.membership, and_(M.workspace_id == S.workspace_id, M.user_id == _viewer()))
     .where(S.id == bindparam("studio_id"))
 )
@@ -54,10 +60,14 @@ OF_STUDIO = Query(
 async def facts_of_workspace(reader: Reader, viewer: Viewer, workspace_id: str) -> AccessFacts:
     """The viewer's access to a workspace. One that does not exist reads like one without the viewer as a member (B92)."""
     row = await reader.one(OF_WORKSPACE, viewer_id=viewer.user_id, workspace_id=workspace_id)
-    return AccessFacts(Role(row[0]) if row else None, viewer.scopes)
+    return _facts(viewer, row)
 
 
 async def facts_of_studio(reader: Reader, viewer: Viewer, studio_id: str) -> AccessFacts:
     """The viewer's access to a Studio. One that does not exist reads like one in another workspace (B92)."""
     row = await reader.one(OF_STUDIO, viewer_id=viewer.user_id, studio_id=studio_id)
-    return AccessFacts(Role(row[0]) if row else None, viewer.scopes)
+    return _facts(viewer, row)
+
+
+def _facts(viewer: Viewer, row: Row | None) -> AccessFacts:
+    return AccessFacts(Role(row[0]), viewer.scopes, bool(row[1])) if row else AccessFacts(None, viewer.scopes)

@@ -70,7 +70,12 @@ FACTS_RECORD = Record(
     user_name=U.user_name,
     display_name=U.display_name,
     token_id=T.id,
-    access=Record(AccessFacts, role=nullable(Role, core.membership.c.role), scopes=converted(scope_set, T.scopes)),
+    access=Record(
+        AccessFacts,
+        role=nullable(Role, core.membership.c.role),
+        scopes=converted(scope_set, T.scopes),
+        studios_enabled=converted(bool, core.workspace.c.studios_enabled),
+    ),
     expires_at=nullable(utc_time, T.expires_at),
     revoked=converted(is_set, T.revoked_at),
     login_ended=converted(bool, and_(_LOGIN_ID.is_not(None), core.login.c.id.is_(None))),
@@ -80,6 +85,7 @@ _FACTS = Query(
     .select_from(
         core.studio.join(OWNER, OWNER.c.id == S.owner_id)
         .join(core.template, core.template.c.id == S.template_id)
+        .join(core.workspace, core.workspace.c.id == S.workspace_id)
         .join(core.token, T.id == bindparam("token_id"))
         .join(core.user, U.id == T.user_id)
         .outerjoin(core.session, and_(core.session.c.studio_id == S.id, core.session.c.number == S.session_number))

@@ -51,6 +51,7 @@ class WorkspaceSettings:
     idle_minutes: int | None
     checkpoint_interval_seconds: int | None
     kept_checkpoints: int | None
+    studios_enabled: bool
     max_sessions: int | None
     max_cpu: float | None
     max_memory_mib: int | None

@@ -2,12 +2,13 @@
 
 from sqlalchemy import delete, func, insert, select, update
 
-from services.domain.access import Role
+from services.domain.access import MATRIX, Permission, Role
 from services.domain.compute_kinds import KINDS
 from services.store.db.database import Reader, Transaction
 from services.store.tables import core
 
 M = core.membership.c
+U = core.user.c
 CE = core.compute_environment.c
 
 
@@ -45,6 +46,13 @@ async def count_owners(reader: Reader, workspace_id: str) -> int:
     where = (M.workspace_id == workspace_id) & (M.role == Role.OWNER.value)
     count: int = (await reader.execute(select(func.count()).select_from(core.membership).where(where))).scalar_one()
     return count
+
+
+async def administrators(reader: Reader, workspace_id: str, limit: int) -> list[str]:
+    """Returns the user names of at most `limit` members who may change the settings, the greatest roles first."""
+    least = MATRIX[Permission.WORKSPACE_EDIT].role
+    statement = select(U.user_name).join(core.membership, M.user_id == U.id).where(M.workspace_id == workspace_id, M.role >= least.value)
+    return list((await reader.execute(statement.order_by(M.role.desc(), U.user_name).limit(limit))).scalars())
 
 
 async def is_single_user(reader: Reader) -> bool:

@@ -30,6 +30,7 @@ class SettingsChanges(LimitChanges):
     idle_minutes: Maybe[int | None] = UNSET
     checkpoint_interval_seconds: Maybe[int | None] = UNSET
     kept_checkpoints: Maybe[int | None] = UNSET
+    studios_enabled: Maybe[bool] = UNSET
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,6 @@ def check_changes(changes: LimitChanges) -> None:
     """Raises InvalidInput with all values that are out of range."""
     problems = Problems()
     for name, value in changes.values.items():
-        if value is not None and not RANGES[name].allows(value):
+        if name in RANGES and value is not None and not RANGES[name].allows(value):
             problems.add(name, "RANGE", RANGES[name].message)
     problems.raise_any()

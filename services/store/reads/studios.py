@@ -20,6 +20,7 @@ from services.store.tables import core
 S = core.studio.c
 R = core.session.c
 ST = core.stream.c
+W = core.workspace.c
 
 STUDIO_RECORD = Record(
     StudioRow,
@@ -45,17 +46,19 @@ STUDIO_RECORD = Record(
     idle_stops_at=nullable(utc_time, R.idle_stops_at),
     is_starred=converted(is_set, core.star.c.user_id),
     viewer_role=converted(Role, VIEWER_MEMBERSHIP.c.role),
+    studios_enabled=converted(bool, W.studios_enabled),
     event_cursor=Record(Cursor, stream_id=S.workspace_id, epoch=ST.epoch, seq=ST.head),
     configuration=Record.of_table(ConfigurationRow, core.studio, studio_id=S.id),
 )
 
 
 def studios_of_viewer(columns: Sequence[Any] = STUDIO_RECORD.columns) -> Select[Any]:
-    """Returns the select of the viewer's Studios, joined with their stream, their running session, and the viewer's role and star."""
+    """Returns the select of the viewer's Studios, with their stream, workspace and running session, and the viewer's role and star."""
     viewer: BindParameter[str] = bindparam("viewer_id")
     current = and_(R.studio_id == S.id, R.number == S.session_number, R.ended_at.is_(None))
     return (
         with_viewer_membership(visible_studios(*columns).join(core.stream, ST.id == S.workspace_id), S.workspace_id)
+        .join(core.workspace, W.id == S.workspace_id)
         .outerjoin(core.session, current)
         .outerjoin(core.star, and_(core.star.c.studio_id == S.id, core.star.c.user_id == viewer))
     )

@@ -56,5 +56,6 @@ class Workspace(QuotaColumns, table=True):
     idle_minutes: int | None = None
     checkpoint_interval_seconds: int | None = None
     kept_checkpoints: int | None = None
+    studios_enabled: bool = True
     created_at: datetime = columns.time()
     version: int = 1
