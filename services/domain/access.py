@@ -258,6 +258,11 @@ def role_allows(permission: Permission, role: Role | None) -> bool:
     return decide(permission, AccessFacts(role, frozenset(TokenScope))).is_allowed
 
 
+def roles_with(permission: Permission) -> list[Role]:
+    """Returns the roles that have the permission."""
+    return [role for role in Role if role_allows(permission, role)]
+
+
 def require_scope(scope: TokenScope, scopes: frozenset[TokenScope]) -> None:
     """Raises Forbidden unless `scopes` include `scope`. For objects outside of workspaces, such as the viewer's own tokens."""
     decision = decide_scope(scope, scopes)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import delete, func, insert, select, update
 
-from services.domain.access import MATRIX, Permission, Role
+from services.domain.access import Permission, Role, roles_with
 from services.domain.compute_kinds import KINDS
 from services.store.db.database import Reader, Transaction
 from services.store.tables import core
@@ -50,8 +50,8 @@ async def count_owners(reader: Reader, workspace_id: str) -> int:
 
 async def administrators(reader: Reader, workspace_id: str, limit: int) -> list[str]:
     """Returns the user names of at most `limit` members who may change the settings, the greatest roles first."""
-    least = MATRIX[Permission.WORKSPACE_EDIT].role
-    statement = select(U.user_name).join(core.membership, M.user_id == U.id).where(M.workspace_id == workspace_id, M.role >= least.value)
+    roles = [role.value for role in roles_with(Permission.WORKSPACE_EDIT)]
+    statement = select(U.user_name).join(core.membership, M.user_id == U.id).where(M.workspace_id == workspace_id, M.role.in_(roles))
     return list((await reader.execute(statement.order_by(M.role.desc(), U.user_name).limit(limit))).scalars())
 
 
