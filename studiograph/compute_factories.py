@@ -40,7 +40,7 @@ def engine_probe(settings: Settings) -> DockerCompute:
 def conda_images(settings: Settings) -> CondaImages:
     """Returns the images with Conda packages that this server can build."""
     channels = ChannelPolicy(settings.conda_base_url, _words(settings.conda_channels), _words(settings.conda_allowed_channels))
-    return CondaImages(channels, conda_installer())
+    return CondaImages(channels, conda_installer(), enabled=settings.conda)
 
 
 def _words(text: str) -> tuple[str, ...]:

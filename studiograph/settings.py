@@ -86,6 +86,10 @@ class Settings(BaseSettings):
         default=None,
         description="A file of certificate authorities that built images trust besides the usual ones, as behind a proxy that opens TLS.",
     )
+    conda: bool = Field(
+        default=True,
+        description="Let Studios have Conda packages. Their builds run code of packages that users choose, outside of any session.",
+    )
     conda_channels: str = Field(
         default=",".join(CHANNELS.default),
         description="The Conda channels of environments that name none, separated by commas; the first has precedence.",

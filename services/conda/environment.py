@@ -15,6 +15,8 @@ from services.domain.limits import MAX_CONDA_ENVIRONMENT_LENGTH
 PIP = "pip"
 KEYS = ("name", "channels", "dependencies")
 START = Position(1, 1)
+MAX_PARENTHESES = 8
+"""In a requirement of pip. Each nests the markers of environments, which are read recursively."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +163,9 @@ class _Parser:
         message = (
             "This is no requirement of pip. Write NAME, NAME==VERSION or NAME[EXTRA]>=VERSION; options and addresses are not supported."
         )
+        text = node.text if isinstance(node, Text) and node.text.count("(") <= MAX_PARENTHESES else ""
         try:
-            requirement = Requirement(node.text if isinstance(node, Text) else "")
+            requirement = Requirement(text)
         except InvalidRequirement:
             self._add(node, PIP.upper(), message)
             return None

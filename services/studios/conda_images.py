@@ -17,6 +17,7 @@ from services.studios.image_builds import BuiltImage
 
 FIELD = "conda_environment"
 DIGEST_CHARACTERS = 16
+DISABLED_MESSAGE = "Conda packages are switched off on this server. Install packages in the session, or choose a template that has them."
 NOTEBOOK_TOOLS = frozenset({Tool.JUPYTERLAB, Tool.R_IDE})
 """The tools with notebooks, whose kernel of Python is that of the environment."""
 
@@ -25,15 +26,19 @@ NOTEBOOK_TOOLS = frozenset({Tool.JUPYTERLAB, Tool.R_IDE})
 class CondaImages:
     """Checks Conda environments, and determines the image that has one.
 
-    `installer` is the digest of the files that install an environment during a build: other files make another image.
+    `installer` is the digest of the files that install an environment during a build: other files make another image. If not `enabled`,
+    no Studio can be given packages, and none is built.
     """
 
     channels: ChannelPolicy = field(default_factory=ChannelPolicy)
     installer: str = ""
+    enabled: bool = True
 
     def check(self, problems: Problems, text: str, template: TemplateState, compute_environment: EnvironmentState | None) -> None:
         """Adds what is wrong with the text, and why the template or the compute environment cannot have Conda packages."""
-        if template.recipe is None:
+        if not self.enabled:
+            problems.add(FIELD, "DISABLED", DISABLED_MESSAGE)
+        elif template.recipe is None:
             message = (
                 f"{template.name} is an image that is not built here, so that no Conda packages can be added to it. Install them in the "
                 "image, or choose a provided template."
@@ -48,8 +53,10 @@ class CondaImages:
         self._parse(problems, text)
 
     def image(self, template: TemplateState, text: str) -> BuiltImage:
-        """Returns the image: equal for texts that ask for the same. Raises InvalidInput if the settings no longer allow a channel."""
+        """Returns the image: equal for texts that ask for the same. Raises InvalidInput if the settings no longer allow it."""
         problems = Problems()
+        if not self.enabled:
+            problems.add(FIELD, "DISABLED", DISABLED_MESSAGE)
         packages = self._parse(problems, text)
         problems.raise_any()
         assert packages is not None

@@ -300,6 +300,7 @@ LINES = st.sampled_from(
 @example("dependencies: !<!> [a]")
 @example('"\\x')
 @example("\ufeffdependencies: [a]")
+@example("dependencies: [{pip: ['a; " + "(" * 1500 + "']}]")
 @settings(max_examples=1000, deadline=None)
 def test_any_text_is_read_or_refused(text: str) -> None:
     result = outcome(text)

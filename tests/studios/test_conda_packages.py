@@ -175,10 +175,25 @@ async def test_a_channel_that_is_no_longer_allowed_refuses_the_next_first_start(
     assert (await studio_row(database, studio))["status"] == "STOPPED"
 
 
+async def test_a_server_can_switch_packages_off(database: Database, studios: Studios, world: World, box: SecretBox) -> None:
+    strict = _commands(database, box, CondaImages(enabled=False))
+    assert [code for code, _ in await refusals(strict, world)] == ["DISABLED"]
+    new = await create(studios, world, auto_start=False)
+    with pytest.raises(InvalidInput, match="switched off on this server"):
+        await strict.start(world.viewer, StartStudioRequest(new))
+    saved = await create(studios, world, name="Saved", auto_start=False)
+    await factories.create_checkpoint(database, world, saved)
+    await strict.start(world.viewer, StartStudioRequest(saved))
+    assert (await studio_row(database, saved))["status"] == "STARTING"
+
+
+def _commands(database: Database, box: SecretBox, conda: CondaImages) -> Studios:
+    return Studios(CommandRunner(database, b"key"), TimePolicy(), box, "installation", Wakeups(database), conda)
+
+
 @pytest.fixture
 def strict_studios(database: Database, box: SecretBox) -> Studios:
-    conda = CondaImages(ChannelPolicy(allowed=("ours",)))
-    return Studios(CommandRunner(database, b"key"), TimePolicy(), box, "installation", Wakeups(database), conda)
+    return _commands(database, box, CondaImages(ChannelPolicy(allowed=("ours",))))
 
 
 async def _locked(studios: Studios, world: World, studio: str) -> str:
