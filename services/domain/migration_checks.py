@@ -114,11 +114,16 @@ _MAKERS: Mapping[str, Callable[[ToolRules, SessionReport, Finding], MigrationIss
 
 
 def _other_python(rules: ToolRules, report: SessionReport) -> Iterator[MigrationIssue]:
-    """Returns an issue for each version of Python that packages were installed for and that is not the session's."""
-    current = next((finding.subject for finding in report.findings if finding.kind == "python-version"), None)
-    names: dict[str, list[str]] = {}
+    """Returns an issue for each former version of the session's Python that packages were installed for.
+
+    Other environments, which users made themselves, have a Python of their own. The detail of the finding is the directory of the tool's.
+    """
+    python = next((finding for finding in report.findings if finding.kind == "python-version"), None)
+    if python is None:
+        return
+    current, names = f"3.{python.subject.partition('.')[2]}", dict[str, list[str]]()
     for package in report.software.python:
-        if current is not None and package.version not in (None, f"3.{current.partition('.')[2]}"):
+        if package.version not in (None, current) and python.detail.endswith(f"/{package.root}"):
             names.setdefault(package.version or "", []).append(package.name)
     for version, packages in names.items():
         listed = [name for name in packages if is_name(Ecosystem.PYTHON, name)][:MAX_LISTED]

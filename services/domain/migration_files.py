@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 PYTHON_PACKAGE = re.compile(
-    r"(?:^|/)python(?P<version>3\.[0-9]+)?[^/]*/(?:site|dist)-packages/(?P<name>[^/]+?)-[^/-]+\.(?:dist|egg)-info(?:/|$)"
+    r"^(?P<root>.*?)/?lib(?:64)?/python(?P<version>3\.[0-9]+)?[^/]*/(?:site|dist)-packages/(?P<name>[^/]+?)-[^/-]+\.(?:dist|egg)-info(?:/|$)"
 )
 R_PACKAGE = re.compile(r"(?:^|/)(?:site-)?library/(?P<name>[^/]+)/DESCRIPTION$")
 EXTENSION = re.compile(r"(?:^|/)extensions/(?P<name>[^/]+?)-[0-9][^/]*/package\.json$")
@@ -24,10 +24,14 @@ MAX_INSTALLED = 300
 
 @dataclass(frozen=True, slots=True)
 class PythonPackage:
-    """A distribution, and the version of Python in whose directory it is; None for a directory of all versions."""
+    """A distribution, and the version of Python in whose directory it is; None for a directory of all versions.
+
+    `root` is the directory of that Python, as `opt/jupyter` for a virtual environment.
+    """
 
     name: str
     version: str | None
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +52,13 @@ def installed_software(paths: Iterable[str]) -> InstalledSoftware:
     programs: set[str] = set()
     for path in paths:
         if match := PYTHON_PACKAGE.search(path):
-            python.add(PythonPackage(match["name"].replace("_", "-"), match["version"]))
+            python.add(PythonPackage(match["name"].replace("_", "-"), match["version"], match["root"]))
         for pattern, found in names.items():
             if match := pattern.search(path):
                 found.add(match["name"])
         if PROGRAM.match(path):
             programs.add(path)
-    by_name = sorted(python, key=lambda package: (package.name, package.version or ""))
+    by_name = sorted(python, key=lambda package: (package.name, package.version or "", package.root))
     r, extensions, system = (tuple(sorted(found)[:MAX_INSTALLED]) for found in names.values())
     return InstalledSoftware(tuple(by_name[:MAX_INSTALLED]), r, extensions, system, tuple(sorted(programs)[:MAX_INSTALLED]))
 

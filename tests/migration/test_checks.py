@@ -11,13 +11,13 @@ from services.domain.statuses import Tool
 
 pytestmark = pytest.mark.behaviour("B74")
 SOFTWARE = InstalledSoftware(
-    (PythonPackage("numpy", "3.11"), PythonPackage("old", "3.10")),
+    (PythonPackage("numpy", "3.11", "opt/jupyter"), PythonPackage("old", "3.10", "opt/jupyter"), PythonPackage("mine", "3.9", "root/venv")),
     ("jsonlite",),
     ("ms-python.python",),
     ("tree",),
     ("usr/bin/tree", "opt/jupyter/bin/plot"),
 )
-VERSION = Finding("python-version", "3.11")
+VERSION = Finding("python-version", "3.11", "/opt/jupyter")
 
 
 def issues(tool: Tool, *findings: Finding, conflicts: tuple[str, ...] = (), software: InstalledSoftware = SOFTWARE) -> list[MigrationIssue]:

@@ -26,7 +26,11 @@ def test_paths_show_what_was_installed_by_which_tool() -> None:
             "workspace/notes/bin.txt",
         ]
     )
-    assert found.python == (PythonPackage("old", "3.10"), PythonPackage("system", None), PythonPackage("typing-extensions", "3.11"))
+    assert found.python == (
+        PythonPackage("old", "3.10", "opt/jupyter"),
+        PythonPackage("system", None, "usr"),
+        PythonPackage("typing-extensions", "3.11", "opt/jupyter"),
+    )
     assert (found.r, found.extensions, found.system) == (("jsonlite",), ("ms-python.python",), ("libtree1",))
     assert found.programs == ("usr/bin/tree", "usr/lib/x86_64-linux-gnu/libtree.so.1")
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 from secrets import token_hex
 
 from services.compute.protocol import CheckpointMissing, ComputeFailed, ImageSpec, Saved, SessionFiles
-from services.compute.verified_compute import VerifiedCompute
 from services.controller.controller_services import ControllerServices
 from services.controller.error_text import describe_error
 from services.controller.migration.probes import findings, probes
@@ -55,7 +54,7 @@ async def _issues(
 ) -> list[MigrationIssue]:
     compute = await services.computes.get(session.compute_environment_id)
     name = SessionName(services.installation, studio.id, studio.public_id, session.number)
-    files = await _session_files(services, compute, attempt, name, template)
+    files = await _session_files(services, attempt, name, session, template)
     software = installed_software(files.paths)
     mark, reported = f"studiograph-{token_hex(MARK_BYTES)}", list[Finding]()
     for probe in probes(software, mark):
@@ -66,10 +65,12 @@ async def _issues(
 
 
 async def _session_files(
-    services: ControllerServices, compute: VerifiedCompute, attempt: AttemptState, name: SessionName, template: TemplateState
+    services: ControllerServices, attempt: AttemptState, name: SessionName, session: SessionState, template: TemplateState
 ) -> SessionFiles:
     """Compares the files with the checkpoint of the original; without its data, those over the new template tell what was added."""
-    image = ImageSpec(template.tool, template.image, template.tool_version, built=template.recipe is not None)
+    compute = await services.computes.get(session.compute_environment_id)
+    reference = session.configuration.get("image") or template.image
+    image = ImageSpec(template.tool, reference, template.tool_version, built=template.recipe is not None)
     for checkpoint_id in (attempt.source_checkpoint_id, attempt.checkpoint_id):
         async with services.database.read() as reader:
             checkpoint = await checkpoints.find(reader, checkpoint_id)

@@ -137,7 +137,7 @@ def main() -> None:
     with suppress(OSError):
         os.nice(10)
         Path("/proc/self/oom_score_adj").write_text("1000")  # where memory is short, this ends and not the tool
-    report(mark, "python-version", f"{sys.version_info[0]}.{sys.version_info[1]}")
+    report(mark, "python-version", f"{sys.version_info[0]}.{sys.version_info[1]}", sys.prefix)
     scripts = scripts_of(wanted["python"])
     for path in wanted["programs"]:
         with suppress(OSError):
