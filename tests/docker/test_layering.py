@@ -4,15 +4,18 @@ import hashlib
 import json
 import subprocess
 import tarfile
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 from uuid import uuid4
 
 import pytest
 
 from services.compute.docker.engine import Engine
 from services.compute.docker.image_layers import layers_of
+from services.compute.docker.layer_merge import merge
 from services.compute.docker.layering import COMMENT, CheckpointImages
 from services.compute.protocol import CheckpointMissing
 from tests.docker.engine import URL
@@ -200,6 +203,23 @@ async def test_what_a_session_added_is_put_over_another_template(layering: Check
     assert result["template/b/x/file"] == tree(new)["template/b/x/file"]
     assert inspect(target)["Config"] == inspect(new)["Config"]
     assert layers_of(inspect(target))[:-1] == layers_of(inspect(new))
+
+
+@pytest.mark.behaviour("B37")
+async def test_a_merge_that_is_killed_leaves_no_file(
+    layering: CheckpointImages, images: ImageSeries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = images.after(template(images), PYTHON, "-c", "open('/workspace/mine', 'w').write('1')")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    files: list[list[Path]] = []
+
+    def look_and_merge(layers: Sequence[IO[bytes]], target: IO[bytes]) -> None:
+        files.append(list(tmp_path.iterdir()))
+        merge(layers, target)
+
+    monkeypatch.setattr("services.compute.docker.layering.merge", look_and_merge)
+    await layering.flatten(checkpoint, images.name())
+    assert files == [[]]
 
 
 @pytest.mark.behaviour("B37")

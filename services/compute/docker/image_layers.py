@@ -7,12 +7,14 @@ whose layers it all has in no time.
 import asyncio
 import hashlib
 import json
+import os
 import tarfile
+import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any
 
 from services.compute.docker.engine import Absent, Engine
 from services.compute.docker.json_stream import JsonStream
@@ -29,7 +31,7 @@ class ImageLayer:
     """A layer of an image: its digest (of the uncompressed tar), and its tar; None for one that the engine has."""
 
     digest: str
-    path: Path | None = None
+    file: IO[bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,52 +42,57 @@ class SplitImage:
     own: list[ImageLayer]
 
 
+def temporary_file(files: ExitStack) -> IO[bytes]:
+    """Returns a new file without a name, which `files` closes: whatever ends this process, nothing is left of it."""
+    return files.enter_context(tempfile.TemporaryFile())
+
+
 def layers_of(inspected: Mapping[str, Any]) -> list[str]:
     """Returns the digests of an image's layers, the lowest first."""
     return list((inspected.get("RootFS") or {}).get("Layers") or [])
 
 
-async def take(engine: Engine, image_id: str, comment: str, directory: Path) -> SplitImage:
-    """Writes the layers of an image that have `comment` in its history into `directory`. Raises CheckpointMissing, ComputeUnknown.
+async def take(engine: Engine, image_id: str, comment: str, files: ExitStack) -> SplitImage:
+    """Writes the layers of an image that have `comment` in its history into temporary files. Raises CheckpointMissing, ComputeUnknown.
 
-    The engine sends the whole image; the other layers are dropped.
+    The engine sends the whole image; the other layers are dropped. `files` closes those files.
     """
-    spool = directory / "image.tar"
+    with_spool = ExitStack()
+    spool = temporary_file(with_spool)
     try:
         await download(engine, f"images/{image_id}/get", spool)
-        return await asyncio.to_thread(_split, spool, comment, directory)
+        return await asyncio.to_thread(_split, spool, comment, files)
     except Absent as error:
         raise CheckpointMissing(f"The image {image_id} is no longer on the engine.") from error
     except (tarfile.TarError, KeyError, ValueError) as error:
         raise ComputeUnknown("the image that the Docker Engine sent cannot be read") from error
     finally:
-        await asyncio.to_thread(spool.unlink, missing_ok=True)
+        await asyncio.to_thread(with_spool.close)
 
 
-async def download(engine: Engine, path: str, target: Path) -> None:
+async def download(engine: Engine, path: str, target: IO[bytes]) -> None:
     """Writes the archive of one image or of several into a file. Raises OSError, Absent, ComputeUnknown."""
-    with target.open("wb") as file:
-        async with engine.stream("GET", path, {}, MAX_SILENCE_SECONDS) as response:
-            while True:
-                async with engine.reading(path, MAX_SILENCE_SECONDS):
-                    piece = await response.content.read(PIECE_BYTES)
-                if not piece:
-                    return
-                await asyncio.to_thread(file.write, piece)
+    async with engine.stream("GET", path, {}, MAX_SILENCE_SECONDS) as response:
+        while True:
+            async with engine.reading(path, MAX_SILENCE_SECONDS):
+                piece = await response.content.read(PIECE_BYTES)
+            if not piece:
+                return
+            await asyncio.to_thread(target.write, piece)
 
 
-def _split(spool: Path, comment: str, directory: Path) -> SplitImage:
+def _split(spool: IO[bytes], comment: str, files: ExitStack) -> SplitImage:
     """Splits an image's archive (as `docker save` makes it) into the layers below, and the topmost ones whose history has the comment."""
-    with tarfile.open(spool) as archive:
+    spool.seek(0)
+    with tarfile.open(fileobj=spool) as archive:
         manifest = json.loads(read(archive, "manifest.json"))[0]
         config = json.loads(read(archive, manifest["Config"]))
         digests, paths = config["rootfs"]["diff_ids"], manifest["Layers"]
         own = topmost(config.get("history") or [], comment)
         below, above = digests[: len(digests) - own], digests[len(digests) - own :]
         layers = []
-        for number, (digest, path) in enumerate(zip(above, paths[len(paths) - own :], strict=True)):
-            target = directory / f"layer-{number}.tar"
-            content = archive.extractfile(path)
+        for digest, path in zip(above, paths[len(paths) - own :], strict=True):
+            target, content = temporary_file(files), archive.extractfile(path)
             if content is None or _copy(content, target) != digest:
                 raise ValueError(f"the layer {digest} is damaged")
             layers.append(ImageLayer(digest, target))
@@ -110,19 +117,26 @@ def read(archive: tarfile.TarFile, name: str) -> bytes:
     return content.read()
 
 
-def _copy(source: IO[bytes], target: Path) -> str:
+def _copy(source: IO[bytes], target: IO[bytes]) -> str:
     digest = hashlib.sha256()
-    with target.open("wb") as file:
-        while piece := source.read(PIECE_BYTES):
-            digest.update(piece)
-            file.write(piece)
+    while piece := source.read(PIECE_BYTES):
+        digest.update(piece)
+        target.write(piece)
     return DIGEST_PREFIX + digest.hexdigest()
 
 
-def digest_of(path: Path) -> str:
+def digest_of(file: IO[bytes]) -> str:
     """Returns the digest of a layer's tar. Blocking."""
-    with path.open("rb") as file:
-        return DIGEST_PREFIX + hashlib.file_digest(file, "sha256").hexdigest()
+    file.seek(0)
+    digest = hashlib.sha256()
+    while piece := file.read(PIECE_BYTES):
+        digest.update(piece)
+    return DIGEST_PREFIX + digest.hexdigest()
+
+
+def size_of(file: IO[bytes]) -> int:
+    """Returns the size of a layer's tar in bytes."""
+    return file.seek(0, os.SEEK_END)
 
 
 async def load(engine: Engine, reference: str, like: Mapping[str, Any], layers: Sequence[ImageLayer], comment: str) -> None:
@@ -150,7 +164,7 @@ def _configuration(like: Mapping[str, Any], layers: Sequence[ImageLayer], commen
         "created": created,
         "config": like["Config"],
         "rootfs": {"type": "layers", "diff_ids": [layer.digest for layer in layers]},
-        "history": [{"created": created, **({"comment": comment} if layer.path else {})} for layer in layers],
+        "history": [{"created": created, **({"comment": comment} if layer.file else {})} for layer in layers],
     }
 
 
@@ -162,20 +176,15 @@ async def _archive(reference: str, config: bytes, layers: Sequence[ImageLayer]) 
     yield _header(name, len(config)) + config + _padding(len(config))
     yield _header("manifest.json", len(manifest)) + manifest + _padding(len(manifest))
     for path, layer in zip(paths, layers, strict=True):
-        if layer.path is None:
+        if layer.file is None:
             continue
-        size = layer.path.stat().st_size
+        size = size_of(layer.file)
         yield _header(path, size)
-        with layer.path.open("rb") as file:
-            async for piece in _pieces(file):
-                yield piece
+        layer.file.seek(0)
+        while piece := await asyncio.to_thread(layer.file.read, PIECE_BYTES):
+            yield piece
         yield _padding(size)
     yield bytes(2 * tarfile.BLOCKSIZE)
-
-
-async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
-    while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
-        yield piece
 
 
 def _header(name: str, size: int) -> bytes:

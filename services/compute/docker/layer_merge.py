@@ -5,9 +5,9 @@ image specification, "Layer"). Nothing is extracted: names from layers never bec
 """
 
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import IO
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
@@ -56,6 +56,9 @@ class LayerPlan:
                 self.entries[path] = LayerEntry(layer, info)
                 if not info.isdir():
                     hidden_by_layer.add(path)
+            elif self.entries[path].info.isdir() and not info.isdir():  # a directory took the place of a file
+                self.opaque.add(path)
+                hidden_by_layer.add(path)
         self.hidden |= hidden_by_layer
 
     def _delete(self, path: str, hidden_by_layer: set[str]) -> None:
@@ -75,22 +78,40 @@ class LayerPlan:
         return path in self.hidden and path not in self.opaque
 
 
-def merge(layers: Sequence[Path], target: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class LayerArchive:
+    """The tar of a layer, with its members by path: a look-up by `tarfile` reads all of them for each hard link."""
+
+    tar: tarfile.TarFile
+    members: Mapping[str, tarfile.TarInfo]
+
+    @classmethod
+    def open(cls, file: IO[bytes]) -> "LayerArchive":
+        file.seek(0)
+        tar = tarfile.open(fileobj=file)  # noqa: SIM115 - it holds nothing but the file, which the caller closes
+        return cls(tar, {_path(info): info for info in tar.getmembers()})
+
+    def source(self, info: tarfile.TarInfo) -> tarfile.TarInfo:
+        """Returns what a hard link of the layer is to, of whatever kind; anything else itself. Raises TarError if the layer lacks it."""
+        while info.islnk():
+            target = self.members.get(info.linkname.removeprefix("./").strip("/"))
+            if target is None:
+                raise tarfile.ReadError(f"{info.name} is a hard link to {info.linkname}, which its layer does not have")
+            info = target
+        return info
+
+
+def merge(layers: Sequence[IO[bytes]], target: IO[bytes]) -> None:
     """Writes the tar of one layer that has the effect of `layers`, of which the lowest comes first. Blocking; raises OSError, TarError."""
-    archives = [tarfile.open(layer) for layer in layers]  # noqa: SIM115 - closed below, however many there are
-    try:
-        plan = LayerPlan()
-        members = [archive.getmembers() for archive in archives]
-        for layer in range(len(layers) - 1, -1, -1):
-            plan.add_layer(layer, members[layer])
-        with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as result:
-            _write(plan, archives, result)
-    finally:
-        for archive in archives:
-            archive.close()
+    archives = [LayerArchive.open(layer) for layer in layers]
+    plan = LayerPlan()
+    for layer in range(len(layers) - 1, -1, -1):
+        plan.add_layer(layer, archives[layer].tar.getmembers())
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as result:
+        _write(plan, archives, result)
 
 
-def _write(plan: LayerPlan, archives: Sequence[tarfile.TarFile], result: tarfile.TarFile) -> None:
+def _write(plan: LayerPlan, archives: Sequence[LayerArchive], result: tarfile.TarFile) -> None:
     """Writes parents before children, files before the links to them, and deletions in the order of their paths."""
     markers = {f"{path}/{OPAQUE}".lstrip("/") for path in plan.opaque}
     markers |= {_marker(path) for path in plan.deleted if not _has_hidden_parent(path, plan)}
@@ -127,24 +148,17 @@ class _Links:
     written: dict[tuple[int, str], str] = field(default_factory=dict)
     """The path under which the content of a file of a layer stands in the result."""
 
-    def write(self, path: str, entry: LayerEntry, archive: tarfile.TarFile, result: tarfile.TarFile) -> None:
+    def write(self, path: str, entry: LayerEntry, archive: LayerArchive, result: tarfile.TarFile) -> None:
         if entry.info.isdir():
             result.addfile(_named(entry.info, path))
             return
-        source = linked_file(archive, entry.info)
+        source = archive.source(entry.info)
         key = (entry.layer, _path(source))
         first = self.written.setdefault(key, path)
         if first != path:
             result.addfile(_link(source, path, first))
             return
-        result.addfile(_named(source, path), archive.extractfile(source) if source.isreg() else None)
-
-
-def linked_file(archive: tarfile.TarFile, info: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Returns what a hard link of the layer is to, of whatever kind; anything else itself. Raises KeyError if the layer lacks it."""
-    while info.islnk():
-        info = archive.getmember(info.linkname)
-    return info
+        result.addfile(_named(source, path), archive.tar.extractfile(source) if source.isreg() else None)
 
 
 def _named(info: tarfile.TarInfo, path: str) -> tarfile.TarInfo:

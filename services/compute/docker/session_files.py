@@ -6,19 +6,16 @@ An engine sends the two images in one archive, in which the layers that they sha
 import asyncio
 import hashlib
 import json
-import shutil
 import tarfile
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from services.compute.docker import image_layers
 from services.compute.docker.engine import Engine
 from services.compute.docker.image_layers import DIGEST_PREFIX
-from services.compute.docker.layer_merge import LayerEntry, LayerPlan, linked_file
+from services.compute.docker.layer_merge import LayerArchive, LayerEntry, LayerPlan
 from services.compute.protocol import ComputeFailed, ComputeUnknown, SessionFiles
 
 MAX_IMAGE_BYTES = 16 << 30
@@ -34,9 +31,9 @@ async def compare(engine: Engine, checkpoint: Mapping[str, Any], template: Mappi
     """
     if checkpoint["Size"] + template["Size"] > MAX_IMAGE_BYTES:
         return SessionFiles(())
-    directory = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="studiograph-compare-"))
+    files = ExitStack()
     try:
-        spool = directory / "images.tar"
+        spool = image_layers.temporary_file(files)
         await image_layers.download(engine, f"images/get?names={checkpoint['Id']}&names={template['Id']}", spool)
         return await asyncio.to_thread(_compare, spool, checkpoint["Id"], template["Id"], comment)
     except OSError as error:
@@ -44,17 +41,18 @@ async def compare(engine: Engine, checkpoint: Mapping[str, Any], template: Mappi
     except (tarfile.TarError, KeyError, ValueError) as error:
         raise ComputeUnknown("the images that the Docker Engine sent cannot be read") from error
     finally:
-        await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
+        await asyncio.to_thread(files.close)
 
 
-def _compare(spool: Path, checkpoint_id: str, template_id: str, comment: str) -> SessionFiles:
-    with tarfile.open(spool) as archive, ExitStack() as stack:
+def _compare(spool: IO[bytes], checkpoint_id: str, template_id: str, comment: str) -> SessionFiles:
+    spool.seek(0)
+    with tarfile.open(fileobj=spool) as archive:
         mine, new = _layers(archive, checkpoint_id), _layers(archive, template_id)
         own_count = image_layers.topmost(mine.history, comment)
         old = mine.layers[: len(mine.layers) - own_count]
         shared = _shared(old, new.layers)
-        own = _Stack.of(archive, mine.layers[len(old) :], stack)
-        before, after = _Stack.of(archive, old[shared:], stack), _Stack.of(archive, new.layers[shared:], stack)
+        own = _Stack.of(archive, mine.layers[len(old) :])
+        before, after = _Stack.of(archive, old[shared:]), _Stack.of(archive, new.layers[shared:])
         paths = sorted(path for path, entry in own.plan.entries.items() if not entry.info.isdir())
         conflicts = [path for path in paths if _is_conflict(path, own, before, after)]
         conflicts += [path for path in sorted(own.plan.deleted | own.plan.opaque) if _is_changed_below(path, own, before, after)]
@@ -86,14 +84,14 @@ def _shared(old: Sequence[tuple[str, str]], new: Sequence[tuple[str, str]]) -> i
 class _Stack:
     """Some layers on top of one another, and what is visible of them."""
 
-    archives: list[tarfile.TarFile]
+    archives: list[LayerArchive]
     plan: LayerPlan = field(default_factory=LayerPlan)
 
     @classmethod
-    def of(cls, archive: tarfile.TarFile, layers: Sequence[tuple[str, str]], closing: ExitStack) -> "_Stack":
-        made = cls([closing.enter_context(_opened(archive, path)) for _, path in layers])
+    def of(cls, archive: tarfile.TarFile, layers: Sequence[tuple[str, str]]) -> "_Stack":
+        made = cls([_opened(archive, path) for _, path in layers])
         for number in range(len(layers) - 1, -1, -1):
-            made.plan.add_layer(number, made.archives[number].getmembers())
+            made.plan.add_layer(number, made.archives[number].tar.getmembers())
         return made
 
     def content(self, path: str) -> tuple[bytes, str] | None:
@@ -103,16 +101,19 @@ class _Stack:
 
     def _content(self, entry: LayerEntry) -> tuple[bytes, str]:
         archive = self.archives[entry.layer]
-        info = linked_file(archive, entry.info)
+        info = archive.source(entry.info)
         if not info.isreg():
             return info.type, info.linkname
-        file = archive.extractfile(info)
+        file = archive.tar.extractfile(info)
         assert file is not None
         return info.type, hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # it has all that is used
 
 
-def _opened(archive: tarfile.TarFile, path: str) -> tarfile.TarFile:
-    return tarfile.open(fileobj=archive.extractfile(path))
+def _opened(archive: tarfile.TarFile, path: str) -> LayerArchive:
+    file = archive.extractfile(path)
+    if file is None:
+        raise ValueError(f"{path} is no file")
+    return LayerArchive.open(file)
 
 
 def _is_conflict(path: str, own: _Stack, before: _Stack, after: _Stack) -> bool:
