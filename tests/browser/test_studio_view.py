@@ -4,8 +4,10 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from services.domain.access import Role
+from services.store.db.database import Database
 from tests.browser.conftest import sign_in
 from tests.browser.page_objects import START, add_studio, create_colleague, start_studio, studio_card
+from tests.factories import create_template
 from tests.graphql_ids import global_id
 from tests.server import Server
 
@@ -227,3 +229,19 @@ async def test_who_may_only_look_sees_all_and_is_told_why_nothing_can_be_changed
     await expect(row(page, "Analysis_1")).to_be_visible()
     for button in ("Edit", "Save a checkpoint now", "Add as new"):
         await expect(view.get_by_role("button", name=button, exact=True)).to_have_attribute("aria-disabled", "true")
+
+
+@pytest.mark.behaviour("B76")
+async def test_conda_packages_are_offered_for_provided_templates_and_what_is_wrong_is_told_with_its_place(page: Page, server: Server) -> None:
+    database = Database(server.database_url)
+    await create_template(database, server.world.workspace_id, "Provided", tool="JUPYTERLAB", recipe="jupyter", tool_version="9.0")
+    await database.close()
+    await sign_in(page, server)
+    await open_add_form(page, "Analysis")
+    await expect(page.locator("#add-condaEnvironment")).to_be_hidden()
+    await page.get_by_label("Template").select_option(label="Provided")
+    await page.locator("#add-condaEnvironment").fill("dependencies:\n  - numpy >=\n  - numpy >=")
+    await page.get_by_role("button", name="Add", exact=True).click()
+    await expect(page.locator("#add-condaEnvironment")).to_have_attribute("aria-invalid", "true")
+    await expect(page.locator("#add .problems")).to_contain_text("Line 2, column 5")
+    await expect(studio_card(page)).to_have_count(0)

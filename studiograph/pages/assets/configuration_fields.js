@@ -67,8 +67,8 @@ export class ConfigurationFields {
   }
 
   offerConda(offered) {
-    this.#conda.closest("[data-field]").hidden = !offered;
-    if (!offered) this.#conda.value = "";
+    // What was typed for another template stays, and the API says that it cannot be used.
+    this.#conda.closest("[data-field]").hidden = !offered && !this.#conda.value;
   }
 
   has(name) {

@@ -77,7 +77,7 @@ export const STUDIO = `query Studio($studioId: ID!) {
     id name status description revision createdAt
     availableActions { action allowed reason }
     owner { displayName }
-    template { name toolVersion status }
+    template { name toolVersion status recipe }
     computeEnvironment { name }
     configuration { cpu memoryMiB gpu lifespanHours condaEnvironment environment { key value secret } }
     checkpoints(first: 50) {

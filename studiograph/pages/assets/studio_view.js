@@ -77,9 +77,10 @@ export class StudioView {
 
   #openEdit() {
     this.#edited = this.#studio;
-    const { name, configuration, description } = this.#edited;
+    const { name, configuration, description, template } = this.#edited;
     byId("edit-name").value = name;
     this.#fields.fill({ ...configuration, description });
+    this.#fields.offerConda(Boolean(template.recipe));
     byId("edit").hidden = false;
     byId("edit-open").hidden = true;
     byId("edit-name").focus();
