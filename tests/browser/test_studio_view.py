@@ -232,7 +232,9 @@ async def test_who_may_only_look_sees_all_and_is_told_why_nothing_can_be_changed
 
 
 @pytest.mark.behaviour("B76")
-async def test_conda_packages_are_offered_for_provided_templates_and_what_is_wrong_is_told_with_its_place(page: Page, server: Server) -> None:
+async def test_conda_packages_are_offered_for_provided_templates_and_what_is_wrong_is_told_with_its_place(
+    page: Page, server: Server
+) -> None:
     database = Database(server.database_url)
     await create_template(database, server.world.workspace_id, "Provided", tool="JUPYTERLAB", recipe="jupyter", tool_version="9.0")
     await database.close()
