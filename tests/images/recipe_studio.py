@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
+from urllib.parse import urlsplit
 
-from playwright.async_api import FrameLocator, Page, expect
+from playwright.async_api import Page
 
-from tests.browser.page_objects import CONNECT
+from tests.browser.page_objects import URL, sign_in_at_session
 from tests.docker.built import base_image, certificates
 from tests.docker.recipe_jobs import log
 from tests.docker.server import CREATE, Job, docker_job
 from tests.docker.tiny_image import docker, run
 from tests.graphql_ids import global_id
+from tests.images.tool_tab import ToolTab
 from tests.waiting import eventually
 
 BUILD_LIMIT_S = 1800.0
 """Seconds for a build whose packages come over a slow network."""
 MIB = 1 << 20
-NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
-"""What Chromium says of a request that it drops because an interface of the machine came up, as those of a session do as it starts."""
 ADD_TEMPLATE = """mutation($input: CreateTemplateInput!) {
   createTemplate(input: $input) { ... on TemplatePayload { template { id image } } ... on Error { message } } }"""
 
@@ -64,23 +64,14 @@ class RecipeStudio:
         await self._status_within("RUNNING", 180)
         self.start_seconds = monotonic() - begun
 
-    async def open(self, tab: Page, shows: str) -> FrameLocator:
-        """Opens the session in the tab, and returns the frame of the tool once it shows the selector `shows`."""
-        url = (await self.job.server.graphql(CONNECT, {"id": self.job.studio}))["connectStudio"]["url"]
-        dropped: list[str] = []
-        tab.on("requestfailed", lambda request: dropped.append(request.url) if request.failure == NETWORK_CHANGED else None)
-        await tab.goto(url)
-        tool = tab.frame_locator("#tool")
-
-        async def is_shown() -> bool:
-            if dropped:
-                dropped.clear()
-                await tab.reload()
-            return await tool.locator(shows).first.is_visible()
-
-        await eventually(is_shown, every=0.2)
-        await expect(tab.locator("#state")).to_have_text("Running")
-        return tool
+    async def open(self, page: Page, shows: str) -> ToolTab:
+        """Opens the session in the page, as the owner, and returns its tab once the tool shows the selector `shows`."""
+        tab = ToolTab(page, shows)
+        await page.goto((await self.job.server.graphql(URL, {"id": self.job.studio}))["studio"]["url"])
+        if urlsplit(page.url).path == "/login":
+            await sign_in_at_session(page, self.job.server.world.secret)
+        await tab.wait_shown()
+        return tab
 
     async def file_has(self, path: str, text: str) -> None:
         """Waits until a file of the session has the text."""

@@ -16,8 +16,8 @@ async def test_r_runs_cells_draws_and_finds_its_files_after_a_restart(
 ) -> None:
     async with recipe_studio(tmp_path, sqlite_url, "r-ide") as studio:
         await studio.wait_built()
-        tab = await context.new_page()
-        tool = await studio.open(tab, ".jp-LabShell")
+        opened = await studio.open(await context.new_page(), ".jp-LabShell")
+        tab, tool = opened.page, opened.tool
         await _new_r_notebook(tab, tool)
         await type_cell(tab, tool, "1 + 1")
         await expect_output(tool, "2")
@@ -28,8 +28,8 @@ async def test_r_runs_cells_draws_and_finds_its_files_after_a_restart(
         await tab.close()
         await studio.stop()
         await studio.start()
-        tab = await context.new_page()
-        tool = await studio.open(tab, ".jp-LabShell")
+        opened = await studio.open(await context.new_page(), ".jp-LabShell")
+        tab, tool = opened.page, opened.tool
         await open_notebook(tab, tool)
         await type_cell(tab, tool, "toupper(readLines('note.txt'))")
         await expect_output(tool, "WRITTEN BY R")
