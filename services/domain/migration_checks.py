@@ -85,6 +85,13 @@ def _r_package(rules: ToolRules, report: SessionReport, finding: Finding) -> Mig
     return MigrationIssue(Kind.PACKAGE_BROKEN, finding.subject, message, rules.removal(Ecosystem.R, finding.subject))
 
 
+def _extension(rules: ToolRules, report: SessionReport, finding: Finding) -> MigrationIssue | None:
+    name = finding.subject
+    if name not in report.software.extensions or not is_name(Ecosystem.EXTENSION, name):
+        return None
+    return MigrationIssue(Kind.EXTENSION_REFUSED, name, f"{name} {finding.detail}.", rules.removal(Ecosystem.EXTENSION, name))
+
+
 def _interpreter(rules: ToolRules, report: SessionReport, finding: Finding) -> MigrationIssue | None:
     message = f"{finding.subject} is run by {finding.detail}, which the new template does not have."
     return _program(rules, report, finding, Kind.INTERPRETER_MISSING, message)
@@ -108,6 +115,7 @@ _MAKERS: Mapping[str, Callable[[ToolRules, SessionReport, Finding], MigrationIss
     "python-twice": _twice,
     "python-requirement": _requirement,
     "r-load": _r_package,
+    "extension-refused": _extension,
     "interpreter": _interpreter,
     "library": _library,
 }

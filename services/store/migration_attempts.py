@@ -106,8 +106,12 @@ async def remove_of_deleted(transaction: Transaction, studio_id: str) -> None:
 
 
 async def to_check(reader: Reader, environments: Collection[str], limit: int) -> list[AttemptState]:
-    """Returns at most `limit` attempts whose session runs in one of these compute environments and is not checked yet; oldest first."""
+    """Returns at most `limit` attempts, the oldest first, whose session runs in one of these compute environments and is not checked yet,
+    or could not be started."""
     is_unchecked = T.state == literal(MigrationState.MIGRATING.value, literal_execute=True)
-    where = (is_unchecked, S.status == StudioStatus.RUNNING.value, is_null_or_one_of(S.compute_environment_id, environments))
-    statement = select(*RECORD.columns).join(core.studio, S.id == T.studio_id).where(*where).order_by(T.created_at).limit(limit)
+    runs = (S.status == StudioStatus.RUNNING.value) & is_null_or_one_of(S.compute_environment_id, environments)
+    has_failed = S.status.in_([StudioStatus.ERRORED.value, StudioStatus.BUILD_FAILED.value]) & R.running_at.is_(None)
+    is_current = (R.studio_id == S.id) & (R.number == S.session_number)
+    joined = core.migration_attempt.join(core.studio, S.id == T.studio_id).join(core.session, is_current)
+    statement = select(*RECORD.columns).select_from(joined).where(is_unchecked, or_(runs, has_failed)).order_by(T.created_at).limit(limit)
     return RECORD.rows(await reader.execute(statement))

@@ -11,7 +11,6 @@ from services.store import cleanup_tasks, sessions
 from services.store.db.database import Transaction
 from services.store.studios import StudioState
 from services.studios import image_builds
-from services.studios.migration import attempts
 from services.studios.requested_checkpoint import abandon_request
 from services.studios.transitions import end_operation, move
 
@@ -52,8 +51,6 @@ async def end_session(transaction: Transaction, studio: StudioState, end: Sessio
             reason = end.message and end.message[:MAX_REASON_LENGTH]
             environment_id = session.compute_environment_id
             await cleanup_tasks.add_session(transaction, environment_id, end.cleanup, reason, given_up=end.given_up)
-    if end.outcome is OperationState.FAILED and studio.status in (StudioStatus.BUILDING, StudioStatus.STARTING):
-        await attempts.fail_start(transaction, studio, end.message)
     if studio.status is StudioStatus.BUILDING:
         await image_builds.release(transaction, studio.build_id, end.message or "No Studio waits for this build any more.")
     return ended

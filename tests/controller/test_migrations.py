@@ -111,7 +111,7 @@ async def test_a_first_start_that_fails_fails_the_attempt_and_can_be_repeated(ha
     harness.compute.refuse_start = "The image has no shell."
     made = await migrate(harness, source)
     await harness.status(made, "ERRORED")
-    failed = await attempt(harness)
+    failed = await result(harness)
     assert (failed["state"], [issue["kind"] for issue in failed["issues"]]) == ("FAILED", ["TOOL_NOT_STARTED"])
     assert "no shell" in failed["issues"][0]["message"]
     harness.compute.refuse_start = None
@@ -127,7 +127,7 @@ async def test_a_source_whose_data_is_missing_is_found_once_it_is_back(harness: 
     harness.compute.missing.add("saved")
     made = await migrate(harness, source)
     row = await harness.status(made, "ERRORED")
-    assert (row["stop_reason"], (await attempt(harness))["state"]) == ("CHECKPOINT_MISSING", "FAILED")
+    assert (row["stop_reason"], (await result(harness))["state"]) == ("CHECKPOINT_MISSING", "FAILED")
     statuses = {
         row["studio_id"]: row["status"] for row in await harness.rows(core.checkpoint) if row["session_number"] != 1 or row["reference"]
     }
@@ -272,3 +272,24 @@ async def test_a_migration_that_is_discarded_during_the_check_stays_discarded(ha
     gate.set()
     await only_the_original_is_left(harness)
     assert (await attempt(harness))["state"] == "DISCARDED"
+
+
+@pytest.mark.behaviour("B74")
+async def test_a_tool_that_does_not_start_has_the_packages_in_conflict_as_possible_causes(harness: ControllerHarness) -> None:
+    source = await xpra_with_pip(harness)
+    packages = "opt/lib/python3.11/site-packages"
+    harness.compute.files = SessionFiles((f"{packages}/numpy-1.0.dist-info/RECORD",), (f"{packages}/numpy/core.py",))
+    harness.compute.refuse_start = "The tool ended before it answered."
+    await migrate(harness, source)
+    ended = await result(harness)
+    assert (ended["state"], [issue["kind"] for issue in ended["issues"]]) == ("FAILED", ["TOOL_NOT_STARTED", "FILE_CONFLICT"])
+    assert ended["issues"][1]["commands"] == ["pip uninstall --yes numpy"]
+
+
+@pytest.mark.behaviour("B74")
+async def test_a_failed_start_is_a_result_also_if_the_engine_tells_nothing_more(harness: ControllerHarness) -> None:
+    source = await xpra_with_pip(harness)
+    harness.compute.refuse_start = "The tool ended before it answered."
+    harness.compute.broken["session_files"] = ComputeUnknown("no answer")
+    await migrate(harness, source)
+    assert [issue["kind"] for issue in (await result(harness))["issues"]] == ["TOOL_NOT_STARTED"]

@@ -31,6 +31,12 @@ def issues(tool: Tool, *findings: Finding, conflicts: tuple[str, ...] = (), soft
         (Tool.JUPYTERLAB, Finding("python-twice", "numpy", "1 and 2"), Kind.PACKAGE_BROKEN, ("pip uninstall --yes numpy",)),
         (Tool.JUPYTERLAB, Finding("python-requirement", "six", "lab needs", "numpy"), Kind.PACKAGE_BROKEN, ("pip uninstall --yes numpy",)),
         (Tool.R_IDE, Finding("r-load", "jsonlite", "no"), Kind.PACKAGE_BROKEN, ("Rscript -e 'remove.packages(\"jsonlite\")'",)),
+        (
+            Tool.VSCODE,
+            Finding("extension-refused", "ms-python.python", "needs VS Code ^9.0.0"),
+            Kind.EXTENSION_REFUSED,
+            ("code-server --uninstall-extension ms-python.python",),
+        ),
         (Tool.XPRA, Finding("library", "/usr/bin/tree", "libx.so.1", "system:tree"), Kind.LIBRARY_MISSING, ("apt-get remove --yes tree",)),
         (
             Tool.VSCODE,

@@ -4,16 +4,17 @@ import logging
 from dataclasses import replace
 from secrets import token_hex
 
-from services.compute.protocol import CheckpointMissing, ComputeFailed, ImageSpec, Saved, SessionFiles
+from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, ImageSpec, Saved, SessionFiles
 from services.controller.controller_services import ControllerServices
 from services.controller.error_text import describe_error
 from services.controller.migration.probes import findings, probes
+from services.domain.lifecycle import ENDED
 from services.domain.migration_checks import Finding, SessionReport, issues_of
 from services.domain.migration_files import installed_software
 from services.domain.migration_issues import MigrationIssue
 from services.domain.migration_tools import RULES
 from services.domain.session_name import SessionName
-from services.domain.statuses import MigrationIssueKind, MigrationState, StudioStatus, Tool
+from services.domain.statuses import MigrationIssueKind, MigrationState, Tool
 from services.secrets.masking import forms, masked
 from services.secrets.secret_box import CannotOpen
 from services.secrets.session_secrets import session_secrets
@@ -30,18 +31,43 @@ MARK_BYTES = 12
 
 
 async def check_attempt(services: ControllerServices, attempt: AttemptState) -> None:
-    """Looks at the running session of the attempt's Studio and ends the attempt, unless that changed meanwhile. Raises ComputeUnknown."""
+    """Looks at the session of the attempt's Studio, which runs or could not be started, and ends the attempt, unless that changed
+    meanwhile. Raises ComputeUnknown for one that runs."""
     async with services.database.read() as reader:
         studio = await studios.find(reader, attempt.studio_id)
         session = await sessions.find(reader, attempt.studio_id, studio.session_number) if studio else None
         template = await templates.find(reader, attempt.to_template_id)
-    if studio is None or session is None or template is None or studio.status is not StudioStatus.RUNNING:
+    if studio is None or session is None or template is None:
         return
+    if studio.status in ENDED:
+        issues, state = await _issues_of_failed(services, attempt, studio, session, template), MigrationState.FAILED
+    else:
+        issues = await _issues_of_running(services, attempt, studio, session, template)
+        state = MigrationState.WITH_ISSUES if issues else MigrationState.SUCCEEDED
+    await _record(services, attempt, studio, state, issues)
+
+
+async def _issues_of_failed(
+    services: ControllerServices, attempt: AttemptState, studio: StudioState, session: SessionState, template: TemplateState
+) -> list[MigrationIssue]:
+    """Returns why the session could not be started, and the conflicts that may be the cause, as far as the engine tells them."""
+    failure = MigrationIssue(MigrationIssueKind.TOOL_NOT_STARTED, template.name, studio.status_message or "The tool did not start.")
+    name = SessionName(services.installation, studio.id, studio.public_id, session.number)
     try:
-        issues = await _issues(services, attempt, studio, session, template)
+        files = await _session_files(services, attempt, name, session, template)
+    except (ComputeFailed, ComputeUnknown) as error:
+        logger.warning("The files of the migration to Studio %s could not be compared: %s", studio.name, describe_error(error))
+        return [failure]
+    return [failure, *issues_of(RULES[Tool(template.tool)], SessionReport(installed_software(files.paths), files.conflicts, ()))]
+
+
+async def _issues_of_running(
+    services: ControllerServices, attempt: AttemptState, studio: StudioState, session: SessionState, template: TemplateState
+) -> list[MigrationIssue]:
+    try:
+        return await _issues(services, attempt, studio, session, template)
     except ComputeFailed as error:
-        issues = [_incomplete(template, describe_error(error))]
-    await _record(services, attempt, session, issues)
+        return [_incomplete(template, describe_error(error))]
 
 
 def _incomplete(template: TemplateState, reason: str) -> MigrationIssue:
@@ -93,13 +119,14 @@ async def _secrets(services: ControllerServices, session: SessionState) -> tuple
         return ()
 
 
-async def _record(services: ControllerServices, attempt: AttemptState, session: SessionState, issues: list[MigrationIssue]) -> None:
-    """Ends the attempt, unless it was discarded, or its session ended, while it was checked."""
+async def _record(
+    services: ControllerServices, attempt: AttemptState, checked: StudioState, state: MigrationState, issues: list[MigrationIssue]
+) -> None:
+    """Ends the attempt, unless it was discarded, or its Studio has another status or session than when it was checked."""
     async with outbox.stream_transaction(services.database, attempt.workspace_id) as transaction:
         current = await migration_attempts.of_studio(transaction, attempt.studio_id)
         studio = await studios.find(transaction, attempt.studio_id)
         if current is None or current.state is not MigrationState.MIGRATING or studio is None:
             return
-        if studio.status is StudioStatus.RUNNING and studio.session_number == session.number:
-            state = MigrationState.WITH_ISSUES if issues else MigrationState.SUCCEEDED
+        if (studio.status, studio.session_number) == (checked.status, checked.session_number):
             await attempts.end(transaction, current, state, issues)

@@ -9,19 +9,23 @@ from services.compute.protocol import Program
 from services.domain.migration_checks import Finding
 from services.domain.migration_files import InstalledSoftware
 
-PROBE = Path(__file__).with_name("session_probe.py")
+PROBE, EXTENSION_PROBE = Path(__file__).with_name("session_probe.py"), Path(__file__).with_name("extension_probe.js")
 RUN_PYTHON = 'command -v python3 >/dev/null && exec python3 -I -c "$1" "$2" "$3"'
 RUN_R = 'command -v Rscript >/dev/null || exit 0; probe=$1; shift; exec Rscript --vanilla -e "$probe" "$@"'
-LOAD_R = """words <- commandArgs(TRUE)
-for (name in words[-1]) {
-  error <- tryCatch({ suppressMessages(loadNamespace(name)); NULL }, error = function(e) conditionMessage(e))
-  if (!is.null(error)) cat(words[1], "r-load", name, gsub("[[:space:]]+", " ", error), "\n", sep = "\t")
-}"""
-LIST_EXTENSIONS = """tool=$(command -v code-server) || tool=/opt/code-server/bin/code-server
-[ -x "$tool" ] || tool="/opt/code-server/bin/node /opt/code-server/out/node/entry.js"
+LOAD_R = (
+    "words <- commandArgs(TRUE); for (name in words[-1]) { "
+    "error <- tryCatch({ suppressMessages(loadNamespace(name)); NULL }, error = function(e) conditionMessage(e)); "
+    'if (!is.null(error)) cat(words[1], "r-load", name, gsub("[[:space:]]+", " ", error), "\\n", sep = "\\t") }'
+)
+"""One line, since Rscript takes no more as an expression."""
+LIST_EXTENSIONS = r"""tool=$(command -v code-server) || tool="/opt/code-server/bin/node /opt/code-server/out/node/entry.js"
+[ ! -f /etc/code-server.yaml ] || tool="$tool --config /etc/code-server.yaml"
 list=$($tool --list-extensions 2>/dev/null) || exit 0
 for name in $list; do printf '%s\textension\t%s\n' "$0" "$name"; done
-printf '%s\textensions-listed\tall\n' "$0" """
+printf '%s\textensions-listed\tall\n' "$0"
+node=$(command -v node) || node=/opt/code-server/bin/node
+exec $node -e "$1" "$0"
+"""
 SECONDS = 180.0
 """How long one of the programs may take."""
 MAX_OUTPUT_BYTES = 1 << 18
@@ -46,7 +50,7 @@ def probes(software: InstalledSoftware, mark: str) -> Iterator[Probe]:
     if software.r:
         yield _probe(mark, "/bin/sh", "-c", RUN_R, "sh", LOAD_R, mark, *software.r)
     if software.extensions:
-        yield _probe(mark, "/bin/sh", "-c", LIST_EXTENSIONS, mark)
+        yield _probe(mark, "/bin/sh", "-c", LIST_EXTENSIONS, mark, EXTENSION_PROBE.read_text())
 
 
 def _probe(mark: str, *argv: str) -> Probe:

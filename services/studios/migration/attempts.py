@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from services.domain.actor import Actor
 from services.domain.event_payloads import MigrationChanged
 from services.domain.migration_issues import MigrationIssue, bounded
-from services.domain.statuses import MigrationIssueKind, MigrationState
-from services.store import migration_attempts, outbox, studios, templates
+from services.domain.statuses import MigrationState
+from services.store import migration_attempts, outbox, studios
 from services.store.db.database import Transaction
 from services.store.migration_attempts import AttemptState, NewAttempt
 from services.store.studios import StudioState
@@ -27,19 +27,6 @@ async def begin_again(transaction: Transaction, studio: StudioState) -> None:
     attempt = await migration_attempts.begin_again(transaction, studio.id)
     if attempt is not None:
         await _append_events(transaction, attempt, MigrationState.MIGRATING, Actor.system("migration"))
-
-
-async def fail_start(transaction: Transaction, studio: StudioState, message: str | None) -> None:
-    """Ends the attempt that made the Studio, if one did: its tool could not be started."""
-    if studio.parent_checkpoint_id is None:
-        return
-    attempt = await migration_attempts.of_studio(transaction, studio.id)
-    if attempt is None or attempt.state is not MigrationState.MIGRATING:
-        return
-    template = await templates.find(transaction, studio.template_id)
-    subject = template.name if template else studio.name
-    issue = MigrationIssue(MigrationIssueKind.TOOL_NOT_STARTED, subject, message or "The session could not be started.")
-    await end(transaction, attempt, MigrationState.FAILED, [issue])
 
 
 async def end(transaction: Transaction, attempt: AttemptState, state: MigrationState, issues: Sequence[MigrationIssue]) -> None:
