@@ -8,6 +8,8 @@ Run: python -m benchmarks.bench_checkpoints [MB ...]. For each size, a Studio's 
   start    `startStudio` until RUNNING, from that checkpoint.
   clone    `cloneStudio` without a start: no data is copied, so that it does not grow with the size.
   merge    The layers of the checkpoint put into one image, as the controller does in the background (B37).
+
+At last the session of the largest size changes 10 MB and 99 MB more: `checkpointNow` and its pause against a `docker commit` of the same.
 """
 
 import asyncio
@@ -27,6 +29,7 @@ from tests.docker.tiny_image import docker, run
 from tests.waiting import eventually
 
 SIZES_MB = [10, 100, 1000]
+LATER_SIZES_MB = [10, 99]
 SAVE = """mutation($id: ID!) { checkpointNow(input: { studioId: $id }) {
   ... on CheckpointPayload { checkpoint { id } } ... on Error { message } } }"""
 STATUS = "query($id: ID!) { node(id: $id) { ... on Checkpoint { status } } }"
@@ -71,7 +74,7 @@ async def measure(job: Job, engine: Engine, size: int) -> None:
     await job.start()
     await job.status("RUNNING", LIMIT_S)
     container = job.containers()[0]
-    await run("exec", container, "dd", "if=/dev/urandom", f"of=/workspace/data-{size}", "bs=1000000", f"count={size}")
+    await write(container, f"data-{size}", size)
     commit = await timed(lambda: run("commit", container, "studiograph-bench:commit"))
     docker("rmi", "studiograph-bench:commit")
     began = time.time()
@@ -97,6 +100,24 @@ async def measure(job: Job, engine: Engine, size: int) -> None:
     print(f"  {'clone':14} {clone * 1000:7.0f} ms")
 
 
+async def measure_later(job: Job, size: int, more: int) -> None:
+    """Measures the save of a session with much data of which little has changed since the last one."""
+    container = job.containers()[0]
+    await write(container, f"later-{more}", more)
+    commit = await timed(lambda: run("commit", container, "studiograph-bench:commit"))
+    docker("rmi", "studiograph-bench:commit")
+    began = time.time()
+    now = await timed(lambda: save_now(job))
+    paused = await pause(container, began)
+    print(f"{size} MB, {more} MB of them changed since the last save: docker commit {commit:.2f} s")
+    for name, seconds in (("checkpointNow", now), ("  its pause", paused)):
+        print(f"  {name:14} {seconds:7.2f} s   ratio to docker commit {seconds / commit:5.2f}")
+
+
+async def write(container: str, name: str, size: int) -> None:
+    await run("exec", container, "dd", "if=/dev/urandom", f"of=/workspace/{name}", "bs=1000000", f"count={size}")
+
+
 async def merged(engine: Engine, job: Job) -> None:
     target = "studiograph-bench:merged"
     await CheckpointImages(engine).flatten(await newest_reference(job), target)
@@ -108,6 +129,14 @@ async def main(sizes: list[int]) -> None:
         engine = Engine(job.url)
         for size in sizes:
             await measure(job, engine, size)
+        await job.start()
+        await job.status("RUNNING", LIMIT_S)
+        await write(job.containers()[0], "present", sizes[-1])
+        await save_now(job)
+        for more in LATER_SIZES_MB:
+            await measure_later(job, sizes[-1], more)
+        await job.stop()
+        await job.status("STOPPED", LIMIT_S)
         await engine.close()
 
 

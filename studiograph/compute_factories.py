@@ -12,6 +12,9 @@ from services.store.compute_environments import EnvironmentState
 from services.studios.conda_images import CondaImages
 from studiograph.settings import Settings
 
+STAGING_DIRECTORY = "staging"
+"""The directory in the data directory in which the files of running containers are copied for their saves."""
+
 
 def compute_factories(settings: Settings, installation: str) -> dict[ComputeKind, Factory]:
     """Returns a factory for every kind, including disabled ones: `doctor` checks the sessions of all kinds."""
@@ -22,7 +25,8 @@ def compute_factories(settings: Settings, installation: str) -> dict[ComputeKind
 
     def docker(environment: EnvironmentState) -> Compute:
         url = environment.settings.get("url") or settings.docker_url
-        return DockerCompute(url, installation, environment.id, pool=settings.docker_subnets, recipes=recipes)
+        staging_root = settings.data_dir / STAGING_DIRECTORY / environment.id
+        return DockerCompute(url, installation, environment.id, pool=settings.docker_subnets, recipes=recipes, staging_root=staging_root)
 
     return {ComputeKind.PROCESS: process, ComputeKind.DOCKER: docker}
 

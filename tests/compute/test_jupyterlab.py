@@ -11,9 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from services.compute.locks import locked
 from services.compute.process import ProcessCompute
 from services.compute.process.jupyterlab import directory_name
-from services.compute.process.locks import locked
 from services.compute.protocol import ComputeFailed, ImageSpec, SessionSpec, Upstream
 from services.domain.session_name import SessionName
 from services.domain.statuses import Tool

@@ -4,6 +4,7 @@ import os
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from services.compute.docker import DockerCompute
 from services.compute.docker.engine import Engine
@@ -16,9 +17,10 @@ ENVIRONMENT = "e" * 32
 
 
 @asynccontextmanager
-async def docker_world(url: str = URL) -> AsyncIterator[World]:
+async def docker_world(url: str = URL, staging_root: Path | None = None) -> AsyncIterator[World]:
     installation = uuid.uuid4().hex
-    world = World(DockerCompute(url, installation, ENVIRONMENT), ImageSpec("CUSTOM", tiny_image(url), ""), installation)
+    compute = DockerCompute(url, installation, ENVIRONMENT, staging_root=staging_root)
+    world = World(compute, ImageSpec("CUSTOM", tiny_image(url), ""), installation)
     yield world
     for name in world.names:
         await world.compute.remove(name)

@@ -7,6 +7,7 @@ the name, which is unique and was written as a row before, finds what is left of
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from secrets import token_hex
 from time import monotonic
 from typing import Any
@@ -17,6 +18,7 @@ from services.compute.docker.engine import Absent, Conflict, Engine
 from services.compute.docker.images import Images
 from services.compute.docker.layering import COMMENT, CheckpointImages
 from services.compute.docker.request_bodies import Image
+from services.compute.docker.staged_saves import StagedSaves
 from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, Saved, SaveRequest, SessionFiles
 from services.domain.session_name import SessionName
 
@@ -29,10 +31,11 @@ MIN_SECRET_LENGTH = 6
 
 
 class Checkpoints:
-    """Saves, finds and removes the checkpoints on one engine."""
+    """Saves, finds and removes the checkpoints on one engine. `staging_root`: where files of running sessions may be copied."""
 
-    def __init__(self, engine: Engine, images: Images) -> None:
+    def __init__(self, engine: Engine, images: Images, staging_root: Path | None) -> None:
         self._engine = engine
+        self.staged = StagedSaves(engine, staging_root)
         self._images = images
         self._layering = CheckpointImages(engine)
         self._at_work = Commits()
@@ -40,6 +43,11 @@ class Checkpoints:
     async def at_work(self, container_id: str) -> None:
         """Waits until no commit of this server is at work on the container."""
         await self._at_work.over(container_id)
+
+    async def settle(self, container: Mapping[str, Any]) -> None:
+        """Waits until no save of this server is at work on the container. Resumes it if a save of a server that died left it paused."""
+        await self.at_work(container["Id"])
+        await self.staged.resume_left(container)
 
     def left_paused(self, container: Mapping[str, Any]) -> bool:
         """Returns whether a commit of this server paused it and ended without an answer: the engine died meanwhile."""
@@ -109,9 +117,8 @@ class Checkpoints:
         saved = await self._images.find(request.reference)
         if saved is None:
             return None
-        layers = await self._search(saved.id, request.secrets)
-        parent = await self._images.find(saved.parent) if saved.parent else None
-        return _saved(request.reference, saved, parent, layers)
+        history = await self._search(saved.id, request.secrets)
+        return Saved(request.reference, saved.id, history[0]["Size"], _own_layers(history))
 
     async def save(self, container: Mapping[str, Any], request: SaveRequest) -> Saved:
         """Commits the container. A running one is paused: otherwise files would be saved half written. Raises ComputeFailed."""
@@ -123,8 +130,9 @@ class Checkpoints:
         if request.recorded is not None and await self._is_unchanged(container, request, request.recorded):
             return request.recorded
         pause = _Pause()
-        image = await self._at_work.run(container["Id"], lambda: self._commit(container, request, parent, pause))
-        saved = _saved(request.reference, image, parent, await self._layers(image.id))
+        image = await self._at_work.run(container["Id"], lambda: self._make(container, request, parent, pause))
+        history = await self._engine.call("GET", f"images/{image.id}/history")
+        saved = Saved(request.reference, image.id, max(0, image.size - parent.size), _own_layers(history))
         return replace(saved, pause_seconds=pause.seconds if request.interim else 0.0)
 
     async def _is_unchanged(self, container: Mapping[str, Any], request: SaveRequest, recorded: Saved) -> bool:
@@ -137,10 +145,23 @@ class Checkpoints:
         inspected = await self._engine.find(f"images/{saved.id}/json")
         return inspected is not None and inspected.get("Container", container["Id"]) == container["Id"]
 
-    async def _commit(self, container: Mapping[str, Any], request: SaveRequest, parent: Image, pause: "_Pause") -> Image:
+    async def _make(self, container: Mapping[str, Any], request: SaveRequest, parent: Image, pause: "_Pause") -> Image:
+        """Makes the image, with the shorter pause where that is possible, and checks it."""
+        await disk_space.require(self._engine, container, COMMIT_TIMEOUT_SECONDS, request.progress)
+        staged = await self.staged.save(container, request.reference, parent) if request.interim else None
+        if staged is None:
+            image_id = await self._commit(container, request, parent, pause)
+        else:
+            image_id, pause.seconds = staged.id, staged.pause_seconds
+        await self._search(image_id, request.secrets)
+        image = await self._images.find(request.reference)
+        if image is None or image.id != image_id:
+            raise ComputeUnknown("the saved image was removed at this moment")
+        return image
+
+    async def _commit(self, container: Mapping[str, Any], request: SaveRequest, parent: Image, pause: "_Pause") -> str:
         """Commits what can be kept. A session that runs may write until the engine pauses it, so its names are looked at again."""
         await reserved_names.require_none(self._engine, container["Id"], COMMIT_TIMEOUT_SECONDS)
-        await disk_space.require(self._engine, container, COMMIT_TIMEOUT_SECONDS, request.progress)
         repository, _, tag = request.reference.rpartition(":")
         params = {"container": container["Id"], "repo": repository, "tag": tag, "pause": True, "comment": COMMENT}
         began = monotonic()
@@ -151,13 +172,9 @@ class Checkpoints:
         except (Absent, Conflict) as error:
             raise ComputeUnknown(f"the session's container went away during the save: {error}") from error
         pause.seconds = monotonic() - began
-        await self._search(created["Id"], request.secrets)
         if request.interim:
             await self._require_no_reserved_names(container, created["Id"])
-        image = await self._images.find(request.reference)
-        if image is None or image.id != created["Id"]:
-            raise ComputeUnknown("the saved image was removed at this moment")
-        return image
+        return str(created["Id"])
 
     async def _require_no_reserved_names(self, container: Mapping[str, Any], image_id: str) -> None:
         """Deletes a save that other files may be missing from, and raises ComputeFailed."""
@@ -167,17 +184,14 @@ class Checkpoints:
             await self._engine.call("DELETE", f"images/{image_id}", params={"force": True})
             raise
 
-    async def _layers(self, image_id: str) -> int:
-        return _own_layers(await self._engine.call("GET", f"images/{image_id}/history"))
-
-    async def _search(self, image_id: str, secrets: tuple[str, ...]) -> int:
-        """Deletes a save whose configuration or history shows a secret, and raises ComputeFailed. Returns how many layers are ours."""
+    async def _search(self, image_id: str, secrets: tuple[str, ...]) -> list[dict[str, Any]]:
+        """Deletes a save whose configuration or history shows a secret, and raises ComputeFailed. Returns its history, newest first."""
         inspected = await self._engine.call("GET", f"images/{image_id}/json")
-        history = await self._engine.call("GET", f"images/{image_id}/history")
+        history: list[dict[str, Any]] = await self._engine.call("GET", f"images/{image_id}/history")
         if field := _location_of_secret([inspected, history], secrets):
             await self._engine.call("DELETE", f"images/{image_id}", params={"force": True})
             raise ComputeFailed(f"The save was discarded, because the image's {field} would have shown a secret value.")
-        return _own_layers(history)
+        return history
 
     async def sweep_unnamed(self, container_id: str) -> None:
         """Removes images that an engine made of this container, and did not name before it was killed."""
@@ -204,14 +218,9 @@ class Checkpoints:
 
 @dataclass(slots=True)
 class _Pause:
-    """How long an engine took for a commit, during which it pauses a running container."""
+    """For how long a running container was paused at most: that of a commit is paused by the engine as long as this takes."""
 
     seconds: float = 0.0
-
-
-def _saved(reference: str, image: Image, parent: Image | None, layers: int) -> Saved:
-    """The size is what the save added to the image that the session began from."""
-    return Saved(reference, image.id, max(0, image.size - (parent.size if parent else 0)), layers)
 
 
 def _own_layers(history: list[dict[str, Any]]) -> int:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from ipaddress import IPv4Network
+from pathlib import Path
 from typing import Any, cast
 from weakref import WeakSet, WeakValueDictionary
 
@@ -67,7 +68,7 @@ class DockerCompute:
 
     `installation` and `environment_id` are in the labels of everything, so that several servers and compute environments can share an
     engine. `pool` is what the sessions' networks get their subnets from; `mode` says how sessions are reached (None: found out);
-    `recipes` are the images that can be built.
+    `recipes` are the images that can be built. Below `staging_root` the files of running sessions are copied for saves with a short pause.
     """
 
     def __init__(
@@ -79,13 +80,14 @@ class DockerCompute:
         pool: IPv4Network = DEFAULT_SUBNET_POOL,
         mode: Mode | None = None,
         recipes: RecipeBook | None = None,
+        staging_root: Path | None = None,
     ) -> None:
         self._url = url
         self._installation = installation
         self._environment_id = environment_id
         self._engine = Engine(url)
         self._images = Images(self._engine)
-        self._checkpoints = Checkpoints(self._engine, self._images)
+        self._checkpoints = Checkpoints(self._engine, self._images, staging_root)
         self._containers = Containers(self._engine, installation, environment_id)
         self._networks = Networks(self._engine, environment_id, pool)
         self._logs = Logs(self._engine, self._containers.find)
@@ -105,8 +107,12 @@ class DockerCompute:
         raise ComputeFailed(f"The volume {naming.ENGINE_VOLUME} on the Docker Engine has no label {naming.ENGINE}. Remove it.")
 
     async def check(self) -> Report:
-        """Checks the engine, detects how sessions are reached, and adds the firewall rules if this process may."""
+        """Checks the engine, detects how sessions are reached, and adds the firewall rules if this process may.
+
+        Also removes copies of files of sessions that are gone.
+        """
         self._reach = self._fixed_reach
+        await self._checkpoints.staged.sweep(self._containers.ids)
         return await self._report(close=True)
 
     async def inspect(self) -> Report:
@@ -167,6 +173,7 @@ class DockerCompute:
             return Observation(Presence.ABSENT)
         if self._checkpoints.left_paused(container):
             await self._containers.unpause(container)
+        await self._checkpoints.staged.resume_left(container)
         observed = observation(container)
         if observed.presence is not Presence.RUNNING:
             return observed
@@ -185,10 +192,10 @@ class DockerCompute:
         return await self._checkpoints.finals(name, checkpoint_id)
 
     async def save(self, request: SaveRequest) -> Saved:
-        """Saves the session. A running one is paused meanwhile."""
+        """Saves the session. A running one is paused while what changed last is copied, or until the engine has committed it."""
         if saved := await self._checkpoints.find(request):
             return saved
-        container = await self._containers.settled(request.name, self._checkpoints.at_work)
+        container = await self._containers.settled(request.name, self._checkpoints.settle)
         if container is None:
             raise ComputeFailed("The session's container was removed, so that there is nothing to save.")
         if not request.interim and observation(container).presence is Presence.RUNNING:
@@ -227,6 +234,7 @@ class DockerCompute:
                 await self._checkpoints.at_work(container["Id"])
                 await self._checkpoints.sweep_unnamed(container["Id"])
                 await self._containers.remove(container["Id"])
+                await self._checkpoints.staged.remove(container["Id"])
             await self._networks.remove(name)
             self._joined.discard(name)
             if await self._shares_interfaces():

@@ -54,6 +54,10 @@ class Containers:
             raise ComputeUnknown("the Docker Engine's answer is incomplete (containers)")
         return inspected
 
+    async def ids(self) -> list[str]:
+        """Returns the ids of all containers of this compute environment."""
+        return [str(container["Id"]) for container in await self._engine.all("containers/json", all=True, filters={"label": self._filter})]
+
     async def all(self) -> list[dict[str, Any]]:
         """Returns every container of this compute environment."""
         listed = await self._engine.all("containers/json", all=True, filters={"label": self._filter})
@@ -127,16 +131,16 @@ class Containers:
         if inspected is not None and inspected["State"]["Status"] not in ENDED_STATES:
             raise ComputeUnknown("the session's processes do not end, even when killed")
 
-    async def settled(self, name: SessionName, at_work: Callable[[str], Awaitable[None]]) -> dict[str, Any] | None:
+    async def settled(self, name: SessionName, settle: Callable[[Mapping[str, Any]], Awaitable[None]]) -> dict[str, Any] | None:
         """Returns the container once no save is at work on it.
 
         A second commit of a paused container does not pause it itself, so the end of the first would resume it in the middle of the second.
-        `at_work` waits for the end of a save of this server; a save of a server that died ends by itself. What is still paused after
+        `settle` waits for the end of a save of this server; a commit of a server that died ends by itself. What is still paused after
         MAX_PAUSE_SECONDS was left so by an engine that died or by a person, and is resumed.
         """
         began = monotonic()
         while (container := await self.find(name)) is not None:
-            await at_work(container["Id"])
+            await settle(container)
             if not container["State"].get("Paused"):
                 break
             if monotonic() - began > 2 * MAX_PAUSE_SECONDS:

@@ -145,7 +145,11 @@ async def load(engine: Engine, reference: str, like: Mapping[str, Any], layers: 
     `comment` stands in its history for the new ones. Raises ComputeFailed, ComputeUnknown.
     """
     config = json.dumps(_configuration(like, layers, comment)).encode()
-    archive = _archive(reference, config, layers)
+    await load_archive(engine, reference, _archive(reference, config, layers))
+
+
+async def load_archive(engine: Engine, reference: str, archive: AsyncIterator[bytes]) -> None:
+    """Loads an image from its archive. Raises ComputeFailed, ComputeUnknown."""
     path = "images/load"
     async with engine.stream("POST", path, {"quiet": "true"}, MAX_SILENCE_SECONDS, archive=archive) as response:
         stream = JsonStream(engine, path, response, MAX_SILENCE_SECONDS)
@@ -170,21 +174,35 @@ def _configuration(like: Mapping[str, Any], layers: Sequence[ImageLayer], commen
 
 async def _archive(reference: str, config: bytes, layers: Sequence[ImageLayer]) -> AsyncIterator[bytes]:
     """Yields the archive of an image. Layers that the engine has are named and left out."""
-    name = f"{hashlib.sha256(config).hexdigest()}.json"
     paths = [f"{layer.digest.removeprefix(DIGEST_PREFIX)}/layer.tar" for layer in layers]
-    manifest = json.dumps([{"Config": name, "RepoTags": [reference], "Layers": paths}]).encode()
-    yield _header(name, len(config)) + config + _padding(len(config))
-    yield _header("manifest.json", len(manifest)) + manifest + _padding(len(manifest))
     for path, layer in zip(paths, layers, strict=True):
         if layer.file is None:
             continue
-        size = size_of(layer.file)
-        yield _header(path, size)
-        layer.file.seek(0)
-        while piece := await asyncio.to_thread(layer.file.read, PIECE_BYTES):
+        async for piece in member(path, size_of(layer.file), _pieces(layer.file)):
             yield piece
-        yield _padding(size)
-    yield bytes(2 * tarfile.BLOCKSIZE)
+    yield ending(reference, config, paths)
+
+
+async def member(name: str, size: int, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yields a file of an archive."""
+    yield _header(name, size)
+    async for piece in pieces:
+        yield piece
+    yield _padding(size)
+
+
+def ending(reference: str, config: bytes, paths: Sequence[str]) -> bytes:
+    """Returns the end of an image's archive: its configuration, and what names the files of its layers, the lowest first."""
+    name = f"{hashlib.sha256(config).hexdigest()}.json"
+    manifest = json.dumps([{"Config": name, "RepoTags": [reference], "Layers": list(paths)}]).encode()
+    files = [(name, config), ("manifest.json", manifest)]
+    return b"".join(_header(name, len(data)) + data + _padding(len(data)) for name, data in files) + bytes(2 * tarfile.BLOCKSIZE)
+
+
+async def _pieces(file: IO[bytes]) -> AsyncIterator[bytes]:
+    file.seek(0)
+    while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+        yield piece
 
 
 def _header(name: str, size: int) -> bytes:

@@ -8,9 +8,9 @@ from pathlib import Path
 from secrets import token_hex
 from uuid import uuid4
 
+from services.compute.locks import try_lock
 from services.compute.process.cancellation import in_thread, run_program
 from services.compute.process.data_directory import DataDirectory
-from services.compute.process.locks import try_lock
 from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, Saved
 
 PACK, EXTRACT = Path(__file__).with_name("pack.py"), Path(__file__).with_name("extract.py")

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 
+from services.compute.locks import locked, try_lock
 from services.compute.process import (
     engine_marker,
     jupyterlab,
@@ -25,7 +26,6 @@ from services.compute.process.archives import MAX_ARCHIVE_BYTES, MAX_MEMBERS, Ar
 from services.compute.process.cancellation import in_thread
 from services.compute.process.capacity import report
 from services.compute.process.data_directory import DataDirectory, SessionDirectory, SessionRecord
-from services.compute.process.locks import locked, try_lock
 from services.compute.process.overlay import VENV_DIRECTORY
 from services.compute.process.procfs import MARKER
 from services.compute.process.state import end_orphans, observe

@@ -6,10 +6,10 @@ import shutil
 import sys
 from pathlib import Path
 
+from services.compute.locks import locked
 from services.compute.process import overlay
 from services.compute.process.cancellation import in_thread, run_program
 from services.compute.process.data_directory import DataDirectory, SessionRecord
-from services.compute.process.locks import locked
 from services.compute.protocol import ComputeFailed, ImageSpec, Progress
 
 REQUIREMENTS = Path(__file__).parents[1] / "requirements"

@@ -2,13 +2,14 @@
 
 import asyncio
 from datetime import timedelta
+from time import monotonic
 
 from services.checkpoints import saves
 from services.checkpoints.saves import SaveKind
 from services.compute.protocol import ComputeFailed, ComputeUnknown, Saved
 from services.controller.error_text import describe_error
 from services.controller.lifecycle.claimed_studio import ClaimedStudio
-from services.controller.lifecycle.session_save import save_session
+from services.controller.lifecycle.session_save import save_session, stretched
 from services.domain.statuses import StudioStatus
 from services.store import operations, sessions
 from services.studios.progress import Step
@@ -18,6 +19,7 @@ from services.studios.requested_checkpoint import abandon_request, complete_requ
 async def save_as_requested(claim: ClaimedStudio, limit: timedelta) -> None:
     """Saves the session within `limit`, and ends the request. Raises ComputeUnknown before the operation's deadline: it is tried again."""
     operation_id = claim.session.requested_operation_id or ""
+    began = monotonic()
     await claim.report_step(Step.SAVE, operation_id=operation_id)
     try:
         async with asyncio.timeout(limit.total_seconds()):
@@ -33,7 +35,7 @@ async def save_as_requested(claim: ClaimedStudio, limit: timedelta) -> None:
     except TimeoutError:
         await _abandon(claim, "It took too long.")
     else:
-        await _complete(claim, saved)
+        await _complete(claim, saved, timedelta(seconds=monotonic() - began))
     await claim.reload_session()
 
 
@@ -43,12 +45,13 @@ async def _is_overdue(claim: ClaimedStudio, operation_id: str) -> bool:
     return operation is None or operation.deadline is None or operation.deadline <= claim.now
 
 
-async def _complete(claim: ClaimedStudio, saved: Saved) -> None:
+async def _complete(claim: ClaimedStudio, saved: Saved, took: timedelta) -> None:
     interval = await claim.save_interval()
     async with claim.result(StudioStatus.RUNNING, StudioStatus.STOPPING) as (transaction, studio):
         await saves.record(transaction, studio, claim.session, saved, SaveKind.REQUESTED)
         await complete_request(transaction, studio, claim.session)
-        await sessions.change(transaction, claim.session.id, next_save_at=transaction.now + interval if interval else None)
+        next_save_at = transaction.now + stretched(interval, took, saved) if interval else None
+        await sessions.change(transaction, claim.session.id, next_save_at=next_save_at)
 
 
 async def _abandon(claim: ClaimedStudio, reason: str) -> None:

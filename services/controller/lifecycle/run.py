@@ -11,7 +11,7 @@ from services.compute.protocol import ComputeFailed, ComputeUnknown, Observation
 from services.controller.error_text import describe_error
 from services.controller.lifecycle.claimed_studio import SILENCE, ClaimedStudio
 from services.controller.lifecycle.requested_save import save_as_requested
-from services.controller.lifecycle.session_save import find_final_save, save_session
+from services.controller.lifecycle.session_save import find_final_save, save_session, stretched
 from services.domain.actor import Actor
 from services.domain.lifecycle import Trigger
 from services.domain.statuses import ConnectionErrorCode, StudioStatus
@@ -26,8 +26,6 @@ SAVE_FAILED = "The last periodic save failed"
 IDLE_WARNING_TIME = timedelta(minutes=1)
 """How long before the stop of an unused session its users are warned."""
 MAX_SAVE_TIME = timedelta(minutes=10)
-MIN_INTERVAL_PER_PAUSE = 50
-"""The interval of saves is at least this many times the pause that a save makes, which is then under 2 % of the time (B34)."""
 
 
 async def advance(claim: ClaimedStudio) -> datetime | None:
@@ -212,7 +210,7 @@ async def _save(claim: ClaimedStudio) -> None:
             await saves.record(transaction, studio, claim.session, saved, SaveKind.PERIODIC)
         if studio.status is StudioStatus.RUNNING:  # a stop that began meanwhile has a message of its own
             await set_status_message(transaction, studio, message)
-        next_save_at = transaction.now + max(interval, took * MIN_INTERVAL_PER_PAUSE) if interval else None
+        next_save_at = transaction.now + stretched(interval, took, saved) if interval else None
         await sessions.change(transaction, claim.session.id, next_save_at=next_save_at)
     await claim.reload_session()
 

@@ -1,6 +1,7 @@
 """Saves the file system of a session through its compute environment, under a name that is recorded before."""
 
 import logging
+from datetime import timedelta
 
 from services.checkpoints.saves import SaveKind
 from services.compute.protocol import ComputeUnknown, Progress, Saved, SaveRequest
@@ -12,6 +13,11 @@ from services.store import checkpoints, cleanup_tasks
 from services.store.checkpoints import CheckpointState
 from services.store.cleanup_tasks import LATE_SAVE
 from services.store.sessions import SessionState
+
+MIN_INTERVAL_PER_PAUSE = 50
+"""The interval of saves is at least this many times the pause that a save makes, which is then under 2 % of the time (B34)."""
+MIN_INTERVAL_PER_SAVE = 4
+"""The interval is at least this many times as long as a save takes, so that the disk is not busy with saves all the time."""
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +44,12 @@ async def save_session(claim: ClaimedStudio, session: SessionState, kind: SaveKi
     if saved.reference != reference:
         await _give_back(claim, checkpoint_id, reference)
     return saved
+
+
+def stretched(interval: timedelta, took: timedelta, saved: Saved | None) -> timedelta:
+    """Returns the time until the next periodic save, after one that `took` so long. A failed one counts as a pause."""
+    pause = timedelta(seconds=saved.pause_seconds) if saved else took
+    return max(interval, pause * MIN_INTERVAL_PER_PAUSE, took * MIN_INTERVAL_PER_SAVE)
 
 
 async def find_final_save(claim: ClaimedStudio, session: SessionState) -> Saved | None:

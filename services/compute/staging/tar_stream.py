@@ -1,0 +1,131 @@
+"""Writes a tree that was read, with the contents that were copied, as a tar: a layer of an image, or an archive of the process kind.
+
+A layer has what an engine's own commit would write: sorted names, whole seconds, of the extended attributes file capabilities alone,
+deletions and opaque directories of overlayfs as the marker files of the OCI image specification, holes as zeros, and no sockets.
+"""
+
+import os
+import stat
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from services.compute.staging.content_store import ContentStore
+from services.compute.staging.errors import StagingFailed
+from services.compute.staging.live_tree import CAPABILITY, Directory, File, Status, join
+
+WHITEOUT, OPAQUE_MARKER = ".wh.", ".wh..wh..opq"
+CAPABILITY_HEADER = f"SCHILY.xattr.{CAPABILITY}"
+WHITEOUT_MODE = 0o600
+PIECE_BYTES = 1 << 20
+ENCODING, ERRORS = "utf-8", "surrogateescape"
+END_BYTES = 2 * tarfile.BLOCKSIZE
+Write = Callable[[bytes], object]
+TYPES = {
+    stat.S_IFREG: tarfile.REGTYPE,
+    stat.S_IFLNK: tarfile.SYMTYPE,
+    stat.S_IFIFO: tarfile.FIFOTYPE,
+    stat.S_IFCHR: tarfile.CHRTYPE,
+    stat.S_IFBLK: tarfile.BLKTYPE,
+    stat.S_IFDIR: tarfile.DIRTYPE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A header of the tar, and the status of the file whose content follows it, if any does."""
+
+    header: tarfile.TarInfo
+    content: Status | None = None
+
+    def encoded(self) -> bytes:
+        return self.header.tobuf(tarfile.PAX_FORMAT, ENCODING, ERRORS)
+
+
+def layer_members(root: Directory) -> Iterator[Member]:
+    """Yields what a layer with this tree has, without its root."""
+    yield from _below("", root, {})
+
+
+def _below(path: str, directory: Directory, written: dict[int, str]) -> Iterator[Member]:
+    """Yields what is in a directory in the order of names. `written` has the first name of each inode with several."""
+    if directory.is_opaque and path:
+        yield Member(_header(f"{path}/{OPAQUE_MARKER}", directory.status, tarfile.REGTYPE))
+    for name in sorted([*directory.files, *directory.directories], key=_encoded):
+        place = join(path, name)
+        below = directory.directories.get(name)
+        if below is None:
+            yield from _file(path, name, directory.files[name], written)
+        else:
+            yield Member(_header(f"{place}/", below.status, tarfile.DIRTYPE))
+            yield from _below(place, below, written)
+
+
+def _file(directory: str, name: str, file: File, written: dict[int, str]) -> Iterator[Member]:
+    """Yields nothing for a socket, which a tar cannot have."""
+    status, path = file.status, join(directory, name)
+    kind = TYPES.get(stat.S_IFMT(status.mode))
+    if kind is None:
+        return
+    if status.is_whiteout:
+        header = _header(join(directory, WHITEOUT + name), status, tarfile.REGTYPE)
+        header.mode = WHITEOUT_MODE
+        yield Member(header)
+        return
+    header = _header(path, status, kind)
+    if file.capability is not None:
+        header.pax_headers = {CAPABILITY_HEADER: file.capability.decode(ENCODING, ERRORS)}
+    first = written.setdefault(status.inode, path) if status.links > 1 else path
+    if first != path:
+        header.type, header.linkname = tarfile.LNKTYPE, first
+        yield Member(header)
+        return
+    header.linkname = file.target
+    header.size = status.size if kind == tarfile.REGTYPE else 0
+    yield Member(header, status if status.has_content else None)
+
+
+def _header(path: str, status: Status, kind: bytes) -> tarfile.TarInfo:
+    header = tarfile.TarInfo(path)
+    header.type, header.mode, header.uid, header.gid = kind, stat.S_IMODE(status.mode), status.uid, status.gid
+    header.mtime = status.modified // 10**9
+    if kind in (tarfile.CHRTYPE, tarfile.BLKTYPE):
+        header.devmajor, header.devminor = os.major(status.device), os.minor(status.device)
+    return header
+
+
+def _encoded(name: str) -> bytes:
+    return name.encode(ENCODING, ERRORS)
+
+
+def length(members: Iterator[Member]) -> int:
+    """Returns how many bytes `write` will write."""
+    total = END_BYTES
+    for member in members:
+        size = member.content.size if member.content else 0
+        total += len(member.encoded()) + size + _padding(size)
+    return total
+
+
+def write(members: Iterator[Member], contents: ContentStore, target: Write) -> None:
+    """Writes the tar. Raises StagingFailed for a copy that is not as long as its file was."""
+    for member in members:
+        target(member.encoded())
+        if member.content is not None:
+            _write_content(member.content, contents, target)
+    target(bytes(END_BYTES))
+
+
+def _write_content(status: Status, contents: ContentStore, target: Write) -> None:
+    left = status.size
+    with contents.open(status.inode) as file:
+        while piece := file.read(PIECE_BYTES):
+            left -= len(piece)
+            target(piece)
+    if left:
+        raise StagingFailed("a copy has another size than its file")
+    target(bytes(_padding(status.size)))
+
+
+def _padding(size: int) -> int:
+    return -size % tarfile.BLOCKSIZE
