@@ -123,7 +123,8 @@ async def test_packages_are_built_into_the_image_and_work_in_notebooks_and_termi
         assert printed.split() == ["from", "/opt/conda", "/opt/conda/bin/python", "/opt/conda/bin/pip", "/opt/conda/share/tiny"]
         assert await opened.run("!test -e /opt/solver || echo no solver") == "no solver"
     [(reference, _)] = await conda.builds()
-    assert docker("images", "--quiet", "--filter", "dangling=true", "--filter", f"label=studiograph.stage-of={reference}") == ""
+    stage = f"{conda.job.server.world.compute_environment_id}/{reference}"
+    assert docker("images", "--quiet", "--filter", "dangling=true", "--filter", f"label=studiograph.stage-of={stage}") == ""
 
 
 async def test_what_cannot_be_solved_fails_with_the_reason_and_is_edited_and_built_again(conda: CondaJob) -> None:

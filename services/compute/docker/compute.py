@@ -91,7 +91,7 @@ class DockerCompute:
         self._containers = Containers(self._engine, installation, environment_id)
         self._networks = Networks(self._engine, environment_id, pool)
         self._logs = Logs(self._engine, self._containers.find)
-        self._image_builder = ImageBuilder(self._engine, self._images, recipes or RecipeBook())
+        self._image_builder = ImageBuilder(self._engine, environment_id, self._images, recipes or RecipeBook())
         self._fixed_reach = self._reach = Reach(mode) if mode else None
         self._joined: set[SessionName] = set()
         self._locks: WeakValueDictionary[SessionName, asyncio.Lock] = WeakValueDictionary()

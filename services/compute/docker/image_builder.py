@@ -19,10 +19,11 @@ MAX_ERROR_BYTES = 16 * 1024
 
 
 class ImageBuilder:
-    """Builds images on one engine."""
+    """Builds images of a compute environment on its engine, which others may share: each has its own stages."""
 
-    def __init__(self, engine: Engine, images: Images, recipes: RecipeBook) -> None:
+    def __init__(self, engine: Engine, environment_id: str, images: Images, recipes: RecipeBook) -> None:
         self._engine = engine
+        self._environment_id = environment_id
         self._images = images
         self._recipes = recipes
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -42,7 +43,7 @@ class ImageBuilder:
     async def _build_environment(self, reference: str, recipe: str, conda: CondaLayer, output: OutputSink) -> None:
         base = await self._base(recipe, conda.base, output)
         context = await asyncio.to_thread(self._recipes.conda_context, conda.environment)
-        arguments = {**self._recipes.arguments, "IMAGE": base.id, "REFERENCE": reference}
+        arguments = {**self._recipes.arguments, "IMAGE": base.id, "STAGE": self._stage(reference)}
         ending = _OutputEnd(output)
         try:
             await image_builds.build(self._engine, reference, context, arguments, ending)
@@ -69,13 +70,16 @@ class ImageBuilder:
 
         The steps before it are the same for all environments, and are kept.
         """
-        filters = {"dangling": ["true"], "label": [f"{STAGE_LABEL}={reference}"]}
+        filters = {"dangling": ["true"], "label": [f"{STAGE_LABEL}={self._stage(reference)}"]}
         while images := await self._engine.all("images/json", filters=filters):
             for image in images:
                 try:
                     await self._engine.call("DELETE", f"images/{image['Id']}", params={"noprune": "true"})
                 except (Absent, Conflict):
-                    return  # another build of it is at work, and removes it
+                    return  # a build of it that another server took over is at work, and removes it
+
+    def _stage(self, reference: str) -> str:
+        return f"{self._environment_id}/{reference}"
 
 
 class _OutputEnd:
