@@ -175,12 +175,15 @@ async def test_everything_that_happens_to_studios_is_told(live: Live, world: Wor
       kind: __typename
       ... on StudioEditedEvent { revision fields }
       ... on CheckpointEvent { checkpointId checkpointName checkpointStatus change checkpoint { name } }
+      ... on MigrationEvent { state attempt { studioName issues { subject } } }
       ... on ConnectedUsersEvent { user { userName } userName presence: change }
       ... on ConnectionErrorEvent { user { userName } code reason retryable }
       ... on DisruptionWarningEvent { code reason plannedAt }
     }"""
     studio_id = await factories.create_studio(live.database, world)
     checkpoint_id = await factories.create_checkpoint(live.database, world, studio_id, "first")
+    issue = {"kind": "PACKAGE_BROKEN", "subject": "numpy", "message": "It cannot be loaded.", "commands": []}
+    attempt_id = await factories.create_migration_attempt(live.database, world, studio_id, "s" * 32, issues=[issue])
     user: dict[str, Any] = {"user_id": world.user_id, "user_name": "ada"}
     at = "2026-01-01T12:00:00+00:00"
     async with watch(live, world.viewer, query, scope=workspace(world)) as watcher:
@@ -188,11 +191,12 @@ async def test_everything_that_happens_to_studios_is_told(live: Live, world: Wor
         write = (live.database, world, studio_id)
         await log(*write, Kind.STUDIO_EDITED, revision=2, fields=["name", "memory_mib", "lifespan_hours"])
         await log(*write, Kind.CHECKPOINT, checkpoint_id=checkpoint_id, name="was", status="INTERIM", change="saved")
+        await log(*write, Kind.MIGRATION, attempt_id=attempt_id, state="WITH_ISSUES")
         await log(*write, Kind.OPERATION, operation_id="o" * 32)
         await log(*write, Kind.CONNECTED_USERS, change="joined", **user)
         await log(*write, Kind.DISRUPTION_WARNING, code="LIFESPAN_EXPIRED", reason="Soon.", at=at, session_number=1)
         await log(*write, Kind.CONNECTION_ERROR, code="ACCESS_REVOKED", reason="Gone.", retryable=False, session_number=1, **user)
-        frames = await watcher.frames(5)
+        frames = await watcher.frames(6)
     assert frames == [
         {"kind": "StudioEditedEvent", "revision": 2, "fields": ["name", "memoryMiB", "lifespanHours"]},
         {
@@ -203,6 +207,7 @@ async def test_everything_that_happens_to_studios_is_told(live: Live, world: Wor
             "change": "SAVED",
             "checkpoint": {"name": "first"},
         },
+        {"kind": "MigrationEvent", "state": "WITH_ISSUES", "attempt": {"studioName": "Migrated", "issues": [{"subject": "numpy"}]}},
         {"kind": "ConnectedUsersEvent", "user": {"userName": "ada"}, "userName": "ada", "presence": "JOINED"},
         {"kind": "DisruptionWarningEvent", "code": "LIFESPAN_EXPIRED", "reason": "Soon.", "plannedAt": "2026-01-01T12:00:00.000Z"},
         {"kind": "ConnectionErrorEvent", "user": {"userName": "ada"}, "code": "ACCESS_REVOKED", "reason": "Gone.", "retryable": False},
