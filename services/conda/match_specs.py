@@ -14,7 +14,7 @@ _BUILD = r"[0-9a-z_.+*]+"
 _CHANNEL = r"(?:(?P<channel>[0-9a-z][0-9a-z._/-]*)::)?"
 _NAME = r"(?P<name>[a-z0-9_][a-z0-9_.-]*?)"
 SPEC = re.compile(
-    rf"{_CHANNEL}{_NAME}(?:\s*==?\s*{_VERSION}\s*=\s*{_BUILD}|\s*(?:=|==)\s*\*|(?:\s+|\s*(?=[=<>!~])){_COMPARISONS}(?:\s+{_BUILD})?)?",
+    rf"{_CHANNEL}{_NAME}(?:\s*==?\s*(?:{_VERSION}|\*)\s*=\s*{_BUILD}|\s*(?:=|==)\s*\*|(?:\s+|\s*(?=[=<>!~])){_COMPARISONS}(?:\s+{_BUILD})?)?",
     re.IGNORECASE,
 )
 MAX_SPEC_LENGTH = 200

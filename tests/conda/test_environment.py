@@ -166,6 +166,8 @@ def test_a_text_has_at_most_2048_characters() -> None:
         ("numpy 1.26.* py312*", "numpy 1.26.* py312*"),
         ("numpy >=1.2 , <2 | 3.*", "numpy>=1.2,<2|3.*"),
         ("numpy=*", "numpy=*"),
+        ("blas=*=openblas", "blas=*=openblas"),
+        ("pytorch=2.1.*=*cuda*", "pytorch=2.1.*=*cuda*"),
         ("python *", "python *"),
         ("_libgcc_mutex", "_libgcc_mutex"),
         ("conda-forge/label/dev::pip~=24.0", "conda-forge/label/dev::pip~=24.0"),
