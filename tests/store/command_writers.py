@@ -10,6 +10,7 @@ from services.studios.environment_removal import EnvironmentRemoval
 from services.studios.requests import (
     CheckpointNowRequest,
     CreateStudioRequest,
+    DiscardMigrationRequest,
     RenameCheckpointRequest,
     StartStudioRequest,
     StopStudioRequest,
@@ -69,6 +70,11 @@ async def edit(scene: WriterScene) -> None:
 @COMMANDS.runs()
 async def delete(scene: WriterScene) -> None:
     await scene.studios.delete(scene.world.viewer, StudioActionRequest(scene.ids.stopped))
+
+
+@COMMANDS.runs()
+async def discard_a_migration(scene: WriterScene) -> None:
+    await scene.studios.discard_migration(scene.world.viewer, DiscardMigrationRequest(scene.ids.running))
 
 
 @COMMANDS.runs()

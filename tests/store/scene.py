@@ -168,6 +168,7 @@ async def create_scene(database: Database) -> WriterScene:
     ended = await factories.create_session(database, world, stopped, ended_at=STALE, saved=True)
     await factories.create_stats(database, ended)
     checkpoint = await factories.create_checkpoint(database, world, stopped)
+    await factories.create_migration_attempt(database, world, stopped, running)
     async with database.write() as transaction:
         build = await _add_build(transaction, world)
     building = await factories.create_studio(database, world, "Building", status="BUILDING", session_number=1, build_id=build, due_at=now)
