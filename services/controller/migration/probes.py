@@ -10,7 +10,7 @@ from services.domain.migration_checks import Finding
 from services.domain.migration_files import InstalledSoftware
 
 PROBE, EXTENSION_PROBE = Path(__file__).with_name("session_probe.py"), Path(__file__).with_name("extension_probe.js")
-RUN_PYTHON = 'command -v python3 >/dev/null && exec python3 -I -c "$1" "$2" "$3"'
+RUN_PYTHON = 'command -v python3 >/dev/null && exec python3 -I -B -c "$1" "$2" "$3"'
 RUN_R = 'command -v Rscript >/dev/null || exit 0; probe=$1; shift; exec Rscript --vanilla -e "$probe" "$@"'
 LOAD_R = (
     "words <- commandArgs(TRUE); for (name in words[-1]) { "

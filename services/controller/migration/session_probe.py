@@ -1,8 +1,9 @@
 """Looks in a session for packages that cannot be loaded, and for programs without their interpreter or libraries.
 
-The session's own Python runs this file, so that it uses the standard library alone, of Python 3.8 or later. Its arguments are the mark that
-its lines begin with, and {"python": [names], "programs": [paths]} in JSON. Fields of a line are separated by tabs: mark, kind, subject,
-detail, owner. The owner is the package that a program belongs to, as `python:<name>` or `system:<name>`.
+The session's own Python runs this file, so that it uses the standard library alone, of Python 3.8 or later. It writes no file, which would
+be in the next checkpoint. Its arguments are the mark that its lines begin with, and {"python": [names], "programs": [paths]} in JSON.
+Fields of a line are separated by tabs: mark, kind, subject, detail, owner. The owner is the package that a program belongs to, as
+`python:<name>` or `system:<name>`.
 """
 
 import importlib.metadata
@@ -55,7 +56,7 @@ def modules_of(distribution: Any) -> Iterator[str]:
 
 def import_error(module: str) -> "str | None":
     """Returns the last line of what Python says when it imports the module in a process of its own; None if that works."""
-    argv = [sys.executable, "-E", "-c", IMPORT, module]
+    argv = [sys.executable, "-E", "-B", "-c", IMPORT, module]
     try:
         done = subprocess.run(  # noqa: S603 - no shell, and the session's own
             argv, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, timeout=IMPORT_SECONDS, check=False
@@ -83,7 +84,7 @@ def check_packages(mark: str, names: "list[str]") -> None:
 
 
 def check_requirements(mark: str) -> None:
-    for line in output_of(sys.executable, "-E", "-m", "pip", "check", "--disable-pip-version-check")[:MAX_REQUIREMENTS]:
+    for line in output_of(sys.executable, "-E", "-B", "-m", "pip", "check", "--disable-pip-version-check")[:MAX_REQUIREMENTS]:
         if match := REQUIREMENT.match(line):
             report(mark, "python-requirement", match["wrong"] or match["by"], line, match["by"])
 
