@@ -18,13 +18,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from rattler.index import index_fs
-
 from tests.docker.tiny_image import docker
 
 NAME = "local"
 GATEWAY = "{{(index .IPAM.Config 0).Gateway}}"
 PLACEHOLDER = "/placeholder" * 12
+INDEX = "repodata.json"
 NATIVE, NOARCH = "linux-64", "noarch"
 
 
@@ -41,27 +40,36 @@ class Package:
     entry_points: Sequence[str] = ()
 
     def write(self, channel: Path) -> None:
+        """Writes the package, and adds it to the index of the channel."""
         directory = channel / self.subdir
-        directory.mkdir(parents=True, exist_ok=True)
-        with tarfile.open(directory / f"{self.name}-{self.version}-0.tar.bz2", "w:bz2") as archive:
+        path = directory / f"{self.name}-{self.version}-0.tar.bz2"
+        self._write_archive(path)
+        data = path.read_bytes()
+        index = json.loads((directory / INDEX).read_text())
+        digests = {"md5": hashlib.md5(data).hexdigest(), "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+        index["packages"][path.name] = self._index() | digests
+        (directory / INDEX).write_text(json.dumps(index))
+
+    def _write_archive(self, target: Path) -> None:
+        with tarfile.open(target, "w:bz2") as archive:
             for path, data in {**self.files, **self._described()}.items():
                 info = tarfile.TarInfo(path)
                 info.size, info.mode = len(data), 0o755 if path.startswith("bin/") else 0o644
                 archive.addfile(info, io.BytesIO(data))
-            for path, target in self.links.items():
+            for path, linked in self.links.items():
                 info = tarfile.TarInfo(path)
-                info.type, info.linkname = tarfile.SYMTYPE, target
+                info.type, info.linkname = tarfile.SYMTYPE, linked
                 archive.addfile(info)
 
-    def _described(self) -> dict[str, bytes]:
+    def _index(self) -> dict[str, Any]:
         index: dict[str, Any] = {"name": self.name, "version": self.version, "build": "0", "build_number": 0, "depends": list(self.depends)}
-        index |= {"subdir": self.subdir, "timestamp": 1_700_000_000_000}
-        described: dict[str, Any] = {"paths.json": {"paths": self._paths(), "paths_version": 1}}
+        return index | {"subdir": self.subdir} | ({"noarch": "python"} if self.subdir == NOARCH else {})
+
+    def _described(self) -> dict[str, bytes]:
+        described: dict[str, Any] = {"index.json": self._index(), "paths.json": {"paths": self._paths(), "paths_version": 1}}
         if self.subdir == NOARCH:
-            index["noarch"] = "python"
             link = {"noarch": {"type": "python", "entry_points": list(self.entry_points)}, "package_metadata_version": 1}
             described["link.json"] = link
-        described["index.json"] = index
         return {f"info/{name}": json.dumps(content).encode() for name, content in described.items()}
 
     def _paths(self) -> list[dict[str, Any]]:
@@ -102,6 +110,14 @@ def _packages() -> list[Package]:
     ]
 
 
+def _write_channel(channel: Path) -> None:
+    for subdir in (NATIVE, NOARCH):
+        (channel / subdir).mkdir(parents=True)
+        (channel / subdir / INDEX).write_text(json.dumps({"info": {"subdir": subdir}, "packages": {}, "packages.conda": {}}))
+    for package in _packages():
+        package.write(channel)
+
+
 @dataclass
 class Channel:
     """The served channel. `base_url` is the address below which it has its name; `requests` are the paths that were asked for."""
@@ -117,8 +133,7 @@ class Channel:
         return sum(f"/{name}-" in path for path in self.requests)
 
     async def add(self, package: Package) -> None:
-        package.write(self.directory / NAME)
-        await index_fs(self.directory / NAME)
+        await asyncio.to_thread(package.write, self.directory / NAME)
 
 
 @asynccontextmanager
@@ -126,9 +141,7 @@ async def served_channel(directory: Path) -> AsyncIterator[Channel]:
     """Serves on the gateway of the engine's bridge, which builds can reach."""
     channel = Channel(directory, "", [], threading.Event())
     channel.gate.set()
-    for package in await asyncio.to_thread(_packages):
-        package.write(directory / NAME)
-    await index_fs(directory / NAME)
+    await asyncio.to_thread(_write_channel, directory / NAME)
     address = docker("network", "inspect", "bridge", "-f", GATEWAY)
     server = ThreadingHTTPServer((address, 0), partial(_Handler, channel, directory=str(directory)))
     server.daemon_threads = True
