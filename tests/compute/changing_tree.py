@@ -45,11 +45,11 @@ class ChangingTree:
             with suppress(OSError):  # as where the lowest layers of an overlay have a directory that is to be renamed
                 self._random.choice(self._changes)()
 
-    def _paths(self, wanted: Callable[[int], bool]) -> list[Path]:
-        return [path for path in sorted(self.root.rglob("*")) if wanted(path.lstat().st_mode)]
+    def _paths(self, is_kind: Callable[[int], bool]) -> list[Path]:
+        return [path for path in sorted(self.root.rglob("*")) if is_kind(path.lstat().st_mode)]
 
-    def _any(self, wanted: Callable[[int], bool]) -> Path | None:
-        paths = self._paths(wanted)
+    def _any(self, is_kind: Callable[[int], bool]) -> Path | None:
+        paths = self._paths(is_kind)
         return self._random.choice(paths) if paths else None
 
     def _new(self) -> Path:

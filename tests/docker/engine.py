@@ -9,8 +9,9 @@ from pathlib import Path
 from services.compute.docker import DockerCompute
 from services.compute.docker.engine import Engine
 from services.compute.protocol import ImageSpec
+from services.domain.session_name import SessionName
 from tests.compute.world import World
-from tests.docker.tiny_image import tiny_image
+from tests.docker.tiny_image import run, tiny_image
 
 URL = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
 ENVIRONMENT = "e" * 32
@@ -35,3 +36,8 @@ async def remove_images(engine: Engine, installation: str) -> None:
     images = await engine.call("GET", "images/json", params={"filters": {"reference": [f"studiograph-{installation[:8]}/*"]}})
     for reference in [name for image in images for name in image["RepoTags"] or []]:
         await engine.call("DELETE", f"images/{reference}", params={"force": True})
+
+
+async def paused(name: SessionName) -> bool:
+    """Whether the engine has paused the session's container."""
+    return await run("inspect", "--format", "{{.State.Paused}}", str(name)) == "true"

@@ -7,9 +7,9 @@ import pytest
 
 from services.compute.docker import containers
 from services.compute.protocol import ComputeUnknown, Presence, Saved, SaveRequest
-from services.domain.session_name import SessionName
 from tests.compute.world import GRACE, World, get, put
-from tests.docker.tiny_image import docker, run
+from tests.docker.engine import paused
+from tests.docker.tiny_image import docker
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.docker
@@ -115,10 +115,6 @@ async def test_what_the_engine_made_of_a_save_that_was_given_up_has_the_name_tha
     assert tags(world) == {reference.rpartition(":")[2]}
     await world.compute.remove_checkpoint(reference)
     assert tags(world) == set()
-
-
-async def paused(name: SessionName) -> bool:
-    return await run("inspect", "--format", "{{.State.Paused}}", str(name)) == "true"
 
 
 @pytest.mark.behaviour("B12", "B30")

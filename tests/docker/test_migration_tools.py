@@ -31,11 +31,11 @@ async def container(recipe: str) -> AsyncIterator[str]:
 
 def issues(container: str, tool: Tool, software: InstalledSoftware) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Returns the kind and the commands of each issue, by its subject."""
-    found = []
+    reported = []
     for probe in probes(software, MARK):
         done = subprocess.run(["docker", "exec", container, *probe.program.argv], capture_output=True, timeout=120, check=False)
-        found += findings(done.stdout, MARK)
-    return {issue.subject: (issue.kind.value, issue.commands) for issue in issues_of(RULES[tool], SessionReport(software, (), found))}
+        reported += findings(done.stdout, MARK)
+    return {issue.subject: (issue.kind.value, issue.commands) for issue in issues_of(RULES[tool], SessionReport(software, (), reported))}
 
 
 async def test_packages_of_r_that_cannot_be_loaded_are_reported_and_others_are_not() -> None:

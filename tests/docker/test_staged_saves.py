@@ -21,8 +21,7 @@ from services.compute.staging.directories import StagingDirectories
 from services.domain.session_name import SessionName
 from tests.compute import changing_tree
 from tests.compute.world import GRACE, World, get, put
-from tests.docker.engine import ENVIRONMENT, URL, docker_world
-from tests.docker.test_checkpoints import paused
+from tests.docker.engine import ENVIRONMENT, URL, docker_world, paused
 from tests.docker.tiny_image import docker, run, tool_command
 from tests.waiting import eventually
 
@@ -134,7 +133,7 @@ async def test_the_configuration_is_the_one_of_a_commit(world: World) -> None:
     await committing.close()
     configurations = []
     for saved in (staged, committed):
-        inspected = await found(saved.reference)
+        inspected = await inspected_image(saved.reference)
         assert inspected["Container"] == docker("inspect", "--format", "{{.Id}}", str(name))
         configurations.append({key: value for key, value in inspected["Config"].items() if key not in NEUTRAL_FIELDS})
         assert "a secret value" not in str(inspected)
@@ -142,7 +141,7 @@ async def test_the_configuration_is_the_one_of_a_commit(world: World) -> None:
     assert (staged.size, staged.layers) == (committed.size, committed.layers)
 
 
-async def found(reference: str) -> dict[str, Any]:
+async def inspected_image(reference: str) -> dict[str, Any]:
     engine = Engine(URL)
     inspected = await engine.find(f"images/{reference}/json")
     await engine.close()

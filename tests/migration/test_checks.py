@@ -90,8 +90,8 @@ def test_a_name_that_is_none_is_in_no_command() -> None:
 
 def test_conflicts_are_listed_up_to_a_limit_and_the_package_database_says_what_to_do() -> None:
     conflicts = ("var/lib/dpkg/status", *(f"etc/conf-{number:03}" for number in range(100)))
-    found = issues(Tool.JUPYTERLAB, conflicts=conflicts)
-    assert len(found) == MAX_LISTED
+    reported = issues(Tool.JUPYTERLAB, conflicts=conflicts)
+    assert len(reported) == MAX_LISTED
     [status] = issues(Tool.JUPYTERLAB, conflicts=conflicts[:1])
     assert (status.kind, status.subject, status.commands) == (
         Kind.FILE_CONFLICT,

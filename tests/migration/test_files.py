@@ -13,7 +13,7 @@ pytestmark = pytest.mark.behaviour("B74")
 
 
 def test_paths_show_what_was_installed_by_which_tool() -> None:
-    found = installed_software(
+    reported = installed_software(
         [
             "opt/jupyter/lib/python3.11/site-packages/typing_extensions-4.9.0.dist-info/RECORD",
             "opt/jupyter/lib/python3.10/site-packages/old-1.dist-info/METADATA",
@@ -26,13 +26,13 @@ def test_paths_show_what_was_installed_by_which_tool() -> None:
             "workspace/notes/bin.txt",
         ]
     )
-    assert found.python == (
+    assert reported.python == (
         PythonPackage("old", "3.10", "opt/jupyter"),
         PythonPackage("system", None, "usr"),
         PythonPackage("typing-extensions", "3.11", "opt/jupyter"),
     )
-    assert (found.r, found.extensions, found.system) == (("jsonlite",), ("ms-python.python",), ("libtree1",))
-    assert found.programs == ("usr/bin/tree", "usr/lib/x86_64-linux-gnu/libtree.so.1")
+    assert (reported.r, reported.extensions, reported.system) == (("jsonlite",), ("ms-python.python",), ("libtree1",))
+    assert reported.programs == ("usr/bin/tree", "usr/lib/x86_64-linux-gnu/libtree.so.1")
 
 
 def test_caches_logs_and_files_of_packages_are_no_conflicts_of_their_own() -> None:

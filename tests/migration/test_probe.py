@@ -40,11 +40,11 @@ def install(packages: Path, name: str, version: str, source: str) -> None:
 
 def run(environment: Path, software: InstalledSoftware) -> list[Finding]:
     variables = {"PATH": os.pathsep.join([str(environment / "bin"), "/usr/bin:/bin"])}
-    found: list[Finding] = []
+    reported: list[Finding] = []
     for probe in probes(software, MARK):
         done = subprocess.run(probe.program.argv, env=variables, capture_output=True, timeout=60, check=False)
-        found += findings(done.stdout, MARK)
-    return found
+        reported += findings(done.stdout, MARK)
+    return reported
 
 
 def software(*python: str, programs: tuple[str, ...] = ()) -> InstalledSoftware:
@@ -52,9 +52,9 @@ def software(*python: str, programs: tuple[str, ...] = ()) -> InstalledSoftware:
 
 
 def test_packages_that_cannot_be_loaded_and_those_installed_twice_are_found(environment: Path) -> None:
-    version, *found = run(environment, software("good", "bad", "twice", "absent"))
+    version, *reported = run(environment, software("good", "bad", "twice", "absent"))
     assert (version.kind, version.subject) == ("python-version", f"3.{sys.version_info[1]}")
-    assert found == [
+    assert reported == [
         Finding("python-import", "bad", "ImportError: libgone.so.1: cannot open shared object file", ""),
         Finding("python-twice", "twice", "1.0 and 2.0", ""),
     ]
@@ -62,8 +62,8 @@ def test_packages_that_cannot_be_loaded_and_those_installed_twice_are_found(envi
 
 def test_programs_without_their_interpreter_are_found_with_the_package_they_belong_to(environment: Path) -> None:
     paths = tuple(str(environment / "bin" / name).lstrip("/") for name in ("orphan", "bad-tool", "absent"))
-    _, *found = run(environment, software("bad", programs=paths))
-    assert [(finding.kind, finding.detail, finding.owner) for finding in found[:2]] == [
+    _, *reported = run(environment, software("bad", programs=paths))
+    assert [(finding.kind, finding.detail, finding.owner) for finding in reported[:2]] == [
         ("interpreter", "/usr/bin/python2.6", ""),
         ("interpreter", "/nowhere/python", "python:bad"),
     ]
@@ -84,6 +84,6 @@ def test_output_that_a_session_made_up_is_cut_and_made_printable() -> None:
         f"{MARK}\tpython-import\tnum\x1b[31mpy\t{'x' * 10_000}\towner\tmore",
         *[f"{MARK}\tlibrary\t{number}" for number in range(10_000)],
     ]
-    found = findings("\n".join(lines).encode() + b"\xff\xfe\x00", MARK)
-    assert found[0] == Finding("python-import", "num[31mpy", "x" * MAX_FIELD_LENGTH, "owner")
-    assert len(found) == MAX_FINDINGS
+    reported = findings("\n".join(lines).encode() + b"\xff\xfe\x00", MARK)
+    assert reported[0] == Finding("python-import", "num[31mpy", "x" * MAX_FIELD_LENGTH, "owner")
+    assert len(reported) == MAX_FINDINGS
