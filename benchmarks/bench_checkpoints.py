@@ -7,6 +7,7 @@ Run: python -m benchmarks.bench_checkpoints [MB ...]. For each size, a Studio's 
   stop     `stopStudio` until STOPPED: the end of the processes, the save and the removal of the resources.
   start    `startStudio` until RUNNING, from that checkpoint.
   clone    `cloneStudio` without a start: no data is copied, so that it does not grow with the size.
+  rebase   What sessions added, put over the image of another release of the template, as a migration does before its first start (B74).
   merge    The layers of the checkpoint put into one image, as the controller does in the background (B37).
 
 At last the session of the largest size changes 10 MB and 99 MB more: `checkpointNow` and its pause against a `docker commit` of the same.
@@ -24,6 +25,7 @@ from benchmarks.contained import served
 from services.compute.docker.engine import Engine
 from services.compute.docker.layering import CheckpointImages
 from services.store.tables import core
+from tests.docker.images import variant
 from tests.docker.server import Job
 from tests.docker.tiny_image import docker, run
 from tests.waiting import eventually
@@ -92,10 +94,12 @@ async def measure(job: Job, engine: Engine, size: int) -> None:
     stopped = await timed(stop)
     clone = await timed(lambda: job.server.graphql(CLONE, {"id": job.studio, "name": f"Clone {size}"}))
     merge = await timed(lambda: merged(engine, job))
+    rebase = await timed(lambda: rebased(engine, job))
     started = await timed(start)
     await stop()
     print(f"{size} MB: docker commit {commit:.2f} s")
-    for name, seconds in (("checkpointNow", now), ("  its pause", paused), ("stop", stopped), ("start", started), ("merge", merge)):
+    measured = {"checkpointNow": now, "  its pause": paused, "stop": stopped, "start": started, "merge": merge, "rebase": rebase}
+    for name, seconds in measured.items():
         print(f"  {name:14} {seconds:7.2f} s   ratio to docker commit {seconds / commit:5.2f}")
     print(f"  {'clone':14} {clone * 1000:7.0f} ms")
 
@@ -121,6 +125,12 @@ async def write(container: str, name: str, size: int) -> None:
 async def merged(engine: Engine, job: Job) -> None:
     target = "studiograph-bench:merged"
     await CheckpointImages(engine).flatten(await newest_reference(job), target)
+    docker("rmi", target)
+
+
+async def rebased(engine: Engine, job: Job) -> None:
+    target, release = "studiograph-bench:rebased", variant("bench-release", "RUN echo 2 >/opt/release").image
+    await CheckpointImages(engine).rebase(await newest_reference(job), release, target)
     docker("rmi", target)
 
 
