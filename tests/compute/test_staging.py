@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from services.compute.process.archives import file_digest
+from services.compute.process.extract import extract as unpack
 from services.compute.staging.client import LiveDirectory, Staging, staging
 from services.compute.staging.directories import StagingDirectories
 from services.compute.staging.errors import StagingFailed
 from tests.compute.changing_tree import ChangingTree, Facts, facts_of_tar, facts_of_tree
+from tests.compute.test_pack import make_tree, picture
 
 KEY = "session"
 
@@ -166,6 +169,21 @@ async def test_many_files_are_looked_through_by_several_processes(saver: Saver) 
     assert len(saved) == 40 * 1001
 
 
+async def test_an_archive_of_the_process_kind_comes_back_as_the_tree_was(saver: Saver, tmp_path: Path) -> None:
+    target, again = tmp_path / "target", tmp_path / "again.tar.zst"
+    target.mkdir()
+    make_tree(saver.live)
+    live = LiveDirectory.of(saver.live, is_overlay=False)
+    async with saver.directories.held(KEY) as held, staging(live, held.contents, held.lock) as copy:
+        await copy.prepare()
+        await copy.finish()
+        digest, size = await copy.archive(tmp_path / "one.tar.zst")
+        assert (digest, size) == await copy.archive(again)
+    assert (file_digest(again), status_of(again).st_size) == (digest, size)
+    await asyncio.to_thread(unpack, again, target, 1 << 30, 1000)
+    assert picture(target) == picture(saver.live)
+
+
 async def test_a_program_that_ends_early_is_a_failure(saver: Saver) -> None:
     async with saver.copy() as copy:
         await copy.prepare()
@@ -181,7 +199,7 @@ def copies(saver: Saver) -> set[tuple[str, int]]:
 async def settled(live: Path) -> None:
     """Waits until the file system's clock is past the times of the last changes."""
     probe = live.parent / "probe"
-    newest = max(status_time(path) for path in await asyncio.to_thread(lambda: [live, *live.rglob("*")]))
+    newest = max(status_of(path).st_ctime_ns for path in await asyncio.to_thread(lambda: [live, *live.rglob("*")]))
     while True:
         probe.touch()
         if probe.stat().st_ctime_ns > newest + 30_000_000:
@@ -189,8 +207,8 @@ async def settled(live: Path) -> None:
         await asyncio.sleep(0.005)
 
 
-def status_time(path: Path) -> int:
-    return path.lstat().st_ctime_ns
+def status_of(path: Path) -> os.stat_result:
+    return path.lstat()
 
 
 def extract(archive: Path, target: Path) -> None:

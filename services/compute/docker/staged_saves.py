@@ -22,13 +22,10 @@ from services.compute.docker.layering import COMMENT
 from services.compute.docker.local_layer import LocalLayer
 from services.compute.docker.request_bodies import Image
 from services.compute.protocol import ComputeFailed, ComputeUnknown
-from services.compute.staging.client import Layer, staging
+from services.compute.staging.client import PAUSE_TIMEOUT_SECONDS, PREPARE_TIMEOUT_SECONDS, Layer, staging, within
 from services.compute.staging.directories import HeldStaging, StagingDirectories
-from services.compute.staging.errors import StagingFailed, StagingTimeout
+from services.compute.staging.errors import StagingFailed
 
-PREPARE_TIMEOUT_SECONDS = 300.0
-PAUSE_TIMEOUT_SECONDS = 30.0
-"""How long a session may be paused for the last changes. After that it goes on, and its engine commits it."""
 RESUME_TRIES, RESUME_RETRY_SECONDS = 20, 0.5
 NEW_LAYER = "new/layer.tar"
 OLD_CONTAINER_FIELDS = ("container_config", "container", "parent", "parent_id", "author", "id")
@@ -84,10 +81,10 @@ class StagedSaves:
 
     async def _save(self, container_id: str, reference: str, base: "_Base", held: HeldStaging) -> StagedImage:
         async with staging(base.layer.live, held.contents, held.lock) as copy:
-            await _within(PREPARE_TIMEOUT_SECONDS, copy.prepare())
+            await within(PREPARE_TIMEOUT_SECONDS, copy.prepare())
             began = monotonic()
             async with self._paused(container_id, held):
-                await _within(PAUSE_TIMEOUT_SECONDS, copy.finish())
+                await within(PAUSE_TIMEOUT_SECONDS, copy.finish())
             pause_seconds = monotonic() - began
             layer = await copy.layer()
             await self._load(reference, base.archive(reference, container_id, layer), layer)
@@ -192,15 +189,6 @@ class _Base:
             "history": [*(self.config.get("history") or []), entry],
             "rootfs": {**self.config["rootfs"], "diff_ids": self.digests(layer)},
         }
-
-
-async def _within(seconds: float, step: Coroutine[Any, Any, None]) -> None:
-    """Raises StagingTimeout if the step takes longer."""
-    try:
-        async with asyncio.timeout(seconds):
-            await step
-    except TimeoutError as error:
-        raise StagingTimeout(f"a step took longer than {seconds:g} s") from error
 
 
 async def _run_to_completion(work: Coroutine[Any, Any, None]) -> None:

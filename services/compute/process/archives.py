@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from secrets import token_hex
 from uuid import uuid4
@@ -20,6 +21,8 @@ REFUSED_EXIT_CODE = 3
 SUFFIX, FINAL = ".tar.zst", "final-"
 NONCE_BYTES = 4
 PART_INFIX = ".part-"
+Writer = Callable[[Path, int], Awaitable[tuple[str, int]]]
+"""Writes an archive to a file, which is held locked by the descriptor, and returns its digest and its size in bytes."""
 
 
 class Archives:
@@ -51,16 +54,24 @@ class Archives:
 
     async def save(self, files: Path, reference: str, recorded: Saved | None) -> Saved:
         """Saves the files; returns `recorded` if it has the same content and is there."""
-        part = self._data_directory.checkpoints / f"{PART_INFIX}{uuid4().hex}"
-        lock = try_lock(part)
-        assert lock is not None
-        try:
+
+        async def pack(part: Path, lock: int) -> tuple[str, int]:
             code, output = await run_program([sys.executable, "-I", str(PACK), str(files), str(part)], keep=(lock,))
             last = output.strip().splitlines()[-1:]
             if code:
                 raise ComputeFailed(f"The session's files could not be saved: {' '.join(last) or code}.")
             done = json.loads(last[0])
-            saved = Saved(reference, done["digest"], done["size"])
+            return done["digest"], done["size"]
+
+        return await self.publish(pack, reference, recorded)
+
+    async def publish(self, write: Writer, reference: str, recorded: Saved | None) -> Saved:
+        """Makes a save of what `write` writes; returns `recorded` if it has the same content and is there."""
+        part = self._data_directory.checkpoints / f"{PART_INFIX}{uuid4().hex}"
+        lock = try_lock(part)
+        assert lock is not None
+        try:
+            saved = Saved(reference, *await write(part, lock))
             if recorded is not None and recorded.digest == saved.digest and self._data_directory.checkpoint(recorded.reference).exists():
                 return recorded
             await in_thread(_publish, part, self._data_directory.checkpoint(reference))

@@ -18,6 +18,7 @@ from services.compute.process import (
     readiness,
     session_directory,
     session_watcher,
+    staged_saves,
     tools,
     untrusted_tree,
     usage,
@@ -149,8 +150,11 @@ class ProcessCompute:
             return await self._archives.save(directory.files, request.reference, request.recorded)
         if not request.interim:
             raise ComputeUnknown("the session has not ended yet")
+        session_record = self._session_record(request.name)
+        if staged := await staged_saves.save(self._archives, directory, session_record, request):
+            return staged
         began = monotonic()
-        async with keeper_client.frozen(self._session_record(request.name)):
+        async with keeper_client.frozen(session_record):
             saved = await self._archives.save(directory.files, request.reference, request.recorded)
         return saved if saved == request.recorded else replace(saved, pause_seconds=monotonic() - began)
 

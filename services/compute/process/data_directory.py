@@ -1,6 +1,6 @@
 """The directories and files of the process kind on disk, and their names.
 
-<root>/sessions/<SessionName>/   files/ (what a checkpoint holds: workspace, home, env), run/, log.*, session.json, state.json
+<root>/sessions/<SessionName>/   files/ (what a checkpoint holds: workspace, home, env), run/, staging/, log.*, session.json, state.json
 <root>/checkpoints/              one archive per save
 <root>/tools/                    one directory per installed tool version
 <root>/locks/, <root>/cache/
@@ -110,6 +110,11 @@ class SessionDirectory:
     @property
     def files(self) -> Path:
         return self.path / "files"
+
+    @property
+    def staging(self) -> Path:
+        """The copies of the session's files that its saves make."""
+        return self.path / "staging"
 
     @property
     def state(self) -> Path:

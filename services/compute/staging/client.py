@@ -4,18 +4,20 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.compute.staging.errors import StagingFailed
+from services.compute.staging.errors import StagingFailed, StagingTimeout
 
 SOURCES = Path(__file__).parents[3]
 BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from services.compute.staging.program import main; main()"
 PIECE_BYTES = 1 << 20
-MAX_LINE_BYTES = 1 << 16
+PREPARE_TIMEOUT_SECONDS = 300.0
+PAUSE_TIMEOUT_SECONDS = 30.0
+"""How long a session may be paused for the last changes. After that it goes on, and is saved in the other way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +80,18 @@ class Staging:
         measured = await self._do("measure")
         return Layer(self, measured["bytes"], is_empty=measured["empty"])
 
-    async def _do(self, order: str) -> dict[str, Any]:
-        await self.send(order)
+    async def archive(self, target: Path) -> tuple[str, int]:
+        """Writes an archive of the process kind; returns its digest and its size in bytes. Raises StagingFailed."""
+        written = await self._do("archive", target=os.fspath(target))
+        return written["digest"], written["size"]
+
+    async def _do(self, order: str, **values: str) -> dict[str, Any]:
+        await self.send(order, **values)
         return await self.answer()
 
-    async def send(self, order: str) -> None:
+    async def send(self, order: str, **values: str) -> None:
         with suppress(ConnectionError):  # the answer will be missing
-            self._orders.write(json.dumps({"do": order}).encode() + b"\n")
+            self._orders.write(json.dumps({"do": order, **values}).encode() + b"\n")
             await self._orders.drain()
 
     async def answer(self) -> dict[str, Any]:
@@ -102,6 +109,15 @@ class Staging:
         return await self._answers.read(count)
 
 
+async def within(seconds: float, step: Coroutine[Any, Any, None]) -> None:
+    """Raises StagingTimeout if the step takes longer."""
+    try:
+        async with asyncio.timeout(seconds):
+            await step
+    except TimeoutError as error:
+        raise StagingTimeout(f"a step took longer than {seconds:g} s") from error
+
+
 @asynccontextmanager
 async def staging(live: LiveDirectory, contents: Path, lock: int) -> AsyncIterator[Staging]:
     """Runs the program for the block; it holds the lock, too. `contents` is the directory of its copies. Raises StagingFailed."""
@@ -115,7 +131,7 @@ async def staging(live: LiveDirectory, contents: Path, lock: int) -> AsyncIterat
         }
     )
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", "-X", "utf8", "-c", BOOT, os.fspath(SOURCES), argument),
+        *(sys.executable, "-I", "-X", "utf8", "-c", BOOT, os.fspath(SOURCES), argument),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env={},

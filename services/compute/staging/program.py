@@ -7,6 +7,7 @@ says what is copied: {"live": directory, "device", "inode", "contents": director
   {"do": "finish"}   copies what has changed since, while it is paused.
   {"do": "measure"}  answers {"bytes": length of the layer, "empty": bool}.
   {"do": "layer"}    answers with that many bytes of the layer's tar, and then {"digest": its sha256}.
+  {"do": "archive", "target": file}  writes an archive of the process kind, and answers {"digest": its sha256, "size": its bytes}.
 """
 
 import ctypes
@@ -38,36 +39,38 @@ class Program:
 
     def __init__(self, copy: StagedCopy) -> None:
         self._copy = copy
-        self._orders: dict[str, Callable[[], dict[str, Any]]] = {
+        self._orders: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "prepare": self._prepare,
             "finish": self._finish,
             "measure": self._measure,
             "layer": self._layer,
+            "archive": self._archive,
         }
 
     def run(self) -> None:
         """Carries out orders until the input ends."""
         for line in sys.stdin.buffer:
             try:
-                answer = self._orders[json.loads(line)["do"]]()
+                order = json.loads(line)
+                answer = self._orders[order["do"]](order)
             except (StagingFailed, OSError, tarfile.TarError) as error:
                 answer = {"error": str(error)}
             send(answer)
         self._copy.close()
 
-    def _prepare(self) -> dict[str, Any]:
+    def _prepare(self, _: dict[str, Any]) -> dict[str, Any]:
         self._copy.prepare()
         return {}
 
-    def _finish(self) -> dict[str, Any]:
+    def _finish(self, _: dict[str, Any]) -> dict[str, Any]:
         self._copy.finish()
         return {}
 
-    def _measure(self) -> dict[str, Any]:
+    def _measure(self, _: dict[str, Any]) -> dict[str, Any]:
         root = self._copy.tree.root
         return {"bytes": tar_stream.length(tar_stream.layer_members(root)), "empty": not root.files and not root.directories}
 
-    def _layer(self) -> dict[str, Any]:
+    def _layer(self, _: dict[str, Any]) -> dict[str, Any]:
         digest = hashlib.sha256()
 
         def write(data: bytes) -> None:
@@ -76,6 +79,12 @@ class Program:
 
         tar_stream.write(tar_stream.layer_members(self._copy.tree.root), self._copy.contents, write)
         return {"digest": f"sha256:{digest.hexdigest()}"}
+
+    def _archive(self, order: dict[str, Any]) -> dict[str, Any]:
+        from services.compute.staging import archive  # its library is not needed for layers, and takes time to load
+
+        digest, size = archive.write(self._copy.tree.root, self._copy.contents, Path(order["target"]))
+        return {"digest": digest, "size": size}
 
 
 def send(answer: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ PIECE_BYTES = 1 << 20
 ENCODING, ERRORS = "utf-8", "surrogateescape"
 END_BYTES = 2 * tarfile.BLOCKSIZE
 Write = Callable[[bytes], object]
+NS_PER_SECOND = 10**9
 TYPES = {
     stat.S_IFREG: tarfile.REGTYPE,
     stat.S_IFLNK: tarfile.SYMTYPE,
@@ -33,10 +34,11 @@ TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A header of the tar, and the status of the file whose content follows it, if any does."""
+    """A header of the tar, and the status of its file. `has_content`: what the file holds follows the header."""
 
     header: tarfile.TarInfo
-    content: Status | None = None
+    status: Status
+    has_content: bool = False
 
     def encoded(self) -> bytes:
         return self.header.tobuf(tarfile.PAX_FORMAT, ENCODING, ERRORS)
@@ -47,17 +49,35 @@ def layer_members(root: Directory) -> Iterator[Member]:
     yield from _below("", root, {})
 
 
+def archive_members(root: Directory) -> Iterator[Member]:
+    """Yields what an archive of the process kind has: no owners, times in nanoseconds, and names as `process/pack.py` gives them."""
+    yield _as_in_archive(Member(_header("", root.status, tarfile.DIRTYPE), root.status))
+    for member in _below("", root, {}):
+        yield _as_in_archive(member)
+
+
+def _as_in_archive(member: Member) -> Member:
+    header = member.header
+    header.name = f"./{header.name}".rstrip("/")
+    if header.type == tarfile.LNKTYPE:
+        header.linkname = f"./{header.linkname}"
+    header.uid = header.gid = 0
+    seconds, fraction = divmod(member.status.modified, NS_PER_SECOND)
+    header.pax_headers = {"mtime": f"{seconds}.{fraction:09d}"}
+    return member
+
+
 def _below(path: str, directory: Directory, written: dict[int, str]) -> Iterator[Member]:
     """Yields what is in a directory in the order of names. `written` has the first name of each inode with several."""
     if directory.is_opaque and path:
-        yield Member(_header(f"{path}/{OPAQUE_MARKER}", directory.status, tarfile.REGTYPE))
+        yield Member(_header(f"{path}/{OPAQUE_MARKER}", directory.status, tarfile.REGTYPE), directory.status)
     for name in sorted([*directory.files, *directory.directories], key=_encoded):
         place = join(path, name)
         below = directory.directories.get(name)
         if below is None:
             yield from _file(path, name, directory.files[name], written)
         else:
-            yield Member(_header(f"{place}/", below.status, tarfile.DIRTYPE))
+            yield Member(_header(f"{place}/", below.status, tarfile.DIRTYPE), below.status)
             yield from _below(place, below, written)
 
 
@@ -70,7 +90,7 @@ def _file(directory: str, name: str, file: File, written: dict[int, str]) -> Ite
     if status.is_whiteout:
         header = _header(join(directory, WHITEOUT + name), status, tarfile.REGTYPE)
         header.mode = WHITEOUT_MODE
-        yield Member(header)
+        yield Member(header, status)
         return
     header = _header(path, status, kind)
     if file.capability is not None:
@@ -78,17 +98,17 @@ def _file(directory: str, name: str, file: File, written: dict[int, str]) -> Ite
     first = written.setdefault(status.inode, path) if status.links > 1 else path
     if first != path:
         header.type, header.linkname = tarfile.LNKTYPE, first
-        yield Member(header)
+        yield Member(header, status)
         return
     header.linkname = file.target
     header.size = status.size if kind == tarfile.REGTYPE else 0
-    yield Member(header, status if status.has_content else None)
+    yield Member(header, status, status.has_content)
 
 
 def _header(path: str, status: Status, kind: bytes) -> tarfile.TarInfo:
     header = tarfile.TarInfo(path)
     header.type, header.mode, header.uid, header.gid = kind, stat.S_IMODE(status.mode), status.uid, status.gid
-    header.mtime = status.modified // 10**9
+    header.mtime = status.modified // NS_PER_SECOND
     if kind in (tarfile.CHRTYPE, tarfile.BLKTYPE):
         header.devmajor, header.devminor = os.major(status.device), os.minor(status.device)
     return header
@@ -102,7 +122,7 @@ def length(members: Iterator[Member]) -> int:
     """Returns how many bytes `write` will write."""
     total = END_BYTES
     for member in members:
-        size = member.content.size if member.content else 0
+        size = member.status.size if member.has_content else 0
         total += len(member.encoded()) + size + _padding(size)
     return total
 
@@ -111,8 +131,8 @@ def write(members: Iterator[Member], contents: ContentStore, target: Write) -> N
     """Writes the tar. Raises StagingFailed for a copy that is not as long as its file was."""
     for member in members:
         target(member.encoded())
-        if member.content is not None:
-            _write_content(member.content, contents, target)
+        if member.has_content:
+            _write_content(member.status, contents, target)
     target(bytes(END_BYTES))
 
 
