@@ -17,7 +17,7 @@ from tests.docker.server import CREATE, Job, docker_job
 from tests.docker.tiny_image import docker, run
 from tests.graphql_ids import global_id
 from tests.images.tool_tab import ToolTab
-from tests.waiting import eventually
+from tests.waiting import WAIT_LIMIT_S, eventually
 
 BUILD_LIMIT_S = 1800.0
 """Seconds for a build whose packages come over a slow network."""
@@ -73,13 +73,13 @@ class RecipeStudio:
         await tab.wait_shown()
         return tab
 
-    async def file_has(self, path: str, text: str) -> None:
-        """Waits until a file of the session has the text."""
+    async def file_has(self, path: str, text: str, limit: float = WAIT_LIMIT_S) -> None:
+        """Waits until a file of the session has the text. Raises TimeoutError."""
 
         async def is_there() -> bool:
             return text in await run("exec", *self.job.containers(), "sh", "-c", f"cat {path} 2>/dev/null || true")
 
-        await eventually(is_there, every=0.2)
+        await eventually(is_there, limit=limit, every=0.2)
 
     async def _status_within(self, status: str, seconds: float) -> None:
         async def is_reached() -> bool:
