@@ -80,7 +80,8 @@ class Settings(BaseSettings):
     )
     image_base: str = Field(
         default="",
-        description="The image that provided images are built from: any Debian or Ubuntu one. Empty: a public Python image.",
+        description="The image that provided images are built from: one of Debian 12, which suits all of them; some can be built from any "
+        "Debian or Ubuntu. Empty: public images of Python and Debian.",
     )
     image_certificates: Path | None = Field(
         default=None,

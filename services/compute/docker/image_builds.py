@@ -18,7 +18,7 @@ PING_SECONDS = 15.0
 BASE_IMAGE_ERRORS = ("pull access denied", "manifest unknown", "no such host", "dial tcp", "i/o timeout", "Client.Timeout", "not found")
 BASE_IMAGE_ADVICE = (
     "Its base image {base} is not on the engine, and no registry gave it. Load it there and start the Studio again; or start the server "
-    "with another base in STUDIOGRAPH_IMAGE_BASE: any Debian or Ubuntu image will do."
+    "with another base in STUDIOGRAPH_IMAGE_BASE: one of Debian 12 suits all provided recipes."
 )
 DOCKERFILE = "Dockerfile"
 FROM = re.compile(r"^FROM\s+(\S+)", re.MULTILINE)
