@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
+from services.compute.session_programs import Program, SessionFiles
 from services.domain.errors import DomainError
 from services.domain.session_name import SessionName
 
@@ -196,29 +197,6 @@ class SaveRequest:
     secrets: tuple[str, ...] = ()
     recorded: Saved | None = None
     progress: "Progress | None" = None
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A program to be run beside the tool of a running session, with the tool's image but without the Studio's variables.
-
-    It is ended after `seconds`, and of its output at most `max_bytes` are kept.
-    """
-
-    argv: tuple[str, ...]
-    seconds: float
-    max_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class SessionFiles:
-    """Which files sessions added or changed, as paths relative to the root directory of their image.
-
-    `conflicts` are those of them that another template changed, too, in another way.
-    """
-
-    paths: tuple[str, ...]
-    conflicts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

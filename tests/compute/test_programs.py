@@ -6,7 +6,8 @@ import pytest
 
 from services.compute.process.overlay import PACKAGES
 from services.compute.process.programs import installed_paths
-from services.compute.protocol import ComputeFailed, ComputeUnknown, Program
+from services.compute.protocol import ComputeFailed, ComputeUnknown
+from services.compute.session_programs import Program
 from tests.compute.world import World, ask_json
 
 pytestmark = pytest.mark.behaviour("B74")

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.compute.protocol import ComputeFailed, ComputeUnknown, SessionFiles
+from services.compute.protocol import ComputeFailed, ComputeUnknown
+from services.compute.session_programs import SessionFiles
 from services.domain.session_name import SessionName
 from services.store.tables import core
 from services.studios.requests import (

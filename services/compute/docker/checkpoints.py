@@ -19,7 +19,8 @@ from services.compute.docker.images import Images
 from services.compute.docker.layering import COMMENT, CheckpointImages
 from services.compute.docker.request_bodies import Image
 from services.compute.docker.staged_saves import StagedSaves
-from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, Saved, SaveRequest, SessionFiles
+from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, Saved, SaveRequest
+from services.compute.session_programs import SessionFiles
 from services.domain.session_name import SessionName
 
 COMMIT_TIMEOUT_SECONDS = 540.0

@@ -47,16 +47,15 @@ from services.compute.protocol import (
     OutputChunk,
     OutputSink,
     Presence,
-    Program,
     Progress,
     Report,
     Saved,
     SaveRequest,
-    SessionFiles,
     SessionSpec,
     Upstream,
     Usage,
 )
+from services.compute.session_programs import Program, SessionFiles
 from services.domain.session_name import SessionName
 
 DEFAULT_SUBNET_POOL = IPv4Network("10.213.0.0/16")

@@ -4,7 +4,8 @@ import asyncio
 from typing import Any
 
 from services.compute.docker.engine import Absent, Conflict, Engine
-from services.compute.protocol import ComputeFailed, ComputeUnknown, Program
+from services.compute.protocol import ComputeFailed, ComputeUnknown
+from services.compute.session_programs import Program
 
 READ_BYTES = 1 << 16
 LAUNCHER = 'limit=$(command -v timeout) && exec "$limit" -s KILL "$0" "$@"; exec "$@"'

@@ -16,7 +16,8 @@ from services.compute.docker import image_layers
 from services.compute.docker.engine import Engine
 from services.compute.docker.image_layers import DIGEST_PREFIX
 from services.compute.docker.layer_merge import LayerArchive, LayerEntry, LayerPlan
-from services.compute.protocol import ComputeFailed, ComputeUnknown, SessionFiles
+from services.compute.protocol import ComputeFailed, ComputeUnknown
+from services.compute.session_programs import SessionFiles
 
 MAX_IMAGE_BYTES = 16 << 30
 """Bytes of the two images together up to which they are compared: the archive of both is written to this machine's disk."""

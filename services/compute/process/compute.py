@@ -40,16 +40,15 @@ from services.compute.protocol import (
     OutputChunk,
     OutputSink,
     Presence,
-    Program,
     Progress,
     Report,
     Saved,
     SaveRequest,
-    SessionFiles,
     SessionSpec,
     Upstream,
     Usage,
 )
+from services.compute.session_programs import Program, SessionFiles
 from services.domain.session_name import SessionName
 from services.domain.statuses import Tool
 

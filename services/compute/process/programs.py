@@ -6,7 +6,8 @@ from pathlib import Path
 
 from services.compute.process.cancellation import run_program
 from services.compute.process.overlay import PACKAGES, VENV_DIRECTORY
-from services.compute.protocol import ComputeFailed, Program
+from services.compute.protocol import ComputeFailed
+from services.compute.session_programs import Program
 
 LISTED = ((VENV_DIRECTORY, "bin"), (VENV_DIRECTORY, *PACKAGES))
 """The directories, in a session's files, of what pip installs."""

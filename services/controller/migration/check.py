@@ -4,7 +4,8 @@ import logging
 from dataclasses import replace
 from secrets import token_hex
 
-from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, ImageSpec, Saved, SessionFiles
+from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeUnknown, ImageSpec, Saved
+from services.compute.session_programs import SessionFiles
 from services.controller.controller_services import ControllerServices
 from services.controller.error_text import describe_error
 from services.controller.migration.probes import findings, probes

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.compute.protocol import Program
+from services.compute.session_programs import Program
 from services.domain.migration_checks import Finding
 from services.domain.migration_files import InstalledSoftware
 
