@@ -17,7 +17,7 @@ from services.compute.staging.client import LiveDirectory, Staging, staging
 from services.compute.staging.directories import StagingDirectories
 from services.compute.staging.errors import StagingFailed
 from tests.compute.changing_tree import ChangingTree, Facts, facts_of_tar, facts_of_tree
-from tests.compute.test_pack import make_tree, picture
+from tests.compute.odd_tree import make_tree, picture
 
 KEY = "session"
 
