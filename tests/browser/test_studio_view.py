@@ -16,6 +16,8 @@ CONFIGURATION = """query ($id: ID!) {
 }"""
 STUDIO_IDS = "query ($id: ID!) { node(id: $id) { ... on Workspace { studios { nodes { id name } } } } }"
 SET_QUOTA = """mutation ($input: UpdateWorkspaceSettingsInput!) { updateWorkspaceSettings(input: $input) { __typename } }"""
+ME = "{ viewer { id } }"
+REMOVE_MEMBER = """mutation ($input: RemoveMemberInput!) { removeMember(input: $input) { __typename } }"""
 UPDATE = """mutation ($input: UpdateStudioInput!) { updateStudio(input: $input) { __typename } }"""
 
 
@@ -166,14 +168,15 @@ async def test_an_edit_never_undoes_one_that_somebody_else_made_meanwhile(signed
     studio = await add_studio(server)
     view = await open_view(signed_in)
     await view.get_by_role("button", name="Edit").click()
-    await server.graphql(UPDATE, {"input": {"studioId": studio, "description": "by somebody else"}})
+    await server.graphql(UPDATE, {"input": {"studioId": studio, "name": "Renamed", "description": "by somebody else"}})
     await expect(signed_in.locator("#configuration")).to_contain_text("by somebody else")
     await signed_in.locator("#edit-description").fill("mine")
     await signed_in.locator("#edit").get_by_role("button", name="Save").click()
-    await expect(signed_in.get_by_role("alert")).to_contain_text("Analysis was edited meanwhile.")
+    await expect(signed_in.get_by_role("alert")).to_contain_text("Renamed was edited meanwhile.")
     await expect(signed_in.locator("#configuration")).to_contain_text("by somebody else")
     await signed_in.locator("#edit").get_by_role("button", name="Save").click()
     await expect(signed_in.locator("#configuration")).to_contain_text("mine")
+    assert list(await studio_ids(server)) == ["Renamed"]
 
 
 @pytest.mark.behaviour("B42", "B43")
@@ -198,6 +201,25 @@ async def test_a_clone_shows_what_is_locked_and_takes_the_rest(signed_in: Page, 
     assert data["studio"]["configuration"]["environment"] == [{"key": "GENOME", "value": "GRCh37", "secret": False}]
 
 
+@pytest.mark.behaviour("B42")
+async def test_a_clone_that_is_refused_says_so_in_its_dialog(signed_in: Page, server: Server) -> None:
+    name = "💥" * 76  # two units of JavaScript each
+    await add_studio(server, "Taken")
+    await start_studio(server, await add_studio(server, name))
+    view = await open_view(signed_in, name)
+    await view.get_by_role("button", name="Save a checkpoint now").click()
+    await expect(signed_in.locator("#checkpoint-list")).to_contain_text("finalized")
+    await view.get_by_role("button", name="Add as new", exact=True).click()
+    await expect(signed_in.locator("#clone-name")).to_have_value("💥" * 75 + " copy")
+    await signed_in.locator("#clone-name").fill("Taken")
+    await signed_in.locator("#clone").get_by_role("button", name="Add", exact=True).click()
+    await expect(signed_in.locator("#clone").get_by_role("alert")).to_contain_text("There is already a Studio called")
+    await signed_in.locator("#clone").get_by_role("button", name="Cancel").click()
+    await view.get_by_role("button", name="Add as new", exact=True).click()
+    await expect(signed_in.locator("#clone")).to_be_visible()
+    await expect(signed_in.locator("#problem")).to_be_hidden()
+
+
 @pytest.mark.behaviour("B18")
 async def test_quotas_stand_in_the_form_before_they_are_hit(signed_in: Page, server: Server) -> None:
     workspace_id = global_id("Workspace", server.world.workspace_id)
@@ -217,6 +239,37 @@ async def test_a_view_has_an_address_that_can_be_shared_and_says_when_there_is_n
     await page.get_by_role("link", name="All Studios").first.click()
     await expect(page.locator("#add")).to_be_visible()
     await page.goto(f"{server.url}/#studio={global_id('Studio', '0' * 32)}")
+    await expect(page.locator("#studio-gone")).to_be_visible()
+
+
+async def test_a_server_that_does_not_answer_makes_no_studio_go_away(signed_in: Page, server: Server) -> None:
+    studio = await add_studio(server)
+    view = await open_view(signed_in)
+    await server.stop()
+    await view.get_by_role("button", name="Add as new", exact=True).focus()
+    await signed_in.evaluate("location.hash = ''")
+    await signed_in.evaluate(f"location.hash = '#studio={studio}'")
+    await expect(signed_in.get_by_role("alert")).to_contain_text("The server does not answer.")
+    await expect(signed_in.locator("#studio-gone")).to_be_hidden()
+    await server.start()
+    await expect(signed_in.locator("#configuration")).to_contain_text("Echo", timeout=30_000)
+
+
+@pytest.mark.parametrize("address", ["%", "none", "%E0%A4%A"])
+async def test_an_address_that_is_none_is_that_of_no_studio(signed_in: Page, server: Server, address: str) -> None:
+    await signed_in.goto(f"{server.url}/#studio={address}")
+    await expect(signed_in.locator("#studio-gone")).to_be_visible()
+    await expect(signed_in.get_by_role("alert")).to_be_hidden()
+
+
+@pytest.mark.behaviour("B91")
+async def test_a_view_goes_when_its_viewer_is_no_member_any_more(page: Page, server: Server) -> None:
+    await add_studio(server)
+    secret = await create_colleague(server, Role.MAINTAIN)
+    await sign_in(page, server, secret)
+    await open_view(page)
+    workspace_id, user_id = global_id("Workspace", server.world.workspace_id), (await server.graphql(ME, token=secret))["viewer"]["id"]
+    await server.graphql(REMOVE_MEMBER, {"input": {"workspaceId": workspace_id, "userId": user_id}})
     await expect(page.locator("#studio-gone")).to_be_visible()
 
 

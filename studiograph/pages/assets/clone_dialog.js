@@ -3,7 +3,7 @@
 import { ConfigurationFields } from "./configuration_fields.js";
 import { CLONE, PREVIEW_CLONE } from "./documents.js";
 import { announce, byId, setText } from "./dom.js";
-import { showProblem } from "./problem.js";
+import { hideProblem, showProblem } from "./problem.js";
 import { newKey, read, send } from "./send.js";
 
 const MAX_NAME_LENGTH = 80;
@@ -19,7 +19,10 @@ export class CloneDialog {
     byId("clone-fields").append(this.#fields.node);
     byId("clone-form").addEventListener("submit", (event) => this.#submit(event));
     byId("clone-cancel").addEventListener("click", () => this.dialog.close());
-    this.dialog.addEventListener("close", () => this.#answer(null));
+    this.dialog.addEventListener("close", () => {
+      hideProblem();
+      this.#answer(null);
+    });
   }
 
   // Answers the result once the Studio is added; null if the user closed the dialog, or if the API refuses a clone of this source.
@@ -43,7 +46,7 @@ export class CloneDialog {
     // Asks the API what would be created, under the first name of "copy", "copy 2" and so on that is free.
     for (let number = 1; number <= MAX_NAMES_TRIED; number++) {
       const ending = number === 1 ? " copy" : ` copy ${number}`;
-      const tried = name.slice(0, MAX_NAME_LENGTH - ending.length) + ending;
+      const tried = [...name].slice(0, MAX_NAME_LENGTH - ending.length).join("") + ending; // of characters, not of halves of them
       const preview = (await read(PREVIEW_CLONE, { input: { from: this.#source, name: tried } }))?.previewClone;
       const isTaken = preview?.refusals.some(({ field }) => field?.[0] === "name");
       if (!isTaken || number === MAX_NAMES_TRIED) return { preview, name: tried };

@@ -8,7 +8,6 @@ import { byId, setText } from "./dom.js";
 import { showEvent } from "./event_log.js";
 import { LogDialog } from "./log_dialog.js";
 import { handleUnauthenticated, hideProblem, showProblem } from "./problem.js";
-import { read } from "./send.js";
 import { StudioActions } from "./studio_actions.js";
 import { StudioList } from "./studio_list.js";
 import { StudioView } from "./studio_view.js";
@@ -18,6 +17,7 @@ const CONNECTION_LABELS = { live: ["live", "good"], reconnecting: ["reconnecting
 const SIGN_OUT_MESSAGE = "studiograph.signOutMessage";
 let subscriptions = null;
 let viewer = null;
+let isConnectionLost = false;
 
 const logDialog = new LogDialog();
 const cloneDialog = new CloneDialog();
@@ -46,19 +46,29 @@ async function loadViewer() {
 }
 
 async function loadStudio(studioId) {
-  const { studio, migrationPlan } = (await read(STUDIO, { studioId })) ?? {};
-  return studio ? { ...studio, migrationPlan } : null;
+  // Returns null for a Studio that is not there, and undefined where the server cannot tell.
+  try {
+    const { studio, migrationPlan } = await request(token.get(), STUDIO, { studioId });
+    return studio && { ...studio, migrationPlan };
+  } catch (error) {
+    if (error.code === "BAD_ID") return null;
+    return showProblem(error);
+  }
 }
 
 function subscribeTo(workspace) {
   let after = workspace.eventCursor;
   const scope = { workspaceId: workspace.id };
-  subscriptions.subscribe(STUDIOS, () => scope, (frame) => studioList.update(workspace.id, frame), showProblem);
+  const onEnd = (error) => {
+    showProblem(error);
+    studioView.refreshShown();
+  };
+  subscriptions.subscribe(STUDIOS, () => scope, (frame) => studioList.update(workspace.id, frame), onEnd);
   subscriptions.subscribe(EVENTS, () => ({ ...scope, after }), (frame) => {
     after = frame.cursor ?? after;
     showEvent(frame);
     studioView.handleEvent(frame);
-  }, showProblem);
+  }, onEnd);
 }
 
 function showStudioOrAll(studioId) {
@@ -78,6 +88,8 @@ function showConnection(state, reason, code) {
   logDialog.showConnection(label);
   if (state !== "live") studioList.markLastKnown(); // until the first frame of the next connection
   if (state === "live" && byId("problem").dataset.code === "UNREACHABLE") hideProblem();
+  if (state === "live" && isConnectionLost) studioView.refreshShown();
+  isConnectionLost = state !== "live";
   if (state === "refused" && reason) showProblem({ message: reason });
   if (code === 4403) checkToken();
 }

@@ -15,9 +15,14 @@ export function showProblem(error) {
     onUnauthenticated("This access token is not valid. Sign in with another one.");
     return;
   }
-  byId("problem").dataset.code = error.code ?? "";
-  setText(byId("problem").firstElementChild, error.message);
-  byId("problem").hidden = false;
+  const problem = byId("problem");
+  // What lies under an open dialog can neither be read nor reached.
+  const dialog = document.querySelector("dialog[open]");
+  if (dialog) dialog.prepend(problem);
+  else byId("announcement").before(problem); // it stays in sight where the page is scrolled
+  problem.dataset.code = error.code ?? "";
+  setText(problem.firstElementChild, error.message);
+  problem.hidden = false;
 }
 
 export function hideProblem() {

@@ -14,10 +14,11 @@ export class StudioView {
   #studioId = null;
   #studio = null; // the newest answer
   #reading = 0; // the number of the newest request: an older answer that comes late is dropped
-  #edited = null; // the answer with which the form was filled: the edit is refused if another one came between
+  #edited = null; // the answer that the form changes: the edit is refused if another one came between
+  #filledName = ""; // what the form showed at first: only a change of it is sent
   #fields = new ConfigurationFields("edit");
 
-  // `load(studioId)` answers the Studio, or null; `actions` has what its buttons do; `onShow(studioId)` is told which Studio the view
+  // `load(studioId)` answers the Studio, null if it is not there, undefined if that is not known now; `actions` has what its buttons do; `onShow(studioId)` is told which Studio the view
   // shows, null for none.
   constructor(load, actions, onShow) {
     this.load = load;
@@ -34,7 +35,7 @@ export class StudioView {
 
   // Shows what the address of the page says.
   async follow() {
-    const studioId = decodeURIComponent(ADDRESS.exec(location.hash)?.[1] ?? "") || null;
+    const studioId = addressedStudio();
     if (studioId === this.#studioId) return;
     this.#studioId = studioId;
     this.#studio = null;
@@ -52,12 +53,16 @@ export class StudioView {
     this.refresh(isNew ? this.#studioId : studioId);
   }
 
-  // Shows the newest state of the Studio, if the view shows it.
+  refreshShown() {
+    return this.refresh(this.#studioId);
+  }
+
+  // Shows the newest state of the Studio, if the view shows it. While the server cannot be asked, what is shown stays.
   async refresh(studioId) {
     if (!studioId || studioId !== this.#studioId) return;
     const reading = ++this.#reading;
     const studio = await this.load(studioId);
-    if (reading !== this.#reading || studioId !== this.#studioId) return;
+    if (studio === undefined || reading !== this.#reading || studioId !== this.#studioId) return;
     byId("studio-gone").hidden = Boolean(studio);
     byId("studio-parts").hidden = !studio;
     if (studio) this.#show(studio);
@@ -78,6 +83,7 @@ export class StudioView {
   #openEdit() {
     this.#edited = this.#studio;
     const { name, configuration, description, template } = this.#edited;
+    this.#filledName = name;
     byId("edit-name").value = name;
     this.#fields.fill({ ...configuration, description });
     this.#fields.offerConda(Boolean(template.recipe));
@@ -93,9 +99,9 @@ export class StudioView {
 
   async #edit(event) {
     event.preventDefault();
-    const { id, name, revision } = this.#edited;
-    const newName = byId("edit-name").value;
-    const changes = { ...(newName === name ? {} : { name: newName }), ...this.#fields.values() };
+    const { id, revision } = this.#edited;
+    const name = byId("edit-name").value;
+    const changes = { ...(name === this.#filledName ? {} : { name }), ...this.#fields.values() };
     const result = await this.actions.edit({ studioId: id, expectedRevision: revision, ...changes });
     this.#fields.showProblems(result?.problems ?? []);
     await this.refresh(id);
@@ -113,8 +119,18 @@ export class StudioView {
 
   async #act(...asked) {
     const result = await this.actions.onPart(...asked);
-    await this.refresh(this.#studioId);
+    await this.refreshShown();
     return result;
+  }
+}
+
+function addressedStudio() {
+  // The id in the address of the page, null for none. An address that cannot be decoded is the id of no Studio.
+  const text = ADDRESS.exec(location.hash)?.[1];
+  try {
+    return text ? decodeURIComponent(text) : null;
+  } catch {
+    return text;
   }
 }
 
