@@ -4,10 +4,11 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(?:/[a-z0-9][a-z0-9._-]*)*", re.IGNORECASE)
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(?:/[a-z0-9][a-z0-9._-]*)*", re.IGNORECASE | re.ASCII)
 URL_CHARACTERS = re.compile(r"[A-Za-z0-9:/._~%-]+")
-TOKEN_PATH = re.compile(r"/t/[^/]+")
+TOKEN_PATH = re.compile(r"(?:^|/)t/[^/]+")
 """How Conda servers take a token in an address."""
+CREDENTIALS = "An address with a user, password or token would be shown in logs. Remove it: only public channels can be used."
 NO_DEFAULTS = "nodefaults"
 DEFAULTS = "defaults"
 
@@ -37,6 +38,8 @@ class ChannelPolicy:
             return text if text in self.allowed else _checked_url(text)
         if text == DEFAULTS:
             raise ChannelRefused("`defaults` stands for several channels of Anaconda. Name the channel that you mean, such as conda-forge.")
+        if TOKEN_PATH.match(text):
+            raise ChannelRefused(CREDENTIALS)
         if not NAME.fullmatch(text):
             raise ChannelRefused(f"{text[:60]!r} is no channel. Give a name, such as conda-forge, or an https address.")
         return f"{self.base_url.rstrip('/')}/{text}"
@@ -50,9 +53,7 @@ def _checked_url(text: str) -> str:
     except ValueError:
         raise ChannelRefused("This is no address. Give one that begins with https://.") from None
     if parts.username is not None or parts.password is not None or TOKEN_PATH.search(parts.path):
-        raise ChannelRefused(
-            "An address with a user, password or token would be shown in logs. Remove it: only public channels can be used."
-        )
+        raise ChannelRefused(CREDENTIALS)
     if parts.scheme.lower() != "https" or not host:
         raise ChannelRefused("The address of a channel begins with https:// and a host.")
     if not URL_CHARACTERS.fullmatch(text) or ".." in parts.path.split("/"):

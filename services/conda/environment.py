@@ -1,5 +1,6 @@
 """Reads the text of an `environment.yml` into a `CondaEnvironment`, and reports all that is wrong with it at once (B76)."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,8 @@ KEYS = ("name", "channels", "dependencies")
 START = Position(1, 1)
 MAX_PARENTHESES = 8
 """In a requirement of pip. Each nests the markers of environments, which are read recursively."""
+REQUIREMENT_CHARACTERS = re.compile(r"[A-Za-z0-9 ._\-\[\](),;<>=!~*+'\"]+")
+"""pip reads requirements from a file, in which `#` begins a comment, `\\` joins lines, and `${NAME}` is a variable of the build."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +172,7 @@ class _Parser:
         except InvalidRequirement:
             self._add(node, PIP.upper(), message)
             return None
-        if requirement.url is not None or not str(requirement).isascii():
+        if requirement.url is not None or not REQUIREMENT_CHARACTERS.fullmatch(str(requirement)):
             self._add(node, PIP.upper(), message)
             return None
         return str(requirement)

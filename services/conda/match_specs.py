@@ -17,6 +17,8 @@ SPEC = re.compile(
     rf"{_CHANNEL}{_NAME}(?:\s*==?\s*(?:{_VERSION}|\*)\s*=\s*{_BUILD}|\s*(?:=|==)\s*\*|(?:\s+|\s*(?=[=<>!~])){_COMPARISONS}(?:\s+{_BUILD})?)?",
     re.IGNORECASE,
 )
+TOO_LARGE = re.compile(r"\d{20}")
+"""Solvers hold the numbers of a version in 64 bits."""
 MAX_SPEC_LENGTH = 200
 """Characters of one request."""
 
@@ -42,7 +44,7 @@ def parse(text: str) -> PackageSpec:
     if "[" in stripped:
         raise InvalidSpec("Brackets are not supported. Write NAME=VERSION; packages with extras can be installed with pip.")
     match = SPEC.fullmatch(stripped)
-    if match is None or not stripped.isascii():
+    if match is None or not stripped.isascii() or TOO_LARGE.search(stripped, match.end("name")):
         raise InvalidSpec(f"{_shown(stripped)} asks for no package. Write NAME, NAME=VERSION or NAME>=VERSION, as in numpy>=1.26.")
     channel, name = match["channel"], match["name"].lower()
     constraint = re.sub(r"\s*([,|<>=!~]+)\s*", r"\1", stripped[match.end("name") :]).strip()

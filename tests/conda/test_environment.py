@@ -186,7 +186,7 @@ def test_a_package_is_asked_for_as_solvers_take_it(text: str, spec: str) -> None
         "", " ", "numpy latest", "bad spec ==", "x y z q", "numpy >", "numpy 1..2", "numpy 1.*.2", "numpy[version='1']", "pandas[all]",
         "-c evil", "--file=x", "numpy; rm -rf /", "$(id)", "`id`", "numpy && id", "numpy\nid", "a/b", "../x", "/etc/passwd",
         "https://x.example/p.conda", "file:///p.tar.bz2", "nümpy", "numpy|id", "numpy=1.0 py # x", "a" * 300,
-        "x::y::z", "numpy (>=1)", "@/x", "numpy=1'0",
+        "x::y::z", "numpy (>=1)", "@/x", "numpy=1'0", "numpy=20000000000000000000=0",
     ],
 )  # fmt: skip
 def test_what_asks_for_no_package_is_refused(text: str) -> None:
@@ -225,6 +225,8 @@ def test_a_solver_takes_what_is_accepted(text: str) -> None:
         ("-x", "is no channel"),
         ("", "is no channel"),
         ("$(id)", "is no channel"),
+        ("\u017fome", "is no channel"),
+        ("t/abc-123/x", "user, password or token"),
     ],
 )
 def test_a_channel_that_cannot_be_used_is_refused(channel: str, words: str) -> None:
@@ -263,6 +265,11 @@ def test_the_operator_decides_which_channels_are_allowed() -> None:
         "''",
         "[a]",
         "a: b",
+        "x===${PIP_INDEX_URL}",
+        "x; os_name != '${PIP_INDEX_URL}'",
+        "x; os_name != 'a #b'",
+        "x===1\\",
+        "x; os_name != '\u00a0'",
     ],
 )
 def test_what_is_no_requirement_of_pip_is_refused(requirement: str) -> None:
