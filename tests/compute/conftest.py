@@ -41,7 +41,7 @@ async def _process_world(root: Path) -> AsyncIterator[World]:
 @pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.docker)])
 async def world(request: pytest.FixtureRequest, root: Path) -> AsyncIterator[World]:
     """For tests over the protocol: one of each kind."""
-    async with _process_world(root) if request.param == "process" else docker_world() as made:
+    async with _process_world(root) if request.param == "process" else docker_world(staging_root=root / "staging") as made:
         yield made
 
 
