@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, exists, literal_column, or_, selec
 from services.domain.statuses import CheckpointStatus, CheckpointUseKind
 from services.rows.studio import CheckpointUseRow
 from services.store.access import visible_to
-from services.store.checkpoints import RECORD, SAVED, CheckpointState
+from services.store.checkpoints import MIGRATION_SESSION, RECORD, SAVED, CheckpointState
 from services.store.db.database import Reader
 from services.store.db.query import Query, Row, is_one_of
 from services.store.tables import core
@@ -25,6 +25,11 @@ def _is_newest() -> ColumnElement[bool]:
     is_later = (later.c.studio_id == C.studio_id) & (later.c.save_order > C.save_order)
     newer = exists().where(is_later, later.c.status.in_(WITH_DATA), later.c.deleted_at.is_(None))
     return C.status.in_(WITH_DATA) & ~newer
+
+
+def _is_still_without_files() -> ColumnElement[bool]:
+    """Returns the condition that a migration has yet to put files into the checkpoint: the next start of its Studio does that (B74)."""
+    return (C.session_number == MIGRATION_SESSION) & (C.status == CheckpointStatus.EMPTY.value) & C.deleted_at.is_(None)
 
 
 def _is_first_of(studio: ColumnElement[str]) -> ColumnElement[bool]:
@@ -48,7 +53,7 @@ def _uses(*where: ColumnElement[bool]) -> Select[Any]:
     columns = (C.id.label("checkpoint_id"), S.id.label("studio_id"), S.name.label("studio_name"))
     next_start = _literal(CheckpointUseKind.NEXT_START)
     session = _literal(CheckpointUseKind.SESSION)
-    own = select(*columns, next_start).join(core.studio, S.id == C.studio_id).where(*where, _is_newest())
+    own = select(*columns, next_start).join(core.studio, S.id == C.studio_id).where(*where, or_(_is_newest(), _is_still_without_files()))
     made = select(*columns, next_start).join(core.studio, S.parent_checkpoint_id == C.id).where(*where, _is_first_of(S.id))
     sessions = select(*columns, session).join(core.session, _is_of_session()).join(core.studio, S.id == R.studio_id).where(*where)
     return select(union(own, made, sessions).subquery())

@@ -113,8 +113,13 @@ async def next_save_order(reader: Reader, studio_id: str) -> int:
     return int((await reader.execute(statement)).scalar_one_or_none() or 0) + 1
 
 
-async def with_many_layers(reader: Reader, environments: Collection[str], layers: int, limit: int) -> list[CheckpointState]:
-    """Returns at most `limit` saved checkpoints in these compute environments with more than so many layers, that no session uses."""
+async def with_many_layers(
+    reader: Reader, environments: Collection[str], layers: int, limit: int, *, except_ids: Collection[str]
+) -> list[CheckpointState]:
+    """Returns at most `limit` saved checkpoints in these compute environments with more than so many layers, that no session uses.
+
+    Those with `except_ids`, of which there are few, are left out.
+    """
     session = core.session.c
     is_used = exists().where(session.saved.is_(False), session.studio_id == T.studio_id)
     where = (
@@ -123,6 +128,7 @@ async def with_many_layers(reader: Reader, environments: Collection[str], layers
         T.reference.is_not(None),
         T.deleted_at.is_(None),
         is_null_or_one_of(T.compute_environment_id, environments),
+        T.id.not_in(sorted(except_ids)),
         ~is_used,
     )
     return RECORD.rows(await reader.execute(select(*RECORD.columns).where(*where).order_by(T.layers.desc()).limit(limit)))

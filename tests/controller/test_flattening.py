@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from services.compute.protocol import ComputeFailed
+from services.controller.maintenance import checkpoint_flattener
 from services.controller.maintenance.checkpoint_flattener import CheckpointFlattener
 from services.store.tables import core
 from services.studios.requests import StartStudioRequest, StopStudioRequest
@@ -75,6 +76,20 @@ async def test_a_merge_that_fails_is_left_alone_for_a_while(harness: ControllerH
     await flattener.flatten_due()
     assert harness.compute.calls.count("flatten") == 1
     assert (await checkpoint(harness))["layers"] == 30
+
+
+@pytest.mark.behaviour("B37")
+async def test_those_that_cannot_be_merged_do_not_keep_the_others_waiting(
+    harness: ControllerHarness, flattener: CheckpointFlattener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint_flattener, "PAGE_SIZE", 1)
+    await stopped(harness, 31, "Broken")
+    await stopped(harness, 30, "Sound")
+    harness.compute.broken["flatten"] = ComputeFailed("A layer is damaged.")
+    await flattener.flatten_due()
+    del harness.compute.broken["flatten"]
+    await flattener.flatten_due()
+    assert sorted(row["layers"] for row in await harness.rows(core.checkpoint)) == [1, 31]
 
 
 @pytest.mark.behaviour("B37")

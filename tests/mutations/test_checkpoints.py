@@ -102,6 +102,17 @@ async def test_the_newest_save_is_needed_whatever_its_number(api: Api, world: Wo
     assert (await deleted(api, world, requested))["__typename"] == "CheckpointPayload"
 
 
+@pytest.mark.behaviour("B35", "B74")
+async def test_what_a_migration_has_yet_to_put_files_into_is_needed(api: Api, world: World, database: Database) -> None:
+    original = await factories.create_studio(database, world, "Original")
+    source = await factories.create_checkpoint(database, world, original)
+    migrated = await factories.create_studio(database, world, status="ERRORED", session_number=1, parent_checkpoint_id=source)
+    empty: dict[str, Any] = {"session_number": 0, "status": "EMPTY", "save_order": 0, "reference": None, "parent_id": source}
+    result = await deleted(api, world, await factories.create_checkpoint(database, world, migrated, **empty))
+    assert result["__typename"] == "CheckpointNeededError"
+    assert [need["kind"] for need in result["neededBy"]] == ["NEXT_START"]
+
+
 @pytest.mark.behaviour("B38")
 async def test_a_studio_starts_from_an_older_checkpoint_of_its_own(api: Api, world: World, database: Database) -> None:
     studio_id = await factories.create_studio(database, world)

@@ -41,10 +41,10 @@ class CheckpointFlattener:
         """Merges what has many layers, and returns the seconds until the next look."""
         self._failed = {id_: until for id_, until in self._failed.items() if until > monotonic()}
         async with self._services.database.read() as reader:
-            found = await checkpoints.with_many_layers(reader, self._services.computes.verified, MANY_LAYERS, PAGE_SIZE)
+            verified, failed = self._services.computes.verified, self._failed
+            found = await checkpoints.with_many_layers(reader, verified, MANY_LAYERS, PAGE_SIZE, except_ids=failed)
         for checkpoint in found:
-            if checkpoint.id not in self._failed:
-                await self._flatten(checkpoint)
+            await self._flatten(checkpoint)
         return PAUSE_SECONDS
 
     async def _flatten(self, checkpoint: CheckpointState) -> None:
