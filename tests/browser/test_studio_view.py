@@ -36,7 +36,7 @@ async def open_add_form(page: Page, name: str) -> None:
     await page.get_by_text("Add a Studio").click()
     await page.locator("#name").fill(name)
     await page.get_by_label("Template").select_option(label="Echo")
-    await page.get_by_text("Resources, variables, description").click()
+    await page.get_by_text("More settings").click()
 
 
 async def studio_ids(server: Server) -> dict[str, str]:

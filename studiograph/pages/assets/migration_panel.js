@@ -24,7 +24,7 @@ export class MigrationPanel {
   show(studio) {
     this.#studio = studio;
     const { migrationPlan: plan, migrationAttempts: attempts } = studio;
-    allow(byId("migrate"), plan.canMigrate ? "" : plan.blockers.map(({ message }) => message).join(" "));
+    allow(byId("migrate"), plan.canMigrate ? "" : blockerText(plan));
     setText(byId("migration-plan"), planText(plan));
     setChildren(byId("migration-differences"), plan.canMigrate ? plan.differences.map(differenceLine) : []);
     setChildren(byId("migration-attempts"), attempts.map((attempt) => this.#attempt(attempt)));
@@ -56,8 +56,14 @@ export class MigrationPanel {
   }
 }
 
+function blockerText({ blockers }) {
+  // Without a newer template nothing else matters.
+  const decisive = blockers.filter(({ code }) => code === "NO_NEWER_TEMPLATE");
+  return (decisive.length ? decisive : blockers).map(({ message }) => message).join(" ");
+}
+
 function planText({ canMigrate, blockers, fromTemplate, toTemplate, checkpoint }) {
-  if (!canMigrate) return blockers.map(({ message }) => message).join(" ");
+  if (!canMigrate) return blockerText({ blockers });
   const from = fromTemplate ? ` in place of ${fromTemplate.name}` : "";
   return `${toTemplate.name} can be used${from}. A migration adds a new Studio, with the files of ${checkpoint.name} over the new template. This one stays as it is.`;
 }
