@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import json
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -36,7 +36,7 @@ async def compare(engine: Engine, checkpoint: Mapping[str, Any], template: Mappi
     try:
         spool = image_layers.temporary_file(files)
         await image_layers.download(engine, f"images/get?names={checkpoint['Id']}&names={template['Id']}", spool)
-        return await asyncio.to_thread(_compare, spool, checkpoint["Id"], template["Id"], comment)
+        return await asyncio.to_thread(compare_archive, spool, checkpoint["Id"], template["Id"], comment)
     except OSError as error:
         raise ComputeFailed(f"The layers of the checkpoint could not be read or written: {error.strerror}.") from error
     except (tarfile.TarError, KeyError, ValueError) as error:
@@ -45,7 +45,8 @@ async def compare(engine: Engine, checkpoint: Mapping[str, Any], template: Mappi
         await asyncio.to_thread(files.close)
 
 
-def _compare(spool: IO[bytes], checkpoint_id: str, template_id: str, comment: str) -> SessionFiles:
+def compare_archive(spool: IO[bytes], checkpoint_id: str, template_id: str, comment: str) -> SessionFiles:
+    """Compares two images in the archive that an engine sent of both. Blocking."""
     spool.seek(0)
     with tarfile.open(fileobj=spool) as archive:
         mine, new = _layers(archive, checkpoint_id), _layers(archive, template_id)
@@ -56,7 +57,7 @@ def _compare(spool: IO[bytes], checkpoint_id: str, template_id: str, comment: st
         before, after = _Stack.of(archive, old[shared:]), _Stack.of(archive, new.layers[shared:])
         paths = sorted(path for path, entry in own.plan.entries.items() if not entry.info.isdir())
         conflicts = [path for path in paths if _is_conflict(path, own, before, after)]
-        conflicts += [path for path in sorted(own.plan.deleted | own.plan.opaque) if _is_changed_below(path, own, before, after)]
+        conflicts += sorted(_hiding(own, before, after))
         return SessionFiles(tuple(paths[:MAX_PATHS]), tuple(conflicts))
 
 
@@ -125,12 +126,22 @@ def _is_conflict(path: str, own: _Stack, before: _Stack, after: _Stack) -> bool:
     return new not in (before.content(path), own.content(path)) and new is not None
 
 
-def _is_changed_below(path: str, own: _Stack, before: _Stack, after: _Stack) -> bool:
-    """Returns whether the new template added or changed something that a deletion by the session hides."""
-    return any(
-        (found == path or found.startswith(f"{path}/"))
-        and not entry.info.isdir()
-        and found not in own.plan.entries
-        and after.content(found) != before.content(found)
-        for found, entry in after.plan.entries.items()
-    )
+def _hiding(own: _Stack, before: _Stack, after: _Stack) -> set[str]:
+    """Returns the paths whose deletion by the session hides something that the new template added or changed.
+
+    Each file is looked at once, whatever number of paths was deleted: a session may delete very many.
+    """
+    deleted, found = own.plan.deleted | own.plan.opaque, set[str]()
+    for path, entry in after.plan.entries.items():
+        if entry.info.isdir() or path in own.plan.entries:
+            continue
+        above = [each for each in _with_parents(path) if each in deleted and each not in found]
+        if above and after.content(path) != before.content(path):
+            found.update(above)
+    return found
+
+
+def _with_parents(path: str) -> Iterator[str]:
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
