@@ -262,6 +262,16 @@ async def test_an_address_that_is_none_is_that_of_no_studio(signed_in: Page, ser
     await expect(signed_in.get_by_role("alert")).to_be_hidden()
 
 
+async def test_a_long_name_makes_no_narrow_page_wider(signed_in: Page, server: Server) -> None:
+    await signed_in.set_viewport_size({"width": 340, "height": 700})
+    name = "W" * 80
+    studio = await add_studio(server, name)
+    await open_view(signed_in, name)
+    await start_studio(server, studio)
+    await expect(signed_in.locator("#announcement")).to_contain_text(f"{name} is running")
+    assert await signed_in.evaluate("document.documentElement.scrollWidth") == 340
+
+
 @pytest.mark.behaviour("B91")
 async def test_a_view_goes_when_its_viewer_is_no_member_any_more(page: Page, server: Server) -> None:
     await add_studio(server)
