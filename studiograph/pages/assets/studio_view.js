@@ -48,9 +48,10 @@ export class StudioView {
 
   // Shows what an event changed, if it concerns the Studio that is shown. A new Studio may have been made from it.
   handleEvent({ __typename, studioId, previousStatus }) {
-    if (!REFRESHING_EVENTS.includes(__typename)) return;
+    if (__typename === "Resync") return this.refresh(this.#studioId); // events may have been missed
+    if (!REFRESHING_EVENTS.includes(__typename)) return undefined;
     const isNew = __typename === "StudioStatusEvent" && previousStatus === null;
-    this.refresh(isNew ? this.#studioId : studioId);
+    return this.refresh(isNew ? this.#studioId : studioId);
   }
 
   refreshShown() {
