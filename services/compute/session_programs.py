@@ -19,8 +19,10 @@ class Program:
 class SessionFiles:
     """Which files sessions added or changed, as paths relative to the root directory of their image.
 
-    `conflicts` are those of them that another template changed, too, in another way.
+    `conflicts` are those of them that another template changed, too, in another way. `unread` says why the files could not be looked at;
+    it is empty if they were.
     """
 
     paths: tuple[str, ...]
     conflicts: tuple[str, ...] = ()
+    unread: str = ""

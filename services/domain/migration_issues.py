@@ -33,8 +33,14 @@ class MigrationIssue:
 
 
 def bounded(issues: Sequence[MigrationIssue]) -> list[MigrationIssue]:
-    """Returns the issues that are kept, with texts of bounded length."""
+    """Returns the issues that are kept, with printable texts of bounded length. Names of files may hold anything, also no characters."""
     return [
-        MigrationIssue(issue.kind, issue.subject[:MAX_SUBJECT_LENGTH], issue.message[:MAX_MESSAGE_LENGTH], issue.commands)
+        MigrationIssue(
+            issue.kind, _printable(issue.subject)[:MAX_SUBJECT_LENGTH], _printable(issue.message)[:MAX_MESSAGE_LENGTH], issue.commands
+        )
         for issue in issues[:MAX_ISSUES]
     ]
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}" for character in text)

@@ -55,6 +55,7 @@ class FaultyCompute:
     printed: bytes = b"bad\nworse\n"
     files: SessionFiles = SessionFiles(())  # noqa: RUF009 - immutable
     report: bytes = b""
+    is_cut: bool = False
     usage: Usage = Usage(1.0, 1000)  # noqa: RUF009 - immutable
     piece: int = 1 << 16
     more: asyncio.Event | None = None
@@ -184,10 +185,11 @@ class FaultyCompute:
         return self.files
 
     async def run(self, name: SessionName, program: Program) -> bytes:
-        """Answers with `report`, in whose lines MARK stands for the mark that the program is given."""
+        """Answers with `report`, in whose lines MARK stands for the mark that the program is given. Its last line is missing if
+        `is_cut`."""
         await self._called("run")
         mark = next(word for word in program.argv if word.startswith("studiograph-"))
-        return self.report.replace(b"MARK", mark.encode())
+        return (self.report + (b"" if self.is_cut else b"MARK\tend\n")).replace(b"MARK", mark.encode())
 
     async def remove(self, name: SessionName) -> None:
         await self._called("remove")

@@ -7,6 +7,7 @@ import pytest
 
 from services.compute.protocol import ComputeFailed, ComputeUnknown
 from services.compute.session_programs import SessionFiles
+from services.controller.migration.probes import MAX_FIELD_LENGTH
 from services.domain.session_name import SessionName
 from services.store.tables import core
 from services.studios.requests import (
@@ -236,6 +237,46 @@ async def test_a_secret_that_the_session_reports_is_masked(harness: ControllerHa
     await harness.status(await migrate(harness, source), "RUNNING")
     [issue] = (await result(harness))["issues"]
     assert "hunter2" not in issue["message"]
+
+
+@pytest.mark.behaviour("B16", "B74")
+async def test_a_secret_is_masked_also_where_a_long_text_is_cut(harness: ControllerHarness) -> None:
+    source = await xpra_with_pip(harness)
+    variable = {"key": "TOKEN", "value": harness.services.seal.seal("hunter2hunter2"), "secret": True}
+    async with harness.database.write() as transaction:
+        await transaction.execute(core.studio.update().values(environment=[variable]))
+    harness.compute.files = PATHS
+    harness.compute.report = b"MARK\tpython-import\tnumpy\t" + b"x" * (MAX_FIELD_LENGTH - 10) + b"hunter2hunter2\n"
+    await harness.status(await migrate(harness, source), "RUNNING")
+    [issue] = (await result(harness))["issues"]
+    assert "hunter2" not in issue["message"]
+
+
+@pytest.mark.behaviour("B74")
+async def test_a_program_of_the_check_that_is_ended_too_early_says_so(harness: ControllerHarness) -> None:
+    source = await xpra_with_pip(harness)
+    harness.compute.files, harness.compute.is_cut = PATHS, True
+    await harness.status(await migrate(harness, source), "RUNNING")
+    ended = await result(harness)
+    assert (ended["state"], [issue["kind"] for issue in ended["issues"]]) == ("WITH_ISSUES", ["CHECK_INCOMPLETE"])
+    assert "not listed" in ended["issues"][0]["message"]
+
+
+@pytest.mark.behaviour("B74")
+async def test_files_that_are_not_compared_are_no_success(harness: ControllerHarness) -> None:
+    harness.compute.files = SessionFiles((), unread="The images are too large.")
+    await harness.status(await migrate(harness, await original(harness)), "RUNNING")
+    [issue] = (await result(harness))["issues"]
+    assert (issue["kind"], issue["message"].endswith("The images are too large.")) == ("CHECK_INCOMPLETE", True)
+
+
+@pytest.mark.behaviour("B74")
+async def test_names_of_files_that_are_no_text_are_stored_as_text(harness: ControllerHarness) -> None:
+    source = await original(harness)
+    harness.compute.files = SessionFiles((), (b"etc/\xff\x1b[2J".decode(errors="surrogateescape"),))
+    harness.compute.refuse_start = "The tool ended before it answered."
+    await migrate(harness, source)
+    assert [issue["subject"] for issue in (await result(harness))["issues"]][1] == "/etc/\ufffd\ufffd[2J"
 
 
 @pytest.mark.behaviour("B74")

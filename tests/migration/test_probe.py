@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.controller.migration.probes import MAX_FIELD_LENGTH, MAX_FINDINGS, findings, probes
+from services.controller.migration.probes import MAX_FIELD_LENGTH, MAX_FINDINGS, findings, is_complete, probes
 from services.domain.migration_checks import Finding
 from services.domain.migration_files import InstalledSoftware, PythonPackage
 
@@ -43,6 +43,7 @@ def run(environment: Path, software: InstalledSoftware) -> list[Finding]:
     reported: list[Finding] = []
     for probe in probes(software, MARK):
         done = subprocess.run(probe.program.argv, env=variables, capture_output=True, timeout=60, check=False)
+        assert is_complete(done.stdout, MARK)
         reported += findings(done.stdout, MARK)
     return reported
 
@@ -74,7 +75,15 @@ def test_a_session_without_the_programs_reports_nothing(tmp_path: Path) -> None:
     everything = InstalledSoftware((PythonPackage("good", None),), ("jsonlite",), ("ms-python.python",), (), ())
     for probe in probes(everything, MARK):
         done = subprocess.run(probe.program.argv, env={"PATH": str(tmp_path)}, capture_output=True, timeout=60, check=False)
-        assert findings(done.stdout, MARK) == []
+        assert (findings(done.stdout, MARK), is_complete(done.stdout, MARK)) == ([], True)
+
+
+def test_a_program_that_fails_or_is_ended_says_no_end(environment: Path) -> None:
+    (environment / "bin" / "Rscript").write_text("#!/bin/sh\nexit 3\n")
+    (environment / "bin" / "Rscript").chmod(0o755)
+    [probe] = probes(InstalledSoftware((), ("jsonlite",), (), (), ()), MARK)
+    done = subprocess.run(probe.program.argv, env={"PATH": str(environment / "bin")}, capture_output=True, timeout=60, check=False)
+    assert not is_complete(done.stdout, MARK)
 
 
 def test_output_that_a_session_made_up_is_cut_and_made_printable() -> None:

@@ -19,19 +19,25 @@ from services.compute.docker.layer_merge import LayerArchive, LayerEntry, LayerP
 from services.compute.protocol import ComputeFailed, ComputeUnknown
 from services.compute.session_programs import SessionFiles
 
-MAX_IMAGE_BYTES = 16 << 30
+GIB = 1 << 30
+MAX_IMAGE_BYTES = 16 * GIB
 """Bytes of the two images together up to which they are compared: the archive of both is written to this machine's disk."""
+TOO_LARGE = (
+    "The images of the checkpoint and of the new template have together {size:.1f} GiB, and they are compared up to {limit} GiB. What was "
+    "installed is not known then: try the programs and packages that you need."
+)
 MAX_PATHS = 200_000
 """The number of paths that are returned."""
 
 
 async def compare(engine: Engine, checkpoint: Mapping[str, Any], template: Mapping[str, Any], comment: str) -> SessionFiles:
-    """Compares what sessions added in the inspected image `checkpoint` with the image of a template; nothing if the two are too large.
+    """Compares what sessions added in the inspected image `checkpoint` with the image of a template, unless the two are too large.
 
     Raises ComputeFailed, ComputeUnknown.
     """
-    if checkpoint["Size"] + template["Size"] > MAX_IMAGE_BYTES:
-        return SessionFiles(())
+    size = checkpoint["Size"] + template["Size"]
+    if size > MAX_IMAGE_BYTES:
+        return SessionFiles((), unread=TOO_LARGE.format(size=size / GIB, limit=MAX_IMAGE_BYTES // GIB))
     files = ExitStack()
     try:
         spool = image_layers.temporary_file(files)

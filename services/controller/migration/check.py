@@ -1,5 +1,6 @@
 """Checks the session of one migrated Studio, and records what was found (B74)."""
 
+import asyncio
 import logging
 from dataclasses import replace
 from secrets import token_hex
@@ -8,7 +9,7 @@ from services.compute.protocol import CheckpointMissing, ComputeFailed, ComputeU
 from services.compute.session_programs import SessionFiles
 from services.controller.controller_services import ControllerServices
 from services.controller.error_text import describe_error
-from services.controller.migration.probes import findings, probes
+from services.controller.migration.probes import findings, is_complete, probes
 from services.domain.lifecycle import ENDED
 from services.domain.migration_checks import Finding, SessionReport, issues_of
 from services.domain.migration_files import installed_software
@@ -29,6 +30,11 @@ from services.studios.migration import attempts
 logger = logging.getLogger(__name__)
 
 MARK_BYTES = 12
+TIMEOUT_S = 900.0
+UNFINISHED = (
+    "A program that looks at packages failed, or did not end within {seconds:g} s. There may be problems that are not listed: try the "
+    "programs and packages that you need."
+)
 
 
 async def check_attempt(services: ControllerServices, attempt: AttemptState) -> None:
@@ -55,8 +61,9 @@ async def _issues_of_failed(
     failure = MigrationIssue(MigrationIssueKind.TOOL_NOT_STARTED, template.name, studio.status_message or "The tool did not start.")
     name = SessionName(services.installation, studio.id, studio.public_id, session.number)
     try:
-        files = await _session_files(services, attempt, name, session, template)
-    except (ComputeFailed, ComputeUnknown) as error:
+        async with asyncio.timeout(TIMEOUT_S):
+            files = await _session_files(services, attempt, name, session, template)
+    except (ComputeFailed, ComputeUnknown, TimeoutError) as error:
         logger.warning("The files of the migration to Studio %s could not be compared: %s", studio.name, describe_error(error))
         return [failure]
     return [failure, *issues_of(RULES[Tool(template.tool)], SessionReport(installed_software(files.paths), files.conflicts, ()))]
@@ -66,9 +73,12 @@ async def _issues_of_running(
     services: ControllerServices, attempt: AttemptState, studio: StudioState, session: SessionState, template: TemplateState
 ) -> list[MigrationIssue]:
     try:
-        return await _issues(services, attempt, studio, session, template)
+        async with asyncio.timeout(TIMEOUT_S):
+            return await _issues(services, attempt, studio, session, template)
     except ComputeFailed as error:
         return [_incomplete(template, describe_error(error))]
+    except TimeoutError:
+        return [_incomplete(template, f"it took longer than {TIMEOUT_S / 60:g} minutes.")]
 
 
 def _incomplete(template: TemplateState, reason: str) -> MigrationIssue:
@@ -84,10 +94,13 @@ async def _issues(
     files = await _session_files(services, attempt, name, session, template)
     software = installed_software(files.paths)
     mark, reported = f"studiograph-{token_hex(MARK_BYTES)}", list[Finding]()
+    secret_forms, gaps = forms(await _secrets(services, session)), [files.unread] if files.unread else []
     for probe in probes(software, mark):
-        reported += findings(await compute.run(name, probe.program), mark)
-    issues = issues_of(RULES[Tool(template.tool)], SessionReport(software, files.conflicts, reported))
-    secret_forms = forms(await _secrets(services, session))
+        output = await compute.run(name, probe.program)
+        reported += findings(output, mark, secret_forms)
+        gaps += [] if is_complete(output, mark) else [UNFINISHED.format(seconds=probe.program.seconds)]
+    issues = [_incomplete(template, gap) for gap in gaps[:1]]
+    issues += issues_of(RULES[Tool(template.tool)], SessionReport(software, files.conflicts, reported))
     return [replace(issue, subject=masked(issue.subject, secret_forms), message=masked(issue.message, secret_forms)) for issue in issues]
 
 
@@ -108,7 +121,7 @@ async def _session_files(
             return await compute.session_files(name, saved, image)
         except CheckpointMissing:
             continue
-    return SessionFiles(())
+    return SessionFiles((), unread="The data of the checkpoints that the migration began from is missing.")
 
 
 async def _secrets(services: ControllerServices, session: SessionState) -> tuple[str, ...]:
