@@ -230,7 +230,7 @@ describe(
         "MIGRATING": "The new Studio is being started, or its session is being checked.",
         "SUCCEEDED": "The tool of the new Studio answers, and nothing was found to be wrong.",
         "WITH_ISSUES": "The tool of the new Studio answers, and some things were found to be wrong.",
-        "FAILED": "The new Studio could not be started.",
+        "FAILED": "The new Studio could not be started, or its session ended before it was checked. A start of it begins the check anew.",
         "DISCARDED": "A user discarded the migration. The new Studio is deleted.",
     },
 )

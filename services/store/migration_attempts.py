@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import delete, insert, literal, or_, select, update
 
 from services.domain.ids import new_id
+from services.domain.lifecycle import ENDED
 from services.domain.migration_issues import MigrationIssue
 from services.domain.statuses import MigrationState, StudioStatus
 from services.store.db.conditions import is_null_or_one_of
@@ -107,11 +108,11 @@ async def remove_of_deleted(transaction: Transaction, studio_id: str) -> None:
 
 async def to_check(reader: Reader, environments: Collection[str], limit: int) -> list[AttemptState]:
     """Returns at most `limit` attempts, the oldest first, whose session runs in one of these compute environments and is not checked yet,
-    or could not be started."""
+    or has ended before."""
     is_unchecked = T.state == literal(MigrationState.MIGRATING.value, literal_execute=True)
     runs = (S.status == StudioStatus.RUNNING.value) & is_null_or_one_of(S.compute_environment_id, environments)
-    has_failed = S.status.in_([StudioStatus.ERRORED.value, StudioStatus.BUILD_FAILED.value]) & R.running_at.is_(None)
+    has_ended = S.status.in_(sorted(status.value for status in ENDED))
     is_current = (R.studio_id == S.id) & (R.number == S.session_number)
     joined = core.migration_attempt.join(core.studio, S.id == T.studio_id).join(core.session, is_current)
-    statement = select(*RECORD.columns).select_from(joined).where(is_unchecked, or_(runs, has_failed)).order_by(T.created_at).limit(limit)
+    statement = select(*RECORD.columns).select_from(joined).where(is_unchecked, or_(runs, has_ended)).order_by(T.created_at).limit(limit)
     return RECORD.rows(await reader.execute(statement))

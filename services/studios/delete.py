@@ -6,10 +6,12 @@ from services.domain.access import Permission, Viewer
 from services.domain.event_payloads import StudioDeleted
 from services.domain.lifecycle import Action
 from services.domain.session_name import SessionName
-from services.store import checkpoint_uses, cleanup_tasks, outbox, sessions, studios
+from services.domain.statuses import MigrationState
+from services.store import checkpoint_uses, cleanup_tasks, migration_attempts, outbox, sessions, studios
 from services.store.db.database import Transaction
 from services.studios import rights
 from services.studios.checkpoint_rows import remove_checkpoints, remove_orphan
+from services.studios.migration import attempts
 from services.studios.requests import StudioActionRequest, StudioOutcome
 from services.studios.status_rules import require_status
 
@@ -29,6 +31,9 @@ class DeleteStudio:
         for session in await sessions.unsaved(transaction, studio.id):
             name = SessionName(self.installation, studio.id, studio.public_id, session.number)
             await cleanup_tasks.add_session(transaction, session.compute_environment_id, name)
+        attempt = await migration_attempts.of_studio(transaction, studio.id)
+        if attempt is not None and attempt.state is MigrationState.MIGRATING:
+            await attempts.discard(transaction, viewer.actor, attempt)
         await studios.remove(transaction, studio.id)
         await remove_orphan(transaction, studio.parent_checkpoint_id)
         event = StudioDeleted().event(viewer.actor, studio.id, studio.name)

@@ -33,7 +33,7 @@ async def test_a_plan_is_shown_and_carried_out_and_a_failed_attempt_is_told_and_
     await expect(page.locator("#migration-differences")).to_contain_text("version of the tool: 6.1 → 6.2")
     await page.get_by_role("button", name="Migrate").click()
     attempt = page.get_by_role("list", name="Attempts").locator("> li")
-    await expect(attempt.locator(".badge")).to_have_text("did not start")
+    await expect(attempt.locator(".badge")).to_have_text("failed")
     await expect(attempt.get_by_role("list", name="What is wrong")).to_be_visible()
     await expect(attempt).to_contain_text("start Desk, run the commands in it, stop it, and migrate it again")
     await expect(page.locator("#events li").filter(has_text="migration failed").first).to_be_visible()

@@ -335,3 +335,24 @@ async def test_a_failed_start_is_a_result_also_if_the_engine_tells_nothing_more(
     harness.compute.broken["session_files"] = ComputeUnknown("no answer")
     await migrate(harness, source)
     assert [issue["kind"] for issue in (await result(harness))["issues"]] == ["TOOL_NOT_STARTED"]
+
+
+@pytest.mark.behaviour("B74", "B75")
+async def test_a_session_that_is_stopped_before_its_check_is_a_result_and_the_next_one_is_checked(harness: ControllerHarness) -> None:
+    source = await original(harness)
+    gate = harness.compute.hold["session_files"] = asyncio.Event()
+    made = await migrate(harness, source)
+    await harness.status(made, "RUNNING")
+    await harness.called("session_files")
+    await harness.studios.stop(harness.world.viewer, StopStudioRequest(made))
+    await harness.status(made, "STOPPED")
+    del harness.compute.hold["session_files"]
+    gate.set()
+    ended = await result(harness)
+    assert (ended["state"], [issue["kind"] for issue in ended["issues"]]) == ("FAILED", ["CHECK_INCOMPLETE"])
+    await harness.studios.start(harness.world.viewer, StartStudioRequest(made))
+
+    async def is_checked() -> bool:
+        return bool((await attempt(harness))["state"] == "SUCCEEDED")
+
+    await eventually(is_checked)

@@ -271,6 +271,15 @@ async def test_an_attempt_goes_once_both_studios_are_deleted(api: Api, world: Wo
     assert await rows(database, core.migration_attempt) == []
 
 
+@pytest.mark.behaviour("B75")
+async def test_a_migration_without_a_result_is_discarded_when_its_studio_is_deleted(api: Api, world: World, database: Database) -> None:
+    source = await original(database, world)
+    made = await factories.create_studio(database, world, "Migrated")
+    await factories.create_migration_attempt(database, world, source.id, made, state="MIGRATING")
+    await api.mutate(world.viewer, "deleteStudio", studioId=gid("Studio", made))
+    assert [attempt["state"] for attempt in await attempts(api, world, gid("Studio", source.id))] == ["DISCARDED"]
+
+
 @pytest.mark.behaviour("B73", "B91", "B92")
 async def test_who_may_not_migrate_sees_why_and_a_stranger_sees_nothing(api: Api, world: World, database: Database) -> None:
     source = await original(database, world)

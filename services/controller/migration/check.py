@@ -16,7 +16,7 @@ from services.domain.migration_files import installed_software
 from services.domain.migration_issues import MigrationIssue
 from services.domain.migration_tools import RULES
 from services.domain.session_name import SessionName
-from services.domain.statuses import MigrationIssueKind, MigrationState, Tool
+from services.domain.statuses import MigrationIssueKind, MigrationState, StudioStatus, Tool
 from services.secrets.masking import forms, masked
 from services.secrets.secret_box import CannotOpen
 from services.secrets.session_secrets import session_secrets
@@ -38,15 +38,17 @@ UNFINISHED = (
 
 
 async def check_attempt(services: ControllerServices, attempt: AttemptState) -> None:
-    """Looks at the session of the attempt's Studio, which runs or could not be started, and ends the attempt, unless that changed
-    meanwhile. Raises ComputeUnknown for one that runs."""
+    """Looks at the session of the attempt's Studio, which runs or has ended, and ends the attempt, unless that changed meanwhile.
+    Raises ComputeUnknown for one that runs."""
     async with services.database.read() as reader:
         studio = await studios.find(reader, attempt.studio_id)
         session = await sessions.find(reader, attempt.studio_id, studio.session_number) if studio else None
         template = await templates.find(reader, attempt.to_template_id)
     if studio is None or session is None or template is None:
         return
-    if studio.status in ENDED:
+    if studio.status in ENDED and (session.running_at is not None or studio.status is StudioStatus.STOPPED):
+        issues, state = [_ended(studio, template)], MigrationState.FAILED
+    elif studio.status in ENDED:
         issues, state = await _issues_of_failed(services, attempt, studio, session, template), MigrationState.FAILED
     else:
         issues = await _issues_of_running(services, attempt, studio, session, template)
@@ -79,6 +81,11 @@ async def _issues_of_running(
         return [_incomplete(template, describe_error(error))]
     except TimeoutError:
         return [_incomplete(template, f"it took longer than {TIMEOUT_S / 60:g} minutes.")]
+
+
+def _ended(studio: StudioState, template: TemplateState) -> MigrationIssue:
+    message = f"The session ended before it was checked. Start {studio.name} to have it checked."
+    return MigrationIssue(MigrationIssueKind.CHECK_INCOMPLETE, template.name, message)
 
 
 def _incomplete(template: TemplateState, reason: str) -> MigrationIssue:

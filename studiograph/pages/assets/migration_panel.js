@@ -7,7 +7,7 @@ const STATES = {
   MIGRATING: ["under way", "busy"],
   SUCCEEDED: ["no problem was found", "good"],
   WITH_ISSUES: ["runs, with problems", "bad"],
-  FAILED: ["did not start", "bad"],
+  FAILED: ["failed", "bad"],
   DISCARDED: ["discarded", "idle"],
 };
 const DIFFERENCES = { TOOL_VERSION: "version of the tool", CONNECT_VERSION: "version of the connect component", IMAGE: "image" };

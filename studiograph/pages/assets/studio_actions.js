@@ -51,7 +51,8 @@ export class StudioActions {
   }
 
   async #discard(studio) {
-    const question = `Delete ${studio.name}, with what was changed in it? The Studio that was migrated stays as it is.`;
+    const session = "If its first session runs, that is ended without a save.";
+    const question = `Delete ${studio.name}, with what was changed in it? ${session} The Studio that was migrated stays as it is.`;
     return (await ask("Discard", question)) ? send(DISCARD_MIGRATION, { studioId: studio.id, idempotencyKey: newKey() }) : null;
   }
 
