@@ -121,7 +121,7 @@ class Studios:
 
     async def plan_migration(self, reader: Reader, viewer: Viewer, request: MigrateStudioRequest) -> MigrationPlan:
         """Returns what `migrate` would do, without effect, and what blocks it (B73). Raises NotFound for an original that is not seen."""
-        plan = await make_plan(reader, viewer, request)
+        plan = await make_plan(reader, viewer, request, self._start.conda)
         await check_quotas(reader, viewer, plan)
         return plan
 

@@ -19,6 +19,7 @@ from services.studios.conda_images import CondaImages
 from services.studios.requests import (
     CloneStudioRequest,
     CreateStudioRequest,
+    MigrateStudioRequest,
     StartStudioRequest,
     StudioActionRequest,
     UpdateStudioRequest,
@@ -185,6 +186,25 @@ async def test_a_server_can_switch_packages_off(database: Database, studios: Stu
     await factories.create_checkpoint(database, world, saved)
     await strict.start(world.viewer, StartStudioRequest(saved))
     assert (await studio_row(database, saved))["status"] == "STARTING"
+
+
+@pytest.mark.behaviour("B73", "B74")
+async def test_a_plan_of_a_migration_foresees_that_packages_are_no_longer_allowed(
+    database: Database, studios: Studios, strict_studios: Studios, world: World
+) -> None:
+    await change(database, core.template, tool_version="4.0")
+    newer = {"tool": "JUPYTERLAB", "tool_version": "4.6", "image": "studiograph/jupyter:2", "recipe": "jupyter"}
+    await factories.create_template(database, world.workspace_id, "Newer", **newer)
+    studio = await create(studios, world, auto_start=False)
+    await factories.create_checkpoint(database, world, studio)
+    request = MigrateStudioRequest(studio)
+    async with database.read() as reader:
+        assert (await studios.plan_migration(reader, world.viewer, request)).blockers == []
+        [blocker] = (await strict_studios.plan_migration(reader, world.viewer, request)).blockers
+    with pytest.raises(InvalidInput) as caught:
+        await strict_studios.migrate(world.viewer, request)
+    assert str(blocker) == str(caught.value)
+    assert "is not allowed on this server" in str(blocker)
 
 
 def _commands(database: Database, box: SecretBox, conda: CondaImages) -> Studios:

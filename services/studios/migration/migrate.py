@@ -27,7 +27,7 @@ class MigrateStudio:
 
     async def __call__(self, transaction: Transaction, viewer: Viewer, request: MigrateStudioRequest) -> StudioOutcome:
         """Raises the blockers of `make_plan`, and ResourceQuotaExceeded."""
-        plan = await make_plan(transaction, viewer, request)
+        plan = await make_plan(transaction, viewer, request, self.start_studio.conda)
         new = plan.new_studio()
         studio = await add_studio(transaction, viewer, new)
         source_id = new.parent_checkpoint_id

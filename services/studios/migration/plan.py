@@ -16,6 +16,7 @@ from services.store.studios import StudioState
 from services.store.templates import TemplateState
 from services.studios import configuration
 from services.studios.clone_source import CloneSource, source_checkpoint, source_environment, source_studio
+from services.studios.conda_images import CondaImages
 from services.studios.migration.names import free_name
 from services.studios.migration.target import find_target, require_packages
 from services.studios.requests import MigrateStudioRequest
@@ -64,7 +65,7 @@ class MigrationPlan:
         return NewStudio(original.workspace_id, self.name, original.description, *ids, values, self.source.checkpoint.id)
 
 
-async def make_plan(reader: Reader, viewer: Viewer, request: MigrateStudioRequest) -> MigrationPlan:
+async def make_plan(reader: Reader, viewer: Viewer, request: MigrateStudioRequest, conda: CondaImages) -> MigrationPlan:
     """Returns the plan of what `migrateStudio` would do, apart from quotas. Raises NotFound for an original that the viewer cannot see."""
     forbidden: list[DomainError] = []
     try:
@@ -78,7 +79,7 @@ async def make_plan(reader: Reader, viewer: Viewer, request: MigrateStudioReques
     plan = MigrationPlan(original, current, blockers=forbidden)
     if not forbidden:
         plan.source = await plan.collect(_source(reader, viewer, original, request.checkpoint_id))
-    plan.target = await plan.collect(_target(reader, plan, request))
+    plan.target = await plan.collect(_target(reader, plan, request, conda))
     if plan.source is not None:
         plan.environment = await plan.collect(source_environment(reader, plan.source, ".".join(SOURCE_FIELD)))
     await plan.collect(_require_none_in_progress(reader, original))
@@ -93,9 +94,9 @@ async def check_quotas(reader: Reader, viewer: Viewer, plan: MigrationPlan) -> N
         await plan.collect(check(reader, viewer, plan.environment, values, configuration.default_resources(plan.environment)))
 
 
-async def _target(reader: Reader, plan: MigrationPlan, request: MigrateStudioRequest) -> TemplateState:
+async def _target(reader: Reader, plan: MigrationPlan, request: MigrateStudioRequest, conda: CondaImages) -> TemplateState:
     target = await find_target(reader, plan.current, request.template_id, accept_experimental=request.accept_experimental)
-    require_packages(plan.original, target)
+    require_packages(plan.original, target, conda)
     return target
 
 

@@ -12,6 +12,7 @@ from services.store.db.database import Reader
 from services.store.studios import StudioState
 from services.store.templates import TemplateState
 from services.studios import template_rules
+from services.studios.conda_images import CondaImages
 
 
 class NoNewerTemplate(Conflict):
@@ -20,11 +21,15 @@ class NoNewerTemplate(Conflict):
     code = "NO_NEWER_TEMPLATE"
 
 
-def require_packages(original: StudioState, target: TemplateState) -> None:
-    """Raises InvalidInput if the Studio has Conda packages, and the target's image is not built here, so that it cannot have them (B76)."""
-    if original.conda_environment is not None and target.recipe is None:
+def require_packages(original: StudioState, target: TemplateState, conda: CondaImages) -> None:
+    """Raises InvalidInput if the Studio has Conda packages that cannot be installed on the target: its image is not built here, or the
+    settings no longer allow the packages (B76)."""
+    if original.conda_environment is None:
+        return
+    if target.recipe is None:
         message = f"{original.name} has Conda packages, which cannot be built into {target.name}. Choose a template that has a recipe."
         raise invalid("template_id", "CONDA_PACKAGES", message)
+    conda.image(target, original.conda_environment)
 
 
 async def find_target(reader: Reader, current: TemplateState, chosen_id: str | None, *, accept_experimental: bool) -> TemplateState:
