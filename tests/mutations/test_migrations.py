@@ -185,6 +185,9 @@ async def test_the_default_name_is_free_and_does_not_grow_with_each_release(api:
         await transaction.execute(core.studio.update().values(name="Desk (6.2)", name_key="desk (6.2)"))
     await factories.create_studio(database, world, "Desk (6.3)")
     assert (await migrate(api, world, source.id))["studio"]["name"] == "Desk (6.3) 2"
+    async with database.write() as transaction:
+        await transaction.execute(core.studio.update().where(core.studio.c.id == source.id).values(name="Desk (6.2) 2"))
+    assert (await plan(api, world, source.id))["newName"] == "Desk (6.3) 3"
 
 
 @pytest.mark.behaviour("B74", "B95")
