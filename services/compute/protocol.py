@@ -336,7 +336,8 @@ class Compute(Protocol):
     async def session_files(self, name: SessionName, source: Saved, image: ImageSpec) -> SessionFiles:
         """Returns which files sessions added in `source`, and which of them the template of `image` changed as well.
 
-        `name` is the session that began from the same files. May take minutes. Raises CheckpointMissing, ComputeFailed, ComputeUnknown.
+        `name` is the session that began from the same files. Without the image it says that they are unread. May take minutes.
+        Raises CheckpointMissing, ComputeFailed, ComputeUnknown.
         """
         ...
 

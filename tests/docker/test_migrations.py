@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from services.compute.docker import DockerCompute
+from services.compute.protocol import ImageSpec, Saved
+from services.domain.session_name import SessionName
 from services.store.tables import core
 from tests.compute.world import ask_json, get, put
+from tests.docker.engine import ENVIRONMENT, URL
 from tests.docker.images import variant
 from tests.docker.migrations import add_release, attempts, migrate
 from tests.docker.server import Job, docker_job
@@ -182,3 +186,11 @@ async def test_a_session_that_prints_without_end_is_no_trouble(job: Job) -> None
     result = await migration.result()
     assert {issue["kind"] for issue in result["issues"]} <= {"FILE_CONFLICT"}
     await migration.status("RUNNING")
+
+
+async def test_a_template_whose_image_was_removed_from_the_engine_is_said_to_be_missing() -> None:
+    compute = DockerCompute(URL, "0" * 32, ENVIRONMENT)
+    removed = ImageSpec("CUSTOM", "studiograph/removed:1", "1")
+    found = await compute.session_files(SessionName("0" * 32, "1", "abc", 1), Saved("saved", "sha256:1", 1), removed)
+    await compute.close()
+    assert (found.paths, "studiograph/removed:1" in found.unread) == ((), True)

@@ -216,7 +216,7 @@ class DockerCompute:
     async def session_files(self, name: SessionName, source: Saved, image: ImageSpec) -> SessionFiles:
         template = await self._images.find(image.image)
         if template is None:
-            raise ComputeUnknown(f"the image {image.image} was removed at this moment")
+            return SessionFiles((), unread=f"The image {image.image} of the new template was removed from the engine.")
         return await self._checkpoints.session_files(source, template.id)
 
     async def run(self, name: SessionName, program: Program) -> bytes:
