@@ -10,11 +10,14 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Page
 
+from services.store.tables import core
 from tests.browser.page_objects import URL, sign_in_at_session
 from tests.docker.built import base_image, certificates
+from tests.docker.migrations import migrate
 from tests.docker.recipe_jobs import log
 from tests.docker.server import CREATE, Job, docker_job
 from tests.docker.tiny_image import docker, run
+from tests.factories import create_template
 from tests.graphql_ids import global_id
 from tests.images.tool_tab import ToolTab
 from tests.waiting import WAIT_LIMIT_S, eventually
@@ -22,6 +25,7 @@ from tests.waiting import WAIT_LIMIT_S, eventually
 BUILD_LIMIT_S = 1800.0
 """Seconds for a build whose packages come over a slow network."""
 MIB = 1 << 20
+NEWER_FILE, NEWER_VERSION = "/opt/newer-release", "999.0"
 ADD_TEMPLATE = """mutation($input: CreateTemplateInput!) {
   createTemplate(input: $input) { ... on TemplatePayload { template { id image } } ... on Error { message } } }"""
 
@@ -80,6 +84,26 @@ class RecipeStudio:
             return text in await run("exec", *self.job.containers(), "sh", "-c", f"cat {path} 2>/dev/null || true")
 
         await eventually(is_there, limit=limit, every=0.2)
+
+    async def check_migration(self, path: str, text: str) -> None:
+        """Migrates the stopped Studio to a newer release: the tool answers, nothing is wrong, and the file has the text. Discards that."""
+        await self._add_newer_release()
+        migration = await migrate(self.job)
+        await migration.status("RUNNING", 180)
+        outcome = await migration.result(180)
+        assert (outcome["state"], outcome["issues"]) == ("SUCCEEDED", [])
+        await self.file_has(path, text)
+        await self.file_has(NEWER_FILE, "newer")
+        await migration.discard()
+
+    async def _add_newer_release(self) -> None:
+        """Adds a template of the same tool, whose image has one file more."""
+        newer = f"studiograph-test/{self.recipe}-newer:{self.image.rpartition(':')[2]}"
+        docker("build", "-q", "-t", newer, "-", data=f"FROM {self.image}\nRUN echo newer >{NEWER_FILE}\n".encode())
+        async with self.job.database.read() as reader:
+            row = (await reader.execute(core.template.select().where(core.template.c.image == self.image))).one()
+        kept = {name: getattr(row, name) for name in ("tool", "connect_version", "port", "ready_path", "embeddable", "prefix_capable")}
+        await create_template(self.job.database, row.workspace_id, "Newer", image=newer, tool_version=NEWER_VERSION, **kept)
 
     async def _status_within(self, status: str, seconds: float) -> None:
         async def is_reached() -> bool:

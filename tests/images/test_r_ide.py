@@ -10,7 +10,7 @@ from tests.browser.page_objects import TOOL_TIMEOUT_MS, expect_output, open_note
 from tests.images.recipe_studio import recipe_studio
 
 
-@pytest.mark.behaviour("B3", "B50", "B70")
+@pytest.mark.behaviour("B3", "B50", "B70", "B74")
 async def test_r_runs_cells_draws_and_finds_its_files_after_a_restart(
     tmp_path: Path, sqlite_url: str, context: BrowserContext, record_property: Callable[[str, object], None]
 ) -> None:
@@ -34,6 +34,7 @@ async def test_r_runs_cells_draws_and_finds_its_files_after_a_restart(
         await type_cell(tab, tool, "toupper(readLines('note.txt'))")
         await expect_output(tool, "WRITTEN BY R")
         await studio.stop()
+        await studio.check_migration("/workspace/note.txt", "written by R")
         record_property("recipe", studio.figures)
 
 

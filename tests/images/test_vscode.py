@@ -27,7 +27,7 @@ MANIFEST = """<PackageManifest Version="2.0.0" xmlns="http://schemas.microsoft.c
 PACKAGE = {"name": "greeter", "displayName": "Greeter", "publisher": "acme", "version": "1.0.0", "engines": {"vscode": "^1.50.0"}}
 
 
-@pytest.mark.behaviour("B3", "B50", "B70")
+@pytest.mark.behaviour("B3", "B50", "B70", "B74")
 async def test_files_settings_and_extensions_are_there_after_a_restart(
     tmp_path: Path, sqlite_url: str, browser: Browser, context: BrowserContext, record_property: Callable[[str, object], None]
 ) -> None:
@@ -55,6 +55,7 @@ async def test_files_settings_and_extensions_are_there_after_a_restart(
         await studio.file_has("/workspace/extensions.txt", "acme.greeter")
         await others.close()
         await studio.stop()
+        await studio.check_migration("/workspace/extensions.txt", "acme.greeter")
         record_property("recipe", studio.figures)
 
 

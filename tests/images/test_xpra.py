@@ -18,7 +18,7 @@ EFFECT_LIMIT_S = 10.0
 """Seconds after which a line is typed again."""
 
 
-@pytest.mark.behaviour("B3", "B50", "B54", "B58", "B70")
+@pytest.mark.behaviour("B3", "B50", "B54", "B58", "B70", "B74")
 async def test_a_desktop_takes_what_is_typed_is_shared_and_keeps_its_files(
     tmp_path: Path, sqlite_url: str, browser: Browser, context: BrowserContext, record_property: Callable[[str, object], None]
 ) -> None:
@@ -41,6 +41,7 @@ async def test_a_desktop_takes_what_is_typed_is_shared_and_keeps_its_files(
         await studio.start()
         await _work(studio, first, "cp note.txt kept.txt", "kept.txt", "typed by hand")
         await studio.stop()
+        await studio.check_migration("/workspace/kept.txt", "typed by hand")
         record_property("recipe", studio.figures)
 
 
