@@ -139,6 +139,16 @@ def test_nothing_is_lost_or_twice_wherever_reading_is_broken_off(made: list[tupl
     assert seen + (CursorTracker(cursor).take(rest) if rest else b"") == b"".join(text for _, text in lines)
 
 
+def test_a_line_that_comes_late_is_counted_where_it_can_be_read_again() -> None:
+    """Its time is before that of lines read earlier, and the next one is a second later: a cursor may not count from between them."""
+    begin = 1_750_000_000 * NS_PER_SECOND
+    lines = [(stamp(begin + time), text) for time, text in ((2, b"a"), (1, b"late"), (NS_PER_SECOND + 3, b"b"), (NS_PER_SECOND + 4, b"c"))]
+    tracker = CursorTracker(LogCursor(0, 0))
+    seen = tracker.take(lines[:1]) + tracker.take(lines[1:3])
+    again = [line for line in lines if line[0] >= stamp(tracker.cursor.time)]
+    assert seen + CursorTracker(tracker.cursor).take(again) == b"alatebc"
+
+
 def test_a_cursor_is_read_from_its_text() -> None:
     assert LogCursor.parse(str(LogCursor(5, 7))) == LogCursor(5, 7)
     assert LogCursor.parse(None) == LogCursor.parse("nonsense") == LogCursor(0, 0)

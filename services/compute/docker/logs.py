@@ -162,6 +162,8 @@ class CursorTracker:
         elif not self._begun and first > self._anchor + 2 * REORDER_NANOSECONDS:
             self._to_skip = 0  # the engine has dropped what was seen, and maybe more
         self._begun = True
+        while self._later and self._later[-1][0] > first:  # a line came late: reading from there on would leave it out, and it is counted
+            self._later.pop()
         if first > self._newest and (not self._later or first > self._later[-1][0] + ANCHOR_SPACING_NANOSECONDS):
             self._later.append((first, self._count))
         self._newest = max(self._newest, last)
