@@ -43,8 +43,8 @@ def test_a_deletion_that_hides_what_the_new_template_changed_is_a_conflict() -> 
     old = {"etc/kept": b"1", "etc/gone": b"1", "usr/lib/a": b"1", "usr/lib/b": b"1", "usr/same/x": b"1"}
     new = {**old, "etc/gone": b"2", "usr/lib/c": b"new"}
     own = {"etc/.wh.gone": b"", "usr/.wh.lib": b"", "usr/.wh.same": b"", "usr/mine": b"1"}
-    found = compare_archive(archive_of({"saved": [("old", old), ("own", own)], "next": [("new", new)]}), "saved", "next", COMMENT)
-    assert (found.paths, found.conflicts) == (("usr/mine",), ("etc/gone", "usr/lib"))
+    compared = compare_archive(archive_of({"saved": [("old", old), ("own", own)], "next": [("new", new)]}), "saved", "next", COMMENT)
+    assert (compared.paths, compared.conflicts) == (("usr/mine",), ("etc/gone", "usr/lib"))
 
 
 @pytest.mark.behaviour("B74")

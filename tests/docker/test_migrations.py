@@ -192,6 +192,6 @@ async def test_a_session_that_prints_without_end_is_no_trouble(job: Job) -> None
 async def test_a_template_whose_image_was_removed_from_the_engine_is_said_to_be_missing() -> None:
     compute = DockerCompute(URL, "0" * 32, ENVIRONMENT)
     removed = ImageSpec("CUSTOM", "studiograph/removed:1", "1")
-    found = await compute.session_files(SessionName("0" * 32, "1", "abc", 1), Saved("saved", "sha256:1", 1), removed)
+    session_files = await compute.session_files(SessionName("0" * 32, "1", "abc", 1), Saved("saved", "sha256:1", 1), removed)
     await compute.close()
-    assert (found.paths, "studiograph/removed:1" in found.unread) == ((), True)
+    assert (session_files.paths, "studiograph/removed:1" in session_files.unread) == ((), True)

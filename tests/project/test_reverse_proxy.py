@@ -141,5 +141,6 @@ async def test_a_sessions_origin_is_told_from_the_api_by_its_host(proxied: Proxi
         through = [await client.get("/lab"), await client.post("/upload", content=upload)]
     headers = {"Host": SESSION}
     direct = [await proxied.server.http.get(f"{proxied.server.url}/lab", headers=headers)]
-    direct.append(await proxied.server.http.post(f"{proxied.server.url}/upload", headers=headers, content=upload))
+    # A short one: the server ends the connection of a stranger who goes on sending after the answer, which nginx does not pass on.
+    direct.append(await proxied.server.http.post(f"{proxied.server.url}/upload", headers=headers, content=b"0"))
     assert [(answer.status_code, answer.text) for answer in through] == [(answer.status_code, answer.text) for answer in direct]
