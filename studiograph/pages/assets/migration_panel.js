@@ -45,7 +45,7 @@ export class MigrationPanel {
       element("div", { class: "head" }, element("strong", {}, name), element("span", { class: "badge", "data-tone": tone }, label)),
       element("div", { class: "muted small" }, facts.join(" · ")),
       element("ol", { class: "issues", "aria-label": "What is wrong, and what mends it" }, ...issues.map(issueLine)),
-      ...(issues.length && state !== "DISCARDED" ? [element("p", { class: "small" }, advice(originalName))] : []),
+      ...(issues.some(({ kind }) => kind !== "CHECK_INCOMPLETE") && state !== "DISCARDED" ? [element("p", { class: "small" }, advice(originalName))] : []),
       ...(studio && state !== "DISCARDED" ? [element("div", { class: "actions" }, this.#discard(studio))] : []),
     );
   }
