@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from services.compute.session_programs import Program, SessionFiles
+from services.compute.session_programs import SessionFiles, SessionProgram
 from services.domain.errors import DomainError
 from services.domain.session_name import SessionName
 
@@ -341,7 +341,7 @@ class Compute(Protocol):
         """
         ...
 
-    async def run(self, name: SessionName, program: Program) -> bytes:
+    async def run(self, name: SessionName, program: SessionProgram) -> bytes:
         """Runs a program in the session and returns its output, which is not to be trusted. Raises ComputeFailed, ComputeUnknown."""
         ...
 

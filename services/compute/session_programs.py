@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class SessionProgram:
     """A program to be run beside the tool of a running session, with the tool's image but without the Studio's variables.
 
     It is ended after `seconds`, and of its output at most `max_bytes` are kept.

@@ -23,7 +23,7 @@ from services.compute.protocol import (
     Upstream,
     Usage,
 )
-from services.compute.session_programs import Program, SessionFiles
+from services.compute.session_programs import SessionFiles, SessionProgram
 from services.domain.session_name import SessionName
 
 
@@ -123,7 +123,7 @@ class VerifiedCompute:
         async with self._verified("session_files"):
             return await self.inner.session_files(name, source, image)
 
-    async def run(self, name: SessionName, program: Program) -> bytes:
+    async def run(self, name: SessionName, program: SessionProgram) -> bytes:
         async with self._verified("run"):
             return await self.inner.run(name, program)
 

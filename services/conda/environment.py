@@ -10,12 +10,12 @@ from packaging.requirements import InvalidRequirement, Requirement
 from services.conda import match_specs, yaml_tree
 from services.conda.channels import NO_DEFAULTS, ChannelPolicy, ChannelRefused
 from services.conda.match_specs import InvalidSpec, PackageSpec
-from services.conda.yaml_tree import Entries, InvalidYaml, Items, Node, Position, Text
+from services.conda.yaml_tree import InvalidYaml, Node, TextPosition, YamlList, YamlMapping, YamlText
 from services.domain.limits import MAX_CONDA_ENVIRONMENT_LENGTH
 
 PIP = "pip"
 KEYS = ("name", "channels", "dependencies")
-START = Position(1, 1)
+START = TextPosition(1, 1)
 MAX_PARENTHESES = 8
 """In a requirement of pip. Each nests the markers of environments, which are read recursively."""
 REQUIREMENT_CHARACTERS = re.compile(r"[A-Za-z0-9 ._\-\[\](),;<>=!~*+'\"]+")
@@ -26,7 +26,7 @@ REQUIREMENT_CHARACTERS = re.compile(r"[A-Za-z0-9 ._\-\[\](),;<>=!~*+'\"]+")
 class EnvironmentProblem:
     """One problem of the text: where it is, a stable code, and a message that says what to do."""
 
-    position: Position
+    position: TextPosition
     code: str
     message: str
 
@@ -93,7 +93,7 @@ class _Parser:
         self.problems.append(EnvironmentProblem(node.position if node else START, code, message))
 
     def _values(self, root: Node | None) -> dict[str, Node]:
-        if not isinstance(root, Entries):
+        if not isinstance(root, YamlMapping):
             self._add(root, "TYPE", "An environment is a mapping with the keys `channels` and `dependencies`.")
             return {}
         values: dict[str, Node] = {}
@@ -107,13 +107,13 @@ class _Parser:
         return values
 
     def _check_name(self, name: Node | None) -> None:
-        if name is not None and not isinstance(name, Text):
+        if name is not None and not isinstance(name, YamlText):
             self._add(name, "TYPE", "The name is a word. It has no effect here, and can be left out.")
 
     def _items(self, node: Node | None, noun: str) -> tuple[Node, ...]:
-        if node is None or (isinstance(node, Text) and node.is_absent):
+        if node is None or (isinstance(node, YamlText) and node.is_absent):
             return ()
-        if isinstance(node, Items):
+        if isinstance(node, YamlList):
             return node.items
         self._add(node, "TYPE", f"{noun} are a list: one line for each, which begins with `- `.")
         return ()
@@ -121,7 +121,7 @@ class _Parser:
     def _channels(self, node: Node | None) -> list[str]:
         urls = []
         for item in self._items(node, "Channels"):
-            if not isinstance(item, Text):
+            if not isinstance(item, YamlText):
                 self._add(item, "TYPE", "A channel is a name, such as conda-forge, or an https address.")
             elif item.text != NO_DEFAULTS and (url := self._channel(item, item.text)):
                 urls.append(url)
@@ -134,29 +134,29 @@ class _Parser:
             self._add(node, "CHANNEL", str(error))
             return None
 
-    def _channel_of_spec(self, node: Text, spec: PackageSpec) -> str | None:
+    def _channel_of_spec(self, node: YamlText, spec: PackageSpec) -> str | None:
         return self._channel(node, spec.channel) if spec.channel else None
 
-    def _dependencies(self, node: Node | None) -> tuple[list[tuple[Text, PackageSpec]], list[str]]:
-        specs: list[tuple[Text, PackageSpec]] = []
+    def _dependencies(self, node: Node | None) -> tuple[list[tuple[YamlText, PackageSpec]], list[str]]:
+        specs: list[tuple[YamlText, PackageSpec]] = []
         pip: list[str] = []
         for item in self._items(node, "Dependencies"):
-            if isinstance(item, Text):
+            if isinstance(item, YamlText):
                 if spec := self._package(item):
                     specs.append((item, spec))
             else:
                 pip += self._pip(item)
         return specs, pip
 
-    def _package(self, node: Text) -> PackageSpec | None:
+    def _package(self, node: YamlText) -> PackageSpec | None:
         try:
             return match_specs.parse(node.text)
         except InvalidSpec as error:
             self._add(node, "PACKAGE", str(error))
             return None
 
-    def _pip(self, node: Items | Entries) -> list[str]:
-        if not isinstance(node, Entries) or [key.text for key, _ in node.entries] != [PIP]:
+    def _pip(self, node: YamlList | YamlMapping) -> list[str]:
+        if not isinstance(node, YamlMapping) or [key.text for key, _ in node.entries] != [PIP]:
             self._add(node, "TYPE", "A dependency is a package, or the key `pip:` with a list of pip's packages.")
             return []
         requirements = [self._requirement(item) for item in self._items(node.entries[0][1], "The packages of pip")]
@@ -166,7 +166,7 @@ class _Parser:
         message = (
             "This is no requirement of pip. Write NAME, NAME==VERSION or NAME[EXTRA]>=VERSION; options and addresses are not supported."
         )
-        text = node.text if isinstance(node, Text) and node.text.count("(") <= MAX_PARENTHESES else ""
+        text = node.text if isinstance(node, YamlText) and node.text.count("(") <= MAX_PARENTHESES else ""
         try:
             requirement = Requirement(text)
         except InvalidRequirement:

@@ -15,7 +15,7 @@ MAX_DEPTH = 4
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Position:
+class TextPosition:
     """A place in a text. Lines and columns count from 1."""
 
     line: int
@@ -25,17 +25,17 @@ class Position:
 class InvalidYaml(Exception):
     """The text is not YAML, or uses a feature of YAML that is refused. The message says what to do."""
 
-    def __init__(self, position: Position, message: str) -> None:
+    def __init__(self, position: TextPosition, message: str) -> None:
         super().__init__(message)
         self.position = position
         self.message = message
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class YamlText:
     """A scalar. `is_plain`: it is written without quotes, so that an empty one means that there is no value."""
 
-    position: Position
+    position: TextPosition
     text: str
     is_plain: bool = True
 
@@ -45,22 +45,22 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Items:
+class YamlList:
     """A list."""
 
-    position: Position
+    position: TextPosition
     items: tuple["Node", ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Entries:
+class YamlMapping:
     """A mapping, with its keys in the order of the text. A key may occur more than once."""
 
-    position: Position
-    entries: tuple[tuple[Text, "Node"], ...]
+    position: TextPosition
+    entries: tuple[tuple[YamlText, "Node"], ...]
 
 
-Node = Text | Items | Entries
+Node = YamlText | YamlList | YamlMapping
 
 
 def read(text: str) -> Node | None:
@@ -77,16 +77,16 @@ def read(text: str) -> Node | None:
         message = f"This is not YAML: {error.problem or error.context}. Correct the line."
         raise InvalidYaml(position, message) from error
     except (ValueError, OverflowError) as error:  # an escape that is no character, as "\UFFFFFFFF"
-        raise InvalidYaml(Position(1, 1), f"This is not YAML: {error}. Remove escapes with a backslash.") from error
+        raise InvalidYaml(TextPosition(1, 1), f"This is not YAML: {error}. Remove escapes with a backslash.") from error
 
 
-def _position(mark: Any) -> Position:
-    return Position(mark.line + 1, mark.column + 1) if mark else Position(1, 1)
+def _position(mark: Any) -> TextPosition:
+    return TextPosition(mark.line + 1, mark.column + 1) if mark else TextPosition(1, 1)
 
 
-def _position_of(text: str, index: int) -> Position:
+def _position_of(text: str, index: int) -> TextPosition:
     before = text[:index]
-    return Position(before.count("\n") + 1, index - (before.rfind("\n") + 1) + 1)
+    return TextPosition(before.count("\n") + 1, index - (before.rfind("\n") + 1) + 1)
 
 
 class _Reader:
@@ -114,20 +114,20 @@ class _Reader:
         if event.tag is not None:
             raise InvalidYaml(position, "Tags (!) are not supported. Remove it, or write the value in quotes.")
         if isinstance(event, yaml.ScalarEvent):
-            return Text(position, event.value, event.style is None)
+            return YamlText(position, event.value, event.style is None)
         if depth > MAX_DEPTH:
             raise InvalidYaml(position, "This is nested too deeply for an environment. Remove brackets and indentation.")
         if isinstance(event, yaml.SequenceStartEvent):
-            return Items(position, tuple(self._items(depth)))
-        return Entries(position, tuple(self._entries(depth)))
+            return YamlList(position, tuple(self._items(depth)))
+        return YamlMapping(position, tuple(self._entries(depth)))
 
     def _items(self, depth: int) -> Iterator[Node]:
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             yield self._node(event, depth + 1)
 
-    def _entries(self, depth: int) -> Iterator[tuple[Text, Node]]:
+    def _entries(self, depth: int) -> Iterator[tuple[YamlText, Node]]:
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             key = self._node(event, depth + 1)
-            if not isinstance(key, Text):
+            if not isinstance(key, YamlText):
                 raise InvalidYaml(key.position, "A key is a word, not a list or a mapping.")
             yield key, self._node(next(self._events), depth + 1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from services.domain.migration_files import DPKG_STATUS, InstalledSoftware, important_conflicts, packages_in_conflict
 from services.domain.migration_issues import MigrationIssue
-from services.domain.migration_tools.rules import Ecosystem, ToolRules, is_name
+from services.domain.migration_tools.rules import PackageEcosystem, ToolRules, is_name
 from services.domain.statuses import MigrationIssueKind as Kind
 
 MAX_LISTED = 20
@@ -14,7 +14,7 @@ MAX_LISTED = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ProbeFinding:
     """A line of what a session reports, which may be anything. `owner` is `<ecosystem>:<name>` of the software that it is about."""
 
     kind: str
@@ -29,7 +29,7 @@ class SessionReport:
 
     software: InstalledSoftware
     conflicts: Sequence[str]
-    findings: Sequence[Finding]
+    findings: Sequence[ProbeFinding]
 
     @property
     def python_names(self) -> set[str]:
@@ -58,59 +58,59 @@ def _reported(rules: ToolRules, report: SessionReport) -> Iterator[MigrationIssu
             yield issue
 
 
-def _import(rules: ToolRules, report: SessionReport, finding: Finding) -> MigrationIssue | None:
+def _import(rules: ToolRules, report: SessionReport, finding: ProbeFinding) -> MigrationIssue | None:
     return _python(rules, report, finding.subject, f"{finding.subject} cannot be loaded: {finding.detail}")
 
 
-def _twice(rules: ToolRules, report: SessionReport, finding: Finding) -> MigrationIssue | None:
+def _twice(rules: ToolRules, report: SessionReport, finding: ProbeFinding) -> MigrationIssue | None:
     message = f"{finding.subject} is installed in two versions, {finding.detail}: that of the original, and that of the new template."
     return _python(rules, report, finding.subject, message)
 
 
-def _requirement(rules: ToolRules, report: SessionReport, finding: Finding) -> MigrationIssue | None:
+def _requirement(rules: ToolRules, report: SessionReport, finding: ProbeFinding) -> MigrationIssue | None:
     """Returns the issue about whichever of the two packages the original installed: only that one can be removed."""
     return _python(rules, report, finding.subject, finding.detail) or _python(rules, report, finding.owner, finding.detail)
 
 
 def _python(rules: ToolRules, report: SessionReport, name: str, message: str) -> MigrationIssue | None:
-    if not is_name(Ecosystem.PYTHON, name) or normalized(name) not in report.python_names:
+    if not is_name(PackageEcosystem.PYTHON, name) or normalized(name) not in report.python_names:
         return None
-    return MigrationIssue(Kind.PACKAGE_BROKEN, name, message, rules.removal(Ecosystem.PYTHON, name))
+    return MigrationIssue(Kind.PACKAGE_BROKEN, name, message, rules.removal(PackageEcosystem.PYTHON, name))
 
 
-def _r_package(rules: ToolRules, report: SessionReport, finding: Finding) -> MigrationIssue | None:
+def _r_package(rules: ToolRules, report: SessionReport, finding: ProbeFinding) -> MigrationIssue | None:
     if finding.subject not in report.software.r:
         return None
     message = f"{finding.subject} cannot be loaded: {finding.detail}"
-    return MigrationIssue(Kind.PACKAGE_BROKEN, finding.subject, message, rules.removal(Ecosystem.R, finding.subject))
+    return MigrationIssue(Kind.PACKAGE_BROKEN, finding.subject, message, rules.removal(PackageEcosystem.R, finding.subject))
 
 
-def _extension(rules: ToolRules, report: SessionReport, finding: Finding) -> MigrationIssue | None:
+def _extension(rules: ToolRules, report: SessionReport, finding: ProbeFinding) -> MigrationIssue | None:
     name = finding.subject
-    if name not in report.software.extensions or not is_name(Ecosystem.EXTENSION, name):
+    if name not in report.software.extensions or not is_name(PackageEcosystem.EXTENSION, name):
         return None
-    return MigrationIssue(Kind.EXTENSION_REFUSED, name, f"{name} {finding.detail}.", rules.removal(Ecosystem.EXTENSION, name))
+    return MigrationIssue(Kind.EXTENSION_REFUSED, name, f"{name} {finding.detail}.", rules.removal(PackageEcosystem.EXTENSION, name))
 
 
-def _interpreter(rules: ToolRules, report: SessionReport, finding: Finding) -> MigrationIssue | None:
+def _interpreter(rules: ToolRules, report: SessionReport, finding: ProbeFinding) -> MigrationIssue | None:
     message = f"{finding.subject} is run by {finding.detail}, which the new template does not have."
     return _program(rules, report, finding, Kind.INTERPRETER_MISSING, message)
 
 
-def _library(rules: ToolRules, report: SessionReport, finding: Finding) -> MigrationIssue | None:
+def _library(rules: ToolRules, report: SessionReport, finding: ProbeFinding) -> MigrationIssue | None:
     message = f"{finding.subject} needs {finding.detail}, which the new template does not have."
     return _program(rules, report, finding, Kind.LIBRARY_MISSING, message)
 
 
-def _program(rules: ToolRules, report: SessionReport, finding: Finding, kind: Kind, message: str) -> MigrationIssue | None:
+def _program(rules: ToolRules, report: SessionReport, finding: ProbeFinding, kind: Kind, message: str) -> MigrationIssue | None:
     if finding.subject.lstrip("/") not in report.software.programs:
         return None
     ecosystem, _, name = finding.owner.partition(":")
-    commands = rules.removal(Ecosystem(ecosystem), name) if ecosystem in (Ecosystem.PYTHON, Ecosystem.SYSTEM) else ()
+    commands = rules.removal(PackageEcosystem(ecosystem), name) if ecosystem in (PackageEcosystem.PYTHON, PackageEcosystem.SYSTEM) else ()
     return MigrationIssue(kind, finding.subject, message, commands)
 
 
-_MAKERS: Mapping[str, Callable[[ToolRules, SessionReport, Finding], MigrationIssue | None]] = {
+_MAKERS: Mapping[str, Callable[[ToolRules, SessionReport, ProbeFinding], MigrationIssue | None]] = {
     "python-import": _import,
     "python-twice": _twice,
     "python-requirement": _requirement,
@@ -134,9 +134,9 @@ def _other_python(rules: ToolRules, report: SessionReport) -> Iterator[Migration
         if package.version not in (None, current) and python.detail.endswith(f"/{package.root}"):
             names.setdefault(package.version or "", []).append(package.name)
     for version, packages in names.items():
-        listed = [name for name in packages if is_name(Ecosystem.PYTHON, name)][:MAX_LISTED]
+        listed = [name for name in packages if is_name(PackageEcosystem.PYTHON, name)][:MAX_LISTED]
         message = f"The new template runs Python {current}. What was installed for Python {version} is not found: {', '.join(listed)}."
-        commands = tuple(command for name in listed for command in rules.removal(Ecosystem.PYTHON, name))
+        commands = tuple(command for name in listed for command in rules.removal(PackageEcosystem.PYTHON, name))
         yield MigrationIssue(Kind.INTERPRETER_MISSING, f"Python {version}", message, commands)
 
 
@@ -146,16 +146,16 @@ def _refused(rules: ToolRules, report: SessionReport) -> Iterator[MigrationIssue
         return
     listed = {finding.subject.lower() for finding in report.findings if finding.kind == "extension"}
     for name in report.software.extensions:
-        if name.lower() not in listed and is_name(Ecosystem.EXTENSION, name):
+        if name.lower() not in listed and is_name(PackageEcosystem.EXTENSION, name):
             message = f"The extension {name} is installed, and the tool of the new template does not load it."
-            yield MigrationIssue(Kind.EXTENSION_REFUSED, name, message, rules.removal(Ecosystem.EXTENSION, name))
+            yield MigrationIssue(Kind.EXTENSION_REFUSED, name, message, rules.removal(PackageEcosystem.EXTENSION, name))
 
 
 def _conflicts(rules: ToolRules, report: SessionReport) -> Iterator[MigrationIssue]:
     for name, count in list(packages_in_conflict(report.conflicts).items())[:MAX_LISTED]:
         message = f"Both the original and the new template changed files of {name} ({count}). Those of the original are used."
-        known = is_name(Ecosystem.PYTHON, name) and normalized(name) in report.python_names
-        yield MigrationIssue(Kind.FILE_CONFLICT, name, message, rules.removal(Ecosystem.PYTHON, name) if known else ())
+        known = is_name(PackageEcosystem.PYTHON, name) and normalized(name) in report.python_names
+        yield MigrationIssue(Kind.FILE_CONFLICT, name, message, rules.removal(PackageEcosystem.PYTHON, name) if known else ())
     for path in important_conflicts(report.conflicts)[:MAX_LISTED]:
         if path == DPKG_STATUS:
             yield _package_database(rules, report)
@@ -167,5 +167,5 @@ def _conflicts(rules: ToolRules, report: SessionReport) -> Iterator[MigrationIss
 def _package_database(rules: ToolRules, report: SessionReport) -> MigrationIssue:
     message = "The list of system packages is that of the original: packages that the new template added are there, and not listed."
     listed = report.software.system[:MAX_LISTED]
-    commands = tuple(command for name in listed for command in rules.removal(Ecosystem.SYSTEM, name))
+    commands = tuple(command for name in listed for command in rules.removal(PackageEcosystem.SYSTEM, name))
     return MigrationIssue(Kind.FILE_CONFLICT, f"/{DPKG_STATUS}", message, commands)

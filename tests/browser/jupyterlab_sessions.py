@@ -25,7 +25,7 @@ SAVE_LIMIT_S = 180.0
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class JupyterSession:
     """A running JupyterLab Studio."""
 
     server: Server
@@ -53,7 +53,7 @@ class Session:
 
 
 @contextlib.asynccontextmanager
-async def process_session(directory: Path, database_url: str, tools: Path) -> AsyncIterator[Session]:
+async def process_session(directory: Path, database_url: str, tools: Path) -> AsyncIterator[JupyterSession]:
     (directory / "data").mkdir(mode=0o700)
     (directory / "data/tools").symlink_to(tools)
     async with running(directory, database_url) as server:
@@ -62,13 +62,13 @@ async def process_session(directory: Path, database_url: str, tools: Path) -> As
             database, server.world.workspace_id, "JupyterLab", tool=Tool.JUPYTERLAB, image=IMAGE.image, tool_version=IMAGE.tool_version
         )
         await database.close()
-        session = Session(server, await add_studio(server, templateId=global_id("Template", template)))
+        session = JupyterSession(server, await add_studio(server, templateId=global_id("Template", template)))
         await start_studio(server, session.studio)
         yield session
 
 
 @contextlib.asynccontextmanager
-async def docker_session(directory: Path, database_url: str) -> AsyncIterator[Session]:
+async def docker_session(directory: Path, database_url: str) -> AsyncIterator[JupyterSession]:
     async with docker_job(directory, database_url, image=await provided("jupyter"), port=8888) as job:
         await start_studio(job.server, job.studio)
-        yield Session(job.server, job.studio)
+        yield JupyterSession(job.server, job.studio)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import BrowserContext, FrameLocator, Locator, Page, ViewportSize, expect
 
-from tests.browser.jupyterlab_sessions import Session, process_session
+from tests.browser.jupyterlab_sessions import JupyterSession, process_session
 from tests.browser.page_objects import TOOL_TIMEOUT_MS, new_notebook, open_notebook
 
 pytestmark = [pytest.mark.slow, pytest.mark.behaviour("B77")]
@@ -89,13 +89,13 @@ def prompt(cell: Locator) -> Locator:
 
 
 @pytest.fixture
-async def session(tmp_path: Path, sqlite_url: str, jupyterlab_tools: Path) -> AsyncIterator[Session]:
+async def session(tmp_path: Path, sqlite_url: str, jupyterlab_tools: Path) -> AsyncIterator[JupyterSession]:
     async with process_session(tmp_path, sqlite_url, jupyterlab_tools) as session:
         yield session
 
 
 @pytest.fixture
-async def notebook(session: Session, context: BrowserContext) -> NotebookPage:
+async def notebook(session: JupyterSession, context: BrowserContext) -> NotebookPage:
     tab = await context.new_page()
     await tab.set_viewport_size(TALL)
     tool = await session.open(tab)
@@ -103,12 +103,12 @@ async def notebook(session: Session, context: BrowserContext) -> NotebookPage:
     return NotebookPage(tab, tool)
 
 
-def workspace(session: Session) -> Path:
+def workspace(session: JupyterSession) -> Path:
     """Returns the directory in which the session's cells run."""
     return next((session.server.directory / "data/sessions").glob("*/files/workspace"))
 
 
-async def test_cells_output_what_they_would_if_a_tab_ran_them(notebook: NotebookPage, session: Session) -> None:
+async def test_cells_output_what_they_would_if_a_tab_ran_them(notebook: NotebookPage, session: JupyterSession) -> None:
     """One session for all, since a session takes most of the time."""
     await outputs_are_cleared(notebook, workspace(session))
     await displays_are_updated(notebook)
@@ -183,7 +183,7 @@ async def the_kernel_is_restarted_while_a_cell_runs(notebook: NotebookPage) -> N
     await expect(prompt(cell)).to_have_text("[1]:")
 
 
-async def the_user_switches_server_side_execution_off(notebook: NotebookPage, session: Session) -> None:
+async def the_user_switches_server_side_execution_off(notebook: NotebookPage, session: JupyterSession) -> None:
     """A cell that waits for another shows it, as only a tab's own execution does; the server's cells show no star until they run."""
     await expect(outputs(await notebook.run(SWITCH_OFF))).to_contain_text("switched off", timeout=TOOL_TIMEOUT_MS)
     await session.stop_and_start()

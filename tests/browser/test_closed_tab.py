@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from services.domain.access import Role
-from tests.browser.jupyterlab_sessions import Session, docker_session, process_session
+from tests.browser.jupyterlab_sessions import JupyterSession, docker_session, process_session
 from tests.browser.page_objects import (
     TOOL_TIMEOUT_MS,
     create_colleague,
@@ -26,7 +26,7 @@ PRINT_WITHOUT_PAUSE = "import time\nfor i in range(10**5): print('number', i, fl
 
 
 @pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.docker)])
-async def session(request: pytest.FixtureRequest, tmp_path: Path, sqlite_url: str) -> AsyncIterator[Session]:
+async def session(request: pytest.FixtureRequest, tmp_path: Path, sqlite_url: str) -> AsyncIterator[JupyterSession]:
     if request.param == "docker":
         opened = docker_session(tmp_path, sqlite_url)
     else:
@@ -38,7 +38,7 @@ async def session(request: pytest.FixtureRequest, tmp_path: Path, sqlite_url: st
 @pytest.mark.soak
 @pytest.mark.behaviour("B77")
 async def test_what_a_cell_prints_without_a_tab_is_there_in_another_browser(
-    session: Session, browser: Browser, context: BrowserContext, graces_tab: Page
+    session: JupyterSession, browser: Browser, context: BrowserContext, graces_tab: Page
 ) -> None:
     """The server of ours is killed in between, too."""
     tab = await context.new_page()
@@ -62,7 +62,7 @@ async def test_what_a_cell_prints_without_a_tab_is_there_in_another_browser(
 
 @pytest.mark.behaviour("B77", "B50")
 async def test_two_users_see_each_others_cells_and_a_stop_keeps_what_was_printed(
-    session: Session, context: BrowserContext, graces_tab: Page
+    session: JupyterSession, context: BrowserContext, graces_tab: Page
 ) -> None:
     adas_tab = await context.new_page()
     adas = await session.open(adas_tab)
@@ -87,7 +87,7 @@ async def test_two_users_see_each_others_cells_and_a_stop_keeps_what_was_printed
 
 
 @pytest.mark.behaviour("B77")
-async def test_a_kernel_that_dies_ends_its_cell_and_the_next_cell_runs(session: Session, context: BrowserContext) -> None:
+async def test_a_kernel_that_dies_ends_its_cell_and_the_next_cell_runs(session: JupyterSession, context: BrowserContext) -> None:
     tab = await context.new_page()
     tool = await session.open(tab)
     await new_notebook(tab, tool)

@@ -7,14 +7,14 @@ import pytest
 from services.compute.process.overlay import PACKAGES
 from services.compute.process.programs import installed_paths
 from services.compute.protocol import ComputeFailed, ComputeUnknown
-from services.compute.session_programs import Program
+from services.compute.session_programs import SessionProgram
 from tests.compute.world import World, ask_json
 
 pytestmark = pytest.mark.behaviour("B74")
 
 
-def shell(script: str, seconds: float = 20.0, max_bytes: int = 1000) -> Program:
-    return Program(("/bin/sh", "-c", script), seconds, max_bytes)
+def shell(script: str, seconds: float = 20.0, max_bytes: int = 1000) -> SessionProgram:
+    return SessionProgram(("/bin/sh", "-c", script), seconds, max_bytes)
 
 
 async def test_a_program_runs_in_the_session_without_the_variables_of_the_studio(world: World) -> None:

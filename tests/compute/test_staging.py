@@ -22,7 +22,7 @@ from tests.compute.odd_tree import make_tree, picture
 KEY = "session"
 
 
-class Saver:
+class StagedSaver:
     """Saves the tree `live` again and again, as a session's saves do."""
 
     def __init__(self, directory: Path) -> None:
@@ -55,13 +55,13 @@ class Saver:
 
 
 @pytest.fixture
-def saver(tmp_path: Path) -> Saver:
-    return Saver(tmp_path)
+def saver(tmp_path: Path) -> StagedSaver:
+    return StagedSaver(tmp_path)
 
 
 @pytest.mark.behaviour("B30")
 @pytest.mark.parametrize("seed", range(6))
-async def test_a_save_shows_the_files_as_they_are_in_the_pause(saver: Saver, seed: int) -> None:
+async def test_a_save_shows_the_files_as_they_are_in_the_pause(saver: StagedSaver, seed: int) -> None:
     tree = ChangingTree(saver.live, seed)
     tree.change(150)
     for _ in range(6):
@@ -70,7 +70,7 @@ async def test_a_save_shows_the_files_as_they_are_in_the_pause(saver: Saver, see
         tree.change(10)
 
 
-async def test_the_next_save_copies_only_what_changed(saver: Saver) -> None:
+async def test_the_next_save_copies_only_what_changed(saver: StagedSaver) -> None:
     for name in ("a", "b"):
         (saver.live / name).write_bytes(name.encode() * 1000)
         os.utime(saver.live / name, (0, 0))
@@ -83,7 +83,7 @@ async def test_the_next_save_copies_only_what_changed(saver: Saver) -> None:
     assert len(copies(saver) & before) == 1
 
 
-async def test_a_write_into_a_mapping_after_the_copy_is_in_the_save(saver: Saver) -> None:
+async def test_a_write_into_a_mapping_after_the_copy_is_in_the_save(saver: StagedSaver) -> None:
     """Without a write-back, only the first write into a page would change the file's time."""
     path = saver.live / "mapped"
     path.write_bytes(bytes(8192))
@@ -102,7 +102,7 @@ async def test_a_write_into_a_mapping_after_the_copy_is_in_the_save(saver: Saver
 
 @pytest.mark.behaviour("B30")
 @pytest.mark.parametrize("mode", ["delete", "wal"])
-async def test_a_database_that_is_written_meanwhile_opens_unharmed(saver: Saver, tmp_path: Path, mode: str) -> None:
+async def test_a_database_that_is_written_meanwhile_opens_unharmed(saver: StagedSaver, tmp_path: Path, mode: str) -> None:
     """The pause is in the middle of a transaction: what was written to the disk until then is there, as after a power cut."""
     database = sqlite3.connect(saver.live / "data.db", check_same_thread=False, isolation_level=None)
     database.execute(f"PRAGMA journal_mode={mode}")
@@ -126,7 +126,7 @@ async def test_a_database_that_is_written_meanwhile_opens_unharmed(saver: Saver,
     database.close()
 
 
-async def test_deletions_and_opaque_directories_become_the_marker_files_of_layers(saver: Saver) -> None:
+async def test_deletions_and_opaque_directories_become_the_marker_files_of_layers(saver: StagedSaver) -> None:
     os.mknod(saver.live / "gone", 0o20000, os.makedev(0, 0))
     (saver.live / "new").mkdir()
     os.setxattr(saver.live / "new", "trusted.overlay.opaque", b"y")
@@ -143,14 +143,14 @@ async def test_deletions_and_opaque_directories_become_the_marker_files_of_layer
     ],
     ids=["reserved name", "redirect", "unknown value", "too deep"],
 )
-async def test_what_a_copy_would_not_show_truly_is_refused(saver: Saver, make: Callable[[Path], object]) -> None:
+async def test_what_a_copy_would_not_show_truly_is_refused(saver: StagedSaver, make: Callable[[Path], object]) -> None:
     make(saver.live)
     with pytest.raises(StagingFailed):
         await saver.save()
     assert copies(saver) == set()
 
 
-async def test_many_files_are_looked_through_by_several_processes(saver: Saver) -> None:
+async def test_many_files_are_looked_through_by_several_processes(saver: StagedSaver) -> None:
     for number in range(40):
         (saver.live / f"d{number}").mkdir()
         for name in range(1000):
@@ -169,7 +169,7 @@ async def test_many_files_are_looked_through_by_several_processes(saver: Saver) 
     assert len(saved) == 40 * 1001
 
 
-async def test_an_archive_of_the_process_kind_comes_back_as_the_tree_was(saver: Saver, tmp_path: Path) -> None:
+async def test_an_archive_of_the_process_kind_comes_back_as_the_tree_was(saver: StagedSaver, tmp_path: Path) -> None:
     target, again = tmp_path / "target", tmp_path / "again.tar.zst"
     target.mkdir()
     make_tree(saver.live)
@@ -184,7 +184,7 @@ async def test_an_archive_of_the_process_kind_comes_back_as_the_tree_was(saver: 
     assert picture(target) == picture(saver.live)
 
 
-async def test_a_program_that_ends_early_is_a_failure(saver: Saver) -> None:
+async def test_a_program_that_ends_early_is_a_failure(saver: StagedSaver) -> None:
     async with saver.copy() as copy:
         await copy.prepare()
         await copy.send("nonsense")
@@ -192,7 +192,7 @@ async def test_a_program_that_ends_early_is_a_failure(saver: Saver) -> None:
             await copy.finish()
 
 
-def copies(saver: Saver) -> set[tuple[str, int]]:
+def copies(saver: StagedSaver) -> set[tuple[str, int]]:
     return {(path.name, path.stat().st_ino) for path in saver.contents.glob("contents-*/*/*")}
 
 

@@ -26,7 +26,7 @@ from services.compute.protocol import (
     Upstream,
     Usage,
 )
-from services.compute.session_programs import Program, SessionFiles
+from services.compute.session_programs import SessionFiles, SessionProgram
 from services.domain.ids import new_id
 from services.domain.session_name import SessionName
 
@@ -184,7 +184,7 @@ class FaultyCompute:
         await self._called("session_files")
         return self.files
 
-    async def run(self, name: SessionName, program: Program) -> bytes:
+    async def run(self, name: SessionName, program: SessionProgram) -> bytes:
         """Answers with `report`, in whose lines MARK stands for the mark that the program is given. Its last line is missing if
         `is_cut`."""
         await self._called("run")

@@ -28,7 +28,7 @@ NATIVE, NOARCH = "linux-64", "noarch"
 
 
 @dataclass(frozen=True, slots=True)
-class Package:
+class ChannelPackage:
     """`files` and `links` are by path below the prefix; of a noarch Python package, modules are below `site-packages`."""
 
     name: str
@@ -83,24 +83,24 @@ class Package:
         ]
 
 
-def _pip() -> Package:
+def _pip() -> ChannelPackage:
     """The pip of this machine."""
     installed = metadata.distribution("pip")
     paths = [path for path in installed.files or () if path.suffix in {".py", ".pem", ".txt"} or path.parts[0].endswith(".dist-info")]
     files = {f"site-packages/{path.as_posix()}": path.read_binary() for path in paths if ".." not in path.parts}
-    return Package("pip", installed.version, files, ("python",), entry_points=("pip = pip._internal.cli.main:main",))
+    return ChannelPackage("pip", installed.version, files, ("python",), entry_points=("pip = pip._internal.cli.main:main",))
 
 
-def _packages() -> list[Package]:
+def _packages() -> list[ChannelPackage]:
     venv = {"pyvenv.cfg": b"home = /usr/bin\ninclude-system-site-packages = false\n", "lib/python3.11/site-packages/README": b"modules\n"}
     jupyter = b"/opt/jupyter/lib/python3.11/site-packages\n"
     activation = b"export TINY_HOME=" + PLACEHOLDER.encode() + b"/share/tiny\n"
     return [
-        Package("python", "3.11.2", venv, links=dict.fromkeys(("bin/python", "bin/python3"), "/usr/bin/python3.11"), subdir=NATIVE),
-        Package("ipykernel", "7.0", {"site-packages/jupyter.pth": jupyter}, ("python >=3.11,<3.12",)),
-        Package("tinytool", "1.2.3", {"site-packages/tinytool.py": b"answer = 42\n"}, ("python",)),
-        Package("tinytool", "2.0", {"site-packages/tinytool.py": b"answer = 43\n"}, ("python", "tinyprogram >=9")),
-        Package(
+        ChannelPackage("python", "3.11.2", venv, links=dict.fromkeys(("bin/python", "bin/python3"), "/usr/bin/python3.11"), subdir=NATIVE),
+        ChannelPackage("ipykernel", "7.0", {"site-packages/jupyter.pth": jupyter}, ("python >=3.11,<3.12",)),
+        ChannelPackage("tinytool", "1.2.3", {"site-packages/tinytool.py": b"answer = 42\n"}, ("python",)),
+        ChannelPackage("tinytool", "2.0", {"site-packages/tinytool.py": b"answer = 43\n"}, ("python", "tinyprogram >=9")),
+        ChannelPackage(
             "tinyprogram",
             "1.0",
             {"bin/tinyprogram": f"#!/bin/sh\necho from {PLACEHOLDER}\n".encode(), "etc/conda/activate.d/tiny.sh": activation},
@@ -119,7 +119,7 @@ def _write_channel(channel: Path) -> None:
 
 
 @dataclass
-class Channel:
+class CondaChannel:
     """The served channel. `base_url` is the address below which it has its name; `requests` are the paths that were asked for."""
 
     directory: Path
@@ -132,14 +132,14 @@ class Channel:
         """Returns how often a package was downloaded."""
         return sum(f"/{name}-" in path for path in self.requests)
 
-    async def add(self, package: Package) -> None:
+    async def add(self, package: ChannelPackage) -> None:
         await asyncio.to_thread(package.write, self.directory / NAME)
 
 
 @asynccontextmanager
-async def served_channel(directory: Path) -> AsyncIterator[Channel]:
+async def served_channel(directory: Path) -> AsyncIterator[CondaChannel]:
     """Serves on the gateway of the engine's bridge, which builds can reach."""
-    channel = Channel(directory, "", [], threading.Event())
+    channel = CondaChannel(directory, "", [], threading.Event())
     channel.gate.set()
     await asyncio.to_thread(_write_channel, directory / NAME)
     address = docker("network", "inspect", "bridge", "-f", GATEWAY)
@@ -158,7 +158,7 @@ async def served_channel(directory: Path) -> AsyncIterator[Channel]:
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    def __init__(self, channel: Channel, *arguments: Any, **options: Any) -> None:
+    def __init__(self, channel: CondaChannel, *arguments: Any, **options: Any) -> None:
         self._channel = channel
         super().__init__(*arguments, **options)
 

@@ -22,7 +22,7 @@ OLD, NEW = "6.1", "6.2"
 
 
 @dataclass(frozen=True, slots=True)
-class Migration:
+class MigratedStudio:
     """The Studio of a job as the original, and the Studio that a migration made of it."""
 
     job: Job
@@ -65,8 +65,8 @@ async def add_release(job: Job, image: str, *, tool: str = "XPRA", old: str = OL
     await factories.create_template(job.database, workspace_id, f"Release {new}", tool=tool, tool_version=new, image=image, port=port)
 
 
-async def migrate(job: Job, **values: Any) -> Migration:
-    return Migration(job, (await outcome(job, **values))["studio"]["id"])
+async def migrate(job: Job, **values: Any) -> MigratedStudio:
+    return MigratedStudio(job, (await outcome(job, **values))["studio"]["id"])
 
 
 async def outcome(job: Job, **values: Any) -> dict[str, Any]:

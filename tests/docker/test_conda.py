@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from schema.ids import encode
 from services.store.tables import core
 from tests.docker.built import BASE, HOST_STORE, provided
-from tests.docker.conda_channel import NATIVE, Channel, Package, served_channel
+from tests.docker.conda_channel import NATIVE, ChannelPackage, CondaChannel, served_channel
 from tests.docker.migrations import add_release, migrate
 from tests.docker.recipe_jobs import ended, log, logged, write
 from tests.docker.server import Job, docker_job
@@ -42,7 +42,7 @@ class CondaJob:
     """A server whose template is JupyterLab, and the channel that it builds from."""
 
     job: Job
-    channel: Channel
+    channel: CondaChannel
     template: str
     workspace: str
 
@@ -145,7 +145,7 @@ async def test_a_build_is_retried_once_the_channel_has_what_it_lacked(conda: Con
     await conda.create("Early", "dependencies: [tinyprogram >=9]")
     failed = await ended(conda.job, "BUILD_FAILED")
     assert "No candidates were found for tinyprogram >=9" in failed["statusMessage"]
-    await conda.channel.add(Package("tinyprogram", "9.0", {"bin/tinyprogram": b"#!/bin/sh\necho nine\n"}, subdir=NATIVE))
+    await conda.channel.add(ChannelPackage("tinyprogram", "9.0", {"bin/tinyprogram": b"#!/bin/sh\necho nine\n"}, subdir=NATIVE))
     assert "studio" in (await conda.job.server.graphql(RETRY, {"id": conda.job.studio}))["retryBuild"]
     await ended(conda.job, "RUNNING")
     assert (await conda.printed("!tinyprogram; which python")).split() == ["nine", "/opt/jupyter/bin/python"]

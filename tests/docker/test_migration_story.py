@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.docker.built import provided
-from tests.docker.migrations import Migration, add_release, attempts, migrate
+from tests.docker.migrations import MigratedStudio, add_release, attempts, migrate
 from tests.docker.server import Job, docker_job
 from tests.docker.tiny_image import docker
 from tests.docker.visitor import notebook
@@ -79,7 +79,7 @@ async def test_errors_are_shown_with_commands_mended_in_the_original_and_gone_in
     assert shown == [("SUCCEEDED", "Contained_2"), ("DISCARDED", "Contained_1")]
 
 
-async def result_seen(job: Job, migration: Migration) -> str:
+async def result_seen(job: Job, migration: MigratedStudio) -> str:
     """Returns the newest state of the migration in the log of the original."""
     nodes = (await job.server.graphql(EVENTS, {"id": job.studio}))["studio"]["events"]["nodes"]
     newest = next(node for node in nodes if node)

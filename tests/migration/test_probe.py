@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.controller.migration.probes import MAX_FIELD_LENGTH, MAX_FINDINGS, findings, is_complete, probes
-from services.domain.migration_checks import Finding
+from services.domain.migration_checks import ProbeFinding
 from services.domain.migration_files import InstalledSoftware, PythonPackage
 
 pytestmark = pytest.mark.behaviour("B74")
@@ -38,9 +38,9 @@ def install(packages: Path, name: str, version: str, source: str) -> None:
     (info / "RECORD").write_text(f"{name}.py,,\n{name}-{version}.dist-info/METADATA,,\n../../../bin/{name}-tool,,\n")
 
 
-def run(environment: Path, software: InstalledSoftware) -> list[Finding]:
+def run(environment: Path, software: InstalledSoftware) -> list[ProbeFinding]:
     variables = {"PATH": os.pathsep.join([str(environment / "bin"), "/usr/bin:/bin"])}
-    reported: list[Finding] = []
+    reported: list[ProbeFinding] = []
     for probe in probes(software, MARK):
         done = subprocess.run(probe.program.argv, env=variables, capture_output=True, timeout=60, check=False)
         assert is_complete(done.stdout, MARK)
@@ -56,8 +56,8 @@ def test_packages_that_cannot_be_loaded_and_those_installed_twice_are_found(envi
     version, *reported = run(environment, software("good", "bad", "twice", "absent"))
     assert (version.kind, version.subject) == ("python-version", f"3.{sys.version_info[1]}")
     assert reported == [
-        Finding("python-import", "bad", "ImportError: libgone.so.1: cannot open shared object file", ""),
-        Finding("python-twice", "twice", "1.0 and 2.0", ""),
+        ProbeFinding("python-import", "bad", "ImportError: libgone.so.1: cannot open shared object file", ""),
+        ProbeFinding("python-twice", "twice", "1.0 and 2.0", ""),
     ]
 
 
@@ -94,5 +94,5 @@ def test_output_that_a_session_made_up_is_cut_and_made_printable() -> None:
         *[f"{MARK}\tlibrary\t{number}" for number in range(10_000)],
     ]
     reported = findings("\n".join(lines).encode() + b"\xff\xfe\x00", MARK)
-    assert reported[0] == Finding("python-import", "num[31mpy", "x" * MAX_FIELD_LENGTH, "owner")
+    assert reported[0] == ProbeFinding("python-import", "num[31mpy", "x" * MAX_FIELD_LENGTH, "owner")
     assert len(reported) == MAX_FINDINGS

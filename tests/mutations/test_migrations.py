@@ -24,7 +24,7 @@ ATTEMPTS = """query($id: ID!) { studio(id: $id) { migrationAttempts { id state s
 
 
 @dataclass(frozen=True, slots=True)
-class Original:
+class OriginalStudio:
     """A stopped Studio of an older release, with two checkpoints, in a workspace that has newer releases."""
 
     id: str
@@ -32,7 +32,7 @@ class Original:
     checkpoints: list[str]
 
 
-async def original(database: Database, world: World, current: str = "6.1", **values: Any) -> Original:
+async def original(database: Database, world: World, current: str = "6.1", **values: Any) -> OriginalStudio:
     templates = {}
     for version, more in {"6.0": {}, "6.1": {}, "6.2": {}, "6.3": {}, "7.0": {"experimental": True}}.items():
         image = f"example/xpra:{version}"
@@ -46,7 +46,7 @@ async def original(database: Database, world: World, current: str = "6.1", **val
         await factories.create_checkpoint(database, world, studio_id, f"desk_{number}", number=number, template_id=templates[current])
         for number in (1, 2)
     ]
-    return Original(studio_id, templates, saved)
+    return OriginalStudio(studio_id, templates, saved)
 
 
 async def plan(api: Api, world: World, studio_id: str, **values: Any) -> dict[str, Any]:

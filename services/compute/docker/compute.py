@@ -55,7 +55,7 @@ from services.compute.protocol import (
     Upstream,
     Usage,
 )
-from services.compute.session_programs import Program, SessionFiles
+from services.compute.session_programs import SessionFiles, SessionProgram
 from services.domain.session_name import SessionName
 
 DEFAULT_SUBNET_POOL = IPv4Network("10.213.0.0/16")
@@ -219,7 +219,7 @@ class DockerCompute:
             return SessionFiles((), unread=f"The image {image.image} of the new template was removed from the engine.")
         return await self._checkpoints.session_files(source, template.id)
 
-    async def run(self, name: SessionName, program: Program) -> bytes:
+    async def run(self, name: SessionName, program: SessionProgram) -> bytes:
         container = await self._containers.find(name)
         if container is None:
             raise ComputeFailed("The session is not there, so that nothing can be run in it.")

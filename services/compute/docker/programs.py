@@ -5,7 +5,7 @@ from typing import Any
 
 from services.compute.docker.engine import Absent, Conflict, Engine
 from services.compute.protocol import ComputeFailed, ComputeUnknown
-from services.compute.session_programs import Program
+from services.compute.session_programs import SessionProgram
 
 READ_BYTES = 1 << 16
 LAUNCHER = 'limit=$(command -v timeout) && exec "$limit" -s KILL "$0" "$@"; exec "$@"'
@@ -14,7 +14,7 @@ GRACE_SECONDS = 5.0
 """How long after its own limit a program is waited for."""
 
 
-async def run(engine: Engine, container_id: str, program: Program) -> bytes:
+async def run(engine: Engine, container_id: str, program: SessionProgram) -> bytes:
     """Runs the program to its end, or until it has printed enough, and returns its output. Raises ComputeFailed, ComputeUnknown."""
     argv = ["/bin/sh", "-c", LAUNCHER, f"{program.seconds:g}", *program.argv]
     body = {"AttachStdout": True, "AttachStderr": False, "Tty": True, "Cmd": argv}
@@ -25,7 +25,7 @@ async def run(engine: Engine, container_id: str, program: Program) -> bytes:
         raise ComputeUnknown(f"the session went away while a program was run in it: {error}") from error
 
 
-async def _output(engine: Engine, path: str, program: Program) -> bytes:
+async def _output(engine: Engine, path: str, program: SessionProgram) -> bytes:
     limit, output = program.seconds + GRACE_SECONDS, bytearray()
     start: dict[str, Any] = {"Detach": False, "Tty": True}
     try:

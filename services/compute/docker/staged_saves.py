@@ -22,7 +22,7 @@ from services.compute.docker.layering import COMMENT
 from services.compute.docker.local_layer import LocalLayer
 from services.compute.docker.request_bodies import Image
 from services.compute.protocol import ComputeFailed, ComputeUnknown
-from services.compute.staging.client import PAUSE_TIMEOUT_SECONDS, PREPARE_TIMEOUT_SECONDS, Layer, staging, within
+from services.compute.staging.client import PAUSE_TIMEOUT_SECONDS, PREPARE_TIMEOUT_SECONDS, StagedLayer, staging, within
 from services.compute.staging.directories import HeldStaging, StagingDirectories
 from services.compute.staging.errors import StagingFailed
 
@@ -93,7 +93,7 @@ class StagedSaves:
             raise ComputeUnknown(f"the engine does not have the image {reference} that it loaded")
         return StagedImage(inspected["Id"], pause_seconds)
 
-    async def _load(self, reference: str, archive: AsyncIterator[bytes], layer: Layer) -> None:
+    async def _load(self, reference: str, archive: AsyncIterator[bytes], layer: StagedLayer) -> None:
         try:
             await image_layers.load_archive(self._engine, reference, archive)
         except ComputeUnknown:
@@ -160,7 +160,7 @@ class _Base:
     image: Image
     config: Mapping[str, Any]
 
-    def digests(self, layer: Layer) -> list[str]:
+    def digests(self, layer: StagedLayer) -> list[str]:
         """Returns the digests of the new image's layers. As with a commit, a layer without anything in it is left out."""
         return [*self._below, *([] if layer.is_empty else [layer.digest])]
 
@@ -168,7 +168,7 @@ class _Base:
     def _below(self) -> list[str]:
         return list(self.config["rootfs"]["diff_ids"])
 
-    async def archive(self, reference: str, container_id: str, layer: Layer) -> AsyncIterator[bytes]:
+    async def archive(self, reference: str, container_id: str, layer: StagedLayer) -> AsyncIterator[bytes]:
         """Yields the archive of the new image. Layers that the engine has are named and left out."""
         paths = [f"{digest}/layer.tar" for digest in self._below]
         if not layer.is_empty:
@@ -178,7 +178,7 @@ class _Base:
         config = json.dumps(self._configuration(container_id, layer)).encode()
         yield image_layers.ending(reference, config, paths)
 
-    def _configuration(self, container_id: str, layer: Layer) -> dict[str, Any]:
+    def _configuration(self, container_id: str, layer: StagedLayer) -> dict[str, Any]:
         """Returns the configuration that a commit would give the image, except for the session's host name."""
         created = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         entry = {"created": created, "comment": COMMENT, **({"empty_layer": True} if layer.is_empty else {})}

@@ -48,7 +48,7 @@ from services.compute.protocol import (
     Upstream,
     Usage,
 )
-from services.compute.session_programs import Program, SessionFiles
+from services.compute.session_programs import SessionFiles, SessionProgram
 from services.domain.session_name import SessionName
 from services.domain.statuses import Tool
 
@@ -173,7 +173,7 @@ class ProcessCompute:
         """Lists what pip installed. There are no conflicts: a tool's installation is beside a session's files, not below them."""
         return SessionFiles(await in_thread(programs.installed_paths, self._data_directory.session(name).files))
 
-    async def run(self, name: SessionName, program: Program) -> bytes:
+    async def run(self, name: SessionName, program: SessionProgram) -> bytes:
         """Runs the program with the variables of the session's tool, as the user of this server."""
         session_record, files = self._session_record(name), self._data_directory.session(name).files
         env_vars = tools.base_env_vars(session_record, files, self._data_directory.root / "cache" / "pip")

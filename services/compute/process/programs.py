@@ -7,7 +7,7 @@ from pathlib import Path
 from services.compute.process.cancellation import run_program
 from services.compute.process.overlay import PACKAGES, VENV_DIRECTORY
 from services.compute.protocol import ComputeFailed
-from services.compute.session_programs import Program
+from services.compute.session_programs import SessionProgram
 
 LISTED = ((VENV_DIRECTORY, "bin"), (VENV_DIRECTORY, *PACKAGES))
 """The directories, in a session's files, of what pip installs."""
@@ -27,7 +27,7 @@ def _names(files: Path, parts: tuple[str, ...]) -> Iterator[str]:
     yield from (str(path.relative_to(files)) for path in directory.iterdir())
 
 
-async def run(program: Program, env_vars: Mapping[str, str], cwd: Path) -> bytes:
+async def run(program: SessionProgram, env_vars: Mapping[str, str], cwd: Path) -> bytes:
     """Runs the program to its end, and returns its output. Raises ComputeFailed if it takes too long or cannot be started."""
     try:
         async with asyncio.timeout(program.seconds):

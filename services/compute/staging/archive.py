@@ -9,7 +9,7 @@ import zstandard
 
 from services.compute.staging import tar_stream
 from services.compute.staging.content_store import ContentStore
-from services.compute.staging.live_tree import Directory
+from services.compute.staging.live_tree import DirectoryEntry
 
 COMPRESSION_LEVEL = 3
 ALL_PROCESSORS = -1
@@ -27,7 +27,7 @@ class HashingFile:
         return self.file.write(data)
 
 
-def write(root: Directory, contents: ContentStore, target: Path) -> tuple[str, int]:
+def write(root: DirectoryEntry, contents: ContentStore, target: Path) -> tuple[str, int]:
     """Writes the archive, synced; returns its digest and its size in bytes. Raises StagingFailed, OSError."""
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from services.compute.staging.errors import StagingFailed
-from services.compute.staging.live_tree import Directory, LiveTree, OpenDirectories
+from services.compute.staging.live_tree import DirectoryEntry, LiveTree, OpenDirectories
 
 MIN_SHARED_ENTRIES = 30_000
 """Below this number of files and directories one process is faster than several."""
@@ -101,7 +101,7 @@ def _prepare(tree: LiveTree) -> tuple[list[str], list[_Check]]:
     return unsettled, checks
 
 
-def _is_settled(tree: LiveTree, directory: Directory) -> bool:
+def _is_settled(tree: LiveTree, directory: DirectoryEntry) -> bool:
     return tree.is_settled(directory.status.changed) and all(tree.is_settled(file.status.changed) for file in directory.files.values())
 
 

@@ -35,7 +35,7 @@ class LiveDirectory:
         return cls(path, status.st_dev, status.st_ino, is_overlay)
 
 
-class Layer:
+class StagedLayer:
     """The layer that a copy makes: its length in bytes, and once `pieces` came to its end, its digest."""
 
     def __init__(self, staging: "Staging", length: int, *, is_empty: bool) -> None:
@@ -75,10 +75,10 @@ class Staging:
         """Copies what has changed since, while the session is paused. Raises StagingFailed."""
         await self._do("finish")
 
-    async def layer(self) -> Layer:
+    async def layer(self) -> StagedLayer:
         """Returns the layer that the copy makes. Raises StagingFailed."""
         measured = await self._do("measure")
-        return Layer(self, measured["bytes"], is_empty=measured["empty"])
+        return StagedLayer(self, measured["bytes"], is_empty=measured["empty"])
 
     async def archive(self, target: Path) -> tuple[str, int]:
         """Writes an archive of the process kind; returns its digest and its size in bytes. Raises StagingFailed."""

@@ -14,7 +14,7 @@ from ctypes import CDLL, c_int, c_int64, c_uint, get_errno
 from typing import BinaryIO
 
 from services.compute.staging.errors import NotEnoughSpace
-from services.compute.staging.live_tree import OPEN_DIRECTORY, Status
+from services.compute.staging.live_tree import OPEN_DIRECTORY, FileStatus
 
 SHARDS = 256
 NAME_PATTERN = re.compile(r"([0-9a-f]+)-([0-9a-f]+)")
@@ -41,11 +41,11 @@ class ContentStore:
         for shard in range(SHARDS):
             self._load(f"{shard:02x}")
 
-    def has(self, status: Status) -> bool:
+    def has(self, status: FileStatus) -> bool:
         """Returns whether the copy is that of the file with this status."""
         return self._known.get(status.inode) == status.changed
 
-    def copy(self, parent: int, name: str, status: Status, *, stays_valid: bool) -> int:
+    def copy(self, parent: int, name: str, status: FileStatus, *, stays_valid: bool) -> int:
         """Copies the file `name` in the directory `parent`; returns how many bytes that were.
 
         `stays_valid`: a later change of the file will show as another change time. Raises FileNotFoundError where the name leads to

@@ -25,7 +25,7 @@ IGNORED_ATTRIBUTES = {f"trusted.overlay.{name}" for name in ("origin", "impure",
 CAPABILITY = "security.capability"
 
 
-class Status(NamedTuple):
+class FileStatus(NamedTuple):
     """The metadata of an inode; times are in nanoseconds."""
 
     inode: int
@@ -39,7 +39,7 @@ class Status(NamedTuple):
     device: int
 
     @classmethod
-    def of(cls, found: os.stat_result) -> "Status":
+    def of(cls, found: os.stat_result) -> "FileStatus":
         return cls(
             found.st_ino,
             found.st_ctime_ns,
@@ -63,22 +63,22 @@ class Status(NamedTuple):
 
 
 @dataclass(slots=True)
-class File:
+class FileEntry:
     """Anything but a directory. `target` is that of a symbolic link, `capability` the attribute `security.capability`."""
 
-    status: Status
+    status: FileStatus
     target: str = ""
     capability: bytes | None = None
 
 
 @dataclass(slots=True)
-class Directory:
+class DirectoryEntry:
     """A directory with what is in it. `is_opaque`: it hides what the layers below have in it."""
 
-    status: Status
+    status: FileStatus
     is_opaque: bool = False
-    files: dict[str, File] = field(default_factory=dict)
-    directories: dict[str, "Directory"] = field(default_factory=dict)
+    files: dict[str, FileEntry] = field(default_factory=dict)
+    directories: dict[str, "DirectoryEntry"] = field(default_factory=dict)
 
 
 class LiveTree:
@@ -86,7 +86,7 @@ class LiveTree:
 
     def __init__(self, root_fd: int, *, is_overlay: bool) -> None:
         self.root_fd = root_fd
-        self.root = Directory(Status.of(os.fstat(root_fd)))
+        self.root = DirectoryEntry(FileStatus.of(os.fstat(root_fd)))
         self._is_overlay = is_overlay
         self._settled_before = self._reusable_before = 0
 
@@ -103,17 +103,17 @@ class LiveTree:
         """Returns whether a change after this pass would show as a change time other than `changed`."""
         return _is_before(changed, self._settled_before)
 
-    def walk(self) -> Iterator[tuple[str, Directory]]:
+    def walk(self) -> Iterator[tuple[str, DirectoryEntry]]:
         """Yields every directory with its path ("" is the root), each before those in it."""
         return walk_below("", self.root)
 
-    def find(self, path: str) -> Directory | None:
-        found: Directory | None = self.root
+    def find(self, path: str) -> DirectoryEntry | None:
+        found: DirectoryEntry | None = self.root
         for name in path.split("/") if path else ():
             found = found.directories.get(name) if found else None
         return found
 
-    def reread(self, path: str) -> list[tuple[str, Directory]]:
+    def reread(self, path: str) -> list[tuple[str, DirectoryEntry]]:
         """Reads a directory again, with those in it that are new. Returns what was read; nothing if the directory is gone."""
         known = self.find(path)
         if known is None:
@@ -129,11 +129,11 @@ class LiveTree:
         new = [(join(path, name), below) for name, below in known.directories.items() if id(below) not in kept]
         return [(path, known), *(item for place, below in new for item in walk_below(place, below))]
 
-    def _read(self, descriptor: int, depth: int, known: Directory | None) -> Directory:
+    def _read(self, descriptor: int, depth: int, known: DirectoryEntry | None) -> DirectoryEntry:
         """Reads an open directory, its status first: what changes while it is listed has a later change time then."""
         if depth > MAX_DEPTH:
             raise TreeNotSupported("directories are nested too deeply")
-        found = Directory(Status.of(os.fstat(descriptor)))
+        found = DirectoryEntry(FileStatus.of(os.fstat(descriptor)))
         if self._is_overlay:
             found.is_opaque = self._opaque(f"/proc/self/fd/{descriptor}")
         with os.scandir(descriptor) as entries:
@@ -145,8 +145,8 @@ class LiveTree:
                 continue  # removed meanwhile, by which the directory changed: it will be read again
         return found
 
-    def _add(self, parent: int, name: str, depth: int, found: Directory, known: Directory | None) -> None:
-        status = Status.of(os.stat(name, dir_fd=parent, follow_symlinks=False))
+    def _add(self, parent: int, name: str, depth: int, found: DirectoryEntry, known: DirectoryEntry | None) -> None:
+        status = FileStatus.of(os.stat(name, dir_fd=parent, follow_symlinks=False))
         if stat.S_ISDIR(status.mode):
             same = known.directories.get(name) if known else None
             found.directories[name] = same if same and same.status.inode == status.inode else self._read_below(parent, name, depth)
@@ -157,23 +157,23 @@ class LiveTree:
         else:
             found.files[name] = self._file(parent, name, status)
 
-    def _read_below(self, parent: int, name: str, depth: int) -> Directory:
+    def _read_below(self, parent: int, name: str, depth: int) -> DirectoryEntry:
         descriptor = _open_directory(parent, name)
         try:
             return self._read(descriptor, depth + 1, None)
         finally:
             os.close(descriptor)
 
-    def _file(self, parent: int, name: str, status: Status) -> File:
+    def _file(self, parent: int, name: str, status: FileStatus) -> FileEntry:
         if self._is_overlay and not status.is_whiteout and name.startswith(".wh."):
             raise TreeNotSupported("a file has a name that is reserved in layers")
         if stat.S_ISLNK(status.mode):
-            return File(status, os.readlink(name, dir_fd=parent))
+            return FileEntry(status, os.readlink(name, dir_fd=parent))
         if not self._is_overlay or not stat.S_ISREG(status.mode):
-            return File(status)
+            return FileEntry(status)
         path = f"/proc/self/fd/{parent}/{name}"
         names = self._attributes(path)
-        return File(status, capability=os.getxattr(path, CAPABILITY, follow_symlinks=False) if CAPABILITY in names else None)
+        return FileEntry(status, capability=os.getxattr(path, CAPABILITY, follow_symlinks=False) if CAPABILITY in names else None)
 
     def _opaque(self, path: str) -> bool:
         if OPAQUE not in self._attributes(path, follow=True):
@@ -243,7 +243,7 @@ def _is_before(changed: int, limit: int) -> bool:
     return changed < (limit if changed % NS_PER_SECOND else limit - 2 * NS_PER_SECOND)
 
 
-def walk_below(path: str, directory: Directory) -> Iterator[tuple[str, Directory]]:
+def walk_below(path: str, directory: DirectoryEntry) -> Iterator[tuple[str, DirectoryEntry]]:
     """Yields the directory and all below it with their paths, parents first."""
     yield path, directory
     for name, below in directory.directories.items():

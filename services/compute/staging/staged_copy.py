@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from services.compute.staging.change_detection import ChangeDetector
 from services.compute.staging.content_store import ContentStore, free_bytes
 from services.compute.staging.errors import NotEnoughSpace, StagingFailed
-from services.compute.staging.live_tree import Directory, LiveTree, OpenDirectories
+from services.compute.staging.live_tree import DirectoryEntry, LiveTree, OpenDirectories
 
 MAX_ROUNDS = 4
 SMALL_BYTES, SMALL_FILES = 8 << 20, 200
@@ -15,7 +15,7 @@ MIN_FREE_FRACTION = 0.1
 """The part of a disk that copies leave free."""
 LAYER_COPIES = 2
 """How often an engine writes a layer that it loads, when it is on the same disk."""
-Found = Iterable[tuple[str, Directory]]
+Found = Iterable[tuple[str, DirectoryEntry]]
 
 
 class StagedCopy:
@@ -79,11 +79,11 @@ class StagedCopy:
                     raise StagingFailed("a directory was removed during the pause")
         return copied, files
 
-    def _missing(self, directory: Directory) -> list[str]:
+    def _missing(self, directory: DirectoryEntry) -> list[str]:
         statuses = ((name, file.status) for name, file in directory.files.items())
         return [name for name, status in statuses if status.has_content and not self.contents.has(status)]
 
-    def _copy_file(self, parent: int, name: str, directory: Directory, *, is_paused: bool) -> int:
+    def _copy_file(self, parent: int, name: str, directory: DirectoryEntry, *, is_paused: bool) -> int:
         """A copy that was made during a pause is not used again: a program may write into a mapping without a new change time then."""
         status = directory.files[name].status
         stays_valid = not is_paused and self.tree.is_settled(status.changed)

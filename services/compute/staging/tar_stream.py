@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from services.compute.staging.content_store import ContentStore
 from services.compute.staging.errors import StagingFailed
-from services.compute.staging.live_tree import CAPABILITY, Directory, File, Status, join
+from services.compute.staging.live_tree import CAPABILITY, DirectoryEntry, FileEntry, FileStatus, join
 
 WHITEOUT, OPAQUE_MARKER = ".wh.", ".wh..wh..opq"
 CAPABILITY_HEADER = f"SCHILY.xattr.{CAPABILITY}"
@@ -33,30 +33,30 @@ TYPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class TarMember:
     """A header of the tar, and the status of its file. `has_content`: what the file holds follows the header."""
 
     header: tarfile.TarInfo
-    status: Status
+    status: FileStatus
     has_content: bool = False
 
     def encoded(self) -> bytes:
         return self.header.tobuf(tarfile.PAX_FORMAT, ENCODING, ERRORS)
 
 
-def layer_members(root: Directory) -> Iterator[Member]:
+def layer_members(root: DirectoryEntry) -> Iterator[TarMember]:
     """Yields what a layer with this tree has, without its root."""
     yield from _below("", root, {})
 
 
-def archive_members(root: Directory) -> Iterator[Member]:
+def archive_members(root: DirectoryEntry) -> Iterator[TarMember]:
     """Yields what an archive of the process kind has: no owners, times in nanoseconds, and names as `process/pack.py` gives them."""
-    yield _as_in_archive(Member(_header("", root.status, tarfile.DIRTYPE), root.status))
+    yield _as_in_archive(TarMember(_header("", root.status, tarfile.DIRTYPE), root.status))
     for member in _below("", root, {}):
         yield _as_in_archive(member)
 
 
-def _as_in_archive(member: Member) -> Member:
+def _as_in_archive(member: TarMember) -> TarMember:
     header = member.header
     header.name = f"./{header.name}".rstrip("/")
     if header.type == tarfile.LNKTYPE:
@@ -67,21 +67,21 @@ def _as_in_archive(member: Member) -> Member:
     return member
 
 
-def _below(path: str, directory: Directory, written: dict[int, str]) -> Iterator[Member]:
+def _below(path: str, directory: DirectoryEntry, written: dict[int, str]) -> Iterator[TarMember]:
     """Yields what is in a directory in the order of names. `written` has the first name of each inode with several."""
     if directory.is_opaque and path:
-        yield Member(_header(f"{path}/{OPAQUE_MARKER}", directory.status, tarfile.REGTYPE), directory.status)
+        yield TarMember(_header(f"{path}/{OPAQUE_MARKER}", directory.status, tarfile.REGTYPE), directory.status)
     for name in sorted([*directory.files, *directory.directories], key=_encoded):
         place = join(path, name)
         below = directory.directories.get(name)
         if below is None:
             yield from _file(path, name, directory.files[name], written)
         else:
-            yield Member(_header(f"{place}/", below.status, tarfile.DIRTYPE), below.status)
+            yield TarMember(_header(f"{place}/", below.status, tarfile.DIRTYPE), below.status)
             yield from _below(place, below, written)
 
 
-def _file(directory: str, name: str, file: File, written: dict[int, str]) -> Iterator[Member]:
+def _file(directory: str, name: str, file: FileEntry, written: dict[int, str]) -> Iterator[TarMember]:
     """Yields nothing for a socket, which a tar cannot have."""
     status, path = file.status, join(directory, name)
     kind = TYPES.get(stat.S_IFMT(status.mode))
@@ -90,7 +90,7 @@ def _file(directory: str, name: str, file: File, written: dict[int, str]) -> Ite
     if status.is_whiteout:
         header = _header(join(directory, WHITEOUT + name), status, tarfile.REGTYPE)
         header.mode = WHITEOUT_MODE
-        yield Member(header, status)
+        yield TarMember(header, status)
         return
     header = _header(path, status, kind)
     if file.capability is not None:
@@ -98,14 +98,14 @@ def _file(directory: str, name: str, file: File, written: dict[int, str]) -> Ite
     first = written.setdefault(status.inode, path) if status.links > 1 else path
     if first != path:
         header.type, header.linkname = tarfile.LNKTYPE, first
-        yield Member(header, status)
+        yield TarMember(header, status)
         return
     header.linkname = file.target
     header.size = status.size if kind == tarfile.REGTYPE else 0
-    yield Member(header, status, status.has_content)
+    yield TarMember(header, status, status.has_content)
 
 
-def _header(path: str, status: Status, kind: bytes) -> tarfile.TarInfo:
+def _header(path: str, status: FileStatus, kind: bytes) -> tarfile.TarInfo:
     header = tarfile.TarInfo(path)
     header.type, header.mode, header.uid, header.gid = kind, stat.S_IMODE(status.mode), status.uid, status.gid
     header.mtime = status.modified // NS_PER_SECOND
@@ -118,7 +118,7 @@ def _encoded(name: str) -> bytes:
     return name.encode(ENCODING, ERRORS)
 
 
-def length(members: Iterator[Member]) -> int:
+def length(members: Iterator[TarMember]) -> int:
     """Returns how many bytes `write` will write."""
     total = END_BYTES
     for member in members:
@@ -127,7 +127,7 @@ def length(members: Iterator[Member]) -> int:
     return total
 
 
-def write(members: Iterator[Member], contents: ContentStore, target: Write) -> None:
+def write(members: Iterator[TarMember], contents: ContentStore, target: Write) -> None:
     """Writes the tar. Raises StagingFailed for a copy that is not as long as its file was."""
     for member in members:
         target(member.encoded())
@@ -136,7 +136,7 @@ def write(members: Iterator[Member], contents: ContentStore, target: Write) -> N
     target(bytes(END_BYTES))
 
 
-def _write_content(status: Status, contents: ContentStore, target: Write) -> None:
+def _write_content(status: FileStatus, contents: ContentStore, target: Write) -> None:
     left = status.size
     with contents.open(status.inode) as file:
         while piece := file.read(PIECE_BYTES):

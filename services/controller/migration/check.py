@@ -11,7 +11,7 @@ from services.controller.controller_services import ControllerServices
 from services.controller.error_text import describe_error
 from services.controller.migration.probes import findings, is_complete, probes
 from services.domain.lifecycle import ENDED
-from services.domain.migration_checks import Finding, SessionReport, issues_of
+from services.domain.migration_checks import ProbeFinding, SessionReport, issues_of
 from services.domain.migration_files import installed_software
 from services.domain.migration_issues import MigrationIssue
 from services.domain.migration_tools import RULES
@@ -100,7 +100,7 @@ async def _issues(
     name = SessionName(services.installation, studio.id, studio.public_id, session.number)
     files = await _session_files(services, attempt, name, session, template)
     software = installed_software(files.paths)
-    mark, reported = f"studiograph-{token_hex(MARK_BYTES)}", list[Finding]()
+    mark, reported = f"studiograph-{token_hex(MARK_BYTES)}", list[ProbeFinding]()
     secret_forms, gaps = forms(await _secrets(services, session)), [files.unread] if files.unread else []
     for probe in probes(software, mark):
         output = await compute.run(name, probe.program)

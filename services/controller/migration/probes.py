@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.compute.session_programs import Program
-from services.domain.migration_checks import Finding
+from services.compute.session_programs import SessionProgram
+from services.domain.migration_checks import ProbeFinding
 from services.domain.migration_files import InstalledSoftware
 from services.secrets.masking import masked
 
@@ -41,14 +41,14 @@ MAX_FIELD_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class SessionProbe:
     """A program and the mark with which its lines begin. Nobody in the session can know the mark before."""
 
     mark: str
-    program: Program
+    program: SessionProgram
 
 
-def probes(software: InstalledSoftware, mark: str) -> Iterator[Probe]:
+def probes(software: InstalledSoftware, mark: str) -> Iterator[SessionProbe]:
     """Returns what is to be run in a session where this software was installed."""
     wanted = {"python": sorted({each.name for each in software.python}), "programs": [f"/{path}" for path in software.programs]}
     if wanted["python"] or wanted["programs"]:
@@ -59,22 +59,22 @@ def probes(software: InstalledSoftware, mark: str) -> Iterator[Probe]:
         yield _probe(mark, "/bin/sh", "-c", LIST_EXTENSIONS, mark, EXTENSION_PROBE.read_text())
 
 
-def _probe(mark: str, *argv: str) -> Probe:
-    return Probe(mark, Program(argv, SECONDS, MAX_OUTPUT_BYTES))
+def _probe(mark: str, *argv: str) -> SessionProbe:
+    return SessionProbe(mark, SessionProgram(argv, SECONDS, MAX_OUTPUT_BYTES))
 
 
-def findings(output: bytes, mark: str, secret_forms: list[str] | None = None) -> list[Finding]:
+def findings(output: bytes, mark: str, secret_forms: list[str] | None = None) -> list[ProbeFinding]:
     """Returns what the lines of a program's output report.
 
     The session may have changed them: every field is made printable and cut. The details are masked before, since the cut might leave a
     part of a secret.
     """
-    found: list[Finding] = []
+    found: list[ProbeFinding] = []
     for line in output.decode(errors="replace").splitlines():
         fields = [_printable(field) for field in line.split("\t")]
         if len(fields) >= 3 and fields[0] == mark and len(found) < MAX_FINDINGS:
             kind, subject, detail, owner = (*fields[1:5], "", "")[:4]
-            found.append(Finding(_cut(kind), _cut(subject), _cut(masked(detail, secret_forms or [])), _cut(owner)))
+            found.append(ProbeFinding(_cut(kind), _cut(subject), _cut(masked(detail, secret_forms or [])), _cut(owner)))
     return found
 
 

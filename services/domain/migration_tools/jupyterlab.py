@@ -1,5 +1,5 @@
 """JupyterLab: packages come from pip and apt."""
 
-from services.domain.migration_tools.rules import APT, PIP, Ecosystem, ToolRules
+from services.domain.migration_tools.rules import APT, PIP, PackageEcosystem, ToolRules
 
-RULES = ToolRules({Ecosystem.PYTHON: PIP, Ecosystem.SYSTEM: APT})
+RULES = ToolRules({PackageEcosystem.PYTHON: PIP, PackageEcosystem.SYSTEM: APT})

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
-class Ecosystem(StrEnum):
+class PackageEcosystem(StrEnum):
     """By what software is installed in a session; the values are the words of the session probe."""
 
     PYTHON = "python"
@@ -15,11 +15,11 @@ class Ecosystem(StrEnum):
     SYSTEM = "system"
 
 
-NAMES: Mapping[Ecosystem, re.Pattern[str]] = {
-    Ecosystem.PYTHON: re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"),
-    Ecosystem.R: re.compile(r"[A-Za-z][A-Za-z0-9.]*[A-Za-z0-9]"),
-    Ecosystem.EXTENSION: re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\.[A-Za-z0-9][A-Za-z0-9._-]*"),
-    Ecosystem.SYSTEM: re.compile(r"[a-z0-9][a-z0-9+.-]+"),
+NAMES: Mapping[PackageEcosystem, re.Pattern[str]] = {
+    PackageEcosystem.PYTHON: re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"),
+    PackageEcosystem.R: re.compile(r"[A-Za-z][A-Za-z0-9.]*[A-Za-z0-9]"),
+    PackageEcosystem.EXTENSION: re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\.[A-Za-z0-9][A-Za-z0-9._-]*"),
+    PackageEcosystem.SYSTEM: re.compile(r"[a-z0-9][a-z0-9+.-]+"),
 }
 """The form of names in each ecosystem. What a session reports is put into commands only in this form: it may come from anybody."""
 MAX_NAME_LENGTH = 214
@@ -31,14 +31,14 @@ APT = "apt-get remove --yes {name}"
 class ToolRules:
     """`removals` has the command that removes software, for each ecosystem that the tool's users install from."""
 
-    removals: Mapping[Ecosystem, str] = field(default_factory=dict)
+    removals: Mapping[PackageEcosystem, str] = field(default_factory=dict)
 
-    def removal(self, ecosystem: Ecosystem, name: str) -> tuple[str, ...]:
+    def removal(self, ecosystem: PackageEcosystem, name: str) -> tuple[str, ...]:
         """Returns the commands that remove the software; none where the tool has no such ecosystem."""
         command = self.removals.get(ecosystem)
         return (command.format(name=name),) if command and is_name(ecosystem, name) else ()
 
 
-def is_name(ecosystem: Ecosystem, name: str) -> bool:
+def is_name(ecosystem: PackageEcosystem, name: str) -> bool:
     """Returns whether the text can be the name of software of the ecosystem."""
     return len(name) <= MAX_NAME_LENGTH and NAMES[ecosystem].fullmatch(name) is not None

@@ -1,5 +1,7 @@
 """Visual Studio Code: extensions are its own, and packages come from pip and apt."""
 
-from services.domain.migration_tools.rules import APT, PIP, Ecosystem, ToolRules
+from services.domain.migration_tools.rules import APT, PIP, PackageEcosystem, ToolRules
 
-RULES = ToolRules({Ecosystem.EXTENSION: "code-server --uninstall-extension {name}", Ecosystem.PYTHON: PIP, Ecosystem.SYSTEM: APT})
+RULES = ToolRules(
+    {PackageEcosystem.EXTENSION: "code-server --uninstall-extension {name}", PackageEcosystem.PYTHON: PIP, PackageEcosystem.SYSTEM: APT}
+)

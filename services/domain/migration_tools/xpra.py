@@ -1,5 +1,5 @@
 """Xpra: programs of the desktop come from apt."""
 
-from services.domain.migration_tools.rules import APT, Ecosystem, ToolRules
+from services.domain.migration_tools.rules import APT, PackageEcosystem, ToolRules
 
-RULES = ToolRules({Ecosystem.SYSTEM: APT})
+RULES = ToolRules({PackageEcosystem.SYSTEM: APT})
