@@ -16,7 +16,10 @@ ALL_PROCESSORS = -1
 
 
 class HashingFile:
-    """A file that computes the sha256 and the size of what is written into it."""
+    """A file that computes the sha256 and the size of what is written into it.
+
+    process/pack.py has its own: it runs by itself, and imports nothing of ours.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file, self.sum, self.size = file, hashlib.sha256(), 0

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 
 from services.compute.protocol import ComputeUnknown
@@ -59,10 +60,10 @@ class MigrationChecker:
             if attempt.id not in self._retry_at and attempt.id not in self._running and len(self._running) < MAX_CONCURRENT_CHECKS:
                 task = asyncio.create_task(self._check(attempt), name=f"check of migration {attempt.id}")
                 self._running[attempt.id] = task
-                task.add_done_callback(lambda _, id_=attempt.id: self._on_done(id_))  # type: ignore[misc]  # the id is this turn's
+                task.add_done_callback(partial(self._on_done, attempt.id))
         return PAUSE_SECONDS
 
-    def _on_done(self, attempt_id: str) -> None:
+    def _on_done(self, attempt_id: str, _task: asyncio.Task[None]) -> None:
         del self._running[attempt_id]
         self._loop.wake()
 
